@@ -1,0 +1,40 @@
+# make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
+# make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Two test workers share two cores. Numba keeps four threads so that a test can ask for 1, 2 or 4 of them;
+# passive waiting keeps the idle ones from taking a core.
+TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=4
+
+.PHONY: test demo bench clean
+
+test: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(TEST_ENV) $(BIN)/pytest -n 2
+
+demo: $(INSTALLED)
+	rm -rf runs/demo
+	$(BIN)/lossworks fit src/lossworks/data/reviews.csv --out runs/demo
+	$(BIN)/lossworks predict runs/demo \
+		"I am not satisfied with this product." "I love this product!" \
+		"这个产品让我很失望。" "我非常喜欢这个产品！"
+	@echo "The report is at runs/demo/report.html"
+
+bench: $(INSTALLED)
+	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -c constraints.txt torch
+	$(BIN)/pip install -c constraints.txt -e ".[dev,sklearn]"
+	touch $@
+
+clean:
+	rm -rf runs/demo build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

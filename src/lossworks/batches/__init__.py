@@ -1,0 +1,11 @@
+"""Examples to batches: ragged rows of numbers, held in memory or on disk, and the order in which they are seen."""
+
+from .batch import Batch
+from .features import Features, Selected
+from .order import epoch_order
+from .ragged import Ragged
+from .rows import RowGradient
+from .shards import Shards
+from .table import Table
+
+__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "epoch_order"]

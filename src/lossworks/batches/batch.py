@@ -1,0 +1,40 @@
+"""What a model is given at one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@dataclass(slots=True)
+class Batch:
+    """N examples, each a bag of weighted ids; compressed rows (CSR) on the processor's side.
+
+    ``ids[offsets[i]:offsets[i + 1]]`` are example i's, ``values`` what each of them weighs. ``target`` is class numbers,
+    0/1 per label, or numbers, as the task has it; ``weight`` is what each example counts for.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    values: NDArray[np.float32]
+    target: Tensor
+    weight: Float[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def tensors(self, device: torch.device) -> tuple[Int[Tensor, "nnz"], Int[Tensor, "N"], Float[Tensor, "nnz"]]:
+        """Ids, the start of each row, and values, as tensors on ``device``."""
+        return (
+            torch.from_numpy(self.ids).to(device),
+            torch.from_numpy(self.offsets[:-1]).to(device),
+            torch.from_numpy(self.values).to(device),
+        )

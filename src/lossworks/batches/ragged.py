@@ -1,0 +1,46 @@
+"""Rows of unequal length, end to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..core.threads import share
+
+
+@dataclass(slots=True)
+class Ragged:
+    """N rows of ids: row i is ``ids[offsets[i]:offsets[i + 1]]``."""
+
+    ids: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: NDArray[np.int64]) -> Ragged:
+        """The rows ``rows``, in that order."""
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.offsets[rows + 1] - self.offsets[rows], out=offsets[1:])
+        ids = np.empty(offsets[-1], np.uint32)
+        share(_copy, len(ids), self.ids, self.offsets, rows, offsets, ids)
+        return Ragged(ids, offsets)
+
+    @staticmethod
+    def join(parts: list[Ragged]) -> Ragged:
+        """All rows of ``parts``, in order."""
+        lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.offsets) for part in parts)])
+        ids = np.concatenate([part.ids for part in parts]) if parts else np.empty(0, np.uint32)
+        return Ragged(ids, np.cumsum(lengths))
+
+
+@njit(cache=True, nogil=True)
+def _copy(part, parts, ids, offsets, rows, to_offsets, to_ids):  # type: ignore[no-untyped-def]
+    for row in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
+        source = offsets[rows[row]]
+        for place in range(to_offsets[row], to_offsets[row + 1]):
+            to_ids[place] = ids[source]
+            source += 1

@@ -1,0 +1,1 @@
+"""The ground floor: errors, named registries, specs and seeds. Imports nothing else of ours."""

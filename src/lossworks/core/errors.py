@@ -1,0 +1,65 @@
+"""Every error a user can meet, in one tree.
+
+    LossworksError            exit code 2
+    ├── UsageError            a flag, a name, a spec or an argument is wrong
+    │   └── UnknownName       a name nobody knows, with what was probably meant
+    ├── DataError             the user's data cannot be used; names the place and the remedy
+    ├── RecordError           a run directory cannot be read or written
+    ├── Diverged              exit code 3: the loss stopped being finite; nothing was updated with it
+    ├── OutOfMemory           exit code 4
+    └── Interrupted           exit code 130: stopped by the user, resumable
+
+A message says what was got, what was wanted, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LossworksError(Exception):
+    """The root of the tree. ``exit_code`` is what the command ends with."""
+
+    exit_code = 2
+
+
+class UsageError(LossworksError, ValueError):
+    """A flag, a spec or an argument is wrong."""
+
+
+class UnknownName(UsageError):
+    """A name that is not among the known ones. ``known`` feeds the suggestion."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+        super().__init__(f"unknown {kind} {name!r}. {hint}")
+        self.name = name
+
+
+class DataError(LossworksError, ValueError):
+    """The data cannot be used as it is."""
+
+
+class RecordError(LossworksError):
+    """A run directory, or a file in it, cannot be read or written."""
+
+
+class Diverged(LossworksError):
+    """The loss stopped being finite. Raised before the weights are updated."""
+
+    exit_code = 3
+
+
+class OutOfMemory(LossworksError):
+    """The work does not fit in memory."""
+
+    exit_code = 4
+
+
+class Interrupted(LossworksError):
+    """Stopped by the user or by the machine; the run directory can be resumed."""
+
+    exit_code = 130

@@ -1,0 +1,71 @@
+"""Named things: a registry per kind, filled by walking a package, so that one new file is all a new member needs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .errors import UnknownName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One member: its canonical name, the thing itself, and where its definition comes from."""
+
+    name: str
+    thing: T
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the member's docstring."""
+        return (self.thing.__doc__ or "").strip().split("\n", 1)[0]
+
+
+class Registry(Generic[T]):
+    """The members of one kind ("loss", "optimizer", ...), found by importing every module of ``package``."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._entries: dict[str, Entry[T]] = {}
+        self._discovered = False
+
+    def add(self, name: str, *, source: str) -> Callable[[T], T]:
+        """Decorator that registers a member under ``name``."""
+
+        def register(thing: T) -> T:
+            if name in self._entries:
+                raise ValueError(f"two members of {self._package} are named {name!r}")
+            self._entries[name] = Entry(name, thing, source)
+            return thing
+
+        return register
+
+    def __getitem__(self, name: str) -> Entry[T]:
+        self._discover()
+        key = name.strip().lower().replace("-", "_")
+        if key not in self._entries:
+            raise UnknownName(self.kind, name, self._entries)
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[Entry[T]]:
+        self._discover()
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def name_of(self, thing: T) -> str:
+        """The canonical name of a registered member."""
+        self._discover()
+        return next(entry.name for entry in self._entries.values() if entry.thing is thing)
+
+    def _discover(self) -> None:
+        if not self._discovered:
+            self._discovered = True
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")

@@ -1,0 +1,88 @@
+"""Specs: the one spelling ``name:key=value,key=value`` of a configured thing.
+
+The fields of a frozen dataclass are its keys, so the Python API, the command, the run record and the
+documentation share one list of hyperparameters, with one set of types and defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any, TypeVar
+
+from .errors import UnknownName, UsageError
+from .registry import Registry
+
+T = TypeVar("T")
+
+
+def build(registry: Registry[Any], spec: Any) -> Any:
+    """The configured member that ``spec`` spells; anything that is not text is returned as it is."""
+    if not isinstance(spec, str):
+        return spec
+    name, _, rest = spec.partition(":")
+    cls = registry[name].thing
+    return configure(cls, _pairs(spec, rest), f"{registry.kind} {name!r}")
+
+
+def render(registry: Registry[Any], thing: Any) -> str:
+    """The spec of ``thing``, with only the fields that differ from their defaults."""
+    name = registry.name_of(type(thing))
+    keys = [f"{f.name}={_text(getattr(thing, f.name))}" for f in _fields(type(thing)) if getattr(thing, f.name) != f.default]
+    return name + (":" + ",".join(keys) if keys else "")
+
+
+def configure(cls: type[T], values: dict[str, Any], what: str) -> T:
+    """An instance of the dataclass ``cls`` from keys and values; text is converted to each field's type."""
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in _fields(cls)}
+    for key in values:
+        if key not in known:
+            raise (UnknownName(f"key of {what}:", key, known) if known else UsageError(f"{what} takes no keys, got {key!r}"))
+    converted = {key: convert(value, hints[key], f"{what}, key {key!r}") for key, value in values.items()}
+    try:
+        return cls(**converted)
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}") from None
+
+
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """``value`` as the type ``hint`` says; text is parsed, tuples are spelled ``1/2/5``."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        if value is None or (value == "none" and len(options) < len(typing.get_args(hint))):
+            return None
+        hint = options[0]
+    if typing.get_origin(hint) is tuple:
+        item = typing.get_args(hint)[0]
+        parts = value.split("/") if isinstance(value, str) else value
+        return tuple(convert(part, item, where) for part in parts)
+    try:
+        if hint is bool and isinstance(value, str):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        return hint(value)
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{where}: got {value!r}, wanted {getattr(hint, '__name__', hint)}") from None
+
+
+def _pairs(spec: str, rest: str) -> dict[str, Any]:
+    pairs = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"spec {spec!r}: got {part!r}, wanted key=value")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _fields(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(cls) if f.init]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "/".join(map(_text, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else str(value)

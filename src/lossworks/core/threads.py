@@ -1,0 +1,36 @@
+"""Work shared among threads: compiled kernels that let go of the interpreter's lock, each given a part of the work.
+
+A kernel is a function ``kernel(part, parts, *arguments)`` whose result must not depend on ``parts``: the parts write to
+places of their own. So a run is the same, bit for bit, however many threads it had.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+@functools.cache
+def available() -> int:
+    """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the processors this process may run on."""
+    return max(1, int(os.environ.get("LOSSWORKS_THREADS", 0)) or len(os.sched_getaffinity(0)))
+
+
+def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
+    """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched numbers) is not worth dividing."""
+    parts = available() if work > 20_000 else 1
+    others = [_pool().submit(kernel, part, parts, *arguments) for part in range(1, parts)]
+    kernel(0, parts, *arguments)
+    for other in others:
+        other.result()
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    pool = ThreadPoolExecutor(max(1, available() - 1), thread_name_prefix="lossworks")
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of the parent's threads
+    return pool

@@ -1,0 +1,32 @@
+"""How good are the predictions, and how sure can one be of that: metrics with 95 % intervals, calibration, baselines.
+
+    classify, multilabel, regress    an Evaluation from scores and targets
+    fit_temperature                  the one number that makes probabilities honest, from validation rows
+    tune_thresholds                  where to cut a probability into yes and no, from validation rows
+    baseline                         what to beat: the answer that never reads the text
+    mistakes                         the rows to read first
+
+Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
+"""
+
+from .baselines import baseline
+from .classification import classify
+from .evaluation import Evaluation
+from .intervals import Interval
+from .mistake import mistakes
+from .multilabels import multilabel
+from .regression import regress
+from .temperature import fit_temperature
+from .thresholds import tune_thresholds
+
+__all__ = [
+    "Evaluation",
+    "Interval",
+    "baseline",
+    "classify",
+    "fit_temperature",
+    "mistakes",
+    "multilabel",
+    "regress",
+    "tune_thresholds",
+]

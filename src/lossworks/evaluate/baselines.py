@@ -1,0 +1,67 @@
+"""What to beat: the best answer that never reads the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classification import classify
+from .evaluation import Evaluation
+from .multilabels import multilabel
+from .regression import regress
+
+
+def baseline(
+    task: Literal["classify", "multilabel", "regress"],
+    train_target: NDArray[Any],
+    target: NDArray[Any],
+    *,
+    labels: Sequence[str] | None = None,
+    weights: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """``{"name": …, "metrics": {…}}`` of the constant answer learnt from ``train_target``, scored on ``target``.
+
+    classify     the most frequent training class; its probabilities are the training frequencies.
+    multilabel   every label as it most often is in training, yes or no, with its frequency as its probability.
+    regress      the mean of the training targets.
+
+    The targets are classes [N], label sets [N, K] or numbers [N]; ``weights`` [N] belong to ``target``, ``labels``
+    names the K classes. A class or label never (or always) seen in
+    training counts as seen half a time (or half a time less), so that its surprise stays finite.
+    """
+    name, evaluation = _TASKS[task](np.asarray(train_target), np.asarray(target), labels or (), weights, seed)
+    return {"name": name, "metrics": {key: metric.to_json() for key, metric in evaluation.metrics.items()}}
+
+
+def _classify(
+    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
+) -> tuple[str, Evaluation]:
+    counts = np.bincount(train, minlength=len(labels))
+    logits = np.broadcast_to(np.log(np.maximum(counts, 0.5)), (len(target), len(counts)))
+    return f"majority class '{labels[int(counts.argmax())]}'", classify(logits, target, weights=weights, seed=seed)
+
+
+def _multilabel(
+    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
+) -> tuple[str, Evaluation]:
+    rows = len(train)
+    yes = np.clip(train.astype(bool).sum(0), 0.5, rows - 0.5)
+    logits = np.broadcast_to(np.log(yes / (rows - yes)), target.shape)
+    usual = [label for label, logit in zip(labels, logits[0], strict=True) if logit >= 0]
+    said = ", ".join(f"'{label}'" for label in usual) or "none of them"
+    return f"most frequent answer per label ({said})", multilabel(logits, target, weights=weights, seed=seed)
+
+
+def _regress(
+    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
+) -> tuple[str, Evaluation]:
+    middle = float(np.mean(train))
+    evaluation = regress(np.full(len(target), middle), target, weights=weights, seed=seed)
+    return f"mean of the training targets ({middle:.4g})", evaluation
+
+
+_TASKS = {"classify": _classify, "multilabel": _multilabel, "regress": _regress}

@@ -1,0 +1,82 @@
+"""Does "80 % sure" mean right 80 % of the time? Reliability bins, and the expected calibration error."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from ..core.seeds import generator
+from .evaluation import ratio
+from .intervals import Floats, Interval, clipped
+
+BINS = 15
+DRAWS = 1000
+
+
+class Reliability:
+    """Confidences in 15 equal-width bins against how often they were right (Guo et al. 2017, arXiv:1706.04599).
+
+    Each row makes ``width`` statements: one about its top class, or one per label. Those of one row are kept
+    together, because they are not independent. Filled block by block with `add`; ``bins`` and ``ece`` read it.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.rows = 0.0
+        self.count, self.mass, self.sure, self.hits = np.zeros((4, BINS))
+        self.moment = np.zeros((BINS, BINS))
+
+    def add(self, confidence: Floats, right: NDArray[np.bool_], weights: Floats) -> None:
+        """Take in ``confidence`` and ``right`` [n, width]; ``weights`` [n] are those of `intervals.effective`."""
+        rows = len(confidence)
+        self.rows += float(weights.sum())
+        column = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+        spread = np.repeat(weights, self.width)
+        flat = column.ravel()
+        self.count += np.bincount(flat, minlength=BINS)
+        self.mass += np.bincount(flat, spread, BINS)
+        self.sure += np.bincount(flat, spread * confidence.ravel(), BINS)
+        self.hits += np.bincount(flat, spread * right.ravel(), BINS)
+        cells = (np.arange(rows)[:, None] * BINS + column).ravel()
+        gaps = np.bincount(cells, spread * (confidence - right).ravel(), rows * BINS).reshape(rows, BINS)
+        self.moment += gaps.T @ gaps
+
+    @property
+    def bins(self) -> list[dict[str, float]]:
+        """Mean confidence, share right, and number of statements of each bin that holds any."""
+        sure, right = ratio(self.sure, self.mass), ratio(self.hits, self.mass)
+        return [
+            {"confidence": float(sure[b]), "accuracy": float(right[b]), "count": int(self.count[b])}
+            for b in np.flatnonzero(self.mass)
+        ]
+
+    def ece(self, seed: int) -> Interval:
+        """Σ over bins of share × |confidence − accuracy|, with an interval by test inversion.
+
+        Noise alone makes the ECE of few rows large, so resampling around the observed gaps would count the noise
+        twice. Instead the interval holds every true ECE under which the observed one is unremarkable: the
+        observed gaps are scaled to the true ECE in question, and Gaussian noise with the gaps' covariance is added.
+        """
+        gap = (self.sure - self.hits) / (self.rows * self.width)
+        observed = float(np.abs(gap).sum())
+        if observed == 0:
+            return Interval(0.0, 0.0, 0.0)
+        values, vectors = np.linalg.eigh(self._covariance(gap))
+        draws = generator(seed, "ece").standard_normal((DRAWS, BINS))
+        noise = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
+
+        def excess(true: float, quantile: float) -> float:
+            return float(np.quantile(np.abs(true * gap / observed + noise).sum(1), quantile)) - observed
+
+        def limit(quantile: float) -> float:
+            return 0.0 if excess(0, quantile) >= 0 else float(brentq(excess, 0, 2, args=(quantile,), xtol=1e-4))
+
+        return clipped(observed, limit(0.975), limit(0.025), 0.0, 1.0)
+
+    def _covariance(self, gap: Floats) -> Floats:
+        """Of the gaps [BINS, BINS]; a bin that is all right or all wrong is not taken for certain (Laplace's rule)."""
+        raw, smooth = ratio(self.hits, self.mass), (self.hits + 1) / (self.mass + 2)
+        unseen = np.maximum(self.mass * (smooth * (1 - smooth) - raw * (1 - raw)), 0)
+        moment = (self.moment + np.diag(unseen)) / (self.rows * self.width) ** 2
+        return np.asarray(moment - np.outer(gap, gap) / self.rows)

@@ -1,0 +1,137 @@
+"""One class out of K per row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from . import intervals
+from .calibration import Reliability
+from .evaluation import Evaluation, blocks, check, check_weights, per_class, ratio
+from .intervals import Floats, Interval, Ints
+
+
+def classify(
+    logits: NDArray[Any],
+    target: NDArray[Any],
+    *,
+    weights: NDArray[Any] | None = None,
+    temperature: float = 1.0,
+    threshold: float | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Score logits [N, K] against classes [N] in 0..K−1.
+
+    accuracy   share of rows whose predicted class is the true one.
+    macro_f1   mean F1 over the classes that occur in the truth or the predictions: scikit-learn's
+               ``f1_score(average="macro")``. With fewer than about five rows per class no interval for it is sound.
+    nll        −log p(true class), nats per row, after dividing the logits by ``temperature``.
+    brier      Σ over the K classes of (p − one-hot)², as Brier (1950) has it: 0 to 2, and for two classes twice the
+               form that looks at one of them only.
+    ece        of the top class's confidence, in 15 equal-width bins.
+
+    The predicted class is the likeliest one, or with ``threshold`` (two classes only) class 1 wherever its
+    probability reaches it; nll, brier and ece do not depend on the threshold. ``uncalibrated`` has the last
+    three at temperature 1. Weights count rows; ``confusion`` and ``support`` are plain counts all the same.
+
+    Raises:
+        UsageError: arrays that do not fit together, hold non-finite numbers, or a threshold for K ≠ 2.
+    """
+    logits, target = np.asarray(logits), np.asarray(target)
+    check("logits", logits, len(target), 2)
+    check_weights(weights, len(target))
+    classes = logits.shape[1]
+    if target.min() < 0 or target.max() >= classes:
+        raise UsageError(f"target holds class {target.max()}, wanted 0 to {classes - 1}.")
+    if threshold is not None and classes != 2:
+        raise UsageError(f"a threshold needs two classes, got {classes}.")
+    truth: Ints = target.astype(np.int64)
+    scale = intervals.effective(weights, len(truth))
+
+    rows = _Rows.read(logits, truth, temperature)
+    predicted = rows.top if threshold is None else (rows.last >= threshold).astype(np.int64)
+    sure = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
+    after, bins_after = rows.proper(scale, truth, seed)
+    raw = rows if temperature == 1 else _Rows.read(logits, truth, 1.0)
+    before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, seed)
+
+    table = _table(truth, predicted, scale, classes)
+    counts = _table(truth, predicted, np.ones(len(truth)), classes)
+    return Evaluation(
+        metrics={
+            "accuracy": intervals.proportion(predicted == truth, scale),
+            "macro_f1": _macro_f1(table, truth, predicted, scale),
+            **after,
+        },
+        uncalibrated=before,
+        reliability={"before": bins_before, "after": bins_after},
+        predicted=predicted,
+        confidence=sure,
+        confusion=counts.astype(np.int64),
+        per_class=per_class(np.diag(table), table.sum(0), table.sum(1), counts.sum(1)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is kept of each row [N]: never the probabilities [N, K] of all rows at once."""
+
+    nll: Floats
+    brier: Floats
+    top: Ints
+    confidence: Floats
+    last: Floats
+
+    @classmethod
+    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> _Rows:
+        out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float)))
+        for block in blocks(len(truth)):
+            index = np.arange(block.stop - block.start)
+            z = logits[block].astype(np.float64) / temperature
+            out.top[block] = top = z.argmax(1)
+            z -= z[index, top][:, None]  # the largest exponential is 1: nothing overflows, the sum is never 0
+            away = z[index, truth[block]]
+            p = np.exp(z, out=z)
+            total = p.sum(1)
+            p /= total[:, None]
+            out.nll[block] = np.log(total) - away
+            out.brier[block] = np.maximum(np.einsum("nk,nk->n", p, p) - 2 * p[index, truth[block]] + 1, 0)
+            out.confidence[block] = 1 / total
+            out.last[block] = p[:, -1]
+        return out
+
+    def proper(self, scale: Floats, truth: Ints, seed: int) -> tuple[dict[str, Interval], list[dict[str, float]]]:
+        reliability = Reliability(1)
+        for block in blocks(len(truth)):
+            right = self.top[block] == truth[block]
+            reliability.add(self.confidence[block, None], right[:, None], scale[block])
+        metrics = {
+            "nll": intervals.mean(self.nll, scale, low=0),
+            "brier": intervals.mean(self.brier, scale, low=0, high=2),
+            "ece": reliability.ece(seed),
+        }
+        return metrics, reliability.bins
+
+
+def _table(truth: Ints, predicted: Ints, scale: Floats, classes: int) -> Floats:
+    """The confusion matrix [true, predicted] of weights."""
+    cells = np.bincount(truth * classes + predicted, scale, classes * classes)
+    return np.asarray(cells.reshape(classes, classes), np.float64)
+
+
+def _macro_f1(table: Floats, truth: Ints, predicted: Ints, scale: Floats) -> Interval:
+    hits, named = 2 * np.diag(table), table.sum(0) + table.sum(1)
+    here = named > 0
+    n, count = float(scale.sum()), int(here.sum())
+    smooth, denominator = intervals.smoothed_f1(hits[here], named[here], n)
+    miss = np.zeros(len(table))
+    gain = np.zeros(len(table))
+    miss[here] = -smooth / denominator / count
+    gain[here] = 2 / denominator / count
+    influence = miss[truth] + miss[predicted] + np.where(truth == predicted, gain[truth], 0)
+    square_sum = float(((scale * influence) ** 2).sum())
+    return intervals.f1(float(ratio(hits[here], named[here]).mean()), float(smooth.mean()), square_sum, n)

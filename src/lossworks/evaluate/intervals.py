@@ -1,0 +1,110 @@
+"""95 % intervals for proportions, means and F1, in closed form: no resampling, so a million rows cost milliseconds.
+
+Rows may carry weights. `effective` scales them so that their sum, and the sum of their squares, is the effective
+number of rows (Kish 1965); every formula below then serves weighted and unweighted rows alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TAIL = 0.975  # two tails of 2.5 %
+Z = float(ndtri(TAIL))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric and its 95 % interval. A bound that the rows do not settle is infinite; an undefined value is nan."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """The three numbers; what is not finite becomes None, because JSON cannot spell it."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {key: float(number) if math.isfinite(number) else None for key, number in numbers.items()}
+
+
+def effective(weights: Any | None, rows: int) -> Floats:
+    """Weights [rows] scaled so that sum = sum of squares = the effective number of rows; ones where none are given."""
+    if weights is None:
+        return np.ones(rows)
+    raw = np.asarray(weights, np.float64)
+    return np.asarray(raw * (raw.sum() / (raw @ raw)))
+
+
+def proportion(hits: NDArray[np.bool_], weights: Floats) -> Interval:
+    """The share of ``hits``, with the score interval of Wilson (1927), which is sound even at 0 and 1."""
+    n = float(weights.sum())
+    share = min(float(weights @ hits) / n, 1.0)
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return Interval(share, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))
+
+
+def mean(values: Floats, weights: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
+    """The mean of ``values``, which lie in [low, high], with Student's interval corrected for skewness.
+
+    Losses are skewed: many rows cost little, a few cost much, and the plain interval then misses too often on the
+    costly side. The correction is the monotone cubic transformation of Hall (1992, "On the removal of skewness by
+    transformation", JRSS B 54). One row alone settles nothing: the interval is all of [low, high].
+    """
+    n = float(weights.sum())
+    centre = float(weights @ values) / n
+    if n <= 1:
+        return Interval(centre, low, high)
+    away = values - centre
+    square = away * away
+    spread = math.sqrt(float(weights @ square) / n)
+    if spread <= 1e-12 * abs(centre) or spread == 0:
+        return Interval(centre, centre, centre)
+    skew = float((weights * away) @ square) / n / spread**3
+    error = spread / math.sqrt(float(n - 1))
+    quantile = float(stdtrit(n - 1, TAIL))
+    below, above = (centre - error * _unskewed(side * quantile, skew, n) for side in (1, -1))
+    return clipped(centre, below, above, low, high)
+
+
+def f1(value: float, smooth: float, square_sum: float, n: float) -> Interval:
+    """An F1, or a mean of F1s, with an interval from its linearisation.
+
+    At F1 = 1 the linearisation claims certainty, so two wholly right and two wholly wrong rows are imagined
+    beside the ``n`` real ones, as Agresti and Coull (1998) do for proportions. ``smooth`` is the F1 with them,
+    ``square_sum`` the sum over the real rows of (weight × influence on the F1)².
+    Source: Takahashi et al. 2022, "Confidence interval for micro-averaged F1 and macro-averaged F1 scores".
+    """
+    imagined = 2 * ((1 - smooth) ** 2 + smooth**2) / (n + 4) ** 2
+    half = Z * math.sqrt(square_sum + imagined)
+    return clipped(value, smooth - half, smooth + half, 0.0, 1.0)
+
+
+def smoothed_f1(twice_right: Floats, named: Floats, n: float) -> tuple[Floats, Floats]:
+    """F1 per label, and its denominator, with the four imagined rows of `f1`.
+
+    ``twice_right`` [L] counts true positives twice; ``named`` [L] counts a label wherever it is true or predicted.
+    """
+    denominator = named * (1 + 4 / n)
+    return (twice_right + named * (2 / n)) / denominator, denominator
+
+
+def clipped(value: float, low: float, high: float, floor: float, ceiling: float) -> Interval:
+    """An interval inside [floor, ceiling] that always holds its own value."""
+    return Interval(value, max(floor, min(low, value)), min(ceiling, max(high, value)))
+
+
+def _unskewed(quantile: float, skew: float, n: float) -> float:
+    """Where the skewed t statistic has the quantile that the symmetric one has at ``quantile``."""
+    step = skew / math.sqrt(n)
+    if abs(step) < 1e-6:
+        return quantile
+    return float(3 / step * (np.cbrt(1 + step * quantile - step * step / 6) - 1))

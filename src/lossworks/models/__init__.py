@@ -1,0 +1,7 @@
+"""Models, one family a file, found by walking this folder; ``Predictor`` is a trained one, ready for raw text."""
+
+from .base import ModelSpec, TextModel, build, models, render
+from .predictor import Predictor
+from .task import Task
+
+__all__ = ["ModelSpec", "Predictor", "Task", "TextModel", "build", "models", "render"]

@@ -1,0 +1,75 @@
+"""What a model of text is: features learnt from raw text, and a network from their batches to outputs.
+
+A model never sees a loss or an optimiser. Its spec is a frozen dataclass of hyperparameters.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+
+from ..batches import Batch, Features
+from ..core import specs
+from ..core.errors import UsageError
+from ..core.registry import Registry
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class TextModel(nn.Module, ABC):
+    """A network over batches of weighted ids."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
+        """One row of outputs an example: logits, or predicted numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(ABC):
+    """The hyperparameters of a family, and what it is trained with where nothing else is said."""
+
+    optimizer: ClassVar[str]
+    epochs: ClassVar[int]
+    patience: ClassVar[int]
+
+    @abstractmethod
+    def features(self) -> Features:
+        """How raw text is read; nothing is learnt yet."""
+
+    @abstractmethod
+    def network(self, features: int, outputs: int, seed: int) -> TextModel:
+        """The network over ``features`` ids, its first weights a function of ``seed``."""
+
+
+models: Registry[type[ModelSpec]] = Registry("model", "lossworks.models")
+
+
+def build(spec: str | ModelSpec) -> ModelSpec:
+    """The model that a spec such as ``"linear:words=3"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    model: Any = specs.build(models, spec)
+    if not isinstance(model, ModelSpec):
+        raise UsageError(f"got {model!r} as a model. Give a spec such as 'linear' or 'bag:dim=32'.")
+    return model
+
+
+def render(model: ModelSpec) -> str:
+    """The spec that spells ``model``."""
+    return specs.render(models, model)
+
+
+def check_reading(words: int, chars: int, bits: int, min_count: int) -> None:
+    """Raise UsageError where a reading of text makes no sense."""
+    if words < 1 or chars < 0 or chars == 1:
+        raise UsageError(f"got words={words}, chars={chars}; wanted words of 1 or more, chars of 0 (none) or 2 and more.")
+    if not 8 <= bits <= 28:
+        raise UsageError(f"bits is {bits}; wanted 8 to 28.")
+    if min_count < 1:
+        raise UsageError(f"min_count is {min_count}; wanted 1 or more.")

@@ -1,0 +1,62 @@
+"""What a penalty is: a value to add to the mean loss, and the exact flow that lowers it.
+
+Training alternates the two: the optimiser's step on the loss, then the penalty's own gradient flow
+dw/dt = -∂penalty(w), for as long a time as the step was (a rate a weight, where the optimiser has one a weight). The flow
+is solved in closed form, so it never overshoots; for L1 it is the proximal step (soft threshold) and gives exact zeros.
+And flows compose, flow(s) after flow(t) = flow(s + t), so a table's row that no batch touches can be caught up with later,
+in one go, without error.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ..core import specs
+from ..core.errors import UsageError
+from ..core.registry import Registry
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class Penalty(ABC):
+    """A frozen dataclass whose fields are its hyperparameters. Applies to weight matrices, never to biases."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+        """What it adds to the mean loss."""
+
+    @abstractmethod
+    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+        """Where the weights stand after the penalty's gradient flow has run for ``time`` (>= 0, may differ by weight)."""
+
+
+penalties: Registry[type[Penalty]] = Registry("penalty", "lossworks.penalties")
+
+
+def build(spec: str | Penalty) -> Penalty:
+    """The penalty that a spec such as ``"l1:strength=1e-5"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    penalty: Any = specs.build(penalties, spec)
+    if not isinstance(penalty, Penalty):
+        raise UsageError(f"got {penalty!r} as a penalty. Give a spec such as 'l2:strength=1e-6'.")
+    return penalty
+
+
+def render(penalty: Penalty) -> str:
+    """The spec that spells ``penalty``."""
+    return specs.render(penalties, penalty)
+
+
+def check_strength(strength: float) -> None:
+    """A penalty's strength is finite and not negative."""
+    if not 0 <= strength < float("inf"):
+        raise UsageError(f"strength is {strength}; wanted a finite number, 0 or more.")

@@ -1,0 +1,33 @@
+"""L1: small weights become exactly zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from .base import Penalty, check_strength, penalties
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@penalties.add("l1", source="Tibshirani 1996, JRSS B 58:267; the proximal step: Duchi & Singer 2009, JMLR 10:2899, eq. 19")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class L1(Penalty):
+    """strength · Σ|w|. Its flow is the soft threshold: |w| falls by strength · time and stays at 0 once there.
+
+    Domain: strength >= 0.
+    """
+
+    strength: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+
+    def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+        return self.strength * weight.abs().sum()
+
+    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+        return weight.sign() * (weight.abs() - self.strength * time).clamp_min(0)

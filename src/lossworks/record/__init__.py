@@ -1,0 +1,13 @@
+"""The run directory: everything a run is, in open formats, written so that a crash never leaves half a file.
+
+run.json             rendered config, versions, seeds, data fingerprint, status, result
+log.jsonl            append-only, one object per event
+model.safetensors    weights, beside config.json and tokenizer.json
+checkpoints/         what --resume needs, one file each, removed when the run ends
+report.html          the page to open
+"""
+
+from .files import read_json, write_atomic, write_json
+from .run import Run
+
+__all__ = ["Run", "read_json", "write_atomic", "write_json"]

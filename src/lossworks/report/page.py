@@ -1,0 +1,143 @@
+"""From a run's record to one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from .. import record
+from ..core.errors import RecordError
+from . import charts, words
+from .words import Json
+
+HERE = Path(__file__).parent
+
+
+def write(run_dir: Path | str) -> Path:
+    """Write ``report.html`` into the run directory, from ``run.json`` and ``log.jsonl``, and return its path.
+
+    Raises:
+        RecordError: the record cannot be read or is not one that ``lossworks fit`` wrote, or the page cannot be written.
+    """
+    run = record.Run(run_dir)
+    summary, events = run.summary, run.events()
+    try:
+        context = _context(run.path.resolve().name, summary, events)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
+    html = environment.get_template("page.html").render(context, plotly=Markup(get_plotlyjs()))
+    path = run.path / "report.html"
+    record.write_atomic(path, lambda part: _write_text(part, html))
+    return path
+
+
+def _context(name: str, summary: Json, events: list[Json]) -> Json:
+    result: Json = summary.get("result") or {}
+    data: Json = summary.get("data") or {}
+    return {
+        "name": name,
+        "run": summary,
+        "result": result,
+        "data": data,
+        "verdict": words.verdict(summary),
+        "facts": _facts(summary, result),
+        "metrics": [_metric_row(key, result) for key in result.get("metrics", {})],
+        "scaled": _scaled(result),
+        "figures": _figures(summary, result, events),
+        "validations": _validations(events),
+        "counts": _counts(data),
+        "labels": summary.get("labels") or [],
+        "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
+    }
+
+
+def _facts(summary: Json, result: Json) -> list[str]:
+    """The few things about the run that belong under its name."""
+    config = summary.get("config") or {}
+    facts = [f"{words.smart(config[key])} {word}".strip() for key, word in _SHOWN.items() if config.get(key) is not None]
+    if result.get("seconds") is not None:
+        facts.append(words.duration(result["seconds"]))
+    if summary.get("created"):
+        facts.append(f"{datetime.fromisoformat(summary['created']):%-d %B %Y, %H:%M %Z}".strip())
+    return [*facts, str(summary.get("status"))]
+
+
+_SHOWN = {"model": "model", "loss": "loss", "optimizer": ""}
+
+
+def _scaled(result: Json) -> bool:
+    """Whether the probabilities were changed by a temperature."""
+    return result.get("temperature") not in (None, 1, 1.0) and bool(result.get("uncalibrated"))
+
+
+def _metric_row(key: str, result: Json) -> Json:
+    metric = result["metrics"][key]
+    floor = result["baseline"]["metrics"].get(key) or {"value": None}
+    before = (result.get("uncalibrated") or {}).get(key) if _scaled(result) else None
+    title, hint = words.NAMES.get(key, (key, ""))
+    return {
+        "title": title,
+        "hint": hint,
+        "value": words.number(key, metric["value"]),
+        "interval": words.interval(key, metric),
+        "baseline": words.number(key, floor["value"]),
+        "before": words.number(key, before["value"]) if before else "",
+        "falling": key in words.FALLING,
+        "strip": _strip(metric, floor["value"], key),
+    }
+
+
+def _strip(metric: Json, floor: float | None, key: str) -> Json | None:
+    """Where the interval, the value and the baseline stand on a line from 0, in per cent of its length."""
+    numbers = {"low": metric["low"], "high": metric["high"], "value": metric["value"], "floor": floor}
+    if any(number is None or number < 0 for number in numbers.values()):
+        return None
+    whole = max(numbers.values()) * 1.08 if key in words.FALLING else 1.0
+    return {name: round(100 * number / (whole or 1), 2) for name, number in numbers.items()}
+
+
+def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
+    """The charts there is something to draw for, by the id of their place in the page."""
+    watched = "mse" if summary.get("task") == "regress" else "nll"
+    title = words.NAMES[watched][0].lower()
+    found: dict[str, Json | None] = {
+        "loss": charts.loss_curve(events),
+        "metric": charts.metric_curve(events, watched, f"validation {title}", result.get("best_epoch")),
+    }
+    if result.get("confusion"):
+        found["confusion"] = charts.confusion(result["confusion"], summary["labels"])
+    if result.get("reliability"):
+        bins = result["reliability"]
+        found["reliability"] = charts.reliability(bins["before"], bins["after"], _scaled(result))
+    if result.get("scatter"):
+        found["scatter"] = charts.scatter(result["scatter"])
+    return {name: figure for name, figure in found.items() if figure}
+
+
+def _validations(events: list[Json]) -> Json:
+    """The validation notes as a table, for who would rather read than look."""
+    rows = [{k: v for k, v in e.items() if k not in ("event", "time")} for e in events if e["event"] == "valid"]
+    columns = list(rows[0]) if rows else []
+    return {"columns": columns, "rows": [[row.get(column) for column in columns] for row in rows]}
+
+
+def _counts(data: Json) -> list[Json]:
+    """Texts per label, the most frequent first, each with its share of the most frequent one."""
+    counts = data.get("label_counts") or {}
+    most = max(counts.values(), default=1) or 1
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return [{"label": label, "count": count, "share": round(100 * count / most, 1)} for label, count in ranked]
+
+
+def _write_text(path: Path, text: Any) -> None:
+    path.write_text(text, "utf-8")

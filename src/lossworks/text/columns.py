@@ -1,0 +1,169 @@
+"""Which columns hold the text, the label and the weight: as asked for, by their common names, or by what is left."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..core.errors import DataError, UsageError
+from .options import Column, ReadOptions
+
+# in the order they are preferred in
+TEXT_NAMES = (
+    *(
+        "text",
+        "sentence",
+        "review",
+        "content",
+        "comment",
+        "body",
+        "message",
+        "tweet",
+        "question",
+        "description",
+        "title",
+    ),
+    *("review_text", "review_body", "reviewtext", "document", "utterance", "headline", "abstract", "summary", "query"),
+    *("post", "prompt", "input"),
+)
+LABEL_NAMES = (
+    *("label", "labels", "class", "category", "sentiment", "target", "y", "score", "rating", "stars", "polarity"),
+    *("topic", "intent", "emotion", "classes", "categories", "topics", "tag", "tags"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all the columns by."""
+
+    names: tuple[str, ...]
+    text: tuple[int, ...]
+    label: int | None
+    weight: int | None
+
+    @property
+    def text_column(self) -> str:
+        """The text columns, spelled so that ``ReadOptions(text=...)`` finds them again."""
+        return ",".join(self.names[i] for i in self.text)
+
+    @property
+    def label_column(self) -> str | None:
+        """The label column, spelled likewise."""
+        return None if self.label is None else self.names[self.label]
+
+    @property
+    def chosen(self) -> list[int]:
+        """The columns worth reading."""
+        return [*self.text, *(i for i in (self.label, self.weight) if i is not None)]
+
+
+def numbered(count: int) -> list[str]:
+    """The names of columns that have none: their numbers."""
+    return [str(i + 1) for i in range(count)]
+
+
+def is_header(rows: Sequence[Sequence[str]], options: ReadOptions) -> bool:
+    """Whether the first of ``rows`` names the columns: names were given, or it holds known ones and reads like them."""
+    if options.header is not None:
+        return options.header
+    if any(isinstance(c, str) and not c.replace(",", "").isdigit() for c in _given(options)):
+        return True
+    first = rows[0]
+    known = [i for i, name in enumerate(first) if _plain(name) in TEXT_NAMES or _plain(name) in LABEL_NAMES]
+    again = any(row[i : i + 1] == first[i : i + 1] for row in rows[1:] for i in known)  # a name stands there once
+    return bool(known) and not again and all(map(_reads_like_name, first)) and len(set(first)) == len(first)
+
+
+def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequence[Sequence[str]] = ()) -> Columns:
+    """The columns to read. ``sample`` rows tell text from label where two columns have no telling names.
+
+    Raises:
+        DataError: a column that was asked for is not there, or none can be found.
+    """
+    names = tuple(name.strip() for name in names)
+    text = tuple(i for column in options.text_columns for i in _positions(column, names, source, "text"))
+    label, weight = (
+        None if column is None else _position(column, names, source, what)
+        for column, what in ((options.label, "label"), (options.weight, "weight"))
+    )
+    asked = [*text, *(i for i in (label, weight) if i is not None)]
+    if len(set(asked)) < len(asked):
+        raise UsageError(f"{source}: one column is asked for twice; text, label and weight each need their own.")
+    if not text and (found := _first_known(TEXT_NAMES, names, asked)) is not None:
+        text = (found,)
+    if label is None:
+        label = _first_known(LABEL_NAMES, names, [*text, *asked])
+    left = [i for i in range(len(names)) if i not in (*text, label, weight)]
+    if not text and label is None and len(left) == 2:
+        label, other = _label_first(left, sample)
+        text = (other,)
+    elif not text and len(left) == 1:
+        text = (left[0],)
+    elif label is None and len(left) == 1 and not options.unlabelled:
+        label = left[0]
+    if not text:
+        raise _unfound("text", names, sample, source)
+    if label is None and not options.unlabelled:
+        raise _unfound("label", names, sample, source)
+    return Columns(names, text, label, weight)
+
+
+def _given(options: ReadOptions) -> list[Column]:
+    return [c for c in (*options.text_columns, options.label, options.weight) if c is not None]
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def _reads_like_name(cell: str) -> bool:
+    cell = cell.strip()
+    return len(cell) <= 40 and len(cell.split()) <= 4 and not cell.endswith((".", "!", "?")) and not cell.isdigit()
+
+
+def _first_known(known: Sequence[str], names: Sequence[str], taken: Sequence[int]) -> int | None:
+    plain = [_plain(name) for name in names]
+    places = (plain.index(name) for name in known if name in plain)
+    return next((i for i in places if i not in taken), None)
+
+
+def _positions(column: Column, names: Sequence[str], source: str, what: str) -> list[int]:
+    several = isinstance(column, str) and column not in names and "," in column
+    parts = str(column).split(",") if several else [column]
+    return [_position(part, names, source, what) for part in parts]
+
+
+def _position(column: Column, names: Sequence[str], source: str, what: str) -> int:
+    if isinstance(column, str):
+        plain = [_plain(name) for name in names]
+        if column in names:
+            return names.index(column)
+        if _plain(column) in plain:
+            return plain.index(_plain(column))
+        if not column.strip().isdigit():
+            close = difflib.get_close_matches(column.casefold(), names, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise DataError(f"{source} has no column {column!r} (--{what}).{hint} Its columns: {', '.join(names)}.")
+    number = int(column)
+    if not 1 <= number <= len(names):
+        raise DataError(f"{source} has no column {number} (--{what}); it has {len(names)}: {', '.join(names)}.")
+    return number - 1
+
+
+def _label_first(pair: Sequence[int], sample: Sequence[Sequence[str]]) -> list[int]:
+    """Two columns, the label before the text: labels repeat, and are short."""
+
+    def variety(i: int) -> tuple[int, int]:
+        cells = [row[i] for row in sample if len(row) > i]
+        return len(set(cells)), sum(map(len, cells))
+
+    return sorted(pair, key=variety)
+
+
+def _unfound(what: str, names: Sequence[str], sample: Sequence[Sequence[str]], source: str) -> DataError:
+    columns = ", ".join(names)
+    if sample and list(names) == numbered(len(names)):
+        cells = [cell if len(cell) <= 30 else cell[:29] + "…" for cell in sample[0]]
+        columns = ", ".join(f"{name}: {cell!r}" for name, cell in zip(names, cells, strict=False))
+    return DataError(f"{source}: which column holds the {what}? Name it, or number it, with --{what}. Its columns: {columns}.")

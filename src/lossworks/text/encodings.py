@@ -1,0 +1,85 @@
+"""Bytes in any encoding → blocks of whole lines in UTF-8, with the line they begin at."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from ..core.errors import DataError
+
+BYTE_ORDER_MARKS = {  # UTF-32 before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines as they stand in the file ``name``; ``line`` is the number of the first."""
+
+    name: str
+    line: int
+    raw: bytes
+    newlines: int
+
+    def text(self) -> str:
+        """The block decoded.
+
+        Raises:
+            DataError: it is not UTF-8; names the line and the byte.
+        """
+        try:
+            return self.raw.decode()
+        except UnicodeDecodeError as error:
+            raise undecodable(self.name, self.line + self.raw.count(b"\n", 0, error.start), error) from None
+
+
+def undecodable(name: str, line: int, error: UnicodeDecodeError, encoding: str = "utf-8") -> DataError:
+    """The one message for a byte that the encoding does not know."""
+    other = "latin-1" if encoding.startswith("utf") else "utf-8"
+    return DataError(
+        f"{name}, line {line}: byte 0x{error.object[error.start]:02X} is not {encoding.upper()}. "
+        f"If the text is in another encoding, name it, for example --encoding {other}."
+    )
+
+
+def blocks(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[Block]:
+    """Chunks of a file as blocks of whole lines, in UTF-8 whatever the file's encoding is."""
+    line = 1
+    tail: list[bytes] = []  # a list, or a line of many chunks would be copied once per chunk
+    for chunk in _utf8(chunks, codecs.lookup(encoding).name, name):
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            raw = b"".join([*tail, chunk[:cut]])
+            newlines = raw.count(b"\n")
+            yield Block(name, line, raw, newlines)
+            line += newlines
+            tail = []
+        tail.append(chunk[cut:])
+    if rest := b"".join(tail):
+        yield Block(name, line, rest, 0)
+
+
+def _utf8(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    first = next(chunks, b"")
+    if encoding in ("utf-8", "utf-8-sig"):
+        for mark, other in BYTE_ORDER_MARKS.items():
+            if first.startswith(mark):
+                raise DataError(f"{name} begins like {other.upper()}, with its byte-order mark. Read it with --encoding {other}.")
+        yield first.removeprefix(codecs.BOM_UTF8)
+        yield from chunks
+        return
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    try:
+        for chunk in chain([first], chunks):
+            text = decoder.decode(chunk)
+            yield text.encode()
+            line += text.count("\n")
+        yield decoder.decode(b"", True).encode()
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode(error.encoding, "ignore")
+        raise undecodable(name, line + before.count("\n"), error, encoding) from None

@@ -1,0 +1,62 @@
+"""How to read: which columns, which encoding, which format, and what to do about bad rows."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.errors import UnknownName, UsageError
+
+Label = str | float | tuple[str, ...]
+"""One class, a number, or the several labels of a multi-label row (sorted, each once)."""
+
+Column = str | int
+"""A column's name, or its number counted from 1."""
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
+POLICIES = ("error", "skip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """Every choice about reading; the defaults find out by looking.
+
+    text: the text column, or several (a sequence, or ``"title,body"``), which are joined by a space.
+    label, weight: one column each. Weights are read only where a column is given.
+    encoding: any encoding Python knows; UTF-8 may carry a byte-order mark.
+    bad_rows: "error" names the first bad rows and stops, "skip" leaves them out and counts them.
+    format: one of csv, tsv, jsonl, parquet, fasttext, lines (one unlabelled text a line).
+    header: whether the first row of a CSV or TSV file names its columns.
+    unlabelled: labels may be missing, as in text to predict on; such rows have the label None.
+    """
+
+    text: Column | Sequence[Column] | None = None
+    label: Column | None = None
+    weight: Column | None = None
+    encoding: str = "utf-8"
+    bad_rows: str = "error"
+    format: str | None = None
+    header: bool | None = None
+    unlabelled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bad_rows not in POLICIES:
+            raise UnknownName("policy for bad rows", self.bad_rows, POLICIES)
+        if self.format is not None and self.format not in FORMATS:
+            raise UnknownName("format", self.format, FORMATS)
+        if self.format == "lines" and not self.unlabelled:
+            raise UsageError("format 'lines' is text without labels; to learn, labels are needed too")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise UsageError(
+                f"unknown encoding {self.encoding!r}. Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
+            ) from None
+
+    @property
+    def text_columns(self) -> tuple[Column, ...]:
+        """The text columns asked for, none if they are to be found."""
+        if self.text is None:
+            return ()
+        return (self.text,) if isinstance(self.text, str | int) else tuple(self.text)

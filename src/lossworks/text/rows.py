@@ -1,0 +1,106 @@
+"""Rows between a format's reader and the corpus: checked a block at a time, row by row only where a block fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .labels import LabelBook, RowFault, described
+from .options import Label
+
+Place = int | str
+"""Where a row stands: the number of its line or row, or the path of its file."""
+
+Fault = tuple[Place, str]
+"""A bad row: its place and what is wrong with it."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """A block of rows as a format gives them, unchecked, and the faults of those it could not read at all."""
+
+    texts: list[Any]
+    labels: list[Any]
+    places: Sequence[Place]
+    weights: list[Any] | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    def take(self, indices: list[int]) -> Rows:
+        """Only the rows at ``indices``, without the faults."""
+        return Rows(
+            [self.texts[i] for i in indices],
+            [self.labels[i] for i in indices],
+            [self.places[i] for i in indices],
+            None if self.weights is None else [self.weights[i] for i in indices],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An opened source: its rows to come, what its places count, and the columns that were chosen."""
+
+    rows: Iterator[Rows]
+    unit: str = "line"
+    text_column: str | None = None
+    label_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Rows fit for the corpus. ``encoded`` is each text in UTF-8; none holds a NUL byte."""
+
+    texts: list[str]
+    encoded: list[bytes]
+    labels: list[Label | None]
+    places: Sequence[Place]
+    weights: NDArray[np.float32] | None
+
+
+def check(rows: Rows, book: LabelBook) -> tuple[Checked, list[Fault]]:
+    """The good rows of a block, and all its faults in the order they stand in the file."""
+    try:
+        return _whole(rows, book), rows.faults
+    except RowFault:
+        pass
+    good, faults = [], list(rows.faults)
+    for i, place in enumerate(rows.places):
+        try:
+            _whole(rows.take([i]), book)
+            good.append(i)
+        except RowFault as fault:
+            faults.append((place, str(fault)))
+    return _whole(rows.take(good), book), sorted(faults, key=lambda fault: fault[0])
+
+
+def _whole(rows: Rows, book: LabelBook) -> Checked:
+    """The block as it is, if every row of it is good. The reason of a fault is worded for a single row."""
+    texts = rows.texts
+    for kind in set(map(type, texts)):
+        if kind is not str:
+            odd = next(text for text in texts if type(text) is kind)
+            raise RowFault("the text is missing" if odd is None else f"the text is {described(odd)}, not text")
+    try:
+        encoded = list(map(str.encode, texts))
+    except UnicodeEncodeError as error:
+        raise RowFault(f"the text holds a lone surrogate, U+{ord(error.object[error.start]):04X}") from None
+    if b"\0" in b"\n".join(encoded):
+        raise RowFault("the text holds a NUL byte; is the file really text, and in the encoding given?")
+    if not all(texts) or any(map(str.isspace, texts)):
+        raise RowFault("the text is empty")
+    return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights))
+
+
+def _weights(weights: list[Any] | None) -> NDArray[np.float32] | None:
+    if weights is None:
+        return None
+    try:
+        values = np.array([float(weight) for weight in weights], np.float32)
+    except (TypeError, ValueError):
+        raise RowFault(f"the weight is {described(weights[0])}, not a number") from None
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise RowFault(f"the weight is {weights[0]}; wanted a finite number, not below 0")
+    return values

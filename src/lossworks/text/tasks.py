@@ -1,0 +1,105 @@
+"""What the labels mean: the task they call for, and the labels as each task needs them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import DataError
+from .corpus import Corpus
+from .labels import described, spelled
+from .options import Label
+
+MOST_CLASSES = 20
+"""More distinct numbers than this are measurements, not names of classes."""
+
+
+def infer_task(labels: Sequence[Label | None]) -> tuple[str, str]:
+    """classify, multilabel or regress, and why: ("classify", "classify: 2 labels, text").
+
+    Numbers are a quantity if more than 20 differ, or more than 5 of them have decimals, or hardly any repeats.
+    """
+    distinct = set(labels) - {None}
+    if any(isinstance(label, tuple) for label in distinct):
+        names = {name for label in distinct for name in (label if isinstance(label, tuple) else [label])}
+        return "multilabel", f"multilabel: rows carry sets of labels, {len(names):,} different in all"
+    values = [_number(label) for label in distinct]
+    numbers = {value for value in values if value is not None}
+    if None in values or not any(map(math.isfinite, numbers)):
+        return "classify", f"classify: {len(distinct):,} label{'s' * (len(distinct) != 1)}, text"
+    decimals = sum(not value.is_integer() for value in numbers)
+    if len(numbers) > MOST_CLASSES:
+        return "regress", f"regress: {len(numbers):,} different numbers"
+    if decimals > 5 or (decimals and 2 * len(numbers) > len(labels)):
+        return "regress", f"regress: {len(numbers):,} different numbers, with decimals"
+    return "classify", f"classify: {len(distinct):,} label{'s' * (len(distinct) != 1)}, few different numbers"
+
+
+def class_names(corpus: Corpus) -> list[str]:
+    """The one class of every row, as text; the number 1.0 is the class "1".
+
+    Raises:
+        DataError: a row has several labels, or NaN; names it.
+    """
+    names: dict[Label | None, str] = {}
+    for label in set(corpus.labels):
+        if isinstance(label, tuple):
+            raise _unfit(corpus, label, "several labels", "one class", "--task multilabel")
+        if isinstance(label, float) and not math.isfinite(label):
+            raise _unfit(corpus, label, f"the label {label}", "a class", "a label, or leave the row out")
+        names[label] = spelled(label)
+    return [names[label] for label in corpus.labels]
+
+
+def label_sets(corpus: Corpus) -> list[tuple[str, ...]]:
+    """The set of labels of every row; a single label is a set of one."""
+    sets = {label: label if isinstance(label, tuple) else (spelled(label),) for label in set(corpus.labels)}
+    return [sets[label] for label in corpus.labels]
+
+
+def numbers(corpus: Corpus) -> NDArray[np.float64]:
+    """The label of every row as a number.
+
+    Raises:
+        DataError: a label is not a number, is NaN or is infinite; names the row.
+    """
+    try:
+        values = np.fromiter(map(float, corpus.labels), np.float64, len(corpus))  # type: ignore[arg-type]  # caught below
+    except (TypeError, ValueError):
+        odd = next(label for label in corpus.labels if _number(label) is None)
+        words = "several labels" if isinstance(odd, tuple) else f"the label {described(odd)}"
+        raise _unfit(corpus, odd, words, "a number", "--task classify if the labels are classes") from None
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{corpus.place(int(bad[0]))}: the target is {values[bad[0]]}, wanted a finite number "
+            f"({len(bad):,} such row{'s' * (len(bad) > 1)}). Repair or remove such rows."
+        )
+    return values
+
+
+def check_classes(names: Iterable[str], source: str) -> None:
+    """Raise DataError unless at least two classes are among ``names``, one per row."""
+    counts = Counter(names)
+    if len(counts) < 2:
+        (name,) = counts
+        raise DataError(
+            f"{source}: all {counts[name]:,} rows have the label {name!r}; telling classes apart takes at least two. "
+            "If another column holds the label, name it with --label."
+        )
+
+
+def _number(label: Label | None) -> float | None:
+    try:
+        return None if isinstance(label, tuple) or label is None else float(label)
+    except ValueError:
+        return None
+
+
+def _unfit(corpus: Corpus, label: Label | None, got: str, wanted: str, remedy: str) -> DataError:
+    row = next(i for i, other in enumerate(corpus.labels) if other is label or other == label)
+    return DataError(f"{corpus.place(row)}: {got} where {wanted} belongs. Give {remedy}.")

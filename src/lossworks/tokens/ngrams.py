@@ -1,0 +1,106 @@
+"""Hashed n-grams: texts of any script straight to bucket numbers, by compiled code over code points.
+
+A *token* is a run of letters and digits, or a single character where a script is written without spaces, or a
+punctuation mark. Words give n-grams of 1 to ``words`` tokens (lower half of the buckets); runs of letters also give
+their n-grams of 2 to ``chars`` characters, the word's edges marked (upper half), which carries endings, compounds
+and misspellings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..core.threads import share
+from .characters import LETTER, SPACE, classes, lower, points
+
+_EDGE = np.uint64(0x110001)  # stands for a word's edge; no code point has this number
+_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
+_SINGLE, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_SHORTEST = 2  # characters in the shortest character n-gram
+
+
+def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The buckets (below 2^bits) of every n-gram of every text, end to end, and the N + 1 offsets of the texts."""
+    codes, starts = points(texts)
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    nothing = np.empty(0, np.uint32)
+    arguments = (codes, starts, classes(), lower(), words, chars, np.uint64(64 - bits + 1))
+    share(_emit_all, len(codes), *arguments, offsets, nothing, True)
+    np.cumsum(offsets, out=offsets)
+    buckets = np.empty(offsets[-1], np.uint32)
+    share(_emit_all, len(codes), *arguments, offsets, buckets, False)
+    return buckets, offsets
+
+
+@njit(inline="always")
+def _mix(h: Any) -> Any:
+    """MurmurHash3's 64-bit finaliser (Appleby, public domain): every bit of the input reaches the high bits."""
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xFF51AFD7ED558CCD)
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@njit(cache=True, nogil=True)
+def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets, only_count):  # type: ignore[no-untyped-def]
+    """The texts of one part: count their n-grams into ``offsets[1:]``, or write them from ``offsets`` on."""
+    texts = len(starts) - 1
+    first, last = texts * part // parts, texts * (part + 1) // parts
+    longest = 0
+    for text in range(first, last):
+        longest = max(longest, starts[text + 1] - starts[text])
+    tokens = np.empty(longest, np.uint64)
+    for text in range(first, last):
+        begin = 0 if only_count else offsets[text]
+        end = _emit(codes, starts[text], starts[text + 1], kinds, small, words, chars, shift, tokens, buckets, begin, only_count)
+        if only_count:
+            offsets[text + 1] = end
+
+
+@njit(cache=True, nogil=True)
+def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, out, only_count):  # type: ignore[no-untyped-def]
+    """One text from code point ``i`` to ``stop``: its n-grams to ``buckets[out:]``. Returns where they end."""
+    upper_half = np.uint32(1) << np.uint32(np.uint64(64) - shift)
+    found = 0
+    while i < stop:
+        kind = kinds[codes[i]]
+        if kind == SPACE:
+            i += 1
+            continue
+        end = i + 1
+        token = _mix(np.uint64(small[codes[i]]) + _SINGLE)
+        if kind == LETTER:
+            token = _FNV_OFFSET
+            end = i
+            while end < stop and kinds[codes[end]] == LETTER:
+                token = (token ^ np.uint64(small[codes[end]])) * _FNV_PRIME
+                end += 1
+            token = _mix(token)
+            marked = end - i + 2  # the word between its two edges
+            for first in range(marked if chars >= _SHORTEST else 0):
+                gram = _FNV_OFFSET
+                for place in range(first, min(first + chars, marked)):
+                    edge = place == 0 or place == marked - 1
+                    gram = (gram ^ (_EDGE if edge else np.uint64(small[codes[i + place - 1]]))) * _FNV_PRIME
+                    if place - first + 1 >= _SHORTEST:
+                        if not only_count:
+                            buckets[out] = np.uint32(_mix(gram) >> shift) + upper_half
+                        out += 1
+        tokens[found] = token
+        found += 1
+        i = end
+    for first in range(found):
+        gram = tokens[first]
+        for place in range(first, min(first + words, found)):
+            if place > first:
+                gram = gram * _PAIR ^ tokens[place]
+            if not only_count:
+                buckets[out] = np.uint32(_mix(gram) >> shift)
+            out += 1
+    return out

@@ -1,0 +1,207 @@
+"""From corpora to a trained, calibrated predictor and the honest figures about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import evaluate, losses, models, optim, penalties
+from ..core.errors import OutOfMemory
+from ..core.seeds import derive
+from ..models import Predictor, Task
+from ..text import Corpus
+from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
+from .loop import Control, Loop, Progress
+from .objective import check_fit
+from .settings import Settings
+
+BUDGET = 256 << 20
+"""Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
+
+
+@dataclass(slots=True)
+class Fitted:
+    """What a fit gives: the predictor, the settings it was made with, and the record of data and result."""
+
+    predictor: Predictor
+    settings: Settings
+    data: dict[str, Any]
+    result: dict[str, Any]
+
+
+def fit_corpora(
+    corpora: Sequence[Corpus],
+    fixed: Sequence[int | None],
+    settings: Settings,
+    control: Control | None = None,
+    *,
+    scratch: Path,
+    resume: bool = False,
+    budget: int = BUDGET,
+) -> Fitted:
+    """Train on ``corpora``: the first is split where no others were given as (``fixed``) validation or test part.
+
+    ``scratch`` is a folder for temporary files. With ``resume`` the newest of the control's checkpoints is taken up.
+
+    Raises:
+        DataError, UsageError: the data or the settings do not fit.
+        Diverged, Interrupted, OutOfMemory: training ended early.
+    """
+    control = control or Control()
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
+    settings = settings.resolved(data.task.kind, int((data.parts == 0).sum()))
+    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
+    loss, spec = losses.build(settings.loss or ""), models.build(settings.model)
+    check_fit(loss, data.task)
+    with _memory_named(settings):
+        read_features(
+            data,
+            spec.features(),
+            scratch,
+            settings.seed,
+            budget,
+            lambda row: control.watch("read", {"rows": row, "of": len(data.parts)}),
+        )
+        assert data.features is not None
+        network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
+        penalty = penalties.build(settings.penalty) if settings.penalty else None
+        loop = Loop(data, network, loss, optim.Shell(optim.build(settings.optimizer or ""), network, penalty), settings, control)
+        if resume and loop.resume():
+            control.watch("resume", {"step": loop.progress.step})
+        progress = loop.run()
+        predictor = Predictor(data.task, spec, data.features, network.eval())
+        _calibrate(predictor, data)
+        result = _result(predictor, data, progress) | _weights(network)
+    for part in (data.train, data.valid, data.test):
+        if part is not None:
+            part.shards.close()
+    return Fitted(predictor, settings, _describe(data), result)
+
+
+def measure(predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None) -> evaluate.Evaluation:
+    """The figures of a predictor's scores (before calibration) against targets."""
+    if predictor.task.kind == "regress":
+        return evaluate.regress(scores, target, weights=weight)
+    if predictor.task.kind == "multilabel":
+        return evaluate.multilabel(
+            scores, target, thresholds=predictor.thresholds, weights=weight, temperature=predictor.temperature
+        )
+    threshold = predictor.thresholds[0] if predictor.thresholds else None
+    return evaluate.classify(scores, target, weights=weight, temperature=predictor.temperature, threshold=threshold)
+
+
+def mistakes(
+    predictor: Predictor, scores: NDArray[Any], evaluation: evaluate.Evaluation, target: NDArray[Any]
+) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+    """The most confident mistakes: which rows, and what was true and what was said of each."""
+    rows = evaluate.mistakes(evaluation, target)
+    said = predictor.decide(scores[rows] if predictor.task.kind == "regress" else predictor.probabilities(scores[rows]))
+    truth = [_spoken(predictor.task, target[row]) for row in rows]
+    size = "error" if predictor.task.kind == "regress" else "probability"
+    found = zip(truth, said, evaluation.confidence[rows].tolist(), strict=True)
+    return rows, [{"label": label, "predicted": answer, size: confidence} for label, answer, confidence in found]
+
+
+def _calibrate(predictor: Predictor, data: Dataset) -> None:
+    """Temperature and thresholds from the validation rows."""
+    if data.valid is None or not data.valid.rows or predictor.task.kind == "regress":
+        return
+    scores, target, weight, _ = _scored(predictor, data, data.valid)
+    predictor.temperature = evaluate.fit_temperature(scores, target, weight)
+    probability = predictor.probabilities(scores)
+    if predictor.task.is_binary:
+        predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric="macro_f1"))
+    elif predictor.task.kind == "multilabel":
+        predictor.thresholds = tuple(evaluate.tune_thresholds(probability, target, weight))
+
+
+def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str, Any]:
+    """The record's result; figures only from rows that training and calibration never saw."""
+    ended = {
+        "seconds": progress.seconds,
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch or progress.epoch,
+        "stopped": progress.stopped,
+    }
+    tuned = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
+    if data.test is None or not data.test.rows:
+        return {
+            "part": None,
+            "rows": 0,
+            "note": f"fewer than {FEWEST_TO_HOLD_OUT} rows, or none to spare: nothing was held out, so nothing is known of how good this is",
+            **tuned,
+            **ended,
+        }
+    scores, target, weight, numbers = _scored(predictor, data, data.test)
+    evaluation = measure(predictor, scores, target, weight)
+    rows, found = mistakes(predictor, scores, evaluation, target)
+    texts = data.texts(numbers[rows])
+    listed = [{"text": text, **found_, "row": int(numbers[row])} for text, found_, row in zip(texts, found, rows, strict=True)]
+    train = data.target[data.parts == 0]
+    return {
+        "part": "test",
+        "rows": len(target),
+        **evaluation.to_json(data.task.labels),
+        "baseline": evaluate.baseline(data.task.kind, train, target, labels=data.task.labels, weights=weight),
+        "mistakes": listed,
+        **tuned,
+        **ended,
+    }
+
+
+def _scored(
+    predictor: Predictor, data: Dataset, part: Part
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[np.int64]]:
+    """Scores, targets, weights and row numbers of a part."""
+    scored = [(rows, predictor.scores_of(selected)) for rows, selected in part.pieces() if len(rows)]
+    numbers = np.concatenate([rows for rows, _ in scored])
+    weight = None if data.weight is None else data.weight[numbers]
+    return np.concatenate([scores for _, scores in scored]), data.target[numbers], weight, numbers
+
+
+def _spoken(task: Task, truth: Any) -> Any:
+    if task.kind == "regress":
+        return float(truth)
+    return task.labels[truth] if task.kind == "classify" else tuple(task.labels[label] for label in np.flatnonzero(truth))
+
+
+def _describe(data: Dataset) -> dict[str, Any]:
+    main, names = data.corpora[0], ("train", "valid", "test")
+    return {
+        "source": main.source,
+        "rows": len(data.parts),
+        "skipped": sum(corpus.skipped for corpus in data.corpora),
+        "bad": [line for corpus in data.corpora for line in corpus.bad],
+        "fingerprint": "+".join(corpus.fingerprint for corpus in data.corpora),
+        "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(names)},
+        "label_counts": data.label_counts(),
+        "text_column": main.text_column,
+        "label_column": main.label_column,
+        "leaked": data.leaked,
+        "task": data.task.kind,
+        "labels": list(data.task.labels) or None,
+    }
+
+
+def _weights(network: models.TextModel) -> dict[str, Any]:
+    parameters = list(network.parameters())
+    return {"weights": sum(p.numel() for p in parameters), "zero_weights": sum(int((p == 0).sum()) for p in parameters)}
+
+
+@contextmanager
+def _memory_named(settings: Settings) -> Iterator[None]:
+    """Turn the machine's word for too little memory into ours, with what to do about it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise OutOfMemory(
+            f"out of memory with {settings.model}, batches of {settings.batch_size}. Try fewer bits, a smaller dim or vocabulary, or --batch-size."
+        ) from error

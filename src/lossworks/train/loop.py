@@ -1,0 +1,288 @@
+"""The loop: epochs of steps, a held-out score after each epoch, early stopping, checkpoints.
+
+The batch of a step is a function of (seed, epoch, step) and random numbers of (seed, step), so a resumed run needs the
+weights, the optimiser's state and a few counts, and ends in the same bits as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..batches import epoch_order
+from ..core.errors import Diverged, Interrupted
+from ..core.seeds import derive
+from ..losses import Loss
+from ..models import TextModel
+from ..optim import Shell
+from . import checkpoint
+from .dataset import Dataset, Part
+from .objective import example_losses, proper_score, scores
+from .settings import Settings
+
+_MICRO = 4096  # rows whose outputs stand in memory at once; a larger batch gathers its gradient over several
+_TELL_EVERY = 0.2  # seconds between notes on progress
+
+Micro = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
+
+
+@dataclass(slots=True)
+class Control:
+    """How the world outside watches a fit and stops it: ``watch(event, fields)`` is told, ``stop`` set to True ends it at the next step."""
+
+    watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
+    checkpoints: Path | None = None
+    checkpoint_every: float = 30.0
+    stop: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where training stands; all that a checkpoint holds besides tensors."""
+
+    epoch: int = 0
+    done: int = 0  # steps of this epoch
+    step: int = 0
+    best: float = math.inf
+    best_epoch: int = 0
+    stale: int = 0  # epochs since the best
+    seconds: float = 0.0
+    stopped: str = "all epochs done"
+
+
+@dataclass(slots=True)
+class Loop:
+    """Trains ``network`` on ``data``. ``run`` leaves the best weights in it."""
+
+    data: Dataset
+    network: TextModel
+    loss: Loss
+    shell: Shell
+    settings: Settings
+    control: Control
+    progress: Progress = field(default_factory=Progress)
+    _best: dict[str, Tensor] = field(default_factory=dict)
+    _since: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # loss, weight, rows since the last note
+    _told: float = 0.0
+    _saved: float = 0.0
+
+    def run(self) -> Progress:
+        """Train to the end.
+
+        Raises:
+            Diverged: a loss was not finite; the weights are those before that step.
+            Interrupted: ``control.stop`` was set; a checkpoint was written.
+        """
+        self._told = self._saved = start = time.monotonic() - self.progress.seconds
+        with torch.random.fork_rng(devices=[]):
+            while self.progress.epoch < self._epochs and self.progress.stale < self._patience:
+                self._epoch(start)
+        if self.progress.stale >= self._patience:
+            self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
+        if self._best:
+            self.network.load_state_dict(self._best)
+        self.progress.seconds = time.monotonic() - start
+        return self.progress
+
+    @property
+    def metric(self) -> str:
+        """The name of the proper score that epochs are judged by."""
+        return "mse" if self.data.task.kind == "regress" else "nll"
+
+    def resume(self) -> bool:
+        """Take up the newest checkpoint, if there is one."""
+        found = checkpoint.load_newest(self.control.checkpoints) if self.control.checkpoints else None
+        if found is None:
+            return False
+        tensors, state = found
+        self.network.load_state_dict(_under(tensors, "network."))
+        self.shell.load(_under(tensors, "shell."))
+        self._best = _under(tensors, "best.")
+        self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
+        return True
+
+    def save(self) -> None:
+        """Write a checkpoint now."""
+        assert self.control.checkpoints is not None
+        named = {"network.": self.network.state_dict(), "shell.": self.shell.tensors(), "best.": self._best}
+        tensors = {prefix + name: value for prefix, part in named.items() for name, value in part.items()}
+        state = asdict(self.progress)
+        checkpoint.save(self.control.checkpoints, self.progress.step, tensors, {**state, "best": _finite(state["best"])})
+        self._saved = time.monotonic()
+        self._tell("checkpoint")
+
+    def _epoch(self, start: float) -> None:
+        progress = self.progress
+        self.network.train()
+        for number, micros in enumerate(self._steps(progress.epoch)):
+            if number < progress.done:
+                continue
+            self._step(micros)
+            progress.done, progress.step = number + 1, progress.step + 1
+            progress.seconds = time.monotonic() - start
+            self._between_steps()
+        self._tell_train()
+        progress.epoch, progress.done = progress.epoch + 1, 0
+        self.shell.settle()
+        if self.data.valid is not None and self.data.valid.rows:
+            self._validate(self.data.valid)
+
+    def _steps(self, epoch: int) -> Iterator[list[Micro]]:
+        """The steps of an epoch, each as its micro-batches; nothing is loaded yet."""
+        store = self._train.shards
+        pieces = epoch_order(self.settings.seed, epoch, store.pieces, "pieces").tolist()
+        orders = ((piece, epoch_order(self.settings.seed, epoch, store.count(piece), "rows", piece)) for piece in pieces)
+        if self.shell.optimizer.full_batch:
+            yield [(piece, part) for piece, order in orders for part in _cut(order, _MICRO)]
+            return
+        for piece, order in orders:
+            for batch in _cut(order, self._batch_size):
+                yield [(piece, part) for part in _cut(batch, _MICRO)]
+
+    def _step(self, micros: list[Micro]) -> None:
+        """One update: the weighted sum of the losses of all its rows, divided by their weights' sum."""
+        progress, data = self.progress, self.data
+        _seed(self.settings.device, derive(self.settings.seed, "step", progress.step))
+        loaded = self._train.shards
+        total = sum(float(data.loss_weight[loaded.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in micros)
+        if total == 0:
+            return
+        for piece, chosen in micros:
+            rows, selected = self._train.piece(piece)
+            batch = data.batch(selected, rows, chosen)
+            self.shell.prepare(batch)
+            outputs = self.network(batch)
+            values = example_losses(data.task, self.loss, outputs, batch.target.to(outputs.device))
+            part = (values * batch.weight.to(values)).sum()
+            if not math.isfinite(amount := part.item()):
+                self._diverged(values, rows[chosen])
+            (part / total).backward()  # type: ignore[no-untyped-call]
+            self._since[0] += amount
+            self._since[2] += len(chosen)
+        self._since[1] += total
+        self.shell.step()
+
+    def _between_steps(self) -> None:
+        now = time.monotonic()
+        if now - self._told >= _TELL_EVERY:
+            self._tell_train()
+        due = now - self._saved >= self.control.checkpoint_every or self.control.stop
+        if due and self.control.checkpoints is not None:
+            self.save()
+        if self.control.stop:
+            raise Interrupted(f"stopped after step {self.progress.step:,}. The same command with --resume goes on from there.")
+
+    @torch.no_grad()
+    def _validate(self, part: Part) -> None:
+        """Score the held-out rows; keep the weights if they are the best so far."""
+        self.network.eval()
+        sums = np.zeros(3)
+        for rows, selected in part.pieces():
+            for chosen in _cut(np.arange(len(rows)), _MICRO):
+                batch = self.data.batch(selected, rows, chosen)
+                outputs = self.network(batch)
+                target = batch.target.to(outputs.device)
+                weight = np.ones(len(chosen)) if self.data.weight is None else self.data.weight[rows[chosen]].astype(np.float64)
+                sums += (
+                    weight.sum(),
+                    weight @ _numpy(proper_score(self.data.task, outputs, target)),
+                    weight @ self._right(outputs, target),
+                )
+        progress, score = self.progress, float(sums[1] / max(sums[0], 1e-12))
+        if not math.isfinite(score):
+            raise Diverged(f"the held-out {self.metric} after epoch {progress.epoch} is {score}. Try a lower --lr.")
+        progress.stale += 1
+        if score < progress.best:
+            progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
+            self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
+        fields = {self.metric: score} | (
+            {} if self.data.task.kind == "regress" else {"accuracy": float(sums[2] / max(sums[0], 1e-12))}
+        )
+        self._tell("valid", **fields)
+
+    def _right(self, outputs: Tensor, target: Tensor) -> NDArray[Any]:
+        """1 where the likeliest answer is the true one; of label sets, the share of labels that are."""
+        if self.data.task.kind == "regress":
+            return np.zeros(len(outputs))
+        right = (scores(self.data.task, outputs, target).argmax == target).double()
+        return _numpy(right.mean(-1) if right.ndim > 1 else right)
+
+    def _diverged(self, values: Tensor, numbers: NDArray[np.int64]) -> None:
+        bad = numbers[~np.isfinite(_numpy(values.detach()))]
+        where = self.data.place(int(bad[0] if len(bad) else numbers[0]))
+        raise Diverged(
+            f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, batch {self.progress.done + 1}, "
+            f"first at {where}). The weights were not updated with it. Try a lower --lr than {self.shell.optimizer.lr:g}."
+        )
+
+    def _tell_train(self) -> None:
+        now = time.monotonic()
+        loss, weight, rows = self._since
+        if weight:
+            self._tell(
+                "train",
+                loss=loss / weight,
+                examples_per_second=rows / max(now - self._told, 1e-9),
+                lr=self.shell.optimizer.lr,
+            )
+        self._since, self._told = [0.0, 0.0, 0.0], now
+
+    def _tell(self, event: str, **fields: float) -> None:
+        progress = self.progress
+        epoch = progress.epoch + progress.done / max(self._length, 1)
+        self.control.watch(event, {"step": progress.step, "epoch": round(epoch, 4), **fields})
+
+    @property
+    def _length(self) -> int:
+        rows = self._train.rows
+        return 1 if self.shell.optimizer.full_batch else math.ceil(rows / self._batch_size)
+
+    @property
+    def _train(self) -> Part:
+        assert self.data.train is not None
+        return self.data.train
+
+    @property
+    def _epochs(self) -> int:
+        return self.settings.epochs or 1
+
+    @property
+    def _patience(self) -> int:
+        return self.settings.patience or 1
+
+    @property
+    def _batch_size(self) -> int:
+        return self.settings.batch_size or 1
+
+
+def _cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+def _seed(device: str, seed: int) -> None:
+    """Seed the one generator that is used; ``torch.manual_seed`` seeds all there are and costs more than a small step."""
+    if device.startswith("cuda"):
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _numpy(values: Tensor) -> NDArray[Any]:
+    return np.asarray(values.double().cpu().numpy())

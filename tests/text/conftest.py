@@ -1,0 +1,79 @@
+"""Writers of every format, for tests that read it back."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+import zstandard
+
+Pairs = list[tuple[str, str]]
+Writer = Callable[..., Path]
+
+
+def _table(rows: Pairs, delimiter: str) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([("text", "label"), *rows])
+    return out.getvalue().encode()
+
+
+def _jsonl(rows: Pairs) -> bytes:
+    return "".join(
+        json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in rows
+    ).encode()
+
+
+def _parquet(rows: Pairs) -> bytes:
+    out = io.BytesIO()
+    pl.DataFrame(rows, schema={"text": pl.String, "label": pl.String}, orient="row").write_parquet(out)
+    return out.getvalue()
+
+
+def _fasttext(rows: Pairs) -> bytes:
+    return "".join(f"__label__{label} {text}\n" for text, label in rows).encode()
+
+
+WRITERS = {
+    "csv": lambda rows: _table(rows, ","),
+    "tsv": lambda rows: _table(rows, "\t"),
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+    "fasttext": _fasttext,
+}
+
+
+def _packed(data: bytes, suffix: str) -> bytes:
+    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}[suffix]
+    return pack(data)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    """``write(rows, format, packing="", name=None)``: the path of a file that holds (text, label) rows."""
+
+    def writer(rows: Pairs, format: str, packing: str = "", name: str | None = None) -> Path:
+        path = tmp_path / (name or f"reviews.{format}{packing}")
+        path.write_bytes(_packed(WRITERS[format](rows), packing))
+        return path
+
+    return writer
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """``put(name, content)``: the path of a file that holds just that."""
+
+    def putter(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return putter
