@@ -25,9 +25,7 @@ def _table(rows: Pairs, delimiter: str) -> bytes:
 
 
 def _jsonl(rows: Pairs) -> bytes:
-    return "".join(
-        json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in rows
-    ).encode()
+    return "".join(json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in rows).encode()
 
 
 def _parquet(rows: Pairs) -> bytes:

@@ -47,9 +47,7 @@ BAD_ROWS = [
 def test_bad_row(put, name, content, why):
     """A bad row stops the reading by default, and is left out and counted where that is asked for."""
     path = put(name, content)
-    with pytest.raises(
-        DataError, match=rf"(?s){re.escape(name)}: 1 of . rows is bad:\n  {re.escape(why)}.*--bad-rows skip"
-    ):
+    with pytest.raises(DataError, match=rf"(?s){re.escape(name)}: 1 of . rows is bad:\n  {re.escape(why)}.*--bad-rows skip"):
         load(path)
     corpus = load(path, ReadOptions(bad_rows="skip"))
     assert corpus.skipped == 1

@@ -56,10 +56,7 @@ def test_labels_that_are_column_names(put):
     """Classes named like columns make no header: a header's words do not come again below it."""
     corpus = load(put("x.csv", "question,hello\ncomment,it is\nquestion,who\n"))
     assert corpus.labels == ["question", "comment", "question"]
-    assert (
-        load(put("x.csv", "question,How are you?\ncomment,Fine.\n"), ReadOptions(text=2, label=1)).labels[0]
-        == "question"
-    )
+    assert load(put("x.csv", "question,How are you?\ncomment,Fine.\n"), ReadOptions(text=2, label=1)).labels[0] == "question"
 
 
 def test_header_forced(put):

@@ -69,9 +69,7 @@ def test_any_text_round_trips(write, format, data):
 @pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "fasttext"])
 def test_rows_across_chunks(write, format, chunk, monkeypatch):
     """Rows, quoted line ends and characters that straddle the chunks of a file stay whole, and keep their line."""
-    rows = [
-        (f"第{i}行 text" + ('\n續, "x"\n' if format in ("csv", "tsv") else "") + "!", "ab"[i % 2]) for i in range(40)
-    ]
+    rows = [(f"第{i}行 text" + ('\n續, "x"\n' if format in ("csv", "tsv") else "") + "!", "ab"[i % 2]) for i in range(40)]
     path = write(rows, format)
     monkeypatch.setattr("lossworks.text.sources.CHUNK", chunk)
     corpus = load(path)

@@ -11,9 +11,7 @@ import pytest
 from lossworks.core.errors import DataError
 from lossworks.text import ReadOptions, infer_task, load, split
 
-pytestmark = pytest.mark.skipif(
-    "LOSSWORKS_DATA" not in os.environ, reason="LOSSWORKS_DATA names no folder of real text"
-)
+pytestmark = pytest.mark.skipif("LOSSWORKS_DATA" not in os.environ, reason="LOSSWORKS_DATA names no folder of real text")
 DATA = Path(os.environ.get("LOSSWORKS_DATA", "."))
 
 

@@ -66,9 +66,7 @@ def test_order_does_not_matter():
 def test_rare_labels_are_spread():
     """In a multi-label corpus of sets that hardly repeat, a rare label is in every part."""
     rng = np.random.default_rng(0)
-    labels = [
-        sorted({f"l{k}" for k in rng.integers(0, 30, 5)} | ({"rare"} if i % 20 == 0 else set())) for i in range(600)
-    ]
+    labels = [sorted({f"l{k}" for k in rng.integers(0, 30, 5)} | ({"rare"} if i % 20 == 0 else set())) for i in range(600)]
     parts = split(corpus_of(labels), "multilabel")
     assert [sum("rare" in labels[i] for i in np.flatnonzero(parts == part)) for part in (VALID, TEST)] == [3, 3]
     assert abs((parts == TEST).sum() - 60) <= 1

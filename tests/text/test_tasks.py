@@ -71,3 +71,5 @@ def test_check_classes():
     check_classes(["a", "b"], "reviews.csv")
     with pytest.raises(DataError, match=r"reviews\.csv: all 2 rows have the label 'a'.* --label"):
         check_classes(["a", "a"], "reviews.csv")
+    with pytest.raises(DataError, match="no row has a label"):
+        check_classes([], "reviews.csv")

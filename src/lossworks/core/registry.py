@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .errors import UnknownName
+from .errors import UnknownName, UsageError
 
 T = TypeVar("T")
 
@@ -59,9 +59,18 @@ class Registry(Generic[T]):
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def name_of(self, thing: T) -> str:
-        """The canonical name of a registered member."""
+        """The canonical name of a registered member.
+
+        Raises:
+            UsageError: it was never registered.
+        """
         self._discover()
-        return next(entry.name for entry in self._entries.values() if entry.thing is thing)
+        for entry in self._entries.values():
+            if entry.thing is thing:
+                return entry.name
+        raise UsageError(
+            f"{getattr(thing, '__name__', thing)!r} is not a registered {self.kind}. Register it with @add(name, source=…)."
+        )
 
     def _discover(self) -> None:
         if not self._discovered:

@@ -56,22 +56,27 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         hint = options[0]
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
-        parts = value.split("/") if isinstance(value, str) else value
+        parts = value.split("/") if value and isinstance(value, str) else value
         return tuple(convert(part, item, where) for part in parts)
     try:
         if hint is bool and isinstance(value, str):
             return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
-        return hint(value)
-    except (ValueError, KeyError, TypeError):
+        converted = hint(value)
+        if hint in (int, bool) and not isinstance(value, str) and converted != value:
+            raise ValueError  # 2.5 is no whole number, 5 is neither true nor false
+        return converted
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError(f"{where}: got {value!r}, wanted {getattr(hint, '__name__', hint)}") from None
 
 
 def _pairs(spec: str, rest: str) -> dict[str, Any]:
-    pairs = {}
+    pairs: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"spec {spec!r}: got {part!r}, wanted key=value")
+        if key.strip() in pairs:
+            raise UsageError(f"spec {spec!r}: got the key {key.strip()!r} twice. Give it once.")
         pairs[key.strip()] = value.strip()
     return pairs
 

@@ -12,11 +12,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .errors import UsageError
+
 
 @functools.cache
 def available() -> int:
     """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the processors this process may run on."""
-    return max(1, int(os.environ.get("LOSSWORKS_THREADS", 0)) or len(os.sched_getaffinity(0)))
+    wanted = os.environ.get("LOSSWORKS_THREADS", "").strip() or "0"
+    if not wanted.isdecimal():
+        raise UsageError(f"LOSSWORKS_THREADS is {wanted!r}; wanted a whole number, 1 or more (0: as many as there are).")
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(wanted) or usable
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 
-class Loss(ABC):
+class Loss:
     """The root of every loss."""
 
     __slots__ = ()
 
 
-class CategoricalLoss(Loss):
+class CategoricalLoss(Loss, ABC):
     """A loss over V outcomes, read through ``Scores``."""
 
     __slots__ = ()
@@ -48,7 +48,7 @@ class CategoricalLoss(Loss):
         return self.values(dense(scores, target))
 
 
-class RegressionLoss(Loss):
+class RegressionLoss(Loss, ABC):
     """A loss between a predicted and a true number."""
 
     __slots__ = ()

@@ -32,14 +32,14 @@ class CrossEntropy(CategoricalLoss):
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing <= 1:
             raise UsageError(f"label_smoothing is {self.label_smoothing}; wanted 0 to 1.")
-        if any(not weight >= 0 for weight in self.class_weights):
-            raise UsageError(f"class_weights are {self.class_weights}; wanted none below 0.")
+        if any(not 0 <= weight < float("inf") for weight in self.class_weights):
+            raise UsageError(f"class_weights are {self.class_weights}; wanted finite numbers, none below 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         hard, smooth = scores.logp, None
         if self.class_weights:
             weight = scores.of_classes(self.class_weights, "class_weights")
-            hard = hard * weight[scores.target]
+            hard = hard * scores.at_target(weight)
             smooth = scores.expected_logp(weight / scores.classes) if self.label_smoothing else None
         elif self.label_smoothing:
             smooth = scores.mean_logp

@@ -30,8 +30,8 @@ class LogLikelihood(CategoricalLoss, RegressionLoss):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise UsageError(f"scale is {self.scale}; wanted more than 0.")
+        if not 0 < self.scale < float("inf"):
+            raise UsageError(f"scale is {self.scale}; wanted a finite number, more than 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp

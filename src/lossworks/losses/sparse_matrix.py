@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..core.errors import UsageError
 from ..scores import Scores
@@ -31,15 +32,15 @@ class SparseMatrix(CategoricalLoss):
     weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(not weight >= 0 for weight in self.weights):
-            raise UsageError(f"weights are {self.weights}; wanted none below 0.")
+        if any(not 0 <= weight < float("inf") for weight in self.weights):
+            raise UsageError(f"weights are {self.weights}; wanted finite numbers, none below 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         p = scores.logp.exp()
         if not self.weights:
             return scores.square_sum() - 2 * p + 1
         weight = scores.of_classes(self.weights, "weights")
-        return scores.square_sum(weight) + weight[scores.target] * (1 - 2 * p)
+        return scores.square_sum(weight) + scores.at_target(weight) * (1 - 2 * p)
 
     def factorisation(
         self,
@@ -63,11 +64,13 @@ class SparseMatrix(CategoricalLoss):
             zero_weight: what a cell that is not stored weighs against one that is; 0 fits the stored cells only.
 
         Raises:
-            UsageError: not CSR, or shapes that do not fit.
+            UsageError: not CSR, shapes that do not fit, or a zero_weight below 0.
         """
+        if not 0 <= zero_weight < float("inf"):
+            raise UsageError(f"zero_weight is {zero_weight}; wanted a finite number, 0 or more.")
         if counts.layout != torch.sparse_csr:
             raise UsageError(f"counts: got a {counts.layout} tensor. Give CSR: counts.to_sparse_csr().")
-        if counts.shape != (len(left), len(right)) or left.shape[1:] != right.shape[1:]:
+        if left.ndim != 2 or counts.shape != (len(left), len(right)) or left.shape[1:] != right.shape[1:]:
             raise UsageError(
                 f"factorisation: counts {tuple(counts.shape)} do not fit factors {tuple(left.shape)} and {tuple(right.shape)}."
             )
@@ -88,7 +91,8 @@ class _Stored(torch.autograd.Function):
         rows = torch.repeat_interleave(torch.arange(len(left), device=left.device), starts.diff())
         d_left, d_right = torch.zeros_like(left), torch.zeros_like(right)
         total = left.new_zeros((), dtype=torch.float64)
-        for cell in torch.arange(len(columns), device=left.device).split(_ENTRIES):
+        for start in range(0, len(columns), _ENTRIES):
+            cell = slice(start, start + _ENTRIES)
             i, j, y = rows[cell], columns[cell], values[cell]
             l_i, r_j, w = left[i], right[j], weight[j]
             guess = (l_i * r_j).sum(-1)
@@ -100,6 +104,7 @@ class _Stored(torch.autograd.Function):
         return total.to(left.dtype)
 
     @staticmethod
+    @once_differentiable  # the gradients are saved numbers: a second derivative must raise, not be silently wrong
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         d_left, d_right = ctx.saved_tensors
         return None, outer[0] * d_left, outer[0] * d_right, None, None

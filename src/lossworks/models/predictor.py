@@ -26,7 +26,7 @@ _CHUNK = 4096  # texts or rows worked on at once
 
 @dataclass(slots=True)
 class Predictor:
-    """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities (two classes, label sets)."""
+    """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities into yes and no."""
 
     task: Task
     spec: ModelSpec

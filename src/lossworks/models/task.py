@@ -67,6 +67,6 @@ class Task:
         strange = next(label for label in sets[rows[0]] if label not in self.labels)
         raise DataError(
             f"{corpus.place(rows[0])}: the label {strange!r} was not seen in training ({len(rows):,} such rows). "
-            f"Known: {', '.join(map(repr, self.labels[:10]))}{' …' if len(self.labels) > 10 else ''}. Correct or remove those rows, "
-            "or fit again with the label among the training rows."
+            f"Known: {', '.join(map(repr, self.labels[:10]))}{' …' if len(self.labels) > 10 else ''}. "
+            "Correct or remove those rows, or fit again with the label among the training rows."
         )

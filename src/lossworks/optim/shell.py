@@ -40,6 +40,11 @@ class Shell:
         self._torch = None if by_rows else optimizer.torch(list(parameters))
         self.steps = 0
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether parameters are stepped by rows, by code of ours; PyTorch's optimiser does it otherwise."""
+        return self._torch is None
+
     def prepare(self, batch: Batch) -> None:
         """Bring the rows that ``batch`` reads up to date."""
         for rows in self._rows:

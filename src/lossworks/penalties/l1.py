@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from .base import Penalty, check_strength, penalties
@@ -30,4 +31,5 @@ class L1(Penalty):
         return self.strength * weight.abs().sum()
 
     def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
-        return weight.sign() * (weight.abs() - self.strength * time).clamp_min(0)
+        fall = torch.as_tensor(self.strength * time, dtype=weight.dtype, device=weight.device)
+        return weight.sign() * (weight.abs() - fall).clamp_min(0)

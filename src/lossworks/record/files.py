@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from ..core.errors import RecordError
 
@@ -15,7 +18,8 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
     Raises:
-        RecordError: the place cannot be written (permissions, a full disk); what stood at ``path`` is untouched.
+        RecordError: the place cannot be written (permissions, a full disk).
+    Whatever is raised, what stood at ``path`` is untouched and the temporary file is gone.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -28,14 +32,18 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError | SafetensorError):  # the latter is how safetensors says that the disk is full
+            raise unwritable(path, error) from error
+        raise
 
 
-def unwritable(path: Path, error: OSError) -> RecordError:
+def unwritable(path: Path, error: Exception) -> RecordError:
     """The one message for a place that cannot be written."""
-    return RecordError(f"cannot write {path}: {error.strerror or error}. Free some space or choose another place with --out.")
+    reason = getattr(error, "strerror", None) or error
+    return RecordError(f"cannot write {path}: {reason}. Free some space or choose another place with --out.")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -56,7 +64,7 @@ def read_json(path: Path) -> Any:
         raise RecordError(f"{path} is missing. Is {path.parent} a run directory made by `lossworks fit`?") from None
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -27,9 +28,9 @@ class Run:
     def create(cls, path: Path | str) -> Run:
         """Make the directory; one that already holds a run is never written over."""
         path = Path(path)
-        if (path / "run.json").exists():
-            raise UsageError(f"{path} already holds a run. Add --resume to continue it, or choose another --out.")
         try:
+            if (path / "run.json").exists():
+                raise UsageError(f"{path} already holds a run. Add --resume to continue it, or choose another --out.")
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -61,14 +62,18 @@ class Run:
             self._log.write(line + "\n")
             self._log.flush()
         except OSError as error:
+            self._drop_log()
             raise unwritable(self.path / "log.jsonl", error) from error
 
     def close(self) -> None:
         """Put the log on the disk and let go of it."""
         if self._log is not None:
-            os.fsync(self._log.fileno())
-            self._log.close()
-            self._log = None
+            log, self._log = self._log, None
+            try:
+                with log:
+                    os.fsync(log.fileno())
+            except OSError as error:
+                raise unwritable(self.path / "log.jsonl", error) from error
 
     def events(self) -> list[dict[str, Any]]:
         """The events in order. What a resumed run did again replaces what the killed one had noted."""
@@ -83,12 +88,15 @@ class Run:
         path = self.path / "log.jsonl"
         if not path.exists():
             return
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_bytes().split(b"\n")  # bytes: a crash may have torn a character too
         for number, line in enumerate(lines[:-1], 1):  # the last piece is empty, or torn by a crash
             try:
-                yield json.loads(line)
-            except ValueError:
+                event = json.loads(line)
+                if event["event"] == "resume":
+                    event["step"] + 0
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise RecordError(f"{path}, line {number} is damaged. Delete that line to read the rest.") from None
+            yield event
 
     def _open_log(self) -> TextIO:
         """The log, opened for appending, a line torn by a crash cut off first."""
@@ -97,3 +105,10 @@ class Run:
             whole = path.read_bytes().rfind(b"\n") + 1
             os.truncate(path, whole)
         return path.open("a", encoding="utf-8")
+
+    def _drop_log(self) -> None:
+        """Let go of a log that could not be written; what it still holds back is lost, as the torn line is."""
+        if self._log is not None:
+            with contextlib.suppress(OSError):
+                self._log.close()
+            self._log = None

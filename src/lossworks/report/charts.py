@@ -7,6 +7,7 @@ so light, dark and paper share one figure. Text from the user is escaped, becaus
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def loss_curve(events: Sequence[Json]) -> Json | None:
     raw, smooth = _thin(train), _thin(_smooth(train))
     traces = (
         [
-            _line(raw, "train", color="@accent-faint", width=1, hoverinfo="skip", showlegend=False),
+            _line(raw, "train", color="@accent-faint", width=1, hover=False, showlegend=False),
             _line(smooth, "train, smoothed", color="@accent", width=2.5),
         ]
         if train
@@ -34,9 +35,8 @@ def loss_curve(events: Sequence[Json]) -> Json | None:
     )
     if valid:
         traces.append(_line(valid, "validation", color="@second", width=2, marked=True))
-    values = [y for _, y in raw + valid]
-    wide = min(values) > 0 and max(values) > 50 * min(values)
-    return _figure(traces, xaxis=_axis("epoch"), yaxis=_axis("loss", type="log" if wide else "linear"), legend=_LEGEND)
+    scale = _log_ticks([y for _, y in raw + valid])
+    return _figure(traces, xaxis=_axis("epoch"), yaxis=_axis("loss", **scale), legend=_LEGEND)
 
 
 def metric_curve(events: Sequence[Json], name: str, title: str, best: float | None) -> Json | None:
@@ -72,10 +72,10 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> Json:
         "type": "category", "showgrid": False, "showline": False, "showticklabels": len(names) <= NAMED,
         "tickmode": "array", "tickvals": names, "ticktext": [_short(label) for label in labels],
     }  # fmt: skip
-    gap = 2 if len(names) <= NUMBERED else 0
+    gap, deepest = (2, "@heat") if len(names) <= NUMBERED else (0, "@accent")
     traces: list[Json] = [{
         "type": "heatmap", "x": names, "y": names, "z": shares, "zmin": 0, "zmax": 1, "customdata": table,
-        "xgap": gap, "ygap": gap, "colorscale": [[0, "@cell"], [1, "@heat"]], "showscale": False,
+        "xgap": gap, "ygap": gap, "colorscale": [[0, "@cell"], [1, deepest]], "showscale": False,
         "hovertemplate": "true %{y}, predicted %{x}: %{customdata:,} texts, %{z:.0%} of the row<extra></extra>",
     }]  # fmt: skip
     if len(names) <= NUMBERED:
@@ -106,7 +106,8 @@ def reliability(before: Sequence[Json], after: Sequence[Json], scaled: bool) -> 
         count = [b["count"] for b in bins]
         traces.append({
             "type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": [b["accuracy"] for b in bins],
-            "customdata": count, "line": {"color": color, "width": 1.5}, "marker": {"size": 9, "symbol": symbol, "color": color},
+            "customdata": count, "line": {"color": color, "width": 1.5},
+            "marker": {"size": 9, "symbol": symbol, "color": color},
             "hovertemplate": "stated %{x:.2f}, right %{y:.2f}, of %{customdata:,}<extra></extra>",
         })  # fmt: skip
         traces.append({
@@ -168,13 +169,21 @@ def _axis(title: str, **more: Any) -> Json:
 
 
 def _line(
-    points: Sequence[tuple[float, float]], name: str, *, color: str, width: float, marked: bool = False, **more: Any
+    points: Sequence[tuple[float, float]],
+    name: str,
+    *,
+    color: str,
+    width: float,
+    marked: bool = False,
+    hover: bool = True,
+    **more: Any,
 ) -> Json:
     return {
         "type": "scatter", "mode": "lines+markers" if marked else "lines", "name": name,
         "x": [x for x, _ in points], "y": [y for _, y in points],
-        "line": {"color": color, "width": width}, "marker": {"size": 6, "color": color},
-        "hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>", **more,
+        "line": {"color": color, "width": width},
+        **({"marker": {"size": 6, "color": color}} if marked else {}),
+        **({"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}), **more,
     }  # fmt: skip
 
 
@@ -185,6 +194,16 @@ def _rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:
 
 def _short(label: str) -> str:
     return html.escape(label if len(label) <= 18 else label[:17] + "…")
+
+
+def _log_ticks(values: Sequence[float]) -> Json:
+    """A logarithmic axis where the values span a factor of 50 or more, else nothing."""
+    low, high = min(values), max(values)
+    if low <= 0 or high < 50 * low:
+        return {}
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 3)]
+    return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -22,7 +22,7 @@ def write(run_dir: Path | str) -> Path:
     """Write ``report.html`` into the run directory, from ``run.json`` and ``log.jsonl``, and return its path.
 
     Raises:
-        RecordError: the record cannot be read or is not one that ``lossworks fit`` wrote, or the page cannot be written.
+        RecordError: the record cannot be read, is not one that ``lossworks fit`` wrote, or the page cannot be written.
     """
     run = record.Run(run_dir)
     summary, events = run.summary, run.events()

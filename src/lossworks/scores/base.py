@@ -65,6 +65,10 @@ class Scores(ABC):
     def logits(self) -> Float[Tensor, "*position V"]:
         """The whole of z, for the few losses that cannot do without."""
 
+    def at_target(self, values: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
+        """The value of each position's target, out of one value a class."""
+        return values.expand(*self.target.shape, -1).gather(-1, self.target.long().unsqueeze(-1)).squeeze(-1)
+
     def of_classes(self, values: tuple[float, ...], what: str) -> Float[Tensor, "V"]:
         """``values``, one a class, as a tensor beside the scores.
 

@@ -85,7 +85,9 @@ def numbers(corpus: Corpus) -> NDArray[np.float64]:
 def check_classes(names: Iterable[str], source: str) -> None:
     """Raise DataError unless at least two classes are among ``names``, one per row."""
     counts = Counter(names)
-    if len(counts) < 2:
+    if not counts:
+        raise DataError(f"{source}: no row has a label. If another column holds the labels, name it with --label.")
+    if len(counts) == 1:
         (name,) = counts
         raise DataError(
             f"{source}: all {counts[name]:,} rows have the label {name!r}; telling classes apart takes at least two. "

@@ -79,10 +79,18 @@ class Dataset:
 
     def label_counts(self) -> dict[str, int] | None:
         """Rows of each label, all parts together."""
+        counts = self._counts(self.target)
+        return None if counts is None else dict(zip(self.task.labels, counts, strict=True))
+
+    def train_counts(self) -> list[int] | None:
+        """Training rows of each label."""
+        return self._counts(self.target[self.parts == TRAIN])
+
+    def _counts(self, target: NDArray[Any]) -> list[int] | None:
         if self.task.kind == "regress":
             return None
-        counts = np.bincount(self.target, minlength=len(self.task.labels)) if self.task.kind == "classify" else self.target.sum(0)
-        return {label: int(count) for label, count in zip(self.task.labels, counts, strict=True)}
+        counts = np.bincount(target, minlength=len(self.task.labels)) if self.task.kind == "classify" else target.sum(0)
+        return [int(count) for count in counts]
 
     def batch(self, selected: Selected, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> Batch:
         """The batch of the ``chosen`` rows of a piece."""
@@ -120,8 +128,8 @@ def assemble(
     keep = [0.0 if VALID in fixed else valid, 0.0 if TEST in fixed else test]
     parts = [np.full(len(corpus), part or TRAIN, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
-        shares = [min(share, most / len(main)) for share, most in zip(keep, (_MOST_VALID, _MOST_TEST), strict=True)]
-        parts[0] = split(main, kind, *shares, seed=seed)
+        valid, test = (min(share, most / len(main)) for share, most in zip(keep, (_MOST_VALID, _MOST_TEST), strict=True))
+        parts[0] = split(main, kind, valid, test, seed)
     task = _task(kind, main, parts[0] == TRAIN)
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     whole = np.concatenate(parts)
@@ -196,4 +204,4 @@ def _class_factors(task: Task, given: str, target: NDArray[Any], parts: NDArray[
             raise UsageError(f"--class-weight {given!r}: wanted 'balanced' or label=number,label=number.") from None
         if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise UsageError(f"--class-weight {given!r}: wanted finite weights of 0 or more.")
-    return factors[target].astype(np.float32)
+    return np.asarray(factors[target], np.float32)

@@ -134,7 +134,7 @@ def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str
         return {
             "part": None,
             "rows": 0,
-            "note": f"fewer than {FEWEST_TO_HOLD_OUT} rows, or none to spare: nothing was held out, so nothing is known of how good this is",
+            "note": f"nothing was held out (that takes {FEWEST_TO_HOLD_OUT} rows), so nothing is known of how good this is",
             **tuned,
             **ended,
         }
@@ -181,6 +181,7 @@ def _describe(data: Dataset) -> dict[str, Any]:
         "fingerprint": "+".join(corpus.fingerprint for corpus in data.corpora),
         "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(names)},
         "label_counts": data.label_counts(),
+        "train_counts": data.train_counts(),
         "text_column": main.text_column,
         "label_column": main.label_column,
         "leaked": data.leaked,
@@ -203,5 +204,6 @@ def _memory_named(settings: Settings) -> Iterator[None]:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         raise OutOfMemory(
-            f"out of memory with {settings.model}, batches of {settings.batch_size}. Try fewer bits, a smaller dim or vocabulary, or --batch-size."
+            f"out of memory with {settings.model}, batches of {settings.batch_size}. "
+            "Try fewer bits, a smaller dim or vocabulary, or a smaller --batch-size."
         ) from error

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -37,12 +39,12 @@ Micro = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
 
 @dataclass(slots=True)
 class Control:
-    """How the world outside watches a fit and stops it: ``watch(event, fields)`` is told, ``stop`` set to True ends it at the next step."""
+    """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step."""
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
     checkpoints: Path | None = None
     checkpoint_every: float = 30.0
-    stop: bool = False
+    stop: Event = field(default_factory=Event)
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Loop:
             Interrupted: ``control.stop`` was set; a checkpoint was written.
         """
         self._told = self._saved = start = time.monotonic() - self.progress.seconds
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _threads(1 if self.shell.by_rows else torch.get_num_threads()):
             while self.progress.epoch < self._epochs and self.progress.stale < self._patience:
                 self._epoch(start)
         if self.progress.stale >= self._patience:
@@ -175,10 +177,10 @@ class Loop:
         now = time.monotonic()
         if now - self._told >= _TELL_EVERY:
             self._tell_train()
-        due = now - self._saved >= self.control.checkpoint_every or self.control.stop
+        due = now - self._saved >= self.control.checkpoint_every or self.control.stop.is_set()
         if due and self.control.checkpoints is not None:
             self.save()
-        if self.control.stop:
+        if self.control.stop.is_set():
             raise Interrupted(f"stopped after step {self.progress.step:,}. The same command with --resume goes on from there.")
 
     @torch.no_grad()
@@ -220,8 +222,9 @@ class Loop:
         bad = numbers[~np.isfinite(_numpy(values.detach()))]
         where = self.data.place(int(bad[0] if len(bad) else numbers[0]))
         raise Diverged(
-            f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, batch {self.progress.done + 1}, "
-            f"first at {where}). The weights were not updated with it. Try a lower --lr than {self.shell.optimizer.lr:g}."
+            f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, "
+            f"batch {self.progress.done + 1}, first at {where}). The weights were not updated with it. "
+            f"Try a lower --lr than {self.shell.optimizer.lr:g}."
         )
 
     def _tell_train(self) -> None:
@@ -266,6 +269,17 @@ class Loop:
 
 def _cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
     return (order[start : start + size] for start in range(0, len(order), size))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch's threads for a while. Where our own kernels do the work, its waiting threads only get in their way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _seed(device: str, seed: int) -> None:

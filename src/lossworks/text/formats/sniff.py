@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from ...core.errors import DataError
@@ -43,9 +42,10 @@ def by_look(start: str, options: ReadOptions, source: str) -> str:
     if first.startswith("__label__"):
         return "fasttext"
     if options.unlabelled:  # prose may hold a comma or a tab; a table holds as many in every line, or names its columns
+        cells = [line.replace('"', "").split(",") for line in lines]
         if "\t" in first and len({line.count("\t") for line in lines}) == 1:
             return "tsv"
-        return "csv" if "," in first and is_header(list(csv.reader(lines)), options) else "lines"
+        return "csv" if "," in first and is_header(cells, options) else "lines"
     if "\t" in first:
         return "tsv"
     if "," in first or ";" in first:

@@ -1,0 +1,49 @@
+"""Train, compare and explain text classifiers and language models by their loss.
+
+    import lossworks
+    model = lossworks.fit([("I love this product!", "positive"), ("It broke in a week.", "negative"), ...])
+    model.predict(["What a lovely thing."])
+
+The names here are loaded when first used, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .interop.sklearn import TextClassifier as TextClassifier
+    from .record import Run as Run
+    from .text import ReadOptions as ReadOptions
+    from .verbs import Model as Model
+    from .verbs import load as load
+    from .verbs import load_run as load_run
+    from .verbs.fit import fit as fit
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fit": "verbs",
+    "load": "verbs",
+    "load_run": "verbs",
+    "Model": "verbs",
+    "ReadOptions": "text",
+    "Run": "record",
+    "TextClassifier": "interop.sklearn",
+}
+_ROOMS = ("core", "evaluate", "interop", "losses", "models", "optim", "penalties", "record", "report", "scores", "text", "verbs")
+
+__all__ = ["Model", "ReadOptions", "Run", "TextClassifier", "fit", "load", "load_run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, *_ROOMS])

@@ -1,0 +1,136 @@
+"""``lossworks fit``."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .options import print_json
+
+
+def command(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A file (csv, tsv, jsonl, parquet, fastText lines; .gz, .zst), a folder of class folders, or - for stdin."
+        ),
+    ],
+    text: options.Text = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory to make.  [default: runs/NAME-TIME]", show_default=False)
+    ] = None,
+    valid: Annotated[
+        str | None, typer.Option(help="Validation rows: a file, or a share of DATA.  [default: 0.1]", show_default=False)
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Test rows: a file, or a share of DATA.  [default: 0.1]", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel or regress.", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="linear, bag, with keys: bag:dim=32,dropout=0.2.", show_default=False)] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="cross_entropy, log_likelihood, mse, sparse_matrix, with keys.", show_default=False)
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adagrad, adam, adamw, gradient_descent, rmsprop, sgd, with keys.", show_default=False)
+    ] = None,
+    penalty: Annotated[str | None, typer.Option(help="l1 or l2: l1:strength=1e-5.", show_default=False)] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate, over the optimizer's own.", show_default=False)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per step.", show_default=False)] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without a better held-out score before stopping.", show_default=False)
+    ] = None,
+    class_weight: Annotated[str | None, typer.Option(help="balanced, or label=factor,label=factor.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
+    checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train on labelled text and leave a run directory with the model, its record and a report."""
+    from ..train import Control, Settings
+    from ..verbs import fit
+    from .progress import Watcher
+
+    base = Settings.from_toml(config) if config else Settings()
+    flags = {
+        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "lr": lr, "epochs": epochs,
+        "batch_size": batch_size, "patience": patience, "class_weight": class_weight, "seed": seed, "device": device,
+    }  # fmt: skip
+    out = out or Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    with Watcher(quiet) as watcher:
+        control = Control(watch=watcher, checkpoint_every=checkpoint_every)
+        _stop_on_signals(control)
+        trained = fit(
+            data,
+            valid=_share_or_source(valid),
+            test=_share_or_source(test),
+            out=out,
+            read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
+            settings=base,
+            resume=resume,
+            control=control,
+            command=shlex.join(["lossworks", *sys.argv[1:]]),
+            **{name: value for name, value in flags.items() if value is not None},
+        )
+    if json:
+        print_json({"run": str(out), **trained.record})
+    else:
+        _tell(trained.record, out)
+
+
+def _tell(record: dict[str, Any], out: Path) -> None:
+    """The figures, and what to do next."""
+    from .tables import console, metrics_table
+
+    result, screen = record["result"], console()
+    if result["part"] is None:
+        screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
+    else:
+        screen.print(metrics_table(result, f"On {result['rows']:,} held-out rows"))
+    screen.print(
+        f"\n{result['epochs']} epochs in {result['seconds']:.1f} s ({result['stopped']}; best: epoch {result['best_epoch']})."
+    )
+    screen.print(f"Next:  open {out / 'report.html'}")
+    screen.print(f'       lossworks predict {shlex.quote(str(out))} "some text"')
+
+
+def _share_or_source(value: str | None) -> float | str | None:
+    """0.2 is a share, anything that is no number a file."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return value
+
+
+def _stem(data: str) -> str:
+    return "stdin" if data == "-" else Path(data).name.split(".")[0] or "run"
+
+
+def _stop_on_signals(control: Any) -> None:
+    """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one ends it at once."""
+
+    def stop(number: int, frame: Any) -> None:
+        if control.stop.is_set():
+            raise KeyboardInterrupt
+        control.stop.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,52 @@
+"""``lossworks list``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..core.errors import UnknownName
+from . import options
+from .options import print_json
+
+_KINDS = {"losses": "losses", "models": "models", "optimizers": "optim", "penalties": "penalties"}
+
+
+def command(
+    kind: Annotated[str | None, typer.Argument(help="losses, models, optimizers or penalties; all without it.")] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """What there is to choose from, with its keys and where it comes from."""
+    if kind is not None and kind not in _KINDS:
+        raise UnknownName("list", kind, _KINDS)
+    listed = {name: _members(name) for name in ([kind] if kind else _KINDS)}
+    if json:
+        print_json(listed)
+        return
+    for name, members in listed.items():
+        print(name)
+        for member in members:
+            keys = ", ".join(f"{key}={value}" for key, value in member["keys"].items())
+            print(f"  {member['name']:18}{member['summary']}")
+            print(f"  {'':18}{keys or 'no keys'}   [{member['source']}]")
+
+
+def _members(kind: str) -> list[dict[str, Any]]:
+    import dataclasses
+    import importlib
+
+    registry = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
+    return [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "keys": {
+                f.name: f.default if not isinstance(f.default, tuple) else list(f.default)
+                for f in dataclasses.fields(entry.thing)
+            },
+            "source": entry.source,
+        }
+        for entry in registry
+    ]

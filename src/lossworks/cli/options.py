@@ -1,0 +1,64 @@
+"""Flags that several verbs share, spelled once; and how JSON is printed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..text import ReadOptions
+
+Text = Annotated[
+    list[str] | None,
+    typer.Option("--text", help="Column with the text, by name or number; repeat to join several.", show_default=False),
+]
+Label = Annotated[str | None, typer.Option("--label", help="Column with the label, by name or number.", show_default=False)]
+Weight = Annotated[str | None, typer.Option("--weight", help="Column with a weight for each row.", show_default=False)]
+Encoding = Annotated[str, typer.Option("--encoding", help="Encoding of the text.")]
+BadRows = Annotated[str, typer.Option("--bad-rows", help="error: stop and name them; skip: leave them out and count them.")]
+Format = Annotated[
+    str | None, typer.Option("--format", help="csv, tsv, jsonl, parquet, fasttext; else by name or look.", show_default=False)
+]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first row names columns.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, …")]
+
+
+def read_options(
+    text: list[str] | None,
+    label: str | None,
+    weight: str | None,
+    encoding: str,
+    bad_rows: str,
+    format: str | None,
+    header: bool | None,
+    *,
+    unlabelled: bool = False,
+) -> ReadOptions:
+    """The reading that the flags ask for; a column given as a number is counted from 1."""
+    from ..text import ReadOptions
+
+    return ReadOptions(
+        text=[_column(name) for name in text] if text else None,
+        label=_column(label) if label is not None else None,
+        weight=_column(weight) if weight is not None else None,
+        encoding=encoding,
+        bad_rows=bad_rows,
+        format=format,
+        header=header,
+        unlabelled=unlabelled,
+    )
+
+
+def print_json(value: Any) -> None:
+    """The one JSON object of a ``--json`` call."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _column(name: str) -> str | int:
+    return int(name) if name.isdecimal() else name

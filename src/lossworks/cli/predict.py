@@ -1,0 +1,97 @@
+"""``lossworks predict``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .options import print_json
+
+if TYPE_CHECKING:
+    from ..text import ReadOptions
+    from ..verbs import Model
+
+Texts = Annotated[
+    list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")
+]
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
+    texts: Texts = None,
+    text: options.Text = None,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    device: options.Device = "cpu",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer for texts given, in files or on stdin: the label and its probability, or the number."""
+    from ..verbs import load
+
+    model = load(run, device)
+    read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
+    rows = [row for source in texts or ["-"] for block in _texts(source, read) for row in _answers(model, block)]
+    if json:
+        print_json({"run": str(run), "task": model.predictor.task.kind, "predictions": rows})
+    else:
+        _print(rows)
+
+
+def _texts(source: str, read: ReadOptions) -> Any:
+    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
+    from ..text import load
+
+    if source != "-" and not (len(source) < 4096 and Path(source).exists()):
+        yield [source]
+        return
+    corpus = load(source, read)
+    try:
+        yield from corpus.blocks()
+    finally:
+        corpus.close()
+
+
+def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:
+    if model.predictor.task.kind == "regress":
+        return [{"text": text, "value": value} for text, value in zip(texts, model.predict(texts), strict=True)]
+    probabilities = model.predict_proba(texts)
+    answers: list[dict[str, Any]] = []
+    for text, label, row in zip(texts, model.predictor.decide(probabilities), probabilities, strict=True):
+        named = dict(zip(model.labels, (float(p) for p in row), strict=True))
+        if isinstance(label, tuple):
+            answers.append({"text": text, "labels": list(label), "probabilities": named})
+        else:
+            answers.append({"text": text, "label": label, "probability": named[label], "probabilities": named})
+    return answers
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """A table for people, tab-separated lines for programs."""
+    lines = [_line(row) for row in rows]
+    if not sys.stdout.isatty():
+        print("\n".join("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line) for line in lines))
+        return
+    from rich.table import Table
+
+    from .tables import console
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for line in lines:
+        table.add_row(*line)
+    console().print(table)
+
+
+def _line(row: dict[str, Any]) -> tuple[str, str, str]:
+    if "value" in row:
+        return f"{row['value']:.6g}", "", row["text"]
+    if "labels" in row:
+        shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in row["labels"])
+        return ",".join(row["labels"]) or "–", shown, row["text"]
+    return row["label"], f"{row['probability']:.4f}", row["text"]

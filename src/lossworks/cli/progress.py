@@ -1,0 +1,94 @@
+"""What is shown while a fit runs: one bar in a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .tables import console, number, say
+
+_LINE_EVERY = 2.0  # seconds between plain lines
+
+
+class Watcher:
+    """Turns the events of a fit into something to look at. Use as a context manager, and as the control's ``watch``."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: Progress | None = None
+        self._task: Any = None
+        self._epochs = 1.0
+        self._told = time.monotonic()
+        self._metric = ""
+
+    def __enter__(self) -> Watcher:
+        if not self.quiet and sys.stderr.isatty():
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(None),
+                TextColumn("{task.fields[now]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
+            self.bar = Progress(*columns, console=console(stderr=True), transient=True)
+            self.bar.start()
+            self._task = self.bar.add_task("reading", total=None, now="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, event: str, fields: dict[str, Any]) -> None:
+        """Show one event."""
+        if not self.quiet:
+            getattr(self, f"_{event}", lambda _: None)(fields)
+
+    def _data(self, fields: dict[str, Any]) -> None:
+        config, parts = fields["config"], fields["parts"]
+        self._epochs = config["epochs"]
+        sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
+        say(f"{fields['source']}: {fields['rows']:,} rows ({sizes})")
+        say(f"task   {fields['reason']}")
+        columns = [
+            f"{name} from {fields[key]!r}" for name, key in (("text", "text_column"), ("label", "label_column")) if fields[key]
+        ]
+        if columns:
+            say("read   " + ", ".join(columns))
+        chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config["penalty"]])]
+        say(f"train  {' · '.join(chosen)}, batches of {config['batch_size']}, at most {config['epochs']} epochs")
+        if fields["skipped"]:
+            say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
+        if fields["leaked"]:
+            say(f"note   {fields['leaked']:,} held-out rows stand word for word among the training rows", "yellow")
+        if fields["parts"]["test"] == 0:
+            say("note   too few rows to hold any out: there will be no figures on how good this is", "yellow")
+
+    def _read(self, fields: dict[str, Any]) -> None:
+        self._show("reading", fields["rows"], fields["of"], "")
+
+    def _resume(self, fields: dict[str, Any]) -> None:
+        say(f"resumed at step {fields['step']:,}")
+
+    def _train(self, fields: dict[str, Any]) -> None:
+        self._show(
+            "training",
+            fields["epoch"],
+            self._epochs,
+            f"loss {number(fields['loss'])}{self._metric}  {fields['examples_per_second']:,.0f} examples/s",
+        )
+
+    def _valid(self, fields: dict[str, Any]) -> None:
+        names = [name for name in ("nll", "mse", "accuracy") if name in fields]
+        self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)
+
+    def _show(self, what: str, done: float, total: float, now: str) -> None:
+        if self.bar is not None:
+            self.bar.update(self._task, description=what, completed=done, total=total, now=now)
+        elif time.monotonic() - self._told >= _LINE_EVERY:
+            self._told = time.monotonic()
+            say(f"{what} {done:,.4g} of {total:,.4g}  {now}")

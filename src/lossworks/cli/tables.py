@@ -1,0 +1,50 @@
+"""Figures as people read them in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae")
+"""Metrics of which less is better."""
+
+
+def metrics_table(result: dict[str, Any], title: str) -> Table:
+    """Each metric with its interval, and the baseline's beside it."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    baseline = result.get("baseline", {})
+    for name, justify in (
+        ("", "left"),
+        ("value", "right"),
+        ("95 % interval", "right"),
+        (baseline.get("name", "baseline"), "right"),
+    ):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    before = result.get("uncalibrated", {})
+    for name, metric in result["metrics"].items():
+        beside = baseline.get("metrics", {}).get(name)
+        arrow = " ↓" if name in _ORDER_DOWN else ""
+        note = f"   ({number(before[name]['value'])} before temperature scaling)" if name in before else ""
+        interval = f"{number(metric['low'])} to {number(metric['high'])}"
+        table.add_row(name + arrow, number(metric["value"]), interval, (number(beside["value"]) if beside else "") + note)
+    return table
+
+
+def number(value: float | None) -> str:
+    """Four decimals, or as many digits as a large or tiny number needs."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that does not colour what a user's text happens to look like."""
+    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+
+
+def say(message: str, style: str = "") -> None:
+    """One line to stderr, where progress goes."""
+    console(stderr=True).print(Text(message, style=style))

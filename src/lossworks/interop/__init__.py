@@ -1,0 +1,1 @@
+"""Lossworks in other people's houses: scikit-learn."""

@@ -1,0 +1,69 @@
+"""``evaluate``: a trained model's figures on other labelled text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import evaluate as figures
+from ..core.errors import UsageError
+from ..text import Corpus, ReadOptions, load
+from ..train.fitting import measure, mistakes
+from .model import Model
+
+
+def evaluate(model: Model, data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+    """Metrics with 95 % intervals, the baseline beside, the confusion matrix and the most confident mistakes.
+
+    Args:
+        model: from ``fit`` or ``load``.
+        data: labelled text, as ``fit`` takes it.
+        read: which columns to read and how.
+
+    Raises:
+        DataError: the data cannot be read, or holds a label that training had not seen.
+    """
+    corpus = load(data, read)
+    try:
+        return _evaluate(model, corpus)
+    finally:
+        corpus.close()
+
+
+def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
+    predictor = model.predictor
+    target, weight = predictor.task.targets(corpus), corpus.weights
+    scores = np.concatenate([predictor.scores(texts) for texts in corpus.blocks()])
+    evaluation = measure(predictor, scores, target, weight)
+    rows, found = mistakes(predictor, scores, evaluation, target)
+    listed = zip(corpus.texts(rows), found, rows, strict=True)
+    return {
+        "source": corpus.source,
+        "rows": len(corpus),
+        "skipped": corpus.skipped,
+        "task": predictor.task.kind,
+        "labels": list(predictor.task.labels) or None,
+        **evaluation.to_json(predictor.task.labels),
+        "baseline": figures.baseline(
+            predictor.task.kind, _trained_on(model), target, labels=predictor.task.labels, weights=weight
+        ),
+        "mistakes": [{"text": text, **what, "place": corpus.place(int(row))} for text, what, row in listed],
+    }
+
+
+def _trained_on(model: Model) -> NDArray[Any]:
+    """Targets that the baseline learns the same from as from the training part: it needs but the counts."""
+    task = model.predictor.task
+    if task.kind == "regress":
+        return np.array([task.center])
+    data = model.record.get("data", {})
+    counts = data.get("train_counts")
+    if counts is None:
+        raise UsageError(
+            "this model has no record of its training data, which the baseline needs. Load it from its run directory."
+        )
+    if task.kind == "classify":
+        return np.repeat(np.arange(len(counts)), counts)
+    return np.arange(data["parts"]["train"])[:, None] < np.array(counts)

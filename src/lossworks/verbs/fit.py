@@ -1,0 +1,196 @@
+"""``fit``: from labelled text to a trained model, and the run directory that says everything about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .. import report
+from ..core.errors import Diverged, Interrupted, LossworksError, UnknownName, UsageError
+from ..record import Run
+from ..text import TEST, VALID, Corpus, ReadOptions, load
+from ..train import Control, Fitted, Settings, checkpoint, fit_corpora
+from .model import Model
+
+Watch = Callable[[str, dict[str, Any]], None]
+Source = str | os.PathLike[str] | Iterable[Any]
+
+_LOGGED = ("train", "valid", "checkpoint", "resume")
+
+
+def fit(
+    data: Source,
+    *,
+    valid: Source | float | None = None,
+    test: Source | float | None = None,
+    out: Path | str | None = None,
+    read: ReadOptions | None = None,
+    settings: Settings | None = None,
+    resume: bool = False,
+    control: Control | None = None,
+    command: str | None = None,
+    **choices: Any,
+) -> Model:
+    """Train on labelled text.
+
+    Args:
+        data: a file, a folder with a sub-folder per class, "-" for stdin, or rows: (text, label) or (text, label, weight)
+            tuples, or dicts.
+        valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
+        out: the run directory to make; none is made without it.
+        read: which columns to read and how; by default found by looking.
+        settings: everything about the training; or give single ``choices`` of it (``model="bag"``, ``epochs=3``, …).
+        resume: go on with the run in ``out``, which must have been started by the same call.
+        control: how to watch and stop the training.
+        command: what to put in the record as the command.
+
+    Raises:
+        DataError, UsageError: the data or the settings do not fit; says where and what to do.
+        Diverged, Interrupted, OutOfMemory: training ended early; the run directory says so.
+    """
+    choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
+    settings = replace(settings or Settings(), **_known(choices))
+    given = [
+        (source, part)
+        for source, part in ((valid, VALID), (test, TEST))
+        if source is not None and not isinstance(source, int | float)
+    ]
+    control = control or Control()
+    if resume and out is None:
+        raise UsageError("--resume goes on with the run in a directory; say which with --out.")
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+            fitted = _train([(data, None), *given], read, settings, control, Path(scratch), resume=False)
+        return Model(fitted.predictor, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result})
+    sources = {"data": _name(data), **{("valid", "test")[part - 1]: _name(source) for source, part in given}}
+    recorder = _Recorder(Path(out), {**settings.to_json(), **sources}, control, command, resume)
+    return recorder.record([(data, None), *given], read, settings)
+
+
+def _train(
+    sources: list[tuple[Any, int | None]],
+    read: ReadOptions | None,
+    settings: Settings,
+    control: Control,
+    scratch: Path,
+    *,
+    resume: bool,
+) -> Fitted:
+    corpora: list[Corpus] = []
+    with ExitStack() as stack:
+        for source, _ in sources:
+            corpora.append(load(source, read, spill=scratch))
+            stack.callback(corpora[-1].close)
+        return fit_corpora(corpora, [part for _, part in sources], settings, control, scratch=scratch, resume=resume)
+
+
+class _Recorder:
+    """Writes the run directory while the training runs."""
+
+    def __init__(self, out: Path, given: dict[str, Any], control: Control, command: str | None, resume: bool) -> None:
+        self.resume = resume and (out / "run.json").exists()
+        self.run = Run(out) if self.resume else Run.create(out)
+        self.control = control
+        self.summary: dict[str, Any] = {
+            "lossworks": version("lossworks"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command or "lossworks.fit",
+            "status": "running",
+            "given": given,
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "numba")}},
+            "machine": {"cpu": _processor(), "cores": len(os.sched_getaffinity(0))},
+        }
+        if self.resume:
+            self._take_up(given)
+
+    def record(self, sources: list[tuple[Any, int | None]], read: ReadOptions | None, settings: Settings) -> Model:
+        """Train, and leave a whole record whatever happens."""
+        run, scratch = self.run, self.run.path / "scratch"
+        control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        try:
+            run.write_summary(self.summary)
+            fitted = _train(sources, read, settings, control, scratch, resume=self.resume)
+            fitted.predictor.save(run.path)
+            self.summary |= {"status": "finished", "result": fitted.result}
+            run.note("end", step=0, seconds=fitted.result["seconds"])
+        except LossworksError as error:
+            ended = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
+            self.summary |= {"status": ended, "error": str(error)}
+            raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            self._finish(sys.exc_info()[1])
+        return Model(fitted.predictor, run.summary, run.path)
+
+    def _finish(self, error: BaseException | None) -> None:
+        """The last words: run.json, the report, and no more checkpoints than are needed."""
+        try:
+            self.run.close()
+            self.run.write_summary(self.summary)
+            if "data" in self.summary:
+                report.write(self.run.path)
+            elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
+                (self.run.path / "run.json").unlink()
+                self.run.path.rmdir()
+            if self.summary["status"] == "finished":
+                checkpoint.remove(self.run.path / "checkpoints")
+        except (LossworksError, OSError):
+            if error is None:  # a full disk must not hide why training ended
+                raise
+
+    def _take_up(self, given: dict[str, Any]) -> None:
+        """Check that the run can be gone on with by this call."""
+        before = self.run.summary
+        if before["status"] == "finished":
+            raise UsageError(f"{self.run.path} is finished; there is nothing to resume. Choose another --out to fit again.")
+        for key, value in given.items():
+            if before["given"].get(key) != value:
+                raise UsageError(
+                    f"--resume: {key} was {before['given'].get(key)!r} and is now {value!r}. "
+                    "Repeat the command as it was, or choose another --out."
+                )
+        self.summary |= {"created": before["created"], "before": before.get("data", {}).get("fingerprint")}
+
+    def _watch(self, event: str, fields: dict[str, Any]) -> None:
+        if event == "data":
+            known = self.summary.pop("before", None)
+            if known is not None and known != fields["fingerprint"]:
+                raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
+            data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
+            self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
+            self.run.write_summary(self.summary)
+        elif event in _LOGGED:
+            self.run.note(event, **fields)
+        self.control.watch(event, fields)
+
+
+def _known(choices: dict[str, Any]) -> dict[str, Any]:
+    known = Settings.__dataclass_fields__
+    for name in choices:
+        if name not in known:
+            raise UnknownName("argument of fit:", name, [*known, "out", "read", "resume", "valid", "test"])
+    return choices
+
+
+def _name(source: Any) -> str:
+    return str(source) if isinstance(source, str | os.PathLike) else f"{type(source).__name__} of rows"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

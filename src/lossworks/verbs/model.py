@@ -1,0 +1,79 @@
+"""A trained model as a user holds it, from ``fit`` or from a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..models import Predictor
+from ..record import Run
+
+
+@dataclass(slots=True)
+class Model:
+    """Predicts from raw text. ``record`` is what the run's ``run.json`` says; ``path`` is its directory, if it has one."""
+
+    predictor: Predictor
+    record: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of ``predict_proba``."""
+        return self.predictor.task.labels
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Figures on the held-out test rows, each ``{"value", "low", "high"}``; empty where nothing was held out."""
+        metrics: dict[str, dict[str, float]] = self.record.get("result", {}).get("metrics", {})
+        return metrics
+
+    def predict(self, texts: Sequence[str]) -> list[Any]:
+        """A label (classify), a tuple of labels (multilabel) or a number (regress) for each text."""
+        return self.predictor.predict(_several(texts))
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Calibrated probabilities [texts, labels].
+
+        Raises:
+            UsageError: the model predicts numbers.
+        """
+        if self.predictor.task.kind == "regress":
+            raise UsageError("predict_proba: this model predicts numbers, not labels. Use predict.")
+        return self.predictor.predict_proba(_several(texts))
+
+    def __repr__(self) -> str:
+        return f"Model(task={self.predictor.task.kind!r}, labels={self.labels!r}, path={str(self.path) if self.path else None!r})"
+
+
+def load(path: Path | str, device: str = "cpu") -> Model:
+    """The model in a run directory.
+
+    Raises:
+        RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
+    """
+    run = Run(path)
+    record = run.summary
+    model = Model(Predictor.load(run.path, device), record, run.path)
+    model.predictor.scores([""])  # compiled code is loaded now, not at the first question
+    return model
+
+
+def load_run(path: Path | str) -> Run:
+    """The record of a run: ``.summary`` is run.json, ``.events()`` the log."""
+    return Run(path)
+
+
+def _several(texts: Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, str):
+        raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"text number {number + 1} is {text!r}, a {type(text).__name__}; wanted text.")
+    return texts

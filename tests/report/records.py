@@ -1,0 +1,105 @@
+"""Small run directories of every kind, made up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lossworks.record import Run
+
+Json = dict[str, Any]
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'><a href='x'>&lt;b&gt;"
+
+
+def metric(value: float, half: float) -> Json:
+    """A value with its interval."""
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def summary(task: str, labels: Sequence[str] | None, **more: Any) -> Json:
+    """A record as `fit` writes it, without its result."""
+    return {
+        "lossworks": "0.1.0", "created": "2026-01-02T03:04:05+00:00", "command": "lossworks fit reviews.csv --seed 0",
+        "status": "finished", "task": task, "labels": labels,
+        "config": {"model": "linear", "loss": "cross_entropy", "optimizer": "adagrad:lr=0.1", "penalty": None, "seed": 0},
+        "data": {
+            "source": "reviews.csv", "rows": 360, "skipped": 1, "fingerprint": "abc123", "text_column": "text",
+            "parts": {"train": 252, "valid": 54, "test": 54}, "label_column": "label",
+            "label_counts": {label: 180 - 7 * k for k, label in enumerate(labels or ())},
+        },
+        "versions": {"python": "3.11", "torch": "2.6"}, "machine": {"cpu": "some", "cores": 2}, **more,
+    }  # fmt: skip
+
+
+def result(metrics: Json, floor: Json, name: str, **more: Any) -> Json:
+    """The part of a record that says how the model did."""
+    return {
+        "part": "test", "rows": 54, "metrics": metrics, "baseline": {"name": name, "metrics": floor},
+        "temperature": None, "thresholds": None, "confusion": None, "reliability": None, "per_class": [], "mistakes": [],
+        "seconds": 75.0, "epochs": 4, "best_epoch": 3, "stopped": "all epochs done", **more,
+    }  # fmt: skip
+
+
+def saved(path: Path, record: Json, watched: str = "nll", epochs: int = 4) -> Path:
+    """The record and a log of falling losses in a directory."""
+    run = Run.create(path / "reviews-run")
+    run.note("start", seed=0)
+    for step in range(epochs * 20):
+        epoch = (step + 1) / 20
+        run.note("train", step=step, epoch=epoch, loss=0.2 + math.exp(-epoch), examples_per_second=1e4, lr=0.1)
+        if epoch == int(epoch):
+            run.note("valid", step=step, epoch=epoch, loss=0.4 + math.exp(-epoch), **{watched: 0.4 + abs(epoch - 3) / 10})
+    run.close()
+    run.write_summary(record)
+    return run.path
+
+
+BINS = [{"confidence": 0.6, "accuracy": 0.5, "count": 14}, {"confidence": 0.97, "accuracy": 0.9, "count": 40}]
+
+
+def classify_run(
+    path: Path, labels: Sequence[str] = ("negative", "positive"), text: str = "not bad at all",
+    accuracy: Json | None = None, table: Sequence[Sequence[int]] = ((25, 2), (1, 26)), **more: Any,
+) -> Path:  # fmt: skip
+    """Two classes, temperature scaled."""
+    proper = {"nll": metric(0.3, 0.1), "brier": metric(0.1, 0.05), "ece": metric(0.04, 0.03)}
+    metrics = {"accuracy": accuracy or {"value": 0.9444, "low": 0.849, "high": 0.981}, "macro_f1": metric(0.94, 0.04), **proper}
+    floor = {**metrics, "accuracy": metric(0.5, 0.1), "macro_f1": metric(0.333, 0.1), "nll": metric(0.693, 0)}
+    found = result(
+        metrics, floor, f"majority class '{labels[-1]}'", uncalibrated=proper, temperature=1.7, thresholds=[0.47],
+        confusion=table, reliability={"before": BINS, "after": BINS[::-1]},
+        per_class=[{"label": label, "precision": 0.9, "recall": 0.95, "f1": 0.92, "support": 27} for label in labels],
+        mistakes=[{"text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98, "row": 7}],
+    ) | more  # fmt: skip
+    return saved(path, summary("classify", labels, result=found))
+
+
+def multilabel_run(path: Path) -> Path:
+    """Three labels with a threshold each."""
+    labels = ["sport", "politics", "art"]
+    metrics = {key: metric(0.6, 0.1) for key in ("micro_f1", "macro_f1", "subset_accuracy", "nll", "brier", "ece")}
+    floor = {key: metric(0.1, 0.1) for key in metrics}
+    found = result(
+        metrics, floor, "most frequent answer per label (none of them)", uncalibrated=metrics, temperature=1.0,
+        thresholds=[0.5, 0.4, 0.3], reliability={"before": BINS, "after": BINS},
+        per_class=[{"label": label, "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 9} for label in labels],
+        mistakes=[{"text": "a match", "label": ["sport"], "predicted": [], "probability": 0.8, "row": 1}],
+    )  # fmt: skip
+    return saved(path, summary("multilabel", labels, result=found))
+
+
+def regress_run(path: Path) -> Path:
+    """A numeric target; R² below nothing."""
+    metrics = {"mse": metric(0.5, 0.1), "rmse": metric(0.7, 0.1), "mae": metric(0.55, 0.1), "r2": metric(-0.2, 0.3)}
+    floor = {"mse": metric(0.9, 0.1), "rmse": metric(0.95, 0.1), "mae": metric(0.8, 0.1), "r2": metric(0.0, 0)}
+    points = [[k / 10, k / 11 + 0.2] for k in range(50)]
+    mistakes = [{"text": "so-so", "label": 3.0, "predicted": 4.5, "error": 1.5, "row": 3}]
+    found = result(metrics, floor, "mean of the training targets (2.5)", scatter=points, mistakes=mistakes)
+    return saved(path, summary("regress", None, result=found), watched="mse")
+
+
+def diverged_run(path: Path) -> Path:
+    """Stopped by a loss that was not a number any more."""
+    return saved(path, summary("classify", ["no", "yes"], status="diverged", result=None), epochs=2)

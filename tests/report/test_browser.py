@@ -1,0 +1,137 @@
+"""The page in a real browser: headless Chromium, nothing reachable but the file itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from lossworks import report
+
+from .records import HOSTILE, classify_run, diverged_run, multilabel_run, regress_run
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromedriver are not installed")
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+DRAWN = """return [...document.querySelectorAll('[data-figure]')].map(place => {
+    const box = place.querySelector('svg.main-svg')?.getBoundingClientRect();
+    return [place.dataset.figure, box ? box.width * box.height : 0];
+})"""
+INVALID = """return [...document.querySelectorAll('[data-figure]')]
+    .flatMap(place => Plotly.validate(place.data, place.layout) || []).map(error => error.msg)"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One Chromium for all tests, with a profile of its own."""
+    options = webdriver.ChromeOptions()
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.binary_location = str(BROWSER)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    try:
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    except WebDriverException as error:
+        pytest.skip(f"Chromium does not start here: {error.msg}")
+    yield driver
+    driver.quit()
+
+
+def look(browser: webdriver.Chrome, page: Path, *, theme: str = "light", width: int = 1100) -> None:
+    """Open the page in one theme and width, and wait until every chart is drawn."""
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.as_uri())
+    WebDriverWait(browser, 20).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
+
+
+def requests(browser: webdriver.Chrome) -> list[str]:
+    """Every address asked for since the last look."""
+    notes = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]  # type: ignore[no-untyped-call]
+    return [n["params"]["request"]["url"] for n in notes if n["method"] == "Network.requestWillBeSent"]
+
+
+@pytest.mark.parametrize(
+    ("make", "theme", "width"),
+    [
+        (classify_run, "light", 1100),
+        (classify_run, "dark", 1100),
+        (classify_run, "light", 360),
+        (multilabel_run, "dark", 360),
+        (regress_run, "light", 360),
+        (diverged_run, "dark", 1100),
+    ],
+)
+def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: Any, theme: str, width: int) -> None:
+    """Drawn, no console message, nothing fetched, nothing wider than the screen; light and dark, desk and phone."""
+    page = report.write(make(tmp_path))
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    requests(browser)
+    look(browser, page, theme=theme, width=width)
+    drawn = dict(browser.execute_script(DRAWN))
+    wanted = {
+        "classify_run": {"loss", "metric", "confusion", "reliability"},
+        "multilabel_run": {"loss", "metric", "reliability"},
+        "regress_run": {"loss", "metric", "scatter"},
+        "diverged_run": {"loss", "metric"},
+    }
+    assert set(drawn) == wanted[make.__name__]
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert {url.split(":")[0] for url in requests(browser)} <= {"file", "data", "blob"}
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(INVALID) == []
+
+
+def test_hostile_text_stays_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Markup in texts and labels is shown, never run: no script, no link, no image comes of it."""
+    look(browser, report.write(classify_run(tmp_path, labels=[HOSTILE, "fine"], text=HOSTILE)))
+    assert browser.title.endswith("Lossworks report")
+    assert browser.execute_script("return window.hacked") is None
+    assert browser.execute_script("return document.querySelectorAll('main img, main a, svg a').length") == 0
+    shown = browser.execute_script("return document.querySelector('blockquote').textContent")
+    assert HOSTILE in shown
+    tick = browser.execute_script("return document.querySelector('#chart-confusion .xtick text').textContent")
+    assert tick.startswith("</script><")
+
+
+def test_colours_follow_the_theme_and_paper_is_light(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """The charts' text is light on dark, dark on light, and dark on paper, even where the screen is dark."""
+    page = report.write(classify_run(tmp_path))
+    colour = "return getComputedStyle(document.querySelector('#chart-loss .xtick text')).fill"
+    look(browser, page, theme="light")
+    light = browser.execute_script(colour)
+    look(browser, page, theme="dark")
+    dark = browser.execute_script(colour)
+    assert light != dark
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(colour) == light
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(colour) == dark
+
+
+def test_can_be_read_without_seeing(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """One h1, a main, no skipped heading level; a name for every chart and region, a caption for every table."""
+    look(browser, report.write(classify_run(tmp_path)))
+    count = "return document.querySelectorAll(arguments[0]).length"
+    assert browser.execute_script(count, "h1") == 1
+    assert browser.execute_script(count, "main") == 1
+    assert browser.execute_script(count, "h3, h4") == 0
+    assert browser.execute_script(count, "table:not(:has(caption))") == 0
+    assert browser.execute_script(count, ".chart:not([role=img][aria-label])") == 0
+    assert browser.execute_script(count, "[role=region]:not([aria-label])") == 0
+    assert browser.execute_script("return document.documentElement.lang") == "en"
