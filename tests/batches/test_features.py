@@ -122,7 +122,7 @@ def test_unseen_features_are_dropped() -> None:
     features = learnt(made(), TEXTS)
     selected, batch = batch_of(features, ["good xylophones", "zzz qqq", ""])
     assert len(selected.rows) == len(batch) == 3
-    assert batch.offsets[1] == batch.offsets[2] + 0 == batch.offsets[3]
+    assert batch.offsets[1] == batch.offsets[2] == batch.offsets[3]
     assert set(grams(features, "good")) <= {bucket for bucket, _ in values_of(batch, features)[0]}
     assert not selected.scales[2].any()
     assert np.isfinite(batch.values).all()
@@ -140,7 +140,7 @@ def test_a_batch_takes_its_rows() -> None:
     assert some.weight is weight
 
 
-@pytest.mark.parametrize("texts", [["", "  "], ["every", "text", "differs"]])
+@pytest.mark.parametrize("texts", [["", "  "], ["every", "bit", "unique"]])
 def test_nothing_to_learn(texts: list[str]) -> None:
     """Texts without a feature, or with none frequent enough, are an error that says so."""
     with pytest.raises(DataError, match="nothing to learn from"):

@@ -85,7 +85,7 @@ def slowly(text: str, words: int, chars: int, bits: int) -> list[int]:
     tokens = list(tokens_of(text))
     hashes = [hash_of(*token) for token in tokens]
     for first in range(len(hashes)):
-        gram = hashes[first]
+        gram = 0
         for place in range(first, min(first + words, len(hashes))):
             gram = gram if place == first else wrap(gram * 0xD6E8FEB86659FD93) ^ hashes[place]
             found.append(mix(gram) >> (65 - bits))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -51,6 +51,15 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.buckets)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle; the table of ids, 4 bytes a bucket, is made anew where it arrives."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "_ids"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.restore(np.array(self.buckets), np.array(self.weights))  # what joblib maps from a file is read-only
 
     def hashed(self, texts: Sequence[str]) -> Ragged:
         """Every n-gram's bucket, nothing left out."""

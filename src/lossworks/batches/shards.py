@@ -42,6 +42,8 @@ class Shards:
         if self._size > self._budget:
             held, numbers = self._held, self._rows[0]
             self.pieces, self._held, self._rows = _PIECES, [], [[] for _ in range(_PIECES)]
+            for path in self._paths:
+                path.unlink(missing_ok=True)  # what a killed run left would come before ours
             for before, part in zip(numbers, held, strict=True):
                 self._write(before, part)
 

@@ -26,6 +26,10 @@ class Table(nn.Module):
         self.weight = nn.Parameter(weight)
         self.gradient: RowGradient | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies; the gradient is the business of the optimiser that put it there."""
+        return {**self.__dict__, "gradient": None}
+
     def forward(self, batch: Batch) -> Float[Tensor, "N width"]:
         if self.weight.device.type == "cpu":
             sums: Tensor = _Sums.apply(self.weight, self.gradient, batch)  # type: ignore[no-untyped-call]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
 from . import evaluate, fit, listing, predict, report
+
+# The root of what is wrong with a command line, wherever this version of typer keeps it.
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="lossworks",
@@ -41,18 +45,25 @@ def _top(
 def main() -> None:
     """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 130 interrupted."""
     try:
-        app()
+        if app(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except _CommandLineError as error:
+        error.show()
+        _end("", error.exit_code, error.format_message())
     except LossworksError as error:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("interrupted before training began; nothing was written.", 130)
+        _end("stopped at once. A run that had begun goes on with the same command and --resume.", 130)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
 
-def _end(message: str, code: int) -> None:
+def _end(said: str, code: int, message: str = "") -> None:
+    """Leave with ``code``: say why to people, and with ``--json`` to programs."""
     if "--json" in sys.argv:
-        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
-    print(f"lossworks: {message}", file=sys.stderr)
+        print(json.dumps({"error": message or said, "exit_code": code}, ensure_ascii=False))
+    if said:
+        print(f"lossworks: {said}", file=sys.stderr)
     sys.exit(code)

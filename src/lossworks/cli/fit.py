@@ -74,10 +74,11 @@ def command(
         "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "lr": lr, "epochs": epochs,
         "batch_size": batch_size, "patience": patience, "class_weight": class_weight, "seed": seed, "device": device,
     }  # fmt: skip
-    out = out or Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if out is None and not resume:
+        out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
     with Watcher(quiet) as watcher:
         control = Control(watch=watcher, checkpoint_every=checkpoint_every)
-        _stop_on_signals(control)
+        _stop_on_signals(control, watcher)
         trained = fit(
             data,
             valid=_share_or_source(valid),
@@ -91,9 +92,9 @@ def command(
             **{name: value for name, value in flags.items() if value is not None},
         )
     if json:
-        print_json({"run": str(out), **trained.record})
+        print_json({"run": str(trained.path), **trained.record})
     else:
-        _tell(trained.record, out)
+        _tell(trained.record, trained.path or Path())
 
 
 def _tell(record: dict[str, Any], out: Path) -> None:
@@ -124,11 +125,11 @@ def _stem(data: str) -> str:
     return "stdin" if data == "-" else Path(data).name.split(".")[0] or "run"
 
 
-def _stop_on_signals(control: Any) -> None:
-    """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one ends it at once."""
+def _stop_on_signals(control: Any, watcher: Any) -> None:
+    """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one, or one before it, ends it at once."""
 
     def stop(number: int, frame: Any) -> None:
-        if control.stop.is_set():
+        if control.stop.is_set() or not watcher.training:
             raise KeyboardInterrupt
         control.stop.set()
 

@@ -48,7 +48,7 @@ def _texts(source: str, read: ReadOptions) -> Any:
     """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
     from ..text import load
 
-    if source != "-" and not (len(source) < 4096 and Path(source).exists()):
+    if source != "-" and not _is_there(source):
         yield [source]
         return
     corpus = load(source, read)
@@ -56,6 +56,13 @@ def _texts(source: str, read: ReadOptions) -> Any:
         yield from corpus.blocks()
     finally:
         corpus.close()
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return bool(source) and Path(source).exists()
+    except (OSError, ValueError):  # too long for a name, as texts are
+        return False
 
 
 def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:

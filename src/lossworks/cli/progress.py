@@ -19,6 +19,7 @@ class Watcher:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
+        self.training = False
         self.bar: Progress | None = None
         self._task: Any = None
         self._epochs = 1.0
@@ -45,6 +46,7 @@ class Watcher:
 
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         """Show one event."""
+        self.training |= event in ("start", "resume")
         if not self.quiet:
             getattr(self, f"_{event}", lambda _: None)(fields)
 
@@ -66,7 +68,7 @@ class Watcher:
         if fields["leaked"]:
             say(f"note   {fields['leaked']:,} held-out rows stand word for word among the training rows", "yellow")
         if fields["parts"]["test"] == 0:
-            say("note   too few rows to hold any out: there will be no figures on how good this is", "yellow")
+            say("note   no rows are held out to test on: there will be no figures on how good this is", "yellow")
 
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")

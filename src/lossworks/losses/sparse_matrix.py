@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..core.errors import UsageError
 from ..scores import Scores
@@ -64,7 +63,7 @@ class SparseMatrix(CategoricalLoss):
             zero_weight: what a cell that is not stored weighs against one that is; 0 fits the stored cells only.
 
         Raises:
-            UsageError: not CSR, shapes that do not fit, or a zero_weight below 0.
+            UsageError: not CSR, shapes that do not fit, a zero_weight below 0, or (in backward) a second derivative.
         """
         if not 0 <= zero_weight < float("inf"):
             raise UsageError(f"zero_weight is {zero_weight}; wanted a finite number, 0 or more.")
@@ -104,7 +103,8 @@ class _Stored(torch.autograd.Function):
         return total.to(left.dtype)
 
     @staticmethod
-    @once_differentiable  # the gradients are saved numbers: a second derivative must raise, not be silently wrong
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # the gradients are saved numbers: their own gradient would be silently wrong
+            raise UsageError("factorisation has no second derivative. Take its gradient without create_graph=True.")
         d_left, d_right = ctx.saved_tensors
         return None, outer[0] * d_left, outer[0] * d_right, None, None

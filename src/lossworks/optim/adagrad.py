@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import RowGradient
+from ..core.errors import UsageError
 from .base import Optimizer, each_row, optimizers
 
 
@@ -27,6 +28,11 @@ class AdaGrad(Optimizer):
     initial: float = 0.0
     eps: float = 1e-10
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.initial < float("inf"):
+            raise UsageError(f"initial is {self.initial}; wanted a finite number, 0 or more.")
 
     def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(parameters, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)

@@ -38,8 +38,9 @@ class Optimizer(ABC):
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.lr < float("inf"):
-            raise UsageError(f"lr is {self.lr}; wanted a finite number above 0.")
+        for name in ("lr", "eps"):
+            if not 0 < getattr(self, name, 1.0) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number above 0.")
 
     @abstractmethod
     def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:

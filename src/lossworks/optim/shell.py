@@ -35,6 +35,8 @@ class Shell:
         # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (optimizer.row_state or ()))
         tables = {m.weight: m for m in model.modules() if isinstance(m, Table)}
+        for table in tables.values():
+            table.gradient = None  # another shell may have been here
         self._rows = [_Rows(p, tables.get(p), optimizer, penalty) for p in parameters] if by_rows else []
         self._dense = [] if by_rows else parameters
         self._torch = None if by_rows else optimizer.torch(list(parameters))
@@ -93,7 +95,7 @@ class Shell:
             for key, value in state.items():
                 if key.startswith("dense."):
                     _, number_text, name = key.split(".", 2)
-                    packed.setdefault(int(number_text), {})[name] = value
+                    packed.setdefault(int(number_text), {})[name] = value.clone()
             self._torch.load_state_dict({**self._torch.state_dict(), "state": packed})
 
 

@@ -178,13 +178,14 @@ def _line(
     hover: bool = True,
     **more: Any,
 ) -> Json:
-    return {
+    trace = {
         "type": "scatter", "mode": "lines+markers" if marked else "lines", "name": name,
-        "x": [x for x, _ in points], "y": [y for _, y in points],
-        "line": {"color": color, "width": width},
-        **({"marker": {"size": 6, "color": color}} if marked else {}),
-        **({"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}), **more,
+        "x": [x for x, _ in points], "y": [y for _, y in points], "line": {"color": color, "width": width},
     }  # fmt: skip
+    if marked:
+        trace["marker"] = {"size": 6, "color": color}
+    reading = {"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}
+    return trace | reading | more
 
 
 def _rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:

@@ -12,11 +12,15 @@ from torch import Tensor
 
 from ..core.errors import RecordError
 from ..record import write_atomic
+from ..record.files import unwritable
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write the checkpoint of ``step`` and remove those before it."""
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     path = folder / f"step-{step:012d}.safetensors"
     values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_atomic(path, lambda part: save_file(values, part, {"state": json.dumps(state)}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,9 +57,9 @@ def fit_corpora(
     control = control or Control()
     data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
     settings = settings.resolved(data.task.kind, int((data.parts == 0).sum()))
-    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
     loss, spec = losses.build(settings.loss or ""), models.build(settings.model)
     check_fit(loss, data.task)
+    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
     with _memory_named(settings):
         read_features(
             data,
@@ -72,8 +73,9 @@ def fit_corpora(
         network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
         penalty = penalties.build(settings.penalty) if settings.penalty else None
         loop = Loop(data, network, loss, optim.Shell(optim.build(settings.optimizer or ""), network, penalty), settings, control)
-        if resume and loop.resume():
-            control.watch("resume", {"step": loop.progress.step})
+        if resume:
+            loop.resume()
+        control.watch("resume" if resume else "start", {"step": loop.progress.step})
         progress = loop.run()
         predictor = Predictor(data.task, spec, data.features, network.eval())
         _calibrate(predictor, data)
@@ -116,9 +118,9 @@ def _calibrate(predictor: Predictor, data: Dataset) -> None:
     predictor.temperature = evaluate.fit_temperature(scores, target, weight)
     probability = predictor.probabilities(scores)
     if predictor.task.is_binary:
-        predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric="macro_f1"))
+        predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric="macro_f1", surely=3))
     elif predictor.task.kind == "multilabel":
-        predictor.thresholds = tuple(evaluate.tune_thresholds(probability, target, weight))
+        predictor.thresholds = tuple(evaluate.tune_thresholds(probability, target, weight, surely=3))
 
 
 def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str
         return {
             "part": None,
             "rows": 0,
-            "note": f"nothing was held out (that takes {FEWEST_TO_HOLD_OUT} rows), so nothing is known of how good this is",
+            "note": f"nothing was held out to test on{_why_not(data)}, so nothing is known of how good this is",
             **tuned,
             **ended,
         }
@@ -153,6 +155,10 @@ def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str
         **tuned,
         **ended,
     }
+
+
+def _why_not(data: Dataset) -> str:
+    return f" (that takes {FEWEST_TO_HOLD_OUT} rows)" if len(data.corpora[0]) < FEWEST_TO_HOLD_OUT else ""
 
 
 def _scored(
@@ -178,7 +184,7 @@ def _describe(data: Dataset) -> dict[str, Any]:
         "rows": len(data.parts),
         "skipped": sum(corpus.skipped for corpus in data.corpora),
         "bad": [line for corpus in data.corpora for line in corpus.bad],
-        "fingerprint": "+".join(corpus.fingerprint for corpus in data.corpora),
+        "fingerprint": "+".join([*(corpus.fingerprint for corpus in data.corpora), *_of_weights(data.weight)]),
         "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(names)},
         "label_counts": data.label_counts(),
         "train_counts": data.train_counts(),
@@ -188,6 +194,10 @@ def _describe(data: Dataset) -> dict[str, Any]:
         "task": data.task.kind,
         "labels": list(data.task.labels) or None,
     }
+
+
+def _of_weights(weight: NDArray[np.float32] | None) -> list[str]:
+    return [] if weight is None else [hashlib.blake2b(weight.tobytes(), digest_size=16).hexdigest()]
 
 
 def _weights(network: models.TextModel) -> dict[str, Any]:

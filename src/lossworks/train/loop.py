@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import epoch_order
-from ..core.errors import Diverged, Interrupted
+from ..core.errors import Diverged, Interrupted, RecordError
 from ..core.seeds import derive
 from ..losses import Loss
 from ..models import TextModel
@@ -92,6 +92,8 @@ class Loop:
             self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
         if self._best:
             self.network.load_state_dict(self._best)
+        if not all(bool(p.isfinite().all()) for p in self.network.parameters()):  # by the last step; none follows to notice
+            raise Diverged(f"the weights were not finite after the last step. Try a lower --lr than {self.shell.optimizer.lr:g}.")
         self.progress.seconds = time.monotonic() - start
         return self.progress
 
@@ -100,17 +102,24 @@ class Loop:
         """The name of the proper score that epochs are judged by."""
         return "mse" if self.data.task.kind == "regress" else "nll"
 
-    def resume(self) -> bool:
-        """Take up the newest checkpoint, if there is one."""
+    def resume(self) -> None:
+        """Take up the newest checkpoint, if there is one.
+
+        Raises:
+            RecordError: it is damaged, or of another run.
+        """
         found = checkpoint.load_newest(self.control.checkpoints) if self.control.checkpoints else None
         if found is None:
-            return False
+            return
         tensors, state = found
-        self.network.load_state_dict(_under(tensors, "network."))
-        self.shell.load(_under(tensors, "shell."))
-        self._best = _under(tensors, "best.")
-        self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
-        return True
+        try:
+            self.network.load_state_dict(_under(tensors, "network."))
+            self.shell.load(_under(tensors, "shell."))
+            self._best = _under(tensors, "best.")
+            self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            folder = self.control.checkpoints
+            raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
 
     def save(self) -> None:
         """Write a checkpoint now."""
@@ -128,10 +137,10 @@ class Loop:
         for number, micros in enumerate(self._steps(progress.epoch)):
             if number < progress.done:
                 continue
+            self._between_steps()  # before a step: an epoch's validation is then behind its last step's checkpoint
             self._step(micros)
             progress.done, progress.step = number + 1, progress.step + 1
             progress.seconds = time.monotonic() - start
-            self._between_steps()
         self._tell_train()
         progress.epoch, progress.done = progress.epoch + 1, 0
         self.shell.settle()

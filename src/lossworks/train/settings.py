@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .. import losses, models, optim, penalties
 from ..core import specs
 from ..core.errors import DataError, UnknownName, UsageError
+
+_SMALLEST_BATCH = 16
 
 TASKS = ("auto", "classify", "multilabel", "regress")
 
@@ -22,7 +27,8 @@ class Settings:
     valid, test: shares of the rows held out where no files are given for them.
     patience: epochs without a better held-out score before training stops and the best weights are taken.
     epochs: passes over the training rows at most.
-    lr: the optimiser's learning rate, over what its spec says.
+    lr: the optimiser's learning rate, over what its spec says. Where neither is given, the model's own rate grows with the
+        square root of the batch size, as adaptive optimisers want (Malladi et al. 2022, arXiv:2205.10287).
     """
 
     task: str = "auto"
@@ -47,6 +53,10 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; wanted 1 or more.")
+        for name in ("valid", "test"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; wanted a share, 0 or more and below 1, or a file.")
+        check_device(self.device)
         models.build(self.model), self.loss and losses.build(self.loss), self.penalty and penalties.build(self.penalty)
         optim.build(self.optimizer or models.build(self.model).optimizer)
 
@@ -70,9 +80,12 @@ class Settings:
         """Every choice made, for ``rows`` training rows; all specs in their shortest spelling."""
         model = models.build(self.model)
         optimizer = optim.build(self.optimizer or model.optimizer)
+        full = optimizer.full_batch
+        batch_size = rows if full else self.batch_size or _batch_size(rows)
         if self.lr is not None:
             optimizer = replace(optimizer, lr=self.lr)
-        full = optimizer.full_batch
+        elif self.optimizer is None:  # the models' own rates are for batches of 16; adaptive steps grow with the root
+            optimizer = replace(optimizer, lr=round(optimizer.lr * math.sqrt(batch_size / _SMALLEST_BATCH), 6))
         return replace(
             self,
             task=task,
@@ -82,7 +95,7 @@ class Settings:
             penalty=penalties.render(penalties.build(self.penalty)) if self.penalty else None,
             lr=optimizer.lr,
             epochs=self.epochs or (500 if full else model.epochs),
-            batch_size=rows if full else self.batch_size or _batch_size(rows),
+            batch_size=batch_size,
             patience=self.patience or (20 if full else model.patience),
         )
 
@@ -91,9 +104,18 @@ class Settings:
         return asdict(self)
 
 
+def check_device(name: str) -> None:
+    """Raise UsageError where there is no device ``name``."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter is how a build without CUDA says so
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise UsageError(f"device {name!r} cannot be used ({reason}). Wanted cpu, or cuda where there is one.") from None
+
+
 def _batch_size(rows: int) -> int:
     """16 for a few thousand rows, up to 256 for many: some 600 steps an epoch where the rows allow it."""
-    size = 16
+    size = _SMALLEST_BATCH
     while size < 256 and rows >= 600 * 2 * size:
         size *= 2
     return size

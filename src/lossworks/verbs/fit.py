@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import report
-from ..core.errors import Diverged, Interrupted, LossworksError, UnknownName, UsageError
+from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UnknownName, UsageError
 from ..record import Run
+from ..record.files import unwritable
 from ..text import TEST, VALID, Corpus, ReadOptions, load
 from ..train import Control, Fitted, Settings, checkpoint, fit_corpora
 from .model import Model
@@ -25,7 +26,7 @@ from .model import Model
 Watch = Callable[[str, dict[str, Any]], None]
 Source = str | os.PathLike[str] | Iterable[Any]
 
-_LOGGED = ("train", "valid", "checkpoint", "resume")
+_LOGGED = ("start", "resume", "train", "valid", "checkpoint")
 
 
 def fit(
@@ -101,6 +102,8 @@ class _Recorder:
         self.resume = resume and (out / "run.json").exists()
         self.run = Run(out) if self.resume else Run.create(out)
         self.control = control
+        self.step = 0
+        self.before: str | None = None  # fingerprint of the data that the run began with
         self.summary: dict[str, Any] = {
             "lossworks": version("lossworks"),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -117,17 +120,20 @@ class _Recorder:
         """Train, and leave a whole record whatever happens."""
         run, scratch = self.run, self.run.path / "scratch"
         control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
         try:
-            run.write_summary(self.summary)
+            _make_anew(scratch)
+            if not self.resume:
+                run.write_summary(self.summary)
             fitted = _train(sources, read, settings, control, scratch, resume=self.resume)
             fitted.predictor.save(run.path)
             self.summary |= {"status": "finished", "result": fitted.result}
-            run.note("end", step=0, seconds=fitted.result["seconds"])
+            run.note("end", step=self.step, seconds=fitted.result["seconds"])
         except LossworksError as error:
             ended = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
             self.summary |= {"status": ended, "error": str(error)}
+            raise
+        except KeyboardInterrupt:
+            self.summary["status"] = "interrupted"
             raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -136,37 +142,43 @@ class _Recorder:
 
     def _finish(self, error: BaseException | None) -> None:
         """The last words: run.json, the report, and no more checkpoints than are needed."""
+        path = self.run.path
         try:
             self.run.close()
-            self.run.write_summary(self.summary)
-            if "data" in self.summary:
-                report.write(self.run.path)
+            if "data" in self.summary and (path / "log.jsonl").exists():
+                self.run.write_summary(self.summary)
+                if self.summary["status"] == "finished":
+                    checkpoint.remove(path / "checkpoints")
+                report.write(path)
             elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
-                (self.run.path / "run.json").unlink()
-                self.run.path.rmdir()
-            if self.summary["status"] == "finished":
-                checkpoint.remove(self.run.path / "checkpoints")
+                (path / "run.json").unlink(missing_ok=True)
+                path.rmdir()
         except (LossworksError, OSError):
             if error is None:  # a full disk must not hide why training ended
                 raise
 
     def _take_up(self, given: dict[str, Any]) -> None:
         """Check that the run can be gone on with by this call."""
-        before = self.run.summary
-        if before["status"] == "finished":
-            raise UsageError(f"{self.run.path} is finished; there is nothing to resume. Choose another --out to fit again.")
-        for key, value in given.items():
-            if before["given"].get(key) != value:
+        before, path = self.run.summary, self.run.path
+        try:
+            status, told, created = before["status"], dict(before["given"]), before["created"]
+            self.before = before["data"]["fingerprint"] if "data" in before else None
+        except (KeyError, TypeError, ValueError):
+            raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
+        if status == "finished":
+            raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to fit again.")
+        for key in sorted(told.keys() | given.keys()):
+            if told.get(key) != given.get(key):
                 raise UsageError(
-                    f"--resume: {key} was {before['given'].get(key)!r} and is now {value!r}. "
+                    f"--resume: {key} was {told.get(key)!r} and is now {given.get(key)!r}. "
                     "Repeat the command as it was, or choose another --out."
                 )
-        self.summary |= {"created": before["created"], "before": before.get("data", {}).get("fingerprint")}
+        self.summary["created"] = created
 
     def _watch(self, event: str, fields: dict[str, Any]) -> None:
+        self.step = fields.get("step", self.step)
         if event == "data":
-            known = self.summary.pop("before", None)
-            if known is not None and known != fields["fingerprint"]:
+            if self.before not in (None, fields["fingerprint"]):
                 raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
             data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
             self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
@@ -174,6 +186,14 @@ class _Recorder:
         elif event in _LOGGED:
             self.run.note(event, **fields)
         self.control.watch(event, fields)
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def _known(choices: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..models import Predictor
 from ..record import Run
+from ..train.settings import check_device
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ def load(path: Path | str, device: str = "cpu") -> Model:
     Raises:
         RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
     """
+    check_device(device)
     run = Run(path)
     record = run.summary
     model = Model(Predictor.load(run.path, device), record, run.path)

@@ -1,0 +1,117 @@
+"""What the benchmarks share: where the data and the peers are, fresh processes, medians, tables.
+
+    LOSSWORKS_DATA   folder with the real texts
+    LOSSWORKS_PEERS  a Python interpreter that has the peers (fasttext, scikit-learn, …) installed
+
+Both sides run in turn, each in a fresh process, in one session; ratios are of medians.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+Pairs = list[tuple[str, str]]
+
+
+def data() -> Path:
+    """The folder with the real texts; leaves with a reason where it is not named."""
+    folder = os.environ.get("LOSSWORKS_DATA")
+    if not folder:
+        sys.exit("skipped: LOSSWORKS_DATA names no folder with the texts")
+    return Path(folder)
+
+
+def peers() -> str:
+    """The interpreter that has the peers; leaves with a reason where it is not named."""
+    python = os.environ.get("LOSSWORKS_PEERS")
+    if not python:
+        sys.exit("skipped: LOSSWORKS_PEERS names no interpreter with the peers")
+    return python
+
+
+def run(python: str, program: str, *arguments: str) -> dict[str, Any]:
+    """What ``program`` prints as JSON on its last line, in a fresh process, and the process's peak memory in MB."""
+    wrapped = f"{program}\nimport resource as _r; print('\\n' + str(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss / 1024))"
+    done = subprocess.run([python, "-c", wrapped, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{program}\nended with {done.returncode}:\n{done.stderr}")
+    *_, answer, _, memory = done.stdout.strip().split("\n")
+    return {**json.loads(answer), "memory": float(memory)}
+
+
+def in_turn(sides: dict[str, Callable[[], dict[str, Any]]], rounds: int) -> dict[str, dict[str, Any]]:
+    """Run the sides in turn; the median of every number each of them gave."""
+    seen: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            seen[name].append(side())
+    return {name: {key: statistics.median(r[key] for r in results) for key in results[0]} for name, results in seen.items()}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a Markdown table."""
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    print()
+
+
+def machine() -> None:
+    """Say what this runs on."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    print(f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
+
+
+def movie_reviews(seed: int) -> tuple[Pairs, Pairs]:
+    """10,662 sentences, pos and neg; the last 1,062 of a seeded shuffle are the test."""
+    rows = []
+    for label in ("pos", "neg"):
+        text = (data() / "movie-reviews" / f"rt-polarity.{label}").read_text("latin-1")
+        rows += [(line.strip(), label) for line in text.split("\n") if line.strip()]
+    return _shuffled(rows, seed, 1062)
+
+
+def trec(seed: int) -> tuple[Pairs, Pairs]:
+    """5,452 and 500 questions of six kinds, as they were split."""
+    parts = []
+    for name in ("train", "test"):
+        lines = (data() / "trec" / f"TREC.{name}").read_text("latin-1").split("\n")
+        pairs = [line.partition(" ")[::2] for line in lines if line.strip()]
+        parts.append([(text.strip(), label.partition(":")[0]) for label, text in pairs])
+    return parts[0], parts[1]
+
+
+def ag_news(seed: int) -> tuple[Pairs, Pairs]:
+    """7,600 news items of four kinds; the last 1,520 of a seeded shuffle are the test."""
+    with (data() / "ag-news" / "ag_news_test.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(f"{title} {body}", label) for label, title, body in csv.reader(file)]
+    return _shuffled(rows, seed, 1520)
+
+
+def poetry(folder: Path) -> tuple[Path, Path]:
+    """Poems and their dynasty as JSON lines, 10,000 of a seeded shuffle as the test; beside them fastText's form."""
+    lines = [json.loads(line) for line in (data() / "poetry.jsonl").open(encoding="utf-8")]
+    random.Random(0).shuffle(lines)
+    paths = folder / "train.jsonl", folder / "test.jsonl"
+    for path, rows in zip(paths, (lines[:-10_000], lines[-10_000:]), strict=True):
+        with path.open("w", encoding="utf-8") as ours, path.with_suffix(".txt").open("w", encoding="utf-8") as theirs:
+            for row in rows:
+                ours.write(json.dumps({"text": row["text"], "dynasty": row["dynasty"]}, ensure_ascii=False) + "\n")
+                theirs.write(f"__label__{row['dynasty']} {' '.join(''.join(row['text'].split()))}\n")
+    return paths
+
+
+def _shuffled(rows: Pairs, seed: int, test: int) -> tuple[Pairs, Pairs]:
+    random.Random(seed).shuffle(rows)
+    return rows[:-test], rows[-test:]

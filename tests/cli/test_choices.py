@@ -1,0 +1,151 @@
+"""What can be chosen: models, losses, optimisers, penalties, class weights; by flags and by a file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import lossworks
+from lossworks.losses import CategoricalLoss, RegressionLoss, losses
+from lossworks.optim import optimizers
+from lossworks.penalties import penalties
+
+from .conftest import REVIEWS, SMALL, STARS, Command, csv_of, reviews
+
+Put = Callable[[str, str | bytes], Path]
+OPTIMIZERS = [entry.name for entry in optimizers]
+PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
+
+
+@pytest.mark.parametrize("model", ["linear:bits=10,chars=3", "bag:dim=4,bits=10"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_combination(optimizer: str, model: str) -> None:
+    """Every optimiser trains every loss under every penalty, for classes and for numbers, on both models."""
+    numeric = [(text, float(len(text) + (label == "good") * 5)) for text, label in reviews(48)]
+    for penalty, entry in itertools.product(PENALTIES, losses):
+        chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "loss": entry.name, "epochs": 2}
+        if issubclass(entry.thing, CategoricalLoss):
+            metrics = lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics
+            assert 0 <= metrics["nll"]["value"] < 2
+        if issubclass(entry.thing, RegressionLoss):
+            metrics = lossworks.fit(numeric, task="regress", valid=0.2, test=0.2, **chosen).metrics
+            assert 0 < metrics["mse"]["value"] < 100
+
+
+def test_bag(command: Command, tmp_path: Path) -> None:
+    """The bag model goes the whole way and says what it was."""
+    run = tmp_path / "run"
+    ended = command("fit", REVIEWS, "--model", "bag:dim=16,dropout=0.1", "--epochs", "3", "--out", run)
+    assert ended.code == 0
+    assert "train  bag:dim=16,dropout=0.1 · cross_entropy · adam:lr=0.003" in ended.err
+    assert command("predict", run, "I love this product!").code == 0
+    assert json.loads((run / "run.json").read_text())["config"]["model"] == "bag:dim=16,dropout=0.1"
+
+
+def test_exact_zeros(command: Command, tmp_path: Path) -> None:
+    """The L1 penalty leaves weights that are exactly zero, and the record counts them."""
+    counts = []
+    for number, strength in enumerate(("0", "0.003")):
+        flags = (*SMALL, "--optimizer", "sgd", "--penalty", f"l1:strength={strength}")
+        result = command("fit", REVIEWS, "--out", tmp_path / str(number), *flags, "--json", "-q").json["result"]
+        counts.append(result["zero_weights"])
+        assert result["weights"] > 3000
+    assert counts[0] < 500 < 2000 < counts[1]
+
+
+def test_class_weight(command: Command, put: Put, tmp_path: Path) -> None:
+    """Class weights, balanced or named, move the answers; what is no label or no number is an error."""
+    rows = [(text, label) for i, (text, label) in enumerate(reviews(200)) if label == "good" or i % 10 == 1]
+    path = put("skewed.csv", csv_of(rows))
+    share = {}
+    for number, weight in enumerate((None, "balanced", "bad=50,good=0.1")):
+        flags = ["--class-weight", weight] if weight else []
+        run = tmp_path / str(number)
+        assert command("fit", path, "--out", run, *SMALL, *flags, "-q").code == 0
+        share[weight] = command("predict", run, "a", "--json").json["predictions"][0]["probabilities"]["bad"]
+    assert share[None] < share["balanced"] < share["bad=50,good=0.1"]
+    for weight, message in (
+        ("bda=5", "--class-weight names 'bda', which is no label. Labels: bad, good."),
+        ("bad=x", "wanted 'balanced' or label=number"),
+        ("bad=-1", "wanted finite weights of 0 or more"),
+        ("bad=0,good=0", "every training row weighs 0"),
+    ):
+        ended = command("fit", path, "--out", tmp_path / "again", "--class-weight", weight)
+        assert (ended.code, message in ended.err) == (2, True), ended.err
+        assert not (tmp_path / "again").exists()
+    ended = command("fit", STARS, "--class-weight", "balanced", "--out", tmp_path / "again")
+    assert (ended.code, "--class-weight is for one class a text; the task is regress" in ended.err) == (2, True)
+
+
+def test_config_file(command: Command, put: Put, tmp_path: Path) -> None:
+    """A TOML file sets anything, flags win over it, and the whole of it is in the record."""
+    path = put("fit.toml", 'model = "linear:bits=12"\nepochs = 3\nseed = 7\noptimizer = "sgd:lr=0.1"\nvalid = 0.2\n')
+    ended = command("fit", REVIEWS, "--config", path, "--epochs", "1", "--out", tmp_path / "run", "--json", "-q")
+    config = ended.json["config"]
+    assert (config["model"], config["epochs"], config["seed"]) == ("linear:bits=12", 1, 7)
+    assert (config["optimizer"], config["lr"]) == ("sgd:lr=0.1", 0.1)
+    assert ended.json["data"]["parts"]["valid"] == 131
+    assert all(config[key] is not None for key in ("loss", "batch_size", "patience", "device"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("epoch = 3", "unknown key of configuration fit.toml: 'epoch'. Did you mean 'epochs'?"),
+        ('optimizer = "adamm"', "unknown optimizer 'adamm'. Did you mean 'adam'?"),
+        ('epochs = "many"', "configuration fit.toml, key 'epochs': got 'many', wanted int"),
+        ("epochs = 2.5", "got 2.5, wanted int"),
+        ("epochs = 0", "epochs is 0; wanted 1 or more"),
+        ("epochs 3", "fit.toml is not TOML: "),
+    ],
+)
+def test_config_errors(command: Command, put: Put, content: str, message: str) -> None:
+    """What a TOML file gets wrong is named, with what was probably meant."""
+    put("fit.toml", content)
+    ended = command("fit", REVIEWS, "--config", "fit.toml", "--out", "run")
+    assert (ended.code, message in ended.err) == (2, True), ended.err
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--epoch", "2"], "--epochs"),
+        (["--model", "liner"], "unknown model 'liner'. Did you mean 'linear'?"),
+        (["--model", "linear:bit=12"], "unknown key of model 'linear': 'bit'. Did you mean 'bits'?"),
+        (["--model", "linear:bits=99"], "model 'linear': bits is 99; wanted 8 to 28."),
+        (["--loss", "cross-entropi"], "unknown loss 'cross-entropi'. Did you mean 'cross_entropy'?"),
+        (["--optimizer", "sgd:lr"], "spec 'sgd:lr': got 'lr', wanted key=value"),
+        (["--penalty", "l3"], "unknown penalty 'l3'. Did you mean 'l"),
+        (["--task", "clasify"], "unknown task 'clasify'. Did you mean 'classify'?"),
+        (["--lr", "-1"], "lr is -1.0; wanted a finite number above 0."),
+        (["--batch-size", "0"], "batch_size is 0; wanted 1 or more."),
+        (["--valid", "reviews-valid.csv"], "there is no file reviews-valid.csv."),
+        (["--text", "txet"], "has no column 'txet' (--text). Did you mean 'text'?"),
+        (["--bad-rows", "skipp"], "unknown policy for bad rows 'skipp'. Did you mean 'skip'?"),
+        (["--format", "cvs"], "unknown format 'cvs'. Did you mean 'csv'?"),
+        (["--encoding", "utf-9"], "unknown encoding 'utf-9'. Common ones: utf-8"),
+        (["--device", "gpu"], "device 'gpu' cannot be used"),
+        (["--resume"], "--resume goes on with the run in a directory; say which with --out."),
+    ],
+)
+def test_mistyped(command: Command, flags: list[str], message: str) -> None:
+    """A mistyped flag, name, key or value is an error that says what was probably meant; nothing is left behind."""
+    out = [] if flags == ["--resume"] else ["--out", "run"]
+    ended = command("fit", REVIEWS, *out, *flags)
+    assert (ended.code, message in ended.err) == (2, True), ended.err
+    assert "Traceback" not in ended.err
+    assert not Path("run").exists()
+    assert not Path("runs").exists()
+
+
+def test_loss_of_another_task(command: Command, tmp_path: Path) -> None:
+    """A loss that is not for the task is refused with those that are, and the place can be used again."""
+    out = tmp_path / "run"
+    ended = command("fit", STARS, "--loss", "cross_entropy", "--out", out)
+    assert (ended.code, "Losses that are: log_likelihood, mse." in ended.err) == (2, True)
+    assert command("fit", STARS, "--loss", "mse", "--out", out, *SMALL, "-q").code == 0

@@ -1,0 +1,93 @@
+"""What the battery's properties share: a loss with parameters to try, random inputs for it, and comparisons."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lossworks.losses import Loss
+
+Formula = Callable[..., Tensor]
+SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loss with parameters. ``excused`` names the properties that it breaks by design, each with the reason.
+
+    ``formula(loss, p, y)`` spells it on probabilities p and one-hot targets y, both [N, V]; ``number_formula(loss, ŷ, y)``
+    between numbers [N].
+    """
+
+    loss: Any
+    formula: Formula | None = None
+    number_formula: Formula | None = None
+    excused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """As many classes as the loss has values a class; 5 where it has none."""
+        return next((len(value) for value in per_class(self.loss).values()), 5)
+
+
+def per_class(loss: Loss) -> dict[str, tuple[float, ...]]:
+    """The loss's fields that hold a value for each class."""
+    values = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)} if dataclasses.is_dataclass(loss) else {}
+    return {name: value for name, value in values.items() if isinstance(value, tuple) and value}
+
+
+def draw(case: Case, *shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """Random logits that ask for gradients, and random targets."""
+    rng = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(*shape, case.classes, generator=rng, dtype=torch.float64)
+    return logits.to(dtype).requires_grad_(), torch.randint(case.classes, shape, generator=rng)
+
+
+def gradient(values: Tensor, into: Tensor) -> Tensor:
+    """The gradient of the sum of the values."""
+    return torch.autograd.grad(values.sum(), into)[0]
+
+
+def near(got: Tensor, want: Tensor, tolerance: float = 1e-12) -> None:
+    """Equal up to ``tolerance``, relative to the size of what was wanted."""
+    assert got.shape == want.shape, f"got shape {tuple(got.shape)}, wanted {tuple(want.shape)}"
+    torch.testing.assert_close(got, want, rtol=tolerance, atol=tolerance * (1 + _size(want)))
+
+
+def _size(tensor: Tensor) -> float:
+    return float(tensor.detach().abs().max()) if tensor.numel() else 0.0
+
+
+def run_examples(check: Callable[..., None], **strategies: Any) -> None:
+    """Try ``check`` on a few generated examples, always the same ones."""
+    plain = settings(
+        max_examples=10, deadline=None, derandomize=True, database=None, report_multiple_bugs=False, phases=[Phase.generate]
+    )
+    plain(given(**strategies)(check))()
+
+
+def off(got: Tensor, want: Tensor) -> float:
+    """The largest difference, relative to the size of what was wanted."""
+    return float((got.detach().double() - want.detach()).abs().max()) / (1 + _size(want))
+
+
+def split_sums(loss: Callable[..., Tensor], given: Tensor, target: Tensor) -> None:
+    """Σ weight·loss / Σ weight and its gradient do not depend on how the step is cut into micro-batches."""
+
+    def check(cuts: list[int], seed: int) -> None:
+        weight = torch.rand(len(target), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        whole = (weight * loss(given, target)).sum() / weight.sum()
+        edges = [0, *sorted(cuts), len(target)]
+        parts = [(weight[a:b] * loss(given[a:b], target[a:b])).sum() / weight.sum() for a, b in pairwise(edges)]
+        near(torch.stack(parts).sum(), whole)
+        near(gradient(torch.stack(parts), given), gradient(whole, given))
+
+    run_examples(check, cuts=st.lists(st.integers(0, len(target)), min_size=1, max_size=4), seed=st.integers(0, 99))

@@ -1,0 +1,40 @@
+"""How many threads share the work: ours, for tests that it must not matter to, and PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from lossworks.core import threads as room
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """``threads(count)``: from here on, work is shared among ``count`` threads."""
+
+    def share_among(count: int) -> None:
+        monkeypatch.setenv("LOSSWORKS_THREADS", str(count))
+        _forget()
+        assert room.available() == count
+
+    yield share_among
+    monkeypatch.undo()
+    _forget()
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Steps as small as these are many times slower when PyTorch shares them among threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _forget() -> None:
+    if room._pool.cache_info().currsize:
+        room._pool().shutdown()
+    room._pool.cache_clear()
+    room.available.cache_clear()

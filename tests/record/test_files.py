@@ -1,0 +1,137 @@
+"""Whole files or nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from lossworks.core.errors import LossworksError, RecordError
+from lossworks.record import read_json, write_atomic, write_json
+
+
+@contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """No file may grow beyond ``limit`` bytes: what a full disk is like, without one."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_json_round_trip(tmp_path: Path) -> None:
+    """Any script, any depth; readable, with a newline at the end, and no temporary file beside it."""
+    value = {"text": "产品 “é”\n\u2028", "numbers": [1, 0.1, 1e300, None, True], "empty": {}}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    assert (tmp_path / "a.json").read_text("utf-8").endswith("}\n")
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_refuses_what_it_cannot_spell(tmp_path: Path, number: float) -> None:
+    """Nothing is written then, and what stood there stands."""
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": number})
+    assert read_json(tmp_path / "a.json") == 1
+
+
+def _no_space(part: Path) -> None:
+    part.write_text("half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _bug(part: Path) -> None:
+    part.write_text("half")
+    raise ZeroDivisionError
+
+
+def _interrupt(part: Path) -> None:
+    part.write_text("half")
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("write", "error"), [(_no_space, RecordError), (_bug, ZeroDivisionError), (_interrupt, KeyboardInterrupt)]
+)
+def test_a_writer_that_fails(tmp_path: Path, write: Callable[[Path], None], error: type[BaseException]) -> None:
+    """However it fails: the old file stands, no part of the new one is left."""
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(error):
+        write_atomic(path, write)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """JSON and tensors alike: an error of the house with the reason and the remedy, and the old file whole."""
+    text, tensors = tmp_path / "a.json", tmp_path / "a.safetensors"
+    numbers = {"w": np.zeros(20_000)}
+    write_json(text, "old")
+    with small_files(10_000):
+        with pytest.raises(RecordError, match=r"cannot write .*a\.json: File too large\. Free some space"):
+            write_json(text, ["x" * 100] * 1000)
+        with pytest.raises(RecordError, match=r"cannot write .*a\.safetensors: .*File too large.*--out"):
+            write_atomic(tensors, lambda part: save_file(numbers, part))
+    assert read_json(text) == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_place_that_is_none(tmp_path: Path) -> None:
+    """No folder, a file where a folder should be, a folder where the file should be: one kind of error."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "inside").mkdir(parents=True)
+    for path in (tmp_path / "none" / "a.json", tmp_path / "file" / "a.json", tmp_path / "folder"):
+        with pytest.raises(RecordError, match="cannot write"):
+            write_json(path, 1)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync of the file, then the rename, then fsync of the folder: a power cut leaves the old file or the new one."""
+    order: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (order.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    monkeypatch.setattr(Path, "replace", lambda self, to: (order.append("rename"), replace(self, to))[1])
+    write_json(tmp_path / "a.json", 1)
+    assert order == [f"{tmp_path}/a.json.part", "rename", str(tmp_path)]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"format": 1, "la', b"\xff\xfe\x00", b"[" * 100_000, b"1" * 5000, b"\x80\x04K\x01."])
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
+    """Empty, cut off, not text, malicious (too deep, too long a number, a pickle): one error, with the path."""
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"run\.json is damaged .*Restore it from a copy, or fit again"):
+        read_json(path)
+
+
+def test_json_that_is_not_there(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    with pytest.raises(RecordError, match="is missing. Is .* a run directory"):
+        read_json(tmp_path / "run.json")
+    with pytest.raises(RecordError, match="cannot read"):
+        read_json(tmp_path)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0])
+def test_numbers_keep_every_bit(tmp_path: Path, value: float) -> None:
+    """What is read back is the number that was written."""
+    write_json(tmp_path / "a.json", value)
+    assert json.dumps(read_json(tmp_path / "a.json")) == json.dumps(value)
+    assert issubclass(RecordError, LossworksError)

@@ -1,0 +1,131 @@
+"""One run directory: made, noted in, torn, read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from lossworks.core.errors import RecordError, UsageError
+from lossworks.record import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A fresh run."""
+    return Run.create(tmp_path / "runs" / "one")
+
+
+def test_create_and_open(tmp_path: Path, run: Run) -> None:
+    """The folders above are made; what was written is read by whoever opens it."""
+    run.write_summary({"status": "running"})
+    assert Run(run.path).summary == {"format": 1, "status": "running"}
+    run.write_summary({"status": "finished"})
+    assert Run(str(run.path)).summary["status"] == "finished"
+    assert os.listdir(run.path) == ["run.json"]
+
+
+def test_a_run_is_never_written_over(run: Run) -> None:
+    """A folder with a run is refused; an empty one, as a killed start leaves it, is taken."""
+    Run.create(run.path)
+    run.write_summary({})
+    with pytest.raises(UsageError, match="already holds a run. Add --resume"):
+        Run.create(run.path)
+
+
+def test_places_that_are_none(tmp_path: Path) -> None:
+    """No folder to open; a file in the way; a name too long for the disk."""
+    with pytest.raises(RecordError, match="no run directory at"):
+        Run(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "run", tmp_path / ("x" * 300)):
+        with pytest.raises(RecordError, match="cannot write"):
+            Run.create(path)
+
+
+@pytest.mark.parametrize("content", ['{"format": 2}', "[]", '"text"', "{}", "null"])
+def test_another_format(run: Run, content: str) -> None:
+    """Is told, with the format that this version reads."""
+    (run.path / "run.json").write_text(content)
+    with pytest.raises(RecordError, match=r"run\.json has format .*; this version reads format 1"):
+        _ = run.summary
+
+
+def test_notes_are_read_in_order(run: Run) -> None:
+    """Each is on the disk as soon as it is made; a second opening goes on where the first ended."""
+    assert run.events() == []
+    run.note("start", text="开始 “x”\n")
+    assert Run(run.path).events() == [{"event": "start", "text": "开始 “x”\n"}]
+    run.close()
+    run.close()
+    run.note("train", step=1, loss=0.5)
+    assert [event["event"] for event in Run(run.path).events()] == ["start", "train"]
+    run.close()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        run.note("train", loss=float("nan"))
+
+
+@pytest.mark.parametrize("keep", range(1, 30))
+def test_a_torn_line(run: Run, keep: int) -> None:
+    """Cut anywhere, in the middle of a character too: it is not read, and the next note takes its place."""
+    run.note("start")
+    run.close()
+    torn = json.dumps({"event": "train", "é": "产品产品"}, ensure_ascii=False).encode()[:keep]
+    with (run.path / "log.jsonl").open("ab") as file:
+        file.write(torn)
+    assert [event["event"] for event in Run(run.path).events()] == ["start"]
+    again = Run(run.path)
+    again.note("resume", step=0)
+    again.close()
+    assert [event["event"] for event in again.events()] == ["start", "resume"]
+
+
+def test_what_a_resumed_run_did_again_counts_once(run: Run) -> None:
+    """Events after the step that was resumed from are replaced; two resumes in a row too."""
+    run.note("start")
+    for first, last in ((1, 6), (4, 5), (2, 3)):
+        if first > 1:
+            run.note("resume", step=first - 1)
+        for step in range(first, last + 1):
+            run.note("train", step=step, attempt=first)
+    run.close()
+    steps = [(e["step"], e["attempt"]) for e in run.events() if e["event"] == "train"]
+    assert steps == [(1, 1), (2, 2), (3, 2)]
+    assert run.events()[0] == {"event": "start"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{", b"5", b"[]", b"{}", b"null", b"\xff", b"", b'{"event": "resume"}', b'{"event": "resume", "step": "x"}', b"[" * 99_999],
+)
+def test_a_damaged_line(run: Run, line: bytes) -> None:
+    """Not at the end, so not torn by a crash: it is named by its number."""
+    (run.path / "log.jsonl").write_bytes(b'{"event": "start"}\n' + line + b"\n")
+    with pytest.raises(RecordError, match=r"log\.jsonl, line 2 is damaged. Delete that line"):
+        run.events()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note that does not fit is an error of the house; closing afterwards is none, and nothing comes later."""
+    (run.path / "log.jsonl").symlink_to("/dev/full")
+    monkeypatch.setattr(os, "truncate", lambda path, length: None)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"")
+    with pytest.raises(RecordError, match=r"cannot write .*log\.jsonl: No space left on device\. Free some space"):
+        run.note("start")
+    run.close()
+
+
+def test_closing_on_a_failing_disk(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of the last fsync is told, and the log let go of."""
+
+    def fails(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    run.note("start")
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(RecordError, match=r"log\.jsonl: Input/output error"):
+        run.close()
+    run.close()
