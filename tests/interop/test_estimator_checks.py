@@ -77,11 +77,11 @@ def spelled(X: NDArray[np.float64]) -> list[str]:
     return [" ".join(f"f{column}b{number}" for column, number in enumerate(row)) for row in bins.tolist()]
 
 
-SMALL = "linear:bits=12"
+SMALL: dict[str, Any] = {"model": "linear:bits=12", "epochs": 8}
 
 
 @parametrize_with_checks(
-    [ClassifierOnNumbers(model=SMALL), RegressorOnNumbers(model=SMALL)], expected_failed_checks=lambda estimator: NOT_FOR_US
+    [ClassifierOnNumbers(**SMALL), RegressorOnNumbers(**SMALL)], expected_failed_checks=lambda estimator: NOT_FOR_US
 )
 def test_every_check_on_numbers_spelled_as_words(estimator: Any, check: Callable[[Any], None]) -> None:
     """What scikit-learn owes its users, ours keeps."""
@@ -116,4 +116,4 @@ class _Neighbourly(ClassifierOnNumbers):
 def test_a_broken_estimator_is_caught() -> None:
     """The adaptors leave the checks their teeth."""
     with pytest.raises(AssertionError):
-        estimator_checks.check_methods_subset_invariance("broken", _Neighbourly(model=SMALL))
+        estimator_checks.check_methods_subset_invariance("broken", _Neighbourly(**SMALL))

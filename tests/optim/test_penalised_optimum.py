@@ -53,6 +53,7 @@ class Regression(nn.Module):
 
 
 def batches(size: int) -> list[Batch]:
+    """The data in batches of ``size``, in order."""
     inputs, target = data()
     found = []
     for start in range(0, EXAMPLES, size):

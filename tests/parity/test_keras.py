@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ TOLERANCE = {
 
 @cache
 def reference() -> dict[str, Any]:
+    """What Keras computed."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name("keras_reference.json").read_text("utf-8"))
     return found
 
@@ -59,6 +61,7 @@ def runs() -> list[tuple[str, int]]:
 
 
 def title(run: tuple[str, int]) -> str:
+    """program-optimizer-rate."""
     recorded = reference()["programs"][run[0]]["runs"][run[1]]
     return f"{run[0]}-{recorded['optimizer']}-{recorded['config']['learning_rate']}"
 
@@ -75,9 +78,7 @@ def bag(program: dict[str, Any]) -> Bag:
     """The network with Keras's initial weights."""
     first = {name: torch.tensor(values) for name, values in program["initial"].items()}
     model = Bag(*first["embedding"].shape, 0, program["classes"])
-    model.load_state_dict(
-        {"table.weight": first["embedding"], "head.weight": first["kernel"].T, "head.bias": first["bias"]}
-    )
+    model.load_state_dict({"table.weight": first["embedding"], "head.weight": first["kernel"].T, "head.bias": first["bias"]})
     return model
 
 
@@ -86,7 +87,7 @@ def batch_of(program: dict[str, Any], ids: list[list[int]], target: list[int]) -
     kept = [[i for i in row if i or not program["mask_zero"]] for row in ids]
     values = [1 / len(row) for row in kept for _ in row]
     return Batch(
-        np.array(sum(kept, []), np.int32),
+        np.fromiter(chain.from_iterable(kept), np.int32),
         np.cumsum([0, *map(len, kept)]),
         np.array(values, np.float32),
         torch.tensor(target),
@@ -95,10 +96,12 @@ def batch_of(program: dict[str, Any], ids: list[list[int]], target: list[int]) -
 
 
 def scores(program: dict[str, Any], outputs: Tensor, target: Tensor) -> Scores:
+    """What the program says of the targets."""
     return binary(outputs[:, 0], target) if program["classes"] == 1 else dense(outputs, target)
 
 
 def probabilities(program: dict[str, Any], model: Bag, ids: list[list[int]]) -> np.ndarray:
+    """Of praise, or of each topic."""
     outputs = model(batch_of(program, ids, [])).detach().double()
     return (outputs[:, 0].sigmoid() if program["classes"] == 1 else outputs.softmax(1)).numpy()
 
@@ -171,11 +174,13 @@ def as_keras(optimizer: Optimizer) -> Optimizer:
 
 
 def each(run: tuple[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The program and the run."""
     program = reference()["programs"][run[0]]
     return program, program["runs"][run[1]]
 
 
 def recorded(optimizer: str, rate: float) -> list[tuple[str, int]]:
+    """The runs of an optimizer at a rate."""
     return [run for run in runs() if title(run).endswith(f"-{optimizer}-{rate}")]
 
 

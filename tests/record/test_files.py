@@ -123,7 +123,7 @@ def test_damaged_json(tmp_path: Path, content: bytes) -> None:
 
 def test_json_that_is_not_there(tmp_path: Path) -> None:
     """Missing, or a folder."""
-    with pytest.raises(RecordError, match="is missing. Is .* a run directory"):
+    with pytest.raises(RecordError, match=r"is missing. Is .* a run directory"):
         read_json(tmp_path / "run.json")
     with pytest.raises(RecordError, match="cannot read"):
         read_json(tmp_path)

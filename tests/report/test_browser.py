@@ -101,14 +101,14 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
 
 def test_hostile_text_stays_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
     """Markup in texts and labels is shown, never run: no script, no link, no image comes of it."""
-    look(browser, report.write(classify_run(tmp_path, labels=[HOSTILE, "fine"], text=HOSTILE)))
+    look(browser, report.write(classify_run(tmp_path, labels=["<b>good</b>&amp;", HOSTILE], text=HOSTILE)))
     assert browser.title.endswith("Lossworks report")
     assert browser.execute_script("return window.hacked") is None
     assert browser.execute_script("return document.querySelectorAll('main img, main a, svg a').length") == 0
     shown = browser.execute_script("return document.querySelector('blockquote').textContent")
     assert HOSTILE in shown
-    tick = browser.execute_script("return document.querySelector('#chart-confusion .xtick text').textContent")
-    assert tick.startswith("</script><")
+    ticks = "return [...document.querySelectorAll('#chart-confusion .xtick text')].map(tick => tick.textContent)"
+    assert browser.execute_script(ticks) == ["<b>good</b>&amp;", HOSTILE[:17] + "…"]
 
 
 def test_colours_follow_the_theme_and_paper_is_light(browser: webdriver.Chrome, tmp_path: Path) -> None:

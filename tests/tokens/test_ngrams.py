@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ def tokens_of(text: str) -> Iterator[tuple[str, str]]:
 
 
 def wrap(number: int) -> int:
+    """Modulo 2^64."""
     return number & 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -76,6 +78,7 @@ def fnv(numbers: list[int]) -> int:
 
 
 def hash_of(kind: str, token: str) -> int:
+    """A token's hash."""
     return mix(wrap(folded(token) + 0x9E3779B97F4A7C15)) if kind == SINGLE else mix(fnv([folded(c) for c in token]))
 
 
@@ -87,7 +90,7 @@ def slowly(text: str, words: int, chars: int, bits: int) -> list[int]:
     for first in range(len(hashes)):
         gram = 0
         for place in range(first, min(first + words, len(hashes))):
-            gram = gram if place == first else wrap(gram * 0xD6E8FEB86659FD93) ^ hashes[place]
+            gram = hashes[first] if place == first else wrap(gram * 0xD6E8FEB86659FD93) ^ hashes[place]
             found.append(mix(gram) >> (65 - bits))
     for kind, token in tokens:
         marked = [0x110001, *map(folded, token), 0x110001]
@@ -97,11 +100,12 @@ def slowly(text: str, words: int, chars: int, bits: int) -> list[int]:
 
 
 def quickly(texts: list[str], words: int, chars: int, bits: int = BITS) -> list[list[int]]:
+    """What is tested: each text's buckets, sorted."""
     buckets, offsets = hashed_ngrams(texts, words, chars, bits)
     assert len(offsets) == len(texts) + 1
     assert offsets[0] == 0
     assert offsets[-1] == len(buckets)
-    return [sorted(buckets[a:b].tolist()) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [sorted(buckets[a:b].tolist()) for a, b in pairwise(offsets)]
 
 
 HARD = [
@@ -139,7 +143,7 @@ def test_a_text_does_not_see_its_neighbours() -> None:
 def test_the_halves() -> None:
     """Words fall in the lower half of the buckets, characters in the upper, and both halves are used to their ends."""
     texts = [f"word{number} letter{number}" for number in range(3000)]
-    words, both = np.array(sum(quickly(texts, 2, 0), [])), np.array(sum(quickly(texts, 2, 4), []))
+    words, both = (np.fromiter(chain.from_iterable(quickly(texts, 2, n)), int) for n in (0, 4))
     half = 1 << (BITS - 1)
     assert words.max() < half
     assert np.array_equal(np.sort(both[both < half]), np.sort(words))

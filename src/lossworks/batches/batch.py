@@ -22,7 +22,7 @@ class Batch:
     0/1 per label, or numbers, as the task has it; ``weight`` is what each example counts for.
     """
 
-    ids: NDArray[np.int32]
+    ids: NDArray[np.uint32]
     offsets: NDArray[np.int64]
     values: NDArray[np.float32]
     target: Tensor
@@ -34,7 +34,7 @@ class Batch:
     def tensors(self, device: torch.device) -> tuple[Int[Tensor, "nnz"], Int[Tensor, "N"], Float[Tensor, "nnz"]]:
         """Ids, the start of each row, and values, as tensors on ``device``."""
         return (
-            torch.from_numpy(self.ids).to(device),
+            torch.from_numpy(self.ids.view(np.int32)).to(device),
             torch.from_numpy(self.offsets[:-1]).to(device),
             torch.from_numpy(self.values).to(device),
         )

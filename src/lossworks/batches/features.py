@@ -20,21 +20,31 @@ from ..core.threads import share
 from ..tokens.ngrams import hashed_ngrams
 from .batch import Batch
 from .ragged import Ragged
+from .rows import GROUP_MASK, owned
+
+_CHARACTERS = np.uint32(1 << 31)  # set in the id of a feature that is an n-gram of characters
 
 
 @dataclass(slots=True)
 class Selected:
-    """Kept ids of N texts, and by what the words' and the characters' part of each text is multiplied (``scales`` [N, 2])."""
+    """Kept features of N texts: text i's are ``ids[starts[i]:starts[i] + lengths[i]]``; ``scales`` [N, 2] is by what the
+    weights of its words and of its characters are multiplied.
+    """
 
-    rows: Ragged
+    ids: NDArray[np.uint32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
     scales: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
 
 @dataclass(slots=True)
 class Features:
     """Hashed n-grams of words and characters (see ``tokens.ngrams``), selected and weighted.
 
-    ``norm="tfidf"``: each occurrence weighs log((1 + N)/(1 + n)) + 1, with N training texts of which n have it; the words
+    ``norm="tfidf"``: each occurrence weighs √(log((1 + N)/(1 + n)) + 1), with N training texts of which n have it; the words
     of a text and its characters are then scaled to the same length, together to 1.
     ``norm="mean"``: each occurrence weighs 1/length, so that a table's row sums are means.
     """
@@ -82,7 +92,7 @@ class Features:
                 f"no word or character occurs in {self.min_count} training texts or more; there is nothing to learn from."
             )
         order = np.argsort(-counts[seen], kind="stable")[: self.max_features]
-        idf = np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1
+        idf = np.sqrt(np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1)
         self.restore(seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32))
 
     def restore(self, buckets: NDArray[np.uint32], weights: NDArray[np.float32]) -> None:
@@ -92,86 +102,79 @@ class Features:
         self._ids[buckets] = np.arange(len(buckets), dtype=np.int32)
 
     def select(self, hashed: Ragged) -> Selected:
-        """The kept features of hashed texts, and the texts' scales."""
-        texts = len(hashed)
-        offsets, scales = np.zeros(texts + 1, np.int64), np.zeros((texts, 2), np.float32)
-        arguments = (
-            hashed.ids,
-            hashed.offsets,
-            self._ids,
-            self.weights,
-            np.uint32(1 << (self.bits - 1)),
-            self.norm == "mean",
-        )
-        share(_measure, len(hashed.ids), *arguments, offsets, scales)
-        np.cumsum(offsets, out=offsets)
-        ids = np.empty(offsets[-1], np.uint32)
-        share(_keep, len(hashed.ids), hashed.ids, hashed.offsets, self._ids, offsets, ids)
-        return Selected(Ragged(ids, offsets), scales)
+        """The kept features of hashed texts, and the texts' scales. Uses up ``hashed``: its memory is written over."""
+        starts, texts = hashed.offsets[:-1], len(hashed)
+        selected = Selected(hashed.ids, starts, np.zeros(texts, np.int64), np.zeros((texts, 2), np.float32))
+        half = np.uint32(1 << (self.bits - 1))
+        arguments = (hashed.ids, hashed.offsets, self._ids, self.weights, half, self.norm == "mean")
+        share(_select, len(hashed.ids), *arguments, selected.lengths, selected.scales)
+        return selected
 
     def batch(self, selected: Selected, rows: NDArray[np.int64], target: torch.Tensor, weight: torch.Tensor) -> Batch:
         """The batch of the given rows of ``selected``."""
-        taken = selected.rows.take(rows)
-        values = np.empty(len(taken.ids), np.float32)
-        half = np.uint32(1 << (self.bits - 1))
-        share(
-            _values,
-            len(values),
-            taken.ids,
-            taken.offsets,
-            self.buckets,
-            self.weights,
-            half,
-            selected.scales[rows],
-            values,
-        )
-        return Batch(taken.ids.view(np.int32), taken.offsets, values, target, weight)
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(selected.lengths[rows], out=offsets[1:])
+        ids, values = np.empty(offsets[-1], np.uint32), np.empty(offsets[-1], np.float32)
+        arguments = (selected.ids, selected.starts, selected.scales, self.weights, rows, offsets)
+        share(_gather, len(ids), *arguments, ids, values)
+        return Batch(ids, offsets, values, target, weight)
 
 
 class DocumentCounter:
     """In how many texts each bucket occurs."""
 
     def __init__(self, bits: int) -> None:
-        self.counts = np.zeros(1 << bits, np.int32)
         self.texts = self._shown = 0
-        self._last = np.full(1 << bits, -1, np.int32)
+        self._seen = np.zeros((1 << bits, 2), np.int32)  # how many texts, and the number of the last; side by side in memory
+
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """Texts per bucket."""
+        return self._seen[:, 0]
 
     def add(self, hashed: Ragged, use: NDArray[np.bool_]) -> None:
         """Count the texts marked in ``use``."""
-        share(_count, len(hashed.ids), hashed.ids, hashed.offsets, use, self._shown, self.counts, self._last)
+        share(_count, len(hashed.ids), hashed.ids, hashed.offsets, use, self._shown, self._seen)
         self._shown += len(use)
         self.texts += int(use.sum())
 
 
 @njit(cache=True, nogil=True)
-def _count(part, parts, ids, offsets, use, before, counts, last):  # type: ignore[no-untyped-def]
+def _count(part, parts, ids, offsets, use, before, seen):  # type: ignore[no-untyped-def]
     """The buckets of one part (by their number), over all texts."""
+    mine = owned(part, parts)
     for text in range(len(offsets) - 1):
         if use[text]:
-            number = before + text
+            number = before + text + 1
             for place in range(offsets[text], offsets[text + 1]):
                 bucket = ids[place]
-                if bucket % parts == part and last[bucket] != number:
-                    last[bucket] = number
-                    counts[bucket] += 1
+                if mine[bucket & GROUP_MASK] and seen[bucket, 1] != number:
+                    seen[bucket, 1] = number
+                    seen[bucket, 0] += 1
 
 
 @njit(cache=True, nogil=True)
-def _measure(part, parts, ids, offsets, kept, weights, half, mean, lengths, scales):  # type: ignore[no-untyped-def]
+def _select(part, parts, ids, offsets, kept, weights, half, mean, lengths, scales):  # type: ignore[no-untyped-def]
+    """Write each text's kept features over its buckets, and the scales that give it its length."""
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
-        count, words, chars = 0, 0.0, 0.0
+        out, words, chars = offsets[text], 0.0, 0.0
         for place in range(offsets[text], offsets[text + 1]):
-            feature = kept[ids[place]]
-            if feature >= 0:
-                count += 1
-                if ids[place] < half:
-                    words += weights[feature] ** 2
-                else:
-                    chars += weights[feature] ** 2
-        lengths[text + 1] = count
+            bucket = ids[place]
+            feature = kept[bucket]
+            if feature < 0:
+                continue
+            square = np.float64(weights[feature]) ** 2
+            if bucket < half:
+                ids[out] = feature
+                words += square
+            else:
+                ids[out] = np.uint32(feature) | _CHARACTERS
+                chars += square
+            out += 1
+        lengths[text] = out - offsets[text]
         if mean:
-            scales[text] = 1 / max(count, 1)
+            scales[text] = 1 / max(lengths[text], 1)
         else:
             blocks = (words > 0) + (chars > 0)
             scales[text, 0] = 1 / np.sqrt(words * blocks) if words > 0 else 0.0
@@ -179,21 +182,14 @@ def _measure(part, parts, ids, offsets, kept, weights, half, mean, lengths, scal
 
 
 @njit(cache=True, nogil=True)
-def _keep(part, parts, ids, offsets, kept, to_offsets, to_ids):  # type: ignore[no-untyped-def]
-    texts = len(offsets) - 1
-    for text in range(texts * part // parts, texts * (part + 1) // parts):
-        out = to_offsets[text]
-        for place in range(offsets[text], offsets[text + 1]):
-            feature = kept[ids[place]]
-            if feature >= 0:
-                to_ids[out] = feature
-                out += 1
-
-
-@njit(cache=True, nogil=True)
-def _values(part, parts, ids, offsets, buckets, weights, half, scales, values):  # type: ignore[no-untyped-def]
-    texts = len(offsets) - 1
-    for text in range(texts * part // parts, texts * (part + 1) // parts):
-        for place in range(offsets[text], offsets[text + 1]):
-            feature = ids[place]
-            values[place] = weights[feature] * scales[text, 0 if buckets[feature] < half else 1]
+def _gather(part, parts, ids, starts, scales, weights, rows, offsets, to_ids, to_values):  # type: ignore[no-untyped-def]
+    count = len(rows)
+    for row in range(count * part // parts, count * (part + 1) // parts):
+        text = rows[row]
+        of_words, of_chars, source = scales[text, 0], scales[text, 1], starts[text]
+        for place in range(offsets[row], offsets[row + 1]):
+            marked = ids[source]
+            feature = marked & ~_CHARACTERS
+            to_ids[place] = feature
+            to_values[place] = weights[feature] * (of_words if marked == feature else of_chars)
+            source += 1

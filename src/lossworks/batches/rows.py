@@ -13,8 +13,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..core.threads import available, share
+from ..core.threads import share
 from .batch import Batch
+
+_GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
+GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
 def row_sums(batch: Batch, table: NDArray[Any]) -> NDArray[Any]:
@@ -27,31 +30,20 @@ def row_sums(batch: Batch, table: NDArray[Any]) -> NDArray[Any]:
 class RowGradient:
     """XᵀG, added up over the batches of one step, and which rows of it are not zero.
 
-    ``total`` [rows, width] is meaningful only on the touched rows. ``touched`` holds, for each of ``parts`` groups of rows
-    (row mod parts), the rows of that group in ``touched[group, :counts[group]]``.
+    ``total`` [rows, width] is meaningful on the touched rows alone: those are ``touched[group, :counts[group]]``, for each of
+    the groups that the rows are divided into by their number.
     """
 
     def __init__(self, rows: int, width: int, dtype: Any = np.float32) -> None:
-        self.parts = available()
         self.total = np.zeros((rows, width), dtype)
-        self.touched = np.empty((self.parts, -(-rows // self.parts)), np.int32)
-        self.counts = np.zeros(self.parts, np.int64)
+        self.touched = np.empty((_GROUPS, -(-rows // _GROUPS)), np.uint32)
+        self.counts = np.zeros(_GROUPS, np.int64)
         self._is_touched = np.zeros(rows, np.bool_)
 
     def add(self, batch: Batch, outer: NDArray[Any]) -> None:
         """Add the batch's share, with ``outer`` [N, width] the gradient of its row sums."""
-        arguments = (
-            self.parts,
-            batch.ids,
-            batch.offsets,
-            batch.values,
-            outer,
-            self.total,
-            self.touched,
-            self.counts,
-            self._is_touched,
-        )
-        share(_add, len(batch.ids) * outer.shape[1], *arguments)
+        rows = (self.total, self.touched, self.counts, self._is_touched)
+        share(_add, len(batch.ids) * outer.shape[1], batch.ids, batch.offsets, batch.values, outer, *rows)
 
     def touch(self, batch: Batch) -> None:
         """Mark the batch's rows as touched, adding nothing."""
@@ -61,8 +53,8 @@ class RowGradient:
         """Take a whole gradient: every row is touched."""
         self.total[:] = whole
         self._is_touched[:] = True
-        for group in range(self.parts):
-            rows = np.arange(group, len(whole), self.parts)
+        for group in range(_GROUPS):
+            rows = np.arange(group, len(whole), _GROUPS)
             self.touched[group, : len(rows)] = rows
             self.counts[group] = len(rows)
 
@@ -72,13 +64,19 @@ class RowGradient:
 
     def clear(self) -> None:
         """Ready for the next step."""
-        for group in range(self.parts):
-            self._is_touched[self.touched[group, : self.counts[group]]] = False
-        self.counts[:] = 0
+        share(_clear, int(self.counts.sum()), self.touched, self.counts, self._is_touched)
 
     def dense(self) -> NDArray[Any]:
         """The whole gradient, zero where nothing was touched."""
         return np.where(self._is_touched[:, None], self.total, self.total.dtype.type(0))
+
+
+@njit(cache=True, nogil=True)
+def owned(part, parts):  # type: ignore[no-untyped-def]
+    """Which groups of rows are this part's; no two parts write to the same row."""
+    mine = np.zeros(_GROUPS, np.bool_)
+    mine[part::parts] = True
+    return mine
 
 
 @njit(cache=True, nogil=True)
@@ -92,20 +90,29 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _add(part, parts, groups, ids, offsets, values, outer, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
-    """Groups part, part + parts, … of the rows: no two threads write to the same row."""
-    width = total.shape[1]
+def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
+    mine, width = owned(part, parts), total.shape[1]
     for row in range(len(offsets) - 1):
         for place in range(offsets[row], offsets[row + 1]):
             of = ids[place]
-            group = of % groups
-            if group % parts != part:
+            group = of & GROUP_MASK
+            if not mine[group]:
                 continue
-            if not is_touched[of]:
+            value = values[place]
+            if is_touched[of]:
+                for column in range(width):
+                    total[of, column] += value * outer[row, column]
+            else:
                 is_touched[of] = True
                 touched[group, counts[group]] = of
                 counts[group] += 1
-                total[of] = 0
-            value = values[place]
-            for column in range(width):
-                total[of, column] += value * outer[row, column]
+                for column in range(width):
+                    total[of, column] = value * outer[row, column]
+
+
+@njit(cache=True, nogil=True)
+def _clear(part, parts, touched, counts, is_touched):  # type: ignore[no-untyped-def]
+    for group in range(part, _GROUPS, parts):
+        for place in range(counts[group]):
+            is_touched[touched[group, place]] = False
+        counts[group] = 0

@@ -50,7 +50,7 @@ class Predictor:
 
     def scores_of(self, selected: Selected) -> NDArray[Any]:
         """The same for texts whose features were selected before."""
-        outputs = np.concatenate([self._outputs(selected, rows) for rows in _chunks(len(selected.rows))])
+        outputs = np.concatenate([self._outputs(selected, rows) for rows in _chunks(len(selected))])
         return self.task.readable(outputs)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:

@@ -28,12 +28,11 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     """The buckets (below 2^bits) of every n-gram of every text, end to end, and the N + 1 offsets of the texts."""
     codes, starts = points(texts)
     offsets = np.zeros(len(texts) + 1, np.int64)
-    nothing = np.empty(0, np.uint32)
-    arguments = (codes, starts, classes(), lower(), words, chars, np.uint64(64 - bits + 1))
-    share(_emit_all, len(codes), *arguments, offsets, nothing, True)
+    share(_count_all, len(codes), codes, starts, classes(), words, chars, offsets)
     np.cumsum(offsets, out=offsets)
     buckets = np.empty(offsets[-1], np.uint32)
-    share(_emit_all, len(codes), *arguments, offsets, buckets, False)
+    shift = np.uint64(64 - bits + 1)
+    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets)
     return buckets, offsets
 
 
@@ -48,8 +47,29 @@ def _mix(h: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets, only_count):  # type: ignore[no-untyped-def]
-    """The texts of one part: count their n-grams into ``offsets[1:]``, or write them from ``offsets`` on."""
+def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type: ignore[no-untyped-def]
+    """How many n-grams each text of one part has, into ``counts[1:]``."""
+    texts = len(starts) - 1
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
+        i, stop, found, grams = starts[text], starts[text + 1], 0, 0
+        while i < stop:
+            kind = kinds[codes[i]]
+            end = i + 1
+            if kind == LETTER:
+                while end < stop and kinds[codes[end]] == LETTER:
+                    end += 1
+                for length in range(_SHORTEST, chars + 1):
+                    grams += max(end - i + 2 - length + 1, 0)  # the word's two edges count as characters
+            found += kind != SPACE
+            i = end
+        for length in range(1, words + 1):
+            grams += max(found - length + 1, 0)
+        counts[text + 1] = grams
+
+
+@njit(cache=True, nogil=True)
+def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets):  # type: ignore[no-untyped-def]
+    """The n-grams of the texts of one part, each text's from its offset on."""
     texts = len(starts) - 1
     first, last = texts * part // parts, texts * (part + 1) // parts
     longest = 0
@@ -57,27 +77,23 @@ def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, off
         longest = max(longest, starts[text + 1] - starts[text])
     tokens = np.empty(longest, np.uint64)
     for text in range(first, last):
-        begin = 0 if only_count else offsets[text]
-        end = _emit(codes, starts[text], starts[text + 1], kinds, small, words, chars, shift, tokens, buckets, begin, only_count)
-        if only_count:
-            offsets[text + 1] = end
+        _emit(codes, starts[text], starts[text + 1], kinds, small, words, chars, shift, tokens, buckets, offsets[text])
 
 
 @njit(cache=True, nogil=True)
-def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, out, only_count):  # type: ignore[no-untyped-def]
-    """One text from code point ``i`` to ``stop``: its n-grams to ``buckets[out:]``. Returns where they end."""
+def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, out):  # type: ignore[no-untyped-def]
+    """The n-grams of the text from code point ``i`` to ``stop``, to ``buckets[out:]``."""
     upper_half = np.uint32(1) << np.uint32(np.uint64(64) - shift)
     found = 0
     while i < stop:
         kind = kinds[codes[i]]
-        if kind == SPACE:
-            i += 1
-            continue
         end = i + 1
+        if kind == SPACE:
+            i = end
+            continue
         token = _mix(np.uint64(small[codes[i]]) + _SINGLE)
         if kind == LETTER:
-            token = _FNV_OFFSET
-            end = i
+            token = (_FNV_OFFSET ^ np.uint64(small[codes[i]])) * _FNV_PRIME
             while end < stop and kinds[codes[end]] == LETTER:
                 token = (token ^ np.uint64(small[codes[end]])) * _FNV_PRIME
                 end += 1
@@ -89,8 +105,7 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
                     edge = place == 0 or place == marked - 1
                     gram = (gram ^ (_EDGE if edge else np.uint64(small[codes[i + place - 1]]))) * _FNV_PRIME
                     if place - first + 1 >= _SHORTEST:
-                        if not only_count:
-                            buckets[out] = np.uint32(_mix(gram) >> shift) + upper_half
+                        buckets[out] = np.uint32(_mix(gram) >> shift) + upper_half
                         out += 1
         tokens[found] = token
         found += 1
@@ -100,7 +115,5 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
         for place in range(first, min(first + words, found)):
             if place > first:
                 gram = gram * _PAIR ^ tokens[place]
-            if not only_count:
-                buckets[out] = np.uint32(_mix(gram) >> shift)
+            buckets[out] = np.uint32(_mix(gram) >> shift)
             out += 1
-    return out

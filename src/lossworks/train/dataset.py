@@ -18,6 +18,7 @@ from ..text import TEST, TRAIN, VALID, Corpus, check_classes, class_names, infer
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
+_LARGEST = 1e150  # of numeric targets
 _MOST_VALID, _MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
@@ -125,29 +126,24 @@ def assemble(
     main = corpora[0]
     inferred, reason = infer_task(main.labels)
     kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as told")
-    keep = [0.0 if VALID in fixed else valid, 0.0 if TEST in fixed else test]
-    parts = [np.full(len(corpus), part or TRAIN, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
+    given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
-        valid, test = (min(share, most / len(main)) for share, most in zip(keep, (_MOST_VALID, _MOST_TEST), strict=True))
-        parts[0] = split(main, kind, valid, test, seed)
-    task = _task(kind, main, parts[0] == TRAIN)
+        valid = 0.0 if VALID in fixed else min(valid, _MOST_VALID / len(main))
+        test = 0.0 if TEST in fixed else min(test, _MOST_TEST / len(main))
+        given[0] = split(main, kind, valid, test, seed)
+    parts = np.concatenate(given)
+    task = _task(kind, main, given[0] == TRAIN)
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
-    whole = np.concatenate(parts)
-    given = [corpus.weights for corpus in corpora]
-    weight = None
-    if any(w is not None for w in given):
-        ones = (np.ones(len(corpus), np.float32) for corpus in corpora)
-        weight = np.concatenate([one if w is None else w for w, one in zip(given, ones, strict=True)])
-    loss_weight = np.ones(len(whole), np.float32) if weight is None else weight.copy()
+    weight = _weights(corpora)
+    loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
     if class_weight is not None:
-        loss_weight *= _class_factors(task, class_weight, target, whole)
-    if not loss_weight[whole == TRAIN].sum() > 0:
+        loss_weight *= _class_factors(task, class_weight, target, parts)
+    if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     keys = np.concatenate([corpus.keys for corpus in corpora])
-    held_out = np.concatenate([np.full(len(c), part is not None) for c, part in zip(corpora, fixed, strict=True)])
-    leaked = int(np.isin(keys[held_out], keys[whole == TRAIN]).sum())
+    leaked = int(np.isin(keys[parts != TRAIN], keys[parts == TRAIN]).sum()) if len(corpora) > 1 else 0
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    return Dataset(corpora, task, reason, whole, target, weight, loss_weight, leaked, starts=starts)
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, leaked, starts=starts)
 
 
 def read_features(
@@ -175,13 +171,26 @@ def read_features(
 
 def _task(kind: str, corpus: Corpus, train: NDArray[np.bool_]) -> Task:
     if kind == "regress":
-        values = numbers(corpus)[train]
+        values = numbers(corpus)
+        row = int(np.abs(values).argmax())
+        if abs(values[row]) > _LARGEST:
+            raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to square. Give it in a larger unit.")
+        values = values[train]
         return Task("regress", (), float(values.mean()), float(values.std()) or 1.0)
     if kind == "classify":
         names = class_names(corpus)
         check_classes(names, corpus.source)
         return Task("classify", tuple(sorted(set(names))))
     return Task("multilabel", tuple(sorted({label for labels in set(label_sets(corpus)) for label in labels})))
+
+
+def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:
+    """A weight per row, 1 in corpora without; None where no corpus has any."""
+    given = [corpus.weights for corpus in corpora]
+    if all(weight is None for weight in given):
+        return None
+    pairs = zip(corpora, given, strict=True)
+    return np.concatenate([np.ones(len(corpus), np.float32) if weight is None else weight for corpus, weight in pairs])
 
 
 def _class_factors(task: Task, given: str, target: NDArray[Any], parts: NDArray[np.uint8]) -> NDArray[np.float32]:

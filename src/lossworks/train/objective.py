@@ -42,6 +42,6 @@ def example_losses(task: Task, loss: Loss, outputs: Float[Tensor, "N outputs"], 
 def proper_score(task: Task, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
     """What decides between epochs whatever the loss is: -log p of the truth in nats, or the squared error in the data's units."""
     if task.kind == "regress":
-        return (outputs[:, 0] - target).square() * task.spread**2
+        return (outputs[:, 0] - target).double().square() * task.spread**2  # large targets leave what float32 can hold
     nll = -scores(task, outputs, target).logp
     return nll.sum(-1) if task.kind == "multilabel" else nll
