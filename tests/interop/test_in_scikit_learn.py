@@ -79,7 +79,7 @@ def test_cross_validation(texts: list[str], labels: list[str]) -> None:
 
 GRID = [
     {"model": ["linear:bits=14"], "loss": ["cross_entropy", "mse"], "epochs": np.arange(1, 3)},
-    {"model": ["bag:dim=4,dropout=0.3"], "optimizer": ["adam:lr=0.01"], "epochs": [2], "random_state": [0, 1, 2]},
+    {"model": ["bag:dim=4,dropout=0.3,bits=14"], "optimizer": ["adam:lr=0.01"], "epochs": [2], "random_state": [0, 1, 2]},
 ]
 
 
@@ -114,15 +114,20 @@ def test_estimators_of_estimators(texts: list[str], labels: list[str]) -> None:
 
 def test_learning_curve(texts: list[str], labels: list[str]) -> None:
     """More texts, better answers."""
-    sizes, _, held_out = learning_curve(small(), texts, labels, train_sizes=[0.2, 1.0], cv=3)
+    sizes, _, held_out = learning_curve(small(), texts, labels, train_sizes=[0.2, 1.0], cv=3, scoring="neg_log_loss")
     assert sizes.tolist() == [12, 60]
     assert held_out[1].mean() > held_out[0].mean()
 
 
 def test_weights_by_routing(texts: list[str], labels: list[str]) -> None:
-    """Sample weights reach ``fit`` where they are asked for: with the good ones at almost nothing, all seems bad."""
-    weight = np.where(np.array(labels) == "good", 1e-6, 1.0)
+    """Sample weights reach ``fit`` where they are asked for: each fold's model is the one fitted by hand with its weights."""
+    weight = np.linspace(0.1, 2, len(texts))
     with config_context(enable_metadata_routing=True):
         asked = small().set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
-        weighted = cross_validate(asked, texts, labels, cv=2, params={"sample_weight": weight}, return_estimator=True)
-    assert all((estimator.predict(texts) == "bad").all() for estimator in weighted["estimator"])
+        found = cross_validate(
+            asked, texts, labels, cv=2, params={"sample_weight": weight}, return_estimator=True, return_indices=True
+        )
+    for estimator, rows in zip(found["estimator"], found["indices"]["train"], strict=True):
+        by_hand, unweighted = (small().fit(np.array(texts)[rows], np.array(labels)[rows], w) for w in (weight[rows], None))
+        np.testing.assert_array_equal(estimator.predict_proba(texts), by_hand.predict_proba(texts))
+        assert (by_hand.predict_proba(texts) != unweighted.predict_proba(texts)).any()

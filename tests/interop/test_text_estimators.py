@@ -141,7 +141,7 @@ def test_what_is_asked_of_is_checked_too() -> None:
     assert not hasattr(estimator, "feature_names_in_")
 
 
-@pytest.mark.parametrize("model", ["linear:bits=12", "bag:dim=8,dropout=0.5"])
+@pytest.mark.parametrize("model", ["linear:bits=12", "bag:dim=8,dropout=0.5,bits=12"])
 def test_same_seed_same_bits(model: str) -> None:
     """An int or two equal RandomStates: equal models, those of ``lossworks.fit``; another seed: another one."""
     texts, y = corpus("up", "down")
