@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .interop.sklearn import TextClassifier as TextClassifier
+    from .interop.sklearn import TextRegressor as TextRegressor
     from .record import Run as Run
     from .text import ReadOptions as ReadOptions
     from .verbs import Model as Model
@@ -31,10 +32,11 @@ _HOMES = {
     "ReadOptions": "text",
     "Run": "record",
     "TextClassifier": "interop.sklearn",
+    "TextRegressor": "interop.sklearn",
 }
 _ROOMS = ("core", "evaluate", "interop", "losses", "models", "optim", "penalties", "record", "report", "scores", "text", "verbs")
 
-__all__ = ["Model", "ReadOptions", "Run", "TextClassifier", "fit", "load", "load_run"]
+__all__ = ["Model", "ReadOptions", "Run", "fit", "load", "load_run"]  # scikit-learn's estimators only by name: it may be missing
 
 
 def __getattr__(name: str) -> Any:

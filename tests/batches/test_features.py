@@ -44,7 +44,7 @@ def document_counts(features: Features, texts: list[str]) -> Counter[int]:
 def batch_of(features: Features, texts: list[str]) -> tuple[Selected, Batch]:
     """The batch of all texts."""
     selected = features.select(features.hashed(texts))
-    return selected, features.batch(selected, np.arange(len(texts)), NOTHING, NOTHING)
+    return selected, selected.batch(np.arange(len(texts)), NOTHING, NOTHING)
 
 
 def values_of(batch: Batch, features: Features) -> list[list[tuple[int, float]]]:
@@ -131,7 +131,6 @@ def test_unseen_features_are_dropped() -> None:
     assert len(selected) == len(batch) == 3
     assert batch.offsets[1] == batch.offsets[2] == batch.offsets[3]
     assert set(grams(features, "good")) <= {bucket for bucket, _ in values_of(batch, features)[0]}
-    assert not selected.scales[2].any()
     assert np.isfinite(batch.values).all()
 
 
@@ -140,7 +139,7 @@ def test_a_batch_takes_its_rows() -> None:
     features = learnt(made(), TEXTS)
     selected, whole = batch_of(features, TEXTS)
     target, weight = torch.tensor([1, 0, 1]), torch.tensor([1.0, 2.0, 3.0])
-    some = features.batch(selected, np.array([3, 0, 0]), target, weight)
+    some = selected.batch(np.array([3, 0, 0]), target, weight)
     rows = values_of(whole, features)
     assert values_of(some, features) == [rows[3], rows[0], rows[0]]
     assert some.target is target
@@ -172,6 +171,6 @@ def test_threads_do_not_matter(threads: Callable[[int], None]) -> None:
         threads(count)
         features = learnt(made(), texts)
         selected, batch = batch_of(features, texts)
-        arrays = (features.buckets, features.weights, selected.scales, batch.ids, batch.offsets, batch.values)
+        arrays = (features.buckets, features.weights, batch.ids, batch.offsets, batch.values)
         found.append(b"".join(array.tobytes() for array in arrays))
     assert found[0] == found[1] == found[2]

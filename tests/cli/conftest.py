@@ -92,7 +92,7 @@ def fitted(command: Command, tmp_path: Path) -> Path:
 
 def reviews(count: int = 60) -> Rows:
     """Rows of two classes that a bag of words tells apart, no text twice."""
-    good, bad = "lovely great fine superb".split(), "awful broken poor dreadful"
+    good, bad = ["lovely", "great", "fine", "superb"], "awful broken poor dreadful"
     words = (good, bad.split())
     return [(f"a {words[i % 2][i // 2 % 4]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(count)]
 

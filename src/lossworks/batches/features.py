@@ -16,28 +16,31 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..core.errors import DataError
-from ..core.threads import share
+from ..core.threads import available, share
 from ..tokens.ngrams import hashed_ngrams
 from .batch import Batch
 from .ragged import Ragged
-from .rows import GROUP_MASK, owned
-
-_CHARACTERS = np.uint32(1 << 31)  # set in the id of a feature that is an n-gram of characters
 
 
 @dataclass(slots=True)
 class Selected:
-    """Kept features of N texts: text i's are ``ids[starts[i]:starts[i] + lengths[i]]``; ``scales`` [N, 2] is by what the
-    weights of its words and of its characters are multiplied.
-    """
+    """Kept features of N texts and their values: text i's are ``ids`` and ``values[starts[i]:starts[i] + lengths[i]]``."""
 
     ids: NDArray[np.uint32]
+    values: NDArray[np.float32]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
-    scales: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def batch(self, rows: NDArray[np.int64], target: torch.Tensor, weight: torch.Tensor) -> Batch:
+        """The batch of the texts ``rows``."""
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.lengths[rows], out=offsets[1:])
+        ids, values = np.empty(offsets[-1], np.uint32), np.empty(offsets[-1], np.float32)
+        share(_gather, len(ids), self.ids, self.values, self.starts, rows, offsets, ids, values)
+        return Batch(ids, offsets, values, target, weight)
 
 
 @dataclass(slots=True)
@@ -102,22 +105,12 @@ class Features:
         self._ids[buckets] = np.arange(len(buckets), dtype=np.int32)
 
     def select(self, hashed: Ragged) -> Selected:
-        """The kept features of hashed texts, and the texts' scales. Uses up ``hashed``: its memory is written over."""
-        starts, texts = hashed.offsets[:-1], len(hashed)
-        selected = Selected(hashed.ids, starts, np.zeros(texts, np.int64), np.zeros((texts, 2), np.float32))
+        """The kept features of hashed texts. Uses up ``hashed``: its memory is written over."""
+        values, lengths = np.empty(len(hashed.ids), np.float32), np.zeros(len(hashed), np.int64)
         half = np.uint32(1 << (self.bits - 1))
         arguments = (hashed.ids, hashed.offsets, self._ids, self.weights, half, self.norm == "mean")
-        share(_select, len(hashed.ids), *arguments, selected.lengths, selected.scales)
-        return selected
-
-    def batch(self, selected: Selected, rows: NDArray[np.int64], target: torch.Tensor, weight: torch.Tensor) -> Batch:
-        """The batch of the given rows of ``selected``."""
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(selected.lengths[rows], out=offsets[1:])
-        ids, values = np.empty(offsets[-1], np.uint32), np.empty(offsets[-1], np.float32)
-        arguments = (selected.ids, selected.starts, selected.scales, self.weights, rows, offsets)
-        share(_gather, len(ids), *arguments, ids, values)
-        return Batch(ids, offsets, values, target, weight)
+        share(_select, len(hashed.ids), *arguments, values, lengths)
+        return Selected(hashed.ids, values, hashed.offsets[:-1], lengths)
 
 
 class DocumentCounter:
@@ -125,12 +118,13 @@ class DocumentCounter:
 
     def __init__(self, bits: int) -> None:
         self.texts = self._shown = 0
-        self._seen = np.zeros((1 << bits, 2), np.int32)  # how many texts, and the number of the last; side by side in memory
+        # For each thread and bucket: how many texts, and the number of the last; side by side in memory.
+        self._seen = np.zeros((min(available(), 4), 1 << bits, 2), np.int32)
 
     @property
-    def counts(self) -> NDArray[np.int32]:
+    def counts(self) -> NDArray[np.int64]:
         """Texts per bucket."""
-        return self._seen[:, 0]
+        return np.asarray(self._seen[:, :, 0].sum(0))
 
     def add(self, hashed: Ragged, use: NDArray[np.bool_]) -> None:
         """Count the texts marked in ``use``."""
@@ -141,55 +135,56 @@ class DocumentCounter:
 
 @njit(cache=True, nogil=True)
 def _count(part, parts, ids, offsets, use, before, seen):  # type: ignore[no-untyped-def]
-    """The buckets of one part (by their number), over all texts."""
-    mine = owned(part, parts)
-    for text in range(len(offsets) - 1):
+    """The texts of one part; no branch on what was seen, so that the next look-ups need not wait."""
+    texts, parts = len(offsets) - 1, min(parts, len(seen))
+    if part >= parts:
+        return
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
         if use[text]:
             number = before + text + 1
             for place in range(offsets[text], offsets[text + 1]):
                 bucket = ids[place]
-                if mine[bucket & GROUP_MASK] and seen[bucket, 1] != number:
-                    seen[bucket, 1] = number
-                    seen[bucket, 0] += 1
+                seen[part, bucket, 0] += seen[part, bucket, 1] != number
+                seen[part, bucket, 1] = number
 
 
 @njit(cache=True, nogil=True)
-def _select(part, parts, ids, offsets, kept, weights, half, mean, lengths, scales):  # type: ignore[no-untyped-def]
-    """Write each text's kept features over its buckets, and the scales that give it its length."""
+def _select(part, parts, ids, offsets, kept, weights, half, mean, values, lengths):  # type: ignore[no-untyped-def]
+    """Write each text's kept features over its buckets, and what each weighs once words and characters have their length."""
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
-        out, words, chars = offsets[text], 0.0, 0.0
-        for place in range(offsets[text], offsets[text + 1]):
+        first = out = split = offsets[text]
+        chars = words = 0.0
+        for place in range(first, offsets[text + 1]):  # a text's characters come first, then its words
             bucket = ids[place]
             feature = kept[bucket]
             if feature < 0:
                 continue
-            square = np.float64(weights[feature]) ** 2
-            if bucket < half:
-                ids[out] = feature
-                words += square
-            else:
-                ids[out] = np.uint32(feature) | _CHARACTERS
-                chars += square
+            weight = weights[feature]
+            ids[out] = feature
+            values[out] = weight
             out += 1
-        lengths[text] = out - offsets[text]
-        if mean:
-            scales[text] = 1 / max(lengths[text], 1)
-        else:
-            blocks = (words > 0) + (chars > 0)
-            scales[text, 0] = 1 / np.sqrt(words * blocks) if words > 0 else 0.0
-            scales[text, 1] = 1 / np.sqrt(chars * blocks) if chars > 0 else 0.0
+            if bucket < half:
+                words += weight * weight
+            else:
+                chars += weight * weight
+                split = out
+        lengths[text] = out - first
+        blocks = (words > 0) + (chars > 0)
+        of_chars = of_words = 1 / max(out - first, 1)
+        if not mean:
+            of_chars = 1 / np.sqrt(chars * blocks) if chars > 0 else 0.0
+            of_words = 1 / np.sqrt(words * blocks) if words > 0 else 0.0
+        for place in range(first, out):
+            values[place] *= of_chars if place < split else of_words
 
 
 @njit(cache=True, nogil=True)
-def _gather(part, parts, ids, starts, scales, weights, rows, offsets, to_ids, to_values):  # type: ignore[no-untyped-def]
+def _gather(part, parts, ids, values, starts, rows, offsets, to_ids, to_values):  # type: ignore[no-untyped-def]
     count = len(rows)
     for row in range(count * part // parts, count * (part + 1) // parts):
-        text = rows[row]
-        of_words, of_chars, source = scales[text, 0], scales[text, 1], starts[text]
+        source = starts[rows[row]]
         for place in range(offsets[row], offsets[row + 1]):
-            marked = ids[source]
-            feature = marked & ~_CHARACTERS
-            to_ids[place] = feature
-            to_values[place] = weights[feature] * (of_words if marked == feature else of_chars)
+            to_ids[place] = ids[source]
+            to_values[place] = values[source]
             source += 1

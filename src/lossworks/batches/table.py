@@ -53,4 +53,4 @@ class _Sums(torch.autograd.Function):
         rows, width = ctx.shape
         alone = RowGradient(rows, width, slope.dtype)
         alone.add(ctx.batch, slope)
-        return torch.from_numpy(alone.dense()), None, None
+        return torch.from_numpy(alone.total), None, None  # new, so zero wherever nothing was added

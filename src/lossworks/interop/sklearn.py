@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -22,10 +21,6 @@ try:
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 except ModuleNotFoundError:
     raise UsageError("scikit-learn is not installed. Install it, or all at once: pip install 'lossworks[sklearn]'.") from None
-
-# The state of PyTorch's generator and its number of threads belong to the whole process, and a fit keeps all processors
-# busy by itself. So fits in threads of one process, as joblib's threading backend has them, take turns.
-_TURN = Lock()
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -54,8 +49,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         names = set(_TextEstimator.__dataclass_fields__) - {"random_state"}
         settings = {name: _plain(getattr(self, name)) for name in names}
         rows = zip(texts, y, strict=True) if weight is None else zip(texts, y, weight.tolist(), strict=True)
-        with _TURN:
-            self.model_: Model = fit(rows, task=task, test=0.0, seed=self._seed(), **settings, **more)
+        self.model_: Model = fit(rows, task=task, test=0.0, seed=self._seed(), **settings, **more)
         self.n_iter_: int = self.model_.record["result"]["epochs"]
 
     def _seed(self) -> int:

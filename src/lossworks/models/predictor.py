@@ -113,7 +113,7 @@ class Predictor:
             raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
         try:
             return cls._restore(config, tensors).to(device)
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, LossworksError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
             raise RecordError(f"{folder}: config.json and model.safetensors do not fit together ({error}). Fit again.") from None
 
     @classmethod
@@ -121,6 +121,11 @@ class Predictor:
         if config["format"] != _FORMAT:
             raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
         task = Task(config["task"], tuple(config["labels"]), float(config["center"]), float(config["spread"]))
+        temperature, thresholds = float(config["temperature"]), config["thresholds"]
+        cuts = {"classify": 1 if task.is_binary else 0, "multilabel": len(task.labels), "regress": 0}[task.kind]
+        if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != cuts):
+            raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
+        cut = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
         spec = build(config["model"])
         features = spec.features()
         buckets, weights = tensors["features.buckets"].numpy(), tensors["features.weights"].numpy()
@@ -130,14 +135,13 @@ class Predictor:
         network = spec.network(len(features), task.outputs, seed=0)
         prefix = "network."
         network.load_state_dict({name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)})
-        thresholds = config["thresholds"]
-        return cls(task, spec, features, network.eval(), float(config["temperature"]), thresholds and tuple(thresholds))
+        return cls(task, spec, features, network.eval(), temperature, cut)
 
     @torch.inference_mode()
     def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
         nothing = torch.empty(0)
         self.network.eval()
-        return np.asarray(self.network(self.features.batch(selected, rows, nothing, nothing)).cpu().numpy())
+        return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
 
 
 def _chunks(count: int) -> Iterator[NDArray[np.int64]]:

@@ -33,7 +33,7 @@ class Adam(Optimizer):
                 raise UsageError(f"{name} is {getattr(self, name)}; wanted 0 or more, below 1.")
 
     def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps)
+        return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, fused=True)
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         unbiased: Tensor = state["exp_avg_sq"] / (1 - self.beta2 ** int(state["step"]))
@@ -59,4 +59,5 @@ class AdamW(Adam):
         decayed = [p for p in parameters if p.ndim > 1]
         others = [p for p in parameters if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps)
+        given = [group for group in groups if group["params"]]
+        return torch.optim.AdamW(given, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, fused=True)

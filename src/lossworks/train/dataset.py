@@ -95,13 +95,12 @@ class Dataset:
 
     def batch(self, selected: Selected, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> Batch:
         """The batch of the ``chosen`` rows of a piece."""
-        assert self.features is not None
         numbers = rows[chosen]
         target = self.target[numbers]
         if self.task.kind == "regress":
             target = (target - self.task.center) / self.task.spread
         target = target if self.task.kind == "classify" else target.astype(np.float32)
-        return self.features.batch(selected, chosen, torch.from_numpy(target), torch.from_numpy(self.loss_weight[numbers]))
+        return selected.batch(chosen, torch.from_numpy(target), torch.from_numpy(self.loss_weight[numbers]))
 
     def _find(self, row: int) -> tuple[Corpus, int]:
         number = int(np.searchsorted(self.starts, row, "right")) - 1

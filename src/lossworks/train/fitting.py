@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
 from .loop import Control, Loop, Progress
 from .objective import check_fit
 from .settings import Settings
+
+# The state of PyTorch's generator and its number of threads belong to the whole process, and a fit keeps all processors
+# busy by itself. So fits in several threads of one process take turns.
+_TURN = Lock()
 
 BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
@@ -60,7 +65,7 @@ def fit_corpora(
     loss, spec = losses.build(settings.loss or ""), models.build(settings.model)
     check_fit(loss, data.task)
     control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
-    with _memory_named(settings):
+    with _TURN, _memory_named(settings):
         read_features(
             data,
             spec.features(),

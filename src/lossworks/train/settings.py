@@ -114,8 +114,8 @@ def check_device(name: str) -> None:
 
 
 def _batch_size(rows: int) -> int:
-    """16 for a few thousand rows, up to 256 for many: some 600 steps an epoch where the rows allow it."""
+    """16 for a few thousand rows, up to 512 for many: 500 steps an epoch or more."""
     size = _SMALLEST_BATCH
-    while size < 256 and rows >= 600 * 2 * size:
+    while size < 512 and rows >= 500 * 2 * size:
         size *= 2
     return size
