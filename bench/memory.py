@@ -15,7 +15,8 @@ import json, sys, time
 import lossworks
 start = time.perf_counter()
 model = lossworks.fit(sys.argv[1], out=sys.argv[2], epochs=1, read=lossworks.ReadOptions(text="text", label="dynasty"))
-print(json.dumps({"seconds": time.perf_counter() - start, "rows": model.record["data"]["rows"], "accuracy": model.metrics["accuracy"]["value"]}))
+seconds, accuracy = time.perf_counter() - start, model.metrics["accuracy"]["value"]
+print(json.dumps({"seconds": seconds, "rows": model.record["data"]["rows"], "accuracy": accuracy}))
 """
 
 

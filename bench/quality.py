@@ -27,10 +27,11 @@ with open(sys.argv[2], "w", encoding="utf-8") as file:
 fast = fasttext.train_supervised(sys.argv[2], epoch=25, lr=0.5, wordNgrams=2, thread=2, seed=seed, verbose=0)
 said, _ = fast.predict([" ".join(text.split()) for text, _ in test])
 words = TfidfVectorizer(ngram_range=(1, 2))
-logistic = LogisticRegression(C=10, max_iter=1000, random_state=seed).fit(words.fit_transform(t for t, _ in train), [l for _, l in train])
+logistic = LogisticRegression(C=10, max_iter=1000, random_state=seed)
+logistic.fit(words.fit_transform(t for t, _ in train), [label for _, label in train])
 print(json.dumps({
     "fastText": sum(s[0] == "__label__" + label for s, (_, label) in zip(said, test)) / len(test),
-    "TF-IDF + LR": logistic.score(words.transform(t for t, _ in test), [l for _, l in test]),
+    "TF-IDF + LR": logistic.score(words.transform(t for t, _ in test), [label for _, label in test]),
 }))
 """
 

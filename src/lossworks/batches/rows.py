@@ -83,31 +83,30 @@ def owned(part, parts):  # type: ignore[no-untyped-def]
 def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-untyped-def]
     rows, width = len(offsets) - 1, table.shape[1]
     for row in range(rows * part // parts, rows * (part + 1) // parts):
-        for place in range(offsets[row], offsets[row + 1]):
-            value, of = values[place], ids[place]
+        of, value, total = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], sums[row]
+        for place in range(len(of)):
             for column in range(width):
-                sums[row, column] += value * table[of, column]
+                total[column] += value[place] * table[of[place], column]
 
 
 @njit(cache=True, nogil=True)
 def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
     mine, width = owned(part, parts), total.shape[1]
     for row in range(len(offsets) - 1):
-        for place in range(offsets[row], offsets[row + 1]):
-            of = ids[place]
-            group = of & GROUP_MASK
+        of, value, slope = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], outer[row]
+        for place in range(len(of)):
+            table_row = of[place]
+            group = table_row & GROUP_MASK
             if not mine[group]:
                 continue
-            value = values[place]
-            if is_touched[of]:
-                for column in range(width):
-                    total[of, column] += value * outer[row, column]
-            else:
-                is_touched[of] = True
-                touched[group, counts[group]] = of
+            if not is_touched[table_row]:
+                is_touched[table_row] = True
+                touched[group, counts[group]] = table_row
                 counts[group] += 1
                 for column in range(width):
-                    total[of, column] = value * outer[row, column]
+                    total[table_row, column] = 0
+            for column in range(width):
+                total[table_row, column] += value[place] * slope[column]
 
 
 @njit(cache=True, nogil=True)
