@@ -60,7 +60,7 @@ class _Stdin:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """``command("fit", …, stdin=b"")``: the command's exit code and outputs; the working folder is the test's own."""
     monkeypatch.chdir(tmp_path)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -80,7 +80,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], 
         sys.stdout.flush()
         return Ended(code, *capfd.readouterr())
 
-    yield call
+    return call
 
 
 @pytest.fixture

@@ -17,7 +17,12 @@ BAD = {
     "empty": ("a.csv", b"", [], ["a.csv is empty."]),
     "only a header": ("a.csv", "text,label\n", [], ["a.csv holds no rows."]),
     "not there": ("b.csv", GOOD, [], ["there is no file a.csv. Did you mean b.csv?"]),
-    "missing column": ("a.csv", GOOD, ["--label", "mood"], ["a.csv has no column 'mood' (--label).", "Its columns: text, label."]),
+    "missing column": (
+        "a.csv",
+        GOOD,
+        ["--label", "mood"],
+        ["a.csv has no column 'mood' (--label).", "Its columns: text, label."],
+    ),
     "column unclear": ("a.csv", "one,two,three\na,b,c\nd,e,f\n", ["--header"], ["which column holds the", "--text"]),
     "one class": ("a.csv", "text,label\nx,a\ny,a\n", [], ["all 2 rows have the label 'a'", "at least two"]),
     "ragged": ("a.csv", GOOD + "x,good,more\n", [], ["line 62: expected 2 columns, found 3", "--bad-rows skip"]),
@@ -27,10 +32,25 @@ BAD = {
     "empty text": ("a.csv", GOOD + " ,good\n", [], ["line 62: the text is empty", "1 of 61 rows is bad"]),
     "missing label": ("a.csv", GOOD + "fine,\n", [], ["line 62: the label is missing"]),
     "open quote": ("a.csv", GOOD + '"open,good\n' * 3, [], ["a quote opens here and never closes", "Close it"]),
-    "number for text": ("a.jsonl", '{"text": 5, "label": "a"}\n{"text": "x", "label": "b"}\n', [], ["line 1: the text is the number 5"]),
+    "number for text": (
+        "a.jsonl",
+        '{"text": 5, "label": "a"}\n{"text": "x", "label": "b"}\n',
+        [],
+        ["line 1: the text is the number 5"],
+    ),
     "not JSON": ("a.jsonl", '{"text": "x", "label": "b"}\n{"text": "y"\n', [], ["line 2: not JSON"]),
-    "bad weight": ("a.csv", "text,label,w\nx,a,1\ny,b,-2\n", ["--weight", "w"], ["line 3: the weight is -2; wanted a finite number"]),
-    "words for numbers": ("a.csv", "text,label\nx,1.5\ny,high\n", ["--task", "regress"], ["line 3: the label 'high' where a number"]),
+    "bad weight": (
+        "a.csv",
+        "text,label,w\nx,a,1\ny,b,-2\n",
+        ["--weight", "w"],
+        ["line 3: the weight is -2; wanted a finite number"],
+    ),
+    "words for numbers": (
+        "a.csv",
+        "text,label\nx,1.5\ny,high\n",
+        ["--task", "regress"],
+        ["line 3: the label 'high' where a number"],
+    ),
     "NaN targets": ("a.csv", "text,label\nx,1.5\ny,nan\nz,2\n", ["--task", "regress"], ["line 3: the target is nan", "Repair"]),
     "infinite targets": ("a.csv", "text,label\nx,1.5\ny,inf\nz,2\n", ["--task", "regress"], ["line 3: the target is inf"]),
     "no format": ("a.bin", "some words\n", [], ["cannot tell the format of a.bin; it begins 'some words'", "--format"]),
@@ -128,7 +148,7 @@ def test_no_run_there(command: Command) -> None:
     assert (ended.code, "run.json is missing" in ended.err) == (2, True)
 
 
-@pytest.mark.parametrize("values", [("1e30", "-1e30"), ("5.5",), ("1e-30", "3e-30"), ("1e149", "2"), ("1e200", "2")])
+@pytest.mark.parametrize("values", [("1e30", "-1e30"), ("5.5",), ("1e-30", "3e-30"), ("1e74", "2"), ("1e200", "2")])
 def test_extreme_targets(command: Command, put: Put, values: tuple[str, ...]) -> None:
     """Targets of any size, and all alike, end in figures or in a message, and in JSON that is JSON."""
     rows = "".join(f"number {i},{values[i % len(values)]}\n" for i in range(60))
@@ -136,6 +156,6 @@ def test_extreme_targets(command: Command, put: Put, values: tuple[str, ...]) ->
     ended = command("fit", put("n.csv", "text,label\n" + rows), *flags)
     json.loads(ended.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     if values[0] == "1e200":
-        assert (ended.code, "line 2: the target 1e+200 is too large to square." in ended.err) == (2, True)
+        assert (ended.code, "line 2: the target 1e+200 is too large to work with." in ended.err) == (2, True)
     else:
         assert ended.code == 0, ended.err

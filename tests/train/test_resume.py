@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,13 @@ Hook = Callable[[], None]
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A forked child has none of its parent's threads, so there must be none to miss."""
     monkeypatch.setenv("LOSSWORKS_THREADS", "1")
     threads.available.cache_clear()
-    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     yield
     monkeypatch.undo()
     torch.set_num_threads(before)
@@ -58,11 +58,12 @@ def _in_child(out: Path, choices: dict[str, Any], hook: Hook | None = None, afte
     """Fit with ``resume`` in a forked child; SIGKILL it ``after`` seconds of training. Returns its wait status."""
     child = os.fork()
     if not child:
+        signal.alarm(60)  # never outlives its test
         try:
             if hook is not None:
                 hook()
             _fit(out, choices, resume=True)
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # a child must never come back into the tests
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
@@ -80,7 +81,7 @@ def _in_child(out: Path, choices: dict[str, Any], hook: Hook | None = None, afte
 
 
 def _dying_at(call: int) -> Hook:
-    """Before its ``call``-th write that is to last (fsync or rename), half of what is in hand, the child kills itself."""
+    """Before its ``call``-th act that is to last (fsync, rename, remove) the child kills itself."""
 
     def install() -> None:
         left = [call]
@@ -111,7 +112,8 @@ def _check_history(out: Path) -> None:
     steps = [event["step"] for event in events]
     assert steps == sorted(steps)
     kinds = [event["event"] for event in events]
-    assert (kinds[0], kinds[-1], kinds.count("end"), kinds.count("start")) == ("start", "end", 1, 1)
+    assert (kinds[-1], kinds.count("end")) == ("end", 1)
+    assert "start" not in kinds[1:]  # it is missing where the first try was killed before it could say so
     validated = [event["epoch"] for event in events if event["event"] == "valid"]
     assert validated == [float(epoch + 1) for epoch in range(len(validated))]
 
@@ -140,7 +142,7 @@ def test_killed_while_writing(tmp_path: Path, choice: str) -> None:
     whole, chance = tmp_path / "whole", random.Random(choice)
     settings = CHOICES[choice] | {"epochs": 1, "batch_size": 128}
     _fit(whole, settings)
-    moments = sorted(chance.sample(range(1, 45), AIMED_KILLS)) + [46, 48, 50]
+    moments = [*sorted(chance.sample(range(1, 45), AIMED_KILLS)), 46, 48, 50]
     killed = 0
     for number, moment in enumerate(moments):
         run = tmp_path / str(number)

@@ -94,7 +94,8 @@ class Features:
             raise DataError(
                 f"no word or character occurs in {self.min_count} training texts or more; there is nothing to learn from."
             )
-        order = np.argsort(-counts[seen], kind="stable")[: self.max_features]
+        rarity = np.uint16(65535) - np.minimum(counts[seen], 65535).astype(np.uint16)  # 16 bits are sorted in linear time
+        order = np.argsort(rarity, kind="stable")[: self.max_features]
         idf = np.sqrt(np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1)
         self.restore(seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32))
 

@@ -40,7 +40,5 @@ class Ragged:
 @njit(cache=True, nogil=True)
 def _copy(part, parts, ids, offsets, rows, to_offsets, to_ids):  # type: ignore[no-untyped-def]
     for row in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
-        source = offsets[rows[row]]
-        for place in range(to_offsets[row], to_offsets[row + 1]):
-            to_ids[place] = ids[source]
-            source += 1
+        first, size = offsets[rows[row]], to_offsets[row + 1] - to_offsets[row]
+        to_ids[to_offsets[row] : to_offsets[row + 1]] = ids[first : first + size]

@@ -18,7 +18,7 @@ from ..text import TEST, TRAIN, VALID, Corpus, check_classes, class_names, infer
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
-_LARGEST = 1e150  # of numeric targets
+_LARGEST = 1e75  # numeric target: the variance of its squared error still is a number
 _MOST_VALID, _MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
@@ -173,7 +173,7 @@ def _task(kind: str, corpus: Corpus, train: NDArray[np.bool_]) -> Task:
         values = numbers(corpus)
         row = int(np.abs(values).argmax())
         if abs(values[row]) > _LARGEST:
-            raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to square. Give it in a larger unit.")
+            raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to work with. Give it in a larger unit.")
         values = values[train]
         return Task("regress", (), float(values.mean()), float(values.std()) or 1.0)
     if kind == "classify":

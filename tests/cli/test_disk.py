@@ -1,0 +1,85 @@
+"""A disk that is full or cannot be written, for real: small file systems in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import REVIEWS, SMALL, Command
+
+Disk = Callable[..., Path]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """``disk(kilobytes)``: the mount point of a file system of that size."""
+    point = tmp_path / "disk"
+    point.mkdir()
+
+    def mount(kilobytes: int) -> Path:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", point], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip(f"cannot mount a file system here: {done.stderr.decode().strip()}")
+        return point
+
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    yield mount
+    subprocess.run(["umount", point], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("kilobytes", [4, 40, 60, 100, 140, 200, 400, 1000])
+def test_full(command: Command, disk: Disk, kilobytes: int) -> None:
+    """However soon the disk is full (record, log, checkpoint, model, report), it is said, and no file is half written."""
+    out = disk(kilobytes) / "run"
+    ended = command("fit", REVIEWS, *SMALL, "--checkpoint-every", "0", "--out", out)
+    assert ended.code == 2
+    assert "No space left on device" in ended.err
+    assert "Free some space or choose another place with --out." in ended.err
+    assert "Traceback" not in ended.err
+    assert not list(out.rglob("*.part"))
+    for path in out.rglob("*.json"):
+        json.loads(path.read_text("utf-8"))
+
+
+def test_room_was_made(command: Command, disk: Disk, tmp_path: Path) -> None:
+    """After the disk was full and room was made, --resume ends in the same bits."""
+    point = disk(60)
+    call = ("fit", REVIEWS, *SMALL, "--checkpoint-every", "0", "-q", "--out")
+    assert command(*call, point / "run").code == 2
+    subprocess.run(["mount", "-o", "remount,size=20m", point], check=True)
+    again = ["--resume"] if (point / "run/run.json").exists() else []
+    assert command(*call, point / "run", *again).code == 0
+    assert command(*call, tmp_path / "whole").code == 0
+    assert (point / "run/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
+def test_other_runs_are_untouched(command: Command, disk: Disk) -> None:
+    """A run beside it on the full disk stays as it was, and still answers."""
+    point = disk(5600)
+    assert command("fit", REVIEWS, *SMALL, "-q", "--out", point / "old").code == 0
+    before = {path: path.read_bytes() for path in (point / "old").iterdir()}
+    with (point / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(1024)):
+            pass
+    assert command("fit", REVIEWS, *SMALL, "-q", "--out", point / "new").code == 2
+    ended = command("report", point / "old")
+    assert (ended.code, "cannot write" in ended.err) == (2, True)
+    assert {path: path.read_bytes() for path in (point / "old").iterdir()} == before
+    assert command("predict", point / "old", "good").code == 0
+
+
+def test_read_only(command: Command, disk: Disk) -> None:
+    """A place that cannot be written is named."""
+    point = disk(100)
+    subprocess.run(["mount", "-o", "remount,ro", point], check=True)
+    ended = command("fit", REVIEWS, *SMALL, "--out", point / "run")
+    assert (ended.code, f"cannot write {point / 'run'}: Read-only file system." in ended.err) == (2, True)

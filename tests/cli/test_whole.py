@@ -1,0 +1,56 @@
+"""The installed command in processes of its own: the main job, without a terminal and in one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from .conftest import REVIEWS, SMALL
+
+CALL = [sys.executable, "-m", "lossworks"]
+
+
+def _run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*CALL, *map(str, arguments)], capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload, no-any-return]
+
+
+def test_main_job(tmp_path: Path) -> None:
+    """Fit, predict from a pipe, evaluate, report: plain lines on stderr, results on stdout, what to do next at the end."""
+    fit = _run("fit", REVIEWS, "--epochs", "2", "--out", "run", cwd=tmp_path)
+    assert fit.returncode == 0, fit.stderr
+    assert "656 rows (524 train, 66 valid, 66 test)" in fit.stderr
+    assert "\x1b" not in fit.stderr + fit.stdout
+    assert "majority class 'negative'" in fit.stdout
+    assert 'Next:  open run/report.html\n       lossworks predict run "some text"' in fit.stdout
+    predict = _run("predict", "run", cwd=tmp_path, input="I love it, wonderful!\n非常失望，退货了。\n")
+    assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]
+    evaluate = _run("evaluate", "run", REVIEWS, cwd=tmp_path)
+    assert "656 rows" in evaluate.stdout
+    assert (tmp_path / "run/report.html").stat().st_size > 100_000
+
+
+def test_terminal(tmp_path: Path) -> None:
+    """In a terminal there is one progress bar, with loss, metric, speed and time."""
+    master, terminal = pty.openpty()
+    call = [*CALL, "fit", str(REVIEWS), *SMALL, "--epochs", "30", "--patience", "30", "--out", str(tmp_path / "run")]
+    env = os.environ | {"COLUMNS": "150", "TERM": "xterm-256color"}
+    child = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=terminal, env=env)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    assert child.wait() == 0
+    screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"training .*━.*loss [\d.]+  nll [\d.]+  accuracy [\d.]+  [\d,]+ examples/s .*0:00:0", screen)
+    assert "training 1" not in screen  # the plain lines are for other places

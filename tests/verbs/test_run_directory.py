@@ -1,0 +1,108 @@
+"""A run directory as somebody else may have left it: truncated, garbage, malicious. Nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import lossworks
+from lossworks.core.errors import LossworksError, RecordError, UsageError
+
+ROWS = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(60)]
+
+
+class _Trap:
+    """Executes code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a finished run."""
+    out = tmp_path_factory.mktemp("run") / "run"
+    lossworks.fit(ROWS, model="linear:bits=10", epochs=2, out=out)
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.fixture
+def run(finished: dict[str, bytes], tmp_path: Path) -> Path:
+    """A copy of a finished run, to be spoilt."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name, content in finished.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+FILES = ("run.json", "config.json", "model.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("spoil", ["missing", "empty", "cut", "garbage", "pickle", "torch", "folder"])
+def test_spoilt(run: Path, name: str, spoil: str) -> None:
+    """Each spoilt file is an error that names it, and a pickle in its place stays unread."""
+    path, sprung = run / name, run / "sprung"
+    whole = path.read_bytes()
+    path.unlink()
+    if spoil == "torch":
+        torch.save(_Trap(sprung), path)
+    elif spoil == "folder":
+        path.mkdir()
+    elif spoil != "missing":
+        content = {
+            "empty": b"",
+            "cut": whole[: len(whole) // 2],
+            "garbage": b"\xff\x00" * 99,
+            "pickle": pickle.dumps(_Trap(sprung)),
+        }
+        path.write_bytes(content[spoil])
+    with pytest.raises(RecordError, match=name):
+        lossworks.load(run)
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("key", ["format", "task", "labels", "center", "model", "temperature", "thresholds"])
+@pytest.mark.parametrize("value", [None, 7, "x", [], {}])
+def test_meddled_config(run: Path, key: str, value: object) -> None:
+    """A config.json with a value of another kind loads as what it says, or is refused; it never crashes."""
+    path = run / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    try:
+        lossworks.load(run)
+    except LossworksError as error:
+        assert "config.json" in str(error)  # noqa: PT017
+
+
+def test_files_are_open_formats(run: Path) -> None:
+    """A finished run holds these files and no others."""
+    assert {path.name for path in run.iterdir()} == {*FILES, "log.jsonl", "report.html"}
+
+
+def test_wrong_calls(run: Path) -> None:
+    """One text for a list, text that is none, an unknown choice: each is named."""
+    model = lossworks.load(run)
+    with pytest.raises(UsageError, match="got one text, 'fine'; wanted a list"):
+        model.predict("fine")
+    with pytest.raises(UsageError, match="text number 2 is 5, a int; wanted text"):
+        model.predict(["fine", 5])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match=r"unknown argument of fit: 'epoch'. Did you mean 'epochs'\?"):
+        lossworks.fit(ROWS, epoch=3)
+    with pytest.raises(UsageError, match="--resume goes on with the run in a directory"):
+        lossworks.fit(ROWS, resume=True)
+
+
+def test_loaded_answers_alike(run: Path) -> None:
+    """A model says the same from memory and from its directory."""
+    model = lossworks.fit(ROWS, model="linear:bits=10", epochs=2)
+    texts = ["a lovely thing", "awful", ""]
+    assert lossworks.load(run).predict_proba(texts).tolist() == model.predict_proba(texts).tolist()
