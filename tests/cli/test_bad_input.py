@@ -148,7 +148,7 @@ def test_no_run_there(command: Command) -> None:
     assert (ended.code, "run.json is missing" in ended.err) == (2, True)
 
 
-@pytest.mark.parametrize("values", [("1e30", "-1e30"), ("5.5",), ("1e-30", "3e-30"), ("1e74", "2"), ("1e200", "2")])
+@pytest.mark.parametrize("values", [("1e30", "-1e30"), ("5.5",), ("1e-30", "3e-30"), ("1e49", "2"), ("1e200", "2")])
 def test_extreme_targets(command: Command, put: Put, values: tuple[str, ...]) -> None:
     """Targets of any size, and all alike, end in figures or in a message, and in JSON that is JSON."""
     rows = "".join(f"number {i},{values[i % len(values)]}\n" for i in range(60))

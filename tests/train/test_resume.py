@@ -23,7 +23,7 @@ import torch
 
 import lossworks
 from lossworks.core import threads
-from lossworks.train import Control
+from lossworks.train import Control, checkpoint
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 CHOICES: dict[str, dict[str, Any]] = {
@@ -101,6 +101,24 @@ def _dying_at(call: int) -> Hook:
     return install
 
 
+def _torn_at(call: int) -> Hook:
+    """In the middle of its ``call``-th checkpoint, half of it written, the child kills itself."""
+
+    def install() -> None:
+        left, whole = [call], checkpoint.save_file
+
+        def half(tensors: Any, path: Path, metadata: Any) -> None:
+            whole(tensors, path, metadata)
+            left[0] -= 1
+            if left[0] == 0:
+                os.truncate(path, path.stat().st_size // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        checkpoint.save_file = half
+
+    return install
+
+
 def _finished(out: Path) -> bool:
     path = out / "run.json"
     return path.exists() and json.loads(path.read_text())["status"] == "finished"
@@ -154,6 +172,20 @@ def test_killed_while_writing(tmp_path: Path, choice: str) -> None:
         assert not list((run / "checkpoints").glob("*.safetensors")) or _finished(run)
         _check_history(run)
     assert killed >= AIMED_KILLS
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_torn_checkpoint(tmp_path: Path, choice: str) -> None:
+    """SIGKILL with half a checkpoint on the disk: the one before it is taken up."""
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    settings = CHOICES[choice] | {"epochs": 1, "batch_size": 128}
+    _fit(whole, settings)
+    assert os.WIFSIGNALED(_in_child(run, settings, hook=_torn_at(3)))
+    assert os.WIFSIGNALED(_in_child(run, settings, hook=_torn_at(1)))
+    assert _in_child(run, settings) == 0
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert not (run / "checkpoints").exists()
+    _check_history(run)
 
 
 def test_killed_command(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_full_gradient(monkeypatch: pytest.MonkeyPatch, micro: int) -> None:
     features = model.predictor.features
     selected = features.select(features.hashed([text for text, _ in rows]))
     nothing = torch.empty(0)
-    batch = features.batch(selected, np.arange(60), nothing, nothing)
+    batch = selected.batch(np.arange(60), nothing, nothing)
     error = np.array([0.5 - (label == "yes") for _, label in rows])  # p is 1/2 at first
     expected = np.zeros(len(features))
     for row in range(60):

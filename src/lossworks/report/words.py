@@ -39,6 +39,8 @@ def verdict(summary: Json) -> Verdict:
     result = summary.get("result")
     if not result:
         return _unfinished(str(summary.get("status")))
+    if "metrics" not in result:
+        return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
     main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
     low, high = metric["low"], metric["high"]

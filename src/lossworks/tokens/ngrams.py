@@ -3,7 +3,8 @@
 A *token* is a run of letters and digits, or a single character where a script is written without spaces, or a
 punctuation mark. Words give n-grams of 1 to ``words`` tokens (lower half of the buckets); runs of letters also give
 their n-grams of 2 to ``chars`` characters, the word's edges marked (upper half), which carries endings, compounds
-and misspellings.
+and misspellings. The ends of a text count as tokens in n-grams of two and more: how a question begins says what it asks.
+Of each text the characters' buckets come first, then the words'.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .characters import LETTER, SPACE, classes, lower, points
 _EDGE = np.uint64(0x110001)  # stands for a word's edge; no code point has this number
 _FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
 _SINGLE, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_START, _END = np.uint64(0x8EBC6AF09C88C6E3), np.uint64(0x589965CC75374CC3)  # the ends of a text, in its n-grams of words
 _SHORTEST = 2  # characters in the shortest character n-gram
 
 
@@ -62,9 +64,9 @@ def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type
                     grams += max(end - i + 2 - length + 1, 0)  # the word's two edges count as characters
             found += kind != SPACE
             i = end
-        for length in range(1, words + 1):
-            grams += max(found - length + 1, 0)
-        counts[text + 1] = grams
+        for length in range(2, words + 1 if found else 0):
+            grams += max(found + 2 - length + 1, 0)  # the text's two ends count as tokens
+        counts[text + 1] = grams + found
 
 
 @njit(cache=True, nogil=True)
@@ -75,7 +77,8 @@ def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, off
     longest = 0
     for text in range(first, last):
         longest = max(longest, starts[text + 1] - starts[text])
-    tokens = np.empty(longest, np.uint64)
+    tokens = np.empty(longest + 2, np.uint64)
+    tokens[0] = _START
     for text in range(first, last):
         _emit(codes, starts[text], starts[text + 1], kinds, small, words, chars, shift, tokens, buckets, offsets[text])
 
@@ -107,13 +110,16 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
                     if place - first + 1 >= _SHORTEST:
                         buckets[out] = np.uint32(_mix(gram) >> shift) + upper_half
                         out += 1
-        tokens[found] = token
         found += 1
+        tokens[found] = token
         i = end
-    for first in range(found):
+    tokens[found + 1] = _END
+    for first in range(found + 1 if found else 0):
         gram = tokens[first]
-        for place in range(first, min(first + words, found)):
+        for place in range(first, min(first + words, found + 2)):
             if place > first:
                 gram = gram * _PAIR ^ tokens[place]
+            elif first == 0:
+                continue  # the start alone says nothing
             buckets[out] = np.uint32(_mix(gram) >> shift)
             out += 1

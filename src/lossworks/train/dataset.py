@@ -18,7 +18,7 @@ from ..text import TEST, TRAIN, VALID, Corpus, check_classes, class_names, infer
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
-_LARGEST = 1e75  # numeric target: the variance of its squared error still is a number
+_LARGEST = 1e50  # numeric target: what is made of its squared error in intervals still is a number
 _MOST_VALID, _MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
