@@ -58,7 +58,8 @@ def test_take_and_join(rows: Rows, data: st.DataObject) -> None:
     wanted = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)) if rows else []
     assert unpacked(whole.take(np.array(wanted, np.int64))) == [rows[number] for number in wanted]
     cut = data.draw(st.integers(0, len(rows)))
-    joined = Ragged.join([ragged(rows[:cut]), ragged(rows[cut:])])
+    first, second = ragged(rows[:cut]), ragged(rows[cut:])
+    joined = Ragged.join([(first, np.arange(len(first))), (second, np.arange(len(second)))])
     assert unpacked(joined) == rows
     assert joined.ids.dtype == np.uint32
     assert len(Ragged.join([])) == 0

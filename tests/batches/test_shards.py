@@ -15,12 +15,13 @@ ROWS = 700
 
 
 def filled(folder: Path, budget: int, seed: str = "0/1") -> Shards:
-    """Rows 0 to 699 in blocks; row n holds the ids n, n + 1, … of n mod 5 numbers."""
+    """Rows 0 to 699 in blocks; row n holds the ids n, n + 1, … of n mod 5 numbers; one more row in each block is not chosen."""
     store = Shards(folder, seed, budget, "train")
     for start in range(0, ROWS, 90):
         numbers = np.arange(start, min(start + 90, ROWS))
         ids = [n + k for n in numbers for k in range(n % 5)]
-        store.append(numbers, Ragged(np.array(ids, np.uint32), np.cumsum([0, *(numbers % 5)])))
+        block = Ragged(np.array([7, 7, *ids], np.uint32), np.cumsum([0, 2, *(numbers % 5)]))
+        store.append(numbers, block, np.arange(1, len(block)))
     return store
 
 

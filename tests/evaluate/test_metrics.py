@@ -114,9 +114,7 @@ def test_threshold_moves_decisions_and_nothing_else() -> None:
     plain, cut = evaluate.classify(logits, target), evaluate.classify(logits, target, threshold=0.9)
     assert np.array_equal(cut.predicted, softmax(logits)[:, 1] >= 0.9)
     assert cut.metrics["accuracy"] != plain.metrics["accuracy"]
-    assert [cut.metrics[key] for key in ("nll", "brier", "ece")] == [
-        plain.metrics[key] for key in ("nll", "brier", "ece")
-    ]
+    assert [cut.metrics[key] for key in ("nll", "brier", "ece")] == [plain.metrics[key] for key in ("nll", "brier", "ece")]
 
 
 def test_blocks_do_not_show() -> None:

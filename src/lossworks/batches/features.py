@@ -125,7 +125,7 @@ class DocumentCounter:
     @property
     def counts(self) -> NDArray[np.int64]:
         """Texts per bucket."""
-        return np.asarray(self._seen[:, :, 0].sum(0))
+        return np.asarray(sum(seen[:, 0] for seen in self._seen))
 
     def add(self, hashed: Ragged, use: NDArray[np.bool_]) -> None:
         """Count the texts marked in ``use``."""
@@ -194,5 +194,9 @@ def _gather(part, parts, ids, values, starts, rows, offsets, to_ids, to_values):
     count = len(rows)
     for row in range(count * part // parts, count * (part + 1) // parts):
         first, size = starts[rows[row]], offsets[row + 1] - offsets[row]
-        to_ids[offsets[row] : offsets[row + 1]] = ids[first : first + size]
-        to_values[offsets[row] : offsets[row + 1]] = values[first : first + size]
+        id_, value = ids[first : first + size], values[first : first + size]
+        to_id, to_value = to_ids[offsets[row] : offsets[row + 1]], to_values[offsets[row] : offsets[row + 1]]
+        for place in range(len(to_id)):  # plain loops become block copies; slices assigned do not
+            to_id[place] = id_[place]
+        for place in range(len(to_value)):
+            to_value[place] = value[place]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,22 +24,25 @@ class Ragged:
 
     def take(self, rows: NDArray[np.int64]) -> Ragged:
         """The rows ``rows``, in that order."""
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(self.offsets[rows + 1] - self.offsets[rows], out=offsets[1:])
-        ids = np.empty(offsets[-1], np.uint32)
-        share(_copy, len(ids), self.ids, self.offsets, rows, offsets, ids)
-        return Ragged(ids, offsets)
+        return Ragged.join([(self, rows)])
 
     @staticmethod
-    def join(parts: list[Ragged]) -> Ragged:
-        """All rows of ``parts``, in order."""
-        lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.offsets) for part in parts)])
-        ids = np.concatenate([part.ids for part in parts]) if parts else np.empty(0, np.uint32)
-        return Ragged(ids, np.cumsum(lengths))
+    def join(parts: Sequence[tuple[Ragged, NDArray[np.int64]]]) -> Ragged:
+        """The given rows of each part, end to end, copied once."""
+        lengths = [part.offsets[rows + 1] - part.offsets[rows] for part, rows in parts]
+        offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]))
+        ids, first = np.empty(offsets[-1], np.uint32), 0
+        for part, rows in parts:
+            last = first + len(rows)
+            share(_copy, int(offsets[last] - offsets[first]), part.ids, part.offsets, rows, offsets[first : last + 1], ids)
+            first = last
+        return Ragged(ids, offsets)
 
 
 @njit(cache=True, nogil=True)
 def _copy(part, parts, ids, offsets, rows, to_offsets, to_ids):  # type: ignore[no-untyped-def]
     for row in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
         first, size = offsets[rows[row]], to_offsets[row + 1] - to_offsets[row]
-        to_ids[to_offsets[row] : to_offsets[row + 1]] = ids[first : first + size]
+        source, target = ids[first : first + size], to_ids[to_offsets[row] : to_offsets[row + 1]]
+        for place in range(len(target)):
+            target[place] = source[place]

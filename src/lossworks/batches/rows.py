@@ -17,6 +17,7 @@ from ..core.threads import share
 from .batch import Batch
 
 _GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
+_WORTH_SHARING = 8  # numbers in a row; with fewer, each thread would spend its time passing over what is not its own
 GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
@@ -43,7 +44,9 @@ class RowGradient:
     def add(self, batch: Batch, outer: NDArray[Any]) -> None:
         """Add the batch's share, with ``outer`` [N, width] the gradient of its row sums."""
         rows = (self.total, self.touched, self.counts, self._is_touched)
-        share(_add, len(batch.ids) * outer.shape[1], batch.ids, batch.offsets, batch.values, outer, *rows)
+        width = outer.shape[1]
+        work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
+        share(_add, work, batch.ids, batch.offsets, batch.values, outer, *rows)
 
     def touch(self, batch: Batch) -> None:
         """Mark the batch's rows as touched, adding nothing."""
@@ -84,6 +87,12 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
     rows, width = len(offsets) - 1, table.shape[1]
     for row in range(rows * part // parts, rows * (part + 1) // parts):
         of, value, total = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], sums[row]
+        if width == 1:  # in a register: twice as fast, and the usual case of two classes
+            alone = total[0]
+            for place in range(len(of)):
+                alone += value[place] * table[of[place], 0]
+            total[0] = alone
+            continue
         for place in range(len(of)):
             for column in range(width):
                 total[column] += value[place] * table[of[place], column]
@@ -95,18 +104,21 @@ def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_to
     for row in range(len(offsets) - 1):
         of, value, slope = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], outer[row]
         for place in range(len(of)):
-            table_row = of[place]
-            group = table_row & GROUP_MASK
-            if not mine[group]:
+            at = of[place]
+            if parts > 1 and not mine[at & GROUP_MASK]:
                 continue
-            if not is_touched[table_row]:
-                is_touched[table_row] = True
-                touched[group, counts[group]] = table_row
+            if not is_touched[at]:
+                is_touched[at] = True
+                group = at & GROUP_MASK
+                touched[group, counts[group]] = at
                 counts[group] += 1
                 for column in range(width):
-                    total[table_row, column] = 0
-            for column in range(width):
-                total[table_row, column] += value[place] * slope[column]
+                    total[at, column] = value[place] * slope[column]
+            elif width == 1:
+                total[at, 0] += value[place] * slope[0]
+            else:
+                for column in range(width):
+                    total[at, column] += value[place] * slope[column]
 
 
 @njit(cache=True, nogil=True)

@@ -28,24 +28,24 @@ class Shards:
         self._paths = [folder / f"{name}-{piece}.bin" for piece in range(_PIECES)]
         self._rows: list[list[NDArray[np.int64]]] = [[]]
         self._lengths: list[list[NDArray[np.int64]]] = [[] for _ in range(_PIECES)]
-        self._held: list[Ragged] = []
+        self._held: list[tuple[Ragged, NDArray[np.int64]]] = []
         self._size = 0
 
-    def append(self, rows: NDArray[np.int64], ragged: Ragged) -> None:
-        """Add rows, whose numbers are ``rows``."""
+    def append(self, rows: NDArray[np.int64], ragged: Ragged, chosen: NDArray[np.int64]) -> None:
+        """Add the ``chosen`` rows of ``ragged``, whose numbers are ``rows``. ``ragged`` is held as it is, not copied."""
         if self.pieces > 1:
-            self._write(rows, ragged)
+            self._write(rows, ragged, chosen)
             return
         self._rows[0].append(rows)
-        self._held.append(ragged)
-        self._size += ragged.ids.nbytes
+        self._held.append((ragged, chosen))
+        self._size += int((ragged.offsets[chosen + 1] - ragged.offsets[chosen]).sum()) * ragged.ids.itemsize
         if self._size > self._budget:
             held, numbers = self._held, self._rows[0]
             self.pieces, self._held, self._rows = _PIECES, [], [[] for _ in range(_PIECES)]
             for path in self._paths:
                 path.unlink(missing_ok=True)  # what a killed run left would come before ours
-            for before, part in zip(numbers, held, strict=True):
-                self._write(before, part)
+            for before, (part, which) in zip(numbers, held, strict=True):
+                self._write(before, part, which)
 
     def count(self, piece: int) -> int:
         """How many rows the piece has."""
@@ -74,11 +74,11 @@ class Shards:
         for path in self._paths:
             path.unlink(missing_ok=True)
 
-    def _write(self, rows: NDArray[np.int64], ragged: Ragged) -> None:
+    def _write(self, rows: NDArray[np.int64], ragged: Ragged, which: NDArray[np.int64]) -> None:
         piece_of = self._draw.integers(0, _PIECES, len(rows))
         for piece, path in enumerate(self._paths):
             chosen = np.flatnonzero(piece_of == piece)
-            part = ragged.take(chosen)
+            part = ragged.take(which[chosen])
             self._rows[piece].append(rows[chosen])
             self._lengths[piece].append(np.diff(part.offsets))
             try:

@@ -14,6 +14,8 @@ from typing import Any
 
 from .errors import UsageError
 
+_WORTH_SHARING = 100_000  # touched numbers; handing work to another thread costs some 0.1 ms on a virtual machine
+
 
 @functools.cache
 def available() -> int:
@@ -27,7 +29,7 @@ def available() -> int:
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched numbers) is not worth dividing."""
-    parts = available() if work > 20_000 else 1
+    parts = available() if work > _WORTH_SHARING else 1
     others = [_pool().submit(kernel, part, parts, *arguments) for part in range(1, parts)]
     kernel(0, parts, *arguments)
     for other in others:

@@ -28,7 +28,7 @@ class LinearSpec(ModelSpec):
     chars: int = 5
     bits: int = 22
     min_count: int = 1
-    optimizer: ClassVar[str] = "adagrad:lr=0.2"
+    optimizer: ClassVar[str] = "adagrad:lr=0.3,initial=1e-5"
     epochs: ClassVar[int] = 20
     patience: ClassVar[int] = 2
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -36,6 +36,10 @@ class AdaGrad(Optimizer):
 
     def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(parameters, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
+
+    def for_batches(self, times: float) -> Self:
+        """The squares that s starts at shrink as those of a rare feature's gradient do, with the square of the batch."""
+        return replace(super().for_batches(times), initial=float(f"{self.initial / times**2:.4g}"))
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         return torch.as_tensor(state["sum"]).sqrt() + self.eps

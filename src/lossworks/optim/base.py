@@ -6,10 +6,11 @@ and ``update_rows``; the work is then in proportion to the rows seen.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -45,6 +46,10 @@ class Optimizer(ABC):
     @abstractmethod
     def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
         """PyTorch's optimiser over ``parameters``."""
+
+    def for_batches(self, times: float) -> Self:
+        """The same for batches ``times`` as large: adaptive steps grow with the root (Malladi et al. 2022, arXiv:2205.10287)."""
+        return replace(self, lr=float(f"{self.lr * math.sqrt(times):.4g}"))
 
     def divisor(self, state: dict[str, Any]) -> Float[Tensor, "*shape"] | float:
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""

@@ -18,15 +18,18 @@ _UNSPACED = (
     (0x0E00, 0x0EFF), (0x0F00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF),
     (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9D), (0x20000, 0x3FFFF),
 )  # fmt: skip
+_CASED = 0x20000  # no letter from here on has a case
 _UNNAMED = 0x40000  # nothing is assigned from here on but tags, selectors and private use
 
 
 @functools.cache
 def classes() -> NDArray[np.uint8]:
     """The class of every code point: SPACE, LETTER (letters, digits and their combining marks), SINGLE, MARK."""
+    categories = "".join(map(unicodedata.category, map(chr, range(_UNNAMED)))).encode("ascii")
+    letters = np.frombuffer(categories, np.uint8)[::2]  # "Lu", "Nd", … : the first of each two
     table = np.full(_LIMIT, MARK, np.uint8)
-    kinds = {"L": LETTER, "M": LETTER, "N": LETTER, "Z": SPACE, "C": SPACE}
-    table[:_UNNAMED] = [kinds.get(unicodedata.category(chr(point))[0], MARK) for point in range(_UNNAMED)]
+    for letter, kind in ((b"L", LETTER), (b"M", LETTER), (b"N", LETTER), (b"Z", SPACE), (b"C", SPACE)):
+        table[:_UNNAMED][letters == ord(letter)] = kind
     for first, last in _UNSPACED:
         part = table[first : last + 1]
         part[part == LETTER] = SINGLE
@@ -38,10 +41,9 @@ def classes() -> NDArray[np.uint8]:
 def lower() -> NDArray[np.uint32]:
     """The lower case of every code point, where that is a single code point."""
     table = np.arange(_LIMIT, dtype=np.uint32)
-    for point in range(0x20000):
-        small = chr(point).lower()
-        if len(small) == 1:
-            table[point] = ord(small)
+    cased = "".join(map(chr, range(_CASED))).replace("\u0130", " ")  # İ alone has a lower case of two code points
+    table[:_CASED] = np.frombuffer(cased.lower().encode("utf-32-le", "surrogatepass"), np.uint32)
+    table[0x130] = 0x130
     return table
 
 

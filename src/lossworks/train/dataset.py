@@ -161,11 +161,14 @@ def read_features(
             for part, store in enumerate(stores):
                 chosen = np.flatnonzero(part_of == part)
                 if len(chosen):
-                    store.append(row + chosen, hashed if len(chosen) == len(texts) else hashed.take(chosen))
+                    store.append(row + chosen, hashed, chosen)
             row += len(texts)
             progress(row)
     features.learn(counter)
-    data.train, data.valid, data.test = (Part(store, features) for store in stores)
+    data.train, data.valid, data.test = parts = [Part(store, features) for store in stores]
+    for one in parts:
+        if one.shards.pieces == 1:
+            one.piece(0)  # and lets go of the hashed texts, which the parts hold together
 
 
 def _task(kind: str, corpus: Corpus, train: NDArray[np.bool_]) -> Task:

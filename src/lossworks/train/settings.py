@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,8 +26,8 @@ class Settings:
     valid, test: shares of the rows held out where no files are given for them.
     patience: epochs without a better held-out score before training stops and the best weights are taken.
     epochs: passes over the training rows at most.
-    lr: the optimiser's learning rate, over what its spec says. Where neither is given, the model's own rate grows with the
-        square root of the batch size, as adaptive optimisers want (Malladi et al. 2022, arXiv:2205.10287).
+    lr: the optimiser's learning rate, over what its spec says. Where no optimizer is given, the model's own is fitted to the
+        batch size (``Optimizer.for_batches``).
     """
 
     task: str = "auto"
@@ -82,10 +81,10 @@ class Settings:
         optimizer = optim.build(self.optimizer or model.optimizer)
         full = optimizer.full_batch
         batch_size = rows if full else self.batch_size or _batch_size(rows)
+        if self.optimizer is None:  # the models' own are for the smallest batches
+            optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
         if self.lr is not None:
             optimizer = replace(optimizer, lr=self.lr)
-        elif self.optimizer is None:  # the models' own rates are for batches of 16; adaptive steps grow with the root
-            optimizer = replace(optimizer, lr=round(optimizer.lr * math.sqrt(batch_size / _SMALLEST_BATCH), 6))
         return replace(
             self,
             task=task,
@@ -114,8 +113,8 @@ def check_device(name: str) -> None:
 
 
 def _batch_size(rows: int) -> int:
-    """16 for a few thousand rows, up to 512 for many: 500 steps an epoch or more."""
+    """16 for a few thousand rows, up to 1,024 for many: 250 steps an epoch or more."""
     size = _SMALLEST_BATCH
-    while size < 512 and rows >= 500 * 2 * size:
+    while size < 1024 and rows >= 250 * 2 * size:
         size *= 2
     return size
