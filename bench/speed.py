@@ -52,7 +52,7 @@ def main() -> None:
         sides |= {
             f"fastText bigrams, {n} epochs": (lambda n=n: _bench.run(_bench.peers(), THEIRS, *words, str(n))) for n in (1, 3, 5)
         }
-        results = _bench.in_turn(sides, rounds=5)
+        results = _bench.in_turn(sides, rounds=3)
     fastest = results["lossworks linear, 1 epochs at most"]["seconds"]
     rows = [(n, r["seconds"], r["seconds"] / fastest, r["accuracy"], r["nll"], r["memory"]) for n, r in results.items()]
     _bench.table(("", "file to model, s", "times ours at 1 epoch", "test accuracy", "test nll", "peak MB"), rows)
