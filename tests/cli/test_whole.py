@@ -30,6 +30,7 @@ def test_main_job(tmp_path: Path) -> None:
     assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]
     evaluate = _run("evaluate", "run", REVIEWS, cwd=tmp_path)
     assert "656 rows" in evaluate.stdout
+    assert "trained on rows of this very data" in evaluate.stderr
     assert (tmp_path / "run/report.html").stat().st_size > 100_000
 
 

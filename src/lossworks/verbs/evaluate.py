@@ -17,6 +17,8 @@ from .model import Model
 def evaluate(model: Model, data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside, the confusion matrix and the most confident mistakes.
 
+    ``trained_on`` is true where the data is, row for row, what ``fit`` was given: its figures then flatter the model.
+
     Args:
         model: from ``fit`` or ``load``.
         data: labelled text, as ``fit`` takes it.
@@ -43,6 +45,7 @@ def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
         "source": corpus.source,
         "rows": len(corpus),
         "skipped": corpus.skipped,
+        "trained_on": corpus.fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
         "task": predictor.task.kind,
         "labels": list(predictor.task.labels) or None,
         **evaluation.to_json(predictor.task.labels),
