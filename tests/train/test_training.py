@@ -57,7 +57,7 @@ def _once(rows: Rows, **choices: Any) -> lossworks.Model:
 @pytest.mark.parametrize("micro", [4096, 7])
 def test_full_gradient(monkeypatch: pytest.MonkeyPatch, micro: int) -> None:
     """The first step is lr times the mean gradient of all rows, (p - y) x, however many pieces it is gathered in."""
-    monkeypatch.setattr(loop, "_MICRO", micro)
+    monkeypatch.setattr(loop, "MICRO", micro)
     rows = _rows(60)
     model = _once(rows)
     features = model.predictor.features

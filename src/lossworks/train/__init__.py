@@ -3,8 +3,8 @@
 The only room that divides a loss or steps a parameter.
 """
 
+from .control import Control
 from .fitting import Fitted, fit_corpora
-from .loop import Control
 from .settings import Settings
 
 __all__ = ["Control", "Fitted", "Settings", "fit_corpora"]

@@ -18,8 +18,9 @@ from ..core.errors import OutOfMemory
 from ..core.seeds import derive
 from ..models import Predictor, Task
 from ..text import Corpus
+from .control import Control, Progress
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
-from .loop import Control, Loop, Progress
+from .loop import Loop
 from .objective import check_fit
 from .settings import Settings
 

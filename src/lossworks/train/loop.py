@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from threading import Event
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,38 +24,15 @@ from ..losses import Loss
 from ..models import TextModel
 from ..optim import Shell
 from . import checkpoint
+from .control import Control, Progress
 from .dataset import Dataset, Part
-from .objective import example_losses, proper_score, scores
+from .objective import example_losses
 from .settings import Settings
+from .validation import MICRO, cut, held_out, in_numpy, metric_of
 
-_MICRO = 4096  # rows whose outputs stand in memory at once; a larger batch gathers its gradient over several
 _TELL_EVERY = 0.2  # seconds between notes on progress
 
 Micro = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
-
-
-@dataclass(slots=True)
-class Control:
-    """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step."""
-
-    watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
-    checkpoints: Path | None = None
-    checkpoint_every: float = 30.0
-    stop: Event = field(default_factory=Event)
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where training stands; all that a checkpoint holds besides tensors."""
-
-    epoch: int = 0
-    done: int = 0  # steps of this epoch
-    step: int = 0
-    best: float = math.inf
-    best_epoch: int = 0
-    stale: int = 0  # epochs since the best
-    seconds: float = 0.0
-    stopped: str = "all epochs done"
 
 
 @dataclass(slots=True)
@@ -100,7 +74,7 @@ class Loop:
     @property
     def metric(self) -> str:
         """The name of the proper score that epochs are judged by."""
-        return "mse" if self.data.task.kind == "regress" else "nll"
+        return metric_of(self.data.task)
 
     def resume(self) -> None:
         """Take up the newest checkpoint, if there is one.
@@ -153,11 +127,11 @@ class Loop:
         pieces = epoch_order(self.settings.seed, epoch, store.pieces, "pieces").tolist()
         orders = ((piece, epoch_order(self.settings.seed, epoch, store.count(piece), "rows", piece)) for piece in pieces)
         if self.shell.optimizer.full_batch:
-            yield [(piece, part) for piece, order in orders for part in _cut(order, _MICRO)]
+            yield [(piece, part) for piece, order in orders for part in cut(order, MICRO)]
             return
         for piece, order in orders:
-            for batch in _cut(order, self._batch_size):
-                yield [(piece, part) for part in _cut(batch, _MICRO)]
+            for batch in cut(order, self._batch_size):
+                yield [(piece, part) for part in cut(batch, MICRO)]
 
     def _step(self, micros: list[Micro]) -> None:
         """One update: the weighted sum of the losses of all its rows, divided by their weights' sum."""
@@ -192,43 +166,20 @@ class Loop:
         if self.control.stop.is_set():
             raise Interrupted(f"stopped after step {self.progress.step:,}. The same command with --resume goes on from there.")
 
-    @torch.no_grad()
     def _validate(self, part: Part) -> None:
         """Score the held-out rows; keep the weights if they are the best so far."""
-        self.network.eval()
-        sums = np.zeros(3)
-        for rows, selected in part.pieces():
-            for chosen in _cut(np.arange(len(rows)), _MICRO):
-                batch = self.data.batch(selected, rows, chosen)
-                outputs = self.network(batch)
-                target = batch.target.to(outputs.device)
-                weight = np.ones(len(chosen)) if self.data.weight is None else self.data.weight[rows[chosen]].astype(np.float64)
-                sums += (
-                    weight.sum(),
-                    weight @ _numpy(proper_score(self.data.task, outputs, target)),
-                    weight @ self._right(outputs, target),
-                )
-        progress, score = self.progress, float(sums[1] / max(sums[0], 1e-12))
+        figures, progress = held_out(self.data, self.network, self.loss, part), self.progress
+        score = figures[self.metric]
         if not math.isfinite(score):
             raise Diverged(f"the held-out {self.metric} after epoch {progress.epoch} is {score}. Try a lower --lr.")
         progress.stale += 1
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
             self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
-        fields = {self.metric: score} | (
-            {} if self.data.task.kind == "regress" else {"accuracy": float(sums[2] / max(sums[0], 1e-12))}
-        )
-        self._tell("valid", **fields)
-
-    def _right(self, outputs: Tensor, target: Tensor) -> NDArray[Any]:
-        """1 where the likeliest answer is the true one; of label sets, the share of labels that are."""
-        if self.data.task.kind == "regress":
-            return np.zeros(len(outputs))
-        right = (scores(self.data.task, outputs, target).argmax == target).double()
-        return _numpy(right.mean(-1) if right.ndim > 1 else right)
+        self._tell("valid", **{name: value for name, value in figures.items() if math.isfinite(value)})
 
     def _diverged(self, values: Tensor, numbers: NDArray[np.int64]) -> None:
-        bad = numbers[~np.isfinite(_numpy(values.detach()))]
+        bad = numbers[~np.isfinite(in_numpy(values.detach()))]
         where = self.data.place(int(bad[0] if len(bad) else numbers[0]))
         raise Diverged(
             f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, "
@@ -276,10 +227,6 @@ class Loop:
         return self.settings.batch_size or 1
 
 
-def _cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    return (order[start : start + size] for start in range(0, len(order), size))
-
-
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     """PyTorch's threads for a while. Where our own kernels do the work, its waiting threads only get in their way."""
@@ -305,7 +252,3 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _numpy(values: Tensor) -> NDArray[Any]:
-    return np.asarray(values.double().cpu().numpy())

@@ -1,0 +1,34 @@
+"""How the world outside watches and stops a fit, and where a fit stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+
+@dataclass(slots=True)
+class Control:
+    """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step."""
+
+    watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
+    checkpoints: Path | None = None
+    checkpoint_every: float = 30.0
+    stop: Event = field(default_factory=Event)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where training stands; all that a checkpoint holds besides tensors."""
+
+    epoch: int = 0
+    done: int = 0  # steps of this epoch
+    step: int = 0
+    best: float = math.inf
+    best_epoch: int = 0
+    stale: int = 0  # epochs since the best
+    seconds: float = 0.0
+    stopped: str = "all epochs done"
