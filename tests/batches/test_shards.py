@@ -85,3 +85,12 @@ def test_order_depends_on_seed_epoch_and_part_only() -> None:
     assert np.array_equal(epoch_order(0, 0, 50), orders[0])
     assert len({tuple(order) for order in orders}) == 4
     assert epoch_order(0, 0, 8).tolist() == [3, 0, 7, 1, 2, 4, 6, 5]
+
+
+def test_a_few_rows_do_not_hold_their_block(tmp_path: Path) -> None:
+    """What is kept of a block in memory is in proportion to the rows chosen from it."""
+    store = Shards(tmp_path, "0/2", 1 << 20, "test")
+    block = Ragged(np.arange(100_000, dtype=np.uint32), np.arange(0, 100_001, 10))
+    store.append(np.arange(3), block, np.array([5, 70, 900]))
+    assert sum(part.ids.nbytes for part, _ in store._held) == 3 * 10 * 4
+    assert store.load(0).ids.tolist() == [*range(50, 60), *range(700, 710), *range(9000, 9010)]

@@ -32,10 +32,12 @@ class Shards:
         self._size = 0
 
     def append(self, rows: NDArray[np.int64], ragged: Ragged, chosen: NDArray[np.int64]) -> None:
-        """Add the ``chosen`` rows of ``ragged``, whose numbers are ``rows``. ``ragged`` is held as it is, not copied."""
+        """Add the ``chosen`` rows of ``ragged``, whose numbers are ``rows``. Held without a copy where they are most of it."""
         if self.pieces > 1:
             self._write(rows, ragged, chosen)
             return
+        if 2 * len(chosen) < len(ragged):  # a few rows must not keep the rest in memory
+            ragged, chosen = ragged.take(chosen), np.arange(len(chosen))
         self._rows[0].append(rows)
         self._held.append((ragged, chosen))
         self._size += int((ragged.offsets[chosen + 1] - ragged.offsets[chosen]).sum()) * ragged.ids.itemsize
