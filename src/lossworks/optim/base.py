@@ -64,7 +64,7 @@ optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim")
 
 
 def build(spec: str | Optimizer) -> Optimizer:
-    """The optimiser that a spec such as ``"sgd:lr=0.1,momentum=0.9"`` spells.
+    """The optimiser that a spec such as ``"adagrad:lr=0.1,initial=0.1"`` spells.
 
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
