@@ -179,7 +179,7 @@ class Loop:
         self._tell("valid", **{name: value for name, value in figures.items() if math.isfinite(value)})
 
     def _diverged(self, values: Tensor, numbers: NDArray[np.int64]) -> None:
-        bad = numbers[~np.isfinite(in_numpy(values.detach()))]
+        bad = numbers[~np.isfinite(in_numpy(values))]
         where = self.data.place(int(bad[0] if len(bad) else numbers[0]))
         raise Diverged(
             f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, "

@@ -12,10 +12,11 @@ from lossworks.core import threads as room
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    """``threads(count)``: from here on, work is shared among ``count`` threads."""
+    """``threads(count)``: from here on, all work, however little, is shared among ``count`` threads."""
 
     def share_among(count: int) -> None:
         monkeypatch.setenv("LOSSWORKS_THREADS", str(count))
+        monkeypatch.setattr(room, "_WORTH_SHARING", -1)
         _forget()
         assert room.available() == count
 
