@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 import lossworks
-from lossworks.core import threads
 from lossworks.core.errors import Diverged
 from lossworks.text import TEST, TRAIN, VALID, load
 from lossworks.train import Settings, fit_corpora, fitting, loop
@@ -105,17 +105,12 @@ def test_class_weight_is_row_weight() -> None:
 
 
 @pytest.mark.parametrize("model", ["linear:bits=12", "bag:dim=8,dropout=0.3,bits=12"])
-def test_same_seed_same_bits(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+def test_same_seed_same_bits(threads: Callable[[int], None], model: str) -> None:
     """A seed fixes every bit, on one thread or two; another seed changes them."""
     rows, states = _rows(300), []
     for count, seed in ((1, 0), (2, 0), (1, 1)):
-        monkeypatch.setenv("LOSSWORKS_THREADS", str(count))
-        threads.available.cache_clear()
-        threads._pool.cache_clear()
+        threads(count)
         states.append(lossworks.fit(rows, model=model, epochs=3, seed=seed).predictor.network.state_dict())
-    monkeypatch.undo()
-    threads.available.cache_clear()
-    threads._pool.cache_clear()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert any(states[0][n].shape != states[2][n].shape or not torch.equal(states[0][n], states[2][n]) for n in states[0])
 
