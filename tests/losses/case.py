@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lossworks.losses import Loss
+from lossworks.losses import BinaryLoss, Loss
 
 Formula = Callable[..., Tensor]
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
@@ -24,18 +24,23 @@ class Case:
     """A loss with parameters. ``excused`` names the properties that it breaks by design, each with the reason.
 
     ``formula(loss, p, y)`` spells it on probabilities p and one-hot targets y, both [N, V]; ``number_formula(loss, ŷ, y)``
-    between numbers [N].
+    between numbers [N]; ``beside(target, classes)`` gives what the scores need besides, such as a teacher.
     """
 
     loss: Any
     formula: Formula | None = None
     number_formula: Formula | None = None
+    beside: Callable[[Tensor, int], dict[str, Any]] | None = None
     excused: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss of dense scores."""
+        return self.loss(logits, target, **(self.beside(target, self.classes) if self.beside else {}))
 
     @property
     def classes(self) -> int:
-        """As many classes as the loss has values a class; 5 where it has none."""
-        return next((len(value) for value in per_class(self.loss).values()), 5)
+        """As many classes as the loss has values a class; where it has none 2 for a binary loss, 5 for others."""
+        return next((len(value) for value in per_class(self.loss).values()), 2 if isinstance(self.loss, BinaryLoss) else 5)
 
 
 def per_class(loss: Loss) -> dict[str, tuple[float, ...]]:

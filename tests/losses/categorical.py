@@ -26,7 +26,7 @@ def categorical(check: Callable[[Case], None]) -> Callable[[Case], None]:
 def whole(case: Case, logits: Tensor, target: Tensor) -> Tensor:
     """The values by the formula on the whole distribution; by the loss itself where no formula is given."""
     if case.formula is None:
-        return case.loss(logits, target)
+        return case(logits, target)
     return case.formula(case.loss, logits.softmax(-1), functional.one_hot(target, case.classes).double())
 
 
@@ -36,9 +36,9 @@ def any_shape(case: Case) -> None:
 
     def check(shape: tuple[int, ...], seed: int) -> None:
         logits, target = draw(case, *shape, seed=seed)
-        values = case.loss(logits, target)
+        values = case(logits, target)
         assert values.shape == shape, f"positions {shape} gave values {tuple(values.shape)}"
-        near(values.flatten(), case.loss(logits.reshape(-1, case.classes), target.flatten()))
+        near(values.flatten(), case(logits.reshape(-1, case.classes), target.flatten()))
         assert gradient(values, logits).shape == logits.shape
 
     run_examples(check, shape=SHAPES, seed=st.integers(0, 99))
@@ -48,14 +48,14 @@ def any_shape(case: Case) -> None:
 def first_derivative(case: Case) -> None:
     """The gradient is that of the values."""
     logits, target = draw(case, 3)
-    gradcheck(lambda z: case.loss(z, target), (logits,))
+    gradcheck(lambda z: case(z, target), (logits,))
 
 
 @categorical
 def second_derivative(case: Case) -> None:
     """And the gradient's gradient is that of the gradient."""
     logits, target = draw(case, 2)
-    gradgradcheck(lambda z: case.loss(z, target), (logits,))
+    gradgradcheck(lambda z: case(z, target), (logits,))
 
 
 @categorical
@@ -64,7 +64,7 @@ def formula(case: Case) -> None:
     if case.formula is None:
         return
     logits, target = draw(case, 50)
-    values, want = case.loss(logits, target), whole(case, logits, target)
+    values, want = case(logits, target), whole(case, logits, target)
     near(values, want)
     near(gradient(values, logits), gradient(want, logits))
 
@@ -73,11 +73,11 @@ def formula(case: Case) -> None:
 def locality(case: Case) -> None:
     """Position i's value and gradient depend on position i alone."""
     logits, target = draw(case, 4)
-    alone = torch.stack([case.loss(logits[i], target[i]) for i in range(4)])
-    near(case.loss(logits, target), alone)
-    slopes = torch.autograd.functional.jacobian(lambda z: case.loss(z, target), logits)
+    alone = torch.stack([case(logits[i], target[i]) for i in range(4)])
+    near(case(logits, target), alone)
+    slopes = torch.autograd.functional.jacobian(lambda z: case(z, target), logits)
     for i in range(4):
-        near(slopes[i, i], gradient(case.loss(logits[i], target[i]), logits)[i])
+        near(slopes[i, i], gradient(case(logits[i], target[i]), logits)[i])
         assert not slopes[i, [j for j in range(4) if j != i]].any(), f"value {i} depends on other positions"
 
 
@@ -86,8 +86,8 @@ def shift_invariance(case: Case) -> None:
     """A constant added to a position's logits changes nothing."""
     logits, target = draw(case, 20)
     shift = torch.linspace(-300, 300, 20, dtype=torch.float64)[:, None]
-    near(case.loss(logits + shift, target), case.loss(logits, target), 1e-10)
-    near(gradient(case.loss(logits, target), logits).sum(-1), torch.zeros(20, dtype=torch.float64))
+    near(case(logits + shift, target), case(logits, target), 1e-10)
+    near(gradient(case(logits, target), logits).sum(-1), torch.zeros(20, dtype=torch.float64))
 
 
 @categorical
@@ -97,15 +97,15 @@ def class_order(case: Case) -> None:
     shuffled = torch.randperm(case.classes, generator=torch.Generator().manual_seed(1))
     for order in (torch.arange(case.classes).roll(1), shuffled):
         moved = {name: tuple(value[i] for i in order.tolist()) for name, value in per_class(case.loss).items()}
-        renamed = dataclasses.replace(case.loss, **moved) if moved else case.loss
-        near(renamed(logits[:, order], order.argsort()[target]), case.loss(logits, target))
+        renamed = dataclasses.replace(case, loss=dataclasses.replace(case.loss, **moved)) if moved else case
+        near(renamed(logits[:, order], order.argsort()[target]), case(logits, target))
 
 
 @categorical
 def learns(case: Case) -> None:
     """Over all targets, raising the target's own logit above the others' lowers the loss."""
     logits = torch.zeros(case.classes, case.classes, dtype=torch.float64, requires_grad=True)
-    slope = gradient(case.loss(logits, torch.arange(case.classes)), logits).trace()
+    slope = gradient(case(logits, torch.arange(case.classes)), logits).trace()
     assert slope < -1e-9, f"raising the targets' logits changes the loss by {float(slope):+.3g}"
 
 
@@ -117,10 +117,10 @@ def extremes(case: Case) -> None:
     target = torch.arange(size).repeat_interleave(len(rows))
     for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         logits = rows.repeat(size, 1).to(dtype).requires_grad_()
-        values = case.loss(logits, target)
+        values = case(logits, target)
         assert values.isfinite().all(), f"values {values.tolist()} in {dtype}"
         assert gradient(values, logits).isfinite().all(), f"a gradient that is not finite in {dtype}"
-        near(values.double(), case.loss(logits.double(), target), 1e-6)
+        near(values.double(), case(logits.double(), target), 1e-6)
 
 
 def _masked(case: Case, left: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -136,7 +136,7 @@ def impossible_classes(case: Case) -> None:
     for left in (1, 2):
         for dtype in (torch.float64, torch.float32, torch.bfloat16):
             logits, target = _masked(case, left, dtype)
-            values = case.loss(logits, target)
+            values = case(logits, target)
             assert not values.isnan().any(), f"nan with {left} classes left"
             slope = gradient(values[values.isfinite()], logits)
             assert slope.isfinite().all(), f"a gradient that is not finite with {left} classes left"
@@ -146,7 +146,7 @@ def impossible_classes(case: Case) -> None:
 def finite_where_possible(case: Case) -> None:
     """A target that is possible has a finite loss, whatever else is impossible."""
     logits, target = _masked(case, 2, torch.float64)
-    assert case.loss(logits, target).isfinite().all()
+    assert case(logits, target).isfinite().all()
 
 
 @categorical
@@ -155,7 +155,7 @@ def precision(case: Case) -> None:
     for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         logits, target = draw(case, 200, dtype=dtype)
         exact = logits.detach().double().requires_grad_()
-        values, want = case.loss(logits, target), whole(case, exact, target)
+        values, want = case(logits, target), whole(case, exact, target)
         assert values.dtype == (torch.float64 if dtype == torch.float64 else torch.float32), f"{dtype} gave {values.dtype}"
         eps, wide = torch.finfo(values.dtype).eps, exact.detach().to(values.dtype)
         torchs = off(_torchs(wide, target), _torchs(exact, target))
@@ -174,7 +174,7 @@ def empty_batch(case: Case) -> None:
     """No positions, no values, and a gradient that is none."""
     for shape in ((0,), (3, 0)):
         logits, target = draw(case, *shape)
-        values = case.loss(logits, target)
+        values = case(logits, target)
         assert values.shape == shape
         assert gradient(values, logits).shape == logits.shape
 
@@ -186,9 +186,9 @@ def determinism(case: Case) -> None:
     kept = logits.detach().clone(), target.clone()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        first = case.loss(logits, target)
+        first = case(logits, target)
         torch.manual_seed(2)
-        assert torch.equal(first, case.loss(logits, target))
+        assert torch.equal(first, case(logits, target))
     assert torch.equal(logits, kept[0])
     assert torch.equal(target, kept[1])
 
@@ -197,12 +197,12 @@ def determinism(case: Case) -> None:
 def transforms(case: Case) -> None:
     """torch.func's grad and vmap give what autograd and the batch give."""
     logits, target = draw(case, 6)
-    values = case.loss(logits, target)
-    near(torch.func.vmap(case.loss)(logits, target), values)
-    near(torch.func.vmap(torch.func.grad(case.loss))(logits, target), gradient(values, logits))
+    values = case(logits, target)
+    near(torch.func.vmap(case)(logits, target), values)
+    near(torch.func.vmap(torch.func.grad(case))(logits, target), gradient(values, logits))
 
 
 @categorical
 def micro_batches(case: Case) -> None:
     """The weighted mean of a step does not depend on how the step is cut."""
-    split_sums(case.loss, *draw(case, 12))
+    split_sums(case, *draw(case, 12))

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from sklearn.metrics import log_loss
+from torch import Tensor
 from torch.nn import functional
 
 from lossworks import scores
@@ -14,6 +15,25 @@ from lossworks.core.errors import UsageError
 from lossworks.losses import CrossEntropy
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.0)
+
+
+def formula(loss: CrossEntropy, p: Tensor, y: Tensor) -> Tensor:
+    """On whole distributions."""
+    smoothed = (1 - loss.label_smoothing) * y + loss.label_smoothing / y.shape[-1]
+    weight = p.new_tensor(loss.class_weights or (1.0,) * y.shape[-1])
+    return -(smoothed * weight * p.log()).sum(-1)
+
+
+_SMOOTHED = {"finite_where_possible": "smoothing asks for some of every outcome, so an impossible one costs infinity"}
+ODD: dict[str, dict[str, str]] = {
+    "label_smoothing=0.1": _SMOOTHED,
+    "label_smoothing=1": _SMOOTHED
+    | {"learns": "all of the target is smoothed away, so at uniform logits nothing is to be learnt"},
+    "class_weights=1/0/2.5/100": {},
+    "class_weights=3/1": {},
+    "label_smoothing=0.3,class_weights=1/0.5/4": _SMOOTHED,
+    "label_smoothing=0.3,class_weights=2/0/0/0": _SMOOTHED,
+}
 
 
 def test_by_hand() -> None:

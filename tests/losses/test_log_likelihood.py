@@ -6,9 +6,23 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from lossworks.core.errors import UsageError
 from lossworks.losses import CrossEntropy, LogLikelihood
+
+
+def formula(loss: LogLikelihood, p: Tensor, y: Tensor) -> Tensor:
+    """On whole distributions."""
+    return -(p * y).sum(-1).log()
+
+
+def number_formula(loss: LogLikelihood, prediction: Tensor, value: Tensor) -> Tensor:
+    """The normal distribution's, by PyTorch."""
+    return -torch.distributions.Normal(prediction, loss.scale).log_prob(value)
+
+
+ODD: dict[str, dict[str, str]] = {"scale=0.1": {}, "scale=30": {}}
 
 
 def test_by_hand() -> None:

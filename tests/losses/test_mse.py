@@ -7,12 +7,26 @@ import math
 import pytest
 import torch
 from sklearn.metrics import brier_score_loss
+from torch import Tensor
 from torch.nn.functional import mse_loss, one_hot
 
 from lossworks import scores
 from lossworks.losses import MeanSquaredError
 
 LOSS = MeanSquaredError()
+
+
+def formula(loss: MeanSquaredError, p: Tensor, y: Tensor) -> Tensor:
+    """On whole distributions."""
+    return ((p - y) ** 2).sum(-1)
+
+
+def number_formula(loss: MeanSquaredError, prediction: Tensor, value: Tensor) -> Tensor:
+    """Between numbers."""
+    return (prediction - value) ** 2
+
+
+ODD: dict[str, dict[str, str]] = {}
 
 
 def test_by_hand() -> None:

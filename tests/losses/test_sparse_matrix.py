@@ -20,6 +20,15 @@ from lossworks.losses import MeanSquaredError, SparseMatrix
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
 
 
+def formula(loss: SparseMatrix, p: Tensor, y: Tensor) -> Tensor:
+    """On whole distributions."""
+    weight = p.new_tensor(loss.weights or (1.0,) * y.shape[-1])
+    return (weight * (p - y) ** 2).sum(-1)
+
+
+ODD: dict[str, dict[str, str]] = {"weights=1/0/2.5/100": {}, "weights=0.01/0.01": {}}
+
+
 # --- over outcomes
 
 

@@ -48,11 +48,13 @@ class Registry(Generic[T]):
         return register
 
     def __getitem__(self, name: str) -> Entry[T]:
-        self._discover()
-        key = name.strip().lower().replace("-", "_")
-        if key not in self._entries:
+        if name not in self:
             raise UnknownName(self.kind, name, self._entries)
-        return self._entries[key]
+        return self._entries[_key(name)]
+
+    def __contains__(self, name: str) -> bool:
+        self._discover()
+        return _key(name) in self._entries
 
     def __iter__(self) -> Iterator[Entry[T]]:
         self._discover()
@@ -78,3 +80,7 @@ class Registry(Generic[T]):
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self._package}.{module.name}")
             self._discovered = True
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace("-", "_")

@@ -5,9 +5,10 @@ The classes are found by walking this folder, so a new file is all that a new lo
 
 from typing import Any
 
-from .base import CategoricalLoss, Loss, RegressionLoss, build, losses, render
+from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
+from .sums import build, render
 
-__all__ = ["CategoricalLoss", "Loss", "RegressionLoss", "build", "losses", "render"]
+__all__ = ["BinaryLoss", "CategoricalLoss", "Loss", "RegressionLoss", "build", "losses", "render"]
 
 
 def __getattr__(name: str) -> Any:

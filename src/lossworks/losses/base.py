@@ -2,16 +2,17 @@
 
 Values are in nats (or the unit that the docstring names), never reduced and never masked: how positions combine
 is the trainer's business. A loss may serve several kinds: ``values`` over ``Scores``, ``errors`` over numbers.
+Losses add up: ``CrossEntropy() + 1e-4 * ZLoss()`` is a loss, and ``"cross_entropy+1e-4*z_loss"`` its spec (``sums.py``).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from torch import Tensor
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..scores import Scores, dense
@@ -19,11 +20,32 @@ from ..scores import Scores, dense
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+    from .sums import Sum
+
 
 class Loss:
     """The root of every loss."""
 
     __slots__ = ()
+
+    def __add__(self, other: Loss) -> Sum:
+        from .sums import add
+
+        return add(self, other)
+
+    def __sub__(self, other: Loss) -> Sum:
+        return self + -1 * other
+
+    def __mul__(self, factor: float) -> Sum:
+        from .sums import scale
+
+        return scale(self, factor)
+
+    __rmul__ = __mul__
+
+    def with_counts(self, counts: tuple[float, ...]) -> Self:
+        """The loss with how often each class occurs filled in, where it asks for ``counts`` and was given none."""
+        return replace(self, counts=counts) if getattr(self, "counts", None) == () else self  # type: ignore[type-var]
 
 
 class CategoricalLoss(Loss, ABC):
@@ -35,8 +57,15 @@ class CategoricalLoss(Loss, ABC):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         """One value a position; position i's value depends on position i alone."""
 
-    def __call__(self, scores: Scores | Float[Tensor, "*position V"], target: Int[Tensor, "*position"] | None = None) -> Tensor:
+    def __call__(
+        self,
+        scores: Scores | Float[Tensor, "*position V"],
+        target: Int[Tensor, "*position"] | None = None,
+        **beside: Any,
+    ) -> Float[Tensor, "*position"]:
         """``loss(scores)``, or ``loss(logits, target)`` for plain tensors: one value a position.
+
+        ``beside`` goes to ``scores.dense`` with the logits: teacher=, negatives=.
 
         Raises:
             UsageError: logits without a target, or shapes that do not fit.
@@ -45,7 +74,27 @@ class CategoricalLoss(Loss, ABC):
             return self.values(scores)
         if target is None:
             raise UsageError("loss(logits, target): got logits without a target.")
-        return self.values(dense(scores, target))
+        return self.values(dense(scores, target, **beside))
+
+
+class BinaryLoss(CategoricalLoss, ABC):
+    """A loss over outcomes that are (class 1) or are not (class 0): one logit each, through ``scores.binary``."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, scores: Scores | Float[Tensor, "*position 2"], target: Int[Tensor, "*position"] | None = None, **beside: Any
+    ) -> Float[Tensor, "*position"]:
+        """As for every categorical loss; two outcomes a position.
+
+        Raises:
+            UsageError: there are not two outcomes.
+        """
+        view = scores if isinstance(scores, Scores) or target is None else dense(scores, target, **beside)
+        classes = view.classes if isinstance(view, Scores) else 2
+        if classes != 2:
+            raise UsageError(f"{type(self).__name__} is for two outcomes, got {classes}. Give scores.binary(logits, target).")
+        return super().__call__(view)
 
 
 class RegressionLoss(Loss, ABC):
@@ -59,20 +108,3 @@ class RegressionLoss(Loss, ABC):
 
 
 losses: Registry[type[Loss]] = Registry("loss", "lossworks.losses")
-
-
-def build(spec: str | Loss) -> Loss:
-    """The loss that a spec such as ``"cross_entropy:label_smoothing=0.1"`` spells; a loss is returned as it is.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    loss: Any = specs.build(losses, spec)
-    if not isinstance(loss, Loss):
-        raise UsageError(f"got {loss!r} as a loss. Give a spec such as 'cross_entropy', or an object from lossworks.losses.")
-    return loss
-
-
-def render(loss: Loss) -> str:
-    """The spec that spells ``loss``."""
-    return specs.render(losses, loss)

@@ -9,19 +9,32 @@ computed so that they stay exact when the logits are large.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
+
+from ..core.errors import UsageError
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+    from .teacher import Teacher
+
 
 class Scores(ABC):
-    """V scored outcomes and a target at each position. Shapes: ``*position`` is any number of leading axes."""
+    """V scored outcomes and a target at each position. Shapes: ``*position`` is any number of leading axes.
+
+    teacher: another distribution at each position, for the losses that compare with one.
+    negatives: ids that should be improbable at each position, [*position, k], for the losses that push them down; below 0
+        is padding.
+    """
 
     target: Int[Tensor, "*position"]
     classes: int
+    teacher: Teacher | None = None
+    negatives: Int[Tensor, "*position k"] | None = None
 
     @property
     @abstractmethod
@@ -43,6 +56,11 @@ class Scores(ABC):
     def logsumexp(self) -> Float[Tensor, "*position"]:
         """log Σ exp(z), the log-normaliser. Gradient: p."""
 
+    @property
+    @abstractmethod
+    def runner_up(self) -> Float[Tensor, "*position"]:
+        """The largest log-probability of an outcome that is not the target; -inf where there is no other. Gradient: e_r - p."""
+
     @abstractmethod
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         """Σ_v w_v p_v², with w = 1 where no weight is given. Gradient: 2 p (w p - Σ w p²)."""
@@ -55,6 +73,15 @@ class Scores(ABC):
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
         """Σ_v q_v log p_v: the log-probability expected under the weights ``q``. Gradient: q - p Σ q."""
 
+    @abstractmethod
+    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+        """Σ_v f(log p_v, o_v, …): any function of one outcome, summed over the outcomes.
+
+        ``others`` reach ``f`` beside the log-probabilities: a tensor with V (or 1, for one value a position) as its last
+        axis, or other scores, which give their log-probabilities without a gradient. ``f`` works element by element, and
+        uses no tensor that needs a gradient but those it is handed: then the sum can be cut anywhere along the outcomes.
+        """
+
     @property
     @abstractmethod
     def argmax(self) -> Int[Tensor, "*position"]:
@@ -64,6 +91,20 @@ class Scores(ABC):
     @abstractmethod
     def logits(self) -> Float[Tensor, "*position V"]:
         """The whole of z, for the few losses that cannot do without."""
+
+    @abstractmethod
+    def adjusted(
+        self, *, scale: float = 1.0, offset: Float[Tensor, "V"] | None = None, margin: Float[Tensor, "*position"] | None = None
+    ) -> Scores:
+        """Scores of the logits scale · (z - margin at the target) + offset, with the same target, teacher and negatives."""
+
+    @abstractmethod
+    def rows(self, rows: Int[Tensor, "M"] | slice) -> Scores:
+        """The scores at some of the positions, which are flattened first."""
+
+    @abstractmethod
+    def explain(self) -> str:
+        """Which way these scores are computed, in words."""
 
     def at_target(self, values: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
         """The value of each position's target, out of one value a class."""
@@ -75,8 +116,35 @@ class Scores(ABC):
         Raises:
             UsageError: their number is not the number of classes.
         """
-        from ..core.errors import UsageError
-
         if len(values) != self.classes:
             raise UsageError(f"{what}: got {len(values)} values for {self.classes} classes. Give one value a class.")
         return self.logp.new_tensor(values)
+
+    def against_teacher(self, f: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "*position"]:
+        """Σ f(log p, log q) over what the teacher q tells apart: every outcome, or its top k and all the rest as one.
+
+        Raises:
+            UsageError: there is no teacher.
+        """
+        if self.teacher is None:
+            raise UsageError("this loss compares with a teacher, and the scores have none. Give teacher= to the scores.")
+        if isinstance(self.teacher, Scores):
+            return self.sum(f, self.teacher)
+        own = self.teacher.reduced(self)
+        return f(own, self.teacher.logp.to(own.dtype)).sum(-1)
+
+    def logp_of_negatives(self) -> tuple[Float[Tensor, "*position k"], Tensor]:
+        """Log-probabilities of the negatives, and which of them are there (True) or padding (False).
+
+        Raises:
+            UsageError: there are no negatives.
+        """
+        if self.negatives is None:
+            raise UsageError("this loss pushes negatives down, and the scores have none. Give negatives= ([*position, k] ids).")
+        there = self.negatives >= 0
+        return self.logp_of(torch.where(there, self.negatives, 0)), there
+
+
+def flat(tensor: Float[Tensor, "*position k"]) -> Float[Tensor, "M k"]:
+    """All positions on one axis."""
+    return tensor.reshape(-1, tensor.shape[-1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,12 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Scores
+from .base import Scores, flat
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+    from .teacher import Teacher
 
 
 class Dense(Scores):
@@ -22,17 +26,24 @@ class Dense(Scores):
     nothing overflows and a common shift costs no precision.
     """
 
-    def __init__(self, logits: Float[Tensor, "*position V"], target: Int[Tensor, "*position"]) -> None:
+    def __init__(
+        self,
+        logits: Float[Tensor, "*position V"],
+        target: Int[Tensor, "*position"],
+        teacher: Teacher | None = None,
+        negatives: Int[Tensor, "*position k"] | None = None,
+    ) -> None:
         if logits.shape[:-1] != target.shape:
             raise UsageError(
                 f"scores: got logits {tuple(logits.shape)} and target {tuple(target.shape)}. "
                 "The target needs the logits' shape without their last axis."
             )
-        if target.is_floating_point() or target.dtype == torch.bool:
-            raise UsageError(f"scores: got a target of {target.dtype}. Give class numbers (torch.int64).")
+        check_given(target, teacher, negatives)
         self._given = logits
         self.target = target
         self.classes = logits.shape[-1]
+        self.teacher = teacher
+        self.negatives = negatives
 
     @cached_property
     def logits(self) -> Float[Tensor, "*position V"]:
@@ -44,7 +55,8 @@ class Dense(Scores):
         return self.logits.detach().amax(-1, keepdim=True)
 
     @cached_property
-    def _log_probabilities(self) -> Float[Tensor, "*position V"]:
+    def log_probabilities(self) -> Float[Tensor, "*position V"]:
+        """log p of every outcome."""
         return torch.log_softmax(self.logits - self._peak, -1)
 
     @cached_property
@@ -53,39 +65,97 @@ class Dense(Scores):
 
     @cached_property
     def mean_logp(self) -> Float[Tensor, "*position"]:
-        return self._log_probabilities.mean(-1)
+        return self.log_probabilities.mean(-1)
 
     @cached_property
     def entropy(self) -> Float[Tensor, "*position"]:
-        p = self._log_probabilities.exp()
-        return -(p * self._log_probabilities.masked_fill(p == 0, 0.0)).sum(-1)  # 0 log 0 is 0
+        p = self.log_probabilities.exp()
+        return -(p * self.log_probabilities.masked_fill(p == 0, 0.0)).sum(-1)  # 0 log 0 is 0
 
     @cached_property
     def logsumexp(self) -> Float[Tensor, "*position"]:
         return torch.logsumexp(self.logits, -1)
 
+    @cached_property
+    def runner_up(self) -> Float[Tensor, "*position"]:
+        others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
+        return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)
+
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
-        squares = self._log_probabilities.exp().square()
+        squares = self.log_probabilities.exp().square()
         return squares.sum(-1) if weight is None else squares @ weight
 
     def logp_of(self, ids: Int[Tensor, "*position k"]) -> Float[Tensor, "*position k"]:
-        return self._log_probabilities.gather(-1, ids.long())
+        return self.log_probabilities.gather(-1, ids.long())
 
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
-        return (q * self._log_probabilities.masked_fill(q == 0, 0.0)).sum(-1)  # an outcome that weighs nothing counts 0
+        return (q * self.log_probabilities.masked_fill(q == 0, 0.0)).sum(-1)  # an outcome that weighs nothing counts 0
+
+    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+        own = self.log_probabilities
+        return f(own, *(_outcomes(other).to(own.dtype) for other in others)).sum(-1)
 
     @cached_property
     def argmax(self) -> Int[Tensor, "*position"]:
         return self.logits.detach().argmax(-1)
 
+    def adjusted(
+        self, *, scale: float = 1.0, offset: Float[Tensor, "V"] | None = None, margin: Float[Tensor, "*position"] | None = None
+    ) -> Dense:
+        z = self.logits
+        if margin is not None:
+            z = z.scatter_add(-1, self.target.long().unsqueeze(-1), -margin.unsqueeze(-1).to(z.dtype))
+        z = z if scale == 1 else z * scale
+        return Dense(z if offset is None else z + offset, self.target, self.teacher, self.negatives)
 
-def dense(logits: Float[Tensor, "*position V"], target: Int[Tensor, "*position"]) -> Dense:
+    def rows(self, rows: Int[Tensor, "M"] | slice) -> Dense:
+        teacher = None if self.teacher is None else self.teacher.rows(rows)
+        negatives = None if self.negatives is None else flat(self.negatives)[rows]
+        return Dense(flat(self._given)[rows], self.target.flatten()[rows], teacher, negatives)
+
+    def explain(self) -> str:
+        return f"dense: logits {tuple(self._given.shape)} whole in memory, {self._given.dtype} read as {self.logits.dtype}"
+
+
+def _outcomes(other: Tensor | Scores) -> Tensor:
+    if isinstance(other, Tensor):
+        return other
+    if isinstance(other, Dense):
+        return other.log_probabilities.detach()
+    raise UsageError(f"dense scores cannot be compared with {type(other).__name__} ones. Give both in the same way.")
+
+
+def check_given(target: Tensor, teacher: Teacher | None, negatives: Tensor | None) -> None:
+    """Raise UsageError where the target is not whole numbers, or what is given beside it does not fit its positions."""
+    if target.is_floating_point() or target.dtype == torch.bool:
+        raise UsageError(f"scores: got a target of {target.dtype}. Give class numbers (torch.int64).")
+    if negatives is not None and negatives.shape[:-1] != target.shape:
+        raise UsageError(f"scores: got negatives {tuple(negatives.shape)} for targets {tuple(target.shape)}. Want [*, k].")
+    if teacher is not None:
+        positions = teacher.target.shape if isinstance(teacher, Scores) else teacher.ids.shape[:-1]
+        if positions != target.shape:
+            raise UsageError(f"scores: got a teacher of positions {tuple(positions)} for targets {tuple(target.shape)}.")
+
+
+def dense(
+    logits: Float[Tensor, "*position V"],
+    target: Int[Tensor, "*position"],
+    *,
+    teacher: Teacher | None = None,
+    negatives: Int[Tensor, "*position k"] | None = None,
+) -> Dense:
     """Scores from whole logits.
+
+    Args:
+        logits: unnormalised log-probabilities; log-probabilities are logits too.
+        target: the outcome that was seen, as a class number.
+        teacher: dense scores or ``TopK`` at the same positions, for distillation and soft targets; gets no gradient.
+        negatives: ids to push down; below 0 is padding.
 
     Raises:
         UsageError: the shapes do not fit, or the target is not whole numbers.
     """
-    return Dense(logits, target)
+    return Dense(logits, target, teacher, negatives)
 
 
 def binary(logits: Float[Tensor, "*position"], target: Tensor) -> Dense:

@@ -1,0 +1,130 @@
+"""Sums of losses, as an expression (``CrossEntropy() + 1e-4 * ZLoss()``) and as a spec (``cross_entropy+1e-4*z_loss``)."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from torch import Tensor
+
+from ..core import specs
+from ..core.errors import UsageError
+from ..scores import Scores
+from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_VALUE = rf"(?:[+-]?{_NUMBER}(?![\w.])|[^\s,+]*)"  # a number keeps the sign of its exponent; other text ends at the next +
+_TERM = re.compile(
+    rf"\s*(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<spec>[A-Za-z]\w*(?::\w+={_VALUE}(?:,\s*\w+={_VALUE})*)?)\s*(?=[+-]|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Loss):
+    """Σ factor · loss. What it is a loss of, all its terms are: ``add`` and ``scale`` choose the class."""
+
+    terms: tuple[tuple[float, Loss], ...]
+
+    def with_counts(self, counts: tuple[float, ...]) -> Self:
+        return replace(self, terms=tuple((factor, loss.with_counts(counts)) for factor, loss in self.terms))
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalSum(Sum, CategoricalLoss):
+    """A sum of losses over outcomes."""
+
+    def values(self, scores: Scores) -> Float[Tensor, "*position"]:
+        parts = [factor * loss.values(scores) for factor, loss in self.terms if isinstance(loss, CategoricalLoss)]
+        return sum(parts[1:], start=parts[0])
+
+
+@dataclass(frozen=True, slots=True)
+class BinarySum(CategoricalSum, BinaryLoss):
+    """A sum in which one loss at least is for two outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionSum(Sum, RegressionLoss):
+    """A sum of losses between numbers."""
+
+    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+        parts = [factor * loss.errors(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
+        return sum(parts[1:], start=parts[0])
+
+
+def add(left: Loss, right: Loss) -> Sum:
+    """left + right, flat."""
+    return _sum([*_terms(left), *_terms(right)])
+
+
+def scale(loss: Loss, factor: float) -> Sum:
+    """factor · loss."""
+    if not math.isfinite(factor):
+        raise UsageError(f"a loss can be multiplied by a finite number, got {factor!r}.")
+    return _sum([(factor * own, term) for own, term in _terms(loss)])
+
+
+def _terms(loss: Loss) -> tuple[tuple[float, Loss], ...]:
+    return loss.terms if isinstance(loss, Sum) else ((1.0, loss),)
+
+
+def _sum(terms: list[tuple[float, Loss]]) -> Sum:
+    if not all(isinstance(loss, Loss) for _, loss in terms):
+        raise UsageError(f"only losses add up to a loss, got {[type(loss).__name__ for _, loss in terms]}.")
+    if all(isinstance(loss, CategoricalLoss) for _, loss in terms):
+        narrow = any(isinstance(loss, BinaryLoss) for _, loss in terms)
+        return (BinarySum if narrow else CategoricalSum)(tuple(terms))
+    if all(isinstance(loss, RegressionLoss) for _, loss in terms):
+        return RegressionSum(tuple(terms))
+    names = " + ".join(specs.render(losses, loss) for _, loss in terms)
+    raise UsageError(f"{names} do not add up: they are not losses of one kind (over outcomes, or between numbers).")
+
+
+def build(spec: str | Loss) -> Loss:
+    """The loss that a spec such as ``"focal:gamma=3"`` or ``"cross_entropy+1e-4*z_loss"`` spells; a loss is returned as it is.
+
+    Raises:
+        UsageError: an unknown name or key, a value outside its domain, or terms that do not add up.
+    """
+    if isinstance(spec, Loss):
+        return spec
+    if not isinstance(spec, str):
+        raise UsageError(f"got {spec!r} as a loss. Give a spec such as 'cross_entropy', or an object from lossworks.losses.")
+    name = spec.partition(":")[0]
+    spelled_with_hyphens = "-" in name and name in losses  # "cross-entropy" is a name, not a difference
+    if not spelled_with_hyphens and (terms := _split(spec)):
+        return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else _sum(terms)
+    return _one(spec)
+
+
+def _split(spec: str) -> list[tuple[float, Loss]]:
+    """The factors and losses of a spec with several terms, or a factor; none where it is no such spec."""
+    found: list[tuple[float, str]] = []
+    at = 0
+    while at < len(spec):
+        term = _TERM.match(spec, at)
+        if term is None or (found and not term["sign"]):
+            return []
+        found.append((float(term["factor"] or 1) * (-1 if term["sign"] == "-" else 1), term["spec"]))
+        at = term.end()
+    return [(factor, _one(term)) for factor, term in found]
+
+
+def _one(spec: str) -> Loss:
+    loss: Any = specs.build(losses, spec)
+    assert isinstance(loss, Loss)
+    return loss
+
+
+def render(loss: Loss) -> str:
+    """The spec that spells ``loss``."""
+    if not isinstance(loss, Sum):
+        return specs.render(losses, loss)
+    terms = [(factor, specs.render(losses, term)) for factor, term in loss.terms]
+    text = "".join(f"{'-' if factor < 0 else '+'}{'' if abs(factor) == 1 else f'{abs(factor)}*'}{name}" for factor, name in terms)
+    return text.removeprefix("+")
