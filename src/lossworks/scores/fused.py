@@ -1,0 +1,351 @@
+"""Scores of a last layer whose logits never stand whole: chunks of positions, the gradient made on the way.
+
+``mean(loss)`` makes the gradient in the forward pass, while a chunk's logits are at hand: three matrix products, as many
+as the naive way, and memory that does not grow with the number of positions. ``values(loss)`` and single statistics are
+ordinary tensors, for whatever a caller combines them into; the backward pass then makes the logits again: four products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import UsageError
+from .base import Scores, flat
+from .dense import Dense, check_given
+from .heads import head
+from .sweep import Outcome, Read, Sweep
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+    from .teacher import Teacher
+
+
+Loss = Callable[[Scores], Tensor]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def eager(method: F) -> F:
+    """Under ``torch.compile`` the graph is broken here: chunks run as they are written."""
+    run: F = torch.compiler.disable(method, reason="fused scores run chunk by chunk")  # type: ignore[no-untyped-call]
+    return run
+
+
+class _Call(NamedTuple):
+    """What is asked of a sweep: a loss or a statistic, and what of the hidden states and the head's tensors wants a gradient."""
+
+    sweep: Sweep
+    read: Read
+    wanted: list[bool]
+    weights: Tensor | None
+    also: tuple[str, ...]
+
+    def run(self, hidden: Tensor, outer: Tensor | None) -> Outcome:
+        """One pass, with a gradient where ``outer`` is given."""
+        return self.sweep.run(self.read, hidden, self.wanted, outer, self.also)
+
+
+class Fused(Scores):
+    """See ``fused``."""
+
+    def __init__(self, sweep: Sweep, shape: torch.Size, hidden: Float[Tensor, "M D"], shift: int) -> None:
+        self._sweep = sweep
+        self._shift = shift
+        self._shape = shape
+        self._hidden = hidden
+        self.target = sweep.target.view(shape)
+        self.classes = sweep.head.classes
+        self.teacher, self.negatives = sweep.teacher, sweep.negatives
+
+    @overload
+    def mean(self, loss: Loss, *, weights: Tensor | None = None, denom: Tensor | float | None = None) -> Tensor: ...
+
+    @overload
+    def mean(
+        self, loss: Loss, *, weights: Tensor | None = None, denom: Tensor | float | None = None, also: Sequence[str]
+    ) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+    @eager
+    def mean(
+        self,
+        loss: Loss,
+        *,
+        weights: Float[Tensor, "*position"] | None = None,
+        denom: Tensor | float | None = None,
+        also: Sequence[str] = (),
+    ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+        """Σ weight · loss / denom over the kept positions, a scalar in float32 or better. Three products, all in all.
+
+        Args:
+            loss: one of ``lossworks.losses``, or any function of ``Scores`` that gives one value a position.
+            weights: what each position weighs; 1 where it is not given. Gets no gradient.
+            denom: what to divide by; the kept positions' weight where it is not given. In training over several
+                micro-batches or workers, the weight of all of them.
+            also: names of statistics ("values", "logp", "entropy", "argmax", …) to give back besides, without gradient.
+
+        Returns:
+            The mean; with ``also``, the mean and a dictionary of [*position] tensors, 0 where a position is not kept.
+        """
+        sweep, weighed = self._weighed(weights)
+        by = weighed.sum() if denom is None else torch.as_tensor(denom, dtype=weighed.dtype, device=weighed.device)
+        by = by.masked_fill(by == 0, 1)  # nothing kept: 0, not nan
+        late = sweep.dtype == torch.float16  # its small numbers vanish: divided by in the end
+        call = self._call(self._one_by_one(loss), sweep, weighed if late else weighed / by, tuple(also))
+        summed, found = _Mean.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
+        mean: Tensor = summed / by if late else summed
+        return (mean, {name: self._spread(part, sweep.kept) for name, part in found.items()}) if also else mean
+
+    def values(self, loss: Loss) -> Float[Tensor, "*position"]:
+        """The loss of each position, 0 where it is not kept; differentiable. Four products, forward and backward."""
+        return self._each(self._one_by_one(loss))
+
+    @eager
+    def _each(self, read: Callable[[Scores, Tensor], Tensor]) -> Tensor:
+        call = self._call(read, self._sweep)
+        if any(call.wanted):
+            self._sweep.head.check_repeatable()
+        kept: Tensor = _Values.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
+        return self._spread(kept, self._sweep.kept)
+
+    @staticmethod
+    def _one_by_one(loss: Loss) -> Read:
+        if getattr(loss, "positions_interact", False):
+            raise UsageError(f"fused: positions interact in {loss}, so it cannot be cut into chunks. Use scores.dense.")
+        return lambda scores, rows: loss(scores)
+
+    def _call(self, read: Read, sweep: Sweep, weights: Tensor | None = None, also: tuple[str, ...] = ()) -> _Call:
+        given = (self._hidden, *sweep.head.tensors)
+        return _Call(sweep, read, [t.requires_grad and torch.is_grad_enabled() for t in given], weights, also)
+
+    def _spread(self, part: Tensor, kept: Tensor | None) -> Tensor:
+        """From the kept positions to all of them."""
+        if kept is not None:
+            part = part.new_zeros(len(self._hidden), *part.shape[1:]).index_copy(0, kept, part)
+        return part.view(*self._shape, *part.shape[1:])
+
+    def _weighed(self, weights: Tensor | None) -> tuple[Sweep, Float[Tensor, "kept"]]:
+        """The positions that weigh something, and what they weigh."""
+        sweep, device = self._sweep, self._hidden.device
+        if weights is None:
+            return sweep, torch.ones(sweep.size, dtype=sweep.wide, device=device)
+        if weights.shape != self._shape:
+            raise UsageError(f"fused: got weights {tuple(weights.shape)} for positions {tuple(self._shape)}.")
+        if weights.requires_grad:
+            raise UsageError("fused: the weights of a mean get no gradient. Use (weights * scores.values(loss)).sum().")
+        every = (weights.roll(-self._shift, -1) if self._shift else weights).flatten()
+        here = (
+            every != 0
+            if sweep.kept is None
+            else (every != 0) & torch.zeros_like(every, dtype=torch.bool).index_fill(0, sweep.kept.to(every.device), True)
+        )
+        kept = here.nonzero().squeeze(-1)
+        return replace(sweep, kept=kept.to(device)), every[kept].to(device, sweep.wide)
+
+    @cached_property
+    def logp(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.logp)
+
+    @cached_property
+    def mean_logp(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.mean_logp)
+
+    @cached_property
+    def entropy(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.entropy)
+
+    @cached_property
+    def logsumexp(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.logsumexp)
+
+    @cached_property
+    def runner_up(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.runner_up)
+
+    def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.square_sum(weight))
+
+    def logp_of(self, ids: Int[Tensor, "*position k"]) -> Float[Tensor, "*position k"]:
+        every = flat(ids)
+        return self._each(lambda scores, rows: scores.logp_of(every[rows]))
+
+    def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
+        every = flat(q.expand(*self._shape, -1)) if q.ndim > 1 else None
+        return self._each(lambda scores, rows: scores.expected_logp(q if every is None else every[rows]))
+
+    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+        if any(isinstance(other, Tensor) and other.requires_grad for other in others):
+            raise UsageError(
+                "fused: a sum over outcomes differentiates the scores alone. Put it into a loss: scores.values(loss)."
+            )
+        every = [flat(o.expand(*self._shape, -1)) if isinstance(o, Tensor) and o.ndim > 1 else o for o in others]
+
+        def read(scores: Scores, rows: Tensor) -> Tensor:
+            here = [
+                o if isinstance(o, Tensor) and o.ndim == 1 else (o.rows(rows) if isinstance(o, Scores) else o[rows])
+                for o in every
+            ]
+            return scores.sum(f, *here)
+
+        return self._each(read)
+
+    @cached_property
+    def argmax(self) -> Int[Tensor, "*position"]:
+        with torch.no_grad():
+            return self.values(lambda scores: scores.argmax)
+
+    @property
+    def logits(self) -> Float[Tensor, "*position V"]:
+        raise UsageError(
+            "fused scores never hold their logits whole. Read them inside a loss (scores.values(loss)), or use scores.dense."
+        )
+
+    def adjusted(
+        self, *, scale: float = 1.0, offset: Float[Tensor, "V"] | None = None, margin: Float[Tensor, "*position"] | None = None
+    ) -> Scores:
+        raise UsageError("fused scores are adjusted inside a loss: scores.mean(lambda s: loss(s.adjusted(...))).")
+
+    def rows(self, rows: Int[Tensor, "M"] | slice) -> Dense:
+        """The scores at some of the positions, flattened, their logits whole and without gradient: what a teacher is asked."""
+        if self._sweep.kept is not None:
+            raise UsageError("fused: scores with positions left out have no rows. Make the teacher without keep= and shift=.")
+        return self._sweep.dense(self._hidden[rows], rows)
+
+    def explain(self) -> str:
+        return self._sweep.explain()
+
+
+class _Mean(torch.autograd.Function):
+    """Σ weight · loss, its gradient made in the forward pass and handed out by the first backward; then made anew."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, hidden: Tensor, *tensors: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        ctx.call = call
+        ctx.save_for_backward(hidden, *tensors)
+        done = call.run(hidden, call.weights if any(call.wanted) else None)
+        ctx.gradients = done.gradients
+        assert call.weights is not None
+        return (call.weights * done.values).sum(), done.also
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor, also: None) -> tuple[Tensor | None, ...]:
+        given = _saved(ctx)
+        gradients, ctx.gradients = ctx.gradients, None  # handed out: what becomes of them is the caller's
+        if gradients is None:
+            gradients = ctx.call.run(given[0], ctx.call.weights).gradients
+        return None, *(g if g is None else g.mul_(outer).to(t.dtype) for g, t in zip(gradients, given, strict=True))
+
+
+class _Values(torch.autograd.Function):
+    """One value a position; the backward pass makes the logits again."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, hidden: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.call = call
+        ctx.save_for_backward(hidden, *tensors)
+        return call.run(hidden, None).values
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        given = _saved(ctx)
+        gradients = ctx.call.run(given[0], outer).gradients
+        return None, *(g if g is None else g.to(t.dtype) for g, t in zip(gradients, given, strict=True))
+
+
+def _saved(ctx: Any) -> tuple[Tensor, ...]:
+    """What was given; PyTorch raises here where it was changed in place or the graph is gone."""
+    if torch.is_grad_enabled():
+        raise UsageError("fused scores have no second derivative. Use scores.dense, or leave out create_graph=True.")
+    return tuple(ctx.saved_tensors)
+
+
+@eager
+def fused(
+    hidden: Float[Tensor, "*position D"],
+    weight: Float[Tensor, "V D"] | nn.Module,
+    target: Int[Tensor, "*position"],
+    *,
+    bias: Float[Tensor, "V"] | None = None,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    keep: Bool[Tensor, "*position"] | None = None,
+    shift: int = 0,
+    teacher: Teacher | None = None,
+    negatives: Int[Tensor, "*position k"] | None = None,
+) -> Fused:
+    """Scores of a last layer, hidden @ weightᵀ + bias, whose logits never stand whole in memory.
+
+    Args:
+        hidden: the states before the last layer, in float64, float32, bfloat16 or float16.
+        weight: the layer's weight; or a module from [C, D] to [C, V], such as a layer with LoRA, whose parameters get gradients.
+        target: the outcome that was seen; anything where ``keep`` is False.
+        bias: the layer's bias.
+        softcap: logits become softcap · tanh(logits / softcap).
+        temperature: then they are divided by this.
+        keep: which positions count; the others are dropped before the products. (On CUDA a mask that lives there costs one
+            wait for the device; a mask on the CPU costs none.)
+        shift: position t is scored against the target at t + shift along the last position axis; the last ``shift`` are left
+            out. ``keep`` and weights stand where the targets stand; values and statistics, at the position that predicts.
+        teacher: scores (dense, or fused) or ``TopK`` at the same positions.
+        negatives: ids to push down; below 0 is padding.
+
+    Under ``torch.autocast`` the products run in its dtype. Under ``torch.compile`` the graph is broken here.
+
+    Raises:
+        UsageError: shapes, dtypes or values that do not fit.
+    """
+    shape = hidden.shape[:-1]
+    if target.shape != shape:
+        raise UsageError(
+            f"fused: got hidden states {tuple(hidden.shape)} and target {tuple(target.shape)}. Give one target a position."
+        )
+    check_given(target, teacher, negatives)
+    if (softcap is not None and not 0 < softcap < float("inf")) or not 0 < temperature < float("inf"):
+        raise UsageError(f"fused: softcap is {softcap}, temperature {temperature}; wanted finite numbers above 0.")
+    if torch.is_autocast_enabled(hidden.device.type) and isinstance(weight, Tensor):
+        narrow = torch.get_autocast_dtype(hidden.device.type)
+        hidden, weight, bias = hidden.to(narrow), weight.to(narrow), None if bias is None else bias.to(narrow)
+    states = flat(hidden)
+    wanted, kept = _shifted(target, keep, shift)
+    sweep = Sweep(
+        head=head(weight, bias, states),
+        target=wanted.flatten(),
+        kept=kept,
+        softcap=softcap,
+        temperature=temperature,
+        teacher=teacher,
+        negatives=None if negatives is None else flat(negatives),
+        dtype=states.dtype,
+    )
+    if not states.is_cuda:  # on CUDA a look at the numbers would wait for the device; there indexing fails by itself
+        _check_range(sweep)
+    return Fused(sweep, shape, states, shift)
+
+
+def _shifted(target: Tensor, keep: Tensor | None, shift: int) -> tuple[Tensor, Tensor | None]:
+    """The target that each position is scored against, and which positions count (None: all)."""
+    if keep is not None and (keep.shape != target.shape or keep.dtype != torch.bool):
+        raise UsageError(
+            f"fused: got keep {tuple(keep.shape)} of {keep.dtype}. Give a boolean a position, {tuple(target.shape)}."
+        )
+    if shift:
+        if not target.ndim or not 0 < shift <= target.shape[-1]:
+            raise UsageError(f"fused: shift is {shift} for positions {tuple(target.shape)}; wanted 0 up to the last axis.")
+        inside = torch.arange(target.shape[-1], device=None if keep is None else keep.device) < target.shape[-1] - shift
+        keep = inside.expand(target.shape) if keep is None else keep.roll(-shift, -1) & inside
+        target = target.roll(-shift, -1)
+    return target, None if keep is None else keep.flatten().nonzero().squeeze(-1).to(target.device)
+
+
+def _check_range(sweep: Sweep) -> None:
+    visited = sweep.target if sweep.kept is None else sweep.target[sweep.kept]
+    if len(visited) and not 0 <= int(visited.min()) <= int(visited.max()) < sweep.head.classes:
+        raise UsageError(
+            f"fused: got targets from {int(visited.min())} to {int(visited.max())} for {sweep.head.classes} outcomes. "
+            "Leave positions out with keep=(labels != -100), not by a number."
+        )

@@ -1,0 +1,166 @@
+"""One pass over a last layer's positions: chunks for the matrix products, tiles for what is done element by element.
+
+A chunk is as many positions as make the products efficient; its logits are the one large buffer. A tile is as many of its rows
+as stay in the processor's cache while a loss reads them and the gradient is written over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .base import Scores
+from .dense import Dense
+from .heads import Head
+from .tile import Tile
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from .teacher import Teacher
+
+_TILE = 1 << 19  # logits that are worked on at once on a CPU: 2 MB in float32
+_CHUNK = 128, 1024  # rows that make a product efficient: an eighth of the positions, but no fewer and no more than these
+
+Read = Callable[[Scores, Tensor], Tensor]
+
+
+class Outcome(NamedTuple):
+    """What a pass gives: values of the kept positions, gradients (in float32 or better), and the statistics asked for besides."""
+
+    values: Tensor
+    gradients: list[Tensor | None]
+    also: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """How to go over M positions. ``kept``: the positions to visit, None for all; what lies outside costs nothing."""
+
+    head: Head
+    target: Int[Tensor, "M"]
+    kept: Int[Tensor, "kept"] | None
+    softcap: float | None
+    temperature: float
+    teacher: Teacher | None
+    negatives: Int[Tensor, "M k"] | None
+    dtype: torch.dtype
+
+    @property
+    def size(self) -> int:
+        """How many positions are visited."""
+        return len(self.target if self.kept is None else self.kept)
+
+    @property
+    def wide(self) -> torch.dtype:
+        """What statistics and sums of gradients are held in."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+    @property
+    def chunk(self) -> int:
+        """Rows a chunk: the buffer stays a small part of what the naive way holds."""
+        return max(1, min(self.size, max(_CHUNK[0], min(_CHUNK[1], self.size // 8))))
+
+    def run(
+        self,
+        read: Read,
+        hidden: Float[Tensor, "M D"],
+        wanted: Sequence[bool],
+        outer: Tensor | None = None,
+        also: Sequence[str] = (),
+    ) -> Outcome:
+        """Read the scores of every kept position; with ``outer`` the gradient of Σ outer · values, into what is ``wanted``.
+
+        read: from scores and the positions they are of, to one value (or k values) a position.
+        wanted: of the hidden states, and of each of the head's tensors.
+        """
+        sums = self._zeros(hidden, wanted) if outer is not None else []
+        buffer = hidden.new_empty(self.chunk, self.head.classes)
+        parts: list[tuple[Tensor, ...]] = []
+        with torch.autocast(hidden.device.type, enabled=False):
+            for start in range(0, self.size, self.chunk):
+                rows = slice(start, min(start + self.chunk, self.size))
+                at = rows if self.kept is None else self.kept[rows]
+                some = hidden[at]
+                z = self.head.logits(some, buffer[: len(some)], outer is not None)
+                parts += self._tiles(read, z, at, None if outer is None else outer[rows], also)
+                if outer is not None:
+                    d_hidden = self.head.pull(some, z, wanted, sums[1:])
+                    if d_hidden is not None and sums[0] is not None:
+                        sums[0][at] = d_hidden
+        values, *found = (
+            (torch.cat(part) for part in zip(*parts, strict=True)) if parts else [hidden.new_zeros(0)] * (1 + len(also))
+        )
+        return Outcome(values, sums, dict(zip(also, found, strict=True)))
+
+    def dense(self, hidden: Float[Tensor, "C D"], at: Tensor | slice) -> Dense:
+        """The scores of a few positions with their logits whole, without gradient."""
+        z = self.head.logits(hidden.detach(), hidden.new_empty(len(hidden), self.head.classes), False)
+        return Dense(self._shaped(z.to(self.wide)), self.target[at])
+
+    def _tiles(
+        self, read: Read, z: Tensor, at: Tensor | slice, outer: Tensor | None, also: Sequence[str]
+    ) -> list[tuple[Tensor, ...]]:
+        """Values and what is asked for besides, tile by tile; with ``outer`` the gradient is written over the logits."""
+        teacher = None if self.teacher is None else self.teacher.rows(at)
+        target, negatives = self.target[at], None if self.negatives is None else self.negatives[at]
+        positions = torch.arange(len(self.target), device=z.device)[at]
+        height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else len(z)
+        space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.wide)
+        parts = []
+        for start in range(0, len(z), height):
+            here = slice(start, start + height)
+            shaped = self._shaped(z[here].to(self.wide))
+            tile = Tile(
+                shaped,
+                target[here],
+                None if teacher is None else teacher.rows(here),
+                None if negatives is None else negatives[here],
+                space[: len(shaped)],
+            )
+            with torch.set_grad_enabled(outer is not None):
+                values = read(tile, positions[here])
+            parts.append((values.detach(), *(_statistic(tile, values, name) for name in also)))
+            if outer is not None:
+                z[here] = self._unshaped(tile.pull(values, outer[here].to(values.dtype)), shaped)
+        return parts
+
+    def _shaped(self, z: Tensor) -> Tensor:
+        """Capped and tempered; may overwrite."""
+        if self.softcap is not None:
+            z = z.div_(self.softcap).tanh_().mul_(self.softcap)
+        return z if self.temperature == 1 else z.div_(self.temperature)
+
+    def _unshaped(self, d_z: Tensor, shaped: Tensor) -> Tensor:
+        """From the gradient into shaped logits to that into the layer's own."""
+        if self.temperature != 1:
+            d_z = d_z.div_(self.temperature)
+        if self.softcap is not None:
+            d_z = d_z.mul_(1 - (shaped * (self.temperature / self.softcap)).square_())
+        return d_z
+
+    def _zeros(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+        given = (hidden, *self.head.tensors)
+        zeros = [torch.zeros_like(t, dtype=self.wide) if want else None for t, want in zip(given, wanted, strict=True)]
+        return [
+            torch.zeros_like(hidden) if wanted[0] else None,
+            *zeros[1:],
+        ]  # a position's gradient comes once: nothing to add up
+
+    def explain(self) -> str:
+        """The way, in words."""
+        left_out = "" if self.kept is None else f" of {len(self.target)}"
+        chunks = -(-self.size // self.chunk)
+        return (
+            f"fused: {self.size}{left_out} positions in {chunks} chunks of {self.chunk}, {self.head.classes} outcomes; "
+            f"products in {self.dtype}, statistics and sums of gradients in {self.wide}; mean() takes 3 products, values() 4"
+        )
+
+
+def _statistic(tile: Tile, values: Tensor, name: str) -> Tensor:
+    found: Tensor = values if name == "values" else getattr(tile, name)
+    return found.detach()

@@ -1,0 +1,119 @@
+"""Some rows of logits that stand in memory for a moment, with the gradient into them made by hand where that is cheap."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .dense import Dense
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from .teacher import Teacher
+
+
+class Tile(Dense):
+    """Dense scores whose statistics are leaves: a loss is differentiated down to them, and ``pull`` goes on into the logits.
+
+    A loss of ``logp``, ``mean_logp`` and ``logsumexp`` is then differentiated over vectors, whatever V is. All other
+    statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the processor's cache.
+
+    logits: [rows, V] in float32 or float64, no gradient. ``pull`` may overwrite them.
+    space: memory of the same shape to work in.
+    """
+
+    def __init__(
+        self,
+        logits: Float[Tensor, "rows V"],
+        target: Int[Tensor, "rows"],
+        teacher: Teacher | None,
+        negatives: Tensor | None,
+        space: Tensor,
+    ) -> None:
+        super().__init__(logits, target, teacher, negatives)
+        self._space = space
+        self._leaves: dict[str, Tensor] = {}
+
+    def _leaf(self, name: str, value: Tensor) -> Tensor:
+        self._leaves[name] = value.detach().requires_grad_()
+        return self._leaves[name]
+
+    @cached_property
+    def _peak(self) -> Float[Tensor, "rows"]:
+        return self._given.amax(-1)
+
+    @cached_property
+    def _p(self) -> Float[Tensor, "rows V"]:
+        return torch.softmax(self._given, -1, out=self._space)
+
+    @cached_property
+    def _top(self) -> Float[Tensor, "rows"]:
+        """log p of the largest logit; log p_v is z_v - peak + top, which does not cancel however large the logits are."""
+        return self._p.amax(-1).log()
+
+    @cached_property
+    def logits(self) -> Float[Tensor, "rows V"]:
+        return self._leaf("logits", self._given)
+
+    @cached_property
+    @torch.no_grad()
+    def logp(self) -> Float[Tensor, "rows"]:
+        z_y = self._given.gather(-1, self.target.long().unsqueeze(-1)).squeeze(-1)
+        return self._leaf("logp", z_y - self._peak + self._top)
+
+    @cached_property
+    @torch.no_grad()
+    def mean_logp(self) -> Float[Tensor, "rows"]:
+        return self._leaf("mean_logp", (self._given - self._peak.unsqueeze(-1)).mean(-1) + self._top)
+
+    @cached_property
+    @torch.no_grad()
+    def logsumexp(self) -> Float[Tensor, "rows"]:
+        return self._leaf("logsumexp", self._peak - self._top)
+
+    @cached_property
+    @torch.no_grad()
+    def log_probabilities(self) -> Float[Tensor, "rows V"]:
+        return self._leaf("log_probabilities", (self._given - self._peak.unsqueeze(-1)).add_(self._top.unsqueeze(-1)))
+
+    @cached_property
+    def argmax(self) -> Int[Tensor, "rows"]:
+        return self._given.argmax(-1)
+
+    @torch.no_grad()
+    def pull(self, values: Tensor, outer: Tensor) -> Float[Tensor, "rows V"]:
+        """The gradient of Σ outer · values into the logits; ``values`` came from these scores and have the shape of ``outer``."""
+        names, leaves = list(self._leaves), list(self._leaves.values())
+        if not values.requires_grad:  # a loss that reads nothing
+            return self._space.zero_()
+        slopes: tuple[Tensor | None, ...] = torch.autograd.grad(values, leaves, outer, allow_unused=True)
+        into = {name: slope for name, slope in zip(names, slopes, strict=True) if slope is not None}
+        by_logit = into.pop("logits", None)
+        if not into:
+            return self._space.zero_() if by_logit is None else by_logit
+        d_z = self._through_softmax(**into)
+        return d_z if by_logit is None else d_z.add_(by_logit)
+
+    def _through_softmax(
+        self,
+        logp: Tensor | None = None,
+        mean_logp: Tensor | None = None,
+        logsumexp: Tensor | None = None,
+        log_probabilities: Tensor | None = None,
+    ) -> Tensor:
+        """From gradients into the statistics to the gradient into z; every log-probability brings -p times its own."""
+        drawn = [part for part in (logp, mean_logp) if part is not None]
+        drawn += [] if log_probabilities is None else [log_probabilities.sum(-1)]
+        pushed = [] if logsumexp is None else [logsumexp]
+        factor = sum(pushed, start=torch.zeros_like(self._peak)) - sum(drawn, start=torch.zeros_like(self._peak))
+        if mean_logp is None:
+            d_z = self._p.mul_(factor.unsqueeze(-1))
+        else:
+            d_z = torch.addcmul((mean_logp / self.classes).unsqueeze(-1), self._p, factor.unsqueeze(-1), out=self._p)
+        if logp is not None:
+            d_z.scatter_add_(-1, self.target.long().unsqueeze(-1), logp.unsqueeze(-1))
+        return d_z if log_probabilities is None else d_z.add_(log_probabilities)
