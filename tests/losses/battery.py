@@ -1,4 +1,4 @@
-"""The one set of tests for every loss: what is owed over outcomes, and what between numbers."""
+"""The one set of tests for every loss: what is owed over outcomes, between numbers, over pairs of answers and between rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from torch.autograd.gradcheck import GradcheckError
 
-from losses import categorical, regression
+from losses import categorical, chunked, embedding, preference, regression
 from losses.case import Case
-from lossworks.losses import CategoricalLoss, Loss, RegressionLoss
+from lossworks.losses import CategoricalLoss, EmbeddingLoss, Loss, PreferenceLoss, RegressionLoss
 
 BROKEN = (AssertionError, GradcheckError)
 """What a property raises where it does not hold; anything else is a crash."""
@@ -16,5 +16,14 @@ BROKEN = (AssertionError, GradcheckError)
 
 def owed(loss: Loss) -> dict[str, Callable[[Case], None]]:
     """Every property that a loss of this kind owes, by name."""
-    outcomes = categorical.PROPERTIES if isinstance(loss, CategoricalLoss) else {}
-    return outcomes | (regression.PROPERTIES if isinstance(loss, RegressionLoss) else {})
+    outcomes: dict[str, Callable[[Case], None]] = {}
+    if isinstance(loss, CategoricalLoss):
+        outcomes = categorical.PROPERTIES | (chunked.REFUSAL if loss.positions_interact else chunked.PROPERTIES)
+    kinds = (
+        (RegressionLoss, regression.PROPERTIES),
+        (PreferenceLoss, preference.PROPERTIES),
+        (EmbeddingLoss, embedding.PROPERTIES),
+    )
+    for kind, properties in kinds:
+        outcomes = outcomes | (properties if isinstance(loss, kind) else {})
+    return outcomes

@@ -35,7 +35,11 @@ class Case:
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss of dense scores."""
-        return self.loss(logits, target, **(self.beside(target, self.classes) if self.beside else {}))
+        return self.loss(logits, target, **self.besides(target))
+
+    def besides(self, target: Tensor) -> dict[str, Any]:
+        """What scores of this target are given besides."""
+        return self.beside(target, self.classes) if self.beside else {}
 
     @property
     def classes(self) -> int:

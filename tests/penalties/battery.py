@@ -27,6 +27,11 @@ def weights(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return weight.to(dtype)
 
 
+def times(*shape: int) -> Tensor:
+    """Random times, up to 2."""
+    return 2 * torch.rand(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
 def near(got: Tensor, want: Tensor, tolerance: float = 1e-12) -> None:
     """Equal up to ``tolerance``."""
     torch.testing.assert_close(got, want, rtol=tolerance, atol=tolerance)
@@ -62,23 +67,25 @@ def flow_starts_where_it_is(penalty: Any) -> None:
 
 @owed
 def flow_composes(penalty: Any) -> None:
-    """flow(s) after flow(t) is flow(s + t): rows may be caught up with late."""
-    for s in TIMES:
-        for t in TIMES:
-            near(penalty.flow(penalty.flow(weights(), t), s), penalty.flow(weights(), s + t))
+    """flow(s) after flow(t) is flow(s + t), also where each weight has a rate of its own: rows may be caught up with late."""
+    for rate in (1.0, times(6, 5)):
+        for s in TIMES:
+            for t in TIMES:
+                near(penalty.flow(penalty.flow(weights(), t * rate), s * rate), penalty.flow(weights(), (s + t) * rate))
 
 
 @owed
 def flow_solves_its_equation(penalty: Any) -> None:
-    """It is the solution of dw/dt = -∂penalty(w), here by many small steps that stop at a kink."""
-    steps, time = 800, 1.7
-    weight = weights()
-    for _ in range(steps):
-        leaf = weight.clone().requires_grad_()
-        slope = torch.autograd.grad(penalty.value(leaf), leaf)[0]
-        stepped = weight - time / steps * slope
-        weight = torch.where(stepped.sign() * weight.sign() < 0, 0.0, stepped)
-    torch.testing.assert_close(penalty.flow(weights(), time), weight, rtol=1e-2, atol=1e-2)
+    """It solves dw/dt = -rate ∘ ∂penalty(w), the same rate for all or one a weight; here by small steps that stop at a kink."""
+    steps = 800
+    for time in (1.7, times(6, 5)):
+        weight = weights()
+        for _ in range(steps):
+            leaf = weight.clone().requires_grad_()
+            slope = torch.autograd.grad(penalty.value(leaf), leaf)[0]
+            stepped = weight - time / steps * slope
+            weight = torch.where(stepped.sign() * weight.sign() < 0, 0.0, stepped)
+        torch.testing.assert_close(penalty.flow(weights(), time), weight, rtol=1e-2, atol=1e-2)
 
 
 @owed
@@ -93,19 +100,18 @@ def flow_never_overshoots(penalty: Any) -> None:
 
 
 @owed
-def flow_takes_a_time_for_each_weight(penalty: Any) -> None:
-    """Times may be a tensor that broadcasts: each weight's flow is that of its own time."""
+def flow_goes_row_by_row(penalty: Any) -> None:
+    """A row's flow is that of its own weights and times alone, whatever shape of times broadcasts."""
     for shape in ((6, 5), (6, 1), (1, 5)):
-        time = 2 * torch.rand(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        singly = [penalty.flow(w, float(t)) for w, t in zip(weights().flatten(), time.expand(6, 5).flatten(), strict=True)]
-        near(penalty.flow(weights(), time), torch.stack(singly).view(6, 5))
+        singly = [penalty.flow(row, time) for row, time in zip(weights(), times(*shape).expand(6, 5), strict=True)]
+        near(penalty.flow(weights(), times(*shape)), torch.stack(singly))
 
 
 @owed
 def flow_keeps_the_type(penalty: Any) -> None:
     """Weights come back in their own type and shape, whatever the time's."""
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        for time in (0.5, torch.tensor(0.5), torch.full((6, 1), 0.5, dtype=torch.float64)):
+        for time in (0.5, torch.tensor(0.5), torch.full((6, 1), 0.5, dtype=torch.float64), times(6, 5)):
             flowed = penalty.flow(weights(dtype=dtype), time)
             assert (flowed.dtype, flowed.shape) == (dtype, (6, 5)), f"{dtype} became {flowed.dtype}"
     assert penalty.flow(torch.zeros(0, 3), 1.0).shape == (0, 3)

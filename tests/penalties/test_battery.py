@@ -11,12 +11,14 @@ from torch.autograd.gradcheck import GradcheckError
 
 from lossworks import penalties as room
 from lossworks.penalties import Penalty
+from lossworks.penalties.group_lasso import GroupLasso
 from lossworks.penalties.l1 import L1
 from lossworks.penalties.l2 import L2
 from penalties.battery import PROPERTIES
 
 STRENGTHS = ("", "strength=0", "strength=0.5", "strength=3")
-SPECS = [f"{entry.name}:{keys}" for entry in room.penalties for keys in STRENGTHS]
+MORE = ("elastic_net:strength=0.5,l1_ratio=0", "elastic_net:strength=0.5,l1_ratio=0.01", "elastic_net:strength=3,l1_ratio=1")
+SPECS = [*(f"{entry.name}:{keys}" for entry in room.penalties for keys in STRENGTHS), *MORE]
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
@@ -79,6 +81,27 @@ class _OneTimeForAll(L1):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _ProximalStep(GroupLasso):
+    """The proximal step in the metric of the times, w_j / (1 + strength τ_j / ‖x‖), which does not compose."""
+
+    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+        time = torch.as_tensor(time, dtype=weight.dtype).expand_as(weight)
+        length = weight.norm(dim=-1, keepdim=True)
+        for _ in range(200):
+            length = (weight * length / (length + self.strength * time)).norm(dim=-1, keepdim=True)
+        return torch.nan_to_num(weight * length / (length + self.strength * time))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MeanTime(GroupLasso):
+    """One time for a row: the mean of its weights'."""
+
+    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+        mean = torch.as_tensor(time, dtype=torch.float64).expand_as(weight).mean(-1, keepdim=True)
+        return GroupLasso(strength=self.strength).flow(weight, mean)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _InPlace(L2):
     def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight.mul_(torch.exp(torch.as_tensor(-self.strength * time, dtype=weight.dtype)))
@@ -91,8 +114,10 @@ FAULTS: dict[str, tuple[Penalty, str]] = {
     "twice as fast": (_TwiceAsFast(strength=0.5), "flow_solves_its_equation"),
     "mean inside": (_MeanOfSquares(strength=0.5), "value_adds_up"),
     "value with half a gradient": (_FlatValue(strength=0.5), "value_is_one_number"),
+    "a proximal step": (_ProximalStep(strength=0.5), "flow_composes"),
+    "the mean of a row's times": (_MeanTime(strength=0.5), "flow_solves_its_equation"),
     "changes the type": (_Promotes(strength=0.5), "flow_keeps_the_type"),
-    "one time for all": (_OneTimeForAll(strength=0.5), "flow_takes_a_time_for_each_weight"),
+    "one time for all": (_OneTimeForAll(strength=0.5), "flow_goes_row_by_row"),
     "writes into the weights": (_InPlace(strength=0.5), "flow_starts_where_it_is"),
 }
 

@@ -1,4 +1,4 @@
-"""L1 and L2 against numbers worked by hand, the proximal operator, and weight decay."""
+"""L1 and L2 against numbers worked by hand, the proximal operator, and weight decay; what all penalties refuse."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ def test_l2_is_weight_decay_in_small_steps() -> None:
     """One step of time 1e-4 is w (1 - strength · time) to second order; half is gone after log 2 / strength."""
     torch.testing.assert_close(L2(strength=0.5).flow(WEIGHT, 1e-4), WEIGHT * (1 - 0.5e-4), rtol=2e-9, atol=0)
     torch.testing.assert_close(L2(strength=0.5).flow(WEIGHT, math.log(2) / 0.5), WEIGHT / 2, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("spec", ["l1:strength=0.5", "l2:strength=0.5", "elastic_net:strength=0.5"])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1), (1, 3)])
+def test_where_weights_do_not_meet_each_flows_alone(spec: str, shape: tuple[int, int]) -> None:
+    """A sum over weights flows weight by weight, each for its own time."""
+    penalty, time = penalties.build(spec), torch.rand(shape, dtype=torch.float64)
+    singly = [penalty.flow(w, float(t)) for w, t in zip(WEIGHT.flatten(), time.expand(2, 3).flatten(), strict=True)]
+    torch.testing.assert_close(penalty.flow(WEIGHT, time), torch.stack(singly).view(2, 3), rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("strength", [-1e-9, math.nan, math.inf])

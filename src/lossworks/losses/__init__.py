@@ -6,9 +6,23 @@ The classes are found by walking this folder, so a new file is all that a new lo
 from typing import Any
 
 from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
+from .embedding import EmbeddingLoss
+from .preference import Pairs, PreferenceLoss, sequence_logp
 from .sums import build, render
 
-__all__ = ["BinaryLoss", "CategoricalLoss", "Loss", "RegressionLoss", "build", "losses", "render"]
+__all__ = [
+    "BinaryLoss",
+    "CategoricalLoss",
+    "EmbeddingLoss",
+    "Loss",
+    "Pairs",
+    "PreferenceLoss",
+    "RegressionLoss",
+    "build",
+    "losses",
+    "render",
+    "sequence_logp",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,21 @@ class CategoricalLoss(Loss, ABC):
 
     __slots__ = ()
 
+    @property
+    def positions_interact(self) -> bool:
+        """Whether a position's value depends on other positions; such a loss cannot be cut into chunks of positions."""
+        return False
+
+    @property
+    def needs(self) -> str:
+        """What the scores must be given besides logits and targets: "teacher", "negatives", or nothing."""
+        return ""
+
+    @property
+    def looks_at_target(self) -> bool:
+        """Whether it rewards the target; what does not is a term, to be added to a loss that does."""
+        return True
+
     @abstractmethod
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         """One value a position; position i's value depends on position i alone."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_VALUE = rf"(?:[+-]?{_NUMBER}(?![\w.])|[^\s,+]*)"  # a number keeps the sign of its exponent; other text ends at the next +
+_NUMBERS = rf"[+-]?{_NUMBER}(?:/[+-]?{_NUMBER})*"
+_VALUE = rf"(?:{_NUMBERS}(?![\w./])|[^\s,+-]*)"  # a number keeps its signs, its exponent's too; other text ends at the next one
 _TERM = re.compile(
     rf"\s*(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<spec>[A-Za-z]\w*(?::\w+={_VALUE}(?:,\s*\w+={_VALUE})*)?)\s*(?=[+-]|$)"
 )
@@ -38,8 +39,24 @@ class Sum(Loss):
 class CategoricalSum(Sum, CategoricalLoss):
     """A sum of losses over outcomes."""
 
+    @property
+    def positions_interact(self) -> bool:
+        return any(loss.positions_interact for _, loss in self._categorical)
+
+    @property
+    def needs(self) -> str:
+        return next((loss.needs for _, loss in self._categorical if loss.needs), "")
+
+    @property
+    def looks_at_target(self) -> bool:
+        return any(loss.looks_at_target for _, loss in self._categorical)
+
+    @property
+    def _categorical(self) -> list[tuple[float, CategoricalLoss]]:
+        return [(factor, loss) for factor, loss in self.terms if isinstance(loss, CategoricalLoss)]
+
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        parts = [factor * loss.values(scores) for factor, loss in self.terms if isinstance(loss, CategoricalLoss)]
+        parts = [factor * loss.values(scores) for factor, loss in self._categorical]
         return sum(parts[1:], start=parts[0])
 
 
@@ -57,6 +74,11 @@ class RegressionSum(Sum, RegressionLoss):
         return sum(parts[1:], start=parts[0])
 
 
+@dataclass(frozen=True, slots=True)
+class EitherSum(CategoricalSum, RegressionSum):
+    """A sum of losses that are all both, over outcomes and between numbers."""
+
+
 def add(left: Loss, right: Loss) -> Sum:
     """left + right, flat."""
     return _sum([*_terms(left), *_terms(right)])
@@ -64,8 +86,6 @@ def add(left: Loss, right: Loss) -> Sum:
 
 def scale(loss: Loss, factor: float) -> Sum:
     """factor · loss."""
-    if not math.isfinite(factor):
-        raise UsageError(f"a loss can be multiplied by a finite number, got {factor!r}.")
     return _sum([(factor * own, term) for own, term in _terms(loss)])
 
 
@@ -76,10 +96,15 @@ def _terms(loss: Loss) -> tuple[tuple[float, Loss], ...]:
 def _sum(terms: list[tuple[float, Loss]]) -> Sum:
     if not all(isinstance(loss, Loss) for _, loss in terms):
         raise UsageError(f"only losses add up to a loss, got {[type(loss).__name__ for _, loss in terms]}.")
-    if all(isinstance(loss, CategoricalLoss) for _, loss in terms):
+    if not all(math.isfinite(factor) for factor, _ in terms):
+        raise UsageError(f"a loss can be multiplied by a finite number, got {[factor for factor, _ in terms]}.")
+    outcomes, numbers = (all(isinstance(loss, kind) for _, loss in terms) for kind in (CategoricalLoss, RegressionLoss))
+    if outcomes and numbers:
+        return EitherSum(tuple(terms))
+    if outcomes:
         narrow = any(isinstance(loss, BinaryLoss) for _, loss in terms)
         return (BinarySum if narrow else CategoricalSum)(tuple(terms))
-    if all(isinstance(loss, RegressionLoss) for _, loss in terms):
+    if numbers:
         return RegressionSum(tuple(terms))
     names = " + ".join(specs.render(losses, loss) for _, loss in terms)
     raise UsageError(f"{names} do not add up: they are not losses of one kind (over outcomes, or between numbers).")
@@ -95,9 +120,7 @@ def build(spec: str | Loss) -> Loss:
         return spec
     if not isinstance(spec, str):
         raise UsageError(f"got {spec!r} as a loss. Give a spec such as 'cross_entropy', or an object from lossworks.losses.")
-    name = spec.partition(":")[0]
-    spelled_with_hyphens = "-" in name and name in losses  # "cross-entropy" is a name, not a difference
-    if not spelled_with_hyphens and (terms := _split(spec)):
+    if terms := _split(spec):
         return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else _sum(terms)
     return _one(spec)
 
@@ -112,6 +135,8 @@ def _split(spec: str) -> list[tuple[float, Loss]]:
             return []
         found.append((float(term["factor"] or 1) * (-1 if term["sign"] == "-" else 1), term["spec"]))
         at = term.end()
+    if found and found[0][1].partition(":")[0] not in losses:
+        return []  # "cross-entropy" is a name spelled with a hyphen, not a difference
     return [(factor, _one(term)) for factor, term in found]
 
 

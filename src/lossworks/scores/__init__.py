@@ -1,10 +1,34 @@
 """What a model says, seen through the statistics that losses and metrics need.
 
-dense(logits, target)    plain tensors, the logits whole in memory
-binary(logits, target)   one logit an outcome that is or is not: V = 2, so that every categorical loss fits
+dense(logits, target)         plain tensors, the logits whole in memory
+fused(hidden, weight, ...)    a last layer's scores, chunk by chunk: the logits never stand whole
+binary(logits, target)        one logit an outcome that is or is not: V = 2, so that every categorical loss fits
+sharded(logits, target)       the outcomes divided among processes; ``replicated`` goes before a sharded head
+sampled(hidden, weight, ...)  the target and a few outcomes drawn from ``Noise``, dense, in place of all
+AdaptiveHead(dim, cutoffs)    a head whose rare outcomes are worked out only where they are targets
 """
 
+from .adaptive import Adaptive, AdaptiveHead
 from .base import Scores
 from .dense import Dense, binary, dense
+from .fused import Fused, fused
+from .sampled import Noise, sampled
+from .sharded import Sharded, replicated, sharded
+from .teacher import TopK
 
-__all__ = ["Dense", "Scores", "binary", "dense"]
+__all__ = [
+    "Adaptive",
+    "AdaptiveHead",
+    "Dense",
+    "Fused",
+    "Noise",
+    "Scores",
+    "Sharded",
+    "TopK",
+    "binary",
+    "dense",
+    "fused",
+    "replicated",
+    "sampled",
+    "sharded",
+]

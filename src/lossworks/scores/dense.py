@@ -23,7 +23,8 @@ class Dense(Scores):
     """Statistics by plain tensor operations; second derivatives and ``torch.func`` work.
 
     Half-precision logits are read in float32. The largest logit of each position is subtracted first, so that
-    nothing overflows and a common shift costs no precision.
+    nothing overflows and a common shift costs no precision. A statistic is computed once and kept, with its gradient also
+    where it is first read under ``no_grad``.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Dense(Scores):
         self.negatives = negatives
 
     @cached_property
+    @torch.enable_grad()
     def logits(self) -> Float[Tensor, "*position V"]:
         half = self._given.dtype in (torch.float16, torch.bfloat16)
         return self._given.float() if half else self._given
@@ -55,28 +57,34 @@ class Dense(Scores):
         return self.logits.detach().amax(-1, keepdim=True)
 
     @cached_property
+    @torch.enable_grad()
     def log_probabilities(self) -> Float[Tensor, "*position V"]:
         """log p of every outcome."""
         return torch.log_softmax(self.logits - self._peak, -1)
 
     @cached_property
+    @torch.enable_grad()
     def logp(self) -> Float[Tensor, "*position"]:
         return self.logp_of(self.target.unsqueeze(-1)).squeeze(-1)
 
     @cached_property
+    @torch.enable_grad()
     def mean_logp(self) -> Float[Tensor, "*position"]:
         return self.log_probabilities.mean(-1)
 
     @cached_property
+    @torch.enable_grad()
     def entropy(self) -> Float[Tensor, "*position"]:
         p = self.log_probabilities.exp()
         return -(p * self.log_probabilities.masked_fill(p == 0, 0.0)).sum(-1)  # 0 log 0 is 0
 
     @cached_property
+    @torch.enable_grad()
     def logsumexp(self) -> Float[Tensor, "*position"]:
-        return torch.logsumexp(self.logits, -1)
+        return self._peak.squeeze(-1) + torch.logsumexp(self.logits - self._peak, -1)
 
     @cached_property
+    @torch.enable_grad()
     def runner_up(self) -> Float[Tensor, "*position"]:
         others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
         return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)

@@ -1,0 +1,69 @@
+"""What the losses that compare with a teacher share: how scores and teacher reach the divergence, and its safe pieces.
+
+p is what the scores say (the student), q the teacher. A divergence is Σ over the outcomes of a function of log p and log q.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ..core.errors import UsageError
+from ..scores import Scores
+from ..scores.teacher import TopK
+from .base import CategoricalLoss
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence(CategoricalLoss, ABC):
+    """T² Σ_v term(log p_v, log q_v), with p and q softened: their logits are divided by the temperature T.
+
+    The factor T² keeps the gradient's size when T changes (Hinton et al. 2015, arXiv:1503.02531, sec. 2).
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise UsageError(f"temperature is {self.temperature}; wanted a finite number, more than 0.")
+
+    @abstractmethod
+    def term(self, own: Tensor, teacher: Tensor) -> Tensor:
+        """What an outcome adds, from log p and log q, element by element."""
+
+    @property
+    def needs(self) -> str:
+        return "teacher"
+
+    def values(self, scores: Scores) -> Float[Tensor, "*position"]:
+        if self.temperature == 1 or scores.teacher is None:
+            return scores.against_teacher(self.term)
+        if isinstance(scores.teacher, TopK):
+            raise UsageError(
+                f"temperature is {self.temperature}, and a top-k teacher cannot be softened: its rest is not known outcome by "
+                "outcome. Use temperature=1, or give the teacher's scores whole."
+            )
+        scale = 1 / self.temperature
+        return self.temperature**2 * scores.adjusted(scale=scale).sum(self.term, scores.teacher.adjusted(scale=scale))
+
+
+def compared(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """e^a, and a - b, which counts as 0 where e^a is: 0 log 0 is 0. It is infinite where b alone is impossible."""
+    weight = a.exp()
+    return weight, (a - b).masked_fill(weight == 0, 0.0)
+
+
+def skewed_term(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """e^a (a - log(share e^a + (1 - share) e^b)): a part of KL(a ‖ mixture of both), finite whatever is impossible."""
+    weight, ratio = compared(a, b)
+    own, other = math.log(share), math.log1p(-share)
+    # beyond 40, float64 has no digits for the 1 in log(1 + e^x)
+    return -weight * (own + softplus(other - own - ratio, threshold=40.0))

@@ -1,0 +1,31 @@
+"""Losses that compare things with one another, such as embeddings: what belongs together is to be nearer than what does not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..core.errors import UsageError
+from .base import Loss
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class EmbeddingLoss(Loss, ABC):
+    """A loss over rows that are compared: anchors, what they should be near to, and something to tell them apart by."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def contrasts(self, first: Tensor, second: Tensor, third: Tensor, /) -> Float[Tensor, "N"]:
+        """One value a row. What the three are, each loss says."""
+
+
+def check_rows(what: str, like: Tensor, **others: Tensor) -> None:
+    """Raise UsageError where the tensors have not all the shape of the first."""
+    if any(other.shape != like.shape for other in others.values()):
+        shapes = ", ".join(f"{name} {tuple(other.shape)}" for name, other in others.items())
+        raise UsageError(f"{what}: got {shapes} beside {tuple(like.shape)}. Give all the same shape.")

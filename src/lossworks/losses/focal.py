@@ -1,0 +1,43 @@
+"""Focal loss: what is already learnt weighs less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..scores import Scores
+from .base import CategoricalLoss, losses
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@losses.add("focal", source="Lin et al. 2017, arXiv:1708.02002, eq. 4 and 5")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focal(CategoricalLoss):
+    """-w_y (1 - p_y)^gamma log p_y: cross-entropy in which what is already learnt weighs less.
+
+    Domain: gamma >= 0; class weights (the paper's alpha) >= 0, one a class, or none for all equal.
+    Limit: gamma = 0 is cross-entropy.
+    Gradient into z: that of cross-entropy times (1 - p)^gamma - gamma p (1 - p)^(gamma-1) log p.
+    Over binary scores this is the binary focal loss; the paper's alpha is then class_weights (1 - alpha, alpha).
+    """
+
+    gamma: float = 2.0
+    class_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma < float("inf"):
+            raise UsageError(f"gamma is {self.gamma}; wanted a finite number, at least 0.")
+        if any(not 0 <= weight < float("inf") for weight in self.class_weights):
+            raise UsageError(f"class_weights are {self.class_weights}; wanted finite numbers, none below 0.")
+
+    def values(self, scores: Scores) -> Float[Tensor, "*position"]:
+        miss = (-scores.logp.expm1()).clamp_min(1e-12)  # keeps the slope finite when gamma < 1
+        focused = -(miss**self.gamma) * scores.logp
+        if not self.class_weights:
+            return focused
+        return focused * scores.at_target(scores.of_classes(self.class_weights, "class_weights"))

@@ -1,0 +1,43 @@
+"""LDAM: rarer classes have to win by a wider margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..scores import Scores
+from .base import CategoricalLoss, losses
+from .counts import check, known
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@losses.add("ldam", source="Cao et al. 2019, arXiv:1906.07413, eq. 12 and 13")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LDAM(CategoricalLoss):
+    """-log softmax(scale (z - Δ_y e_y))_y with Δ_v ∝ counts_v^(-1/4): cross-entropy that asks more for rarer targets.
+
+    The rarest class's margin is ``max_margin``. The authors' logits are cosines, between -1 and 1, and their scale is 30.
+    Domain: counts > 0, one a class, or () to be filled in from the training data; max_margin >= 0; scale > 0.
+    Limit: max_margin = 0 is cross-entropy of scale · z.
+    """
+
+    counts: tuple[float, ...] = ()
+    max_margin: float = 0.5
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.counts)
+        if not 0 <= self.max_margin < float("inf"):
+            raise UsageError(f"max_margin is {self.max_margin}; wanted a finite number, at least 0.")
+        if not 0 < self.scale < float("inf"):
+            raise UsageError(f"scale is {self.scale}; wanted a finite number, more than 0.")
+
+    def values(self, scores: Scores) -> Float[Tensor, "*position"]:
+        rarest = min(known(self.counts))
+        margins = tuple(self.max_margin * (rarest / count) ** 0.25 for count in self.counts)
+        return -scores.adjusted(scale=self.scale, margin=scores.at_target(scores.of_classes(margins, "counts"))).logp

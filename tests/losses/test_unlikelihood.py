@@ -1,0 +1,82 @@
+"""Unlikelihood against numbers worked by hand, at the edges where 1 - p cancels or vanishes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lossworks.core.errors import UsageError
+from lossworks.losses import CrossEntropy, Unlikelihood
+
+
+def formula(loss: Unlikelihood, p: Tensor, y: Tensor) -> Tensor:
+    """Every outcome but the target pushed down, as ``beside`` asks."""
+    others = torch.stack([p[:, [j for j in range(p.shape[-1]) if j != i]].sum(-1) for i in range(p.shape[-1])], -1)
+    return -(y * p).sum(-1).log() - loss.alpha * ((1 - y) * others.log()).sum(-1)
+
+
+def beside(target: Tensor, classes: int) -> dict[str, Any]:
+    """All outcomes are negatives, the target among them, and one place of padding."""
+    return {"negatives": torch.arange(-1, classes).expand(*target.shape, -1)}
+
+
+ODD: dict[str, dict[str, str]] = {"alpha=0": {}, "alpha=0.25": {}, "alpha=3": {}}
+
+
+def test_by_hand() -> None:
+    """Probabilities 1/2, 1/4, 1/4; the first should be said, the second not: log 2 + log(4/3)."""
+    logits = torch.tensor([math.log(2), 0.0, 0.0], dtype=torch.float64)
+    value = Unlikelihood()(logits, torch.tensor(0), negatives=torch.tensor([1]))
+    assert value.item() == pytest.approx(math.log(2) + math.log(4 / 3))
+
+
+def test_limits() -> None:
+    """Nothing but padding and the target itself, or alpha = 0: cross-entropy, in values and gradients."""
+    logits, target = torch.randn(30, 4, dtype=torch.float64, requires_grad=True), torch.randint(4, (30,))
+    nothing = torch.stack([target, torch.full_like(target, -100)], -1)
+    want = CrossEntropy()(logits, target)
+    cases = (Unlikelihood(), nothing), (Unlikelihood(), nothing[:, :0]), (Unlikelihood(alpha=0.0), (nothing + 1).clamp_max(3))
+    for loss, negatives in cases:
+        values = loss(logits, target, negatives=negatives)
+        torch.testing.assert_close(values, want, rtol=1e-12, atol=1e-12)
+        slopes = (torch.autograd.grad(v.sum(), logits, retain_graph=True)[0] for v in (values, want))
+        torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("lead", [5.0, 20.0, 60.0, 1e4])
+def test_a_negative_that_is_sure(lead: float) -> None:
+    """Where 1 - p rounds to 0 in float32 it costs about as much as it leads by, and its gradient stays that of its formula."""
+    logits = torch.tensor([0.0, lead, -1.0], requires_grad=True)
+    value = Unlikelihood()(logits, torch.tensor(0), negatives=torch.tensor([1]))
+    rest = math.log(1 + math.exp(-1)) - math.log1p(math.exp(-lead) * (1 + math.exp(-1))) - lead
+    own = -math.log1p(math.exp(-lead) * (1 + math.exp(-1))) - lead
+    near_the_edge = 0.4 if lead > 80 else 1e-5  # what underflows is taken to be the target's own probability
+    assert value.item() == pytest.approx(-own - rest, abs=near_the_edge)
+    slope = torch.autograd.grad(value, logits)[0]
+    assert slope[1].item() == pytest.approx(2, abs=0.03)
+    assert slope.sum().item() == pytest.approx(0, abs=1e-5)
+
+
+def test_repeats_and_order() -> None:
+    """A negative named twice counts twice; the order of the negatives does not matter."""
+    logits, target = torch.randn(4, dtype=torch.float64), torch.tensor(0)
+    costs = [Unlikelihood()(logits, target, negatives=torch.tensor(n)).item() for n in ([1], [1, 1], [1, 3], [3, 1], [])]
+    assert costs[1] - costs[0] == pytest.approx(costs[0] - costs[4])
+    assert costs[2] == pytest.approx(costs[3])
+
+
+def test_negatives_are_needed() -> None:
+    """Without them there is nothing to push down."""
+    with pytest.raises(UsageError, match=r"the scores have none. Give negatives="):
+        Unlikelihood()(torch.zeros(3), torch.tensor(0))
+
+
+@pytest.mark.parametrize("alpha", [-1.0, math.nan, math.inf])
+def test_alpha_outside_the_domain(alpha: float) -> None:
+    """A weight is finite and not below 0."""
+    with pytest.raises(UsageError, match=f"alpha is {alpha}; wanted a finite number, at least 0"):
+        Unlikelihood(alpha=alpha)
