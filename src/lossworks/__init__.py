@@ -15,28 +15,56 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .interop.sklearn import TextClassifier as TextClassifier
     from .interop.sklearn import TextRegressor as TextRegressor
+    from .losses.fused import fused as fused
     from .record import Run as Run
     from .text import ReadOptions as ReadOptions
     from .verbs import Model as Model
     from .verbs import load as load
     from .verbs import load_run as load_run
     from .verbs.fit import fit as fit
+    from .verbs.show import show as show
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "fit": "verbs",
+    "fused": "losses.fused",
     "load": "verbs",
     "load_run": "verbs",
     "Model": "verbs",
     "ReadOptions": "text",
     "Run": "record",
+    "show": "verbs",
     "TextClassifier": "interop.sklearn",
     "TextRegressor": "interop.sklearn",
 }
-_ROOMS = ("core", "evaluate", "interop", "losses", "models", "optim", "penalties", "record", "report", "scores", "text", "verbs")
+_ROOMS = (
+    "core",
+    "evaluate",
+    "explain",
+    "interop",
+    "losses",
+    "models",
+    "optim",
+    "penalties",
+    "record",
+    "report",
+    "risks",
+    "scores",
+    "text",
+    "verbs",
+)
 
-__all__ = ["Model", "ReadOptions", "Run", "fit", "load", "load_run"]  # scikit-learn's estimators only by name: it may be missing
+__all__ = [
+    "Model",
+    "ReadOptions",
+    "Run",
+    "fit",
+    "fused",
+    "load",
+    "load_run",
+    "show",
+]  # scikit-learn's estimators only by name: it may be missing
 
 
 def __getattr__(name: str) -> Any:

@@ -91,16 +91,27 @@ def test_counting_in_pieces() -> None:
     assert {b: int(n) for b, n in enumerate(whole.counts) if n} == dict(document_counts(features, TEXTS))
 
 
+def test_long_texts_are_counted_like_short_ones() -> None:
+    """A text counts once in each of its buckets, also one of thousands among short ones, and many of them to a bucket."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{n}" for n in rng.integers(0, 3000, size)) for size in (3, 4000, 0, 1, 4000, 50)]
+    features = Features(2, 3, 10, 1, 1 << 10, "tfidf")
+    counter = features.counter()
+    counter.add(features.hashed(texts), np.array([True, True, True, True, False, True]))
+    found = {bucket: int(n) for bucket, n in enumerate(counter.counts) if n}
+    assert found == dict(document_counts(features, texts[:4] + texts[5:]))
+
+
 def test_tfidf_by_hand() -> None:
-    """√(log((1 + N)/(1 + n)) + 1) an occurrence, words and characters each scaled to length 1/√2, together 1."""
+    """√(log((1 + N)/(1 + n)) + 1) an occurrence, words scaled to twice the length of characters, together 1."""
     features = learnt(made(), TEXTS)
     counts = document_counts(features, TEXTS)
     _, batch = batch_of(features, TEXTS)
     for text, found in zip(TEXTS, values_of(batch, features), strict=True):
         idf = {bucket: math.sqrt(math.log((1 + len(TEXTS)) / (1 + counts[bucket])) + 1) for bucket in grams(features, text)}
-        for part in (lambda bucket: bucket < HALF, lambda bucket: bucket >= HALF):
+        for square, part in ((0.8, lambda bucket: bucket < HALF), (0.2, lambda bucket: bucket >= HALF)):
             wanted = [idf[bucket] for bucket in grams(features, text) if part(bucket)]
-            length = math.sqrt(2 * sum(value**2 for value in wanted))
+            length = math.sqrt(sum(value**2 for value in wanted) / square)
             np.testing.assert_allclose([v for b, v in found if part(b)], [v / length for v in wanted], rtol=1e-6)
 
 

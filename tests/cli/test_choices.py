@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lossworks
-from lossworks.losses import CategoricalLoss, RegressionLoss, losses
+from lossworks.core.errors import UsageError
+from lossworks.losses import BinaryLoss, CategoricalLoss, RegressionLoss, losses
 from lossworks.optim import optimizers
 from lossworks.penalties import penalties
 
 from .conftest import REVIEWS, SMALL, STARS, Command, csv_of, reviews
 
 Put = Callable[[str, str | bytes], Path]
+NUMERIC = [(text, float(len(text) + (label == "good") * 5)) for text, label in reviews(48)]
 OPTIMIZERS = [entry.name for entry in optimizers]
 PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 
@@ -24,16 +26,44 @@ PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 @pytest.mark.parametrize("model", ["linear:bits=10,chars=3", "bag:dim=4,bits=10"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_combination(optimizer: str, model: str) -> None:
-    """Every optimiser trains every loss under every penalty, for classes and for numbers, on both models."""
-    numeric = [(text, float(len(text) + (label == "good") * 5)) for text, label in reviews(48)]
-    for penalty, entry in itertools.product(PENALTIES, losses):
-        chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "loss": entry.name, "epochs": 2}
-        if issubclass(entry.thing, CategoricalLoss):
-            metrics = lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics
-            assert 0 <= metrics["nll"]["value"] < 2
-        if issubclass(entry.thing, RegressionLoss):
-            metrics = lossworks.fit(numeric, task="regress", valid=0.2, test=0.2, **chosen).metrics
-            assert 0 < metrics["mse"]["value"] < 100
+    """Every optimiser trains under every penalty, for classes and for numbers, on both models."""
+    for penalty in PENALTIES:
+        chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "epochs": 2}
+        assert 0 <= lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics["nll"]["value"] < 2
+        metrics = lossworks.fit(NUMERIC, task="regress", valid=0.2, test=0.2, **chosen).metrics
+        assert 0 < metrics["mse"]["value"] < 100
+
+
+TASKS: dict[str, tuple[str, list[tuple[str, Any]]]] = {
+    "two classes": ("nll", reviews(48)),
+    "three classes": ("nll", [(text, label if i % 3 else "other") for i, (text, label) in enumerate(reviews(48))]),
+    "labels": ("nll", [(text, [label] if i % 3 else [label, "other"]) for i, (text, label) in enumerate(reviews(48))]),
+    "numbers": ("mse", NUMERIC),
+}
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in losses])
+def test_every_loss(name: str) -> None:
+    """Every loss trains every task that it is for, and is refused with a reason elsewhere; two models, no flags but its name."""
+    loss = losses[name].thing()
+    trained, refused = [], []
+    for task, (metric, rows) in TASKS.items():
+        kind = {"labels": "multilabel", "numbers": "regress"}.get(task, "classify")
+        chosen = {"task": kind, "loss": name, "epochs": 2, "valid": 0.2, "test": 0.2}
+        try:
+            metrics = lossworks.fit(rows, model="linear:bits=10", **chosen).metrics
+        except UsageError as error:
+            refused.append(str(error))
+            continue
+        assert 0 <= metrics[metric]["value"] < 100
+        trained.append(task)
+    assert all(f"the loss {name!r} is not for the task" in said for said in refused)
+    numbers, outcomes = isinstance(loss, RegressionLoss), isinstance(loss, CategoricalLoss)
+    useful = outcomes and not loss.needs and loss.looks_at_target
+    assert ("numbers" in trained) == numbers
+    assert ("two classes" in trained) == (useful and not loss.positions_interact)
+    assert ("three classes" in trained) == (useful and not isinstance(loss, BinaryLoss))
+    assert ("labels" in trained) == (useful and not hasattr(loss, "counts"))
 
 
 def test_bag(command: Command, tmp_path: Path) -> None:
@@ -147,5 +177,5 @@ def test_loss_of_another_task(command: Command, tmp_path: Path) -> None:
     """A loss that is not for the task is refused with those that are, and the place can be used again."""
     out = tmp_path / "run"
     ended = command("fit", STARS, "--loss", "cross_entropy", "--out", out)
-    assert (ended.code, "Losses that are: log_likelihood, mse." in ended.err) == (2, True)
+    assert (ended.code, "it is not between numbers. Losses that are: huber, log_cosh" in ended.err) == (2, True)
     assert command("fit", STARS, "--loss", "mse", "--out", out, *SMALL, "-q").code == 0

@@ -327,3 +327,18 @@ def test_broken_rows_are_caught(name: str, factor: float) -> None:
 
     with pytest.raises(AssertionError):
         check_trajectory(Broken(**asdict(sound)), REFERENCE[spec])
+
+
+@pytest.mark.parametrize("times", [4, 64])
+def test_a_rare_feature_learns_as_much_in_larger_batches(times: int) -> None:
+    """AdaGrad fitted to larger batches: what a lone example moves its weight by, against lr, is the same as in small ones."""
+    small = build("adagrad:lr=0.3,initial=1e-5")
+    large, moved = small.for_batches(times), []
+    for optimizer, gradient in ((small, 0.01), (large, 0.01 / times)):
+        weight = torch.zeros(1, requires_grad=True)
+        step = optimizer.torch([weight])
+        weight.grad = torch.tensor([gradient])
+        step.step()
+        moved.append(weight.item() / optimizer.lr)
+    assert moved[1] == pytest.approx(moved[0], rel=1e-3)
+    assert small.lr < large.lr < small.lr * times**0.5

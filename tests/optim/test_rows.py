@@ -51,9 +51,11 @@ def batches(steps: int, examples: int = 4) -> list[Batch]:
     return found
 
 
-def train(optimizer: Optimizer, penalty: str | None, data: list[Batch], micro: int = 1) -> Tensor:
+def train(
+    optimizer: Optimizer, penalty: str | None, data: list[Batch], micro: int = 1, kind: torch.dtype = torch.float32
+) -> Tensor:
     """All weights at the end of one epoch, ``micro`` batches a step."""
-    net = Net()
+    net = Net().to(kind)
     shell = Shell(optimizer, net, penalty_of(penalty) if penalty else None)
     for start in range(0, len(data), micro):
         for batch in data[start : start + micro]:
@@ -89,6 +91,14 @@ def check(optimizer: Optimizer, penalty: str | None, **how: Any) -> None:
 def test_rows_are_as_good_as_the_whole(name: str, penalty: str | None, micro: int) -> None:
     """Sparse steps end where dense ones do, to float32 rounding, with the same zeros, also over micro-batches."""
     check(build(spec(name)), penalty, micro=micro)
+
+
+@pytest.mark.parametrize("name", BY_ROWS)
+def test_only_rounding_parts_rows_from_the_whole(name: str) -> None:
+    """In float64 the two agree to its last digits: no hyperparameter is rounded to float32 on the way."""
+    data, optimizer = batches(60), build(spec(name))
+    rows, every = (train(each, None, data, micro=3, kind=torch.float64) for each in (optimizer, whole(optimizer)))
+    torch.testing.assert_close(rows, every, rtol=1e-12, atol=1e-12)
 
 
 def test_most_rows_rest() -> None:

@@ -15,6 +15,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 from lossworks import report
+from lossworks.explain import find
 
 from .records import HOSTILE, classify_run, diverged_run, multilabel_run, regress_run
 
@@ -124,6 +125,21 @@ def test_colours_follow_the_theme_and_paper_is_light(browser: webdriver.Chrome, 
     assert browser.execute_script(colour) == light
     browser.execute_script("dispatchEvent(new Event('afterprint'))")
     assert browser.execute_script(colour) == dark
+
+
+@pytest.mark.parametrize("spec", ["focal:gamma=5", "tversky", "cvar", "cross_entropy+0.1*z_loss"])
+def test_members_are_drawn(browser: webdriver.Chrome, tmp_path: Path, spec: str) -> None:
+    """Every panel of a member's page is drawn, on desk and phone, nothing is complained of, fetched or too wide."""
+    page = report.write_members(find(spec), tmp_path / "member.html")
+    for theme, width in (("light", 1100), ("dark", 360)):
+        requests(browser)
+        browser.get_log("browser")  # type: ignore[no-untyped-call]
+        look(browser, page, theme=theme, width=width)
+        assert browser.execute_script(DRAWN)
+        assert browser.execute_script(INVALID) == []
+        assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+        assert [url for url in requests(browser) if url.split(":")[0] not in ("file", "data", "blob")] == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_can_be_read_without_seeing(browser: webdriver.Chrome, tmp_path: Path) -> None:

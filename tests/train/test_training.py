@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 import lossworks
 from lossworks.core.errors import Diverged
 from lossworks.text import TEST, TRAIN, VALID, load
-from lossworks.train import Settings, fit_corpora, fitting, loop
+from lossworks.train import Settings, fit_corpora, loop, refit
 from lossworks.train.dataset import assemble
 from lossworks.verbs.evaluate import evaluate
 
@@ -236,7 +236,7 @@ def test_divergence_stops_before_the_update(monkeypatch: pytest.MonkeyPatch) -> 
             kept.append(self)
             return super().run()
 
-    monkeypatch.setattr(fitting, "Loop", Kept)
+    monkeypatch.setattr(refit, "Loop", Kept)
     numbers = [(text, float(len(text))) for text, _ in _rows(60)]
     with pytest.raises(Diverged, match=r"not finite at step 3 \(epoch 1, batch 3, first at row \d+ of|not finite at step"):
         lossworks.fit(numbers, task="regress", model="linear:bits=12", optimizer="sgd:lr=1e20", loss="mse")

@@ -21,6 +21,9 @@ from ..tokens.ngrams import hashed_ngrams
 from .batch import Batch
 from .ragged import Ragged
 
+_DROPPED = np.uint32(2**32 - 1)  # stands for the feature of a bucket that is not kept
+_WORDS_SHARE = 0.8  # of a text's squared length; its characters, many and repeating what its words say, have the rest
+
 
 @dataclass(slots=True)
 class Selected:
@@ -48,7 +51,7 @@ class Features:
     """Hashed n-grams of words and characters (see ``tokens.ngrams``), selected and weighted.
 
     ``norm="tfidf"``: each occurrence weighs √(log((1 + N)/(1 + n)) + 1), with N training texts of which n have it; the words
-    of a text and its characters are then scaled to the same length, together to 1.
+    of a text are then scaled to twice the length of its characters, together to 1.
     ``norm="mean"``: each occurrence weighs 1/length, so that a table's row sums are means.
     """
 
@@ -60,7 +63,7 @@ class Features:
     norm: Literal["tfidf", "mean"]
     buckets: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     weights: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-    _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    _ids: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
     def __len__(self) -> int:
         return len(self.buckets)
@@ -102,8 +105,8 @@ class Features:
     def restore(self, buckets: NDArray[np.uint32], weights: NDArray[np.float32]) -> None:
         """Take up what was learnt before."""
         self.buckets, self.weights = buckets, weights
-        self._ids = np.full(1 << self.bits, -1, np.int32)
-        self._ids[buckets] = np.arange(len(buckets), dtype=np.int32)
+        self._ids = np.full(1 << self.bits, _DROPPED, np.uint32)
+        self._ids[buckets] = np.arange(len(buckets), dtype=np.uint32)
 
     def select(self, hashed: Ragged) -> Selected:
         """The kept features of hashed texts. Uses up ``hashed``: its memory is written over."""
@@ -118,19 +121,17 @@ class DocumentCounter:
     """In how many texts each bucket occurs."""
 
     def __init__(self, bits: int) -> None:
-        self.texts = self._shown = 0
-        # For each thread and bucket: how many texts, and the number of the last; side by side in memory.
-        self._seen = np.zeros((min(available(), 4), 1 << bits, 2), np.int32)
+        self.texts = 0
+        self._counts = np.zeros((min(available(), 4), 1 << bits), np.int32)  # each thread's own
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> NDArray[np.int32]:
         """Texts per bucket."""
-        return np.asarray(sum(seen[:, 0] for seen in self._seen))
+        return np.asarray(self._counts.sum(0, dtype=np.int32))
 
     def add(self, hashed: Ragged, use: NDArray[np.bool_]) -> None:
         """Count the texts marked in ``use``."""
-        share(_count, len(hashed.ids), hashed.ids, hashed.offsets, use, self._shown, self._seen)
-        self._shown += len(use)
+        share(_count, len(hashed.ids), hashed.ids, hashed.offsets, use, self._counts)
         self.texts += int(use.sum())
 
 
@@ -139,19 +140,24 @@ class DocumentCounter:
 
 
 @njit(cache=True, nogil=True)
-def _count(part, parts, ids, offsets, use, before, seen):  # type: ignore[no-untyped-def]
-    texts, parts = len(offsets) - 1, min(parts, len(seen))
+def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-def]
+    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache."""
+    texts, parts = len(offsets) - 1, min(parts, len(counts))
     if part >= parts:
         return
-    mine = seen[part]
+    mine, met = counts[part], np.zeros(64, np.uint64)
     for text in range(texts * part // parts, texts * (part + 1) // parts):
-        if use[text]:
-            number = before + text + 1
-            row = ids[offsets[text] : offsets[text + 1]]
-            for place in range(len(row)):
-                bucket = row[place]
-                mine[bucket, 0] += mine[bucket, 1] != number
-                mine[bucket, 1] = number
+        row = ids[offsets[text] : offsets[text + 1]]
+        while len(met) < 2 * len(row):
+            met = np.zeros(2 * len(met), np.uint64)
+        number, last = np.uint64(text + 1) << np.uint64(32), np.uint64(len(met) - 1)
+        for place in range(len(row) if use[text] else 0):
+            key = number | row[place]
+            slot = key & last
+            while met[slot] > number and met[slot] != key:  # what is below the number is of a text before
+                slot = (slot + np.uint64(1)) & last
+            mine[row[place]] += met[slot] != key
+            met[slot] = key
 
 
 @njit(cache=True, nogil=True)
@@ -160,31 +166,33 @@ def _select(part, parts, ids, offsets, kept, weights, half, mean, values, length
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
         row, value = ids[offsets[text] : offsets[text + 1]], values[offsets[text] : offsets[text + 1]]
-        count = chars = 0  # a text's characters come first, then its words
+        chars = of_chars = count = 0  # a text's characters come first, then its words
         for place in range(len(row)):
-            bucket = row[place]
-            feature = kept[bucket]
-            row[count] = feature
-            chars += (feature >= 0) & (bucket >= half)
-            count += feature >= 0
+            of_chars += row[place] >= half
+        for place in range(len(row)):
+            row[place] = kept[row[place]]
+        for place in range(len(row)):
+            row[count] = row[place]
+            chars += (row[place] != _DROPPED) & (place < of_chars)
+            count += row[place] != _DROPPED
         lengths[text] = count
         for place in range(count):
             value[place] = weights[row[place]]
         if mean:
             value[:count] *= np.float32(1 / max(count, 1))
         else:
-            blocks = (chars > 0) + (count > chars)
-            _scale(value[:chars], blocks)
-            _scale(value[chars:count], blocks)
+            both = 0 < chars < count
+            _scale(value[:chars], 1 - _WORDS_SHARE if both else 1.0)
+            _scale(value[chars:count], _WORDS_SHARE if both else 1.0)
 
 
 @njit(cache=True, nogil=True)
-def _scale(value, blocks):  # type: ignore[no-untyped-def]
-    """Give the vector the length 1/√blocks."""
+def _scale(value, share):  # type: ignore[no-untyped-def]
+    """Give the vector the length √share."""
     squares = np.float32(0)
     for place in range(len(value)):
         squares += value[place] * value[place]
-    factor = np.float32(1 / np.sqrt(max(squares * blocks, np.float32(1e-30))))
+    factor = np.float32(np.sqrt(share / max(squares, np.float32(1e-30))))
     for place in range(len(value)):
         value[place] *= factor
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,20 +21,12 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def take(self, rows: NDArray[np.int64]) -> Ragged:
-        """The rows ``rows``, in that order."""
-        return Ragged.join([(self, rows)])
-
-    @staticmethod
-    def join(parts: Sequence[tuple[Ragged, NDArray[np.int64]]]) -> Ragged:
-        """The given rows of each part, end to end, copied once."""
-        lengths = [part.offsets[rows + 1] - part.offsets[rows] for part, rows in parts]
-        offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]))
-        ids, first = np.empty(offsets[-1], np.uint32), 0
-        for part, rows in parts:
-            last = first + len(rows)
-            share(_copy, int(offsets[last] - offsets[first]), part.ids, part.offsets, rows, offsets[first : last + 1], ids)
-            first = last
+    def take(self, rows: NDArray[np.int64], room: NDArray[np.uint32] | None = None) -> Ragged:
+        """A copy of the rows ``rows``, in that order; at the beginning of ``room`` where it is given."""
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.offsets[rows + 1] - self.offsets[rows], out=offsets[1:])
+        ids = np.empty(offsets[-1], np.uint32) if room is None else room[: offsets[-1]]
+        share(_copy, len(ids), self.ids, self.offsets, rows, offsets, ids)
         return Ragged(ids, offsets)
 
 

@@ -23,31 +23,24 @@ class Shards:
 
     def __init__(self, folder: Path, seed: str, budget: int, name: str) -> None:
         self.pieces = 1
-        self._budget = budget
         self._draw = generator(0, "shards", seed)
         self._paths = [folder / f"{name}-{piece}.bin" for piece in range(_PIECES)]
         self._rows: list[list[NDArray[np.int64]]] = [[]]
-        self._lengths: list[list[NDArray[np.int64]]] = [[] for _ in range(_PIECES)]
-        self._held: list[tuple[Ragged, NDArray[np.int64]]] = []
-        self._size = 0
+        self._lengths: list[list[NDArray[np.int64]]] = [[]]
+        self._ids = np.empty(budget // 4, np.uint32)  # the system gives memory as it is written to, so this costs nothing yet
+        self._used = 0
 
     def append(self, rows: NDArray[np.int64], ragged: Ragged, chosen: NDArray[np.int64]) -> None:
-        """Add the ``chosen`` rows of ``ragged``, whose numbers are ``rows``. Held without a copy where they are most of it."""
+        """Add a copy of the ``chosen`` rows of ``ragged``, whose numbers are ``rows``."""
+        lengths = ragged.offsets[chosen + 1] - ragged.offsets[chosen]
+        if self.pieces == 1 and self._used + int(lengths.sum()) > len(self._ids):
+            self._to_disk()
         if self.pieces > 1:
             self._write(rows, ragged, chosen)
             return
-        if 2 * len(chosen) < len(ragged):  # a few rows must not keep the rest in memory
-            ragged, chosen = ragged.take(chosen), np.arange(len(chosen))
+        self._used += len(ragged.take(chosen, self._ids[self._used :]).ids)
         self._rows[0].append(rows)
-        self._held.append((ragged, chosen))
-        self._size += int((ragged.offsets[chosen + 1] - ragged.offsets[chosen]).sum()) * ragged.ids.itemsize
-        if self._size > self._budget:
-            held, numbers = self._held, self._rows[0]
-            self.pieces, self._held, self._rows = _PIECES, [], [[] for _ in range(_PIECES)]
-            for path in self._paths:
-                path.unlink(missing_ok=True)  # what a killed run left would come before ours
-            for before, (part, which) in zip(numbers, held, strict=True):
-                self._write(before, part, which)
+        self._lengths[0].append(lengths)
 
     def count(self, piece: int) -> int:
         """How many rows the piece has."""
@@ -60,21 +53,24 @@ class Shards:
         return self._rows[piece][0]
 
     def load(self, piece: int) -> Ragged:
-        """The rows of a piece."""
-        if self.pieces == 1:
-            return Ragged.join(self._held)
-        lengths = np.concatenate([np.zeros(1, np.int64), *self._lengths[piece]])
-        return Ragged(np.fromfile(self._paths[piece], np.uint32), np.cumsum(lengths))
-
-    def release(self) -> None:
-        """Let go of what is held in memory."""
-        self._held.clear()
+        """The rows of a piece; without a copy where they are in memory."""
+        offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *self._lengths[piece]]))
+        return Ragged(self._ids[: self._used] if self.pieces == 1 else np.fromfile(self._paths[piece], np.uint32), offsets)
 
     def close(self) -> None:
-        """Remove what was put on disk, too."""
-        self.release()
+        """Let go of what is held in memory and remove what was put on disk."""
+        self._ids = np.empty(0, np.uint32)
         for path in self._paths:
             path.unlink(missing_ok=True)
+
+    def _to_disk(self) -> None:
+        """Move what is held to the files."""
+        held, rows = self.load(0), self.rows(0)
+        self.pieces, self._ids = _PIECES, np.empty(0, np.uint32)
+        self._rows, self._lengths = [[] for _ in self._paths], [[] for _ in self._paths]
+        for path in self._paths:
+            path.unlink(missing_ok=True)  # what a killed run left would come before ours
+        self._write(rows, held, np.arange(len(held)))
 
     def _write(self, rows: NDArray[np.int64], ragged: Ragged, which: NDArray[np.int64]) -> None:
         piece_of = self._draw.integers(0, _PIECES, len(rows))

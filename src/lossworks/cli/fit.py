@@ -45,7 +45,12 @@ def command(
     optimizer: Annotated[
         str | None, typer.Option(help="adagrad, adam, adamw, gradient_descent, rmsprop, sgd, with keys.", show_default=False)
     ] = None,
-    penalty: Annotated[str | None, typer.Option(help="l1 or l2: l1:strength=1e-5.", show_default=False)] = None,
+    penalty: Annotated[
+        str | None, typer.Option(help="l1, l2, elastic_net, group_lasso: l1:strength=1e-5.", show_default=False)
+    ] = None,
+    risk: Annotated[
+        str | None, typer.Option(help="mean, cvar, or over the classes group_dro, worst_group.", show_default=False)
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate, over the optimizer's own.", show_default=False)] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows per step.", show_default=False)] = None,
@@ -71,8 +76,9 @@ def command(
 
     base = Settings.from_toml(config) if config else Settings()
     flags = {
-        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "lr": lr, "epochs": epochs,
-        "batch_size": batch_size, "patience": patience, "class_weight": class_weight, "seed": seed, "device": device,
+        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "lr": lr,
+        "epochs": epochs, "batch_size": batch_size, "patience": patience, "class_weight": class_weight, "seed": seed,
+        "device": device,
     }  # fmt: skip
     if out is None and not resume:
         out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"

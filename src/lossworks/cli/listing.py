@@ -10,11 +10,11 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {"losses": "losses", "models": "models", "optimizers": "optim", "penalties": "penalties"}
+_KINDS = {"losses": "losses", "models": "models", "optimizers": "optim", "penalties": "penalties", "risks": "risks"}
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="losses, models, optimizers or penalties; all without it.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="losses, models, optimizers, penalties or risks; all without it.")] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

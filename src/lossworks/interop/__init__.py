@@ -1,1 +1,1 @@
-"""Lossworks in other people's houses: scikit-learn."""
+"""Lossworks in other people's houses: scikit-learn, Keras."""

@@ -81,12 +81,18 @@ class BiTempered(CategoricalLoss):
         if self.t2 == 1:
             return torch.zeros_like(scores.logp)
         shift = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1)
-        for _ in range(_STEPS - 1):
-            shift = self._step(scores, shift.detach())
-        return self._step(scores, shift)
+        with torch.no_grad():
+            for _ in range(_STEPS - 2):
+                shift = self._step(scores, shift)
+        return self._step(scores, self._step(scores, shift.detach()))
 
     def _step(self, scores: Scores, shift: Tensor) -> Tensor:
-        at, heat = shift.unsqueeze(-1), self.t2 - 1
-        total = scores.sum(lambda z, at: self._log_exp(z - at).exp(), at)
-        slope = scores.sum(lambda z, at: (self.t2 * self._log_exp(z - at)).exp(), at)
+        heat = self.t2 - 1
+        total, slope = scores.sums(self._powers, shift.unsqueeze(-1))
         return shift + total / slope * (heat * total.log()).expm1() / heat
+
+    def _powers(self, z: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """exp_t2(z - λ), and what it falls by as λ grows: its power t2."""
+        root = 1 + (self.t2 - 1) * (shift - z)
+        p = root ** (-1 / (self.t2 - 1))
+        return p, p / root

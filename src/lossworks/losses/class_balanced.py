@@ -40,11 +40,11 @@ class ClassBalanced(CategoricalLoss):
             raise UsageError(f"gamma is {self.gamma}; wanted a finite number, at least 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        return Focal(gamma=self.gamma, class_weights=self.class_weights).values(scores)
+        weight = self.class_weights(scores.of_classes(known(self.counts), "counts"))
+        return Focal(gamma=self.gamma).values(scores) * scores.at_target(weight)
 
-    @property
-    def class_weights(self) -> tuple[float, ...]:
+    def class_weights(self, counts: Float[Tensor, "V"]) -> Float[Tensor, "V"]:
         """What each class weighs, 1 in the mean."""
         log_beta = math.log(self.beta) if self.beta else -math.inf
-        scarce = [-1 / math.expm1(count * log_beta) for count in known(self.counts)]  # 1 - beta^n, which cancels near beta = 1
-        return tuple(weight * len(scarce) / sum(scarce) for weight in scarce)
+        scarce = -1 / (counts * log_beta).expm1()  # 1 - beta^n, which cancels near beta = 1
+        return scarce / scarce.mean()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..scores import Scores
@@ -38,13 +39,18 @@ def _threshold(scores: Scores) -> Float[Tensor, "*position"]:
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
     threshold = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) / 2 - 1
-    for _ in range(_STEPS):
-        threshold = _step(scores, threshold.detach())
-    return threshold
+    with torch.no_grad():
+        for _ in range(_STEPS - 1):
+            threshold = _step(scores, threshold)
+    return _step(scores, threshold.detach())
 
 
 def _step(scores: Scores, threshold: Tensor) -> Tensor:
-    at = threshold.unsqueeze(-1)
-    slope = scores.sum(lambda z, t: (z.detach() / 2 - t).clamp_min(0), at)
-    length = scores.sum(lambda z, t: (z / 2 - t).clamp_min(0).square(), at).sqrt()
+    slope, squared = scores.sums(_above, threshold.unsqueeze(-1))
+    length = squared.sqrt()
     return threshold + (length - 1) * length / slope
+
+
+def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    above = (z / 2 - threshold).clamp_min(0)
+    return above.detach(), above.square()

@@ -38,6 +38,6 @@ class LDAM(CategoricalLoss):
             raise UsageError(f"scale is {self.scale}; wanted a finite number, more than 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        rarest = min(known(self.counts))
-        margins = tuple(self.max_margin * (rarest / count) ** 0.25 for count in self.counts)
-        return -scores.adjusted(scale=self.scale, margin=scores.at_target(scores.of_classes(margins, "counts"))).logp
+        counts = scores.of_classes(known(self.counts), "counts")
+        margins = self.max_margin * (counts.min() / counts) ** 0.25
+        return -scores.adjusted(scale=self.scale, margin=scores.at_target(margins)).logp

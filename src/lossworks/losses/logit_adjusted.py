@@ -36,6 +36,5 @@ class LogitAdjusted(CategoricalLoss):
             raise UsageError(f"tau is {self.tau}; wanted a finite number.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        total = sum(known(self.counts))
-        offset = tuple(self.tau * math.log(count / total) for count in self.counts)
-        return -scores.adjusted(offset=scores.of_classes(offset, "counts")).logp
+        counts = scores.of_classes(known(self.counts), "counts")
+        return -scores.adjusted(offset=self.tau * (counts / counts.sum()).log()).logp

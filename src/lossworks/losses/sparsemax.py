@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..scores import Scores
@@ -37,12 +38,17 @@ def _threshold(scores: Scores) -> Float[Tensor, "*position"]:
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
     threshold = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) - 1
-    for _ in range(_STEPS):
-        threshold = _step(scores, threshold.detach())
-    return threshold
+    with torch.no_grad():
+        for _ in range(_STEPS - 1):
+            threshold = _step(scores, threshold)
+    return _step(scores, threshold.detach())
 
 
 def _step(scores: Scores, threshold: Tensor) -> Tensor:
-    at = threshold.unsqueeze(-1)
-    support = scores.sum(lambda z, t: (z > t).to(z.dtype), at)
-    return threshold + (scores.sum(lambda z, t: (z - t).clamp_min(0), at) - 1) / support
+    total, support = scores.sums(_above, threshold.unsqueeze(-1))
+    return threshold + (total - 1) / support
+
+
+def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    above = (z - threshold).clamp_min(0)
+    return above, above.detach().sign()

@@ -38,8 +38,11 @@ class AdaGrad(Optimizer):
         return torch.optim.Adagrad(parameters, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
 
     def for_batches(self, times: float) -> Self:
-        """The squares that s starts at shrink as those of a rare feature's gradient do, with the square of the batch."""
-        return replace(super().for_batches(times), initial=float(f"{self.initial / times**2:.4g}"))
+        """Both g and √s shrink as a batch grows, so lr need not follow it; the fourth root is for the data, which grows with
+        the batch and bears larger weights then (found by trial). The squares that s starts at shrink as those of a rare
+        feature's gradient do, with the square of the batch.
+        """
+        return replace(self, lr=float(f"{self.lr * times**0.25:.4g}"), initial=float(f"{self.initial / times**2:.4g}"))
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         return torch.as_tensor(state["sum"]).sqrt() + self.eps

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -83,8 +82,6 @@ def render(optimizer: Optimizer) -> str:
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:
     """Run ``kernel(part, parts, touched, counts, total, *arguments)`` over the groups of touched rows."""
     work = int(gradient.counts.sum()) * gradient.total.shape[1]
-    share(kernel, work, gradient.touched, gradient.counts, gradient.total, *(_plain(a) for a in arguments))
-
-
-def _plain(value: Any) -> Any:
-    return np.float32(value) if isinstance(value, float) else value
+    number = gradient.total.dtype.type  # a plain float would have all of a float32 table worked on in float64
+    plain = (number(argument) if isinstance(argument, float) else argument for argument in arguments)
+    share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)

@@ -41,11 +41,12 @@ class RMSProp(Optimizer):
         return torch.as_tensor(state["square_avg"]).sqrt() + self.eps
 
     def update_rows(self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int) -> None:
-        each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], self.lr, self.alpha, self.eps, step)
+        numbers = (self.lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
+        each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *numbers, step)
 
 
 @njit(cache=True, nogil=True)
-def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha, eps, step):  # type: ignore[no-untyped-def]
+def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha, rest, eps, step):  # type: ignore[no-untyped-def]
     """A row not seen for k steps had k zero gradients: its weights stood still and its squares fell by alpha^k."""
     for group in range(part, len(counts), parts):
         for place in range(counts[group]):
@@ -53,6 +54,6 @@ def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha
             for column in range(weight.shape[1]):
                 slope = total[row, column]
                 fallen = squares[row, column] * alpha ** (step - np.int64(seen[row, column]))
-                squares[row, column] = fallen + (1 - alpha) * slope * slope
+                squares[row, column] = fallen + rest * slope * slope
                 weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)
                 seen[row, column] = step

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..explain import Curve, Panel
+
 Json = dict[str, Any]
 NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers,
 NAMED = 30  # and for the names beside it
@@ -137,6 +139,27 @@ def scatter(points: Sequence[Sequence[float]]) -> Json:
             "hovertemplate": "true %{x:.4g}, predicted %{y:.4g}<extra></extra>",
         }],
         height=440, xaxis=_axis("true"), yaxis=_axis("predicted"), shapes=[_rule(low, high, low, high)],
+    )  # fmt: skip
+
+
+def curve_panel(curve: Curve, panel: Panel) -> Json:
+    """One panel of a curve: what is shown in full, what stands beside it dotted."""
+    low, high = panel.limits()
+    room = 0.05 * (high - low)
+    traces: list[Json] = []
+    for line in panel.lines:
+        points = [(x, y) for x, y in zip(curve.x, line.y, strict=True) if y is not None]
+        color = "@second" if line.beside else "@accent"
+        trace = _line(points, html.escape(line.name), color=color, width=2 if line.beside else 2.5)
+        if line.beside:
+            trace["line"]["dash"] = "dot"
+        elif panel.bars:
+            trace |= {"type": "bar", "marker": {"color": color}}
+            del trace["mode"], trace["line"]
+        traces.append(trace | {"hovertemplate": "%{x:.4g}: %{y:.4g}<extra></extra>"})
+    return _figure(
+        traces, xaxis=_axis(curve.x_name), yaxis=_axis(panel.title, range=[low - room, high + room]),
+        legend=_LEGEND, showlegend=True,
     )  # fmt: skip
 
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from .. import record
 from ..core.errors import RecordError
 from . import charts, words
+from .frame import write_page
 from .words import Json
-
-HERE = Path(__file__).parent
 
 
 def write(run_dir: Path | str) -> Path:
@@ -31,14 +25,7 @@ def write(run_dir: Path | str) -> Path:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
-    html = environment.get_template("page.html").render(context, plotly=Markup(get_plotlyjs()))
-    path = run.path / "report.html"
-    record.write_atomic(path, lambda part: _write_text(part, html))
-    return path
+    return write_page("page.html", context, run.path / "report.html")
 
 
 def _context(name: str, summary: Json, events: list[Json]) -> Json:
@@ -137,7 +124,3 @@ def _counts(data: Json) -> list[Json]:
     most = max(counts.values(), default=1) or 1
     ranked = sorted(counts.items(), key=lambda item: -item[1])
     return [{"label": label, "count": count, "share": round(100 * count / most, 1)} for label, count in ranked]
-
-
-def _write_text(path: Path, text: Any) -> None:
-    path.write_text(text, "utf-8")

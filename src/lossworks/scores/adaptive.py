@@ -5,7 +5,7 @@ Source: Grave et al. 2017, arXiv:1609.04309, sec. 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
@@ -197,7 +197,7 @@ class Adaptive(Scores):
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
         _refuse("expected_logp")
 
-    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         _refuse("sum")
 
     @property

@@ -9,13 +9,14 @@ computed so that they stay exact when the logits are large.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from .classwise import classwise
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -73,9 +74,13 @@ class Scores(ABC):
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
         """Σ_v q_v log p_v: the log-probability expected under the weights ``q``. Gradient: q - p Σ q."""
 
-    @abstractmethod
     def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
-        """Σ_v f(log p_v, o_v, …): any function of one outcome, summed over the outcomes.
+        """Σ_v f(log p_v, o_v, …): any function of one outcome, summed over the outcomes; see ``sums``."""
+        return self.sums(lambda *outcome: (f(*outcome),), *others)[0]
+
+    @abstractmethod
+    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
+        """Σ_v f_i(log p_v, o_v, …): several functions of one outcome, made in one go, each summed over the outcomes.
 
         ``others`` reach ``f`` beside the log-probabilities: a tensor with V (or 1, for one value a position) as its last
         axis, or other scores, which give their log-probabilities without a gradient. ``f`` works element by element, and
@@ -118,7 +123,7 @@ class Scores(ABC):
         """
         if len(values) != self.classes:
             raise UsageError(f"{what}: got {len(values)} values for {self.classes} classes. Give one value a class.")
-        return self.logp.new_tensor(values)
+        return classwise(values, self.logp)
 
     def against_teacher(self, f: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "*position"]:
         """Σ f(log p, log q) over what the teacher q tells apart: every outcome, or its top k and all the rest as one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -99,9 +99,9 @@ class Dense(Scores):
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
         return (q * self.log_probabilities.masked_fill(q == 0, 0.0)).sum(-1)  # an outcome that weighs nothing counts 0
 
-    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         own = self.log_probabilities
-        return f(own, *(_outcomes(other).to(own.dtype) for other in others)).sum(-1)
+        return tuple(part.sum(-1) for part in f(own, *(_outcomes(other).to(own.dtype) for other in others)))
 
     @cached_property
     def argmax(self) -> Int[Tensor, "*position"]:

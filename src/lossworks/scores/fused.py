@@ -178,21 +178,19 @@ class Fused(Scores):
         every = flat(q.expand(*self._shape, -1)) if q.ndim > 1 else None
         return self._each(lambda scores, rows: scores.expected_logp(q if every is None else every[rows]))
 
-    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         if any(isinstance(other, Tensor) and other.requires_grad for other in others):
             raise UsageError(
-                "fused: a sum over outcomes differentiates the scores alone. Put it into a loss: scores.values(loss)."
+                "fused: a sum over outcomes differentiates the scores alone. Put it into a loss: values(loss)."
             )
         every = [flat(o.expand(*self._shape, -1)) if isinstance(o, Tensor) and o.ndim > 1 else o for o in others]
 
-        def read(scores: Scores, rows: Tensor) -> Tensor:
-            here = [
-                o if isinstance(o, Tensor) and o.ndim == 1 else (o.rows(rows) if isinstance(o, Scores) else o[rows])
-                for o in every
-            ]
-            return scores.sum(f, *here)
+        def here(other: Tensor | Scores, rows: Tensor) -> Tensor | Scores:
+            if isinstance(other, Scores):
+                return other.rows(rows)
+            return other if other.ndim == 1 else other[rows]
 
-        return self._each(read)
+        return self._each(lambda scores, rows: torch.stack(scores.sums(f, *(here(o, rows) for o in every)), -1)).unbind(-1)
 
     @cached_property
     def argmax(self) -> Int[Tensor, "*position"]:

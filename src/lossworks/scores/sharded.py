@@ -13,7 +13,7 @@ Source: Shoeybi et al. 2019, arXiv:1909.08053, sec. 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -157,9 +157,9 @@ class Sharded(Scores):
         own = self._slice.of(q)
         return self._sum(own * self.log_probabilities.masked_fill(own == 0, 0.0))  # an outcome that weighs nothing counts 0
 
-    def sum(self, f: Callable[..., Tensor], *others: Tensor | Scores) -> Float[Tensor, "*position"]:
+    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         own = self.log_probabilities
-        return self._sum(f(own, *(self._beside(other).to(own.dtype) for other in others)))
+        return tuple(map(self._sum, f(own, *(self._beside(other).to(own.dtype) for other in others))))
 
     def _beside(self, other: Tensor | Scores) -> Tensor:
         """What reaches a function of this process's outcomes."""

@@ -41,7 +41,6 @@ class Part:
         if self._selected is None or self._at != number:
             self._selected = None  # never two at once
             self._at, self._selected = number, self.features.select(self.shards.load(number))
-            self.shards.release()
         return self.shards.rows(number), self._selected
 
     def pieces(self) -> Iterator[tuple[NDArray[np.int64], Selected]]:
@@ -165,10 +164,7 @@ def read_features(
             row += len(texts)
             progress(row)
     features.learn(counter)
-    data.train, data.valid, data.test = parts = [Part(store, features) for store in stores]
-    for one in parts:
-        if one.shards.pieces == 1:
-            one.piece(0)  # and lets go of the hashed texts, which the parts hold together
+    data.train, data.valid, data.test = (Part(store, features) for store in stores)
 
 
 def _task(kind: str, corpus: Corpus, train: NDArray[np.bool_]) -> Task:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import evaluate, losses, models, optim, penalties
+from .. import evaluate, losses, models
 from ..core.errors import OutOfMemory
-from ..core.seeds import derive
 from ..models import Predictor, Task
-from ..text import Corpus
+from ..text import TRAIN, VALID, Corpus
 from .control import Control, Progress
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
-from .loop import Loop
-from .objective import check_fit
+from .objective import loss_for
+from .refit import refit, training, with_validation_rows
 from .settings import Settings
 
 # The state of PyTorch's generator and its number of threads belong to the whole process, and a fit keeps all processors
@@ -63,8 +62,8 @@ def fit_corpora(
     control = control or Control()
     data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
     settings = settings.resolved(data.task.kind, int((data.parts == 0).sum()))
-    loss, spec = losses.build(settings.loss or ""), models.build(settings.model)
-    check_fit(loss, data.task)
+    loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
+    settings = replace(settings, loss=losses.render(loss))
     control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
     with _TURN, _memory_named(settings):
         read_features(
@@ -75,20 +74,22 @@ def fit_corpora(
             budget,
             lambda row: control.watch("read", {"rows": row, "of": len(data.parts)}),
         )
-        assert data.features is not None
-        network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
-        penalty = penalties.build(settings.penalty) if settings.penalty else None
-        loop = Loop(data, network, loss, optim.Shell(optim.build(settings.optimizer or ""), network, penalty), settings, control)
+        loop = training(data, spec, loss, settings, control)
         if resume:
             loop.resume()
         control.watch("resume" if resume else "start", {"step": loop.progress.step})
         progress = loop.run()
-        predictor = Predictor(data.task, spec, data.features, network.eval())
-        _calibrate(predictor, data)
-        result = _result(predictor, data, progress) | _weights(network)
-    for part in (data.train, data.valid, data.test):
-        if part is not None:
-            part.shards.close()
+        assert data.features is not None
+        predictor = Predictor(data.task, spec, data.features, loop.network.eval())
+        _calibrate(predictor, data, settings)
+        whole = None if VALID in fixed else with_validation_rows(data)
+        if whole is not None:
+            _close(data)
+            refit(predictor, loop, whole, scratch, budget)
+            data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
+        result = _result(predictor, data, progress) | _weights(predictor.network)
+        result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
+    _close(data)
     return Fitted(predictor, settings, _describe(data), result)
 
 
@@ -116,15 +117,24 @@ def mistakes(
     return rows, [{"label": label, "predicted": answer, size: confidence} for label, answer, confidence in found]
 
 
-def _calibrate(predictor: Predictor, data: Dataset) -> None:
-    """Temperature and thresholds from the validation rows."""
+def _close(data: Dataset) -> None:
+    for part in (data.train, data.valid, data.test):
+        if part is not None:
+            part.shards.close()
+
+
+def _calibrate(predictor: Predictor, data: Dataset, settings: Settings) -> None:
+    """Temperature and thresholds from the validation rows. Of two classes the cut that is most often right; where the classes
+    are weighted, the one that treats them alike.
+    """
     if data.valid is None or not data.valid.rows or predictor.task.kind == "regress":
         return
     scores, target, weight, _ = _scored(predictor, data, data.valid)
     predictor.temperature = evaluate.fit_temperature(scores, target, weight)
     probability = predictor.probabilities(scores)
     if predictor.task.is_binary:
-        predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric="macro_f1", surely=3))
+        aim: Literal["macro_f1", "accuracy"] = "macro_f1" if settings.class_weight else "accuracy"
+        predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric=aim, surely=3))
     elif predictor.task.kind == "multilabel":
         predictor.thresholds = tuple(evaluate.tune_thresholds(probability, target, weight, surely=3))
 

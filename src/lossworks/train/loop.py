@@ -23,10 +23,12 @@ from ..core.seeds import derive
 from ..losses import Loss
 from ..models import TextModel
 from ..optim import Shell
+from ..risks import build as risk_of
 from . import checkpoint
 from .control import Control, Progress
 from .dataset import Dataset, Part
 from .objective import example_losses
+from .reduction import Reduction
 from .settings import Settings
 from .validation import MICRO, cut, held_out, in_numpy, metric_of
 
@@ -46,10 +48,14 @@ class Loop:
     settings: Settings
     control: Control
     progress: Progress = field(default_factory=Progress)
+    reduction: Reduction = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
     _since: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # loss, weight, rows since the last note
     _told: float = 0.0
     _saved: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.reduction = Reduction(risk_of(self.settings.risk), self.data.task)
 
     def run(self) -> Progress:
         """Train to the end.
@@ -90,6 +96,7 @@ class Loop:
             self.network.load_state_dict(_under(tensors, "network."))
             self.shell.load(_under(tensors, "shell."))
             self._best = _under(tensors, "best.")
+            self.reduction.state = tensors["risk.state"]
             self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             folder = self.control.checkpoints
@@ -100,6 +107,7 @@ class Loop:
         assert self.control.checkpoints is not None
         named = {"network.": self.network.state_dict(), "shell.": self.shell.tensors(), "best.": self._best}
         tensors = {prefix + name: value for prefix, part in named.items() for name, value in part.items()}
+        tensors["risk.state"] = self.reduction.state
         state = asdict(self.progress)
         checkpoint.save(self.control.checkpoints, self.progress.step, tensors, {**state, "best": _finite(state["best"])})
         self._saved = time.monotonic()
@@ -134,7 +142,7 @@ class Loop:
                 yield [(piece, part) for part in cut(batch, MICRO)]
 
     def _step(self, micros: list[Micro]) -> None:
-        """One update: the weighted sum of the losses of all its rows, divided by their weights' sum."""
+        """One update: the gradient of the risk of all its rows."""
         progress, data = self.progress, self.data
         _seed(self.settings.device, derive(self.settings.seed, "step", progress.step))
         loaded = self._train.shards
@@ -146,13 +154,14 @@ class Loop:
             batch = data.batch(selected, rows, chosen)
             self.shell.prepare(batch)
             outputs = self.network(batch)
-            values = example_losses(data.task, self.loss, outputs, batch.target.to(outputs.device))
-            part = (values * batch.weight.to(values)).sum()
-            if not math.isfinite(amount := part.item()):
+            target = batch.target.to(outputs.device)
+            values = example_losses(data.task, self.loss, outputs, target)
+            amount = self.reduction.add(values, batch.weight.to(values), target, total)
+            if not math.isfinite(amount):
                 self._diverged(values, rows[chosen])
-            (part / total).backward()  # type: ignore[no-untyped-call]
             self._since[0] += amount
             self._since[2] += len(chosen)
+        self.reduction.finish()
         self._since[1] += total
         self.shell.step()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..losses import CategoricalLoss, Loss, RegressionLoss, losses, render
+from ..losses import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, build, losses, render
 from ..models import Task
 from ..scores import Dense, binary, dense
 
@@ -15,12 +17,41 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-def check_fit(loss: Loss, task: Task) -> None:
-    """Raise UsageError where the loss is not for this kind of task."""
-    needed = RegressionLoss if task.kind == "regress" else CategoricalLoss
-    if not isinstance(loss, needed):
-        fitting = [entry.name for entry in losses if issubclass(entry.thing, needed)]
-        raise UsageError(f"the loss {render(loss)!r} is not for the task {task.kind}. Losses that are: {', '.join(fitting)}.")
+def loss_for(spec: str, task: Task, target: NDArray[Any]) -> Loss:
+    """The loss that ``spec`` spells, told how often each class occurs in the training rows' ``target`` where it asks for that.
+
+    Raises:
+        UsageError: it is not for this kind of task.
+    """
+    loss = build(spec)
+    if reason := _misfit(loss, task):
+        fitting = [entry.name for entry in losses if not _misfit(entry.thing(), task)]
+        raise UsageError(
+            f"the loss {render(loss)!r} is not for {_described(task)}: {reason}. Losses that are: {', '.join(fitting)}."
+        )
+    counts = np.bincount(target, minlength=len(task.labels)) if task.kind == "classify" else np.empty(0)
+    return loss.with_counts(tuple(counts.astype(float).tolist()))
+
+
+def _misfit(loss: Loss, task: Task) -> str:
+    """Why it cannot say, of this task's outputs and targets alone, how wrong they are; nothing where it can."""
+    if task.kind == "regress":
+        return "" if isinstance(loss, RegressionLoss) else "it is not between numbers"
+    if not isinstance(loss, CategoricalLoss):
+        return "it is not over outcomes"
+    if loss.needs:
+        return f"it needs a {loss.needs.removesuffix('s')} at each position"
+    if not loss.looks_at_target:
+        return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{render(loss)}"
+    if task.kind == "multilabel":  # each label has counts of its own: there is no one pair of them
+        return "" if loss.with_counts((1.0, 1.0)) == loss else "it asks for one count a class"
+    if isinstance(loss, BinaryLoss) and not task.is_binary:
+        return "it is for two outcomes"
+    return "its positions are the labels of one example" if loss.positions_interact else ""
+
+
+def _described(task: Task) -> str:
+    return f"the task {task.kind}" + (f" with {len(task.labels)} classes" if task.kind == "classify" else "")
 
 
 def scores(task: Task, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Dense:

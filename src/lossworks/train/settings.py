@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from .. import losses, models, optim, penalties
+from .. import losses, models, optim, penalties, risks
 from ..core import specs
 from ..core.errors import DataError, UnknownName, UsageError
+from .reduction import check_risk
 
 _SMALLEST_BATCH = 16
 
@@ -22,6 +23,7 @@ TASKS = ("auto", "classify", "multilabel", "regress")
 class Settings:
     """What to train and how. None leaves a choice to what suits the model and the data; ``resolved`` says which.
 
+    risk: what is lowered of the losses of a step; the groups of one that compares groups are the classes.
     class_weight: "balanced", or one factor a class, "spam=5,ham=1"; multiplies the training loss of its examples.
     valid, test: shares of the rows held out where no files are given for them.
     patience: epochs without a better held-out score before training stops and the best weights are taken.
@@ -35,6 +37,7 @@ class Settings:
     loss: str | None = None
     optimizer: str | None = None
     penalty: str | None = None
+    risk: str = "mean"
     lr: float | None = None
     epochs: int | None = None
     batch_size: int | None = None
@@ -57,6 +60,7 @@ class Settings:
                 raise UsageError(f"{name} is {getattr(self, name)}; wanted a share, 0 or more and below 1, or a file.")
         check_device(self.device)
         models.build(self.model), self.loss and losses.build(self.loss), self.penalty and penalties.build(self.penalty)
+        risks.build(self.risk)
         optim.build(self.optimizer or models.build(self.model).optimizer)
 
     @classmethod
@@ -77,7 +81,8 @@ class Settings:
 
     def resolved(self, task: str, rows: int) -> Settings:
         """Every choice made, for ``rows`` training rows; all specs in their shortest spelling."""
-        model = models.build(self.model)
+        model, risk = models.build(self.model), risks.build(self.risk)
+        check_risk(risk, task, self.class_weight)
         optimizer = optim.build(self.optimizer or model.optimizer)
         full = optimizer.full_batch
         batch_size = rows if full else self.batch_size or _batch_size(rows)
@@ -92,6 +97,7 @@ class Settings:
             loss=losses.render(losses.build(self.loss or ("mse" if task == "regress" else "cross_entropy"))),
             optimizer=optim.render(optimizer),
             penalty=penalties.render(penalties.build(self.penalty)) if self.penalty else None,
+            risk=risks.render(risk),
             lr=optimizer.lr,
             epochs=self.epochs or (500 if full else model.epochs),
             batch_size=batch_size,

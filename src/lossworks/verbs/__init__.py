@@ -3,5 +3,6 @@
 from .evaluate import evaluate
 from .fit import fit
 from .model import Model, load, load_run
+from .show import show
 
-__all__ = ["Model", "evaluate", "fit", "load", "load_run"]
+__all__ = ["Model", "evaluate", "fit", "load", "load_run", "show"]

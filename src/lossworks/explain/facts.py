@@ -1,0 +1,74 @@
+"""What a member's docstring says, taken apart: the formula, and the slots "Domain:", "Limit:", "Gradient …:"."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.registry import Entry
+
+_SLOT = r"(?P<slot>Domain|Limits?|Gradient)(?P<more>\b[^.:]*):\s*"
+# A sentence that starts a line starts a remark of its own, as does one after two spaces, and a slot anywhere.
+_BREAK = re.compile(
+    rf"(?<=[.)])(?:\s*\n\s*(?=[A-Z])|[ ]{{2,}}(?=\S)|\s+(?={_SLOT.replace('?P<slot>', '?:').replace('?P<more>', '?:')}))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A hyperparameter: its name, its type as it is spelled, its default, and the value it has here."""
+
+    name: str
+    type: str
+    default: Any
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is said of a member. A slot that its docstring leaves out is empty; ``remarks`` are the sentences in none."""
+
+    name: str
+    formula: str
+    domain: str
+    limit: str
+    gradient: str
+    remarks: str
+    keys: tuple[Key, ...]
+    source: str
+
+
+def facts(entry: Entry[Any], thing: Any) -> Facts:
+    """The facts of a registered member; ``thing`` is an instance of it."""
+    formula, _, body = (entry.thing.__doc__ or "").strip().partition("\n\n")
+    slots = {"Domain": "", "Limit": "", "Gradient": ""}
+    remarks = []
+    for part in _BREAK.split(body.strip()):
+        found = re.match(_SLOT, part)
+        if found is None:
+            remarks.append(_flat(part))
+            continue
+        name, more = found["slot"].removesuffix("s"), found["more"].strip()
+        said = _flat(part[found.end() :])
+        slots[name] = f"{slots[name]} {f'{more}: ' if more else ''}{said}".strip()
+    keys = tuple(
+        Key(name=f.name, type=str(f.type), default=f.default, value=getattr(thing, f.name))
+        for f in dataclasses.fields(thing)
+        if f.init
+    )
+    return Facts(
+        name=entry.name,
+        formula=_flat(formula),
+        domain=slots["Domain"],
+        limit=slots["Limit"],
+        gradient=slots["Gradient"],
+        remarks=" ".join(filter(None, remarks)),
+        keys=keys,
+        source=entry.source,
+    )
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().replace("``", "`")

@@ -1,0 +1,34 @@
+"""From a template and what fills it to one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from .. import record
+from . import words
+from .words import Json
+
+HERE = Path(__file__).parent
+
+
+def write_page(template: str, context: Json, path: Path) -> Path:
+    """Write the page that ``template``, which extends ``frame.html``, makes of ``context``, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
+    html = environment.get_template(template).render(context, plotly=Markup(get_plotlyjs()))
+    record.write_atomic(path, lambda part: _write_text(part, html))
+    return path
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")

@@ -1,0 +1,27 @@
+"""Registered members as one HTML file: their facts, and their curves to look at closely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..explain import Member
+from . import charts
+from .frame import write_page
+
+
+def write_members(members: tuple[Member, ...], path: Path) -> Path:
+    """Write the page of ``members`` and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    figures = {
+        f"{m}-{c}-{p}": charts.curve_panel(curve, panel)
+        for m, member in enumerate(members)
+        for c, curve in enumerate(member.curves)
+        for p, panel in enumerate(curve.panels)
+    }
+    name = members[0].spec
+    return write_page(
+        "members.html", {"name": name, "facts": [m.kind for m in members], "members": members, "figures": figures}, path
+    )

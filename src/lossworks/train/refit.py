@@ -1,0 +1,57 @@
+"""Few rows are trained on twice: once to find out for how long, and once more with the validation rows among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import losses, models, optim, penalties
+from ..core.errors import Interrupted
+from ..core.seeds import derive
+from ..models import Predictor
+from ..text import TEST, TRAIN, VALID
+from .control import Control
+from .dataset import Dataset, read_features
+from .loop import Loop
+from .settings import Settings
+
+REFIT_AT_MOST = 20_000
+"""Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
+
+
+def training(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Control) -> Loop:
+    """The training of a new network on ``data``, not begun."""
+    assert data.features is not None
+    network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
+    penalty = penalties.build(settings.penalty) if settings.penalty else None
+    return Loop(data, network, loss, optim.Shell(optim.build(settings.optimizer or ""), network, penalty), settings, control)
+
+
+def with_validation_rows(data: Dataset) -> Dataset | None:
+    """The data, unread, with its validation rows as training rows; None where there are none, or too many to train twice."""
+    valid = data.parts == VALID
+    if not valid.any() or (data.parts != TEST).sum() > REFIT_AT_MOST:
+        return None
+    parts = np.where(valid, np.uint8(TRAIN), data.parts)
+    return replace(data, parts=parts, features=None, train=None, valid=None, test=None)
+
+
+def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
+    """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
+
+    Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
+    training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
+    """
+    settings = replace(first.settings, epochs=first.progress.best_epoch)
+    read_features(whole, predictor.spec.features(), scratch, settings.seed, budget, lambda row: None)
+    assert whole.features is not None
+    second = training(whole, predictor.spec, first.loss, settings, Control(stop=first.control.stop))
+    try:
+        first.progress.seconds += second.run().seconds
+    except Interrupted:
+        if first.control.checkpoints is not None:
+            first.save()
+        raise
+    predictor.features, predictor.network = whole.features, second.network.eval()

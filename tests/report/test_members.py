@@ -1,0 +1,41 @@
+"""The page of registered members, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from lossworks import report
+from lossworks.explain import find
+from lossworks.explain.member import REGISTRIES
+
+from .test_page import Page
+
+
+def test_every_member_has_its_section_and_charts(tmp_path: Path) -> None:
+    """All there is on one page: each name a heading, each panel a figure that Plotly takes, nothing fetched."""
+    members = tuple(member for registry in REGISTRIES for entry in registry for member in find(entry.name))
+    page = Page(report.write_members(members, tmp_path / "all.html"))
+    panels = [panel for member in members for curve in member.curves for panel in curve.panels]
+    assert len(page.figures) == len(panels)
+    places = [attributes["data-figure"] for _, attributes in page.tags if "data-figure" in attributes]
+    assert sorted(map(str, places)) == sorted(page.figures)
+    for figure in page.figures.values():
+        go.Figure(json.loads(re.sub(r'"@[a-z-]+"', '"red"', json.dumps(figure))))  # raises at what Plotly does not know
+    assert not [tag for tag, attributes in page.tags if {"src", "href"} & set(attributes) and tag not in ("a", "link")]
+    for member in members:
+        assert member.terms[0].source in page.text
+
+
+def test_what_is_compared_is_dotted_and_bars_are_bars(tmp_path: Path) -> None:
+    """The member's own line is the first and the stronger; a risk's weights are bars."""
+    page = Page(report.write_members(find("focal"), tmp_path / "focal.html"))
+    own, beside = page.figures["0-0-0"]["data"]  # type: ignore[misc]
+    assert (own["name"], beside["name"]) == ("focal", "cross_entropy")
+    assert "dash" not in own["line"]
+    assert beside["line"]["dash"] == "dot"
+    page = Page(report.write_members(find("cvar"), tmp_path / "cvar.html"))
+    assert [trace["type"] for trace in page.figures["0-0-0"]["data"]] == ["bar", "scatter"]  # type: ignore[attr-defined]
