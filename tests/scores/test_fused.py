@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -414,3 +416,11 @@ def test_what_fused_scores_refuse() -> None:
     ):
         with pytest.raises(UsageError, match=said):
             ask()
+
+
+def test_importing_loads_no_compiler() -> None:
+    """PyTorch's compiler takes a second to load: only those who compile wait for it."""
+    program = (
+        "import sys, lossworks.losses, lossworks.train; list(lossworks.losses.losses); assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

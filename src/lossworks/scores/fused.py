@@ -7,10 +7,11 @@ ordinary tensors, for whatever a caller combines them into; the backward pass th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from functools import cache, cached_property, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +29,30 @@ if TYPE_CHECKING:
 
 
 Loss = Callable[[Scores], Tensor]
+_REASON = "fused scores run chunk by chunk"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def eager(method: F) -> F:
-    """Under ``torch.compile`` the graph is broken here: chunks run as they are written."""
-    run: F = torch.compiler.disable(method, reason="fused scores run chunk by chunk")  # type: ignore[no-untyped-call]
-    return run
+    """Under ``torch.compile`` the graph is broken here: chunks run as they are written.
+
+    ``torch.compiler.disable`` does that, but loads the compiler (a second) also where nobody compiles: so it is asked only
+    once the compiler is there.
+    """
+
+    @wraps(method)
+    def run(*args: Any, **named: Any) -> Any:
+        return (_disabled(method) if "torch._dynamo" in sys.modules else method)(*args, **named)
+
+    run._torchdynamo_disable = True  # type: ignore[attr-defined]  # what the compiler looks for
+    run._torchdynamo_disable_msg = _REASON  # type: ignore[attr-defined]
+    return cast(F, run)
+
+
+@cache
+def _disabled(method: Callable[..., Any]) -> Callable[..., Any]:
+    disabled: Callable[..., Any] = torch.compiler.disable(method, reason=_REASON)  # type: ignore[no-untyped-call]
+    return disabled
 
 
 class _Call(NamedTuple):
@@ -180,9 +198,7 @@ class Fused(Scores):
 
     def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         if any(isinstance(other, Tensor) and other.requires_grad for other in others):
-            raise UsageError(
-                "fused: a sum over outcomes differentiates the scores alone. Put it into a loss: values(loss)."
-            )
+            raise UsageError("fused: a sum over outcomes differentiates the scores alone. Put it into a loss: values(loss).")
         every = [flat(o.expand(*self._shape, -1)) if isinstance(o, Tensor) and o.ndim > 1 else o for o in others]
 
         def here(other: Tensor | Scores, rows: Tensor) -> Tensor | Scores:
