@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
 
 import torch
@@ -39,20 +39,19 @@ def eager(method: F) -> F:
     ``torch.compiler.disable`` does that, but loads the compiler (a second) also where nobody compiles: so it is asked only
     once the compiler is there.
     """
+    made: list[Callable[..., Any]] = []
 
     @wraps(method)
     def run(*args: Any, **named: Any) -> Any:
-        return (_disabled(method) if "torch._dynamo" in sys.modules else method)(*args, **named)
+        if "torch._dynamo" not in sys.modules:
+            return method(*args, **named)
+        if not made:
+            made.append(torch.compiler.disable(method, reason=_REASON))  # type: ignore[no-untyped-call]
+        return made[0](*args, **named)
 
     run._torchdynamo_disable = True  # type: ignore[attr-defined]  # what the compiler looks for
     run._torchdynamo_disable_msg = _REASON  # type: ignore[attr-defined]
     return cast(F, run)
-
-
-@cache
-def _disabled(method: Callable[..., Any]) -> Callable[..., Any]:
-    disabled: Callable[..., Any] = torch.compiler.disable(method, reason=_REASON)  # type: ignore[no-untyped-call]
-    return disabled
 
 
 class _Call(NamedTuple):
