@@ -93,6 +93,7 @@ class BiTempered(CategoricalLoss):
 
     def _powers(self, z: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """exp_t2(z - λ), and what it falls by as λ grows: its power t2."""
-        root = 1 + (self.t2 - 1) * (shift - z)
-        p = root ** (-1 / (self.t2 - 1))
-        return p, p / root
+        heat = self.t2 - 1
+        over = heat * (shift - z)
+        p = (over.log1p() / -heat).exp()
+        return p, p / (1 + over)

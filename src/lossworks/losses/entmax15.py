@@ -52,5 +52,5 @@ def _step(scores: Scores, threshold: Tensor) -> Tensor:
 
 
 def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    above = (z / 2 - threshold).clamp_min(0)
+    above = (z / 2 - threshold).clamp_min_(0)
     return above.detach(), above.square()

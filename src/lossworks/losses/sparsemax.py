@@ -50,5 +50,5 @@ def _step(scores: Scores, threshold: Tensor) -> Tensor:
 
 
 def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    above = (z - threshold).clamp_min(0)
+    above = (z - threshold).clamp_min_(0)
     return above, above.detach().sign()

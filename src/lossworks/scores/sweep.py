@@ -144,12 +144,9 @@ class Sweep:
         return d_z
 
     def _zeros(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        given = (hidden, *self.head.tensors)
-        zeros = [torch.zeros_like(t, dtype=self.wide) if want else None for t, want in zip(given, wanted, strict=True)]
-        return [
-            torch.zeros_like(hidden) if wanted[0] else None,
-            *zeros[1:],
-        ]  # a position's gradient comes once: nothing to add up
+        """Room for the gradients; a position's comes once, so that it needs no more digits, the head's tensors' are sums."""
+        sums = [(hidden, hidden.dtype), *((tensor, self.wide) for tensor in self.head.tensors)]
+        return [torch.zeros_like(t, dtype=dtype) if want else None for (t, dtype), want in zip(sums, wanted, strict=True)]
 
     def explain(self) -> str:
         """The way, in words."""

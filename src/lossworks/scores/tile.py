@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Tile(Dense):
     """Dense scores whose statistics are leaves: a loss is differentiated down to them, and ``pull`` goes on into the logits.
 
-    A loss of ``logp``, ``mean_logp`` and ``logsumexp`` is then differentiated over vectors, whatever V is. All other
+    A loss of ``logp``, ``logp_of``, ``mean_logp`` and ``logsumexp`` is then differentiated over vectors, whatever V is. All other
     statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the processor's cache.
 
     logits: [rows, V] in float32 or float64, no gradient. ``pull`` may overwrite them.
@@ -37,6 +37,7 @@ class Tile(Dense):
         super().__init__(logits, target, teacher, negatives)
         self._space = space
         self._leaves: dict[str, Tensor] = {}
+        self._ids: dict[str, Tensor] = {}
 
     def _leaf(self, name: str, value: Tensor) -> Tensor:
         self._leaves[name] = value.detach().requires_grad_()
@@ -59,11 +60,12 @@ class Tile(Dense):
     def logits(self) -> Float[Tensor, "rows V"]:
         return self._leaf("logits", self._given)
 
-    @cached_property
     @torch.no_grad()
-    def logp(self) -> Float[Tensor, "rows"]:
-        z_y = self._given.gather(-1, self.target.long().unsqueeze(-1)).squeeze(-1)
-        return self._leaf("logp", z_y - self._peak + self._top)
+    def logp_of(self, ids: Int[Tensor, "rows k"]) -> Float[Tensor, "rows k"]:
+        name = f"logp_of {len(self._ids)}"
+        self._ids[name] = ids.long()
+        below = self._given.gather(-1, self._ids[name]) - self._peak.unsqueeze(-1)
+        return self._leaf(name, below + self._top.unsqueeze(-1))
 
     @cached_property
     @torch.no_grad()
@@ -95,25 +97,22 @@ class Tile(Dense):
         by_logit = into.pop("logits", None)
         if not into:
             return self._space.zero_() if by_logit is None else by_logit
-        d_z = self._through_softmax(**into)
+        d_z = self._through_softmax(into)
         return d_z if by_logit is None else d_z.add_(by_logit)
 
-    def _through_softmax(
-        self,
-        logp: Tensor | None = None,
-        mean_logp: Tensor | None = None,
-        logsumexp: Tensor | None = None,
-        log_probabilities: Tensor | None = None,
-    ) -> Tensor:
+    def _through_softmax(self, into: dict[str, Tensor]) -> Tensor:
         """From gradients into the statistics to the gradient into z; every log-probability brings -p times its own."""
-        drawn = [part for part in (logp, mean_logp) if part is not None]
-        drawn += [] if log_probabilities is None else [log_probabilities.sum(-1)]
-        pushed = [] if logsumexp is None else [logsumexp]
-        factor = sum(pushed, start=torch.zeros_like(self._peak)) - sum(drawn, start=torch.zeros_like(self._peak))
-        if mean_logp is None:
+        factor = torch.zeros_like(self._peak)
+        for name, slope in into.items():
+            if name == "logsumexp":
+                factor += slope
+            else:
+                factor -= slope if name == "mean_logp" else slope.sum(-1)
+        if (mean := into.get("mean_logp")) is None:
             d_z = self._p.mul_(factor.unsqueeze(-1))
         else:
-            d_z = torch.addcmul((mean_logp / self.classes).unsqueeze(-1), self._p, factor.unsqueeze(-1), out=self._p)
-        if logp is not None:
-            d_z.scatter_add_(-1, self.target.long().unsqueeze(-1), logp.unsqueeze(-1))
-        return d_z if log_probabilities is None else d_z.add_(log_probabilities)
+            d_z = torch.addcmul((mean / self.classes).unsqueeze(-1), self._p, factor.unsqueeze(-1), out=self._p)
+        for name, ids in self._ids.items():
+            if name in into:
+                d_z.scatter_add_(-1, ids, into[name])
+        return d_z.add_(into["log_probabilities"]) if "log_probabilities" in into else d_z
