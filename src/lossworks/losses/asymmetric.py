@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("asymmetric", source="Ridnik et al. 2021, arXiv:2009.14119, eq. 7")
+@losses.add("asymmetric", source="Ridnik et al. 2021, ICCV, arXiv:2009.14119")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asymmetric(BinaryLoss):
     """-(1 - p)^γ₊ log p where the label is, -m^γ₋ log(1 - m) where it is not, with p its probability and m = max(p - clip, 0).

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _STEPS = 7  # 6 were the most that 50 to 50,000 outcomes needed in float64
 
 
-@losses.add("bi_tempered", source="Amid et al. 2019, arXiv:1906.03361, eq. 4 to 6")
+@losses.add("bi_tempered", source="Amid et al. 2019, arXiv:1906.03361")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiTempered(CategoricalLoss):
     """Σ_v y_v (log_t1 y_v - log_t1 p_v) - (y_v^(2-t1) - p_v^(2-t1)) / (2 - t1), with p_v = exp_t2(z_v - λ) and Σ p = 1.

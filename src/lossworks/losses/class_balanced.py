@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("class_balanced", source="Cui et al. 2019, arXiv:1901.05555, eq. 5, 10 and 13")
+@losses.add("class_balanced", source="Cui et al. 2019, arXiv:1901.05555")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassBalanced(CategoricalLoss):
     """-w_y (1 - p_y)^gamma log p_y with w ∝ (1 - beta) / (1 - beta^counts), of mean 1 over the classes.

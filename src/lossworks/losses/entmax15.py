@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STEPS = 8  # 7 were the most that 50 to 50,000 outcomes needed in float64
 
 
-@losses.add("entmax15", source="Peters et al. 2019, arXiv:1905.05702, eq. 10; Blondel et al. 2020, arXiv:1901.02324")
+@losses.add("entmax15", source="Peters et al. 2019, arXiv:1905.05702; Blondel et al. 2020, arXiv:1901.02324")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entmax15(CategoricalLoss):
     """min_τ (2τ + ⅔ Σ_v max(0, z_v/2 - τ)³) + 4/3 - z_y: the Fenchel-Young loss of p = entmax(z) = max(0, z/2 - τ)².

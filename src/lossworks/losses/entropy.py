@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add(
-    "entropy", source="Shannon 1948, Bell Syst. Tech. J. 27:379; as a penalty: Pereyra et al. 2017, arXiv:1701.06548, eq. 3"
-)
+@losses.add("entropy", source="Shannon 1948, Bell Syst. Tech. J. 27:379; as a penalty: Pereyra et al. 2017, arXiv:1701.06548")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entropy(CategoricalLoss):
     """-Σ_v p_v log p_v, in nats, whatever the target.

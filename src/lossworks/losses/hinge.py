@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KINDS = "crammer_singer", "weston_watkins"
 
 
-@losses.add("hinge", source="Crammer & Singer 2001, JMLR 2:265, eq. 3; Weston & Watkins 1998, CSD-TR-98-04, eq. 5")
+@losses.add("hinge", source="Crammer & Singer 2001, JMLR 2:265; Weston & Watkins 1998, CSD-TR-98-04")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hinge(CategoricalLoss):
     """max(0, 1 + z_v - z_y)^power, for the strongest other outcome v (Crammer-Singer) or summed over all (Weston-Watkins).

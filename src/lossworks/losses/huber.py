@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("huber", source="Huber 1964, Ann. Math. Statist. 35:73, sec. 4 (ii)")
+@losses.add("huber", source="Huber 1964, Ann. Math. Statist. 35:73")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Huber(RegressionLoss):
     """e²/2 where |e| <= delta, delta (|e| - delta/2) beyond, with e = ŷ - y: squares near the truth, lines far from it.

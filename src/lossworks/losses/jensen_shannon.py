@@ -11,9 +11,7 @@ from .base import losses
 from .divergence import Divergence, skewed_term
 
 
-@losses.add(
-    "jensen_shannon", source="Lin 1991, IEEE Trans. Inf. Theory 37:145, eq. 4.1; Agarwal et al. 2024, arXiv:2306.13649, eq. 1"
-)
+@losses.add("jensen_shannon", source="Lin 1991, IEEE Trans. Inf. Theory 37:145; Agarwal et al. 2024, arXiv:2306.13649, eq. 1")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JensenShannon(Divergence):
     """T² (beta KL(q ‖ m) + (1 - beta) KL(p ‖ m)), with m = beta q + (1 - beta) p and q the teacher's probabilities.

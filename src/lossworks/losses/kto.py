@@ -24,7 +24,7 @@ class KTO(PreferenceLoss):
     z₀, the baseline, is the divergence of model from reference that is not the answer's own doing: ``kl_baseline``.
     ``answers`` takes answers without pairs; a pair loses the mean of its chosen (good) and its rejected (bad) answer.
     Domain: beta, desirable, undesirable > 0. The paper has desirable · (number of good answers) at 1 to
-    4/3 times undesirable · (number of bad ones).
+    3/2 times undesirable · (number of bad ones).
     Limit: an answer on the baseline loses half its weight.
     """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("log_cosh", source="Green 1990, IEEE Trans. Med. Imaging 9:84, sec. II")
+@losses.add("log_cosh", source="Green 1990, IEEE Trans. Med. Imaging 9:84")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogCosh(RegressionLoss):
     """log cosh e, with e = ŷ - y: e²/2 for small errors, |e| - log 2 for large ones, and smooth between.

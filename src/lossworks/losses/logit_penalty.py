@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LogitPenalty(CategoricalLoss):
     """(1/V) Σ_v z_v², whatever the target; an impossible outcome (z = -inf) counts 0.
 
-    Half of V times this is what the paper adds to cross-entropy: ``cross_entropy+0.01*logit_penalty``.
+    The paper adds a multiple of the sum, not of the mean, to cross-entropy; here: ``cross_entropy+0.01*logit_penalty``.
     Gradient into z: 2 z / V.
     """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("mse", source="Brier 1950, Mon. Weather Rev. 78:1, eq. 2")
+@losses.add("mse", source="Brier 1950, Mon. Weather Rev. 78:1")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanSquaredError(CategoricalLoss, RegressionLoss):
     """Σ_v (p_v - y_v)², summed over the outcomes as Brier has it (0 to 2); (ŷ - y)² for numbers.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("nce", source="Gutmann & Hyvärinen 2012, JMLR 13:307, sec. 2; Mnih & Teh 2012, arXiv:1206.6426, sec. 3")
+@losses.add("nce", source="Gutmann & Hyvärinen 2012, JMLR 13:307, sec. 2; Mnih & Teh 2012, arXiv:1206.6426")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseContrastive(SampledLoss):
     """-log σ(z_y - log K q_y) - Σ_{noise i} log σ(log K q_i - z_i), with K = samples and q the proposal.

@@ -22,7 +22,7 @@ class NegativeSampling(SampledLoss):
     """-log σ(z_y) - Σ_{noise i ≠ y} log σ(-z_i), with as many noise outcomes as ``samples``.
 
     It learns vectors, not probabilities: its minimum is z = log p_i - log(K q_i (1 - p_i)), the pointwise mutual information
-    with q less log K where p is small (Levy & Goldberg 2014, NeurIPS 27:2177, eq. 11).
+    with q less log K where p is small (Levy & Goldberg 2014, NeurIPS 27:2177, eq. 7).
     Limit: it is noise-contrastive estimation with K q = 1 for every outcome, but that draws that hit the target count nothing.
     """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("poly1", source="Leng et al. 2022, PolyLoss, arXiv:2204.12511, sec. 4.3")
+@losses.add("poly1", source="Leng et al. 2022, PolyLoss, arXiv:2204.12511")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poly1(CategoricalLoss):
     """-log p_y + epsilon (1 - p_y): cross-entropy is Σ_j (1 - p)^j / j, and here the first term weighs 1 + epsilon.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("quantile", source="Koenker & Bassett 1978, Econometrica 46:33, eq. 3.1")
+@losses.add("quantile", source="Koenker & Bassett 1978, Econometrica 46:33")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantile(RegressionLoss):
     """level · (y - ŷ) where ŷ is too low, (1 - level) · (ŷ - y) where it is too high: least at the quantile ``level`` of y.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STEPS = 12  # 11 were the most that 50 to 50,000 outcomes needed in float64
 
 
-@losses.add("sparsemax", source="Martins & Astudillo 2016, arXiv:1602.02068, eq. 16; Blondel et al. 2020, arXiv:1901.02324")
+@losses.add("sparsemax", source="Martins & Astudillo 2016, arXiv:1602.02068; Blondel et al. 2020, arXiv:1901.02324")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sparsemax(CategoricalLoss):
     """min_τ (τ + ½ Σ_v max(0, z_v - τ)²) + ½ - z_y: the Fenchel-Young loss of ½ |p|², of p = sparsemax(z) = max(0, z - τ).

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("symmetric_cross_entropy", source="Wang et al. 2019, arXiv:1908.06112, sec. 3")
+@losses.add("symmetric_cross_entropy", source="Wang et al. 2019, arXiv:1908.06112")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymmetricCrossEntropy(CategoricalLoss):
     """-alpha Σ y log p - beta Σ p log y, where log 0 is taken to be ``log_zero``.

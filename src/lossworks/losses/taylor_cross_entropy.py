@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add(
-    "taylor_cross_entropy", source="Feng et al. 2020, Can cross entropy loss be robust to label noise?, IJCAI 2020, sec. 3"
-)
+@losses.add("taylor_cross_entropy", source="Feng et al. 2020, Can cross entropy loss be robust to label noise?, IJCAI 2020")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaylorCrossEntropy(CategoricalLoss):
     """Σ_{k=1}^order (1 - p_y)^k / k: the Taylor series of -log p at p = 1, cut off, so that it is bounded.

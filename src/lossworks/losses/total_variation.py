@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@losses.add("total_variation", source="Wen et al. 2023, arXiv:2307.15190, sec. 2")
+@losses.add("total_variation", source="Wen et al. 2023, arXiv:2307.15190")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalVariation(CategoricalLoss):
     """Σ_v |p_v - q_v| / 2, with q the teacher's probabilities: the most by which an event's two probabilities differ, 0 to 1.

@@ -20,7 +20,7 @@ DISTANCES = ("euclidean", "cosine")
 
 
 @losses.add(
-    "triplet", source="Schroff et al. 2015, arXiv:1503.03832, eq. 2; not squared: Balntas et al. 2016, BMVC, doi:10.5244/C.30.119"
+    "triplet", source="Schroff et al. 2015, arXiv:1503.03832, eq. 3; not squared: Balntas et al. 2016, BMVC, doi:10.5244/C.30.119"
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triplet(EmbeddingLoss):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @losses.add(
     "tversky",
-    source="Salehi et al. 2017, arXiv:1706.05721, eq. 3; alpha = beta = 0.5: Milletari et al. 2016, arXiv:1606.04797, sec. 3",
+    source="Salehi et al. 2017, arXiv:1706.05721, eq. 3; Dice: Milletari et al. 2016, arXiv:1606.04797, sec. 3, with p squared",
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tversky(BinaryLoss):

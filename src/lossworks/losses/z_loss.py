@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @losses.add(
-    "z_loss", source="Chowdhery et al. 2022, PaLM, arXiv:2204.02311, sec. 5; de Brébisson & Vincent 2016, arXiv:1604.08859"
+    "z_loss", source="Devlin et al. 2014, ACL, doi:10.3115/v1/P14-1129; Chowdhery et al. 2022, PaLM, arXiv:2204.02311, sec. 5"
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZLoss(CategoricalLoss):

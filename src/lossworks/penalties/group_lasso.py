@@ -21,7 +21,7 @@ _AT_ONCE = 1 << 18  # weights worked on at once; what bounds the memory
 
 
 @penalties.add(
-    "group_lasso", source="Yuan & Lin 2006, JRSS B 68:49, eq. 2.1; the proximal step: Duchi & Singer 2009, JMLR 10:2899, eq. 25"
+    "group_lasso", source="Yuan & Lin 2006, JRSS B 68:49, eq. 2.1; the proximal step: Duchi & Singer 2009, JMLR 10:2899"
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLasso(Penalty):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@penalties.add("l1", source="Tibshirani 1996, JRSS B 58:267; the proximal step: Duchi & Singer 2009, JMLR 10:2899, eq. 19")
+@penalties.add("l1", source="Tibshirani 1996, JRSS B 58:267; the proximal step: Duchi & Singer 2009, JMLR 10:2899")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class L1(Penalty):
     """strength · Σ|w|. Its flow is the soft threshold: |w| falls by strength · time and stays at 0 once there.
