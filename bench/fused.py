@@ -156,7 +156,7 @@ def tax(dtype: str) -> None:
 
 def _whole(name: str) -> bool:
     loss = losses.build(name)
-    return isinstance(loss, losses.CategoricalLoss) and not isinstance(loss, losses.BinaryLoss)
+    return isinstance(loss, losses.CategoricalLoss) and not isinstance(loss, losses.BinaryLoss) and not loss.positions_interact
 
 
 def main() -> None:

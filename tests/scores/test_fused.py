@@ -180,6 +180,45 @@ def test_explain_says_which_way() -> None:
     assert "whole in memory" in dense(hidden @ weight.T, target).explain()
 
 
+def test_a_loss_of_bare_logits() -> None:
+    """What a loss takes straight out of the logits is kept, though their memory is used again; with cap and temperature too."""
+    hidden, weight, target = layer(20)
+    for how in ({}, {"softcap": 2.0, "temperature": 0.5}):
+        view = fused(hidden, weight, target, **how)
+        z = hidden @ weight.T
+        z = 2 * torch.tanh(z / 2) / 0.5 if how else z
+        for read in (lambda s: s.logits[:, 0], lambda s: s.logits.sum(-1)):
+            got, want = view.mean(read), read(dense(z, target)).mean()
+            close(got, want)
+            close(view.values(read), read(dense(z, target)))
+            close(*(torch.autograd.grad(value, (hidden, weight), retain_graph=True) for value in (got, want)))
+
+
+def test_nothing_kept() -> None:
+    """No positions, or none kept: shapes and dtypes as ever, a mean of 0, gradients of 0."""
+    for shape, keep in (((3, 4), torch.zeros(3, 4, dtype=torch.bool)), ((0, 4), None)):
+        hidden, weight, target = layer(*shape, dtype=torch.bfloat16)
+        view = fused(hidden, weight, target, keep=keep)
+        mean, also = view.mean(LOSS, also=("argmax", "logp"))
+        mean.backward()
+        assert mean == 0
+        assert weight.grad is not None
+        assert not weight.grad.any()
+        assert (also["argmax"].dtype, also["logp"].dtype, also["logp"].shape) == (torch.int64, torch.float32, shape)
+        assert view.logp_of(target.unsqueeze(-1).expand(*shape, 3)).shape == (*shape, 3)
+        assert view.sum(lambda logp: logp).shape == shape
+
+
+def test_evaluating_first_leaves_nothing_behind() -> None:
+    """What is kept of a loss's values a class in inference mode can be trained with."""
+    hidden, weight, target = layer(20)
+    loss = losses.build("cross_entropy:class_weights=" + "/".join(map(str, range(1, CLASSES + 1))))
+    with torch.inference_mode():
+        fused(hidden, weight, target).mean(loss)
+    fused(hidden, weight, target).mean(loss).backward()
+    loss(hidden @ weight.T, target).sum().backward()
+
+
 # --- ways of taking gradients
 
 
@@ -293,6 +332,21 @@ def test_autocast() -> None:
     for one, other in zip(*(torch.autograd.grad(value, (hidden, weight)) for value in (got, want)), strict=True):
         assert one.dtype == torch.float32
         assert (one - other).norm() < 0.02 * other.norm()
+
+
+@pytest.mark.parametrize("head", [nn.Linear(WIDTH, CLASSES), nn.Sequential(nn.Linear(WIDTH, 4), nn.Linear(4, CLASSES))])
+def test_autocast_of_modules(head: nn.Module) -> None:
+    """Layers and other modules too run in autocast's dtype, whatever the states come in, also when the logits are made again."""
+    target = torch.randint(CLASSES, (40,))
+    for dtype in (torch.float32, torch.bfloat16):
+        hidden = torch.randn(40, WIDTH).to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            view = fused(hidden, head, target)
+            got, again, want = view.mean(LOSS), view.values(LOSS).mean(), LOSS(dense(head(hidden), target)).mean()
+        slopes = [torch.autograd.grad(value, [hidden, *head.parameters()]) for value in (got, again, want)]
+        close([got, again], [want, want], 1e-5)
+        for one, other, whole in zip(*slopes, strict=True):
+            assert max((one - whole).norm(), (other - whole).norm()) < 0.03 * whole.norm()
 
 
 def test_float16_keeps_small_gradients() -> None:
@@ -415,7 +469,12 @@ def test_what_fused_scores_refuse() -> None:
         (lambda: view.mean(LOSS, weights=torch.ones(3)), "weights"),
         (lambda: fused(HIDDEN, WEIGHT, TARGET, keep=TARGET > 1).rows(slice(2)), "without keep"),
         (lambda: lossworks.fused("huber", HIDDEN, WEIGHT, TARGET), "not over outcomes"),
-        (lambda: view.sum(lambda logp, x: logp * x, torch.ones(CLASSES, requires_grad=True)), "into a loss"),
+        (lambda: view.sum(lambda logp, x: logp * x, torch.ones(CLASSES, requires_grad=True)), "no tensor besides"),
+        (lambda: view.expected_logp(torch.ones(CLASSES, requires_grad=True)), "no tensor besides"),
+        (lambda: view.mean(LOSS, denom=torch.ones((), requires_grad=True)), "divided by"),
+        (lambda: view.mean(LOSS, also="argmax"), "a list of names"),
+        (lambda: view.mean(LOSS, also=["logits"]), "a list of names"),
+        (lambda: view.mean(lambda s: s.logp.sum()), "Want one each"),
     ):
         with pytest.raises(UsageError, match=said):
             ask()

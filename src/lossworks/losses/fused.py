@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .. import scores
 from ..core.errors import UsageError
-from ..scores.fused import eager
+from ..scores.eager import eager
 from .base import CategoricalLoss, Loss
 from .sums import build, render
 

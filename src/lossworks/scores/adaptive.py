@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from .base import Scores, flat
+from .base import Scores, flat, widened
 from .dense import Dense, check_given
 
 if TYPE_CHECKING:
@@ -218,5 +218,4 @@ def _refuse(statistic: str) -> NoReturn:
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
-    half = logits.dtype in (torch.float16, torch.bfloat16)
-    return torch.log_softmax(logits.float() if half else logits, -1)
+    return torch.log_softmax(widened(logits), -1)

@@ -152,4 +152,9 @@ class Scores(ABC):
 
 def flat(tensor: Float[Tensor, "*position k"]) -> Float[Tensor, "M k"]:
     """All positions on one axis."""
-    return tensor.reshape(-1, tensor.shape[-1])
+    return tensor.reshape(tensor.shape[:-1].numel(), tensor.shape[-1])
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Half precision read in float32; anything wider as it is."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

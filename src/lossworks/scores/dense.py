@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Scores, flat
+from .base import Scores, flat, widened
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -49,8 +49,7 @@ class Dense(Scores):
     @cached_property
     @torch.enable_grad()
     def logits(self) -> Float[Tensor, "*position V"]:
-        half = self._given.dtype in (torch.float16, torch.bfloat16)
-        return self._given.float() if half else self._given
+        return widened(self._given)
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:

@@ -7,11 +7,10 @@ ordinary tensors, for whatever a caller combines them into; the backward pass th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, overload
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +18,10 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from .base import Scores, flat
 from .dense import Dense, check_given
+from .eager import eager
 from .heads import head
-from .sweep import Outcome, Read, Sweep
+from .passes import Call, Mean, Values
+from .sweep import Read, Sweep
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -29,43 +30,7 @@ if TYPE_CHECKING:
 
 
 Loss = Callable[[Scores], Tensor]
-_REASON = "fused scores run chunk by chunk"
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def eager(method: F) -> F:
-    """Under ``torch.compile`` the graph is broken here: chunks run as they are written.
-
-    ``torch.compiler.disable`` does that, but loads the compiler (a second) also where nobody compiles: so it is asked only
-    once the compiler is there.
-    """
-    made: list[Callable[..., Any]] = []
-
-    @wraps(method)
-    def run(*args: Any, **named: Any) -> Any:
-        if "torch._dynamo" not in sys.modules:
-            return method(*args, **named)
-        if not made:
-            made.append(torch.compiler.disable(method, reason=_REASON))  # type: ignore[no-untyped-call]
-        return made[0](*args, **named)
-
-    run._torchdynamo_disable = True  # type: ignore[attr-defined]  # what the compiler looks for
-    run._torchdynamo_disable_msg = _REASON  # type: ignore[attr-defined]
-    return cast(F, run)
-
-
-class _Call(NamedTuple):
-    """What is asked of a sweep: a loss or a statistic, and what of the hidden states and the head's tensors wants a gradient."""
-
-    sweep: Sweep
-    read: Read
-    wanted: list[bool]
-    weights: Tensor | None
-    also: tuple[str, ...]
-
-    def run(self, hidden: Tensor, outer: Tensor | None) -> Outcome:
-        """One pass, with a gradient where ``outer`` is given."""
-        return self.sweep.run(self.read, hidden, self.wanted, outer, self.also)
+_ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "runner_up", "argmax")
 
 
 class Fused(Scores):
@@ -101,25 +66,34 @@ class Fused(Scores):
 
         Args:
             loss: one of ``lossworks.losses``, or any function of ``Scores`` that gives one value a position.
+                Tensors that it holds besides get no gradient.
             weights: what each position weighs; 1 where it is not given. Gets no gradient.
-            denom: what to divide by; the kept positions' weight where it is not given. In training over several
-                micro-batches or workers, the weight of all of them.
-            also: names of statistics ("values", "logp", "entropy", "argmax", …) to give back besides, without gradient.
+            denom: what to divide by; the kept positions' weight where it is not given (and 1 where that is 0). In training
+                over several micro-batches or workers, the weight of all of them.
+            also: names of statistics to give back besides, without gradient: "values", "logp", "mean_logp", "entropy",
+                "logsumexp", "runner_up", "argmax".
 
         Returns:
             The mean; with ``also``, the mean and a dictionary of [*position] tensors, 0 where a position is not kept.
         """
+        if isinstance(also, str) or not set(also) <= set(_ALSO):
+            raise UsageError(f"fused: also is {also!r}; wanted a list of names out of {', '.join(_ALSO)}.")
+        if isinstance(denom, Tensor) and denom.requires_grad:
+            raise UsageError("fused: what a mean is divided by gets no gradient. Use scores.values(loss).sum() / denom.")
         sweep, weighed = self._weighed(weights)
         by = weighed.sum() if denom is None else torch.as_tensor(denom, dtype=weighed.dtype, device=weighed.device)
         by = by.masked_fill(by == 0, 1)  # nothing kept: 0, not nan
         late = sweep.dtype == torch.float16  # its small numbers vanish: divided by in the end
         call = self._call(self._one_by_one(loss), sweep, weighed if late else weighed / by, tuple(also))
-        summed, found = _Mean.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
+        summed, found = Mean.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
         mean: Tensor = summed / by if late else summed
         return (mean, {name: self._spread(part, sweep.kept) for name, part in found.items()}) if also else mean
 
     def values(self, loss: Loss) -> Float[Tensor, "*position"]:
-        """The loss of each position, 0 where it is not kept; differentiable. Four products, forward and backward."""
+        """The loss of each position, 0 where it is not kept; differentiable. Four products, forward and backward.
+
+        The gradient is that of the hidden states and the head; tensors that the loss holds besides get none.
+        """
         return self._each(self._one_by_one(loss))
 
     @eager
@@ -127,7 +101,7 @@ class Fused(Scores):
         call = self._call(read, self._sweep)
         if any(call.wanted):
             self._sweep.head.check_repeatable()
-        kept: Tensor = _Values.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
+        kept: Tensor = Values.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
         return self._spread(kept, self._sweep.kept)
 
     @staticmethod
@@ -136,9 +110,9 @@ class Fused(Scores):
             raise UsageError(f"fused: positions interact in {loss}, so it cannot be cut into chunks. Use scores.dense.")
         return lambda scores, rows: loss(scores)
 
-    def _call(self, read: Read, sweep: Sweep, weights: Tensor | None = None, also: tuple[str, ...] = ()) -> _Call:
+    def _call(self, read: Read, sweep: Sweep, weights: Tensor | None = None, also: tuple[str, ...] = ()) -> Call:
         given = (self._hidden, *sweep.head.tensors)
-        return _Call(sweep, read, [t.requires_grad and torch.is_grad_enabled() for t in given], weights, also)
+        return Call(sweep, read, [t.requires_grad and torch.is_grad_enabled() for t in given], weights, also)
 
     def _spread(self, part: Tensor, kept: Tensor | None) -> Tensor:
         """From the kept positions to all of them."""
@@ -165,26 +139,32 @@ class Fused(Scores):
         return replace(sweep, kept=kept.to(device)), every[kept].to(device, sweep.wide)
 
     @cached_property
+    @torch.enable_grad()
     def logp(self) -> Float[Tensor, "*position"]:
         return self.values(lambda scores: scores.logp)
 
     @cached_property
+    @torch.enable_grad()
     def mean_logp(self) -> Float[Tensor, "*position"]:
         return self.values(lambda scores: scores.mean_logp)
 
     @cached_property
+    @torch.enable_grad()
     def entropy(self) -> Float[Tensor, "*position"]:
         return self.values(lambda scores: scores.entropy)
 
     @cached_property
+    @torch.enable_grad()
     def logsumexp(self) -> Float[Tensor, "*position"]:
         return self.values(lambda scores: scores.logsumexp)
 
     @cached_property
+    @torch.enable_grad()
     def runner_up(self) -> Float[Tensor, "*position"]:
         return self.values(lambda scores: scores.runner_up)
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
+        _constant(weight)
         return self.values(lambda scores: scores.square_sum(weight))
 
     def logp_of(self, ids: Int[Tensor, "*position k"]) -> Float[Tensor, "*position k"]:
@@ -192,12 +172,12 @@ class Fused(Scores):
         return self._each(lambda scores, rows: scores.logp_of(every[rows]))
 
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
+        _constant(q)
         every = flat(q.expand(*self._shape, -1)) if q.ndim > 1 else None
         return self._each(lambda scores, rows: scores.expected_logp(q if every is None else every[rows]))
 
     def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
-        if any(isinstance(other, Tensor) and other.requires_grad for other in others):
-            raise UsageError("fused: a sum over outcomes differentiates the scores alone. Put it into a loss: values(loss).")
+        _constant(*others)
         every = [flat(o.expand(*self._shape, -1)) if isinstance(o, Tensor) and o.ndim > 1 else o for o in others]
 
         def here(other: Tensor | Scores, rows: Tensor) -> Tensor | Scores:
@@ -208,6 +188,7 @@ class Fused(Scores):
         return self._each(lambda scores, rows: torch.stack(scores.sums(f, *(here(o, rows) for o in every)), -1)).unbind(-1)
 
     @cached_property
+    @torch.enable_grad()
     def argmax(self) -> Int[Tensor, "*position"]:
         with torch.no_grad():
             return self.values(lambda scores: scores.argmax)
@@ -233,50 +214,11 @@ class Fused(Scores):
         return self._sweep.explain()
 
 
-class _Mean(torch.autograd.Function):
-    """Σ weight · loss, its gradient made in the forward pass and handed out by the first backward; then made anew."""
-
-    @staticmethod
-    def forward(ctx: Any, call: _Call, hidden: Tensor, *tensors: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        ctx.call = call
-        ctx.save_for_backward(hidden, *tensors)
-        done = call.run(hidden, call.weights if any(call.wanted) else None)
-        ctx.gradients = done.gradients
-        assert call.weights is not None
-        return (call.weights * done.values).sum(), done.also
-
-    @staticmethod
-    def backward(ctx: Any, outer: Tensor, also: None) -> tuple[Tensor | None, ...]:
-        given = _saved(ctx)
-        gradients, ctx.gradients = ctx.gradients, None  # handed out: what becomes of them is the caller's
-        if gradients is None:
-            gradients = ctx.call.run(given[0], ctx.call.weights).gradients
-        if outer.device.type != "cpu" or outer != 1:  # a look at it is free on a CPU alone, and mostly spares a pass
-            gradients = [g if g is None else g.mul_(outer) for g in gradients]
-        return None, *(g if g is None else g.to(t.dtype) for g, t in zip(gradients, given, strict=True))
-
-
-class _Values(torch.autograd.Function):
-    """One value a position; the backward pass makes the logits again."""
-
-    @staticmethod
-    def forward(ctx: Any, call: _Call, hidden: Tensor, *tensors: Tensor) -> Tensor:
-        ctx.call = call
-        ctx.save_for_backward(hidden, *tensors)
-        return call.run(hidden, None).values
-
-    @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        given = _saved(ctx)
-        gradients = ctx.call.run(given[0], outer).gradients
-        return None, *(g if g is None else g.to(t.dtype) for g, t in zip(gradients, given, strict=True))
-
-
-def _saved(ctx: Any) -> tuple[Tensor, ...]:
-    """What was given; PyTorch raises here where it was changed in place or the graph is gone."""
-    if torch.is_grad_enabled():
-        raise UsageError("fused scores have no second derivative. Use scores.dense, or leave out create_graph=True.")
-    return tuple(ctx.saved_tensors)
+def _constant(*others: Tensor | Scores | None) -> None:
+    if any(isinstance(other, Tensor) and other.requires_grad for other in others):
+        raise UsageError(
+            "fused: the hidden states and the head get a gradient, no tensor besides, and one wants it. Use scores.dense."
+        )
 
 
 @eager
@@ -302,8 +244,8 @@ def fused(
         bias: the layer's bias.
         softcap: logits become softcap · tanh(logits / softcap).
         temperature: then they are divided by this.
-        keep: which positions count; the others are dropped before the products. (On CUDA a mask that lives there costs one
-            wait for the device; a mask on the CPU costs none.)
+        keep: which positions count; the others are dropped before the products. (How many there are must be known: on CUDA a
+            mask, like weights of a mean, costs one wait for the device.)
         shift: position t is scored against the target at t + shift along the last position axis; the last ``shift`` are left
             out. ``keep`` and weights stand where the targets stand; values and statistics, at the position that predicts.
         teacher: scores (dense, or fused) or ``TopK`` at the same positions.
@@ -322,6 +264,8 @@ def fused(
     check_given(target, teacher, negatives)
     if (softcap is not None and not 0 < softcap < float("inf")) or not 0 < temperature < float("inf"):
         raise UsageError(f"fused: softcap is {softcap}, temperature {temperature}; wanted finite numbers above 0.")
+    if isinstance(layer := weight, nn.Linear) and type(layer) is nn.Linear and bias is None:  # a subclass may do more
+        weight, bias = layer.weight, layer.bias
     if torch.is_autocast_enabled(hidden.device.type) and isinstance(weight, Tensor):
         narrow = torch.get_autocast_dtype(hidden.device.type)
         hidden, weight, bias = hidden.to(narrow), weight.to(narrow), None if bias is None else bias.to(narrow)
@@ -337,7 +281,7 @@ def fused(
         negatives=None if negatives is None else flat(negatives),
         dtype=states.dtype,
     )
-    if not states.is_cuda:  # on CUDA a look at the numbers would wait for the device; there indexing fails by itself
+    if states.device.type == "cpu":  # elsewhere a look at the numbers would wait for the device; there indexing fails by itself
         _check_range(sweep)
     return Fused(sweep, shape, states, shift)
 
@@ -351,9 +295,10 @@ def _shifted(target: Tensor, keep: Tensor | None, shift: int) -> tuple[Tensor, T
     if shift:
         if not target.ndim or not 0 < shift <= target.shape[-1]:
             raise UsageError(f"fused: shift is {shift} for positions {tuple(target.shape)}; wanted 0 up to the last axis.")
-        inside = torch.arange(target.shape[-1], device=None if keep is None else keep.device) < target.shape[-1] - shift
-        keep = inside.expand(target.shape) if keep is None else keep.roll(-shift, -1) & inside
         target = target.roll(-shift, -1)
+        if keep is None:  # known without a look at the device
+            return target, torch.arange(target.numel(), device=target.device).view(target.shape)[..., :-shift].flatten()
+        keep = keep.roll(-shift, -1) & (torch.arange(target.shape[-1], device=keep.device) < target.shape[-1] - shift)
     return target, None if keep is None else keep.flatten().nonzero().squeeze(-1).to(target.device)
 
 

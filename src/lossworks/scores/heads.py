@@ -62,26 +62,37 @@ class Linear(Head):
 class Module(Head):
     """Any module from hidden states to logits, position by position: a head with LoRA, two layers, a tied transform."""
 
-    def __init__(self, module: nn.Module, classes: int) -> None:
+    def __init__(self, module: nn.Module, hidden: Float[Tensor, "M D"]) -> None:
         self.tensors = tuple(module.parameters())
-        self.classes = classes
         self._module = module
+        kind = hidden.device.type
+        self._autocast = kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+        self._made: list[tuple[Tensor, Tensor]] = []  # hidden states and logits of the chunk at hand
+        self.classes = self._run(hidden[:1], False).shape[-1]
+
+    def _run(self, hidden: Tensor, gradient: bool) -> Tensor:
+        kind, dtype, enabled = self._autocast
+        with torch.set_grad_enabled(gradient), torch.autocast(kind, dtype, enabled):
+            logits: Tensor = self._module(hidden)
+        return logits
 
     def logits(self, hidden: Float[Tensor, "C D"], out: Float[Tensor, "C V"], gradient: bool) -> Float[Tensor, "C V"]:
-        with torch.set_grad_enabled(gradient):
-            self._hidden = hidden.detach().requires_grad_(gradient)
-            self._logits: Tensor = self._module(self._hidden)
-        return out.copy_(self._logits.detach())
+        own = hidden.detach().requires_grad_(gradient)
+        logits = self._run(own, gradient)
+        self._made = [(own, logits)] if gradient else []
+        return out.copy_(logits.detach())
 
     def check_repeatable(self) -> None:
-        if any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in self._module.modules()):
+        drops = [part for part in self._module.modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
+        if any(part.training and part.p > 0 for part in drops):
             raise UsageError(
                 "fused: values() makes the logits twice, and this head drops out at random. Use mean(), or head.eval()."
             )
 
     def pull(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
-        asked = [t for t, want in zip((self._hidden, *self.tensors), wanted, strict=True) if want]
-        found = iter(torch.autograd.grad(self._logits, asked, d_logits.to(self._logits.dtype), allow_unused=True))
+        own, logits = self._made.pop()
+        asked = [t for t, want in zip((own, *self.tensors), wanted, strict=True) if want]
+        found = iter(torch.autograd.grad(logits, asked, d_logits.to(logits.dtype), allow_unused=True))
         into = [next(found) if want else None for want in wanted]
         for total, part in zip(sums, into[1:], strict=True):
             if total is not None and part is not None:
@@ -96,13 +107,9 @@ def head(weight: Tensor | nn.Module, bias: Tensor | None, hidden: Float[Tensor, 
         UsageError: shapes or dtypes that do not fit, or something else than these.
     """
     if isinstance(weight, nn.Module):
-        if type(weight) is nn.Linear and bias is None:  # not of its subclasses: they may do more than multiply
-            return head(weight.weight, weight.bias, hidden)
         if bias is not None:
             raise UsageError("fused: a module brings its own bias. Leave out bias=.")
-        with torch.no_grad():
-            classes = weight(hidden[:1].detach()).shape[-1]
-        return Module(weight, classes)
+        return Module(weight, hidden)
     if not isinstance(weight, Tensor):
         raise UsageError(
             f"fused: got {type(weight).__name__} as the head. "

@@ -23,7 +23,7 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from ..core.errors import UsageError
-from .base import Scores, flat
+from .base import Scores, flat, widened
 from .dense import check_given
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ class Sharded(Scores):
     @cached_property
     @torch.enable_grad()
     def _logits(self) -> Float[Tensor, "*position local"]:
-        half = self._given.dtype in (torch.float16, torch.bfloat16)
-        return self._given.float() if half else self._given
+        return widened(self._given)
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:

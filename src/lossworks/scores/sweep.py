@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from ..core.errors import UsageError
 from .base import Scores
 from .dense import Dense
 from .heads import Head
@@ -82,7 +83,7 @@ class Sweep:
         buffer = hidden.new_empty(self.chunk, self.head.classes)
         parts: list[tuple[Tensor, ...]] = []
         with torch.autocast(hidden.device.type, enabled=False):
-            for start in range(0, self.size, self.chunk):
+            for start in range(0, max(self.size, 1), self.chunk):  # no positions are a chunk too: of none
                 rows = slice(start, min(start + self.chunk, self.size))
                 at = rows if self.kept is None else self.kept[rows]
                 some = hidden[at]
@@ -112,7 +113,7 @@ class Sweep:
         height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else len(z)
         space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.wide)
         parts = []
-        for start in range(0, len(z), height):
+        for start in range(0, max(len(z), 1), height):
             here = slice(start, start + height)
             shaped = self._shaped(z[here].to(self.wide))
             tile = Tile(
@@ -124,7 +125,11 @@ class Sweep:
             )
             with torch.set_grad_enabled(outer is not None):
                 values = read(tile, positions[here])
-            parts.append((values.detach(), *(_statistic(tile, values, name) for name in also)))
+            if values.shape[:1] != tile.target.shape:
+                raise UsageError(
+                    f"fused: a loss gave values {tuple(values.shape)} for {len(tile.target)} positions. Want one each."
+                )
+            parts.append((values.detach().clone(), *(_statistic(tile, values, name) for name in also)))
             if outer is not None:
                 z[here] = self._unshaped(tile.pull(values, outer[here].to(values.dtype)), shaped)
         return parts
@@ -160,4 +165,4 @@ class Sweep:
 
 def _statistic(tile: Tile, values: Tensor, name: str) -> Tensor:
     found: Tensor = values if name == "values" else getattr(tile, name)
-    return found.detach()
+    return found.detach().clone()  # what it was read from is overwritten

@@ -96,7 +96,7 @@ class Tile(Dense):
         into = {name: slope for name, slope in zip(names, slopes, strict=True) if slope is not None}
         by_logit = into.pop("logits", None)
         if not into:
-            return self._space.zero_() if by_logit is None else by_logit
+            return self._space.zero_() if by_logit is None else self._space.copy_(by_logit)
         d_z = self._through_softmax(into)
         return d_z if by_logit is None else d_z.add_(by_logit)
 

@@ -44,7 +44,7 @@ def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budg
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
-    settings = replace(first.settings, epochs=first.progress.best_epoch)
+    settings = replace(first.settings, epochs=first.progress.best_epoch or first.progress.epoch)
     read_features(whole, predictor.spec.features(), scratch, settings.seed, budget, lambda row: None)
     assert whole.features is not None
     second = training(whole, predictor.spec, first.loss, settings, Control(stop=first.control.stop))
