@@ -20,7 +20,7 @@ from torch.nn import functional
 
 import lossworks
 
-WIDTH, CONTEXT, ROWS = 256, 8, 4096
+WIDTH, CONTEXT, ROWS = 128, 8, 4096
 BLOCK = 512  # outcomes a block; rows a block are those of a chunk
 
 
@@ -36,7 +36,7 @@ class Model(nn.Module):
         )
 
     def forward(self, context: Tensor) -> Tensor:
-        """[N, 8] → [N, 256]."""
+        """[N, 8] → [N, 128]."""
         hidden: Tensor = self.body(self.embedding(context).flatten(1))
         return hidden
 
@@ -53,11 +53,11 @@ def trained(stream: Tensor, classes: int, minutes: float) -> Model:
     """Trained on all but the last 200,000 characters, by Adam with the fused loss."""
     torch.manual_seed(0)
     model, windows = Model(classes), stream.unfold(0, CONTEXT + 1, 1)
-    adam, start, step = torch.optim.Adam(model.parameters(), lr=2e-3), time.monotonic(), 0
+    adam, start, step = torch.optim.Adam(model.parameters(), lr=3e-3), time.monotonic(), 0
     while (spent := (time.monotonic() - start) / 60) < minutes:
         for group in adam.param_groups:
-            group["lr"] = 2e-3 * (1 - spent / minutes)
-        batch = windows[torch.randint(len(windows) - 200_000, (2048,))]
+            group["lr"] = 3e-3 * (1 - spent / minutes)
+        batch = windows[torch.randint(len(windows) - 200_000, (1024,))]
         loss = lossworks.fused("cross_entropy", model(batch[:, :-1]), model.embedding.weight, batch[:, -1])
         adam.zero_grad()
         loss.backward()

@@ -1,11 +1,21 @@
-"""The same random numbers in every run of a test."""
+"""The same random numbers in every run of a test; chunks and tiles so small that there are several."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from lossworks.scores import sweep
+from scores.layer import CLASSES
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of 8 positions, tiles of 3."""
+    monkeypatch.setattr(sweep, "_CHUNK", (8, 8))
+    monkeypatch.setattr(sweep, "_TILE", 3 * CLASSES)
