@@ -100,9 +100,12 @@ def agree(statistic: Callable[[Scores], Tensor], view: Dense, tolerance: float =
         close((got, want), (torch.autograd.grad(got, mine._given, outer)[0], slope[..., own]), tolerance=tolerance)
 
 
-def loss_agrees(case: Case, classes: int, *, uneven: bool = False) -> None:
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-5, torch.bfloat16: 0.06}
+
+
+def loss_agrees(case: Case, classes: int, *, uneven: bool = False, dtype: torch.dtype = torch.float64) -> None:
     """Values, the gradient into the hidden states and into this process's rows of the head's weight are those of dense."""
-    hidden, weight = torch.randn(2, 3, 4, dtype=torch.float64), torch.randn(classes, 4, dtype=torch.float64)
+    hidden, weight = torch.randn(2, 3, 4, dtype=torch.float64).to(dtype), torch.randn(classes, 4, dtype=torch.float64).to(dtype)
     target = torch.randint(classes, (2, 3))
     beside = case.beside(target, classes) if case.beside else {}
     whole = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
@@ -115,7 +118,7 @@ def loss_agrees(case: Case, classes: int, *, uneven: bool = False) -> None:
     outer = torch.randn(want.shape, dtype=want.dtype)
     into_hidden, into_weight = torch.autograd.grad(want, whole, outer)
     slopes = torch.autograd.grad(got, parts, outer)
-    close((got, want), (slopes[0], into_hidden), (slopes[1], into_weight[own]), tolerance=1e-10)
+    close((got, want), (slopes[0], into_hidden), (slopes[1], into_weight[own]), tolerance=TOLERANCE[dtype])
 
 
 def check_loss(spec: str) -> None:
@@ -125,7 +128,11 @@ def check_loss(spec: str) -> None:
         refuses("Gather the logits", lambda: loss_agrees(case, case.classes))
         return
     loss_agrees(case, case.classes)
-    if distributed.get_world_size() == 2 and not per_class(case.loss) and not isinstance(case.loss, BinaryLoss):
+    if distributed.get_world_size() != 2:
+        return
+    for dtype in (torch.float32, torch.bfloat16):
+        loss_agrees(case, case.classes, dtype=dtype)
+    if not per_class(case.loss) and not isinstance(case.loss, BinaryLoss):
         loss_agrees(case, 7, uneven=True)
 
 
