@@ -115,6 +115,10 @@ def _tell(record: dict[str, Any], out: Path) -> None:
     screen.print(
         f"\n{result['epochs']} epochs in {result['seconds']:.1f} s ({result['stopped']}; best: epoch {result['best_epoch']})."
     )
+    if result["refit_rows"] is not None:
+        screen.print(
+            f"Then trained anew for as many epochs as were best, on training and validation rows: {result['refit_rows']:,}."
+        )
     screen.print(f"Next:  open {out / 'report.html'}")
     screen.print(f'       lossworks predict {shlex.quote(str(out))} "some text"')
 
