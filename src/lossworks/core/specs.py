@@ -17,6 +17,19 @@ from .registry import Registry
 T = TypeVar("T")
 
 
+def member(registry: Registry[Any], spec: Any, kind: Any, remedy: str) -> Any:
+    """What ``build`` gives, if it is a ``kind``.
+
+    Raises:
+        UsageError: it is something else, and ``remedy`` says what to give; an unknown name or key, or a value outside its domain.
+    """
+    thing = build(registry, spec)
+    if not isinstance(thing, kind):
+        article = "an" if registry.kind[0] in "aeiou" else "a"
+        raise UsageError(f"got {thing!r} as {article} {registry.kind}. {remedy}")
+    return thing
+
+
 def build(registry: Registry[Any], spec: Any) -> Any:
     """The configured member that ``spec`` spells; anything that is not text is returned as it is."""
     if not isinstance(spec, str):

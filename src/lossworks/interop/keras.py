@@ -11,11 +11,13 @@ from typing import Any
 
 from ..core.errors import UsageError
 
-# TensorFlow and PyTorch's compiler, which our scores load, each bring an LLVM; of the two orders one ends the process at once.
+# TensorFlow and PyTorch's compiler each bring an LLVM; of the two orders one ends the process at once. So it is loaded first,
+# here, whoever asks for it later.
 if "tensorflow" in sys.modules and "torch._dynamo" not in sys.modules:
     raise UsageError("TensorFlow was imported before PyTorch. Import lossworks.interop.keras first, then keras and tensorflow.")
 
 import torch
+import torch._dynamo
 from torch import Tensor
 
 from ..losses import CategoricalLoss, Loss, build, render

@@ -85,11 +85,7 @@ class CategoricalLoss(Loss, ABC):
         Raises:
             UsageError: logits without a target, or shapes that do not fit.
         """
-        if isinstance(scores, Scores):
-            return self.values(scores)
-        if target is None:
-            raise UsageError("loss(logits, target): got logits without a target.")
-        return self.values(dense(scores, target, **beside))
+        return self.values(_view(scores, target, beside))
 
 
 class BinaryLoss(CategoricalLoss, ABC):
@@ -105,11 +101,21 @@ class BinaryLoss(CategoricalLoss, ABC):
         Raises:
             UsageError: there are not two outcomes.
         """
-        view = scores if isinstance(scores, Scores) or target is None else dense(scores, target, **beside)
-        classes = view.classes if isinstance(view, Scores) else 2
-        if classes != 2:
-            raise UsageError(f"{type(self).__name__} is for two outcomes, got {classes}. Give scores.binary(logits, target).")
-        return super().__call__(view)
+        view = _view(scores, target, beside)
+        if view.classes != 2:
+            raise UsageError(
+                f"{type(self).__name__} is for two outcomes, got {view.classes}. Give scores.binary(logits, target)."
+            )
+        return self.values(view)
+
+
+def _view(scores: Scores | Tensor, target: Tensor | None, beside: dict[str, Any]) -> Scores:
+    """The scores that a loss is called with, or those of the logits."""
+    if isinstance(scores, Scores):
+        return scores
+    if target is None:
+        raise UsageError("loss(logits, target): got logits without a target.")
+    return dense(scores, target, **beside)
 
 
 class RegressionLoss(Loss, ABC):

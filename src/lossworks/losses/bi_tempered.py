@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..scores import Scores
 from .base import CategoricalLoss, losses
+from .newton import newton
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -80,11 +81,8 @@ class BiTempered(CategoricalLoss):
         """
         if self.t2 == 1:
             return torch.zeros_like(scores.logp)
-        shift = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1)
-        with torch.no_grad():
-            for _ in range(_STEPS - 2):
-                shift = self._step(scores, shift)
-        return self._step(scores, self._step(scores, shift.detach()))
+        start = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1)
+        return newton(lambda shift: self._step(scores, shift), start, _STEPS, differentiable=2)
 
     def _step(self, scores: Scores, shift: Tensor) -> Tensor:
         heat = self.t2 - 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from ..scores import Scores
 from .base import CategoricalLoss, losses
+from .newton import newton
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,11 +38,8 @@ def _threshold(scores: Scores) -> Float[Tensor, "*position"]:
 
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
-    threshold = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) / 2 - 1
-    with torch.no_grad():
-        for _ in range(_STEPS - 1):
-            threshold = _step(scores, threshold)
-    return _step(scores, threshold.detach())
+    start = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) / 2 - 1
+    return newton(lambda threshold: _step(scores, threshold), start, _STEPS)
 
 
 def _step(scores: Scores, threshold: Tensor) -> Tensor:

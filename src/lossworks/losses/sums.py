@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from torch import Tensor
 
@@ -116,11 +116,7 @@ def build(spec: str | Loss) -> Loss:
     Raises:
         UsageError: an unknown name or key, a value outside its domain, or terms that do not add up.
     """
-    if isinstance(spec, Loss):
-        return spec
-    if not isinstance(spec, str):
-        raise UsageError(f"got {spec!r} as a loss. Give a spec such as 'cross_entropy', or an object from lossworks.losses.")
-    if terms := _split(spec):
+    if isinstance(spec, str) and (terms := _split(spec)):
         return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else _sum(terms)
     return _one(spec)
 
@@ -140,9 +136,9 @@ def _split(spec: str) -> list[tuple[float, Loss]]:
     return [(factor, _one(term)) for factor, term in found]
 
 
-def _one(spec: str) -> Loss:
-    loss: Any = specs.build(losses, spec)
-    assert isinstance(loss, Loss)
+def _one(spec: str | Loss) -> Loss:
+    remedy = "Give a spec such as 'cross_entropy', or an object from lossworks.losses."
+    loss: Loss = specs.member(losses, spec, Loss, remedy)
     return loss
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -54,9 +54,7 @@ def build(spec: str | ModelSpec) -> ModelSpec:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    model: Any = specs.build(models, spec)
-    if not isinstance(model, ModelSpec):
-        raise UsageError(f"got {model!r} as a model. Give a spec such as 'linear' or 'bag:dim=32'.")
+    model: ModelSpec = specs.member(models, spec, ModelSpec, "Give a spec such as 'linear' or 'bag:dim=32'.")
     return model
 
 

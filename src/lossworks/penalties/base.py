@@ -10,7 +10,7 @@ in one go, without error.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -45,9 +45,7 @@ def build(spec: str | Penalty) -> Penalty:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    penalty: Any = specs.build(penalties, spec)
-    if not isinstance(penalty, Penalty):
-        raise UsageError(f"got {penalty!r} as a penalty. Give a spec such as 'l2:strength=1e-6'.")
+    penalty: Penalty = specs.member(penalties, spec, Penalty, "Give a spec such as 'l2:strength=1e-6'.")
     return penalty
 
 

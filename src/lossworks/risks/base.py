@@ -8,7 +8,7 @@ which a checkpoint must keep. ``combine`` never waits for the device: it looks a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -84,9 +84,7 @@ def build(spec: str | Risk) -> Risk:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    risk: Any = specs.build(risks, spec)
-    if not isinstance(risk, Risk):
-        raise UsageError(f"got {risk!r} as a risk. Give a spec such as 'cvar:alpha=0.1'.")
+    risk: Risk = specs.member(risks, spec, Risk, "Give a spec such as 'cvar:alpha=0.1'.")
     return risk
 
 

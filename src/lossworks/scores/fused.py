@@ -129,14 +129,9 @@ class Fused(Scores):
             raise UsageError(f"fused: got weights {tuple(weights.shape)} for positions {tuple(self._shape)}.")
         if weights.requires_grad:
             raise UsageError("fused: the weights of a mean get no gradient. Use (weights * scores.values(loss)).sum().")
-        every = (weights.roll(-self._shift, -1) if self._shift else weights).flatten()
-        here = (
-            every != 0
-            if sweep.kept is None
-            else (every != 0) & torch.zeros_like(every, dtype=torch.bool).index_fill(0, sweep.kept.to(every.device), True)
-        )
-        kept = here.nonzero().squeeze(-1)
-        return replace(sweep, kept=kept.to(device)), every[kept].to(device, sweep.wide)
+        every = (weights.roll(-self._shift, -1) if self._shift else weights).flatten().to(device, sweep.wide)
+        kept = every.nonzero().squeeze(-1) if sweep.kept is None else sweep.kept[every[sweep.kept] != 0]
+        return replace(sweep, kept=kept), every[kept]
 
     @cached_property
     @torch.enable_grad()
@@ -188,10 +183,9 @@ class Fused(Scores):
         return self._each(lambda scores, rows: torch.stack(scores.sums(f, *(here(o, rows) for o in every)), -1)).unbind(-1)
 
     @cached_property
-    @torch.enable_grad()
+    @torch.no_grad()
     def argmax(self) -> Int[Tensor, "*position"]:
-        with torch.no_grad():
-            return self.values(lambda scores: scores.argmax)
+        return self.values(lambda scores: scores.argmax)
 
     @property
     def logits(self) -> Float[Tensor, "*position V"]:

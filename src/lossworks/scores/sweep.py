@@ -93,9 +93,7 @@ class Sweep:
                     d_hidden = self.head.pull(some, z, wanted, sums[1:])
                     if d_hidden is not None and sums[0] is not None:
                         sums[0][at] = d_hidden
-        values, *found = (
-            (torch.cat(part) for part in zip(*parts, strict=True)) if parts else [hidden.new_zeros(0)] * (1 + len(also))
-        )
+        values, *found = (torch.cat(part) for part in zip(*parts, strict=True))
         return Outcome(values, sums, dict(zip(also, found, strict=True)))
 
     def dense(self, hidden: Float[Tensor, "C D"], at: Tensor | slice) -> Dense:
@@ -109,7 +107,7 @@ class Sweep:
         """Values and what is asked for besides, tile by tile; with ``outer`` the gradient is written over the logits."""
         teacher = None if self.teacher is None else self.teacher.rows(at)
         target, negatives = self.target[at], None if self.negatives is None else self.negatives[at]
-        positions = torch.arange(len(self.target), device=z.device)[at]
+        positions = at if isinstance(at, Tensor) else torch.arange(at.start, at.stop, device=z.device)
         height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else len(z)
         space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.wide)
         parts = []
