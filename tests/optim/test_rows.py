@@ -17,7 +17,7 @@ from lossworks.optim import Optimizer, Shell, build, optimizers
 from lossworks.penalties import build as penalty_of
 
 ROWS, WIDTH = 600, 3
-BY_ROWS = [entry.name for entry in optimizers if entry.thing.row_state is not None]
+BY_ROWS = [entry.name for entry in optimizers if entry.thing().works_on_rows]
 PENALTIES = [None, "l1:strength=0.002", "l2:strength=0.05"]
 
 
@@ -142,9 +142,9 @@ def test_state_of_resting_rows_is_forgotten_in_time(monkeypatch: pytest.MonkeyPa
     sound = build(spec("rmsprop"))
 
     class Broken(type(sound)):  # type: ignore[misc]
-        def update_rows(self, weight: Any, state: Any, gradient: Any, step: int) -> None:
+        def update_rows(self, weight: Any, state: Any, gradient: Any, step: int, lr: float) -> None:
             state["seen"][:] = step - 1
-            super().update_rows(weight, state, gradient, step)
+            super().update_rows(weight, state, gradient, step, lr)
 
     with pytest.raises(AssertionError):
         check(Broken(**asdict(sound)), None)

@@ -61,6 +61,15 @@ class RowGradient:
             self.touched[group, : len(rows)] = rows
             self.counts[group] = len(rows)
 
+    def fill_rows(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Take a gradient that is zero but for ``rows``, each named once."""
+        self.total[rows] = values
+        self._is_touched[rows] = True
+        for group in range(_GROUPS):
+            mine = rows[rows % _GROUPS == group]
+            self.touched[group, : len(mine)] = mine
+            self.counts[group] = len(mine)
+
     def rows(self) -> NDArray[np.int64]:
         """The touched rows, group by group."""
         return np.concatenate([self.touched[group, :count] for group, count in enumerate(self.counts)]).astype(np.int64)

@@ -18,12 +18,13 @@ class Table(nn.Module):
     """``weight`` [rows, width]; a batch gives, for each example, the sum of its ids' rows times their values.
 
     On the processor the gradient goes, as the rows it touches, into ``gradient`` where an optimiser has put one there;
-    otherwise, and on any other device, it is the usual dense ``weight.grad``.
+    otherwise, and on any other device, it is the usual dense ``weight.grad``. ``is_head``: its rows add up to the outputs.
     """
 
-    def __init__(self, weight: Float[Tensor, "rows width"]) -> None:
+    def __init__(self, weight: Float[Tensor, "rows width"], *, is_head: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight)
+        self.is_head = is_head
         self.gradient: RowGradient | None = None
 
     def __getstate__(self) -> dict[str, Any]:

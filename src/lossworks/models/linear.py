@@ -47,7 +47,7 @@ class Linear(TextModel):
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()
-        self.table = Table(torch.zeros(features, outputs))
+        self.table = Table(torch.zeros(features, outputs), is_head=True)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:

@@ -1,6 +1,13 @@
-"""Optimisers, one a file, found by walking this folder; ``Shell`` applies one, with a penalty, to a model."""
+"""Optimisers, one a file, found by walking this folder.
 
-from .base import Optimizer, build, optimizers, render
+``build(spec).over(model)`` is a PyTorch optimiser for any loop; ``Shell`` steps a model with all that training needs besides.
+"""
+
+from .base import Group, Optimizer, build, optimizers, render
+from .given import Given, given
+from .health import Health
+from .own import Own
+from .roles import Role, roles
 from .shell import Shell
 
-__all__ = ["Optimizer", "Shell", "build", "optimizers", "render"]
+__all__ = ["Given", "Group", "Health", "Optimizer", "Own", "Role", "Shell", "build", "given", "optimizers", "render", "roles"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..batches import RowGradient
 from ..core.errors import UsageError
-from .base import Optimizer, each_row, optimizers
+from .base import Group, Optimizer, each_row, optimizers
 
 
 @optimizers.add("adagrad", source="Duchi, Hazan & Singer 2011, JMLR 12:2121, eq. 1, diagonal form")
@@ -27,6 +27,7 @@ class AdaGrad(Optimizer):
     lr: float = 0.1
     initial: float = 0.0
     eps: float = 1e-10
+    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
 
     def __post_init__(self) -> None:
@@ -34,8 +35,8 @@ class AdaGrad(Optimizer):
         if not 0 <= self.initial < float("inf"):
             raise UsageError(f"initial is {self.initial}; wanted a finite number, 0 or more.")
 
-    def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adagrad(parameters, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
 
     def for_batches(self, times: float) -> Self:
         """Both g and √s shrink as a batch grows, so lr need not follow it; the fourth root is for the data, which grows with
@@ -47,8 +48,10 @@ class AdaGrad(Optimizer):
     def divisor(self, state: dict[str, Any]) -> Tensor:
         return torch.as_tensor(state["sum"]).sqrt() + self.eps
 
-    def update_rows(self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int) -> None:
-        each_row(_adapt, gradient, weight, state["sum"], self.lr, self.eps)
+    def update_rows(
+        self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
+    ) -> None:
+        each_row(_adapt, gradient, weight, state["sum"], lr, self.eps)
 
 
 @njit(cache=True, nogil=True)

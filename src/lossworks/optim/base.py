@@ -1,7 +1,8 @@
-"""What an optimiser is here: a frozen dataclass of its hyperparameters, which makes PyTorch's own optimiser.
+"""What an optimiser is here: a frozen dataclass of its hyperparameters, which makes a PyTorch optimiser.
 
-One that can work on a table's touched rows alone, with the same result as on the whole table, says so by ``row_state``
-and ``update_rows``; the work is then in proportion to the rows seen.
+``build("muon:lr=0.02").over(model)`` is an ordinary ``torch.optim.Optimizer`` for anybody's own loop; ``Shell`` adds what
+training needs around it. One that can work on a table's touched rows alone, with the same result as on the whole table,
+says so by ``row_state`` and ``update_rows``; the work is then in proportion to the rows seen.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from numpy.typing import NDArray
@@ -21,30 +22,73 @@ from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
+from .roles import Model, grouped
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+TorchOptimizer = torch.optim.Optimizer
+Group = dict[str, Any]
+"""Parameters that are stepped alike: ``params``, their ``role``, their ``weight_decay``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(ABC):
-    """The root of every optimiser. ``lr`` is the learning rate."""
+    """The root of every optimiser.
+
+    lr: the learning rate.
+    weight_decay: w ← w (1 - lr · weight_decay) at each step, for matrices and the head.
+    coupled: add weight_decay · w to the gradient instead.
+    decay_all: embeddings, biases and norms decay too.
+    """
 
     lr: float
+    weight_decay: float = 0.0
+    coupled: bool = False
+    decay_all: bool = False
 
     full_batch: ClassVar[bool] = False
     """One step an epoch, on all examples at once."""
+    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "decoupled"
+    """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
+    needs_closure: ClassVar[bool] = False
+    """A step evaluates the loss again, at other weights."""
+    spelled: ClassVar[str] = ""
+    """What stands for it in records where no spec can."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "eps"):
-            if not 0 < getattr(self, name, 1.0) < float("inf"):
+            if not 0 < getattr(self, name, 1.0) < math.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number above 0.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UsageError(f"weight_decay is {self.weight_decay}; wanted a finite number, 0 or more.")
+        if self.needs_closure and self.weight_decay:
+            raise UsageError(f"{type(self).__name__} searches along the loss alone, without weight_decay. Add a penalty instead.")
 
     @abstractmethod
-    def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        """PyTorch's optimiser over ``parameters``."""
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        """PyTorch's optimiser over ``groups``."""
+
+    def over(self, model: Model) -> TorchOptimizer:
+        """A PyTorch optimiser of a module's parameters, grouped by their roles, or of parameters without a module.
+
+        A state dict of it is refused by another optimiser's.
+
+        Raises:
+            UsageError: there is nothing to train.
+        """
+        groups = grouped(model, self.weight_decay, self.decay_all)
+        by_itself = self.decays == ("coupled" if self.coupled else "decoupled")
+        if not by_itself:
+            for group in groups:
+                group["decay"] = group.pop("weight_decay")
+        made = self.torch(groups)
+        if not by_itself and self.weight_decay:
+            made.register_step_pre_hook(_couple if self.coupled else _shrink)
+        _name_state(made, name(self))
+        return made
 
     def for_batches(self, times: float) -> Self:
         """The same for batches ``times`` as large: adaptive steps grow with the root (Malladi et al. 2022, arXiv:2205.10287)."""
@@ -54,8 +98,15 @@ class Optimizer(ABC):
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""
         return 1.0
 
-    def update_rows(self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int) -> None:
-        """Step number ``step`` (from 1) on the touched rows of a table, in place."""
+    @property
+    def works_on_rows(self) -> bool:
+        """Whether touched rows alone need work at a step, as these hyperparameters stand."""
+        return self.row_state is not None and not self.weight_decay
+
+    def update_rows(
+        self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
+    ) -> None:
+        """Step number ``step`` (from 1) on the touched rows of a table, in place, at the rate ``lr``."""
         raise UsageError(f"{type(self).__name__} works on whole tables only.")
 
 
@@ -68,15 +119,26 @@ def build(spec: str | Optimizer) -> Optimizer:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    optimizer: Any = specs.build(optimizers, spec)
-    if not isinstance(optimizer, Optimizer):
-        raise UsageError(f"got {optimizer!r} as an optimizer. Give a spec such as 'adam:lr=0.001'.")
+    optimizer: Optimizer = specs.member(optimizers, spec, Optimizer, "Give a spec such as 'adam:lr=0.001'.")
     return optimizer
 
 
 def render(optimizer: Optimizer) -> str:
     """The spec that spells ``optimizer``."""
-    return specs.render(optimizers, optimizer)
+    return optimizer.spelled or specs.render(optimizers, optimizer)
+
+
+def name(optimizer: Optimizer) -> str:
+    """What it is registered as, or what the class is that it extends."""
+    known = {entry.thing: entry.name for entry in optimizers}
+    return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
+
+
+def check_share(optimizer: Optimizer, *names: str) -> None:
+    """Raise UsageError where a field that says what share of a memory is kept is not in [0, 1)."""
+    for name in names:
+        if not 0 <= getattr(optimizer, name) < 1:
+            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted 0 or more, below 1.")
 
 
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:
@@ -85,3 +147,41 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
     number = gradient.total.dtype.type  # a plain float would have all of a float32 table worked on in float64
     plain = (number(argument) if isinstance(argument, float) else argument for argument in arguments)
     share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)
+
+
+@torch.no_grad()
+def _shrink(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
+        if moved:
+            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
+
+
+@torch.no_grad()
+def _couple(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
+        if moved:
+            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
+
+
+def _name_state(made: torch.optim.Optimizer, own: str) -> None:
+    """Write the optimiser's name into state dicts, and refuse those of another."""
+
+    def write(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+        return {**state, "lossworks": own}
+
+    def read(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+        check_state(state.get("lossworks", own), own)
+        return state
+
+    made.register_state_dict_post_hook(write)
+    made.register_load_state_dict_pre_hook(read)
+
+
+def check_state(saved_by: str, own: str) -> None:
+    """Raise UsageError where a state was saved by another optimiser than the one that is to go on with it."""
+    if saved_by != own:
+        raise UsageError(
+            f"this state was saved by {saved_by!r}; {own!r} cannot go on with it. Build {saved_by!r}, or start anew."
+        )

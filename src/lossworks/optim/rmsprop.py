@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import RowGradient
-from ..core.errors import UsageError
-from .base import Optimizer, each_row, optimizers
+from .base import Group, Optimizer, check_share, each_row, optimizers
 
 
 @optimizers.add("rmsprop", source="Tieleman & Hinton 2012, Coursera Neural Networks, lecture 6e")
@@ -27,21 +26,23 @@ class RMSProp(Optimizer):
     lr: float = 0.001
     alpha: float = 0.99
     eps: float = 1e-8
+    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ("square_avg", "seen")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.alpha < 1:
-            raise UsageError(f"alpha is {self.alpha}; wanted 0 or more, below 1.")
+        check_share(self, "alpha")
 
-    def torch(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         return torch.as_tensor(state["square_avg"]).sqrt() + self.eps
 
-    def update_rows(self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int) -> None:
-        numbers = (self.lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
+    def update_rows(
+        self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
+    ) -> None:
+        numbers = (lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
         each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *numbers, step)
 
 

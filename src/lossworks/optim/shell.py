@@ -1,152 +1,241 @@
-"""One shell for every optimiser: it sorts a model's parameters, applies the penalty, and saves and loads state."""
+"""One shell for every optimiser: it clips, applies schedule and penalty, averages weights, and saves and loads state."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..batches import Batch, RowGradient, Table
-from .base import Optimizer
+from ..batches import Batch, Table
+from ..core.errors import Diverged, UsageError
+from .average import Average
+from .base import Optimizer, check_state, name, render
+from .given import Given, given
+from .health import Health, Watch
+from .own import SPARSE_REMEDY
+from .packing import pack, read, text, unpack
+from .roles import roles
+from .rows import Rows
 
 
-class Flow(Protocol):
-    """What the shell needs of a penalty: see ``penalties.Penalty.flow``."""
+class Penalty(Protocol):
+    """What the shell needs of a penalty: see ``penalties.Penalty``."""
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it has a gradient everywhere."""
 
     def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
         """Where ``weight`` stands after the penalty has flowed for ``time``."""
+
+    def value(self, weight: Tensor) -> Tensor:
+        """What it adds to the loss."""
 
 
 class Shell:
     """Steps a model's parameters by an optimiser and a penalty.
 
     Use at each step, for each of its batches: ``prepare(batch)``, then forward and backward; then once ``step()``.
-    ``settle()`` before the weights are read (evaluated, saved). On the processor, an optimiser that can work on rows does
-    so for every parameter; its tables then cost what their touched rows do.
+    ``settle()`` before the weights are read (evaluated, saved): they are then those to evaluate with, until ``prepare``. On the
+    processor, an optimiser that can work on rows does so for every parameter; its tables then cost what their touched rows do.
+
+    Args:
+        optimizer: one of ours, or a ``torch.optim.Optimizer`` over the model's parameters.
+        clip: the norm that the gradient of all parameters together is cut to.
+        average: the decay of a moving average of the weights, which is then what ``settle`` shows.
+
+    Raises:
+        UsageError: they do not go together.
     """
 
-    def __init__(self, optimizer: Optimizer, model: nn.Module, penalty: Flow | None = None) -> None:
-        self.optimizer, self.penalty = optimizer, penalty
-        parameters = list(model.parameters())
-        by_rows = optimizer.row_state is not None and all(p.device.type == "cpu" for p in parameters)
+    def __init__(
+        self,
+        optimizer: Optimizer | torch.optim.Optimizer,
+        model: nn.Module,
+        penalty: Penalty | None = None,
+        *,
+        clip: float | None = None,
+        average: float | None = None,
+    ) -> None:
+        if clip is not None and not 0 < clip < math.inf:
+            raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
+        theirs = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
+        self.optimizer = optimizer if isinstance(optimizer, Optimizer) else given(lambda _: optimizer)
+        self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
+        if penalty is not None and self.optimizer.needs_closure and not penalty.is_smooth:
+            raise UsageError(f"{render(self.optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+        self.roles = roles(model)
+        self._names = {p: at for at, p in model.named_parameters()}
+        parameters = list(self.roles)
+        by_rows = theirs is None and self.optimizer.works_on_rows and average is None
+        by_rows = by_rows and all(p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) for p in parameters)
         # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
-        by_rows = by_rows and (penalty is None or "seen" not in (optimizer.row_state or ()))
-        tables = {m.weight: m for m in model.modules() if isinstance(m, Table)}
+        by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
+        tables: dict[Tensor, Table] = {m.weight: m for m in model.modules() if isinstance(m, Table)}
         for table in tables.values():
             table.gradient = None  # another shell may have been here
-        self._rows = [_Rows(p, tables.get(p), optimizer, penalty) for p in parameters] if by_rows else []
-        self._dense = [] if by_rows else parameters
-        self._torch = None if by_rows else optimizer.torch(list(parameters))
-        self.steps = 0
+        self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
+        self._torch = None if by_rows else theirs or self.optimizer.over(model)
+        self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
+        self._average = None if average is None else Average(parameters, average)
+        self._lr = self.optimizer.lr
 
     @property
     def by_rows(self) -> bool:
-        """Whether parameters are stepped by rows, by code of ours; PyTorch's optimiser does it otherwise."""
+        """Whether parameters are stepped by rows, by code of ours; a PyTorch optimiser does it otherwise."""
         return self._torch is None
 
-    def prepare(self, batch: Batch) -> None:
-        """Bring the rows that ``batch`` reads up to date."""
+    @property
+    def lr(self) -> float:
+        """The learning rate of the latest step."""
+        return self._lr
+
+    @property
+    def wants_curvature(self) -> bool:
+        """Whether ``observe_curvature`` is due before the next step."""
+        return bool(getattr(self._torch, "wants_curvature", False))
+
+    def prepare(self, batch: Batch | None = None) -> None:
+        """Bring what ``batch`` reads up to date; the weights are those to train with."""
+        self._to(training=True)
         for rows in self._rows:
             rows.catch_up(batch)
 
+    def observe_curvature(self, examples: int) -> None:
+        """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
+        inner: Any = self._torch
+        inner.observe_curvature(examples)
+        inner.zero_grad()
+
     @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter with the gradients gathered since ``prepare``."""
+    def step(self, factor: float = 1.0, closure: Callable[[], float] | None = None, *, examine: bool = False) -> Health | None:
+        """Update every parameter with the gradients gathered since ``prepare``.
+
+        Args:
+            factor: what the schedule multiplies the learning rate with.
+            closure: for an optimiser that evaluates the loss again: makes the gradients anew and returns the loss.
+            examine: also look at what the step did, which takes a copy of the weights.
+
+        Raises:
+            Diverged: the gradient's norm was asked for and is not finite; nothing was updated.
+            UsageError: a gradient is sparse, and the optimiser needs it whole.
+        """
+        self._collect()
+        watch = Watch(self.roles) if examine else None
+        norm = self._norm() if examine or self.clip is not None else 0.0
+        if not math.isfinite(norm):
+            raise Diverged(f"the gradient was not finite at step {self.steps + 1:,}.")
         self.steps += 1
+        if self.clip is not None and norm > self.clip:
+            self.clipped += 1
+            self._scale(self.clip / norm)
+        self._lr = self.optimizer.lr * factor
         for rows in self._rows:
-            rows.step(self.steps)
-        if self._torch is None:
-            return
-        self._torch.step()
-        if self.penalty is not None:
-            for parameter in self._dense:
-                if parameter.ndim > 1 and parameter.grad is not None:
-                    time = self.optimizer.lr / self.optimizer.divisor(self._torch.state[parameter])
-                    parameter.copy_(self.penalty.flow(parameter, time))
-        self._torch.zero_grad()
+            rows.step(self.steps, self._lr)
+        if self._torch is not None:
+            self._step(self._torch, factor, closure)
+        if self._average is not None:
+            self._average.update(self.steps)
+        return watch.seen(norm) if watch is not None else None
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Bring every row up to date."""
+        """Bring every row up to date; the weights are those to evaluate with, until ``prepare``."""
         for rows in self._rows:
             rows.settle()
+        self._to(training=False)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All state, as named tensors; ``load`` takes them back exactly."""
-        state: dict[str, Tensor] = {"steps": torch.tensor(self.steps)}
+        """All state, as named tensors; ``load`` takes them back exactly, over the weights as they stand now."""
+        state = {"steps": torch.tensor(self.steps), "clipped": torch.tensor(self.clipped), "optimizer": text(self._name)}
         for number, rows in enumerate(self._rows):
-            state |= {f"rows.{number}.{name}": torch.from_numpy(value) for name, value in rows.arrays().items()}
+            state |= {f"rows.{number}.{held}": torch.from_numpy(value) for held, value in rows.arrays().items()}
         if self._torch is not None:
-            for number, values in self._torch.state_dict()["state"].items():
-                state |= {f"dense.{number}.{name}": torch.as_tensor(value) for name, value in values.items() if value is not None}
+            state |= {f"dense.{held}": value for held, value in pack(self._torch.state_dict()).items()}
+        if self._average is not None:
+            state |= {f"average.{number}": value for number, value in enumerate(self._average.averages)}
+            state |= {f"trained.{number}": value for number, value in enumerate(self._average.trained)}
         return state
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take up the state that ``tensors`` gave."""
-        self.steps = int(state["steps"])
+        """Take up the state that ``tensors`` gave.
+
+        Raises:
+            UsageError: another optimiser saved it.
+            KeyError: something is missing from it.
+        """
+        check_state(read(state["optimizer"]), self._name)
+        self.steps, self.clipped = int(state["steps"]), int(state["clipped"])
         for number, rows in enumerate(self._rows):
-            for name, array in rows.arrays().items():
-                array[...] = state[f"rows.{number}.{name}"].numpy()
+            for held, array in rows.arrays().items():
+                array[...] = state[f"rows.{number}.{held}"].numpy()
         if self._torch is not None:
-            packed: dict[int, dict[str, Tensor]] = {}
-            for key, value in state.items():
-                if key.startswith("dense."):
-                    _, number_text, name = key.split(".", 2)
-                    packed.setdefault(int(number_text), {})[name] = value.clone()
-            self._torch.load_state_dict({**self._torch.state_dict(), "state": packed})
+            self._torch.load_state_dict(unpack(_under(state, "dense.")))
+        if self._average is not None:
+            self._average.averages = [state[f"average.{n}"].to(a) for n, a in enumerate(self._average.averages)]
+            self._average.trained = [value.clone() for value in _under(state, "trained.").values()]
 
+    @property
+    def _name(self) -> str:
+        return type(self._torch).__qualname__ if isinstance(self.optimizer, Given) else name(self.optimizer)
 
-class _Rows:
-    """A parameter that is stepped by rows: a table's touched ones, or all of any other's."""
+    def _step(self, inner: torch.optim.Optimizer, factor: float, closure: Callable[[], float] | None) -> None:
+        for group, rate in zip(inner.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        if self.optimizer.needs_closure:
+            if closure is None:
+                raise UsageError(f"{render(self.optimizer)!r} evaluates the loss again within a step: give step a closure.")
+            inner.step(lambda: self._penalised(closure))
+        else:
+            inner.step()
+            for group in inner.param_groups if self.penalty is not None else []:
+                for p in group["params"]:
+                    if p.ndim > 1 and p.grad is not None:
+                        p.copy_(self.penalty.flow(p, group["lr"] / self.optimizer.divisor(inner.state[p])))  # type: ignore[union-attr]
+        inner.zero_grad()
 
-    def __init__(self, parameter: nn.Parameter, table: Table | None, optimizer: Optimizer, penalty: Flow | None) -> None:
-        self.parameter, self.optimizer = parameter, optimizer
-        self.penalty = penalty if parameter.ndim > 1 else None
-        self.numbers: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()
-        self.gradient = RowGradient(len(self.numbers), self.numbers.shape[1], self.numbers.dtype)
-        self.table = table
-        if table is not None:
-            table.gradient = self.gradient
-        self.state = {name: np.zeros_like(self.numbers) for name in optimizer.row_state or ()}
-        if "sum" in self.state:
-            self.state["sum"][:] = getattr(optimizer, "initial", 0.0)
-        self.clock = np.zeros(1)  # how long the penalty has flowed, in units of lr
-        self.flowed = np.zeros(len(self.numbers) if self.penalty else 0)  # and up to when for each row
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        return {**self.state, "clock": self.clock, "flowed": self.flowed}
-
-    def catch_up(self, batch: Batch) -> None:
-        if self.penalty is not None and self.table is not None:
-            self.gradient.touch(batch)
-            self._flow(torch.from_numpy(self.gradient.rows()))
-
-    def step(self, step: int) -> None:
-        if self.table is None:
-            if self.parameter.grad is None:
-                return
-            self.gradient.fill(self.parameter.grad.reshape(self.numbers.shape).numpy())
-            self.parameter.grad = None
-        self.optimizer.update_rows(self.numbers, self.state, self.gradient, step)
+    @torch.enable_grad()
+    def _penalised(self, closure: Callable[[], float]) -> float:
+        loss = closure()
         if self.penalty is not None:
-            self.clock += self.optimizer.lr
-            self._flow(torch.from_numpy(self.gradient.rows()))
-        self.gradient.clear()
+            added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
+            added.backward()  # type: ignore[no-untyped-call]
+            loss += added.item()
+        return loss
 
-    def settle(self) -> None:
-        if self.penalty is not None:
-            self._flow(torch.arange(len(self.numbers)))
+    def _collect(self) -> None:
+        """Take over the gradients of what is stepped by rows; anything else must have whole ones, or be none of ours."""
+        for rows in self._rows:
+            rows.collect()
+        if self.by_rows or isinstance(self.optimizer, Given):
+            return
+        for p, at in self._names.items():
+            if p.grad is not None and p.grad.is_sparse:
+                raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {at} is sparse. {SPARSE_REMEDY}")
 
-    @torch.no_grad()
-    def _flow(self, rows: Tensor) -> None:
-        """Run the penalty on ``rows`` from when each was last brought up to date until now."""
-        assert self.penalty is not None
-        flowed = torch.from_numpy(self.flowed)
-        weight = torch.from_numpy(self.numbers)
-        time = (self.clock[0] - flowed[rows])[:, None].to(weight.dtype)
-        state = {name: torch.from_numpy(value)[rows] for name, value in self.state.items()}
-        weight[rows] = self.penalty.flow(weight[rows], time / self.optimizer.divisor(state))
-        flowed[rows] = self.clock[0]
+    def _norm(self) -> float:
+        """Of the gradient of all parameters together."""
+        if self.by_rows:
+            return math.sqrt(sum(rows.squares() for rows in self._rows))
+        return float(nn.utils.get_total_norm([p.grad for p in self.roles if p.grad is not None]))
+
+    def _scale(self, by: float) -> None:
+        for rows in self._rows:
+            rows.scale(by)
+        if not self.by_rows:
+            torch._foreach_mul_([p.grad for p in self.roles if p.grad is not None], by)
+
+    def _to(self, *, training: bool) -> None:
+        """Show the weights to train with, or to evaluate with, where these are not the same."""
+        if self._average is not None:
+            (self._average.hide if training else self._average.show)()
+        change = getattr(self._torch, "train" if training else "eval", None)
+        if change is not None:
+            change()
+
+
+def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {held[len(prefix) :]: value for held, value in state.items() if held.startswith(prefix)}

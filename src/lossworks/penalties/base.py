@@ -10,7 +10,7 @@ in one go, without error.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -26,6 +26,9 @@ class Penalty(ABC):
     """A frozen dataclass whose fields are its hyperparameters. Applies to weight matrices, never to biases."""
 
     __slots__ = ()
+
+    is_smooth: ClassVar[bool] = False
+    """Whether it has a gradient everywhere, so that a search along the loss may have it added."""
 
     @abstractmethod
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:

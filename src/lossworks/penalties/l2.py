@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ class L2(Penalty):
     """
 
     strength: float = 1e-6
+    is_smooth: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_strength(self.strength)

@@ -1,0 +1,44 @@
+"""A moving average of the weights, to evaluate with in their place."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core.errors import UsageError
+
+
+class Average:
+    """average ← d · average + (1 - d) · w after each step, with d = min(decay, (1 + step) / (10 + step)): young averages are
+    of few steps. Source: Polyak & Juditsky 1992, SIAM J. Control 30:838; the exponential form with this start as in
+    TensorFlow's ExponentialMovingAverage.
+    """
+
+    def __init__(self, parameters: list[Tensor], decay: float) -> None:
+        if not 0 < decay < 1:
+            raise UsageError(f"the decay of the average of weights is {decay}; wanted above 0, below 1: 0.999.")
+        self.decay, self.parameters = decay, parameters
+        self.averages = [p.detach().clone() for p in parameters]
+        self.trained: list[Tensor] = []
+        """The weights that training goes on with, while the averages stand in the parameters."""
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after step number ``step``, from 1."""
+        rest = 1 - min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.averages, [p.detach() for p in self.parameters], rest)
+
+    @torch.no_grad()
+    def show(self) -> None:
+        """Put the averages into the parameters."""
+        if not self.trained:
+            self.trained = [p.detach().clone() for p in self.parameters]
+            for parameter, average in zip(self.parameters, self.averages, strict=True):
+                parameter.copy_(average)
+
+    @torch.no_grad()
+    def hide(self) -> None:
+        """Put the trained weights back."""
+        for parameter, weight in zip(self.parameters, self.trained, strict=bool(self.trained)):
+            parameter.copy_(weight)
+        self.trained = []

@@ -1,0 +1,51 @@
+"""Any other PyTorch optimiser, given as what makes it: a class, a partial, a function of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from ..core.errors import UsageError
+from .base import Group, Optimizer
+
+Maker = Callable[[Any], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Optimizer):
+    """What ``make`` makes of a list of parameters, at the rate ``lr``. A record tells its name alone."""
+
+    make: Maker
+
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        made = self.make([p for group in groups for p in group["params"]])
+        for group in made.param_groups:
+            group["lr"] = self.lr
+        return made
+
+    @property
+    def spelled(self) -> str:  # type: ignore[override]
+        named = getattr(self.make, "func", self.make)  # a partial hides what it calls
+        return f"given:{getattr(named, '__qualname__', type(named).__qualname__)}"
+
+    def for_batches(self, times: float) -> Self:
+        return replace(self)
+
+
+def given(make: Maker) -> Given:
+    """The optimiser that ``make`` makes, at the rate that it sets itself.
+
+    Raises:
+        UsageError: it does not make a PyTorch optimiser of a list of parameters.
+    """
+    try:
+        made: Any = make([nn.Parameter(torch.zeros(1, 1))])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{make!r} makes no optimizer of a list of parameters: {error}.") from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise UsageError(f"{make!r} made {type(made).__name__}; wanted a torch.optim.Optimizer.")
+    return Given(lr=float(made.param_groups[0]["lr"]), make=make)

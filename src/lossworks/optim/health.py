@@ -1,0 +1,36 @@
+"""What a step did: how long the gradient was, and how far each part of the model moved for its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``gradient_norm`` of all parameters before clipping; ``moved``: for each role ‖Δw‖ / ‖w‖, None where w was zero."""
+
+    gradient_norm: float
+    moved: dict[Role, float | None]
+
+
+class Watch:
+    """The weights before a step, to be compared with those after it."""
+
+    def __init__(self, roles: Mapping[Tensor, Role]) -> None:
+        self._before = [(p, role, p.detach().clone()) for p, role in roles.items()]
+
+    def seen(self, gradient_norm: float) -> Health:
+        """What the step did."""
+        sums: dict[Role, list[Tensor]] = {}
+        for p, role, before in self._before:
+            of = sums.setdefault(role, [torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)])
+            of[0] += torch.linalg.vector_norm(p.detach() - before).double().cpu().square()
+            of[1] += torch.linalg.vector_norm(before).double().cpu().square()
+        ratios = {role: (float((moved / size).sqrt()) if size > 0 else None) for role, (moved, size) in sums.items()}
+        return Health(gradient_norm, ratios)

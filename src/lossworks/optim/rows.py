@@ -1,0 +1,98 @@
+"""A parameter that is stepped by rows: a table's touched ones, or all of any other's."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..batches import Batch, RowGradient, Table
+from ..core.errors import UsageError
+from .base import Optimizer
+
+
+class Flow(Protocol):
+    """The part of a penalty that is used here."""
+
+    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+        """Where ``weight`` stands after the penalty has flowed for ``time``."""
+
+
+class Rows:
+    """Steps one parameter by an optimiser that works on rows, and catches up with the penalty of rows at rest."""
+
+    def __init__(self, parameter: Tensor, table: Table | None, optimizer: Optimizer, penalty: Flow | None) -> None:
+        self.parameter, self.optimizer = parameter, optimizer
+        self.penalty = penalty if parameter.ndim > 1 else None
+        self.numbers: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()
+        self.gradient = RowGradient(len(self.numbers), self.numbers.shape[1], self.numbers.dtype)
+        self.table = table
+        if table is not None:
+            table.gradient = self.gradient
+        self.state = {name: np.zeros_like(self.numbers) for name in optimizer.row_state or ()}
+        if "sum" in self.state:
+            self.state["sum"][:] = getattr(optimizer, "initial", 0.0)
+        self.clock = np.zeros(1)  # the learning rates so far: how long the penalty has flowed
+        self.flowed = np.zeros(len(self.numbers) if self.penalty else 0)  # and up to when for each row
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All state, by name."""
+        return {**self.state, "clock": self.clock, "flowed": self.flowed}
+
+    def catch_up(self, batch: Batch | None) -> None:
+        """Let the penalty flow on the rows that ``batch`` reads, up to now."""
+        if self.penalty is not None and self.table is not None and batch is not None:
+            self.gradient.touch(batch)
+            self._flow(torch.from_numpy(self.gradient.rows()))
+
+    def collect(self) -> None:
+        """Take the gradient over from a parameter that is no table."""
+        given = self.parameter.grad
+        if given is None:
+            return
+        if given.is_sparse:
+            if self.penalty is not None:  # nobody says which rows are read before they are
+                raise UsageError("a penalty cannot be combined with sparse gradients. Build the embedding without sparse=True.")
+            given = given.coalesce()
+            self.gradient.fill_rows(given.indices()[0].numpy(), given.values().reshape(-1, self.numbers.shape[1]).numpy())
+        else:
+            self.gradient.fill(given.reshape(self.numbers.shape).numpy())
+        self.parameter.grad = None
+
+    def squares(self) -> float:
+        """The sum of the squares of the gradient."""
+        touched = self.gradient.total[self.gradient.rows()].astype(np.float64).ravel()
+        return float(touched @ touched)
+
+    def scale(self, by: float) -> None:
+        """Multiply the gradient."""
+        self.gradient.total[self.gradient.rows()] *= by
+
+    def step(self, step: int, lr: float) -> None:
+        """Step number ``step``, from 1."""
+        if self.table is None and not self.gradient.counts.any():
+            return
+        self.optimizer.update_rows(self.numbers, self.state, self.gradient, step, lr)
+        if self.penalty is not None:
+            self.clock += lr
+            self._flow(torch.from_numpy(self.gradient.rows()))
+        self.gradient.clear()
+
+    def settle(self) -> None:
+        """Let the penalty flow on every row, up to now."""
+        if self.penalty is not None:
+            self._flow(torch.arange(len(self.numbers)))
+
+    @torch.no_grad()
+    def _flow(self, rows: Tensor) -> None:
+        """Run the penalty on ``rows`` from when each was last brought up to date until now."""
+        assert self.penalty is not None
+        flowed = torch.from_numpy(self.flowed)
+        weight = torch.from_numpy(self.numbers)
+        time = (self.clock[0] - flowed[rows])[:, None].to(weight.dtype)
+        state = {name: torch.from_numpy(value)[rows] for name, value in self.state.items()}
+        weight[rows] = self.penalty.flow(weight[rows], time / self.optimizer.divisor(state))
+        flowed[rows] = self.clock[0]

@@ -1,0 +1,182 @@
+"""What every optimiser owes, and the small problems it is tried on.
+
+``tests/optim/test_NAME.py`` of the optimiser NAME holds
+
+    HAND       specs → where the weights 1 and -2, a matrix of one row, stand after a step with the gradient (0.5, -4) and
+               after a second one with (0.5, 1), worked out on paper; or, instead, a test ``test_by_hand`` of its own
+    REFERENCE  specs, with hyperparameters odd enough that each of them shows → a function of the parameters that makes
+               another implementation's optimiser; or, instead, a test ``test_trajectory`` of its own
+    BAD        hyperparameters → values outside their domain, as they are spelled
+    RATES      the learning rates that descent is tried at, where they are not the usual ones
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lossworks.optim import Optimizer, Shell
+
+Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
+RATES = (0.002, 0.05, 0.5)
+
+
+def told(name: str) -> ModuleType:
+    """The test file of an optimiser."""
+    try:
+        return importlib.import_module(f"optim.test_{name}")
+    except ModuleNotFoundError as error:
+        raise AssertionError(f"the optimizer {name!r} has no test file tests/optim/test_{name}.py") from error
+
+
+class Weights(nn.Module):
+    """A matrix and a bias."""
+
+    def __init__(self, matrix: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(matrix.clone())
+        self.bias = nn.Parameter(bias.clone() if bias is not None else torch.zeros(1, dtype=matrix.dtype))
+
+    def flat(self) -> Tensor:
+        """All weights in a row."""
+        return nn.utils.parameters_to_vector(self.parameters()).detach().clone()
+
+
+def whole(optimizer: Optimizer) -> Optimizer:
+    """The same optimiser, made to work on whole parameters."""
+    kind = type(optimizer)
+    return type(kind.__name__, (kind,), {"row_state": None})(**asdict(optimizer))
+
+
+def ways(optimizer: Optimizer) -> Iterator[Optimizer]:
+    """By rows where it can, and by PyTorch."""
+    yield optimizer
+    if optimizer.works_on_rows:
+        yield whole(optimizer)
+
+
+def closure_of(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], float]:
+    """Makes the gradients of ``loss`` anew and returns it."""
+
+    def closure() -> float:
+        model.zero_grad()
+        value = loss()
+        value.backward()
+        return value.item()
+
+    return closure
+
+
+def step(shell: Shell, model: nn.Module, loss: Callable[[], Tensor]) -> None:
+    """One step down ``loss``, as a loop makes it; a curvature is estimated from the loss's own gradient."""
+    closure = closure_of(model, loss)
+    shell.prepare()
+    if shell.wants_curvature:
+        closure()
+        shell.observe_curvature(1)
+    if not shell.optimizer.needs_closure:
+        closure()
+    shell.step(closure=closure if shell.optimizer.needs_closure else None)
+
+
+def check_by_hand(optimizer: Optimizer, wanted: list[tuple[float, float]]) -> None:
+    """Two steps from worked-out numbers, in a matrix of one row."""
+    model = Weights(torch.tensor([[1.0, -2.0]], dtype=torch.float64))
+    shell = Shell(optimizer, model)
+    for slope, after in zip([(0.5, -4.0), (0.5, 1.0)], wanted, strict=True):
+        model.matrix.grad = torch.tensor([slope], dtype=torch.float64)
+        shell.step()
+        np.testing.assert_allclose(model.matrix.detach().numpy()[0], after, rtol=1e-7)
+
+
+def problem(kind: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Inputs and classes of a small regression, and where its weights start."""
+    rng = torch.Generator().manual_seed(4)
+    inputs = torch.randn(40, 5, generator=rng)
+    target = (inputs @ torch.randn(5, 3, generator=rng)).argmax(1)
+    return inputs.to(kind), target, torch.randn(5, 3, generator=rng).to(kind), torch.randn(3, generator=rng).to(kind)
+
+
+def logistic(model: Weights, number: int, inputs: Tensor, target: Tensor) -> Tensor:
+    """The loss of step ``number``: of a quarter of the examples, in turn."""
+    some = slice(number % 4 * 10, number % 4 * 10 + 10)
+    return nn.functional.cross_entropy(inputs[some] @ model.matrix + model.bias, target[some])
+
+
+def check_trajectory(optimizer: Optimizer, reference: Reference, kind: torch.dtype = torch.float64) -> None:
+    """A hundred steps of logistic regression side by side with another implementation, to the rounding of the dtype."""
+    inputs, target, *start = problem(kind)
+    model, theirs = Weights(*start), Weights(*start)
+    shell, other = Shell(optimizer, model), reference(list(theirs.parameters()))
+    went: list[list[Tensor]] = [[], []]
+    for number in range(100):
+        step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+        closure = closure_of(theirs, lambda at=number: logistic(theirs, at, inputs, target))
+        if optimizer.needs_closure:
+            other.step(closure)
+        else:
+            closure()
+            other.step()
+        for way, each in zip(went, (model, theirs), strict=True):
+            way.append(each.flat())
+    rounding = 1e-9 if kind == torch.float64 else 2e-5
+    torch.testing.assert_close(torch.stack(went[0]), torch.stack(went[1]), rtol=rounding, atol=rounding / 10)
+
+
+Valley = Callable[[Tensor], Tensor]
+CURVATURE = torch.linspace(0.1, 1, 6, dtype=torch.float64)
+
+
+def quadratic(w: Tensor) -> Tensor:
+    """½ Σ c w²."""
+    return (CURVATURE * w**2).sum() / 2
+
+
+def rosenbrock(w: Tensor) -> Tensor:
+    """(1 - x)² + 100 (y - x²)², the bent valley."""
+    x, y = w[0]
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def lowest(optimizer: Optimizer, valley: Valley, start: list[float], steps: int) -> float:
+    """What is left of the height at the end, as a share; inf where it ran away."""
+    model = Weights(torch.tensor([start], dtype=torch.float64))
+    shell, before = Shell(optimizer, model), valley(model.matrix.detach()).item()
+    for _ in range(steps):
+        if not model.matrix.detach().abs().max() < 1e3:
+            return math.inf
+        step(shell, model, lambda: valley(model.matrix))
+    shell.settle()
+    return valley(model.matrix.detach()).item() / before
+
+
+def check_state(optimizer: Optimizer, kind: torch.dtype) -> None:
+    """State saved and loaded into a new shell goes on in the same bits, also where the weights to evaluate with are others."""
+    inputs, target, *start = problem(kind)
+
+    def go_on(model: Weights, shell: Shell) -> None:
+        for number in range(7):
+            step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+
+    for settled in (False, True):
+        model = Weights(*start)
+        shell = Shell(optimizer, model)
+        go_on(model, shell)
+        if settled:
+            shell.settle()
+        twin = Weights(model.matrix.detach(), model.bias.detach())
+        resumed = Shell(optimizer, twin)
+        resumed.load({name: value.clone() for name, value in shell.tensors().items()})
+        for each, by in ((model, shell), (twin, resumed)):
+            go_on(each, by)
+        assert torch.equal(model.flat(), twin.flat())
+        saved, again = shell.tensors(), resumed.tensors()
+        assert saved.keys() == again.keys()
+        assert all(torch.equal(saved[name], again[name]) for name in saved)
