@@ -10,11 +10,11 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {"losses": "losses", "models": "models", "optimizers": "optim", "penalties": "penalties", "risks": "risks"}
+_KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "schedules")} | {"optimizers": "optim"}
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="losses, models, optimizers, penalties or risks; all without it.")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(_KINDS)}; all without it.")] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import RowGradient
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
@@ -53,8 +52,6 @@ class Optimizer(ABC):
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
     needs_closure: ClassVar[bool] = False
     """A step evaluates the loss again, at other weights."""
-    spelled: ClassVar[str] = ""
-    """What stands for it in records where no spec can."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
@@ -111,21 +108,6 @@ class Optimizer(ABC):
 
 
 optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim")
-
-
-def build(spec: str | Optimizer) -> Optimizer:
-    """The optimiser that a spec such as ``"adagrad:lr=0.1,initial=0.1"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    optimizer: Optimizer = specs.member(optimizers, spec, Optimizer, "Give a spec such as 'adam:lr=0.001'.")
-    return optimizer
-
-
-def render(optimizer: Optimizer) -> str:
-    """The spec that spells ``optimizer``."""
-    return optimizer.spelled or specs.render(optimizers, optimizer)
 
 
 def name(optimizer: Optimizer) -> str:
