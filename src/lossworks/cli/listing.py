@@ -37,13 +37,15 @@ def _members(kind: str) -> list[dict[str, Any]]:
     import dataclasses
     import importlib
 
+    from ..core import specs
+
     registry = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
     return [
         {
             "name": entry.name,
             "summary": entry.summary,
             "keys": {
-                f.name: f.default if not isinstance(f.default, tuple) else list(f.default)
+                f.name: specs.plain(f.default)
                 for f in dataclasses.fields(entry.thing)
             },
             "source": entry.source,

@@ -94,6 +94,13 @@ def _first_that_fits(value: Any, options: list[Any], where: str) -> Any:
     return convert(value, options[-1], where)
 
 
+def plain(value: Any) -> Any:
+    """A field's value as JSON holds it: tuples as lists, what has a spelling of its own as that."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
 def _pairs(spec: str, rest: str) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
