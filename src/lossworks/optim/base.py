@@ -21,6 +21,7 @@ from ..batches import RowGradient
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
+from .own import restore
 from .roles import Model, grouped
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ class Optimizer(ABC):
     """One step an epoch, on all examples at once."""
     decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "decoupled"
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
-    needs_closure: ClassVar[bool] = False
-    """A step evaluates the loss again, at other weights."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
@@ -80,7 +79,7 @@ class Optimizer(ABC):
         by_itself = self.decays == ("coupled" if self.coupled else "decoupled")
         if not by_itself:
             for group in groups:
-                group["decay"] = group.pop("weight_decay")
+                group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
         made = self.torch(groups)
         if not by_itself and self.weight_decay:
             made.register_step_pre_hook(_couple if self.coupled else _shrink)
@@ -94,6 +93,11 @@ class Optimizer(ABC):
     def divisor(self, state: dict[str, Any]) -> Float[Tensor, "*shape"] | float:
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""
         return 1.0
+
+    @property
+    def needs_closure(self) -> bool:
+        """Whether a step evaluates the loss again, at other weights."""
+        return False
 
     @property
     def works_on_rows(self) -> bool:
@@ -114,6 +118,13 @@ def name(optimizer: Optimizer) -> str:
     """What it is registered as, or what the class is that it extends."""
     known = {entry.thing: entry.name for entry in optimizers}
     return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
+
+
+def check_positive(optimizer: Optimizer, *names: str) -> None:
+    """Raise UsageError where a field is not a finite number above 0."""
+    for name in names:
+        if not 0 < getattr(optimizer, name) < math.inf:
+            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted a finite number above 0.")
 
 
 def check_share(optimizer: Optimizer, *names: str) -> None:
@@ -148,17 +159,20 @@ def _couple(optimizer: torch.optim.Optimizer, *_: Any) -> None:
 
 
 def _name_state(made: torch.optim.Optimizer, own: str) -> None:
-    """Write the optimiser's name into state dicts, and refuse those of another."""
+    """Write the optimiser's name into state dicts, refuse those of another, and take up the others' exactly."""
+    taken: list[dict[str, Any]] = []
 
     def write(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         return {**state, "lossworks": own}
 
     def read(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         check_state(state.get("lossworks", own), own)
+        taken[:] = [state]
         return state
 
     made.register_state_dict_post_hook(write)
     made.register_load_state_dict_pre_hook(read)
+    made.register_load_state_dict_post_hook(lambda optimizer: restore(optimizer, taken.pop()))
 
 
 def check_state(saved_by: str, own: str) -> None:

@@ -67,6 +67,10 @@ class Shell:
         self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
         if penalty is not None and self.optimizer.needs_closure and not penalty.is_smooth:
             raise UsageError(f"{render(self.optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+        if clip is not None and self.optimizer.needs_closure:
+            raise UsageError(
+                f"{render(self.optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out."
+            )
         self.roles = roles(model)
         self._names = {p: at for at, p in model.named_parameters()}
         parameters = list(self.roles)
