@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..core import specs
 from ..core.registry import Entry
 
 _SLOT = r"(?P<slot>Domain|Limits?|Gradient)(?P<more>\b[^.:]*):\s*"
@@ -54,7 +55,7 @@ def facts(entry: Entry[Any], thing: Any) -> Facts:
         said = _flat(part[found.end() :])
         slots[name] = f"{slots[name]} {f'{more}: ' if more else ''}{said}".strip()
     keys = tuple(
-        Key(name=f.name, type=str(f.type), default=f.default, value=getattr(thing, f.name))
+        Key(name=f.name, type=str(f.type), default=specs.plain(f.default), value=specs.plain(getattr(thing, f.name)))
         for f in dataclasses.fields(thing)
         if f.init
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import specs
-from ..core.errors import UnknownName
+from ..core.errors import UnknownName, UsageError
 from ..core.registry import Registry
 from ..losses import (
     BinaryLoss,
@@ -25,12 +25,13 @@ from ..models import models
 from ..optim import Optimizer, optimizers
 from ..penalties import Penalty, penalties
 from ..risks import Risk, risks
-from . import numbers, outcomes, trajectories, weights
+from ..schedules import Schedule, schedules
+from . import numbers, outcomes, rates, trajectories, weights
 from .curve import Curve
 from .facts import Facts, facts
 from .trajectories import Surface
 
-REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, optimizers, models)
+REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, schedules, optimizers, models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,16 @@ def find(spec: str) -> tuple[Member, ...]:
         homes = [losses]
     if not homes:
         raise UnknownName("name", name, {entry.name for registry in REGISTRIES for entry in registry})
-    return tuple(_loss(build(spec)) if home is losses else _other(home, spec) for home in homes)
+    found: list[Member] = []
+    wrong: list[UsageError] = []
+    for home in homes:  # a name of two kinds is shown as both, as far as the keys are known to them
+        try:
+            found.append(_loss(build(spec)) if home is losses else _other(home, spec))
+        except UsageError as error:
+            wrong.append(error)
+    if not found:
+        raise wrong[0]
+    return tuple(found)
 
 
 def _loss(loss: Loss) -> Member:
@@ -88,6 +98,8 @@ def _other(registry: Registry[Any], spec: str) -> Member:
     surfaces: tuple[Surface, ...] = ()
     if isinstance(thing, Penalty):
         curves = (weights.weight(thing),)
+    elif isinstance(thing, Schedule):
+        curves = (rates.rate(thing),)
     elif isinstance(thing, Risk):
         curves = (weights.share(thing),)
     elif isinstance(thing, Optimizer):
