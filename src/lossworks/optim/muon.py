@@ -95,40 +95,44 @@ class _Muon(Own):
         return ahead.flatten(1)
 
 
-def orthogonal(matrices: list[Tensor], steps: int, kind: torch.dtype) -> Iterable[Tensor]:
+def orthogonal(matrices: list[Tensor], steps: int, kind: torch.dtype) -> Float[Tensor, "batch rows columns"]:
     """Each matrix, all of one shape, with its singular values brought near 1; the iterations run in ``kind``."""
-    rows, columns = matrices[0].shape
-    tall = rows > columns  # A is then made of the columns: it is the smaller
-    stack = torch.empty(len(matrices), min(rows, columns), max(rows, columns), dtype=kind, device=matrices[0].device)
-    for place, matrix in zip(stack, matrices, strict=True):
-        place.copy_(matrix.mT if tall else matrix)
-    # In float32: the squares of a bfloat16 would be summed with an error of their own.
-    norms = torch.linalg.vector_norm(stack, dim=(1, 2), keepdim=True, dtype=torch.promote_types(kind, torch.float32))
-    stack.div_(norms.clamp_min(1e-7))
-    iterated = _iterate(stack, steps)
-    return [matrix.mT for matrix in iterated] if tall else iterated
-
-
-def _iterate(x: Float[Tensor, "batch n m"], steps: int) -> Float[Tensor, "batch n m"]:
-    if 2 * x.shape[2] > 3 * x.shape[1]:  # two steps at once then take less work
-        for _ in range(steps // 2):
-            x = _twice(x)
-        steps %= 2
-    for _ in range(steps):
-        x = torch.baddbmm(x, _quadratic(x @ x.mT), x, beta=A)
+    x = torch.empty(len(matrices), *matrices[0].shape, dtype=kind, device=matrices[0].device)
+    for place, matrix in zip(x, matrices, strict=True):
+        place.copy_(matrix)
+    norms = torch.stack(torch._foreach_norm(matrices)).clamp_min(1e-7)
+    x.mul_((1 / norms).to(kind)[:, None, None])
+    tall = x.shape[1] > x.shape[2]  # then it is iterated from the right: the columns' products are fewer
+    together = 2 * max(x.shape[1:]) > 3 * min(x.shape[1:])  # several steps at once then take less work
+    for some in _divided(steps) if together else [1] * steps:
+        by = _several(x.mT @ x if tall else x @ x.mT, some)
+        alone = A if some == 1 else 0.0  # a single step adds aX itself, which is more exact
+        x = torch.baddbmm(x, x, by, beta=alone) if tall else torch.baddbmm(x, by, x, beta=alone)
     return x
 
 
-def _twice(x: Float[Tensor, "batch n m"]) -> Float[Tensor, "batch n m"]:
-    """Two steps X ← PX, P = a + bA + cA², with all but the first and the last product among the small A: PAP is the next one.
+def _divided(steps: int) -> list[int]:
+    """How many steps are made at once: three at first, as long as rounding has little to raise, then two."""
+    first = min(steps, 3)
+    return [first, *[2] * ((steps - first) // 2), *[1] * ((steps - first) % 2)]
 
-    More steps than two on one A would raise its rounding, in the directions that are small, above all else.
+
+def _several(gram: Float[Tensor, "batch n n"], steps: int) -> Float[Tensor, "batch n n"]:
+    """Product of the ``steps`` factors a + bA + cA² to come; of a single one without its a.
+
+    Between them A becomes PAP, so all products but those with X are among the small A. In bfloat16, five steps on one A raise its
+    rounding, in the directions that are small, to the size of all else; three and two do not.
     """
-    gram = x @ x.mT
-    first = _quadratic(gram)
-    first.diagonal(dim1=1, dim2=2).add_(A)
-    second = torch.baddbmm(first, _quadratic(first @ gram @ first), first, beta=A)
-    return second @ x
+    if steps == 1:
+        return _quadratic(gram)
+    product = None
+    for _ in range(steps - 1):
+        factor = _quadratic(gram)
+        factor.diagonal(dim1=1, dim2=2).add_(A)
+        gram = factor @ gram @ factor
+        product = factor if product is None else factor @ product
+    assert product is not None
+    return torch.baddbmm(product, _quadratic(gram), product, beta=A)
 
 
 def _quadratic(gram: Float[Tensor, "batch n n"]) -> Float[Tensor, "batch n n"]:
