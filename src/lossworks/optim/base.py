@@ -83,7 +83,7 @@ class Optimizer(ABC):
         by_itself = self.decays == ("coupled" if self.coupled else "decoupled")
         if not by_itself:
             for group in groups:
-                group["decay"] = group.pop("weight_decay")
+                group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
         made = self.torch(groups)
         if not by_itself and self.weight_decay:
             made.register_step_pre_hook(_couple if self.coupled else _shrink)
@@ -97,6 +97,10 @@ class Optimizer(ABC):
     def divisor(self, state: dict[str, Any]) -> Float[Tensor, "*shape"] | float:
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""
         return 1.0
+
+    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, flow: Callable[..., Tensor]) -> None:
+        """Let a penalty's ``flow`` take a weight on after its step, for a time equal to the step size of each of its numbers."""
+        weight.copy_(flow(weight, group["lr"] / self.divisor(state)))
 
     @property
     def works_on_rows(self) -> bool:
