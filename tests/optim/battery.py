@@ -8,6 +8,8 @@
                another implementation's optimiser; or, instead, a test ``test_trajectory`` of its own
     BAD        hyperparameters → values outside their domain, as they are spelled
     RATES      the learning rates that descent is tried at, where they are not the usual ones
+    shrunk     (weight before a step, where the step takes it without decay) → where it stands with a decay of 0.5 at the rate
+               0.01, if decay is not the usual w (1 - lr · weight_decay) before the step
 """
 
 from __future__ import annotations

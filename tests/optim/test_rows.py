@@ -58,12 +58,21 @@ def train(
     net = Net().to(kind)
     shell = Shell(optimizer, net, penalty_of(penalty) if penalty else None)
     for start in range(0, len(data), micro):
+        observe(shell, net, data[start])
         for batch in data[start : start + micro]:
             shell.prepare(batch)
             (nn.functional.cross_entropy(net(batch), batch.target) / micro).backward()
         shell.step()
     shell.settle()
     return net.flat()
+
+
+def observe(shell: Shell, net: Net, batch: Batch) -> None:
+    """A curvature from the loss's own gradient, for an optimiser that asks for one."""
+    if shell.wants_curvature:
+        shell.prepare(batch)
+        nn.functional.cross_entropy(net(batch), batch.target).backward()
+        shell.observe_curvature(1)
 
 
 def whole(optimizer: Optimizer) -> Optimizer:
@@ -163,6 +172,7 @@ def test_state_goes_there_and_back(name: str, penalty: str | None) -> None:
             net.load_state_dict(weights)
             shells.append(Shell(build(name), net, penalty_of(penalty) if penalty else None))
             shells[-1].load(kept)
+        observe(shells[-1], net, batch)
         shells[-1].prepare(batch)
         nn.functional.cross_entropy(net(batch), batch.target).backward()
         shells[-1].step()

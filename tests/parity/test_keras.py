@@ -147,7 +147,7 @@ class KerasUpdate(torch.optim.Optimizer):
     """Adam and RMSProp as Keras spells them, to show what the place of the epsilon does."""
 
     def __init__(self, parameters: list[Tensor], ours: Adam | RMSProp) -> None:
-        super().__init__(parameters, {})
+        super().__init__(parameters, {"lr": ours.lr})
         self.ours, self.steps = ours, 0
 
     @torch.no_grad()

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, elementwise, number_type
+from .own import Own, compiled, elementwise, moments
 
 
 @optimizers.add("lion", source="Chen et al. 2023, arXiv:2302.06675, program 1")
@@ -39,18 +38,15 @@ class _Lion(Own):
         lr, beta1, beta2 = group["lr"], group["beta1"], group["beta2"]
         numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, beta2, 1 - beta2)
         for p in parameters:
-            state = self.state[p]
-            if not state:
-                state["exp_avg"] = torch.zeros_like(p, dtype=number_type(p))
-            elementwise(_kernel, _rule, (p, state["exp_avg"]), *numbers)
+            elementwise(_kernel, _rule, (p, *moments(self.state[p], p, "exp_avg")), *numbers)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rule(g, w, m, lr, kept, beta1, rest1, beta2, rest2):  # type: ignore[no-untyped-def]
     return w * kept - lr * np.sign(beta1 * m + rest1 * g), beta2 * m + rest2 * g
 
 
-@njit(cache=True, nogil=True)
-def _kernel(part, parts, g, w, m, lr, kept, beta1, rest1, beta2, rest2):  # type: ignore[no-untyped-def]
-    for i in range(len(g) * part // parts, len(g) * (part + 1) // parts):
+@compiled
+def _kernel(g, w, m, lr, kept, beta1, rest1, beta2, rest2):  # type: ignore[no-untyped-def]
+    for i in range(len(g)):
         w[i], m[i] = _rule(g[i], w[i], m[i], lr, kept, beta1, rest1, beta2, rest2)

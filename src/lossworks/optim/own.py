@@ -2,7 +2,7 @@
 
 A rule says where one weight and its state go, ``rule(gradient, weight, *state, *numbers) -> (weight, *state)``, in plain
 arithmetic and functions of ``np``. On the processor it is compiled into one pass over memory, divided among threads; on any
-other device, and for other number types, the same rule runs on whole tensors, for PyTorch spells those functions alike.
+other device, and for other number types, the same rule runs on whole tensors, with PyTorch's functions in NumPy's place.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError
@@ -21,6 +23,8 @@ from ..core.threads import share
 
 Rule = Any  # a function compiled by numba
 _COMPILED = (torch.float32, torch.float64)
+# A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
+compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Own(torch.optim.Optimizer, ABC):
@@ -72,30 +76,65 @@ def number_type(parameter: Tensor) -> torch.dtype:
     return parameter.dtype if parameter.dtype in _COMPILED else torch.float32
 
 
-def elementwise(kernel: Rule, rule: Rule, tensors: Sequence[Tensor], *numbers: float) -> None:
-    """Take ``tensors``, a parameter and its state, one step by ``rule``, in place.
+def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tensor]:
+    """The tensors of these names in the state of ``parameter``, zero where they are new."""
+    for name in names:
+        if name not in state:
+            state[name] = torch.zeros_like(parameter, dtype=number_type(parameter))
+    return [state[name] for name in names]
 
-    ``kernel(part, parts, gradient, *tensors, *numbers)`` is the rule compiled into a loop over the ``part`` of ``parts``.
+
+def count(state: dict[str, Any]) -> int:
+    """The number of the step that begins here, from 1, of the parameter whose state it is."""
+    state.setdefault("step", torch.zeros((), dtype=torch.int64)).add_(1)
+    return int(state["step"])
+
+
+def elementwise(kernel: Rule, rule: Rule, tensors: Sequence[Tensor], *numbers: float) -> None:
+    """Take ``tensors``, a parameter and its state, one step by ``rule``, in place; those that it leaves out stand still.
+
+    ``kernel(gradient, *tensors, *numbers)`` is the rule compiled into a loop. Every number has the parameter's precision.
     """
     gradient = tensors[0].grad
     assert gradient is not None
     every = [gradient, *tensors]
-    kind = tensors[0].dtype
-    if kind in _COMPILED and all(t.device.type == "cpu" and t.dtype == kind and t.is_contiguous() for t in every):
+    if runs_compiled(*every):
         flat = [t.detach().view(-1).numpy() for t in every]
         exact = flat[0].dtype.type  # a plain float would have all of a float32 tensor worked on in float64
-        share(kernel, gradient.numel(), *flat, *map(exact, numbers))
+        share(_part_of, gradient.numel(), kernel, flat, [exact(number) for number in numbers])
         return
     wide = number_type(tensors[0])
-    after = _on_tensors(rule)(*(t.to(wide) for t in every), *numbers)
-    for tensor, value in zip(tensors, after if isinstance(after, tuple) else (after,), strict=True):
+    after = on_tensors(rule)(*(t.to(wide) for t in every), *numbers)
+    for tensor, value in zip(tensors, after if isinstance(after, tuple) else (after,), strict=False):
         tensor.copy_(value)
 
 
+def runs_compiled(*tensors: Tensor) -> bool:
+    """Whether compiled code can work on them as they lie in memory."""
+    kind = tensors[0].dtype
+    return kind in _COMPILED and all(t.device.type == "cpu" and t.dtype == kind and t.is_contiguous() for t in tensors)
+
+
+def _part_of(part: int, parts: int, kernel: Rule, flat: list[NDArray[Any]], numbers: list[Any]) -> None:
+    """A part of the loop. Cut here, for a loop that starts anywhere but at 0 does not use the processor's vectors."""
+    some = slice(len(flat[0]) * part // parts, len(flat[0]) * (part + 1) // parts)
+    kernel(*(each[some] for each in flat), *numbers)
+
+
+# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.
+_FUNCTIONS = types.SimpleNamespace(
+    sqrt=torch.sqrt,
+    sign=torch.sign,
+    abs=torch.abs,
+    maximum=lambda tensor, number: tensor.clamp(min=number),
+    minimum=lambda tensor, number: tensor.clamp(max=number),
+)
+
+
 @functools.cache
-def _on_tensors(rule: Rule) -> Callable[..., Any]:
+def on_tensors(rule: Rule) -> Callable[..., Any]:
     """The rule with PyTorch's functions in the place of NumPy's."""
     plain = rule.py_func
-    world = {**plain.__globals__, "np": torch}
+    world = {**plain.__globals__, "np": _FUNCTIONS}
     called = {name: world[name] for name in plain.__code__.co_names if hasattr(world.get(name), "py_func")}
-    return types.FunctionType(plain.__code__, world | {name: _on_tensors(f) for name, f in called.items()}, plain.__name__)
+    return types.FunctionType(plain.__code__, world | {name: on_tensors(f) for name, f in called.items()}, plain.__name__)

@@ -84,6 +84,8 @@ class Shell:
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
+        if ema is not None and hasattr(self._torch, "eval"):
+            raise UsageError(f"{render(self.optimizer)!r} averages the weights itself. Leave ema out.")
         self._average = None if ema is None else MovingAverage(parameters, ema)
         self._lr = self.optimizer.lr
 
@@ -205,7 +207,7 @@ class Shell:
             for group in inner.param_groups if self.penalty is not None else []:
                 for p in group["params"]:
                     if p.ndim > 1 and p.grad is not None:
-                        p.copy_(self.penalty.flow(p, group["lr"] / self.optimizer.divisor(inner.state[p])))  # type: ignore[union-attr]
+                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.flow)  # type: ignore[union-attr]
         inner.zero_grad()
 
     @torch.enable_grad()
