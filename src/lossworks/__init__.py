@@ -50,6 +50,7 @@ _ROOMS = (
     "record",
     "report",
     "risks",
+    "schedules",
     "scores",
     "text",
     "verbs",

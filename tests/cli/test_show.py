@@ -33,6 +33,17 @@ def test_json(command: Command) -> None:
     assert len(value["lines"][0]["y"]) == len(flow["lines"][1]["y"]) == len(member["curves"][0]["x"])
 
 
+def test_trajectories(command: Command) -> None:
+    """An optimiser goes down three surfaces, in the frame of 78 columns; JSON has every point of every step."""
+    out = command("show", "sgd:lr=0.002").out
+    assert "━━━ sgd:lr=0.002   · · 1 adam:lr=" in out
+    assert "at the rate given" in out
+    assert max(map(len, out.split("\n"))) <= 78
+    (member,) = command("show", "sgd:lr=0.002", "--json").json["members"]
+    assert [surface["minimum"] for surface in member["surfaces"]] == [[1.0, 1.0], [3.0, 0.5], [0.0, 0.0]]
+    assert all(len(way["points"]) == 151 for surface in member["surfaces"] for way in surface["trajectories"])
+
+
 def test_page(command: Command, tmp_path: Path) -> None:
     """``--out`` writes a page and says where; quietly it says nothing, and a place that cannot be is an error."""
     page = tmp_path / "cvar.html"

@@ -35,7 +35,8 @@ def test_every_member_is_shown(kind: str, name: str) -> None:
     shown = text((member,))
     assert max(map(len, shown.split("\n"))) <= WIDTH
     assert facts.source.split()[0] in shown
-    assert bool(BRAILLE & set(shown)) == (kind in DRAWN)
+    assert bool(BRAILLE & set(shown)) == (kind in DRAWN | {"optimizer"})
+    assert bool(member.surfaces) == (kind == "optimizer")
     points = json.loads(json.dumps(lossworks.show(name).to_json(), allow_nan=False))["members"]
     assert [each["kind"] for each in points] == [each.kind for each in find(name)]
 

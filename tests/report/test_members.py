@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -20,7 +21,8 @@ def test_every_member_has_its_section_and_charts(tmp_path: Path) -> None:
     members = tuple(member for registry in REGISTRIES for entry in registry for member in find(entry.name))
     page = Page(report.write_members(members, tmp_path / "all.html"))
     panels = [panel for member in members for curve in member.curves for panel in curve.panels]
-    assert len(page.figures) == len(panels)
+    grounds = [surface for member in members for surface in member.surfaces]
+    assert len(page.figures) == len(panels) + 2 * len(grounds)
     places = [attributes["data-figure"] for _, attributes in page.tags if "data-figure" in attributes]
     assert sorted(map(str, places)) == sorted(page.figures)
     for figure in page.figures.values():
@@ -39,3 +41,21 @@ def test_what_is_compared_is_dotted_and_bars_are_bars(tmp_path: Path) -> None:
     assert beside["line"]["dash"] == "dot"
     page = Page(report.write_members(find("cvar"), tmp_path / "cvar.html"))
     assert [trace["type"] for trace in page.figures["0-0-0"]["data"]] == ["bar", "scatter"]  # type: ignore[attr-defined]
+
+
+def test_trajectories_lie_on_their_surface(tmp_path: Path) -> None:
+    """The member's own way is the last drawn, on levels, with start and minimum marked; the heights are on a log axis."""
+    (member,) = find("momentum")
+    page = Page(report.write_members((member,), tmp_path / "momentum.html"))
+    plane: dict[str, Any] = page.figures["0-plane-1"]
+    levels, *ways, start, minimum = plane["data"]
+    surface = member.surfaces[1]
+    assert levels["type"] == "contour"
+    assert (len(levels["z"]), len(levels["z"][0])) == (len(surface.y), len(surface.x))
+    assert ways[-1]["name"] == surface.trajectories[0].name
+    assert "dash" in ways[0]["line"]
+    assert list(zip(ways[-1]["x"], ways[-1]["y"], strict=True)) == list(surface.trajectories[0].points)
+    assert (start["x"], start["y"], minimum["x"], minimum["y"]) == ([1.0], [1.5], [3.0], [0.5])
+    descent: dict[str, Any] = page.figures["0-descent-1"]
+    assert descent["layout"]["yaxis"]["type"] == "log"
+    assert descent["data"][-1]["y"] == list(surface.trajectories[0].heights)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.train import Control, Settings, loop, reduction
+from lossworks.train import Control, Settings, reduction
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"
@@ -41,12 +41,11 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor], within: float = 0.0) 
 
 @pytest.mark.parametrize("risk", ["mean", "cvar:alpha=0.3", "group_dro:step=0.5", "worst_group"])
 @pytest.mark.parametrize("optimizer", ["adagrad:lr=0.1", "gradient_descent:lr=0.5"])
-def test_a_step_is_whole_however_it_is_cut(risk: str, optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_is_whole_however_it_is_cut(risk: str, optimizer: str) -> None:
     """A step in several micro-batches has the risk of all its rows, not the mean of their risks."""
     choices = {"model": "linear:bits=8", "risk": risk, "optimizer": optimizer}
     whole = weights(**choices)
-    monkeypatch.setattr(loop, "MICRO", 7)
-    assert same(weights(**choices), whole, within=1e-3)
+    assert same(weights(**choices, micro_batch=7), whole, within=1e-3)
 
 
 def test_a_risk_for_each_micro_batch_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +58,8 @@ def test_a_risk_for_each_micro_batch_would_be_seen(monkeypatch: pytest.MonkeyPat
         self.finish()
         return amount
 
-    monkeypatch.setattr(loop, "MICRO", 7)
     monkeypatch.setattr(reduction.Reduction, "add", at_once)
-    assert not same(weights(**choices), whole, within=1e-2)
+    assert not same(weights(**choices, micro_batch=7), whole, within=1e-2)
 
 
 def test_the_mean_is_the_limit() -> None:

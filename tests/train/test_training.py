@@ -55,11 +55,10 @@ def _once(rows: Rows, **choices: Any) -> lossworks.Model:
 
 
 @pytest.mark.parametrize("micro", [4096, 7])
-def test_full_gradient(monkeypatch: pytest.MonkeyPatch, micro: int) -> None:
+def test_full_gradient(micro: int) -> None:
     """The first step is lr times the mean gradient of all rows, (p - y) x, however many pieces it is gathered in."""
-    monkeypatch.setattr(loop, "MICRO", micro)
     rows = _rows(60)
-    model = _once(rows)
+    model = _once(rows, micro_batch=micro)
     features = model.predictor.features
     selected = features.select(features.hashed([text for text, _ in rows]))
     nothing = torch.empty(0)

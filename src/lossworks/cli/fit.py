@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,10 +41,10 @@ def command(
     task: Annotated[str | None, typer.Option(help="auto, classify, multilabel or regress.", show_default=False)] = None,
     model: Annotated[str | None, typer.Option(help="linear, bag, with keys: bag:dim=32,dropout=0.2.", show_default=False)] = None,
     loss: Annotated[
-        str | None, typer.Option(help="cross_entropy, log_likelihood, mse, sparse_matrix, with keys.", show_default=False)
+        str | None, typer.Option(help="cross_entropy, focal:gamma=2, …: lossworks list losses.", show_default=False)
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="adagrad, adam, adamw, gradient_descent, rmsprop, sgd, with keys.", show_default=False)
+        str | None, typer.Option(help="adamw, sgd:momentum=0.9, …: lossworks list optimizers.", show_default=False)
     ] = None,
     penalty: Annotated[
         str | None, typer.Option(help="l1, l2, elastic_net, group_lasso: l1:strength=1e-5.", show_default=False)
@@ -51,9 +52,23 @@ def command(
     risk: Annotated[
         str | None, typer.Option(help="mean, cvar, or over the classes group_dro, worst_group.", show_default=False)
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate, over the optimizer's own.", show_default=False)] = None,
+    lr: Annotated[
+        str | None, typer.Option(help="Learning rate, over the optimizer's own; auto: found by short runs.", show_default=False)
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Of the learning rate: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per step.", show_default=False)] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
+    ] = None,
+    micro_batch: Annotated[
+        str | None, typer.Option(help="Rows in memory at once, with the same result.  [default: 4096]", show_default=False)
+    ] = None,
+    clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="Evaluate and save a moving average of the weights: 0.999.", show_default=False)
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better held-out score before stopping.", show_default=False)
     ] = None,
@@ -76,9 +91,10 @@ def command(
 
     base = Settings.from_toml(config) if config else Settings()
     flags = {
-        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "lr": lr,
-        "epochs": epochs, "batch_size": batch_size, "patience": patience, "class_weight": class_weight, "seed": seed,
-        "device": device,
+        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk,
+        "lr": _number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": _number_or_word(batch_size, int),
+        "micro_batch": _number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
+        "class_weight": class_weight, "seed": seed, "device": device,
     }  # fmt: skip
     if out is None and not resume:
         out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -87,8 +103,8 @@ def command(
         _stop_on_signals(control, watcher)
         trained = fit(
             data,
-            valid=_share_or_source(valid),
-            test=_share_or_source(test),
+            valid=_number_or_word(valid, float),
+            test=_number_or_word(test, float),
             out=out,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
             settings=base,
@@ -119,14 +135,18 @@ def _tell(record: dict[str, Any], out: Path) -> None:
         screen.print(
             f"Then trained anew for as many epochs as were best, on training and validation rows: {result['refit_rows']:,}."
         )
+    if result["lr_search"] is not None:
+        screen.print(
+            f"The learning rate {result['lr_search']['chosen']:g} is the best of {len(result['lr_search']['trials'])} tried."
+        )
     screen.print(f"Next:  open {out / 'report.html'}")
     screen.print(f'       lossworks predict {shlex.quote(str(out))} "some text"')
 
 
-def _share_or_source(value: str | None) -> float | str | None:
-    """0.2 is a share, anything that is no number a file."""
+def _number_or_word(value: str | None, kind: Callable[[str], float]) -> Any:
+    """The number that is spelled, or else the word: a file in the place of a share, auto in that of a rate."""
     try:
-        return None if value is None else float(value)
+        return None if value is None else kind(value)
     except ValueError:
         return value
 

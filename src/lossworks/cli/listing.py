@@ -10,11 +10,11 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {"losses": "losses", "models": "models", "optimizers": "optim", "penalties": "penalties", "risks": "risks"}
+_KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "schedules")} | {"optimizers": "optim"}
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="losses, models, optimizers, penalties or risks; all without it.")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(_KINDS)}; all without it.")] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -37,15 +37,14 @@ def _members(kind: str) -> list[dict[str, Any]]:
     import dataclasses
     import importlib
 
+    from ..core import specs
+
     registry = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
     return [
         {
             "name": entry.name,
             "summary": entry.summary,
-            "keys": {
-                f.name: f.default if not isinstance(f.default, tuple) else list(f.default)
-                for f in dataclasses.fields(entry.thing)
-            },
+            "keys": {f.name: specs.plain(f.default) for f in dataclasses.fields(entry.thing)},
             "source": entry.source,
         }
         for entry in registry

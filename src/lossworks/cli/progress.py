@@ -62,7 +62,8 @@ class Watcher:
         if columns:
             say("read   " + ", ".join(columns))
         chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config["penalty"]])]
-        say(f"train  {' · '.join(chosen)}, batches of {config['batch_size']}, at most {config['epochs']} epochs")
+        schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
+        say(f"train  {' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs")
         if fields["skipped"]:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:
@@ -72,6 +73,16 @@ class Watcher:
 
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")
+
+    def _search(self, fields: dict[str, Any]) -> None:
+        score = fields["note"] if fields["score"] is None else number(fields["score"])
+        say(f"search rate {fields['lr']:g}: {score}")
+
+    def _memory(self, fields: dict[str, Any]) -> None:
+        if "was" in fields:
+            say(f"note   memory ran out: batches in parts of {fields['micro_batch']:,} rows from here, as much a step", "yellow")
+        else:
+            say(f"memory room for {fields['micro_batch']:,} rows at once")
 
     def _resume(self, fields: dict[str, Any]) -> None:
         say(f"resumed at step {fields['step']:,}")

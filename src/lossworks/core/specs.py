@@ -66,7 +66,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         options = [option for option in typing.get_args(hint) if option is not type(None)]
         if value is None or (value == "none" and len(options) < len(typing.get_args(hint))):
             return None
-        hint = options[0]
+        return _first_that_fits(value, options, where)
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         parts = value.split("/") if value and isinstance(value, str) else value
@@ -78,8 +78,27 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         if hint in (int, bool) and not isinstance(value, str) and converted != value:
             raise ValueError  # 2.5 is no whole number, 5 is neither true nor false
         return converted
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
     except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError(f"{where}: got {value!r}, wanted {getattr(hint, '__name__', hint)}") from None
+
+
+def _first_that_fits(value: Any, options: list[Any], where: str) -> Any:
+    """``value`` as the first of the types that can hold it; what the last of them says where none can."""
+    for option in options[:-1]:
+        try:
+            return convert(value, option, where)
+        except UsageError:
+            continue
+    return convert(value, options[-1], where)
+
+
+def plain(value: Any) -> Any:
+    """A field's value as JSON holds it: tuples as lists, what has a spelling of its own as that."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _pairs(spec: str, rest: str) -> dict[str, Any]:

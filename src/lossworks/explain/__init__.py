@@ -1,8 +1,9 @@
-"""What a registered member is: the facts of its docstring, and its curves, computed by running the member itself."""
+"""What a registered member is: its docstring's facts, and its curves and trajectories, computed by running the member itself."""
 
 from .curve import Curve, Line, Panel
 from .facts import Facts
 from .member import Member, find
 from .text import text
+from .trajectories import Surface, Trajectory
 
-__all__ = ["Curve", "Facts", "Line", "Member", "Panel", "find", "text"]
+__all__ = ["Curve", "Facts", "Line", "Member", "Panel", "Surface", "Trajectory", "find", "text"]

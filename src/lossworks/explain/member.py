@@ -1,4 +1,4 @@
-"""A member of any registry by the spec that spells it: its facts, what it serves, and its curves."""
+"""A member of any registry by the spec that spells it: its facts, what it serves, its curves, and where it goes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ..losses import (
 )
 from ..losses.sampled import SampledLoss
 from ..models import models
-from ..optim import optimizers
+from ..optim import Optimizer, optimizers
 from ..penalties import Penalty, penalties
 from ..risks import Risk, risks
-from . import numbers, outcomes, weights
+from . import numbers, outcomes, trajectories, weights
 from .curve import Curve
 from .facts import Facts, facts
+from .trajectories import Surface
 
 REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, optimizers, models)
 
@@ -39,6 +40,7 @@ class Member:
     terms: its facts; of a sum of losses, those of each term.
     serves: kinds of task it can be used for, or what it works on where that is no kind of ``fit``.
     needs: what it must be given besides, which a plain ``fit`` does not.
+    surfaces: of an optimiser, what it was run on, and its way down.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Member:
     serves: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
 
 
 def find(spec: str) -> tuple[Member, ...]:
@@ -82,11 +85,14 @@ def _other(registry: Registry[Any], spec: str) -> Member:
     thing = specs.build(registry, spec)
     said = facts(registry[registry.name_of(type(thing))], thing)
     curves: tuple[Curve, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
     if isinstance(thing, Penalty):
         curves = (weights.weight(thing),)
     elif isinstance(thing, Risk):
         curves = (weights.share(thing),)
-    return Member(kind=registry.kind, spec=specs.render(registry, thing), terms=(said,), curves=curves)
+    elif isinstance(thing, Optimizer):
+        surfaces = trajectories.surfaces(thing, rate_given=re.search(r"[:,]\s*lr\s*=", spec) is not None)
+    return Member(kind=registry.kind, spec=specs.render(registry, thing), terms=(said,), curves=curves, surfaces=surfaces)
 
 
 def _curves(loss: Loss) -> tuple[Curve, ...]:

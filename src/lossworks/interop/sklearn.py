@@ -31,9 +31,12 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
     loss: str | None = None
     optimizer: str | None = None
     penalty: str | None = None
-    lr: float | None = None
+    lr: float | str | None = None
+    schedule: str = "constant"
     epochs: int | None = None
-    batch_size: int | None = None
+    batch_size: int | str | None = None
+    clip: float | None = None
+    ema: float | None = None
     patience: int | None = None
     valid: float = 0.1
     random_state: Any = 0
@@ -68,9 +71,14 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
     Parameters:
         model: "linear" or "bag", with settings as in "linear:words=3".
         loss, optimizer, penalty: as "cross_entropy:smoothing=0.1", "adam", "l1:1e-6"; ``lossworks list`` names them.
-        lr: the learning rate, over what ``optimizer`` says.
+        lr: the learning rate, over what ``optimizer`` says; "auto": found by short runs.
+        schedule: of the learning rate, as "cosine:warmup=5%".
         epochs: passes over the training rows at most.
         batch_size: rows a step.
+        clip: the norm that the gradient is cut to.
+        ema: the decay of a moving average of the weights, to predict with.
+        clip: the norm that the gradient is cut to.
+        ema: the decay of a moving average of the weights, to predict with.
         patience: epochs without a better held-out score before training stops.
         class_weight: "balanced", or {class: factor}, 1 for those not named; it multiplies the training loss.
         valid: the share of the rows that ``fit`` holds out to stop early and to calibrate the probabilities (none of

@@ -3,11 +3,11 @@
 ``build(spec).over(model)`` is a PyTorch optimiser for any loop; ``Shell`` steps a model with all that training needs besides.
 """
 
-from .base import Group, Optimizer, build, optimizers, render
-from .given import Given, given
+from .base import Group, Optimizer, optimizers
 from .health import Health
+from .making import Given, build, render
 from .own import Own
 from .roles import Role, roles
 from .shell import Shell
 
-__all__ = ["Given", "Group", "Health", "Optimizer", "Own", "Role", "Shell", "build", "given", "optimizers", "render", "roles"]
+__all__ = ["Given", "Group", "Health", "Optimizer", "Own", "Role", "Shell", "build", "optimizers", "render", "roles"]

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import RowGradient
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
+from .own import restore
 from .roles import Model, grouped
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ class Optimizer(ABC):
     """One step an epoch, on all examples at once."""
     decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "decoupled"
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
-    needs_closure: ClassVar[bool] = False
-    """A step evaluates the loss again, at other weights."""
-    spelled: ClassVar[str] = ""
-    """What stands for it in records where no spec can."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
@@ -103,6 +99,11 @@ class Optimizer(ABC):
         weight.copy_(flow(weight, group["lr"] / self.divisor(state)))
 
     @property
+    def needs_closure(self) -> bool:
+        """Whether a step evaluates the loss again, at other weights."""
+        return False
+
+    @property
     def works_on_rows(self) -> bool:
         """Whether touched rows alone need work at a step, as these hyperparameters stand."""
         return self.row_state is not None and not self.weight_decay
@@ -117,25 +118,17 @@ class Optimizer(ABC):
 optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim")
 
 
-def build(spec: str | Optimizer) -> Optimizer:
-    """The optimiser that a spec such as ``"adagrad:lr=0.1,initial=0.1"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    optimizer: Optimizer = specs.member(optimizers, spec, Optimizer, "Give a spec such as 'adam:lr=0.001'.")
-    return optimizer
-
-
-def render(optimizer: Optimizer) -> str:
-    """The spec that spells ``optimizer``."""
-    return optimizer.spelled or specs.render(optimizers, optimizer)
-
-
 def name(optimizer: Optimizer) -> str:
     """What it is registered as, or what the class is that it extends."""
     known = {entry.thing: entry.name for entry in optimizers}
     return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
+
+
+def check_positive(optimizer: Optimizer, *names: str) -> None:
+    """Raise UsageError where a field is not a finite number above 0."""
+    for name in names:
+        if not 0 < getattr(optimizer, name) < math.inf:
+            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted a finite number above 0.")
 
 
 def check_share(optimizer: Optimizer, *names: str) -> None:
@@ -170,17 +163,20 @@ def _couple(optimizer: torch.optim.Optimizer, *_: Any) -> None:
 
 
 def _name_state(made: torch.optim.Optimizer, own: str) -> None:
-    """Write the optimiser's name into state dicts, and refuse those of another."""
+    """Write the optimiser's name into state dicts, refuse those of another, and take up the others' exactly."""
+    taken: list[dict[str, Any]] = []
 
     def write(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         return {**state, "lossworks": own}
 
     def read(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         check_state(state.get("lossworks", own), own)
+        taken[:] = [state]
         return state
 
     made.register_state_dict_post_hook(write)
     made.register_load_state_dict_pre_hook(read)
+    made.register_load_state_dict_post_hook(lambda optimizer: restore(optimizer, taken.pop()))
 
 
 def check_state(saved_by: str, own: str) -> None:

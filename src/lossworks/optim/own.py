@@ -37,28 +37,32 @@ class Own(torch.optim.Optimizer, ABC):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        parts = []
         for group in self.param_groups:
             given = [p for p in group["params"] if p.grad is not None]
             if any(p.grad.is_sparse for p in given):
                 raise UsageError(f"{type(self).__name__} needs whole gradients, got a sparse one. {SPARSE_REMEDY}")
             if given:
-                self.update(given, group)
+                parts.append((given, group))
+        self.update_together(parts)
         return loss
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a state exactly: PyTorch's own would round it to the parameters' dtype."""
-        super().load_state_dict(state_dict)
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        for number, held in state_dict["state"].items():
-            p = parameters[number]
-            tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
-            # Counts stay on the processor, where they are read at every step.
-            exact = {name: value.to("cpu" if name == "step" else p.device, copy=True) for name, value in tensors.items()}
-            self.state[p].update(exact)
+    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
+        """One step of all parameters that have a gradient, by groups; here each group for itself."""
+        for parameters, group in parts:
+            self.update(parameters, group)
 
     @abstractmethod
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """One step of parameters that have a gradient; ``group`` has their ``lr``, ``weight_decay`` and ``role``."""
+
+
+def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> None:
+    """Put the tensors of a saved state back exactly: PyTorch has rounded them to the parameters' dtype."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, held in state_dict["state"].items():
+        state = optimizer.state[parameters[number]]
+        state.update({n: v.to(state[n].device, copy=True) for n, v in held.items() if isinstance(v, Tensor)})
 
 
 SPARSE_REMEDY = (

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ..batches import Batch, Table
 from ..core.errors import Diverged, UsageError
-from .average import Average
-from .base import Optimizer, check_state, name, render
-from .given import Given, given
+from .base import Optimizer, check_state, name
+from .ema import MovingAverage
 from .health import Health, Watch
+from .making import Given, build, render
 from .own import SPARSE_REMEDY
 from .packing import pack, read, text, unpack
 from .roles import roles
@@ -45,7 +45,7 @@ class Shell:
     Args:
         optimizer: one of ours, or a ``torch.optim.Optimizer`` over the model's parameters.
         clip: the norm that the gradient of all parameters together is cut to.
-        average: the decay of a moving average of the weights, which is then what ``settle`` shows.
+        ema: the decay of an exponential moving average of the weights, which is then what ``settle`` shows.
 
     Raises:
         UsageError: they do not go together.
@@ -58,19 +58,23 @@ class Shell:
         penalty: Penalty | None = None,
         *,
         clip: float | None = None,
-        average: float | None = None,
+        ema: float | None = None,
     ) -> None:
         if clip is not None and not 0 < clip < math.inf:
             raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
         theirs = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
-        self.optimizer = optimizer if isinstance(optimizer, Optimizer) else given(lambda _: optimizer)
+        self.optimizer = optimizer if isinstance(optimizer, Optimizer) else build(lambda _: optimizer)
         self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
         if penalty is not None and self.optimizer.needs_closure and not penalty.is_smooth:
             raise UsageError(f"{render(self.optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+        if clip is not None and self.optimizer.needs_closure:
+            raise UsageError(
+                f"{render(self.optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out."
+            )
         self.roles = roles(model)
         self._names = {p: at for at, p in model.named_parameters()}
         parameters = list(self.roles)
-        by_rows = theirs is None and self.optimizer.works_on_rows and average is None
+        by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
         by_rows = by_rows and all(p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) for p in parameters)
         # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
@@ -80,9 +84,9 @@ class Shell:
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
-        if average is not None and hasattr(self._torch, "eval"):
-            raise UsageError(f"{render(self.optimizer)!r} averages the weights itself. Leave average out.")
-        self._average = None if average is None else Average(parameters, average)
+        if ema is not None and hasattr(self._torch, "eval"):
+            raise UsageError(f"{render(self.optimizer)!r} averages the weights itself. Leave ema out.")
+        self._average = None if ema is None else MovingAverage(parameters, ema)
         self._lr = self.optimizer.lr
 
     @property
@@ -105,6 +109,13 @@ class Shell:
         self._to(training=True)
         for rows in self._rows:
             rows.catch_up(batch)
+
+    def forget(self) -> None:
+        """Leave out the gradients gathered since the last step."""
+        for rows in self._rows:
+            rows.gradient.clear()
+        for p in self.roles:
+            p.grad = None
 
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""

@@ -1,11 +1,11 @@
-"""Registered members as one HTML file: their facts, and their curves to look at closely."""
+"""Registered members as one HTML file: their facts, and their curves and trajectories to look at closely."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..explain import Member
-from . import charts
+from . import member_charts
 from .frame import write_page
 
 
@@ -16,11 +16,17 @@ def write_members(members: tuple[Member, ...], path: Path) -> Path:
         RecordError: the page cannot be written.
     """
     figures = {
-        f"{m}-{c}-{p}": charts.curve_panel(curve, panel)
+        f"{m}-{c}-{p}": member_charts.curve_panel(curve, panel)
         for m, member in enumerate(members)
         for c, curve in enumerate(member.curves)
         for p, panel in enumerate(curve.panels)
     }
+    for m, member in enumerate(members):
+        for number, surface in enumerate(member.surfaces):
+            figures |= {
+                f"{m}-plane-{number}": member_charts.plane(surface),
+                f"{m}-descent-{number}": member_charts.descent(surface),
+            }
     name = members[0].spec
     return write_page(
         "members.html", {"name": name, "facts": [m.kind for m in members], "members": members, "figures": figures}, path

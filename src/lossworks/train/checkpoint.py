@@ -45,6 +45,12 @@ def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
         raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
 
 
+def search_in(folder: Path | None) -> dict[str, Any] | None:
+    """What the search for a learning rate had found when the newest checkpoint was written; None where there is none."""
+    found = load_newest(folder) if folder is not None else None
+    return found[1].get("search") if found else None
+
+
 def remove(folder: Path) -> None:
     """Remove all checkpoints, and what a crash left of one."""
     for path in folder.glob("step-*"):

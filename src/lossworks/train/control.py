@@ -31,4 +31,7 @@ class Progress:
     best_epoch: int = 0
     stale: int = 0  # epochs since the best
     seconds: float = 0.0
+    scores: list[float] = field(default_factory=list)  # of the held-out rows, one an epoch
+    micro: int = 0  # rows whose outputs stand in memory at once; 0: as the settings say
+    search: dict[str, Any] | None = None  # what the search for a learning rate found
     stopped: str = "all epochs done"

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from .. import evaluate, losses, models
 from ..core.errors import OutOfMemory
+from ..core.memory import is_out_of_memory
 from ..models import Predictor, Task
 from ..text import TRAIN, VALID, Corpus
+from . import checkpoint
 from .control import Control, Progress
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
 from .objective import loss_for
 from .refit import refit, training, with_validation_rows
-from .settings import Settings
+from .search import search
+from .settings import AUTO, Settings
 
 # The state of PyTorch's generator and its number of threads belong to the whole process, and a fit keeps all processors
 # busy by itself. So fits in several threads of one process take turns.
@@ -74,9 +77,15 @@ def fit_corpora(
             budget,
             lambda row: control.watch("read", {"rows": row, "of": len(data.parts)}),
         )
+        found = None
+        if settings.lr == AUTO:
+            found = (checkpoint.search_in(control.checkpoints) if resume else None) or search(data, spec, loss, settings, control)
+            settings = settings.with_lr(found["chosen"])
+            control.watch("config", {"config": settings.to_json()})
         loop = training(data, spec, loss, settings, control)
         if resume:
             loop.resume()
+        loop.progress.search = found
         control.watch("resume" if resume else "start", {"step": loop.progress.step})
         progress = loop.run()
         assert data.features is not None
@@ -88,6 +97,7 @@ def fit_corpora(
             refit(predictor, loop, whole, scratch, budget)
             data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
         result = _result(predictor, data, progress) | _weights(predictor.network)
+        result["lr_search"] = found
         result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     _close(data)
     return Fitted(predictor, settings, _describe(data), result)
@@ -227,9 +237,9 @@ def _memory_named(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemory(
             f"out of memory with {settings.model}, batches of {settings.batch_size}. "
-            "Try fewer bits, a smaller dim or vocabulary, or a smaller --batch-size."
+            "Try fewer bits, a smaller dim or vocabulary, or a smaller --micro-batch."
         ) from error

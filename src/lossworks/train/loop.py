@@ -11,35 +11,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import epoch_order
 from ..core.errors import Diverged, Interrupted, RecordError
-from ..core.seeds import derive
 from ..losses import Loss
 from ..models import TextModel
 from ..optim import Shell
 from ..risks import build as risk_of
+from ..schedules import Clock, Schedule
+from ..schedules import build as schedule_of
 from . import checkpoint
 from .control import Control, Progress
 from .dataset import Dataset, Part
-from .objective import example_losses
+from .gradients import Gradients, Rows
+from .health import Since, Spikes
 from .reduction import Reduction
-from .settings import Settings
-from .validation import MICRO, cut, held_out, in_numpy, metric_of
+from .settings import AUTO, Settings
+from .validation import cut, held_out, metric_of
 
 _TELL_EVERY = 0.2  # seconds between notes on progress
-
-Micro = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
 
 
 @dataclass(slots=True)
 class Loop:
-    """Trains ``network`` on ``data``. ``run`` leaves the best weights in it."""
+    """Trains ``network`` on ``data``. ``run`` leaves the best weights in it, those to evaluate with.
+
+    ``most_steps``: training ends after so many, as if they were an epoch.
+    """
 
     data: Dataset
     network: TextModel
@@ -47,15 +50,23 @@ class Loop:
     shell: Shell
     settings: Settings
     control: Control
+    most_steps: int | None = None
     progress: Progress = field(default_factory=Progress)
-    reduction: Reduction = field(init=False)
+    gradients: Gradients = field(init=False)
+    _schedule: Schedule = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
-    _since: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # loss, weight, rows since the last note
-    _told: float = 0.0
+    _since: Since = field(default_factory=Since)
+    _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
 
     def __post_init__(self) -> None:
-        self.reduction = Reduction(risk_of(self.settings.risk), self.data.task)
+        assert self.data.train is not None
+        reduction = Reduction(risk_of(self.settings.risk), self.data.task)
+        micro = self.settings.micro_batch if isinstance(self.settings.micro_batch, int) else self._batch_size
+        parts = (self.data, self.data.train, self.network, self.loss, self.shell, reduction, self.settings)
+        self.gradients = Gradients(*parts, micro)
+        self._schedule = schedule_of(self.settings.schedule)
+        self._schedule.factor(0, self._clock)  # a length that cannot be told is told of now
 
     def run(self) -> Progress:
         """Train to the end.
@@ -64,9 +75,11 @@ class Loop:
             Diverged: a loss was not finite; the weights are those before that step.
             Interrupted: ``control.stop`` was set; a checkpoint was written.
         """
-        self._told = self._saved = start = time.monotonic() - self.progress.seconds
+        self._saved = start = time.monotonic() - self.progress.seconds
+        self._since = Since()
         with torch.random.fork_rng(devices=[]), _threads(1 if self.shell.by_rows else torch.get_num_threads()):
-            while self.progress.epoch < self._epochs and self.progress.stale < self._patience:
+            self._fit_memory()
+            while self.progress.epoch < self._epochs and self.progress.stale < self._patience and not self._is_enough:
                 self._epoch(start)
         if self.progress.stale >= self._patience:
             self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
@@ -96,8 +109,9 @@ class Loop:
             self.network.load_state_dict(_under(tensors, "network."))
             self.shell.load(_under(tensors, "shell."))
             self._best = _under(tensors, "best.")
-            self.reduction.state = tensors["risk.state"]
+            self.gradients.reduction.state = tensors["risk.state"]
             self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
+            self.gradients.micro = self.progress.micro or self.gradients.micro
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             folder = self.control.checkpoints
             raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
@@ -107,7 +121,7 @@ class Loop:
         assert self.control.checkpoints is not None
         named = {"network.": self.network.state_dict(), "shell.": self.shell.tensors(), "best.": self._best}
         tensors = {prefix + name: value for prefix, part in named.items() for name, value in part.items()}
-        tensors["risk.state"] = self.reduction.state
+        tensors["risk.state"] = self.gradients.reduction.state
         state = asdict(self.progress)
         checkpoint.save(self.control.checkpoints, self.progress.step, tensors, {**state, "best": _finite(state["best"])})
         self._saved = time.monotonic()
@@ -116,11 +130,13 @@ class Loop:
     def _epoch(self, start: float) -> None:
         progress = self.progress
         self.network.train()
-        for number, micros in enumerate(self._steps(progress.epoch)):
+        for number, rows in enumerate(self._steps(progress.epoch)):
             if number < progress.done:
                 continue
+            if self._is_enough:
+                break
             self._between_steps()  # before a step: an epoch's validation is then behind its last step's checkpoint
-            self._step(micros)
+            self._step(rows)
             progress.done, progress.step = number + 1, progress.step + 1
             progress.seconds = time.monotonic() - start
         self._tell_train()
@@ -129,45 +145,64 @@ class Loop:
         if self.data.valid is not None and self.data.valid.rows:
             self._validate(self.data.valid)
 
-    def _steps(self, epoch: int) -> Iterator[list[Micro]]:
-        """The steps of an epoch, each as its micro-batches; nothing is loaded yet."""
+    def _steps(self, epoch: int) -> Iterator[list[Rows]]:
+        """The steps of an epoch, each as the rows of pieces; nothing is loaded yet."""
         store = self._train.shards
         pieces = epoch_order(self.settings.seed, epoch, store.pieces, "pieces").tolist()
         orders = ((piece, epoch_order(self.settings.seed, epoch, store.count(piece), "rows", piece)) for piece in pieces)
         if self.shell.optimizer.full_batch:
-            yield [(piece, part) for piece, order in orders for part in cut(order, MICRO)]
+            yield list(orders)
             return
         for piece, order in orders:
             for batch in cut(order, self._batch_size):
-                yield [(piece, part) for part in cut(batch, MICRO)]
+                yield [(piece, batch)]
 
-    def _step(self, micros: list[Micro]) -> None:
+    def _step(self, rows: list[Rows]) -> None:
         """One update: the gradient of the risk of all its rows."""
-        progress, data = self.progress, self.data
-        _seed(self.settings.device, derive(self.settings.seed, "step", progress.step))
+        progress, data, shell, gradients = self.progress, self.data, self.shell, self.gradients
         loaded = self._train.shards
-        total = sum(float(data.loss_weight[loaded.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in micros)
+        total = sum(float(data.loss_weight[loaded.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in rows)
         if total == 0:
             return
-        for piece, chosen in micros:
-            rows, selected = self._train.piece(piece)
-            batch = data.batch(selected, rows, chosen)
-            self.shell.prepare(batch)
-            outputs = self.network(batch)
-            target = batch.target.to(outputs.device)
-            values = example_losses(data.task, self.loss, outputs, target)
-            amount = self.reduction.add(values, batch.weight.to(values), target, total)
-            if not math.isfinite(amount):
-                self._diverged(values, rows[chosen])
-            self._since[0] += amount
-            self._since[2] += len(chosen)
-        self.reduction.finish()
-        self._since[1] += total
-        self.shell.step()
+        if shell.wants_curvature:
+            gradients.curvature(rows, progress.step)
+        found: list[tuple[float, int | None]] = []
+        micro = gradients.micro
+
+        def make() -> float:
+            if found:
+                gradients.forget()
+            found.append(gradients.make(rows, total, progress.step))
+            return found[-1][0] / total
+
+        if not shell.optimizer.needs_closure:
+            make()
+            self._check(*found[0])
+        examine = self._since.is_due
+        began = time.monotonic()
+        health = shell.step(self._factor(), make if shell.optimizer.needs_closure else None, examine=examine)
+        self._check(*found[0])
+        amount = found[0][0]
+        self._since.add(amount, total, sum(len(chosen) for _, chosen in rows), health, time.monotonic() - began)
+        if gradients.micro < micro:
+            progress.micro = gradients.micro
+            self._tell("memory", micro_batch=gradients.micro, was=micro)
+        usual = self._spikes.usual(amount / total)
+        if usual is not None:
+            self._tell("spike", loss=amount / total, usual=usual)
+
+    def _factor(self) -> float:
+        return self._schedule.factor(self.progress.step, self._clock, self.progress.scores)
+
+    def _fit_memory(self) -> None:
+        if self.settings.micro_batch == AUTO and not self.progress.micro:
+            self.gradients.fit_memory()
+            self.progress.micro = self.gradients.micro
+            self._tell("memory", micro_batch=self.gradients.micro)
 
     def _between_steps(self) -> None:
         now = time.monotonic()
-        if now - self._told >= _TELL_EVERY:
+        if now - self._since.told >= _TELL_EVERY:
             self._tell_train()
         due = now - self._saved >= self.control.checkpoint_every or self.control.stop.is_set()
         if due and self.control.checkpoints is not None:
@@ -182,36 +217,40 @@ class Loop:
         if not math.isfinite(score):
             raise Diverged(f"the held-out {self.metric} after epoch {progress.epoch} is {score}. Try a lower --lr.")
         progress.stale += 1
+        progress.scores.append(score)
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
             self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
         self._tell("valid", **{name: value for name, value in figures.items() if math.isfinite(value)})
 
-    def _diverged(self, values: Tensor, numbers: NDArray[np.int64]) -> None:
-        bad = numbers[~np.isfinite(in_numpy(values))]
-        where = self.data.place(int(bad[0] if len(bad) else numbers[0]))
+    def _check(self, amount: float, bad: int | None) -> None:
+        """Raise Diverged where the loss of a step's rows was not finite."""
+        if math.isfinite(amount):
+            return
         raise Diverged(
             f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, "
-            f"batch {self.progress.done + 1}, first at {where}). The weights were not updated with it. "
+            f"batch {self.progress.done + 1}, first at {self.data.place(bad or 0)}). The weights were not updated with it. "
             f"Try a lower --lr than {self.shell.optimizer.lr:g}."
         )
 
     def _tell_train(self) -> None:
-        now = time.monotonic()
-        loss, weight, rows = self._since
-        if weight:
-            self._tell(
-                "train",
-                loss=loss / weight,
-                examples_per_second=rows / max(now - self._told, 1e-9),
-                lr=self.shell.optimizer.lr,
-            )
-        self._since, self._told = [0.0, 0.0, 0.0], now
+        if self._since.weight:
+            self._tell("train", **self._since.fields(self.shell.lr, self.shell.clipped))
+        self._since = self._since.next(self.shell.clipped)
 
-    def _tell(self, event: str, **fields: float) -> None:
+    def _tell(self, event: str, **fields: Any) -> None:
         progress = self.progress
         epoch = progress.epoch + progress.done / max(self._length, 1)
         self.control.watch(event, {"step": progress.step, "epoch": round(epoch, 4), **fields})
+
+    @property
+    def _is_enough(self) -> bool:
+        return self.most_steps is not None and self.progress.step >= self.most_steps
+
+    @property
+    def _clock(self) -> Clock:
+        steps = self._epochs * self._length
+        return Clock(min(steps, self.most_steps or steps), self._length)
 
     @property
     def _length(self) -> int:
@@ -233,7 +272,8 @@ class Loop:
 
     @property
     def _batch_size(self) -> int:
-        return self.settings.batch_size or 1
+        assert isinstance(self.settings.batch_size, int)
+        return self.settings.batch_size
 
 
 @contextmanager
@@ -245,14 +285,6 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _seed(device: str, seed: int) -> None:
-    """Seed the one generator that is used; ``torch.manual_seed`` seeds all there are and costs more than a small step."""
-    if device.startswith("cuda"):
-        torch.cuda.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -68,6 +69,21 @@ def example_losses(task: Task, loss: Loss, outputs: Float[Tensor, "N outputs"], 
     assert isinstance(loss, CategoricalLoss)
     values = loss.values(scores(task, outputs, target))
     return values.mean(-1) if task.kind == "multilabel" else values
+
+
+def sampled_losses(task: Task, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+    """-log p of a target that the outputs themselves give each example at random, numbers with deviation 1: the mean of its
+    gradients' squares is the Gauss-Newton curvature (Liu et al. 2023, arXiv:2305.14342, section 2.3).
+    """
+    if task.kind == "regress":
+        drawn = outputs.detach() + torch.randn_like(outputs)
+        return (outputs - drawn).square()[:, 0] / 2
+    if task.kind == "multilabel" or task.is_binary:
+        target = torch.bernoulli(outputs.detach().sigmoid()).long()
+        return (
+            -scores(task, outputs, target if task.kind == "multilabel" else target[:, 0]).logp.reshape(len(outputs), -1).sum(-1)
+        )
+    return -scores(task, outputs, torch.multinomial(outputs.detach().softmax(-1), 1)[:, 0]).logp
 
 
 def proper_score(task: Task, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:

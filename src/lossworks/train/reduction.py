@@ -55,6 +55,10 @@ class Reduction:
             self._waiting.append((values, weight, target))
         return amount
 
+    def forget(self) -> None:
+        """Leave out what was added since the last step."""
+        self._waiting.clear()
+
     def finish(self) -> None:
         """The gradient of the step's losses that wait for it."""
         if not self._waiting:

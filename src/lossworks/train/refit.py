@@ -26,7 +26,9 @@ def training(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings:
     assert data.features is not None
     network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
-    return Loop(data, network, loss, optim.Shell(optim.build(settings.optimizer or ""), network, penalty), settings, control)
+    optimizer = optim.build(settings.optimizer or "")
+    shell = optim.Shell(optimizer, network, penalty, clip=settings.clip, ema=settings.ema)
+    return Loop(data, network, loss, shell, settings, control)
 
 
 def with_validation_rows(data: Dataset) -> Dataset | None:
@@ -44,7 +46,9 @@ def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budg
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
-    settings = replace(first.settings, epochs=first.progress.best_epoch or first.progress.epoch)
+    settings = replace(
+        first.settings, epochs=first.progress.best_epoch or first.progress.epoch, micro_batch=first.gradients.micro
+    )
     read_features(whole, predictor.spec.features(), scratch, settings.seed, budget, lambda row: None)
     assert whole.features is not None
     second = training(whole, predictor.spec, first.loss, settings, Control(stop=first.control.stop))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import losses, models, optim, penalties, risks
+from .. import losses, models, optim, penalties, risks, schedules
 from ..core import specs
 from ..core.errors import DataError, UnknownName, UsageError
 from .reduction import check_risk
 
 _SMALLEST_BATCH = 16
 
+AUTO = "auto"
+MICRO = 4096
+"""Rows whose outputs stand in memory at once, where nothing else is said."""
 TASKS = ("auto", "classify", "multilabel", "regress")
 
 
@@ -28,19 +32,29 @@ class Settings:
     valid, test: shares of the rows held out where no files are given for them.
     patience: epochs without a better held-out score before training stops and the best weights are taken.
     epochs: passes over the training rows at most.
-    lr: the optimiser's learning rate, over what its spec says. Where no optimizer is given, the model's own is fitted to the
-        batch size (``Optimizer.for_batches``).
+    optimizer: a spec, or from Python what makes a PyTorch optimiser of a list of parameters.
+    lr: the optimiser's learning rate, over what its spec says; "auto": found by short runs on the data. Where no optimizer is
+        given, the model's own is fitted to the batch size (``Optimizer.for_batches``).
+    schedule: what the learning rate is multiplied with as training goes on.
+    batch_size: rows a step; "auto": as many as suit the data, in the largest micro-batches that fit into memory.
+    micro_batch: rows whose outputs stand in memory at once; several make a step, with the same result. "auto": as many as fit.
+    clip: the norm that the gradient is cut to.
+    ema: the decay of a moving average of the weights, which is then what is evaluated and saved.
     """
 
     task: str = "auto"
     model: str = "linear"
     loss: str | None = None
-    optimizer: str | None = None
+    optimizer: str | optim.Optimizer | Callable[..., Any] | None = None
     penalty: str | None = None
     risk: str = "mean"
-    lr: float | None = None
+    lr: float | str | None = None
+    schedule: str = "constant"
     epochs: int | None = None
-    batch_size: int | None = None
+    batch_size: int | str | None = None
+    micro_batch: int | str | None = None
+    clip: float | None = None
+    ema: float | None = None
     patience: int | None = None
     class_weight: str | None = None
     valid: float = 0.1
@@ -51,9 +65,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise UnknownName("task", self.task, TASKS)
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("lr", "batch_size", "micro_batch"):
+            if isinstance(value := getattr(self, name), str) and value != AUTO:
+                raise UsageError(f"{name} is {value!r}; wanted a number, or {AUTO}.")
+        for name in ("epochs", "batch_size", "micro_batch", "patience"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if not isinstance(value, str | None) and value < 1:
                 raise UsageError(f"{name} is {value}; wanted 1 or more.")
         for name in ("valid", "test"):
             if not 0 <= getattr(self, name) < 1:
@@ -61,6 +78,7 @@ class Settings:
         check_device(self.device)
         models.build(self.model), self.loss and losses.build(self.loss), self.penalty and penalties.build(self.penalty)
         risks.build(self.risk)
+        schedules.build(self.schedule)
         optim.build(self.optimizer or models.build(self.model).optimizer)
 
     @classmethod
@@ -85,28 +103,42 @@ class Settings:
         check_risk(risk, task, self.class_weight)
         optimizer = optim.build(self.optimizer or model.optimizer)
         full = optimizer.full_batch
-        batch_size = rows if full else self.batch_size or _batch_size(rows)
+        batch_size = rows if full else self.batch_size if isinstance(self.batch_size, int) else _batch_size(rows)
         if self.optimizer is None:  # the models' own are for the smallest batches
             optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
-        if self.lr is not None:
-            optimizer = replace(optimizer, lr=self.lr)
+        if isinstance(self.lr, float | int):
+            optimizer = replace(optimizer, lr=float(self.lr))
         return replace(
             self,
             task=task,
             model=models.render(model),
             loss=losses.render(losses.build(self.loss or ("mse" if task == "regress" else "cross_entropy"))),
-            optimizer=optim.render(optimizer),
+            optimizer=_spelled(optimizer),
+            schedule=schedules.render(schedules.build(self.schedule)),
             penalty=penalties.render(penalties.build(self.penalty)) if self.penalty else None,
             risk=risks.render(risk),
-            lr=optimizer.lr,
+            lr=AUTO if self.lr == AUTO else optimizer.lr,
             epochs=self.epochs or (500 if full else model.epochs),
             batch_size=batch_size,
+            micro_batch=AUTO if AUTO in (self.batch_size, self.micro_batch) else min(batch_size, int(self.micro_batch or MICRO)),
             patience=self.patience or (20 if full else model.patience),
         )
 
+    def with_lr(self, lr: float) -> Settings:
+        """The same with the learning rate decided."""
+        optimizer = replace(optim.build(self.optimizer or models.build(self.model).optimizer), lr=lr)
+        return replace(self, lr=lr, optimizer=_spelled(optimizer))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the run record."""
-        return asdict(self)
+        given = self.optimizer
+        spelled = given if isinstance(given, str | None) else optim.render(optim.build(given))
+        return {**asdict(replace(self, optimizer=None)), "optimizer": spelled}
+
+
+def _spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
+    """Its spec, where one can say what it is."""
+    return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
 
 
 def check_device(name: str) -> None:

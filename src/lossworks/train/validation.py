@@ -15,9 +15,7 @@ from ..losses import Loss
 from ..models import Task, TextModel
 from .dataset import Dataset, Part
 from .objective import example_losses, proper_score, scores
-
-MICRO = 4096
-"""Rows whose outputs stand in memory at once."""
+from .settings import MICRO
 
 
 def metric_of(task: Task) -> str:

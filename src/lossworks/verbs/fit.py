@@ -26,7 +26,7 @@ from .model import Model
 Watch = Callable[[str, dict[str, Any]], None]
 Source = str | os.PathLike[str] | Iterable[Any]
 
-_LOGGED = ("start", "resume", "train", "valid", "checkpoint")
+_LOGGED = ("start", "resume", "search", "train", "valid", "spike", "memory", "checkpoint")
 
 
 def fit(
@@ -182,6 +182,9 @@ class _Recorder:
                 raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
             data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
             self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
+            self.run.write_summary(self.summary)
+        elif event == "config":
+            self.summary["config"] = fields["config"]
             self.run.write_summary(self.summary)
         elif event in _LOGGED:
             self.run.note(event, **fields)

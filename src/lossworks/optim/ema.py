@@ -8,7 +8,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 
 
-class Average:
+class MovingAverage:
     """average ← d · average + (1 - d) · w after each step, with d = min(decay, (1 + step) / (10 + step)): young averages are
     of few steps. Source: Polyak & Juditsky 1992, SIAM J. Control 30:838; the exponential form with this start as in
     TensorFlow's ExponentialMovingAverage.

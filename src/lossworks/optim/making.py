@@ -1,4 +1,4 @@
-"""Any other PyTorch optimiser, given as what makes it: a class, a partial, a function of the parameters."""
+"""From what a user gives to an optimiser: a spec of ours, or what makes any other PyTorch optimiser."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from ..core import specs
 from ..core.errors import UsageError
-from .base import Group, Optimizer
+from .base import Group, Optimizer, optimizers
 
 Maker = Callable[[Any], torch.optim.Optimizer]
 
@@ -28,7 +29,8 @@ class Given(Optimizer):
         return made
 
     @property
-    def spelled(self) -> str:  # type: ignore[override]
+    def spelled(self) -> str:
+        """What stands for it in records."""
         named = getattr(self.make, "func", self.make)  # a partial hides what it calls
         return f"given:{getattr(named, '__qualname__', type(named).__qualname__)}"
 
@@ -36,7 +38,24 @@ class Given(Optimizer):
         return replace(self)
 
 
-def given(make: Maker) -> Given:
+def build(spec: str | Optimizer | Maker) -> Optimizer:
+    """The optimiser that a spec such as ``"adagrad:lr=0.1,initial=0.1"`` spells, or that a function of the parameters makes.
+
+    Raises:
+        UsageError: an unknown name or key, a value outside its domain, or a function that makes no optimiser.
+    """
+    if callable(spec):
+        return _given(spec)
+    optimizer: Optimizer = specs.member(optimizers, spec, Optimizer, "Give a spec such as 'adam:lr=0.001'.")
+    return optimizer
+
+
+def render(optimizer: Optimizer) -> str:
+    """The spec that spells ``optimizer``; the name alone of one that no spec can."""
+    return optimizer.spelled if isinstance(optimizer, Given) else specs.render(optimizers, optimizer)
+
+
+def _given(make: Maker) -> Given:
     """The optimiser that ``make`` makes, at the rate that it sets itself.
 
     Raises:

@@ -1,0 +1,79 @@
+"""What every picture is made of: figures, axes and lines of Plotly, as plain values.
+
+A colour is spelled as "@name" and stands for the page's CSS variable ``--name``, which the page's script puts in;
+so light, dark and paper share one figure. Text from the user is escaped, because Plotly reads tags in labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@muted"}}
+
+
+def figure(traces: Sequence[Json], *, height: int = 320, **layout: Any) -> Json:
+    """Traces in the layout that all pictures share."""
+    return {
+        "data": list(traces),
+        "layout": {
+            "height": height,
+            "margin": {"l": 56, "r": 12, "t": 34, "b": 48},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": "@text"},
+            "hoverlabel": {"bgcolor": "@surface", "bordercolor": "@line", "font": {"color": "@text"}},
+            "dragmode": False,
+            **layout,
+        },
+    }
+
+
+def axis(title: str, **more: Any) -> Json:
+    """An axis of a figure in the plane."""
+    # No zooming: on a phone it would catch the finger that means to scroll.
+    return {
+        "title": {"text": title, "standoff": 8, "font": {"color": "@muted", "size": 13}},
+        "gridcolor": "@line", "zeroline": False, "linecolor": "@line", "tickfont": {"color": "@muted", "size": 12},
+        "fixedrange": True, "automargin": True, "ticks": "", **more,
+    }  # fmt: skip
+
+
+def line(
+    points: Sequence[tuple[float, float]],
+    name: str,
+    *,
+    color: str,
+    width: float,
+    marked: bool = False,
+    hover: bool = True,
+    **more: Any,
+) -> Json:
+    """A line through points; ``marked``: with a mark on each."""
+    trace = {
+        "type": "scatter", "mode": "lines+markers" if marked else "lines", "name": name,
+        "x": [x for x, _ in points], "y": [y for _, y in points], "line": {"color": color, "width": width},
+    }  # fmt: skip
+    if marked:
+        trace["marker"] = {"size": 6, "color": color}
+    reading = {"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}
+    return trace | reading | more
+
+
+def rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:
+    """A dotted line behind the traces."""
+    line = {"color": "@muted", "width": 1, "dash": "dot"}
+    return {"type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "yref": yref, "line": line, "layer": "below"}
+
+
+def log_ticks(values: Sequence[float]) -> Json:
+    """A logarithmic axis where the values span a factor of 50 or more, else nothing."""
+    low, high = min(values), max(values)
+    if low <= 0 or high < 50 * low:
+        return {}
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 3)]
+    return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}

@@ -1,0 +1,107 @@
+"""What a schedule is: a frozen dataclass that says what the learning rate is multiplied with at a step.
+
+The factor is a function of the step, of how long training is, and of the held-out scores so far; nothing is remembered, so a
+resumed run goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..core import specs
+from ..core.errors import UsageError
+from ..core.registry import Registry
+from .length import Clock, Length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(ABC):
+    """The root of every schedule.
+
+    warmup: how long the factor rises before, in equal parts, to 1: the first step has 1/warmup of it.
+    """
+
+    warmup: Length = Length(0)
+
+    def factor(self, step: int, clock: Clock, scores: Sequence[float] = ()) -> float:
+        """What the learning rate of step number ``step``, from 0, is multiplied with.
+
+        Args:
+            clock: how long training is.
+            scores: of the held-out rows, one an evaluation, lower is better; for schedules that follow them.
+        """
+        rise = self.warmup.steps(clock)
+        if step + 1 < rise:
+            return (step + 1) / rise
+        return self.after(max(0.0, step - max(0.0, rise - 1)), max(1.0, clock.steps - max(0.0, rise - 1)), clock, scores)
+
+    @abstractmethod
+    def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:
+        """The factor at step ``step`` of the ``steps`` after the warm-up, the last of which is ``steps - 1``."""
+
+    def over(self, optimizer: torch.optim.Optimizer, clock: Clock) -> Scheduler:
+        """A PyTorch scheduler of ``optimizer`` by this schedule, for anybody's own loop: ``step()`` it after each step."""
+        return Scheduler(optimizer, self, clock)
+
+
+class Scheduler(torch.optim.lr_scheduler.LRScheduler):
+    """A schedule as PyTorch knows them. Tell ``observe`` each held-out score, for a schedule that follows them."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, clock: Clock) -> None:
+        self.schedule, self.clock, self.scores = schedule, clock, list[float]()
+        super().__init__(optimizer)
+
+    def observe(self, score: float) -> None:
+        """Take note of a held-out score; lower is better."""
+        self.scores.append(score)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """The rate of each parameter group."""
+        factor = self.schedule.factor(self.last_epoch, self.clock, self.scores)
+        return [rate * factor for rate in self.base_lrs]
+
+    def state_dict(self) -> dict[str, object]:
+        """Plain values; the schedule is the constructor's business."""
+        return {"last_epoch": self.last_epoch, "scores": self.scores, "base_lrs": self.base_lrs, "_last_lr": self._last_lr}
+
+
+schedules: Registry[type[Schedule]] = Registry("schedule", "lossworks.schedules")
+
+
+def build(spec: str | Schedule) -> Schedule:
+    """The schedule that a spec such as ``"cosine:warmup=5%"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    schedule: Schedule = specs.member(schedules, spec, Schedule, "Give a spec such as 'cosine:warmup=100'.")
+    return schedule
+
+
+def render(schedule: Schedule) -> str:
+    """The spec that spells ``schedule``."""
+    return specs.render(schedules, schedule)
+
+
+def check_factor(schedule: Schedule, *names: str) -> None:
+    """Raise UsageError where a field that multiplies the rate is not in [0, 1]."""
+    for name in names:
+        if not 0 <= getattr(schedule, name) <= 1:
+            raise UsageError(f"{name} is {getattr(schedule, name)}; wanted 0 to 1.")
+
+
+def check_long(schedule: Schedule, *names: str) -> None:
+    """Raise UsageError where a length that is divided by is 0."""
+    for name in names:
+        if not getattr(schedule, name).amount > 0:
+            raise UsageError(f"{name} is {getattr(schedule, name)}; wanted a length above 0.")
+
+
+def cosine(share: float) -> float:
+    """From 1 at 0 to 0 at 1, along half a wave."""
+    return (1 + math.cos(math.pi * min(1.0, share))) / 2

@@ -1,0 +1,196 @@
+"""The shell around an optimiser: roles, clipping, the average of weights, sparse gradients, other people's optimisers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lossworks.core.errors import Diverged, UsageError
+from lossworks.optim import Shell, build, render, roles
+from lossworks.penalties import build as penalty_of
+from optim.battery import Weights
+
+
+class Small(nn.Module):
+    """An embedding, a norm, a hidden layer and a head, tied to the embedding or not."""
+
+    def __init__(self, *, tied: bool = False, sparse: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(20, 6, sparse=sparse)
+        self.norm = nn.LayerNorm(6)
+        self.hidden = nn.Linear(6, 6)
+        self.unembed = nn.Linear(6, 20, bias=False)
+        if tied:
+            self.unembed.weight = self.embedding.weight
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.unembed(self.hidden(self.norm(self.embedding(ids))).relu())
+
+
+def told(model: nn.Module) -> dict[str, str]:
+    """Roles by the parameters' names."""
+    found = roles(model)
+    return {name: found[p] for name, p in model.named_parameters()}
+
+
+def test_roles() -> None:
+    """Embeddings, hidden matrices, vectors, and the last linear layer as the head; a tied head is an embedding."""
+    vectors = {"norm.weight": "vector", "norm.bias": "vector", "hidden.bias": "vector"}
+    known = {"embedding.weight": "embedding", "hidden.weight": "matrix", **vectors}
+    assert told(Small()) == {**known, "unembed.weight": "head"}
+    assert told(Small(tied=True)) == known
+    named = nn.ModuleDict({"head": nn.Linear(2, 2), "later": nn.Linear(2, 2)})
+    assert told(named) == {"head.weight": "head", "head.bias": "vector", "later.weight": "matrix", "later.bias": "vector"}
+
+
+def test_roles_of_a_transformer_of_others() -> None:
+    """A GPT-2 from transformers, whose head is tied to the embedding of its tokens."""
+    transformers = pytest.importorskip("transformers")
+    small = transformers.GPT2Config(vocab_size=50, n_positions=8, n_embd=8, n_layer=1, n_head=2)
+    found = told(transformers.GPT2LMHeadModel(small))
+    assert {name for name, role in found.items() if role == "embedding"} == {"transformer.wte.weight", "transformer.wpe.weight"}
+    assert found["transformer.h.0.mlp.c_fc.weight"] == "matrix"
+    assert found["transformer.h.0.ln_1.weight"] == "vector"
+
+
+@pytest.mark.parametrize("spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "adam:lr=0.1"])
+def test_clipping(spec: str) -> None:
+    """A gradient longer than the norm is cut to it, by rows or whole; a shorter one is left alone; both are counted."""
+    clipped, alone = (Weights(torch.tensor([[1.0, -2.0]])) for _ in range(2))
+    shell, plain = Shell(build(spec), clipped, clip=2.5), Shell(build(spec), alone)
+    for size in (1.0, 4.0):
+        for model, factor in ((clipped, 1.0), (alone, 2.5 / math.hypot(3 * size, 4 * size) if size > 0.5 else 1.0)):
+            model.matrix.grad = torch.tensor([[3.0, 4.0]]) * size * factor
+        shell.step()
+        plain.step()
+    clipped.matrix.grad = torch.tensor([[0.3, 0.4]])
+    alone.matrix.grad = torch.tensor([[0.3, 0.4]])
+    shell.step()
+    plain.step()
+    torch.testing.assert_close(clipped.matrix, alone.matrix)
+    assert shell.clipped == 2
+
+
+@pytest.mark.parametrize("spec", ["sgd", "adamw"])
+def test_a_gradient_that_is_not_finite(spec: str) -> None:
+    """Where clipping looks at the gradient, one that is not finite stops training before the update."""
+    model = Weights(torch.ones(1, 2))
+    shell = Shell(build(spec), model, clip=1.0)
+    model.matrix.grad = torch.tensor([[math.nan, 1.0]])
+    with pytest.raises(Diverged, match="step 1"):
+        shell.step()
+    assert torch.equal(model.matrix, torch.ones(1, 2))
+
+
+def test_moving_average() -> None:
+    """What is settled is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
+    model = Weights(torch.zeros(1, 1))
+    shell = Shell(build("sgd:lr=1.0"), model, ema=0.5)
+    average, weight = 0.0, 0.0
+    for step in range(1, 8):
+        shell.prepare()
+        assert model.matrix.item() == pytest.approx(weight)
+        model.matrix.grad = torch.tensor([[-1.0]])
+        shell.step()
+        weight += 1.0
+        decay = min(0.5, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * weight
+        shell.settle()
+        assert model.matrix.item() == pytest.approx(average)
+
+
+def test_examined() -> None:
+    """The norm of the whole gradient, and how far each role moved for its size."""
+    model = Small()
+    shell = Shell(build("sgd:lr=0.5"), model)
+    nn.functional.cross_entropy(model(torch.arange(4)), torch.arange(4)).backward()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    slopes = {name: p.grad.clone() for name, p in model.named_parameters()}
+    health = shell.step(examine=True)
+    assert health is not None
+    assert health.gradient_norm == pytest.approx(math.sqrt(sum(float(g.square().sum()) for g in slopes.values())), rel=1e-5)
+    expected = 0.5 * float(slopes["hidden.weight"].norm() / before["hidden.weight"].norm())
+    assert health.moved["matrix"] == pytest.approx(expected, rel=1e-3)
+    assert set(health.moved) == {"matrix", "embedding", "head", "vector"}
+
+
+@pytest.mark.parametrize("spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "rmsprop:lr=0.01"])
+def test_sparse_gradients(spec: str) -> None:
+    """Optimisers that work on rows take an embedding's sparse gradient, and end where the whole gradient leads."""
+    ends = []
+    for sparse in (True, False):
+        model = Small(sparse=sparse)
+        shell = Shell(build(spec), model)
+        for step in range(5):
+            ids = torch.tensor([step, step, 7, 19])
+            shell.prepare()
+            nn.functional.cross_entropy(model(ids), ids).backward()
+            shell.step()
+        ends.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    torch.testing.assert_close(*ends)
+
+
+def test_sparse_gradients_are_refused_by_name() -> None:
+    """Others say which parameter it is, and who can."""
+    for shell in (Shell(build("adamw"), sparse := Small(sparse=True)), Shell(build("sgd:momentum=0.9"), sparse)):
+        sparse(torch.arange(3)).sum().backward()
+        with pytest.raises(UsageError, match=r"embedding\.weight is sparse.*adagrad"):
+            shell.step()
+    model = Small(sparse=True)
+    shell = Shell(build("sgd"), model, penalty_of("l2"))
+    model(torch.arange(3)).sum().backward()
+    with pytest.raises(UsageError, match="sparse=True"):
+        shell.step()
+    model = Small(sparse=True)
+    lion = build("lion").over(model)
+    model(torch.arange(3)).sum().backward()
+    with pytest.raises(UsageError, match=r"whole gradients.*adagrad"):
+        lion.step()
+
+
+def test_optimizers_of_others() -> None:
+    """A PyTorch optimiser, made or to be made, steps as it does alone, and its state goes there and back."""
+    ends = []
+    for way in ("shell", "made", "alone"):
+        model = Small()
+        inner = torch.optim.NAdam(model.parameters(), lr=0.01)
+        shell = Shell(inner if way == "shell" else build(lambda p: torch.optim.NAdam(p, lr=0.01)), model)
+        for step in range(6):
+            nn.functional.cross_entropy(model(torch.arange(4)), torch.arange(4)).backward()
+            if way == "alone":
+                inner.step()
+                inner.zero_grad()
+            else:
+                shell.step()
+            if way == "made" and step == 2:
+                saved = {name: value.clone() for name, value in shell.tensors().items()}
+                shell = Shell(build(lambda p: torch.optim.NAdam(p, lr=0.01)), model)
+                shell.load(saved)
+        ends.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    assert torch.equal(ends[0], ends[2])
+    assert torch.equal(ends[1], ends[2])
+    given = build(torch.optim.NAdam)
+    assert given.lr == pytest.approx(0.002)
+    assert render(given) == "given:NAdam"
+
+
+@pytest.mark.parametrize("make", [lambda p: 3, lambda: None, lambda p: torch.optim.SGD(p, lr=-1)])
+def test_what_makes_no_optimizer(make: Any) -> None:
+    """What does not make an optimiser of a list of parameters is refused."""
+    with pytest.raises(UsageError, match=r"optimizer|Optimizer"):
+        build(make)
+
+
+def test_what_does_not_go_together() -> None:
+    """Norms and decays outside their domain, and nothing to train, are refused."""
+    for wrong in ({"clip": 0.0}, {"clip": math.nan}, {"ema": 1.0}, {"ema": 0.0}):
+        with pytest.raises(UsageError, match=f"{next(iter(wrong.values()))}"):
+            Shell(build("sgd"), Weights(torch.ones(1, 1)), **wrong)
+    frozen = Weights(torch.ones(1, 1)).requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter"):
+        Shell(build("sgd"), frozen)
