@@ -112,7 +112,7 @@ def test_decay(name: str) -> None:
             assert plainly - found == pytest.approx(shrunk, rel=1e-6, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if not build(name).needs_closure])  # PyTorch's L-BFGS cannot
 def test_layout(name: str) -> None:
     """The same weights however the matrix lies in memory, which a rule goes through in one way or another."""
     inputs, target, matrix, bias = battery.problem()

@@ -177,5 +177,5 @@ def test_penalised_optimum(spec: str, kind: str) -> None:
 
 def test_an_average_of_the_average_is_refused() -> None:
     """The shell's own average of weights has nothing to add."""
-    with pytest.raises(UsageError, match="average"):
+    with pytest.raises(UsageError, match="Leave ema out"):
         Shell(build(SPECS[0]), network(), ema=0.9)

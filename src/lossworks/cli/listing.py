@@ -44,10 +44,7 @@ def _members(kind: str) -> list[dict[str, Any]]:
         {
             "name": entry.name,
             "summary": entry.summary,
-            "keys": {
-                f.name: specs.plain(f.default)
-                for f in dataclasses.fields(entry.thing)
-            },
+            "keys": {f.name: specs.plain(f.default) for f in dataclasses.fields(entry.thing)},
             "source": entry.source,
         }
         for entry in registry

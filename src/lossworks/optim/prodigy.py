@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,9 +11,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ..core.errors import UsageError
 from ..core.threads import share
-from .base import Group, Optimizer, check_share, optimizers
+from .base import Group, Optimizer, check_positive, check_share, optimizers
 from .own import Own, compiled, elementwise, moments, number_type, on_tensors, runs_compiled
 
 
@@ -39,8 +37,7 @@ class Prodigy(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_share(self, "beta1", "beta2")
-        if not 0 < self.d0 < math.inf:
-            raise UsageError(f"d0 is {self.d0}; wanted a finite number above 0.")
+        check_positive(self, "d0")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}
@@ -60,20 +57,19 @@ class _Prodigy(Own):
     be lost below the smallest float32; their quotient is the same.
     """
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
         self._sums: list[Tensor] = []
-        loss = super().step(closure)
+        super().update_together(parts)
         if not self._sums:
-            return loss
+            return
         first = self.param_groups[0]
-        d, forget = first["d"], math.sqrt(first["beta2"])
         nearer, size = torch.stack([each.to(self._sums[0].device) for each in self._sums]).sum(0).tolist()
-        r = forget * first["r"] + nearer
+        r = math.sqrt(first["beta2"]) * first["r"] + nearer
+        d = max(first["d"], r / size) if size > 0 else first["d"]
+        for parameters, group in parts:
+            self._move(parameters, group)
         for group in self.param_groups:
-            self._move([p for p in group["params"] if p.grad is not None], group)
-            group["r"], group["d"] = r, max(d, r / size) if size > 0 else d
-        return loss
+            group["r"], group["d"] = r, d
 
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """The averages of one group, and what it adds to ⟨g, w₀ - w⟩ and ‖s‖₁."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Group, Optimizer, check_share, optimizers
+from .base import Group, Optimizer, check_positive, check_share, optimizers
 from .own import Own, compiled, elementwise, moments
 
 
@@ -38,8 +38,7 @@ class Sophia(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_share(self, "beta1", "beta2")
-        if not 0 < self.gamma < float("inf"):
-            raise UsageError(f"gamma is {self.gamma}; wanted a finite number above 0.")
+        check_positive(self, "gamma")
         if self.every < 1:
             raise UsageError(f"every is {self.every}; wanted 1 or more.")
 
