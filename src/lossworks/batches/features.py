@@ -22,7 +22,7 @@ from .batch import Batch
 from .ragged import Ragged
 
 _DROPPED = np.uint32(2**32 - 1)  # stands for the feature of a bucket that is not kept
-_WORDS_SHARE = 0.8  # of a text's squared length; its characters, many and repeating what its words say, have the rest
+_WORDS_SHARE = 0.9  # of a text's squared length; its characters, many and repeating what its words say, have the rest
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Features:
     """Hashed n-grams of words and characters (see ``tokens.ngrams``), selected and weighted.
 
     ``norm="tfidf"``: each occurrence weighs √(log((1 + N)/(1 + n)) + 1), with N training texts of which n have it; the words
-    of a text are then scaled to twice the length of its characters, together to 1.
+    of a text are then scaled to three times the length of its characters, together to 1.
     ``norm="mean"``: each occurrence weighs 1/length, so that a table's row sums are means.
     """
 

@@ -3,7 +3,8 @@
 A *token* is a run of letters and digits, or a single character where a script is written without spaces, or a
 punctuation mark. Words give n-grams of 1 to ``words`` tokens (lower half of the buckets); runs of letters also give
 their n-grams of 2 to ``chars`` characters, the word's edges marked (upper half), which carries endings, compounds
-and misspellings. The ends of a text count as tokens in n-grams of two and more: how a question begins says what it asks.
+and misspellings. The ends of a text count as tokens in n-grams of two and more, and one n-gram is a token longer, the start with
+the first ``words`` tokens: how a question begins says what it asks.
 Of each text the characters' buckets come first, then the words'.
 """
 
@@ -66,6 +67,7 @@ def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type
             i = end
         for length in range(2, words + 1 if found else 0):
             grams += max(found + 2 - length + 1, 0)  # the text's two ends count as tokens
+        grams += 1 < words <= found + 1  # the start with as many tokens
         counts[text + 1] = grams + found
 
 
@@ -116,7 +118,8 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
     tokens[found + 1] = _END
     for first in range(found + 1 if found else 0):
         gram = tokens[first]
-        for place in range(first, min(first + words, found + 2)):
+        longest = words + (first == 0 and words > 1)  # the start comes on top of as many tokens
+        for place in range(first, min(first + longest, found + 2)):
             if place > first:
                 gram = gram * _PAIR ^ tokens[place]
             elif first == 0:
