@@ -7,6 +7,7 @@
     REFERENCE  specs, with hyperparameters odd enough that each of them shows → a function of the parameters that makes
                another implementation's optimiser; or, instead, a test ``test_trajectory`` of its own
     BAD        hyperparameters → values outside their domain, as they are spelled
+    LAYOUT     why rounding that differs with the layout of memory may lead elsewhere, where it may
     RATES      the learning rates that descent is tried at, where they are not the usual ones
     shrunk     (weight before a step, where the step takes it without decay) → where it stands with a decay of 0.5 at the rate
                0.01, if decay is not the usual w (1 - lr · weight_decay) before the step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -124,7 +125,8 @@ def test_layout(name: str) -> None:
             battery.step(shell, model, lambda at=number, m=model: battery.logistic(m, at, inputs, target))
         shell.settle()
         ends.append(model.matrix.detach().contiguous())
-    torch.testing.assert_close(*ends, rtol=1e-11, atol=1e-12)
+    with pytest.raises(AssertionError) if hasattr(told(name), "LAYOUT") else nullcontext():
+        torch.testing.assert_close(*ends, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)

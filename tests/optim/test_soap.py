@@ -66,6 +66,9 @@ class Plain(torch.optim.Optimizer):
                 s["bases"][side] = torch.linalg.qr((moment @ basis)[:, order])[0]
 
 
+LAYOUT = (
+    "the first gradient has fewer directions than the matrix, and how a basis goes on among equal moments is rounding's choice"
+)
 REFERENCE = {
     # Of five rows a gradient of three columns says too little: which basis they have is then left to rounding. So one side.
     "soap:lr=0.02,beta1=0.8,beta2=0.9,eps=0.1,every=3,max_dim=4": lambda p: Plain(p, 0.02, 0.8, 0.9, 0.1, every=3, sides=1),

@@ -20,7 +20,7 @@ from ..record import read_json, write_atomic, write_json
 from .base import ModelSpec, TextModel, build, render
 from .task import Task
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 4096  # texts or rows worked on at once
 
 
