@@ -143,12 +143,38 @@ class Loop:
 
     def _step(self, micros: list[Micro]) -> None:
         """One update: the gradient of the risk of all its rows."""
-        progress, data = self.progress, self.data
-        _seed(self.settings.device, derive(self.settings.seed, "step", progress.step))
-        loaded = self._train.shards
+        data, loaded = self.data, self._train.shards
         total = sum(float(data.loss_weight[loaded.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in micros)
         if total == 0:
             return
+        if self.shell.optimizer.needs_closure:
+            self._search(micros, total)
+        else:
+            amount, _ = self._gradient(micros, total)
+            self._since[0] += amount
+            self.shell.step()
+        self._since[1] += total
+        self._since[2] += sum(len(chosen) for _, chosen in micros)
+
+    def _search(self, micros: list[Micro], total: float) -> None:
+        """A step that evaluates the risk at several weights; what is random, and what a risk remembers, is the same at each."""
+        remembered, values = self.reduction.state, list[float]()
+
+        def closure() -> float:
+            self.network.zero_grad()
+            self.reduction.state = remembered
+            amount, risk = self._gradient(micros, total, trial=bool(values))
+            if not values:
+                self._since[0] += amount
+            values.append(risk)
+            return risk
+
+        self.shell.step(closure=closure)
+
+    def _gradient(self, micros: list[Micro], total: float, *, trial: bool = False) -> tuple[float, float]:
+        """The gradient of a step's risk. Returns Σ weight · loss and the risk; at a trial these may be beyond all numbers."""
+        data, summed = self.data, 0.0
+        _seed(self.settings.device, derive(self.settings.seed, "step", self.progress.step))
         for piece, chosen in micros:
             rows, selected = self._train.piece(piece)
             batch = data.batch(selected, rows, chosen)
@@ -158,12 +184,12 @@ class Loop:
             values = example_losses(data.task, self.loss, outputs, target)
             amount = self.reduction.add(values, batch.weight.to(values), target, total)
             if not math.isfinite(amount):
+                if trial:
+                    return math.inf, math.inf
                 self._diverged(values, rows[chosen])
-            self._since[0] += amount
-            self._since[2] += len(chosen)
-        self.reduction.finish()
-        self._since[1] += total
-        self.shell.step()
+            summed += amount
+        risk = self.reduction.finish()
+        return summed, summed / total if risk is None else risk
 
     def _between_steps(self) -> None:
         now = time.monotonic()
