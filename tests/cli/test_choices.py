@@ -12,26 +12,43 @@ import pytest
 import lossworks
 from lossworks.core.errors import UsageError
 from lossworks.losses import BinaryLoss, CategoricalLoss, RegressionLoss, losses
-from lossworks.optim import optimizers
+from lossworks.optim import build, optimizers
+from lossworks.penalties import build as penalty_of
 from lossworks.penalties import penalties
 
 from .conftest import REVIEWS, SMALL, STARS, Command, csv_of, reviews
 
 Put = Callable[[str, str | bytes], Path]
 NUMERIC = [(text, float(len(text) + (label == "good") * 5)) for text, label in reviews(48)]
-OPTIMIZERS = [entry.name for entry in optimizers]
+OPTIMIZERS = [*(entry.name for entry in optimizers), "gradient_descent:line_search=true"]
 PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 
 
 @pytest.mark.parametrize("model", ["linear:bits=10,chars=3", "bag:dim=4,bits=10"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_combination(optimizer: str, model: str) -> None:
-    """Every optimiser trains under every penalty, for classes and for numbers, on both models."""
+    """Every optimiser trains under every penalty, for classes and numbers, on both models; a search refuses corners."""
     for penalty in PENALTIES:
         chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "epochs": 2}
+        if penalty and build(optimizer).needs_closure and not penalty_of(penalty).is_smooth:
+            with pytest.raises(UsageError, match="smooth"):
+                lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen)
+            continue
         assert 0 <= lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics["nll"]["value"] < 2
         metrics = lossworks.fit(NUMERIC, task="regress", valid=0.2, test=0.2, **chosen).metrics
         assert 0 < metrics["mse"]["value"] < 100
+
+
+@pytest.mark.parametrize("risk", ["mean", "cvar:alpha=0.5", "worst_group", "group_dro"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "gradient_descent:line_search=true"])
+def test_searches_go_down(optimizer: str, risk: str) -> None:
+    """What searches along the loss lowers every risk, with dropout and an L2 penalty, the same way each time."""
+    chosen = {"optimizer": optimizer, "risk": risk, "penalty": "l2:strength=0.001", "model": "bag:dim=4,bits=10,dropout=0.2"}
+    first, second, short = (
+        lossworks.fit(reviews(48), valid=0.2, test=0.2, epochs=n, **chosen).metrics["nll"]["value"] for n in (8, 8, 1)
+    )
+    assert first == second
+    assert first < short
 
 
 TASKS: dict[str, tuple[str, list[tuple[str, Any]]]] = {

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.train import Control, Settings, reduction
+from lossworks.train import Control, Settings, loop, reduction
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,14 @@ Rows = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
 _TRIED, _SPARED = 64, 0.8  # rows that are measured; the share of the memory there is that micro-batches may take
 
 
+class Made(NamedTuple):
+    """What a step's rows gave: Σ weight · loss, their risk, and the first row whose loss is not finite, where there is one."""
+
+    amount: float
+    risk: float
+    bad: int | None = None
+
+
 @dataclass(slots=True)
 class Gradients:
     """Makes the gradients of steps stand in ``network``'s parameters. ``micro``: rows whose outputs stand in memory at once."""
@@ -41,14 +50,13 @@ class Gradients:
     settings: Settings
     micro: int
 
-    def make(self, rows: list[Rows], total: float, step: int) -> tuple[float, int | None]:
-        """The gradient of the risk of all ``rows``, which weigh ``total``, in step number ``step``.
-
-        Returns Σ weight · loss, and the first row whose loss is not finite, where there is one; the gradient is then useless.
+    def make(self, rows: list[Rows], total: float, step: int) -> Made:
+        """The gradient of the risk of all ``rows``, which weigh ``total``, in step number ``step``; useless where one is bad.
 
         Raises:
             OutOfMemory: a single row does not fit.
         """
+        remembered = self.reduction.state
         while True:
             try:
                 return self._make(rows, total, step)
@@ -57,6 +65,7 @@ class Gradients:
                     raise
                 reason = str(error)
             self.forget()  # outside of the handler, whose traceback holds on to the tensors
+            self.reduction.state = remembered
             if self.micro == 1:
                 raise OutOfMemory(f"out of memory with a single row a micro-batch ({reason}). Try a smaller model.")
             self.micro = max(1, min(self.micro, max(len(chosen) for _, chosen in rows)) // 2)
@@ -90,7 +99,7 @@ class Gradients:
         self.make([(0, most)], float(len(most)), 0)
         self.forget()
 
-    def _make(self, rows: list[Rows], total: float, step: int) -> tuple[float, int | None]:
+    def _make(self, rows: list[Rows], total: float, step: int) -> Made:
         _seed(self.settings.device, derive(self.settings.seed, "step", step))
         summed = 0.0
         for batch, numbers in self._batches(rows):
@@ -101,9 +110,9 @@ class Gradients:
             amount = self.reduction.add(values, batch.weight.to(values), target, total)
             summed += amount
             if not math.isfinite(amount):
-                return amount, int(numbers[_first_bad(values)])
-        self.reduction.finish()
-        return summed, None
+                return Made(amount, math.inf, int(numbers[_first_bad(values)]))
+        risk = self.reduction.finish()
+        return Made(summed, summed / total if risk is None else risk)
 
     def _batches(self, rows: list[Rows]) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
         """The micro-batches, and the numbers of their rows."""

@@ -28,7 +28,7 @@ from ..schedules import build as schedule_of
 from . import checkpoint
 from .control import Control, Progress
 from .dataset import Dataset, Part
-from .gradients import Gradients, Rows
+from .gradients import Gradients, Made, Rows
 from .health import Since, Spikes
 from .reduction import Reduction
 from .settings import AUTO, Settings
@@ -166,23 +166,24 @@ class Loop:
             return
         if shell.wants_curvature:
             gradients.curvature(rows, progress.step)
-        found: list[tuple[float, int | None]] = []
-        micro = gradients.micro
+        micro, remembered, found = gradients.micro, gradients.reduction.state, list[Made]()
 
         def make() -> float:
+            """The risk at the weights as they stand; what is random, and what a risk remembers, is the same at each."""
             if found:
                 gradients.forget()
+                gradients.reduction.state = remembered
             found.append(gradients.make(rows, total, progress.step))
-            return found[-1][0] / total
+            return found[-1].risk
 
         if not shell.optimizer.needs_closure:
             make()
-            self._check(*found[0])
-        examine = self._since.is_due
+            self._check(found[0])
         began = time.monotonic()
-        health = shell.step(self._factor(), make if shell.optimizer.needs_closure else None, examine=examine)
-        self._check(*found[0])
-        amount = found[0][0]
+        closure = make if shell.optimizer.needs_closure else None
+        health = shell.step(self._factor(), closure, examine=self._since.is_due)
+        self._check(found[0])
+        amount = found[0].amount
         self._since.add(amount, total, sum(len(chosen) for _, chosen in rows), health, time.monotonic() - began)
         if gradients.micro < micro:
             progress.micro = gradients.micro
@@ -223,13 +224,13 @@ class Loop:
             self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
         self._tell("valid", **{name: value for name, value in figures.items() if math.isfinite(value)})
 
-    def _check(self, amount: float, bad: int | None) -> None:
+    def _check(self, made: Made) -> None:
         """Raise Diverged where the loss of a step's rows was not finite."""
-        if math.isfinite(amount):
+        if made.bad is None:
             return
         raise Diverged(
             f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}, "
-            f"batch {self.progress.done + 1}, first at {self.data.place(bad or 0)}). The weights were not updated with it. "
+            f"batch {self.progress.done + 1}, first at {self.data.place(made.bad)}). The weights were not updated with it. "
             f"Try a lower --lr than {self.shell.optimizer.lr:g}."
         )
 

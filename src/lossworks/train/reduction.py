@@ -59,11 +59,12 @@ class Reduction:
         """Leave out what was added since the last step."""
         self._waiting.clear()
 
-    def finish(self) -> None:
-        """The gradient of the step's losses that wait for it."""
+    def finish(self) -> float | None:
+        """The gradient of the step's losses that wait for it, and their risk; None where none wait."""
         if not self._waiting:
-            return
+            return None
         values, weight, target = (torch.cat(parts) for parts in zip(*self._waiting, strict=True))
         self._waiting.clear()
         risk, self.state = self.risk.combine(values, weight, target if self.risk.grouped else None, self.state)
         risk.backward()  # type: ignore[no-untyped-call]
+        return risk.item()
