@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lossworks.explain.landscape import Landscape, Spot
 from lossworks.record import Run
 
 Json = dict[str, Any]
@@ -103,3 +104,17 @@ def regress_run(path: Path) -> Path:
 def diverged_run(path: Path) -> Path:
     """Stopped by a loss that was not a number any more."""
     return saved(path, summary("classify", ["no", "yes"], status="diverged", result=None), epochs=2)
+
+
+def landscape(**more: Any) -> Landscape:
+    """A bowl with a trajectory down to near its middle; the weights kept are those of the last step but one."""
+    x, y = [n / 4 - 1 for n in range(9)], [n / 4 - 0.5 for n in range(5)]
+    bowl = tuple(tuple(0.1 + a * a + 3 * b * b for a in x) for b in y)
+    spots = [Spot(step=10 * n, epoch=n / 2, x=-0.9 + 0.3 * n, y=0.4 - n / 10, loss=1 / (n + 1), held_out=1.0) for n in range(5)]
+    made: Json = {
+        "plane": "trajectory", "x": tuple(x), "y": tuple(y), "loss": bowl, "held_out": bowl, "trajectory": tuple(spots),
+        "kept": Spot(step=30, epoch=1.5, x=0.0, y=0.0, loss=0.1, held_out=0.2), "shares": (0.9, 0.07), "unit": 1.0, "exact": True,
+        "off": 0.0, "loss_name": "cross_entropy", "held_out_name": "log loss", "rows": 2000, "held_out_rows": 54, "seed": 0,
+        "weights": 1234, "second": True, "penalty": None, "risk": "mean",
+    }  # fmt: skip
+    return Landscape(**made | more)

@@ -123,6 +123,7 @@ class Loop:
             self._step(micros)
             progress.done, progress.step = number + 1, progress.step + 1
             progress.seconds = time.monotonic() - start
+            self.control.stepped()
         self._tell_train()
         progress.epoch, progress.done = progress.epoch + 1, 0
         self.shell.settle()

@@ -38,6 +38,21 @@ def with_validation_rows(data: Dataset) -> Dataset | None:
     return replace(data, parts=parts, features=None, train=None, valid=None, test=None)
 
 
+def again(
+    whole: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, scratch: Path, budget: int, control: Control
+) -> Loop:
+    """The second training, on ``whole``, which is read now; not begun."""
+    read_features(
+        whole,
+        spec.features(),
+        scratch,
+        settings.seed,
+        budget,
+        lambda row: control.watch("read", {"rows": row, "of": len(whole.parts)}),
+    )
+    return training(whole, spec, loss, settings, control)
+
+
 def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
     """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
 
@@ -45,9 +60,8 @@ def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budg
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
     settings = replace(first.settings, epochs=first.progress.best_epoch or first.progress.epoch)
-    read_features(whole, predictor.spec.features(), scratch, settings.seed, budget, lambda row: None)
+    second = again(whole, predictor.spec, first.loss, settings, scratch, budget, Control(stop=first.control.stop))
     assert whole.features is not None
-    second = training(whole, predictor.spec, first.loss, settings, Control(stop=first.control.stop))
     try:
         first.progress.seconds += second.run().seconds
     except Interrupted:
