@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from lossworks import report
 from lossworks.explain import find
 
-from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run
+from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -80,6 +80,8 @@ def requests(browser: webdriver.Chrome) -> list[str]:
         (multilabel_run, "dark", 360),
         (regress_run, "light", 360),
         (diverged_run, "dark", 1100),
+        (watched_run, "light", 1100),
+        (watched_run, "dark", 360),
     ],
 )
 def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: Any, theme: str, width: int) -> None:
@@ -94,6 +96,7 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
         "multilabel_run": {"loss", "metric", "reliability"},
         "regress_run": {"loss", "metric", "scatter"},
         "diverged_run": {"loss", "metric"},
+        "watched_run": {"loss", "metric", "rate", "gradient", "moves", "clipped", "search", "confusion", "reliability"},
     }
     assert set(drawn) == wanted[make.__name__]
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
@@ -171,7 +174,7 @@ def test_landscapes_are_drawn_and_turned(browser: webdriver.Chrome, tmp_path: Pa
 def test_can_be_read_without_seeing(browser: webdriver.Chrome, tmp_path: Path, page: str) -> None:
     """One h1, a main, no skipped heading level; a name for every chart and region, a caption for every table."""
     made = {
-        "run": lambda: report.write(classify_run(tmp_path)),
+        "run": lambda: report.write(watched_run(tmp_path)),
         "landscape": lambda: report.write_landscape(landscape(), {}, tmp_path, tmp_path / "landscape.html"),
         "optimizer": lambda: report.write_members(find("sgd"), tmp_path / "sgd.html"),
     }
