@@ -61,13 +61,14 @@ def test_what_is_doubtful_is_said() -> None:
 
 
 def test_the_trajectory_lies_on_the_surface() -> None:
-    """Just above it at a point of the grid and between points; start, end and the weights kept are marked, each once."""
-    solid = landscape_charts.solid(landscape(), "Training loss", held_out=False)
+    """Just above it between points of the grid; start, end and the weights kept are marked, each once."""
+    slope = tuple(tuple(2 + a + 3 * b for a in landscape().x) for b in landscape().y)
+    solid = landscape_charts.solid(landscape(loss=slope), "Training loss", held_out=False)
     surface, path, *marks = solid["data"]
     low, high = min(map(min, surface["z"])), max(map(max, surface["z"]))
     x, y = path["x"][2], path["y"][2]
     assert (x, y) == pytest.approx((-0.3, 0.2))
-    above = path["z"][2] - (0.1 + x * x + 3 * y * y)
+    above = path["z"][2] - (2 + x + 3 * y)
     assert 0 < above < 0.05 * (high - low)
     assert [mark["name"] for mark in marks] == ["start", "end", "kept"]
     assert (marks[2]["x"], marks[2]["y"]) == ([0.0], [0.0])

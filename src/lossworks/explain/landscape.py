@@ -208,7 +208,7 @@ def _project(offsets: list[Tensor], directions: list[Tensor]) -> Found:
     return directions, [(a, b) for a, b in places.tolist()], (shares[0], shares[1])
 
 
-def _inner(some: list[Tensor], others: list[Tensor], piece: int = 1 << 20) -> Tensor:
+def _inner(some: list[Tensor], others: list[Tensor], piece: int = 1 << 17) -> Tensor:
     """Inner products [some, others] in float64, a piece of the weights at a time."""
     total = torch.zeros(len(some), len(others), dtype=torch.float64)
     for start in range(0, len(others[0]), piece):
