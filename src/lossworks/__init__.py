@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .verbs import load as load
     from .verbs import load_run as load_run
     from .verbs.fit import fit as fit
+    from .verbs.landscape import landscape as landscape
     from .verbs.show import show as show
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "verbs",
     "fused": "losses.fused",
+    "landscape": "verbs",
     "load": "verbs",
     "load_run": "verbs",
     "Model": "verbs",
@@ -62,6 +64,7 @@ __all__ = [
     "Run",
     "fit",
     "fused",
+    "landscape",
     "load",
     "load_run",
     "show",

@@ -14,7 +14,7 @@ from lossworks.explain.member import REGISTRIES
 from lossworks.explain.text import WIDTH
 
 MEMBERS = [(registry.kind, entry.name) for registry in REGISTRIES for entry in registry]
-DRAWN = {"loss", "penalty", "risk"}
+DRAWN = {"loss", "penalty", "risk", "schedule"}
 BRAILLE = {chr(code) for code in range(0x2801, 0x2900)}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lossworks.explain.landscape import Landscape, Spot
 from lossworks.record import Run
 
 Json = dict[str, Any]
@@ -103,3 +104,40 @@ def regress_run(path: Path) -> Path:
 def diverged_run(path: Path) -> Path:
     """Stopped by a loss that was not a number any more."""
     return saved(path, summary("classify", ["no", "yes"], status="diverged", result=None), epochs=2)
+
+
+def watched_run(path: Path, **config: Any) -> Path:
+    """Two classes, with notes on training's health, two spikes, a schedule, and a search for the learning rate."""
+    run = Run(classify_run(path))
+    record = run.summary
+    del record["format"]
+    record["config"] |= {"clip": 1.0} | config
+    trials: list[Json] = [{"lr": 10.0**n, "score": 0.3 + 0.1 * abs(n + 2)} for n in (-1, -4, -3, -2)]
+    trials += [{"lr": 1.0, "score": None, "note": "diverged"}, {"lr": 10.0, "score": None, "note": "diverged"}]
+    record["result"]["lr_search"] = {"trials": trials, "chosen": 0.01, "metric": "nll"}
+    run.write_summary(record)
+    for step in range(80, 160):
+        epoch = (step + 1) / 20
+        wave = 1 + math.sin(step / 3) / 2
+        moved = {"matrix": 1e-3 * wave, "embedding": 3e-3 / epoch, "head": 2e-2 / epoch, "vector": None if step < 90 else 0.05}
+        health = {"gradient_norm": 4 * wave / epoch, "moved": moved, "clipped": max(0.0, 1 - step / 120)}
+        lr = 0.1 * (1 + math.cos(math.pi * (step - 80) / 80)) / 2
+        run.note("train", step=step, epoch=epoch, loss=0.2 + math.exp(-epoch), examples_per_second=1e4, lr=lr, **health)
+    for step in (95, 130):
+        run.note("spike", step=step, epoch=step / 20, loss=1.5, usual=0.3)
+    run.close()
+    return run.path
+
+
+def landscape(**more: Any) -> Landscape:
+    """A bowl with a trajectory down to near its middle; the weights kept are those of the last step but one."""
+    x, y = [n / 4 - 1 for n in range(9)], [n / 4 - 0.5 for n in range(5)]
+    bowl = tuple(tuple(0.1 + a * a + 3 * b * b for a in x) for b in y)
+    spots = [Spot(step=10 * n, epoch=n / 2, x=-0.9 + 0.3 * n, y=0.4 - n / 10, loss=1 / (n + 1), held_out=1.0) for n in range(5)]
+    made: Json = {
+        "plane": "trajectory", "x": tuple(x), "y": tuple(y), "loss": bowl, "held_out": bowl, "trajectory": tuple(spots),
+        "kept": Spot(step=30, epoch=1.5, x=0.0, y=0.0, loss=0.1, held_out=0.2), "shares": (0.9, 0.07), "unit": 1.0, "exact": True,
+        "off": 0.0, "loss_name": "cross_entropy", "held_out_name": "log loss", "rows": 2000, "held_out_rows": 54, "seed": 0,
+        "weights": 1234, "second": True, "penalty": None, "risk": "mean",
+    }  # fmt: skip
+    return Landscape(**made | more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from lossworks import report
 from lossworks.explain import find
 
-from .records import HOSTILE, classify_run, diverged_run, multilabel_run, regress_run
+from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -78,6 +80,8 @@ def requests(browser: webdriver.Chrome) -> list[str]:
         (multilabel_run, "dark", 360),
         (regress_run, "light", 360),
         (diverged_run, "dark", 1100),
+        (watched_run, "light", 1100),
+        (watched_run, "dark", 360),
     ],
 )
 def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: Any, theme: str, width: int) -> None:
@@ -92,6 +96,7 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
         "multilabel_run": {"loss", "metric", "reliability"},
         "regress_run": {"loss", "metric", "scatter"},
         "diverged_run": {"loss", "metric"},
+        "watched_run": {"loss", "metric", "rate", "gradient", "moves", "clipped", "search", "confusion", "reliability"},
     }
     assert set(drawn) == wanted[make.__name__]
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
@@ -142,14 +147,43 @@ def test_members_are_drawn(browser: webdriver.Chrome, tmp_path: Path, spec: str)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_can_be_read_without_seeing(browser: webdriver.Chrome, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("theme", "width"), [("light", 1100), ("dark", 1100), ("dark", 360)])
+def test_landscapes_are_drawn_and_turned(browser: webdriver.Chrome, tmp_path: Path, theme: str, width: int) -> None:
+    """Both surfaces and their levels are drawn, offline and in the theme's colours; the arrow keys turn a surface."""
+    page = report.write_landscape(landscape(), {}, tmp_path, tmp_path / "landscape.html")
+    requests(browser)
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    look(browser, page, theme=theme, width=width)
+    assert set(dict(browser.execute_script(DRAWN))) == {"solid-loss", "plane-loss", "solid-held-out", "plane-held-out"}
+    assert browser.execute_script(INVALID) == []
+    notes = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [note for note in notes if note["source"] != "rendering"] == []  # hints on how fast a canvas is read
+    assert [url for url in requests(browser) if url.split(":")[0] not in ("file", "data", "blob")] == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    eye = "return document.querySelector('#chart-solid-loss')._fullLayout.scene._scene.getCamera().eye"
+    before = browser.execute_script(eye)
+    turn = browser.find_element("css selector", ".turn")
+    turn.send_keys(Keys.ARROW_RIGHT)
+    WebDriverWait(browser, 10).until(lambda b: b.execute_script(eye)["x"] != pytest.approx(before["x"], abs=1e-3))
+    after = browser.execute_script(eye)
+    assert math.hypot(*after.values()) == pytest.approx(math.hypot(*before.values()))
+    assert after["z"] == pytest.approx(before["z"])
+
+
+@pytest.mark.parametrize("page", ["run", "landscape", "optimizer"])
+def test_can_be_read_without_seeing(browser: webdriver.Chrome, tmp_path: Path, page: str) -> None:
     """One h1, a main, no skipped heading level; a name for every chart and region, a caption for every table."""
-    look(browser, report.write(classify_run(tmp_path)))
+    made = {
+        "run": lambda: report.write(watched_run(tmp_path)),
+        "landscape": lambda: report.write_landscape(landscape(), {}, tmp_path, tmp_path / "landscape.html"),
+        "optimizer": lambda: report.write_members(find("sgd"), tmp_path / "sgd.html"),
+    }
+    look(browser, made[page]())
     count = "return document.querySelectorAll(arguments[0]).length"
     assert browser.execute_script(count, "h1") == 1
     assert browser.execute_script(count, "main") == 1
     assert browser.execute_script(count, "h3, h4") == 0
     assert browser.execute_script(count, "table:not(:has(caption))") == 0
     assert browser.execute_script(count, ".chart:not([role=img][aria-label])") == 0
-    assert browser.execute_script(count, "[role=region]:not([aria-label])") == 0
+    assert browser.execute_script(count, "[role=region]:not([aria-label]), [tabindex]:not([role][aria-label], pre)") == 0
     assert browser.execute_script("return document.documentElement.lang") == "en"

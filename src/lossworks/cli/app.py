@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
-from . import evaluate, fit, listing, predict, report, show
+from . import evaluate, fit, landscape, listing, predict, report, show
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -29,6 +29,7 @@ app.command("fit")(fit.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("report")(report.command)
+app.command("landscape")(landscape.command)
 app.command("list")(listing.command)
 app.command("show")(show.command)
 

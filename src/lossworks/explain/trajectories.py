@@ -168,8 +168,8 @@ def _left(walk: Trajectory) -> float:
 
 
 def _named(optimizer: Optimizer, walk: Trajectory) -> Trajectory:
-    spec, rate = render(optimizer), f"lr={optimizer.lr:g}"
-    shown = spec if f"lr={optimizer.lr}" in spec else f"{spec}{',' if ':' in spec else ':'}{rate}"
+    spec, rate = render(optimizer), f"lr={optimizer.lr}"
+    shown = spec if rate in spec else f"{spec}{',' if ':' in spec else ':'}{rate}"
     return replace(walk, name=shown)
 
 

@@ -1,6 +1,7 @@
-"""The pages to open: a run's record, or what a registered member is, as one self-contained HTML file. Never trains anything."""
+"""The pages to open, each one self-contained HTML file: a run's record, its loss landscape, a member. Never trains anything."""
 
+from .landscape import write_landscape
 from .members import write_members
 from .page import write
 
-__all__ = ["write", "write_members"]
+__all__ = ["write", "write_landscape", "write_members"]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
+from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule, thin
 
 NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers,
 NAMED = 30  # and for the names beside it
 DEEP = 0.6  # share of the row from which a cell is too deep in colour for ordinary text
-POINTS = 1500  # points a curve is thinned to
 
 
 def loss_curve(events: Sequence[Json]) -> Json | None:
-    """The training loss, raw and smoothed, and the same loss on the validation texts."""
+    """The training loss, raw and smoothed, its spikes, and the same loss on the validation texts."""
     train = [(e["epoch"], e["loss"]) for e in events if e["event"] == "train" and e.get("loss") is not None]
     valid = [(e["epoch"], e["loss"]) for e in events if e["event"] == "valid" and e.get("loss") is not None]
     if not train and not valid:
         return None
-    raw, smooth = _thin(train), _thin(_smooth(train))
+    raw, smooth = thin(train), thin(_smooth(train))
     traces = (
         [
             line(raw, "train", color="@accent-faint", width=1, hover=False, showlegend=False),
@@ -30,7 +29,13 @@ def loss_curve(events: Sequence[Json]) -> Json | None:
     )
     if valid:
         traces.append(line(valid, "validation", color="@second", width=2, marked=True))
-    scale = log_ticks([y for _, y in raw + valid])
+    if spiked := [(e["epoch"], e["loss"]) for e in events if e["event"] == "spike"]:
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": "spike", "x": [x for x, _ in spiked], "y": [y for _, y in spiked],
+            "marker": {"symbol": "triangle-up", "size": 10, "color": "@bad"},
+            "hovertemplate": "spike, epoch %{x:.2f}: %{y:.4g}<extra></extra>",
+        })  # fmt: skip
+    scale = log_ticks([y for _, y in raw + valid + spiked])
     return figure(traces, xaxis=axis("epoch"), yaxis=axis("loss", **scale), legend=LEGEND)
 
 
@@ -148,9 +153,3 @@ def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         total, weight = keep * total + y, keep * weight + 1
         smooth.append((x, total / weight))
     return smooth
-
-
-def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most `POINTS` of them, evenly spaced, the last one among them."""
-    step = -(-len(points) // POINTS) or 1
-    return points[::-step][::-1]

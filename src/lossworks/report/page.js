@@ -15,9 +15,25 @@
     const style = getComputedStyle(root);
     for (const place of document.querySelectorAll("[data-figure]")) {
       const { data, layout } = painted(figures[place.dataset.figure], style);
-      Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+      Plotly.react(place, data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
     }
   };
+
+  // The arrow keys walk the eye around a surface, and up and down.
+  const turns = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  for (const group of document.querySelectorAll(".turn")) {
+    group.addEventListener("keydown", (event) => {
+      const turn = turns[event.key], place = group.querySelector("[data-figure]");
+      if (!turn || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      const { eye } = place._fullLayout.scene._scene.getCamera();
+      const far = Math.hypot(eye.x, eye.y, eye.z);
+      const around = Math.atan2(eye.y, eye.x) + turn[0] * 0.12;
+      const up = Math.min(1.5, Math.max(-1.5, Math.asin(eye.z / far) + turn[1] * 0.1));
+      const flat = far * Math.cos(up);
+      Plotly.relayout(place, { "scene.camera.eye": { x: flat * Math.cos(around), y: flat * Math.sin(around), z: far * Math.sin(up) } });
+    });
+  }
 
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

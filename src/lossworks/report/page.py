@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 from .. import record
 from ..core.errors import RecordError
-from . import charts, words
+from . import charts, health_charts, words
 from .frame import write_page
 from .words import Json
 
@@ -42,6 +43,9 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "scaled": _scaled(result),
         "figures": _figures(summary, result, events),
         "validations": _validations(events),
+        "health": _health(events),
+        "spikes": health_charts.spikes(events),
+        "search": _search(result),
         "counts": _counts(data),
         "labels": summary.get("labels") or [],
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -101,6 +105,15 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
         "loss": charts.loss_curve(events),
         "metric": charts.metric_curve(events, watched, f"validation {title}", result.get("best_epoch")),
     }
+    clip = (summary.get("config") or {}).get("clip")
+    found |= {
+        "rate": health_charts.schedule(events),
+        "gradient": health_charts.gradient_norm(events, clip),
+        "moves": health_charts.moves(events),
+        "clipped": health_charts.clipped(events),
+    }
+    if search := _search(result):
+        found["search"] = health_charts.search(search["trials"], search["chosen"], search["title"].lower())
     if result.get("confusion"):
         found["confusion"] = charts.confusion(result["confusion"], summary["labels"])
     if result.get("reliability"):
@@ -116,6 +129,31 @@ def _validations(events: list[Json]) -> Json:
     rows = [{k: v for k, v in e.items() if k not in ("event", "time")} for e in events if e["event"] == "valid"]
     columns = list(rows[0]) if rows else []
     return {"columns": columns, "rows": [[row.get(column) for column in columns] for row in rows]}
+
+
+def _health(events: list[Json]) -> list[list[str]]:
+    """The notes on training's health as a table: what they began with, their middle, their highest, what they ended with."""
+    measures = {"Gradient norm": health_charts.noted(events, "gradient_norm")}
+    roles = dict.fromkeys(role for _, ratios in health_charts.noted(events, "moved") for role in ratios)  # type: ignore[attr-defined]
+    measures |= {f"Moved: {role}": health_charts.moved(events, role) for role in roles}
+    measures["Steps clipped"] = health_charts.noted(events, "clipped")
+    rows = []
+    for name, points in measures.items():
+        values = [value for _, value in points]
+        if values:
+            shown = (values[0], median(values), max(values), values[-1])
+            percent = name == "Steps clipped"
+            rows.append([name, *(words.number("accuracy", value) if percent else f"{value:.3g}" for value in shown)])
+    return rows
+
+
+def _search(result: Json) -> Json | None:
+    """The search for a learning rate, its trials by rate."""
+    found = result.get("lr_search")
+    if not found:
+        return None
+    title = words.NAMES.get(found["metric"], (found["metric"], ""))[0]
+    return {"title": title, "chosen": found["chosen"], "trials": sorted(found["trials"], key=lambda trial: trial["lr"])}
 
 
 def _counts(data: Json) -> list[Json]:

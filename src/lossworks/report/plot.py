@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
+POINTS = 1500  # points a curve is thinned to
 
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@muted"}}
 
@@ -77,3 +78,9 @@ def log_ticks(values: Sequence[float]) -> Json:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in (1, 3)]
     return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most `POINTS` of them, evenly spaced, the last one among them."""
+    step = -(-len(points) // POINTS) or 1
+    return points[::-step][::-1]

@@ -12,12 +12,16 @@ from typing import Any
 
 @dataclass(slots=True)
 class Control:
-    """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step."""
+    """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
+
+    ``stepped`` is called after every step, while the weights are those to go on with.
+    """
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
     checkpoints: Path | None = None
     checkpoint_every: float = 30.0
     stop: Event = field(default_factory=Event)
+    stepped: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)

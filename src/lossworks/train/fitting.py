@@ -28,7 +28,7 @@ from .settings import AUTO, Settings
 
 # The state of PyTorch's generator and its number of threads belong to the whole process, and a fit keeps all processors
 # busy by itself. So fits in several threads of one process take turns.
-_TURN = Lock()
+TURN = Lock()
 
 BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
@@ -68,7 +68,7 @@ def fit_corpora(
     loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
     settings = replace(settings, loss=losses.render(loss))
     control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
-    with _TURN, _memory_named(settings):
+    with TURN, memory_named(settings):
         read_features(
             data,
             spec.features(),
@@ -97,7 +97,7 @@ def fit_corpora(
             refit(predictor, loop, whole, scratch, budget)
             data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
         result = _result(predictor, data, progress) | _weights(predictor.network)
-        result["lr_search"] = found
+        result |= {"lr_search": found, "micro_batch": loop.gradients.micro, "scores": progress.scores}
         result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     _close(data)
     return Fitted(predictor, settings, _describe(data), result)
@@ -210,7 +210,7 @@ def _describe(data: Dataset) -> dict[str, Any]:
         "rows": len(data.parts),
         "skipped": sum(corpus.skipped for corpus in data.corpora),
         "bad": [line for corpus in data.corpora for line in corpus.bad],
-        "fingerprint": "+".join([*(corpus.fingerprint for corpus in data.corpora), *_of_weights(data.weight)]),
+        "fingerprint": fingerprint(data),
         "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(names)},
         "label_counts": data.label_counts(),
         "train_counts": data.train_counts(),
@@ -222,8 +222,10 @@ def _describe(data: Dataset) -> dict[str, Any]:
     }
 
 
-def _of_weights(weight: NDArray[np.float32] | None) -> list[str]:
-    return [] if weight is None else [hashlib.blake2b(weight.tobytes(), digest_size=16).hexdigest()]
+def fingerprint(data: Dataset) -> str:
+    """Of all texts and labels, corpus by corpus, and of the weights of rows where there are any."""
+    weights = [] if data.weight is None else [hashlib.blake2b(data.weight.tobytes(), digest_size=16).hexdigest()]
+    return "+".join([*(corpus.fingerprint for corpus in data.corpora), *weights])
 
 
 def _weights(network: models.TextModel) -> dict[str, Any]:
@@ -232,7 +234,7 @@ def _weights(network: models.TextModel) -> dict[str, Any]:
 
 
 @contextmanager
-def _memory_named(settings: Settings) -> Iterator[None]:
+def memory_named(settings: Settings) -> Iterator[None]:
     """Turn the machine's word for too little memory into ours, with what to do about it."""
     try:
         yield

@@ -41,7 +41,8 @@ _TELL_EVERY = 0.2  # seconds between notes on progress
 class Loop:
     """Trains ``network`` on ``data``. ``run`` leaves the best weights in it, those to evaluate with.
 
-    ``most_steps``: training ends after so many, as if they were an epoch.
+    ends_after: epochs after which training ends, sooner than the settings and the schedule plan for.
+    most_steps: steps after which it ends, which is what the schedule then plans for.
     """
 
     data: Dataset
@@ -50,6 +51,7 @@ class Loop:
     shell: Shell
     settings: Settings
     control: Control
+    ends_after: int | None = None
     most_steps: int | None = None
     progress: Progress = field(default_factory=Progress)
     gradients: Gradients = field(init=False)
@@ -79,7 +81,7 @@ class Loop:
         self._since = Since()
         with torch.random.fork_rng(devices=[]), _threads(1 if self.shell.by_rows else torch.get_num_threads()):
             self._fit_memory()
-            while self.progress.epoch < self._epochs and self.progress.stale < self._patience and not self._is_enough:
+            while not self._is_over:
                 self._epoch(start)
         if self.progress.stale >= self._patience:
             self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
@@ -139,6 +141,7 @@ class Loop:
             self._step(rows)
             progress.done, progress.step = number + 1, progress.step + 1
             progress.seconds = time.monotonic() - start
+            self.control.stepped()
         self._tell_train()
         progress.epoch, progress.done = progress.epoch + 1, 0
         self.shell.settle()
@@ -193,7 +196,7 @@ class Loop:
             self._tell("spike", loss=amount / total, usual=usual)
 
     def _factor(self) -> float:
-        return self._schedule.factor(self.progress.step, self._clock, self.progress.scores)
+        return self._schedule.factor(self.progress.step, self._clock, self.progress.scores[: self.progress.epoch])
 
     def _fit_memory(self) -> None:
         if self.settings.micro_batch == AUTO and not self.progress.micro:
@@ -243,6 +246,18 @@ class Loop:
         progress = self.progress
         epoch = progress.epoch + progress.done / max(self._length, 1)
         self.control.watch(event, {"step": progress.step, "epoch": round(epoch, 4), **fields})
+
+    @property
+    def _is_over(self) -> bool:
+        progress = self.progress
+        ended = progress.epoch >= (self.ends_after or self._epochs) or progress.stale >= self._patience
+        return ended or self._is_enough
+
+    @property
+    def _is_over(self) -> bool:
+        progress = self.progress
+        ended = progress.epoch >= (self.ends_after or self._epochs) or progress.stale >= self._patience
+        return ended or self._is_enough
 
     @property
     def _is_enough(self) -> bool:

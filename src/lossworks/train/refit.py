@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,15 @@ from .settings import Settings
 
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the training before is followed in: epochs, micro-batches, and held-out scores, for schedules that go by them."""
+
+    epochs: int
+    micro_batch: int
+    scores: tuple[float, ...] = ()
 
 
 def training(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Control) -> Loop:
@@ -40,18 +49,41 @@ def with_validation_rows(data: Dataset) -> Dataset | None:
     return replace(data, parts=parts, features=None, train=None, valid=None, test=None)
 
 
+def again(
+    whole: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    ended: Ended,
+    scratch: Path,
+    budget: int,
+    control: Control,
+) -> Loop:
+    """The training of ``whole``, which is read now, as far as one before had come; not begun."""
+    read_features(
+        whole,
+        spec.features(),
+        scratch,
+        settings.seed,
+        budget,
+        lambda row: control.watch("read", {"rows": row, "of": len(whole.parts)}),
+    )
+    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), control)
+    loop.ends_after, loop.progress.scores = ended.epochs, list(ended.scores)
+    return loop
+
+
 def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
     """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
-    settings = replace(
-        first.settings, epochs=first.progress.best_epoch or first.progress.epoch, micro_batch=first.gradients.micro
-    )
-    read_features(whole, predictor.spec.features(), scratch, settings.seed, budget, lambda row: None)
+    progress = first.progress
+    ended = Ended(progress.best_epoch or progress.epoch, first.gradients.micro, tuple(progress.scores))
+    control = Control(stop=first.control.stop)
+    second = again(whole, predictor.spec, first.loss, first.settings, ended, scratch, budget, control)
     assert whole.features is not None
-    second = training(whole, predictor.spec, first.loss, settings, Control(stop=first.control.stop))
     try:
         first.progress.seconds += second.run().seconds
     except Interrupted:

@@ -2,7 +2,8 @@
 
 from .evaluate import evaluate
 from .fit import fit
+from .landscape import Landscape, landscape
 from .model import Model, load, load_run
 from .show import show
 
-__all__ = ["Model", "evaluate", "fit", "load", "load_run", "show"]
+__all__ = ["Landscape", "Model", "evaluate", "fit", "landscape", "load", "load_run", "show"]

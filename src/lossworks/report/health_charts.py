@@ -1,0 +1,119 @@
+"""The pictures of how training went, of what its notes say beside the loss: gradients, moves, clipping, the learning rate."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from .plot import LEGEND, Json, axis, figure, line, log_ticks, thin
+
+Points = list[tuple[float, float]]
+RULE_OF_THUMB = 1e-3  # of the weights' size, that a step moves them by
+_ROLES = (
+    ("matrix", "@accent", "solid"),
+    ("embedding", "@second", "dot"),
+    ("head", "@good", "dash"),
+    ("vector", "@unsure", "dashdot"),
+)
+
+
+def gradient_norm(events: Sequence[Json], clip: float | None) -> Json | None:
+    """The gradient's norm before clipping, and the norm it is clipped to."""
+    points = noted(events, "gradient_norm")
+    if not points:
+        return None
+    traces = [line(thin(points), "gradient norm", color="@accent", width=1.8)]
+    if clip is not None:
+        traces.append(_level(points, clip, f"clipped to {clip:g}"))
+    return figure(traces, height=380, xaxis=axis("epoch"), yaxis=_log("gradient norm", points), legend=LEGEND, showlegend=True)
+
+
+def moves(events: Sequence[Json]) -> Json | None:
+    """How far a step moves each role's weights for their size, with the usual rule of thumb."""
+    of = {role: moved(events, role) for role, _, _ in _ROLES}
+    every = [point for points in of.values() for point in points]
+    if not every:
+        return None
+    traces = []
+    for role, color, dash in _ROLES:
+        if of[role]:
+            trace = line(thin(of[role]), role, color=color, width=2)
+            trace["line"]["dash"] = dash
+            traces.append(trace)
+    traces.append(_level(every, RULE_OF_THUMB, "rule of thumb: 0.001"))
+    sizes = _log("‖Δw‖ / ‖w‖", [*every, (0.0, RULE_OF_THUMB)])
+    return figure(traces, height=380, xaxis=axis("epoch"), yaxis=sizes, legend=LEGEND, showlegend=True)
+
+
+def clipped(events: Sequence[Json]) -> Json | None:
+    """The share of steps whose gradient was cut, between a note and the next."""
+    points = noted(events, "clipped")
+    if not points:
+        return None
+    trace = line(thin(points), "clipped", color="@second", width=1.8) | {
+        "fill": "tozeroy", "line": {"color": "@second", "width": 1.8, "shape": "vh"},
+        "hovertemplate": "epoch %{x:.2f}: %{y:.0%} of the steps<extra></extra>",
+    }  # fmt: skip
+    return figure([trace], xaxis=axis("epoch"), yaxis=axis("steps clipped", range=[0, 1.03], tickformat=".0%"), showlegend=False)
+
+
+def schedule(events: Sequence[Json]) -> Json | None:
+    """The learning rate, where it varies."""
+    points = noted(events, "lr")
+    if len({rate for _, rate in points}) < 2:
+        return None
+    trace = line(thin(points), "learning rate", color="@accent", width=2)
+    return figure([trace], xaxis=axis("epoch"), yaxis=axis("learning rate", rangemode="tozero"), showlegend=False)
+
+
+def search(trials: Sequence[Json], chosen: float, title: str) -> Json | None:
+    """The score at each rate that was tried; those that diverged stand at the top, and the chosen one is marked."""
+    scored = sorted((t["lr"], t["score"]) for t in trials if t.get("score") is not None)
+    lost = [t["lr"] for t in trials if t.get("score") is None]
+    if not scored and not lost:
+        return None
+    low, high = (end(score for _, score in scored) for end in (min, max)) if scored else (0.0, 1.0)
+    top = high + 0.12 * (high - low or abs(high) or 1.0)
+    trace = line(scored, title, color="@accent", width=2, marked=True)
+    traces = [trace | {"hovertemplate": "lr %{x:.4g}: %{y:.4g}<extra></extra>"}]
+    if lost:
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": "no score: diverged", "x": lost, "y": [top] * len(lost),
+            "marker": {"symbol": "x", "size": 10, "color": "@bad"}, "hovertemplate": "lr %{x:.4g}: no score<extra></extra>",
+        })  # fmt: skip
+    if best := [point for point in scored if point[0] == chosen]:
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": f"chosen: {chosen:.4g}", "x": [best[0][0]], "y": [best[0][1]],
+            "marker": {"size": 14, "color": "@surface", "line": {"color": "@second", "width": 3}}, "hoverinfo": "skip",
+        })  # fmt: skip
+    across = axis("learning rate", type="log", exponentformat="power", dtick=1)
+    return figure(traces, height=360, xaxis=across, yaxis=axis(html.escape(title)), legend=LEGEND, showlegend=True)
+
+
+def noted(events: Sequence[Json], name: str) -> Points:
+    """A number of the notes on training, by epoch."""
+    return [(e["epoch"], e[name]) for e in events if e["event"] == "train" and e.get(name) is not None]
+
+
+def moved(events: Sequence[Json], role: str) -> Points:
+    """How far the weights of a role moved for their size; they did not where all were zero, or none were stepped."""
+    ratios = [(epoch, ratios.get(role)) for epoch, ratios in noted(events, "moved")]  # type: ignore[attr-defined]
+    return [(epoch, ratio) for epoch, ratio in ratios if ratio]
+
+
+def spikes(events: Sequence[Json]) -> list[Json]:
+    """Where the loss stood far above what it usually was."""
+    return [e for e in events if e["event"] == "spike"]
+
+
+def _level(points: Points, height: float, name: str) -> Json:
+    ends = [(min(x for x, _ in points), height), (max(x for x, _ in points), height)]
+    trace = line(ends, name, color="@muted", width=1.2, hover=False)
+    trace["line"]["dash"] = "dot"
+    return trace
+
+
+def _log(title: str, points: Points) -> Json:
+    heights = [y for _, y in points if y > 0]
+    ticks = log_ticks(heights) if heights else {}
+    return axis(title, **({"type": "log", "nticks": 6} | ticks if heights else {}))
