@@ -86,7 +86,7 @@ def above(found: Landscape, title: str, *, held_out: bool) -> Json:
             "hovertemplate": f"{name} (%{{x:.3g}}, %{{y:.3g}})<extra></extra>",
             "marker": {"size": 12, "symbol": symbol[1], "color": "@text", "line": {"color": "@surface", "width": 1.5}},
         })  # fmt: skip
-    along, across = (f"{100 * share:.3g} % of the way" for share in found.shares)
+    along, across = (f"{100 * share:.3g} % of the squared length" for share in found.shares)
     names = (
         (f"first direction, {along}", f"second direction, {across}")
         if found.plane == "trajectory"

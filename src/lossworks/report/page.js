@@ -15,6 +15,8 @@
     const style = getComputedStyle(root);
     for (const place of document.querySelectorAll("[data-figure]")) {
       const { data, layout } = painted(figures[place.dataset.figure], style);
+      const eye = layout.scene?.camera.eye;
+      if (eye && place.clientWidth < 500) for (const axis of "xyz") eye[axis] *= 1.35;  // a narrow screen wants more distance
       Plotly.react(place, data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
     }
   };
