@@ -254,12 +254,6 @@ class Loop:
         return ended or self._is_enough
 
     @property
-    def _is_over(self) -> bool:
-        progress = self.progress
-        ended = progress.epoch >= (self.ends_after or self._epochs) or progress.stale >= self._patience
-        return ended or self._is_enough
-
-    @property
     def _is_enough(self) -> bool:
         return self.most_steps is not None and self.progress.step >= self.most_steps
 
