@@ -30,7 +30,8 @@ class SOAP(Optimizer):
     Every so many steps (``every``) P and Q come nearer to the eigenvectors by one power iteration, P ← QR(LP), the largest
     first; second moments go along with their directions, the momentum is turned. The first gradient only sets P and Q.
     A side longer than max_dim is left as it is; a tensor of more dimensions is taken as the matrix of its rows. Vectors, and
-    matrices with two such sides, go by AdamW. A side of n costs the memory of two n × n matrices, also in an embedding.
+    matrices with two such sides, go by AdamW. A side of n costs the memory of two n × n matrices; the rows of embeddings
+    and heads, one a token, are a side that is always left as it is.
     Domain: lr > 0, 0 <= beta1, beta2 < 1, eps > 0, every >= 1, max_dim >= 1.  Limit: with max_dim = 1 it is Adam for all that is
     longer.
     The epsilon stands beside √v̂, as in adam.
@@ -64,8 +65,8 @@ class SOAP(Optimizer):
 
 class _SOAP(Own):
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        turned = [p for p in parameters if p.ndim > 1 and min(_shape(p)) <= group["max_dim"]]
-        plain = [p for p in parameters if not (p.ndim > 1 and min(_shape(p)) <= group["max_dim"])]
+        turned = [p for p in parameters if _sides(p, group)]
+        plain = [p for p in parameters if not _sides(p, group)]
         if plain:
             adamw_step(self.state, plain, group)
         if turned and group["weight_decay"]:
@@ -80,18 +81,23 @@ class _SOAP(Own):
                 if int(state["step"]) % group["every"] == 0:
                     _refresh(state)
             else:
-                _begin(gradient, state, group)
+                _begin(gradient, state, group, _sides(p, group))
 
 
-def _shape(p: Tensor) -> tuple[int, int]:
-    return p.shape[0], p[0].numel()
+def _sides(p: Tensor, group: dict[str, Any]) -> tuple[str, ...]:
+    """The sides that get a basis: those that are not too long, and of an embedding or a head its width alone."""
+    if p.ndim < 2:
+        return ()
+    many = group["role"] in ("embedding", "head")  # one row a token, and no use in turning tokens into one another
+    lengths = (math.inf if many else p.shape[0], p[0].numel())
+    return tuple(side for side, length in zip(_SIDES, lengths, strict=True) if length <= group["max_dim"])
 
 
-def _begin(gradient: Float[Tensor, "n m"], state: dict[str, Tensor], group: dict[str, Any]) -> None:
+def _begin(gradient: Float[Tensor, "n m"], state: dict[str, Tensor], group: dict[str, Any], sides: tuple[str, ...]) -> None:
     state["step"] = torch.zeros(())
     state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
     for side, length in zip(_SIDES, gradient.shape, strict=True):
-        if length <= group["max_dim"]:
+        if side in sides:
             state[side] = gradient.new_zeros(length, length)
     _gather(gradient, state, group["beta2"])
     for side in _SIDES:

@@ -147,6 +147,11 @@ def _checked(run: Run) -> dict[str, Any]:
 def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
     config = {**record["config"], **({"device": device} if device else {})}
     by, own = record.get("lossworks"), version("lossworks")
+    if str(config.get("optimizer")).startswith("given:"):
+        raise UsageError(
+            f"{run.path} was trained by an optimizer given as Python, {config['optimizer'].removeprefix('given:')}, which no "
+            "record can hold, so it cannot be trained again. Train with one of: lossworks list optimizers."
+        )
     try:
         return specs.configure(Settings, config, f"configuration of {run.path}")
     except UsageError as error:
