@@ -194,3 +194,27 @@ def test_what_does_not_go_together() -> None:
     frozen = Weights(torch.ones(1, 1)).requires_grad_(False)
     with pytest.raises(UsageError, match="no parameter"):
         Shell(build("sgd"), frozen)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_average_of_many(settled: bool) -> None:
+    """The average and the weights behind it are taken up by a shell with more than ten parameters, in any order of the state."""
+    ends = []
+    for resumed in (False, True):
+        torch.manual_seed(0)
+        model = nn.ParameterList(nn.Parameter(torch.randn(1, 1)) for _ in range(12))
+        shell = Shell(build("sgd:lr=0.1"), model, ema=0.9)
+        for step in range(6):
+            if resumed and step == 3:
+                if settled:
+                    shell.settle()
+                saved = dict(sorted((name, value.clone()) for name, value in shell.tensors().items()))
+                shell = Shell(build("sgd:lr=0.1"), model, ema=0.9)
+                shell.load(saved)
+            shell.prepare()
+            for p in model:
+                p.grad = p.detach() + 1
+            shell.step()
+        shell.settle()
+        ends.append(nn.utils.parameters_to_vector(model).detach())
+    assert torch.equal(*ends)

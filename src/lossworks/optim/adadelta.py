@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class Adadelta(Optimizer):
     lr: float = 1.0
     rho: float = 0.95
     eps: float = 1e-6
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
 
     def __post_init__(self) -> None:
         super().__post_init__()

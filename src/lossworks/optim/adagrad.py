@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ class AdaGrad(Optimizer):
     lr: float = 0.1
     initial: float = 0.0
     eps: float = 1e-10
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
 
     def __post_init__(self) -> None:

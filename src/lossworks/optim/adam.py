@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -77,7 +77,7 @@ class Adamax(Adam):
     """
 
     lr: float = 0.002
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.Adamax(groups, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, foreach=True)

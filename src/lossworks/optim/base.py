@@ -49,7 +49,7 @@ class Optimizer(ABC):
 
     full_batch: ClassVar[bool] = False
     """One step an epoch, on all examples at once."""
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "decoupled"
+    decays: ClassVar[Literal["coupled", "decoupled"]] = "decoupled"
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""

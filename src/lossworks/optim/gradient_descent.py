@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class GradientDescent(Optimizer):
     lr: float = 1.0
     line_search: bool = False
     full_batch: ClassVar[bool] = True
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ()
 
     @property

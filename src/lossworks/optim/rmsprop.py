@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ class RMSProp(Optimizer):
     lr: float = 0.001
     alpha: float = 0.99
     eps: float = 1e-8
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ("square_avg", "seen")
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from numba import njit
@@ -26,7 +26,7 @@ class SGD(Optimizer):
     lr: float = 0.5
     momentum: float = 0.0
     nesterov: bool = False
-    decays: ClassVar[Literal["coupled", "decoupled", "neither"]] = "coupled"
+    decays = "coupled"
     row_state: ClassVar[tuple[str, ...] | None] = ()
 
     def __post_init__(self) -> None:

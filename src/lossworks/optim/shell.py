@@ -140,7 +140,10 @@ class Shell:
         watch = Watch(self.roles) if examine else None
         norm = self._norm() if examine or self.clip is not None else 0.0
         if not math.isfinite(norm):
-            raise Diverged(f"the gradient was not finite at step {self.steps + 1:,}.")
+            raise Diverged(
+                f"the gradient was not finite at step {self.steps + 1:,}. The weights were not updated with it. "
+                f"Try a lower --lr than {self.optimizer.lr:g}."
+            )
         self.steps += 1
         if self.clip is not None and norm > self.clip:
             self.clipped += 1
@@ -188,8 +191,10 @@ class Shell:
         if self._torch is not None:
             self._torch.load_state_dict(unpack(_under(state, "dense.")))
         if self._average is not None:
-            self._average.averages = [state[f"average.{n}"].to(a) for n, a in enumerate(self._average.averages)]
-            self._average.trained = [value.clone() for value in _under(state, "trained.").values()]
+            averages = self._average.averages
+            self._average.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(averages)]
+            trained = averages if "trained.0" in state else []
+            self._average.trained = [state[f"trained.{n}"].to(weight, copy=True) for n, weight in enumerate(trained)]
 
     @property
     def _name(self) -> str:
