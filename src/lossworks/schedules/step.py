@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .base import Schedule, check_factor, check_long, schedules
-from .length import Clock, Length
+from .base import schedules
+from .exponential import Exponential
+from .length import Clock
 
 
 @schedules.add("step", source="Krizhevsky, Sutskever & Hinton 2012, NIPS 25, section 5; PyTorch's StepLR")
 @dataclass(frozen=True, kw_only=True)
-class Step(Schedule):
+class Step(Exponential):
     """factor = gamma^⌊t / every⌋, with t the steps since the warm-up.
 
     Domain: 0 <= gamma <= 1, every > 0, warmup >= 0.  Limit: gamma = 1 is constant.
     """
-
-    gamma: float = 0.1
-    every: Length = Length("33%")
-
-    def __post_init__(self) -> None:
-        check_factor(self, "gamma")
-        check_long(self, "every")
 
     def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:
         return float(self.gamma ** (step // self.every.steps(clock)))
