@@ -20,7 +20,7 @@ class Adadelta(Optimizer):
     Domain: lr > 0, 0 <= rho < 1, eps > 0.
     """
 
-    lr: float = 1.0
+    lr: float = 5
     rho: float = 0.95
     eps: float = 1e-6
     decays = "coupled"

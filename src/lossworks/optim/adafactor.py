@@ -23,7 +23,7 @@ class Adafactor(Optimizer):
     PyTorch keeps v above the square of the dtype's rounding, where the paper adds 1e-30 to g².
     """
 
-    lr: float = 0.01
+    lr: float = 0.05
     decay: float = 0.8
     clip: float = 1.0
     smallest: float = 0.001

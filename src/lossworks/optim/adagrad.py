@@ -24,7 +24,7 @@ class AdaGrad(Optimizer):
     Domain: lr > 0, eps > 0, initial >= 0 (what s starts at; Keras starts at 0.1).
     """
 
-    lr: float = 0.1
+    lr: float = 0.03
     initial: float = 0.0
     eps: float = 1e-10
     decays = "coupled"

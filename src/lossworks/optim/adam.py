@@ -22,7 +22,7 @@ class Adam(Optimizer):
     The epsilon stands beside √v̂ (Kingma & Ba's algorithm 1, PyTorch); Keras puts it beside √v (their section 2 remark).
     """
 
-    lr: float = 0.001
+    lr: float = 0.005
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
@@ -76,7 +76,7 @@ class Adamax(Adam):
     Domain: Adam's.
     """
 
-    lr: float = 0.002
+    lr: float = 0.01
     decays = "coupled"
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
@@ -95,7 +95,7 @@ class NAdam(Adam):
     Domain: Adam's, and momentum_decay >= 0 (how fast the momentum grows from β₁/2 to β₁).
     """
 
-    lr: float = 0.002
+    lr: float = 0.005
     momentum_decay: float = 0.004
 
     def __post_init__(self) -> None:
@@ -124,6 +124,8 @@ class RAdam(Adam):
     Domain: Adam's.  Limit: after many steps r is 1 and it is adam.
     The bound is 5 in PyTorch, where the paper has 4.
     """
+
+    lr: float = 0.02
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         numbers = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}

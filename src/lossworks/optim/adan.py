@@ -24,7 +24,7 @@ class Adan(Optimizer):
     and corrects their bias. Decay comes after the step, by a division.
     """
 
-    lr: float = 0.001
+    lr: float = 0.003
     beta1: float = 0.98
     beta2: float = 0.92
     beta3: float = 0.99

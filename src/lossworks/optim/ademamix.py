@@ -26,7 +26,7 @@ class AdEMAMix(Optimizer):
     The paper sets both to the length of the training; without them a slow average of early gradients can lead astray.
     """
 
-    lr: float = 0.001
+    lr: float = 0.005
     beta1: float = 0.9
     beta2: float = 0.999
     beta3: float = 0.9999

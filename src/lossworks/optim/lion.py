@@ -21,7 +21,7 @@ class Lion(Optimizer):
     Domain: lr > 0, 0 <= beta1, beta2 < 1, weight_decay >= 0.
     """
 
-    lr: float = 0.0003
+    lr: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.99
 

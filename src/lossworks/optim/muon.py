@@ -37,7 +37,7 @@ class Muon(Optimizer):
     auto iterates in bfloat16 where the processor multiplies it natively, else in float32; float64 stays itself.
     """
 
-    lr: float = 0.001
+    lr: float = 0.01
     momentum: float = 0.95
     nesterov: bool = True
     steps: int = 5

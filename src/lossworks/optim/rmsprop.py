@@ -23,7 +23,7 @@ class RMSProp(Optimizer):
     Domain: lr > 0, 0 <= alpha < 1, eps > 0.  The epsilon stands outside the root, as in PyTorch.
     """
 
-    lr: float = 0.001
+    lr: float = 0.003
     alpha: float = 0.99
     eps: float = 1e-8
     decays = "coupled"

@@ -26,7 +26,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     The authors' program has since put the correction of v's bias under the root, and out of γ; here it is as published.
     """
 
-    lr: float = 0.0025
+    lr: float = 0.01
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8

@@ -23,7 +23,7 @@ class ScheduleFreeSGD(ScheduleFree):
     Limit: beta → 0 is gradient descent, with its points averaged; beta → 1 takes the gradient at the average itself.
     """
 
-    lr: float = 1.0
+    lr: float = 0.3
     beta: float = 0.9
     warmup: int = 0
 

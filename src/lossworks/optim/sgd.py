@@ -23,7 +23,7 @@ class SGD(Optimizer):
     Domain: lr > 0, 0 <= momentum < 1; nesterov only with momentum.  Limit: momentum = 0 steps along the gradient alone.
     """
 
-    lr: float = 0.5
+    lr: float = 0.3
     momentum: float = 0.0
     nesterov: bool = False
     decays = "coupled"

@@ -27,7 +27,7 @@ class Sophia(Optimizer):
     that gradient and calls ``observe_curvature(examples)``.
     """
 
-    lr: float = 0.0006
+    lr: float = 0.001
     weight_decay: float = 0.2
     beta1: float = 0.96
     beta2: float = 0.99
