@@ -45,6 +45,11 @@ def test_roles() -> None:
     assert told(Small()) == {**known, "unembed.weight": "head"}
     assert told(Small(tied=True)) == known
     named = nn.ModuleDict({"head": nn.Linear(2, 2), "later": nn.Linear(2, 2)})
+    norm = nn.ModuleDict({"norm": nn.LayerNorm([3, 4]), "gain": nn.BatchNorm2d(3), "last": nn.Linear(4, 2)})
+    norm.token, norm.pos_embed = nn.Parameter(torch.zeros(1, 1, 4)), nn.Parameter(torch.zeros(1, 5, 4))
+    found = told(norm)
+    assert {found[name] for name in ("norm.weight", "norm.bias", "gain.weight", "token")} == {"vector"}
+    assert (found["pos_embed"], found["last.weight"]) == ("embedding", "head")
     assert told(named) == {"head.weight": "head", "head.bias": "vector", "later.weight": "matrix", "later.bias": "vector"}
 
 
@@ -56,6 +61,18 @@ def test_roles_of_a_transformer_of_others() -> None:
     assert {name for name, role in found.items() if role == "embedding"} == {"transformer.wte.weight", "transformer.wpe.weight"}
     assert found["transformer.h.0.mlp.c_fc.weight"] == "matrix"
     assert found["transformer.h.0.ln_1.weight"] == "vector"
+    bert = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    for kind, last in (
+        (transformers.BertForSequenceClassification, "classifier"),
+        (transformers.RobertaForSequenceClassification, "classifier.out_proj"),
+    ):
+        found = told(kind(kind.config_class(**bert)))
+        assert [name for name, role in found.items() if role == "head"] == [f"{last}.weight"]
+        assert all(role != "head" for name, role in found.items() if ".layer." in name)
+    llama = transformers.LlamaConfig(
+        vocab_size=50, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    assert "head" not in told(transformers.LlamaModel(llama)).values()
 
 
 @pytest.mark.parametrize("spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "adam:lr=0.1"])
@@ -218,3 +235,69 @@ def test_average_of_many(settled: bool) -> None:
         shell.settle()
         ends.append(nn.utils.parameters_to_vector(model).detach())
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("spec", ["adam:lr=0.1,weight_decay=0.5,coupled=true", "sgd:lr=0.1,weight_decay=0.5", "adamw:lr=0.1"])
+def test_decay_with_a_closure(spec: str) -> None:
+    """A step that is given a closure, which clears the gradients and makes them, decays as any other."""
+    ends = []
+    for closes in (False, True):
+        model = Weights(torch.full((2, 2), 3.0), torch.ones(2))
+        optimizer = build(spec).over(model)
+
+        def closure(model: Weights = model, optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
+            optimizer.zero_grad()
+            loss = (model.matrix**2).sum() + model.bias.sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            if closes:
+                assert optimizer.step(closure) is not None
+            else:
+                closure()
+                optimizer.step()
+        ends.append(model.flat())
+    assert torch.equal(*ends)
+
+
+def test_any_layout_and_shape_is_trained() -> None:
+    """A weight that does not lie in rows, and a number of its own, are stepped like any other."""
+    for spec in ("sgd:lr=0.1", "adagrad:lr=0.1"):
+        model = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
+        model.heat = nn.Parameter(torch.tensor(2.0))
+        before = [p.detach().clone() for p in model.parameters()]
+        shell = Shell(build(spec), model)
+        (model(torch.ones(1, 3, 4, 4)).sum() * model.heat).backward()
+        shell.step()
+        assert all(bool((p != old).all()) for p, old in zip(model.parameters(), before, strict=True))
+
+
+def test_average_of_half_precision() -> None:
+    """An average of bfloat16 weights moves, though each of its steps is below their rounding."""
+    model = Weights(torch.ones(1, 1, dtype=torch.bfloat16))
+    shell = Shell(build("sgd:lr=0.001"), model, ema=0.999)
+    with torch.no_grad():
+        model.matrix.fill_(2.0)
+    for _ in range(3000):
+        model.matrix.grad = torch.zeros(1, 1, dtype=torch.bfloat16)
+        shell.step()
+    shell.settle()
+    assert model.matrix.item() > 1.9
+
+
+def test_a_search_turns_back() -> None:
+    """Where the loss is no number beyond a wall, a search ends before it, with weights that are numbers."""
+    for spec in ("lbfgs", "gradient_descent:line_search=true,lr=100"):
+        model = Weights(torch.ones(1, 1, dtype=torch.float64))
+        shell = Shell(build(spec), model)
+
+        def closure(model: Weights = model) -> float:
+            model.zero_grad()
+            loss = ((model.matrix - 1.9) ** 2).sum()
+            loss.backward()
+            return loss.item() if model.matrix.item() < 2 else math.inf
+
+        for _ in range(5):
+            shell.step(closure=closure)
+        assert model.matrix.item() == pytest.approx(1.9, abs=0.2)

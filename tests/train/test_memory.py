@@ -14,6 +14,7 @@ import torch
 
 import lossworks
 from lossworks.core.errors import OutOfMemory
+from lossworks.core.memory import is_out_of_memory
 from lossworks.models import linear
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
@@ -118,3 +119,27 @@ lossworks.fit(rows, valid=0, test=0, model="bag:dim=2000,vocabulary=1500", optim
     found = json.loads(done.stdout or "[]")
     assert found, done.stderr
     assert all(0 < size < 20_000 for size in found)
+
+
+def test_sophia_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sampled targets that Sophia's curvature is estimated from are halved as well."""
+    choices = CHOICES | {"optimizer": "sophia:every=2"}
+    wanted = weights(lossworks.fit(REVIEWS, **choices, micro_batch=64))
+    run_out(monkeypatch, above=16)
+    found = weights(lossworks.fit(REVIEWS, **choices))
+    assert found.shape == wanted.shape
+    assert np.isfinite(found).all()
+
+
+def test_trials_leave_no_trace() -> None:
+    """Finding what fits does not move what a risk remembers of its groups."""
+    choices = CHOICES | {"risk": "group_dro", "valid": 0.0}
+    found, wanted = (lossworks.fit(REVIEWS, **choices, micro_batch=size) for size in ("auto", 64))
+    assert np.array_equal(weights(found), weights(wanted))
+    assert found.record["result"]["micro_batch"] == 64
+
+
+@pytest.mark.parametrize("said", ["CUDA error: an illegal memory access was encountered", "unsupported memory format"])
+def test_what_is_no_lack_of_memory(said: str) -> None:
+    """Other troubles with memory are not answered with smaller batches."""
+    assert not is_out_of_memory(RuntimeError(said))

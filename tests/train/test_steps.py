@@ -15,6 +15,8 @@ import torch
 import lossworks
 from lossworks.core.errors import Diverged, UnknownName, UsageError
 from lossworks.optim import Shell, optimizers
+from lossworks.text import load
+from lossworks.train import Settings, fit_corpora
 from lossworks.train.health import Spikes
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
@@ -136,6 +138,7 @@ def test_optimizers_of_others(tmp_path: Path) -> None:
         ({"clip": 0}, UsageError, "clip is 0"), ({"ema": 1.0}, UsageError, "1.0"), ({"optimizer": "adm"}, UnknownName, "adam"),
         ({"lr": math.nan}, UsageError, "lr is nan"), ({"optimizer": "lbfgs", "clip": 1.0}, UsageError, "clip"),
         ({"optimizer": "lbfgs", "penalty": "l1"}, UsageError, "smooth"), ({"optimizer": len}, UsageError, "wanted a torch.optim"),
+        ({"optimizer": torch.optim.LBFGS}, UsageError, "lbfgs"), ({"device": "meta"}, UsageError, "meta"),
         ({"optimizer": "schedule_free_sgd", "ema": 0.9}, UsageError, "averages the weights itself"),
     ],
 )  # fmt: skip
@@ -151,3 +154,19 @@ def test_a_gradient_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shell, "_norm", lambda self: next(norms))
     with pytest.raises(Diverged, match="gradient was not finite at step 3"):
         lossworks.fit(REVIEWS, clip=5.0, **SMALL)
+
+
+def test_pieces_and_the_clock(rates: list[float], tmp_path: Path) -> None:
+    """Where the data come in pieces, each with a last batch of its own, the schedule knows of every step."""
+    corpus = load(REVIEWS)
+    settings = Settings(model="linear:bits=10,chars=0", schedule="linear", epochs=2, patience=2, valid=0.0, test=0.0)
+    fit_corpora([corpus], [None], settings, scratch=tmp_path, budget=1000)
+    corpus.close()
+    assert len(rates) > 2 * 656 / 16 + 20
+    assert rates == pytest.approx([1 - step / len(rates) for step in range(len(rates))])
+
+
+def test_a_rate_of_nothing() -> None:
+    """A schedule that ends at 0 is fine for every optimiser."""
+    for name in ("adafactor", "prodigy", "schedule_free_adamw", "muon"):
+        lossworks.fit(REVIEWS, model="bag:dim=4,bits=10", optimizer=name, schedule="one_cycle:final=0", epochs=2)

@@ -40,6 +40,7 @@ class RowGradient:
         self.touched = np.empty((_GROUPS, -(-rows // _GROUPS)), np.uint32)
         self.counts = np.zeros(_GROUPS, np.int64)
         self._is_touched = np.zeros(rows, np.bool_)
+        self._every: tuple[NDArray[np.uint32], NDArray[np.int64]] | None = None
 
     def add(self, batch: Batch, outer: NDArray[Any]) -> None:
         """Add the batch's share, with ``outer`` [N, width] the gradient of its row sums."""
@@ -55,11 +56,13 @@ class RowGradient:
     def fill(self, whole: NDArray[Any]) -> None:
         """Take a whole gradient: every row is touched."""
         self.total[:] = whole
+        if self._every is None:
+            groups = [np.arange(group, len(whole), _GROUPS) for group in range(_GROUPS)]
+            self._every = np.zeros_like(self.touched), np.array([len(rows) for rows in groups])
+            for group, rows in enumerate(groups):
+                self._every[0][group, : len(rows)] = rows
         self._is_touched[:] = True
-        for group in range(_GROUPS):
-            rows = np.arange(group, len(whole), _GROUPS)
-            self.touched[group, : len(rows)] = rows
-            self.counts[group] = len(rows)
+        self.touched[:], self.counts[:] = self._every
 
     def fill_rows(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Take a gradient that is zero but for ``rows``, each named once."""

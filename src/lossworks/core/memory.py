@@ -7,7 +7,9 @@ from pathlib import Path
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; PyTorch says so in words alone on the processor."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower())
+    said = str(error).lower()
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(each in said for each in words))
 
 
 def available() -> float:

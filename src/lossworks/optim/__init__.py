@@ -8,6 +8,19 @@ from .health import Health
 from .making import Given, build, render
 from .own import Own
 from .roles import Role, roles
-from .shell import Shell
+from .shell import Shell, check_together
 
-__all__ = ["Given", "Group", "Health", "Optimizer", "Own", "Role", "Shell", "build", "optimizers", "render", "roles"]
+__all__ = [
+    "Given",
+    "Group",
+    "Health",
+    "Optimizer",
+    "Own",
+    "Role",
+    "Shell",
+    "build",
+    "check_together",
+    "optimizers",
+    "render",
+    "roles",
+]

@@ -64,7 +64,7 @@ def _note_size(made: torch.optim.Optimizer, smallest: float) -> None:
     def after(*_: Any) -> None:
         for group in made.param_groups:
             for p in set(group["params"]) & scales.keys():
-                slower = min(1.0, 1 / (group["lr"] * float(made.state[p]["step"]) ** 0.5))
+                slower = 1 / max(1.0, group["lr"] * float(made.state[p]["step"]) ** 0.5)
                 made.state[p]["size"] = torch.tensor(scales.pop(p) * slower)
 
     made.register_step_pre_hook(before)

@@ -18,6 +18,7 @@ def adamw_step(states: Any, parameters: list[Tensor], group: dict[str, Any]) -> 
             wide = number_type(p)
             states[p]["exp_avg"], states[p]["exp_avg_sq"] = (torch.zeros_like(p, dtype=wide) for _ in range(2))
             states[p]["step"] = torch.zeros((), device=p.device)
+        states[p]["step"] = states[p]["step"].to(p.device)  # PyTorch loads counts where they were saved
     weights = [p.to(number_type(p)) for p in parameters]  # themselves, but for half precision
     adamw(
         weights,

@@ -51,6 +51,8 @@ class Optimizer(ABC):
     """One step an epoch, on all examples at once."""
     decays: ClassVar[Literal["coupled", "decoupled"]] = "decoupled"
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
+    averages: ClassVar[bool] = False
+    """It keeps an average of the weights itself, which is what is evaluated and saved."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
@@ -146,20 +148,37 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
     share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)
 
 
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
 @torch.no_grad()
-def _shrink(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+def _shrink(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    given = _evaluated(args, kwargs)
     for group in optimizer.param_groups:
         moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
         if moved:
             torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
+    return given
 
 
 @torch.no_grad()
-def _couple(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+def _couple(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    given = _evaluated(args, kwargs)
     for group in optimizer.param_groups:
         moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
         if moved:
             torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
+    return given
+
+
+def _evaluated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    """The arguments of a step with its closure, if there is one, evaluated: only then do the gradients stand ready."""
+    closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+    if closure is None:
+        return args, kwargs
+    with torch.enable_grad():
+        loss = closure()
+    return (args[0],), {"closure": lambda: loss}
 
 
 def _name_state(made: torch.optim.Optimizer, own: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..core.errors import UsageError
+from .own import number_type
 
 
 class MovingAverage:
@@ -15,10 +15,8 @@ class MovingAverage:
     """
 
     def __init__(self, parameters: list[Tensor], decay: float) -> None:
-        if not 0 < decay < 1:
-            raise UsageError(f"the decay of the average of weights is {decay}; wanted above 0, below 1: 0.999.")
         self.decay, self.parameters = decay, parameters
-        self.averages = [p.detach().clone() for p in parameters]
+        self.averages = [p.detach().to(number_type(p), copy=True) for p in parameters]
         self.trained: list[Tensor] = []
         """The weights that training goes on with, while the averages stand in the parameters."""
 
@@ -26,7 +24,9 @@ class MovingAverage:
     def update(self, step: int) -> None:
         """Take in the weights after step number ``step``, from 1."""
         rest = 1 - min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.averages, [p.detach() for p in self.parameters], rest)
+        torch._foreach_lerp_(
+            self.averages, [p.detach().to(a.dtype) for p, a in zip(self.parameters, self.averages, strict=True)], rest
+        )
 
     @torch.no_grad()
     def show(self) -> None:

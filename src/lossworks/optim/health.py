@@ -13,9 +13,11 @@ from .roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``gradient_norm`` of all parameters before clipping; ``moved``: for each role ‖Δw‖ / ‖w‖, None where w was zero."""
+    """``gradient_norm`` of all parameters before clipping, None where a search makes its own; ``moved``: for each role
+    ‖Δw‖ / ‖w‖, None where w was zero.
+    """
 
-    gradient_norm: float
+    gradient_norm: float | None
     moved: dict[Role, float | None]
 
 
@@ -25,7 +27,7 @@ class Watch:
     def __init__(self, roles: Mapping[Tensor, Role]) -> None:
         self._before = [(p, role, p.detach().clone()) for p, role in roles.items()]
 
-    def seen(self, gradient_norm: float) -> Health:
+    def seen(self, gradient_norm: float | None) -> Health:
         """What the step did."""
         sums: dict[Role, list[Tensor]] = {}
         for p, role, before in self._before:

@@ -24,8 +24,9 @@ class Given(Optimizer):
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         made = self.make([p for group in groups for p in group["params"]])
-        for group in made.param_groups:
-            group["lr"] = self.lr
+        times = self.lr / made.param_groups[0]["lr"]
+        for group in made.param_groups:  # each may have a rate of its own
+            group["lr"] *= times
         return made
 
     @property
@@ -67,4 +68,8 @@ def _given(make: Maker) -> Given:
         raise UsageError(f"{make!r} makes no optimizer of a list of parameters: {error}.") from error
     if not isinstance(made, torch.optim.Optimizer):
         raise UsageError(f"{make!r} made {type(made).__name__}; wanted a torch.optim.Optimizer.")
+    if isinstance(made, torch.optim.LBFGS):
+        raise UsageError(
+            "PyTorch's LBFGS takes a closure that only it knows when to call. Give the spec 'lbfgs', which is the same."
+        )
     return Given(lr=float(made.param_groups[0]["lr"]), make=make)

@@ -18,7 +18,7 @@ from ..core.errors import UsageError
 
 Role = Literal["matrix", "embedding", "head", "vector"]
 Model = nn.Module | Iterable[Tensor]
-_HEADS = ("head", "lm_head", "classifier", "score", "unembedding", "output")  # what modules that make outputs are called
+_HEADS = ("head", "lm_head", "classifier", "score", "unembedding", "output")  # what layers that make outputs are called
 
 
 def roles(model: Model) -> dict[Tensor, Role]:
@@ -26,12 +26,14 @@ def roles(model: Model) -> dict[Tensor, Role]:
     parameters: list[Any] = list(model.parameters() if isinstance(model, nn.Module) else model)
     if strange := [p for p in parameters if not isinstance(p, Tensor)]:
         raise UsageError(f"got a {type(strange[0]).__name__} among the parameters. Give a module, or its parameters.")
-    found: dict[Tensor, Role] = {p: "vector" if p.ndim < 2 else "matrix" for p in parameters if p.requires_grad}
+    found: dict[Tensor, Role] = {p: "vector" if _is_vector(p) else "matrix" for p in parameters if p.requires_grad}
     if not found:
         raise UsageError("got no parameter that is trained. Give a module, or its parameters, with requires_grad.")
     if isinstance(model, nn.Module):
-        found |= {p: "head" for p in _heads(model) if p in found and p.ndim > 1}
-        found |= {p: "embedding" for p in _looked_up(model) if p in found}  # last: a tied head is an embedding
+        matrices = {p for p, role in found.items() if role == "matrix"}
+        found |= {p: "head" for p in _heads(model) if p in matrices}
+        found |= {p: "embedding" for p in _looked_up(model) if p in matrices}  # after: a tied head is an embedding
+        found |= {p: "vector" for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(False) if p in found}
     return found
 
 
@@ -53,19 +55,32 @@ def grouped(model: Model, weight_decay: float, everywhere: bool) -> list[dict[st
     ]
 
 
+def _is_vector(p: Tensor) -> bool:
+    """Whether no more than one dimension is longer than 1: a bias, a gain, a token of its own."""
+    return sum(length > 1 for length in p.shape) < 2 and (p.ndim != 2)
+
+
 def _looked_up(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) or (isinstance(module, Table) and not module.is_head):
             yield module.weight
+        for name, p in module.named_parameters(recurse=False):
+            if "embed" in name:  # a table of positions without a module of its own
+                yield p
 
 
 def _heads(model: nn.Module) -> Iterator[Tensor]:
-    """The weights of the modules called so, of tables that make the outputs, else of the last linear layer."""
-    named = [
-        module
+    """The weights of tables that make the outputs, of linear layers called so, else of the last linear layer.
+
+    A layer within a list of blocks makes no outputs, whatever it is called.
+    """
+    blocks = [name for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
+    linear = {
+        name: module
         for name, module in model.named_modules()
-        if name.rpartition(".")[2] in _HEADS or (isinstance(module, Table) and module.is_head)
-    ]
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    for module in named or linear[-1:]:
-        yield from module.parameters()
+        if isinstance(module, nn.Linear) and not any(name.startswith(f"{block}.") for block in blocks)
+    }
+    tables = [module for module in model.modules() if isinstance(module, Table) and module.is_head]
+    named = [module for name, module in linear.items() if name.rpartition(".")[2] in _HEADS]
+    for module in tables or named or list(linear.values())[-1:]:
+        yield module.weight

@@ -24,6 +24,7 @@ class ScheduleFree(Optimizer):
     """What the schedule-free ones have of their own beside a rule."""
 
     warmup: int
+    averages = True
 
     def over(self, model: Model) -> TorchOptimizer:
         made = super().over(model)
@@ -160,6 +161,8 @@ class _BeforeRun(_Hook):
         if optimizer is None:
             return
         asked = optimizer._told
+        if asked:
+            optimizer.show(training=True)  # saving and loading may have changed it since
         # A training pass after eval() is meant for training; after train(), a module without dropout may train in eval mode.
         if asked is None or (asked is False and module.training and torch.is_grad_enabled()):
             optimizer.show(training=module.training)

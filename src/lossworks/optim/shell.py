@@ -20,6 +20,8 @@ from .packing import pack, read, text, unpack
 from .roles import roles
 from .rows import Rows
 
+_FAR = 1e30  # a loss that no search goes on from
+
 
 class Penalty(Protocol):
     """What the shell needs of a penalty: see ``penalties.Penalty``."""
@@ -60,22 +62,15 @@ class Shell:
         clip: float | None = None,
         ema: float | None = None,
     ) -> None:
-        if clip is not None and not 0 < clip < math.inf:
-            raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
         theirs = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
         self.optimizer = optimizer if isinstance(optimizer, Optimizer) else build(lambda _: optimizer)
         self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
-        if penalty is not None and self.optimizer.needs_closure and not penalty.is_smooth:
-            raise UsageError(f"{render(self.optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
-        if clip is not None and self.optimizer.needs_closure:
-            raise UsageError(
-                f"{render(self.optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out."
-            )
+        check_together(self.optimizer, penalty, clip, ema)
         self.roles = roles(model)
         self._names = {p: at for at, p in model.named_parameters()}
         parameters = list(self.roles)
         by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
-        by_rows = by_rows and all(p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) for p in parameters)
+        by_rows = by_rows and all(map(_has_rows, parameters))
         # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
         tables: dict[Tensor, Table] = {m.weight: m for m in model.modules() if isinstance(m, Table)}
@@ -84,8 +79,6 @@ class Shell:
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
-        if ema is not None and hasattr(self._torch, "eval"):
-            raise UsageError(f"{render(self.optimizer)!r} averages the weights itself. Leave ema out.")
         self._average = None if ema is None else MovingAverage(parameters, ema)
         self._lr = self.optimizer.lr
 
@@ -138,7 +131,8 @@ class Shell:
         """
         self._collect()
         watch = Watch(self.roles) if examine else None
-        norm = self._norm() if examine or self.clip is not None else 0.0
+        searches = self.optimizer.needs_closure  # there are no gradients before it begins
+        norm = self._norm() if self.clip is not None or (examine and not searches) else 0.0
         if not math.isfinite(norm):
             raise Diverged(
                 f"the gradient was not finite at step {self.steps + 1:,}. The weights were not updated with it. "
@@ -155,7 +149,7 @@ class Shell:
             self._step(self._torch, factor, closure)
         if self._average is not None:
             self._average.update(self.steps)
-        return watch.seen(norm) if watch is not None else None
+        return watch.seen(None if searches else norm) if watch is not None else None
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -193,7 +187,7 @@ class Shell:
         if self._average is not None:
             averages = self._average.averages
             self._average.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(averages)]
-            trained = averages if "trained.0" in state else []
+            trained = self._average.parameters if "trained.0" in state else []
             self._average.trained = [state[f"trained.{n}"].to(weight, copy=True) for n, weight in enumerate(trained)]
 
     @property
@@ -206,18 +200,28 @@ class Shell:
         if self.optimizer.needs_closure:
             if closure is None:
                 raise UsageError(f"{render(self.optimizer)!r} evaluates the loss again within a step: give step a closure.")
+            before = [p.detach().clone() for p in self.roles]
             inner.step(lambda: self._penalised(closure))
+            if not all(bool(p.isfinite().all()) for p in self.roles):
+                torch._foreach_copy_(list(self.roles), before)
+                raise Diverged(
+                    f"the search of step {self.steps:,} ended in weights that are no numbers; those before it were put back. "
+                    f"Try a lower --lr than {self.optimizer.lr:g}."
+                )
         else:
             inner.step()
             for group in inner.param_groups if self.penalty is not None else []:
                 for p in group["params"]:
                     if p.ndim > 1 and p.grad is not None:
                         self.optimizer.penalise(p, inner.state[p], group, self.penalty.flow)  # type: ignore[union-attr]
-        inner.zero_grad()
+        self.forget()
 
     @torch.enable_grad()
     def _penalised(self, closure: Callable[[], float]) -> float:
         loss = closure()
+        if not math.isfinite(loss):  # a search turns back from what is very high, but cannot reckon with what is no number
+            self.forget()
+            return _FAR
         if self.penalty is not None:
             added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
             added.backward()  # type: ignore[no-untyped-call]
@@ -228,7 +232,7 @@ class Shell:
         """Take over the gradients of what is stepped by rows; anything else must have whole ones, or be none of ours."""
         for rows in self._rows:
             rows.collect()
-        if self.by_rows or isinstance(self.optimizer, Given):
+        if self.by_rows or (isinstance(self.optimizer, Given) and self.clip is None):
             return
         for p, at in self._names.items():
             if p.grad is not None and p.grad.is_sparse:
@@ -253,6 +257,25 @@ class Shell:
         change = getattr(self._torch, "train" if training else "eval", None)
         if change is not None:
             change()
+
+
+def check_together(optimizer: Optimizer, penalty: Penalty | None, clip: float | None, ema: float | None) -> None:
+    """Raise UsageError where an optimiser and what is to be done around it do not go together."""
+    if clip is not None and not 0 < clip < math.inf:
+        raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
+    if ema is not None and not 0 < ema < 1:
+        raise UsageError(f"ema is {ema}; wanted a decay above 0, below 1: 0.999.")
+    if penalty is not None and optimizer.needs_closure and not penalty.is_smooth:
+        raise UsageError(f"{render(optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+    if clip is not None and optimizer.needs_closure:
+        raise UsageError(f"{render(optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out.")
+    if ema is not None and optimizer.averages:
+        raise UsageError(f"{render(optimizer)!r} averages the weights itself. Leave ema out.")
+
+
+def _has_rows(p: Tensor) -> bool:
+    """Whether its rows can be worked on as they lie in memory."""
+    return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
 
 
 def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

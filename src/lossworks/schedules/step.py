@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,4 +20,4 @@ class Step(Exponential):
     """
 
     def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:
-        return float(self.gamma ** (step // self.every.steps(clock)))
+        return float(self.gamma ** math.floor(step / self.every.steps(clock) + 1e-9))

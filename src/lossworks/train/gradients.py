@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from .reduction import Reduction
 from .settings import Settings
 from .validation import cut
 
+T = TypeVar("T")
 Rows = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it
 _TRIED, _SPARED = 64, 0.8  # rows that are measured; the share of the memory there is that micro-batches may take
 
@@ -56,10 +57,27 @@ class Gradients:
         Raises:
             OutOfMemory: a single row does not fit.
         """
+        return self._halving(rows, lambda: self._make(rows, total, step))
+
+    def curvature(self, rows: list[Rows], step: int) -> None:
+        """Have the shell observe the curvature: the gradient of the mean loss of targets that the model itself draws."""
+        count = sum(len(chosen) for _, chosen in rows)
+
+        def draw() -> None:
+            _seed(self.settings.device, derive(self.settings.seed, "curvature", step))
+            for batch, _ in self._batches(rows):
+                self.shell.prepare(batch)
+                (sampled_losses(self.data.task, self.network(batch)).sum() / count).backward()  # type: ignore[no-untyped-call]
+
+        self._halving(rows, draw)
+        self.shell.observe_curvature(count)
+
+    def _halving(self, rows: list[Rows], run: Callable[[], T]) -> T:
+        """What ``run`` gives, begun anew with smaller micro-batches as often as memory runs out."""
         remembered = self.reduction.state
         while True:
             try:
-                return self._make(rows, total, step)
+                return run()
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -67,16 +85,11 @@ class Gradients:
             self.forget()  # outside of the handler, whose traceback holds on to the tensors
             self.reduction.state = remembered
             if self.micro == 1:
-                raise OutOfMemory(f"out of memory with a single row a micro-batch ({reason}). Try a smaller model.")
+                remedy = (
+                    "a smaller model" if self.reduction.is_mean else "a smaller --batch-size: its losses wait for one another"
+                )
+                raise OutOfMemory(f"out of memory with a single row a micro-batch ({reason}). Try {remedy}.")
             self.micro = max(1, min(self.micro, max(len(chosen) for _, chosen in rows)) // 2)
-
-    def curvature(self, rows: list[Rows], step: int) -> None:
-        """Have the shell observe the curvature: the gradient of the mean loss of targets that the model itself draws."""
-        _seed(self.settings.device, derive(self.settings.seed, "curvature", step))
-        count = sum(len(chosen) for _, chosen in rows)
-        for batch, _ in self._batches(rows):
-            (sampled_losses(self.data.task, self.network(batch)).sum() / count).backward()  # type: ignore[no-untyped-call]
-        self.shell.observe_curvature(count)
 
     def forget(self) -> None:
         """Leave no part of a gradient."""
@@ -85,6 +98,7 @@ class Gradients:
 
     def fit_memory(self) -> None:
         """Find the largest micro-batch of the longest texts, ``micro`` rows at most, that memory has room for."""
+        remembered = self.reduction.state
         _, selected = self.train.piece(0)
         longest = np.argsort(-selected.lengths, kind="stable")
         few = longest[: min(_TRIED, self.micro)]
@@ -98,6 +112,7 @@ class Gradients:
         most = longest[: self.micro]
         self.make([(0, most)], float(len(most)), 0)
         self.forget()
+        self.reduction.state = remembered
 
     def _make(self, rows: list[Rows], total: float, step: int) -> Made:
         _seed(self.settings.device, derive(self.settings.seed, "step", step))
@@ -110,6 +125,7 @@ class Gradients:
             amount = self.reduction.add(values, batch.weight.to(values), target, total)
             summed += amount
             if not math.isfinite(amount):
+                self.forget()
                 return Made(amount, math.inf, int(numbers[_first_bad(values)]))
         risk = self.reduction.finish()
         return Made(summed, summed / total if risk is None else risk)
@@ -144,6 +160,7 @@ def _first_bad(values: Tensor) -> int:
 def _seed(device: str, seed: int) -> None:
     """Seed the one generator that is used; ``torch.manual_seed`` seeds all there are and costs more than a small step."""
     if device.startswith("cuda"):
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(torch.device(device)):
+            torch.cuda.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)

@@ -49,7 +49,9 @@ class Since:
         line: dict[str, Any] = {"loss": self.amount / self.weight, "examples_per_second": self.rows / seconds, "lr": lr}
         if self.health is not None:
             moved = {role: round(ratio, 9) for role, ratio in self.health.moved.items() if ratio is not None}
-            line |= {"gradient_norm": self.health.gradient_norm, "moved": moved}
+            line |= {"moved": moved}
+            if self.health.gradient_norm is not None:
+                line["gradient_norm"] = self.health.gradient_norm
         return line | {"clipped": (clipped - self.clipped) / self.steps}
 
     def next(self, clipped: int) -> Since:

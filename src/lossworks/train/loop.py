@@ -55,7 +55,9 @@ class Loop:
     most_steps: int | None = None
     progress: Progress = field(default_factory=Progress)
     gradients: Gradients = field(init=False)
+    length: int = field(init=False)  # steps of an epoch
     _schedule: Schedule = field(init=False)
+    _clock: Clock = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
     _since: Since = field(default_factory=Since)
     _spikes: Spikes = field(default_factory=Spikes)
@@ -68,7 +70,10 @@ class Loop:
         parts = (self.data, self.data.train, self.network, self.loss, self.shell, reduction, self.settings)
         self.gradients = Gradients(*parts, micro)
         self._schedule = schedule_of(self.settings.schedule)
-        self._schedule.factor(0, self._clock)  # a length that cannot be told is told of now
+        store, full = self.data.train.shards, self.shell.optimizer.full_batch
+        self.length = 1 if full else sum(math.ceil(store.count(piece) / self._batch_size) for piece in range(store.pieces))
+        steps = self._epochs * self.length
+        self._clock = Clock(min(steps, self.most_steps or steps), self.length)
 
     def run(self) -> Progress:
         """Train to the end.
@@ -78,7 +83,7 @@ class Loop:
             Interrupted: ``control.stop`` was set; a checkpoint was written.
         """
         self._saved = start = time.monotonic() - self.progress.seconds
-        self._since = Since()
+        self._since = Since(clipped=self.shell.clipped)
         with torch.random.fork_rng(devices=[]), _threads(1 if self.shell.by_rows else torch.get_num_threads()):
             self._fit_memory()
             while not self._is_over:
@@ -177,15 +182,14 @@ class Loop:
                 gradients.forget()
                 gradients.reduction.state = remembered
             found.append(gradients.make(rows, total, progress.step))
+            self._check(found[0])  # before anything is updated; later ones are trials, which may be beyond all numbers
             return found[-1].risk
 
         if not shell.optimizer.needs_closure:
             make()
-            self._check(found[0])
         began = time.monotonic()
         closure = make if shell.optimizer.needs_closure else None
         health = shell.step(self._factor(), closure, examine=self._since.is_due)
-        self._check(found[0])
         amount = found[0].amount
         self._since.add(amount, total, sum(len(chosen) for _, chosen in rows), health, time.monotonic() - began)
         if gradients.micro < micro:
@@ -244,7 +248,7 @@ class Loop:
 
     def _tell(self, event: str, **fields: Any) -> None:
         progress = self.progress
-        epoch = progress.epoch + progress.done / max(self._length, 1)
+        epoch = progress.epoch + progress.done / max(self.length, 1)
         self.control.watch(event, {"step": progress.step, "epoch": round(epoch, 4), **fields})
 
     @property
@@ -256,16 +260,6 @@ class Loop:
     @property
     def _is_enough(self) -> bool:
         return self.most_steps is not None and self.progress.step >= self.most_steps
-
-    @property
-    def _clock(self) -> Clock:
-        steps = self._epochs * self._length
-        return Clock(min(steps, self.most_steps or steps), self._length)
-
-    @property
-    def _length(self) -> int:
-        rows = self._train.rows
-        return 1 if self.shell.optimizer.full_batch else math.ceil(rows / self._batch_size)
 
     @property
     def _train(self) -> Part:

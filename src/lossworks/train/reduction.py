@@ -43,13 +43,18 @@ class Reduction:
         self.state = risk.start(len(task.labels) if task.kind == "classify" else 0)
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether each batch is done with at once."""
+        return isinstance(self.risk, Mean)
+
     def add(self, values: Float[Tensor, "N"], weight: Float[Tensor, "N"], target: Tensor, total: float) -> float:
         """Take a batch's losses, in a step that weighs ``total``. Returns Σ weight · loss; not finite, it goes no further."""
         summed = (values * weight).sum()
         amount = summed.item()
         if not math.isfinite(amount):
             self._waiting.clear()
-        elif isinstance(self.risk, Mean):
+        elif self.is_mean:
             (summed / total).backward()  # type: ignore[no-untyped-call]
         else:
             self._waiting.append((values, weight, target))

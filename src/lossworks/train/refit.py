@@ -30,14 +30,22 @@ class Ended:
     scores: tuple[float, ...] = ()
 
 
-def training(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Control) -> Loop:
+def training(
+    data: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    control: Control,
+    *,
+    most_steps: int | None = None,
+) -> Loop:
     """The training of a new network on ``data``, not begun."""
     assert data.features is not None
     network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
     optimizer = optim.build(settings.optimizer or "")
     shell = optim.Shell(optimizer, network, penalty, clip=settings.clip, ema=settings.ema)
-    return Loop(data, network, loss, shell, settings, control)
+    return Loop(data, network, loss, shell, settings, control, most_steps=most_steps)
 
 
 def with_validation_rows(data: Dataset) -> Dataset | None:

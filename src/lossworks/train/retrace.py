@@ -118,10 +118,7 @@ class _Camera:
 
     def __init__(self, loop: Loop, epochs: int, best: int, memory: int) -> None:
         self.loop = loop
-        assert loop.data.train is not None
-        store, size = loop.data.train.shards, int(loop.settings.batch_size or 1)
-        counts = [store.count(piece) for piece in range(store.pieces)]
-        self.length = 1 if loop.shell.optimizer.full_batch else sum(-(-count // size) for count in counts)
+        self.length = loop.length
         last = self.length * epochs
         bytes_each = sum(p.numel() * p.element_size() for p in loop.network.parameters())
         room = max(3, min(MOST, memory // max(bytes_each, 1)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import losses, models, optim
-from ..core.errors import Diverged, UsageError
+from ..core.errors import Diverged, Interrupted, UsageError
 from .control import Control
 from .dataset import Dataset
 from .refit import training
@@ -78,10 +78,11 @@ def _walk(run: Callable[[float], Trial], usual: float) -> None:
 
 def _trial(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Control, steps: int) -> Trial:
     lr = float(settings.lr or 0)
-    loop = training(data, spec, loss, settings, Control(stop=control.stop))
-    loop.most_steps = steps
+    loop = training(data, spec, loss, settings, Control(stop=control.stop), most_steps=steps)
     try:
         progress = loop.run()
     except Diverged:
         return Trial(lr, None, "diverged")
+    except Interrupted:
+        raise Interrupted("stopped in the search for a learning rate. The same command with --resume begins it anew.") from None
     return Trial(lr, progress.best if math.isfinite(progress.best) else None, "" if math.isfinite(progress.best) else "no score")

@@ -76,10 +76,13 @@ class Settings:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; wanted a share, 0 or more and below 1, or a file.")
         check_device(self.device)
-        models.build(self.model), self.loss and losses.build(self.loss), self.penalty and penalties.build(self.penalty)
+        if self.loss:
+            losses.build(self.loss)
         risks.build(self.risk)
-        schedules.build(self.schedule)
-        optim.build(self.optimizer or models.build(self.model).optimizer)
+        schedules.build(self.schedule).factor(0, schedules.Clock(1, 1.0))  # a length that nobody can tell here is told of now
+        penalty = penalties.build(self.penalty) if self.penalty else None
+        optimizer = optim.build(self.optimizer or models.build(self.model).optimizer)
+        optim.check_together(optimizer, penalty, self.clip, self.ema)
 
     @classmethod
     def from_toml(cls, path: Path) -> Settings:
@@ -148,6 +151,8 @@ def check_device(name: str) -> None:
     except (RuntimeError, AssertionError) as error:  # the latter is how a build without CUDA says so
         reason = str(error).partition("\n")[0].rstrip(".")
         raise UsageError(f"device {name!r} cannot be used ({reason}). Wanted cpu, or cuda where there is one.") from None
+    if torch.device(name).type == "meta":
+        raise UsageError("device 'meta' holds no numbers to train. Wanted cpu, or cuda where there is one.")
 
 
 def _batch_size(rows: int) -> int:
