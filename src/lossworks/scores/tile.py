@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .teacher import Teacher
 
 
-_STRIPES = 32  # outcomes of which only the largest is looked at first
-_FEW = 3  # at most one stripe in so many is worth picking from
+_STRIPES = 16  # outcomes of which only the largest is looked at first
+_FEW = 2  # of so many stripes at most one may hold what is looked for: from more it is not worth picking
 
 
 class Tile(Dense):
