@@ -47,15 +47,37 @@ class BiTempered(CategoricalLoss):
         elsewhere = self.label_smoothing / scores.classes
         target = 1 - self.label_smoothing + elsewhere
         shift = self._normaliser(scores)
-
-        def each(z: Tensor, shift: Tensor) -> Tensor:
-            logp = self._log_exp(z - shift)
-            spread = ((2 - self.t1) * logp).exp() / (2 - self.t1)
-            return spread - elsewhere * self._log(logp) if elsewhere else spread
-
-        own = self._log(self._log_exp(scores.logp - shift))
+        own = self._log_exp(scores.logp - shift)
+        cost, *normalised = scores.sums(lambda z, shift: self._each(z, shift, elsewhere), shift.unsqueeze(-1))
         least = self._of_target(target) + (scores.classes - 1) * self._of_target(elsewhere)
-        return scores.sum(each, shift.unsqueeze(-1)) - (target - elsewhere) * own + least
+        value = cost / (2 - self.t1) - (target - elsewhere) * self._log(own) + least
+        if not normalised:
+            return value
+        total, fall, drop = normalised
+        growth = (target - elsewhere) * self._power(own.detach(), self.t2 - self.t1) - drop
+        return value + growth / fall * (total - 1)
+
+    def _each(self, z: Tensor, shift: Tensor, elsewhere: float) -> tuple[Tensor, ...]:
+        """What an outcome costs, times 2 - t1. Where there is a normaliser λ also p, and by how much p and the cost fall with λ.
+
+        Σ p is 1, and what the costs grow by for each unit that it falls by is Lagrange's multiplier of that: with it the value
+        does not change to first order with λ, so that its gradient needs λ alone, and not how λ changes with z.
+        """
+        logp = self._log_exp(z - shift)
+        p, rest = logp.exp(), self._power(logp, 1 - self.t1)
+        cost = p * rest
+        cost = cost - (2 - self.t1) * elsewhere * self._log(logp) if elsewhere else cost
+        if self.t2 == 1:
+            return (cost,)
+        with torch.no_grad():
+            fall = p / (shift - z).mul_(self.t2 - 1).add_(1)
+            drop = rest * fall
+            return cost, p, fall, drop - elsewhere * self._power(logp, self.t2 - self.t1) if elsewhere else drop
+
+    @staticmethod
+    def _power(logp: Tensor, power: float) -> Tensor:
+        """p to a power that may be 0."""
+        return (power * logp).exp() if power else torch.ones_like(logp)
 
     def _log(self, logp: Tensor) -> Tensor:
         """log_t1 of a probability whose logarithm is ``logp``."""
@@ -63,7 +85,7 @@ class BiTempered(CategoricalLoss):
 
     def _log_exp(self, z: Tensor) -> Tensor:
         """log exp_t2(z), for z that are not above 0."""
-        return z if self.t2 == 1 else -((1 - self.t2) * z).log1p() / (self.t2 - 1)
+        return z if self.t2 == 1 else ((1 - self.t2) * z).log1p() / (1 - self.t2)
 
     def _of_target(self, y: float) -> float:
         """y log_t1 y - y^(2-t1) / (2 - t1), what the value holds of the target alone."""
@@ -75,23 +97,23 @@ class BiTempered(CategoricalLoss):
     def _normaliser(self, scores: Scores) -> Float[Tensor, "*position"]:
         """λ, to be taken from the log-probabilities, with Σ exp_t2(log p - λ) = 1.
 
-        Newton's method, from the largest log-probability, where the sum S is at least 1. S^(1-t2) is concave in λ, and
-        straight for equal logits, so no step passes the root. The last two steps are differentiable: each doubles
-        the order of the derivatives that are right.
+        Newton's method on S^(1-t2), which is concave in λ, and straight for equal logits, so that from where the sum S is 1 or
+        more no step passes the root: from the largest log-probability, or from where S would be 1 if all were their mean.
         """
         if self.t2 == 1:
             return torch.zeros_like(scores.logp)
-        start = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1)
-        return newton(lambda shift: self._step(scores, shift), start, _STEPS, differentiable=2)
-
-    def _step(self, scores: Scores, shift: Tensor) -> Tensor:
         heat = self.t2 - 1
-        total, slope = scores.sums(self._powers, shift.unsqueeze(-1))
-        return shift + total / slope * (heat * total.log()).expm1() / heat
+        equal = scores.mean_logp.detach() + math.expm1(heat * math.log(scores.classes)) / heat
+
+        def step(shift: Tensor) -> Tensor:
+            total, slope = scores.sums(self._powers, shift.unsqueeze(-1))
+            return shift + total / slope * (heat * total.log()).expm1() / heat
+
+        return newton(scores, step, torch.maximum(scores.top, equal), _STEPS, smooth=True)
 
     def _powers(self, z: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """exp_t2(z - λ), and what it falls by as λ grows: its power t2."""
         heat = self.t2 - 1
-        over = heat * (shift - z)
-        p = (over.log1p() / -heat).exp()
+        over = (shift - z).mul_(heat)
+        p = over.log1p().div_(-heat).exp_()
         return p, p / (1 + over)

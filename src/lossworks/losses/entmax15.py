@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,24 +29,24 @@ class Entmax15(CategoricalLoss):
     """
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        threshold = _threshold(scores)
-        cubes = scores.sum(lambda z, t: (z / 2 - t).clamp_min(0) ** 3, threshold.unsqueeze(-1))
+        sums = scores.sums_near(2.0)
+        threshold = _threshold(scores, sums)
+        (cubes,) = sums(lambda z, t: ((z / 2 - t).clamp_min(0) ** 3,), threshold.unsqueeze(-1))
         return 2 * threshold + cubes * (2 / 3) + 4 / 3 - scores.logp
 
 
-def _threshold(scores: Scores) -> Float[Tensor, "*position"]:
+def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[Tensor, "*position"]:
     """τ with Σ max(0, log p / 2 - τ)² = 1, by Newton's method on the root of the sum, which is convex in τ and nearly straight.
 
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
-    start = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) / 2 - 1
-    return newton(lambda threshold: _step(scores, threshold), start, _STEPS)
 
+    def step(threshold: Tensor) -> Tensor:
+        slope, squared = sums(_above, threshold.unsqueeze(-1))
+        length = squared.sqrt()
+        return threshold + (length - 1) * length / slope
 
-def _step(scores: Scores, threshold: Tensor) -> Tensor:
-    slope, squared = scores.sums(_above, threshold.unsqueeze(-1))
-    length = squared.sqrt()
-    return threshold + (length - 1) * length / slope
+    return newton(scores, step, scores.top / 2 - 1, _STEPS)
 
 
 def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..scores import Scores
@@ -28,22 +30,24 @@ class Sparsemax(CategoricalLoss):
     """
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        threshold = _threshold(scores).unsqueeze(-1)
-        return threshold.squeeze(-1) + scores.sum(lambda z, t: (z - t).clamp_min(0).square() / 2, threshold) + 0.5 - scores.logp
+        sums = scores.sums_near(1.0)
+        threshold = _threshold(scores, sums)
+        (squares,) = sums(lambda z, t: ((z - t).clamp_min(0).square() / 2,), threshold.unsqueeze(-1))
+        return threshold + squares + 0.5 - scores.logp
 
 
-def _threshold(scores: Scores) -> Float[Tensor, "*position"]:
+def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[Tensor, "*position"]:
     """τ with Σ max(0, log p - τ) = 1, by Newton's method; the sum is convex in τ, so from the left no step passes the root.
 
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
-    start = scores.logp_of(scores.argmax.unsqueeze(-1)).squeeze(-1) - 1
-    return newton(lambda threshold: _step(scores, threshold), start, _STEPS)
 
+    def step(threshold: Tensor) -> Tensor:
+        total, support = sums(_above, threshold.unsqueeze(-1))
+        return threshold + (total - 1) / support
 
-def _step(scores: Scores, threshold: Tensor) -> Tensor:
-    total, support = scores.sums(_above, threshold.unsqueeze(-1))
-    return threshold + (total - 1) / support
+    every = scores.mean_logp.detach() - 1 / scores.classes  # where the sum is 1 if no outcome is ruled out, and else more
+    return newton(scores, step, torch.maximum(scores.top - 1, every), _STEPS)
 
 
 def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,6 +36,7 @@ class Scores(ABC):
     classes: int
     teacher: Teacher | None = None
     negatives: Int[Tensor, "*position k"] | None = None
+    momentary: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
 
     @property
     @abstractmethod
@@ -86,6 +87,18 @@ class Scores(ABC):
         axis, or other scores, which give their log-probabilities without a gradient. ``f`` works element by element, and
         uses no tensor that needs a gradient but those it is handed: then the sum can be cut anywhere along the outcomes.
         """
+
+    def sums_near(self, reach: float) -> Callable[..., Sequence[Tensor]]:
+        """``sums`` for functions of one outcome that are 0, with their slopes, from ``reach`` nats below the largest on.
+
+        Scores may leave out what lies below, and these leave out nothing. What reaches the functions has 1 as its last axis.
+        """
+        return self.sums
+
+    @property
+    def top(self) -> Float[Tensor, "*position"]:
+        """The largest log-probability. No gradient."""
+        return self.logp_of(self.argmax.unsqueeze(-1)).squeeze(-1).detach()
 
     @property
     @abstractmethod

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .dense import Dense
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
     from .teacher import Teacher
+
+
+_STRIPES = 16  # outcomes of which only the largest is looked at first
+_FEW = 2  # of so many stripes at most one may hold what is looked for: from more it is not worth picking
 
 
 class Tile(Dense):
@@ -25,6 +32,8 @@ class Tile(Dense):
     logits: [rows, V] in float32 or float64, no gradient. ``pull`` may overwrite them.
     space: memory of the same shape to work in.
     """
+
+    momentary = True
 
     def __init__(
         self,
@@ -52,7 +61,7 @@ class Tile(Dense):
         return torch.softmax(self._given, -1, out=self._space)
 
     @cached_property
-    def _top(self) -> Float[Tensor, "rows"]:
+    def top(self) -> Float[Tensor, "rows"]:
         """log p of the largest logit; log p_v is z_v - peak + top, which does not cancel however large the logits are."""
         return self._p.amax(-1).log()
 
@@ -65,22 +74,51 @@ class Tile(Dense):
         name = f"logp_of {len(self._ids)}"
         self._ids[name] = ids.long()
         below = self._given.gather(-1, self._ids[name]) - self._peak.unsqueeze(-1)
-        return self._leaf(name, below + self._top.unsqueeze(-1))
+        return self._leaf(name, below + self.top.unsqueeze(-1))
 
     @cached_property
     @torch.no_grad()
     def mean_logp(self) -> Float[Tensor, "rows"]:
-        return self._leaf("mean_logp", (self._given - self._peak.unsqueeze(-1)).mean(-1) + self._top)
+        return self._leaf("mean_logp", (self._given - self._peak.unsqueeze(-1)).mean(-1) + self.top)
 
     @cached_property
     @torch.no_grad()
     def logsumexp(self) -> Float[Tensor, "rows"]:
-        return self._leaf("logsumexp", self._peak - self._top)
+        return self._leaf("logsumexp", self._peak - self.top)
 
     @cached_property
     @torch.no_grad()
     def log_probabilities(self) -> Float[Tensor, "rows V"]:
-        return self._leaf("log_probabilities", (self._given - self._peak.unsqueeze(-1)).add_(self._top.unsqueeze(-1)))
+        return self._leaf("log_probabilities", (self._given - self._peak.unsqueeze(-1)).add_(self.top.unsqueeze(-1)))
+
+    def sums_near(self, reach: float) -> Callable[..., Sequence[Tensor]]:
+        if self._given.device.type != "cpu":  # how many outcomes there are is not known without waiting for the device
+            return self.sums
+        if (found := self._near(reach)) is None:
+            return self.sums
+        ids, there = found
+        near = self.logp_of(ids).masked_fill(~there, -math.inf)
+        return lambda f, *others: tuple(part.sum(-1) for part in f(near, *others))
+
+    @torch.no_grad()
+    def _near(self, reach: float) -> tuple[Int[Tensor, "rows k"], Bool[Tensor, "rows k"]] | None:
+        """The outcomes within ``reach`` of the largest, as many a row as any has, and which are there; None where they are many.
+
+        The largest of every so many outcomes tells where to look: one fast pass, and few outcomes to compare.
+        """
+        floor, width = self._peak.unsqueeze(-1) - reach, -(-self.classes // _STRIPES)
+        whole = functional.pad(self._given, (0, width * _STRIPES - self.classes), value=-math.inf)
+        striped = whole.view(len(floor), _STRIPES, width)
+        reached = striped.amax(1) >= floor
+        if bool((reached.sum(-1) * _FEW > reached.shape[-1]).any()):
+            return None
+        row, column = reached.nonzero().unbind(-1)
+        found, stripe = (striped[row, :, column] >= floor[row]).nonzero().unbind(-1)
+        row, ids = row[found], stripe * width + column[found]
+        count = row.bincount(minlength=len(floor))
+        place = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
+        there = torch.arange(int(count.max()) if len(count) else 0, device=row.device) < count.unsqueeze(-1)
+        return torch.zeros_like(there, dtype=torch.int64).index_put_((row, place), ids), there
 
     @cached_property
     def argmax(self) -> Int[Tensor, "rows"]:
