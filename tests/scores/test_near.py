@@ -106,3 +106,20 @@ def test_the_largest() -> None:
     want = logits.log_softmax(-1).amax(-1)
     for scores in (dense(logits, target), tile(logits, target)):
         torch.testing.assert_close(scores.top, want, rtol=1e-13, atol=1e-13)
+
+
+def test_the_runner_up() -> None:
+    """What dense scores say, and the same gradient, also among equals, beside impossible outcomes, and where it is alone."""
+    inf = math.inf
+    rows = [[1.0, 1.0, 1.0, 0.0], [-inf, 2.0, -inf, -inf], [5.0, 0.0, -inf, 4.0], [-3.0, 9.0, 9.0, 1.0]]
+    for logits in (torch.tensor(rows, dtype=torch.float64), torch.zeros(4, 1, dtype=torch.float64)):
+        target = torch.tensor([0, 1, 0, 2]) % logits.shape[1]
+        z = logits.clone().requires_grad_()
+        here, want = tile(logits, target), dense(z, target).runner_up
+        got = here.runner_up
+        assert torch.equal(got.detach().isneginf(), want.detach().isneginf())
+        there = want.isfinite()
+        torch.testing.assert_close(got[there], want[there], rtol=1e-13, atol=1e-13)
+        if there.any():
+            slope = torch.autograd.grad(want[there].sum(), z)[0]
+            torch.testing.assert_close(here.pull(got, there.double())[there], slope[there], rtol=1e-13, atol=1e-13)

@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 
 from ..core.errors import UsageError
 from ..scores import Scores
+from ..scores.counted import counted
 from ..scores.teacher import TopK
 from .base import CategoricalLoss
 
@@ -58,7 +59,8 @@ class Divergence(CategoricalLoss, ABC):
 def compared(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """e^a, and a - b, which counts as 0 where e^a is: 0 log 0 is 0. It is infinite where b alone is impossible."""
     weight = a.exp()
-    return weight, (a - b).masked_fill(weight == 0, 0.0)
+    one, other = counted(weight, a, b)
+    return weight, one - other
 
 
 def skewed_term(a: Tensor, b: Tensor, share: float) -> Tensor:

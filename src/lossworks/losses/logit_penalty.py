@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from ..scores import Scores
+from ..scores.counted import possible
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
@@ -34,4 +34,5 @@ class LogitPenalty(CategoricalLoss):
 
 def _square(logp: Tensor, logsumexp: Tensor) -> Tensor:
     """z², as z is log p + logsumexp."""
-    return torch.where(logp.isneginf(), 0.0, logp + logsumexp).square()
+    z = possible(logp + logsumexp, 0.0)
+    return z * z

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..scores.counted import possible
 from .base import losses
 from .divergence import Divergence, compared
 
@@ -24,5 +25,5 @@ class ReverseKL(Divergence):
 
     def term(self, own: Tensor, teacher: Tensor) -> Tensor:
         weight, ratio = compared(own, teacher)
-        ruled_out = ratio == float("inf")  # infinite, and without a gradient, which would be no number
-        return (weight * ratio.masked_fill(ruled_out, 0.0)).masked_fill(ruled_out, float("inf"))
+        finite = -possible(-ratio, 0.0)
+        return weight * finite + (ratio - finite).detach()  # infinite without a gradient, which would be no number

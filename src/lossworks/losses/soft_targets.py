@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..scores import Scores
+from ..scores.counted import counted
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
@@ -34,4 +35,4 @@ class SoftTargets(CategoricalLoss):
 
 def _surprise(logp: Tensor, logq: Tensor) -> Tensor:
     q = logq.exp()
-    return -q * logp.masked_fill(q == 0, 0.0)  # 0 log 0 is 0
+    return -q * counted(q, logp)[0]  # 0 log 0 is 0

@@ -50,6 +50,6 @@ def _log_rest_of_likely(scores: Scores) -> Float[Tensor, "*position"]:
 
     Where even the sum underflows, the target's own p, which is part of it, stands for it: right up to log V nats.
     """
-    rest = scores.sum(lambda logp: torch.where(logp < _HALF, logp.exp(), 0.0))
+    rest = scores.sum(lambda logp: (-torch.threshold(-logp, -_HALF, math.inf)).exp())
     tiny = torch.finfo(rest.dtype).tiny
     return torch.where(rest > tiny, rest.clamp_min(tiny).log(), scores.logp)

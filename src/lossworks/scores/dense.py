@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import Scores, flat, widened
+from .counted import counted, possible
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -75,7 +76,7 @@ class Dense(Scores):
     @torch.enable_grad()
     def entropy(self) -> Float[Tensor, "*position"]:
         p = self.log_probabilities.exp()
-        return -(p * self.log_probabilities.masked_fill(p == 0, 0.0)).sum(-1)  # 0 log 0 is 0
+        return -(p * possible(self.log_probabilities, 0.0)).sum(-1)  # 0 log 0 is 0
 
     @cached_property
     @torch.enable_grad()
@@ -96,7 +97,7 @@ class Dense(Scores):
         return self.log_probabilities.gather(-1, ids.long())
 
     def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
-        return (q * self.log_probabilities.masked_fill(q == 0, 0.0)).sum(-1)  # an outcome that weighs nothing counts 0
+        return (q * counted(q, self.log_probabilities)[0]).sum(-1)  # an outcome that weighs nothing counts 0
 
     def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
         own = self.log_probabilities

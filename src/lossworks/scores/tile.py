@@ -77,6 +77,12 @@ class Tile(Dense):
         return self._leaf(name, below + self.top.unsqueeze(-1))
 
     @cached_property
+    def runner_up(self) -> Float[Tensor, "rows"]:
+        target = self.target.long().unsqueeze(-1)
+        best = self._given.scatter(-1, target, -math.inf).argmax(-1, keepdim=True)
+        return self.logp_of(best).masked_fill(best == target, -math.inf).squeeze(-1)
+
+    @cached_property
     @torch.no_grad()
     def mean_logp(self) -> Float[Tensor, "rows"]:
         return self._leaf("mean_logp", (self._given - self._peak.unsqueeze(-1)).mean(-1) + self.top)
