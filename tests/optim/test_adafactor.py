@@ -16,7 +16,7 @@ S = 2**-0.8
 FIRST = 0.01 * math.sqrt(2.5)
 SECOND = 0.01 * math.sqrt(((1 - FIRST) ** 2 + (-2 + FIRST) ** 2) / 2)
 HAND = {
-    "adafactor": [
+    "adafactor:lr=0.01": [
         (1 - FIRST, -2 + FIRST),
         (1 - FIRST - SECOND, -2 + FIRST - SECOND / math.sqrt((1 - S) * 16 + S)),
     ]
@@ -25,7 +25,7 @@ REFERENCE = {
     "adafactor:lr=0.05,decay=0.6,clip=1.2,smallest=0.5": lambda p: torch.optim.Adafactor(
         p, lr=0.05, beta2_decay=-0.6, d=1.2, eps=(None, 0.5)
     ),
-    "adafactor:weight_decay=0.3,decay_all=true": lambda p: torch.optim.Adafactor(p, weight_decay=0.3),
+    "adafactor:lr=0.01,weight_decay=0.3,decay_all=true": lambda p: torch.optim.Adafactor(p, weight_decay=0.3),
 }
 BAD = {"decay": ("0", "-1"), "clip": ("0.5", "nan"), "smallest": ("0", "-1")}
 

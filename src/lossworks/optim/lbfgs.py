@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
-from ..core.errors import UsageError
+from ..core.errors import Diverged, UsageError
 from .base import Group, Optimizer, optimizers
 
 
@@ -40,10 +42,32 @@ class LBFGS(Optimizer):
         return True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        return torch.optim.LBFGS(
+        return _TurnsBack(
             [p for group in groups for p in group["params"]],  # one curvature of all together
             lr=self.lr,
             max_iter=self.iterations,
             history_size=self.history,
             line_search_fn="strong_wolfe" if self.line_search else None,
         )
+
+
+class _TurnsBack(torch.optim.LBFGS):
+    """PyTorch's, whose search turns back from what is very high, but cannot reckon with what is no number."""
+
+    def step(self, closure: Callable[[], float]) -> Any:  # type: ignore[override]
+        evaluations = 0
+
+        def finite() -> float:
+            nonlocal evaluations
+            loss, evaluations = closure(), evaluations + 1
+            if math.isfinite(loss):
+                return loss
+            if evaluations == 1:
+                raise Diverged(f"the loss that the search would start from is {loss}. The weights were not updated.")
+            self.zero_grad()
+            return _FAR
+
+        return super().step(finite)  # type: ignore[no-untyped-call]
+
+
+_FAR = 1e30

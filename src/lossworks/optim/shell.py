@@ -20,8 +20,6 @@ from .packing import pack, read, text, unpack
 from .roles import roles
 from .rows import Rows
 
-_FAR = 1e30  # a loss that no search goes on from
-
 
 class Penalty(Protocol):
     """What the shell needs of a penalty: see ``penalties.Penalty``."""
@@ -219,9 +217,6 @@ class Shell:
     @torch.enable_grad()
     def _penalised(self, closure: Callable[[], float]) -> float:
         loss = closure()
-        if not math.isfinite(loss):  # a search turns back from what is very high, but cannot reckon with what is no number
-            self.forget()
-            return _FAR
         if self.penalty is not None:
             added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
             added.backward()  # type: ignore[no-untyped-call]
