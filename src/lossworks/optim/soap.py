@@ -37,7 +37,7 @@ class SOAP(Optimizer):
     The epsilon stands beside √v̂, as in adam.
     """
 
-    lr: float = 0.003
+    lr: float = 0.01
     beta1: float = 0.95
     beta2: float = 0.95
     eps: float = 1e-8
