@@ -18,18 +18,15 @@ from .making import Given, build, render
 from .own import SPARSE_REMEDY
 from .packing import pack, read, text, unpack
 from .roles import roles
-from .rows import Rows
+from .rows import Flow, Rows
 
 
-class Penalty(Protocol):
+class Penalty(Flow, Protocol):
     """What the shell needs of a penalty: see ``penalties.Penalty``."""
 
     @property
     def is_smooth(self) -> bool:
         """Whether it has a gradient everywhere."""
-
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
-        """Where ``weight`` stands after the penalty has flowed for ``time``."""
 
     def value(self, weight: Tensor) -> Tensor:
         """What it adds to the loss."""
