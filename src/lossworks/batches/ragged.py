@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -15,7 +16,7 @@ from ..core.threads import share
 class Ragged:
     """N rows of ids: row i is ``ids[offsets[i]:offsets[i + 1]]``."""
 
-    ids: NDArray[np.uint32]
+    ids: NDArray[Any]  # unsigned
     offsets: NDArray[np.int64]
 
     def __len__(self) -> int:

@@ -1,0 +1,114 @@
+"""What a model of language is, whatever its family: a probability for each token given those before it in its text.
+
+A *text* is a row of token numbers (``Ragged``), without marks: the model itself puts the vocabulary's ``start`` before it
+and, unless texts have no end (a whole file as one stream), predicts its ``end`` after it. The *positions* of texts are what is
+predicted of them, in order.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batches import Ragged
+from ..tokens import Vocabulary
+
+if TYPE_CHECKING:
+    from ..scores import Scores
+
+Watch = Callable[[str, dict[str, Any]], None]
+
+
+class LanguageModel(ABC):
+    """A trained model over token numbers. ``ends``: whether the end of a text is predicted."""
+
+    vocabulary: Vocabulary
+    ends: bool
+
+    @abstractmethod
+    def logp(self, texts: Ragged) -> NDArray[np.float64]:
+        """Log-probability, in nats, of what stands at each position: of each text's tokens and then (``ends``) its end."""
+
+    @abstractmethod
+    def distributions(self, texts: Ragged) -> NDArray[np.float64]:
+        """Log-probabilities [positions, V] of every token at each position. V numbers a position: give few texts at a time."""
+
+    @abstractmethod
+    def start(self) -> Any:
+        """The state before a text's first token."""
+
+    @abstractmethod
+    def advance(self, state: Any, token: int) -> Any:
+        """The state after one more token; ``state`` itself stays as it is."""
+
+    @abstractmethod
+    def next(self, state: Any) -> NDArray[np.float64]:
+        """Log-probabilities [V] of the token that follows."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the model's file or files; ``LanguageSpec.load`` reads them."""
+
+    def targets(self, texts: Ragged) -> NDArray[np.int64]:
+        """What stands at each position: each text's tokens and then (``ends``) its end."""
+        ids = texts.ids[: texts.offsets[-1]].astype(np.int64)
+        return np.insert(ids, texts.offsets[1:], self.vocabulary.end) if self.ends else ids
+
+    def scores(self, texts: Ragged) -> Scores:
+        """Scores of what stands at each position, for any loss over outcomes and any metric."""
+        import torch
+
+        from ..scores import dense
+
+        return dense(torch.from_numpy(self.distributions(texts)), torch.from_numpy(self.targets(texts)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageSpec(ABC):
+    """The hyperparameters of a family of language models."""
+
+    tokens: ClassVar[str] = "words"
+    """The tokenizer where none is named."""
+
+    @abstractmethod
+    def fit(
+        self,
+        texts: Ragged,
+        vocabulary: Vocabulary,
+        *,
+        ends: bool = True,
+        valid: Ragged | None = None,
+        seed: int = 0,
+        memory: int | None = None,
+        scratch: Path | None = None,
+        watch: Watch = lambda event, fields: None,
+    ) -> LanguageModel:
+        """Learn from texts.
+
+        Args:
+            texts: the training texts; ``ids`` may be mapped from a file.
+            vocabulary: what the token numbers mean.
+            ends: whether the end of each text is learnt too.
+            valid: held-out texts, for families that choose by them.
+            seed: of whatever is random.
+            memory: bytes to stay below; what is beyond goes to files in ``scratch``. None: no limit.
+            scratch: a folder for temporary files.
+            watch: told of what happens: ``watch(event, fields)``, and of progress as ``("read", {"rows": done, "of": all})``.
+
+        Raises:
+            DataError, UsageError: the texts or the settings do not fit.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> LanguageModel:
+        """The model that ``save`` wrote into ``folder``.
+
+        Raises:
+            RecordError: a file is missing or damaged; nothing in it is ever executed.
+        """

@@ -1,0 +1,1 @@
+"""Conditional-probability (n-gram) models: counted, smoothed, kept as a trie in a mapped file."""
