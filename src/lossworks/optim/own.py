@@ -10,21 +10,15 @@ from __future__ import annotations
 import functools
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..core.threads import share
+from .many import COMPILED, Rule, run, runs_compiled
 
-Rule = Any  # a function compiled by numba
-_COMPILED = (torch.float32, torch.float64)
-# A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Own(torch.optim.Optimizer, ABC):
@@ -73,7 +67,7 @@ SPARSE_REMEDY = (
 
 def number_type(parameter: Tensor) -> torch.dtype:
     """What a parameter's state is kept in: never less than float32."""
-    return parameter.dtype if parameter.dtype in _COMPILED else torch.float32
+    return parameter.dtype if parameter.dtype in COMPILED else torch.float32
 
 
 def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tensor]:
@@ -84,41 +78,39 @@ def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tenso
     return [state[name] for name in names]
 
 
-def count(state: dict[str, Any]) -> int:
-    """The number of the step that begins here, from 1, of the parameter whose state it is."""
-    state.setdefault("step", torch.zeros((), dtype=torch.int64)).add_(1)
-    return int(state["step"])
+def by_step(states: Mapping[Tensor, dict[str, Any]], parameters: list[Tensor]) -> dict[int, list[Tensor]]:
+    """The parameters by the number of the step that begins here, from 1, which is counted in the state of each."""
+    counts = [states[p].setdefault("step", torch.zeros((), dtype=torch.int64)) for p in parameters]
+    torch._foreach_add_(counts, 1)
+    found: dict[int, list[Tensor]] = {}
+    for p, step in zip(parameters, torch.stack(counts).tolist(), strict=True):
+        found.setdefault(step, []).append(p)
+    return found
 
 
-def elementwise(kernel: Rule, rule: Rule, tensors: Sequence[Tensor], *numbers: float) -> None:
-    """Take ``tensors``, a parameter and its state, one step by ``rule``, in place; those that it leaves out stand still.
+def elementwise(rule: Rule, tensors: Sequence[Sequence[Tensor]], *numbers: float) -> None:
+    """Take each of ``tensors``, a parameter and its state, one step by ``rule``, in place; those that it leaves out stand still.
 
-    ``kernel(gradient, *tensors, *numbers)`` is the rule compiled into a loop. Every number has the parameter's precision.
+    Every number has the parameter's precision.
     """
-    gradient = tensors[0].grad
-    assert gradient is not None
-    every = [gradient, *tensors]
-    if runs_compiled(*every):
-        flat = [t.detach().view(-1).numpy() for t in every]
-        exact = flat[0].dtype.type  # a plain float would have all of a float32 tensor worked on in float64
-        share(_part_of, gradient.numel(), kernel, flat, [exact(number) for number in numbers])
-        return
-    wide = number_type(tensors[0])
-    after = on_tensors(rule)(*(t.to(wide) for t in every), *numbers)
-    for tensor, value in zip(tensors, after if isinstance(after, tuple) else (after,), strict=False):
+    together: dict[torch.dtype, list[list[Tensor]]] = {}
+    for own in tensors:
+        gradient, kind = own[0].grad, own[0].dtype
+        assert gradient is not None
+        row = [gradient, *own]
+        if runs_compiled(row, kind):
+            together.setdefault(kind, []).append(row)
+        else:
+            _by_torch(rule, row, numbers)
+    for rows in together.values():
+        run(rule, rows, numbers)
+
+
+def _by_torch(rule: Rule, row: list[Tensor], numbers: Sequence[float]) -> None:
+    wide = number_type(row[1])
+    after = on_tensors(rule)(*(t.to(wide) for t in row), *numbers)
+    for tensor, value in zip(row[1:], after if isinstance(after, tuple) else (after,), strict=False):
         tensor.copy_(value)
-
-
-def runs_compiled(*tensors: Tensor) -> bool:
-    """Whether compiled code can work on them as they lie in memory."""
-    kind = tensors[0].dtype
-    return kind in _COMPILED and all(t.device.type == "cpu" and t.dtype == kind and t.is_contiguous() for t in tensors)
-
-
-def _part_of(part: int, parts: int, kernel: Rule, flat: list[NDArray[Any]], numbers: list[Any]) -> None:
-    """A part of the loop. Cut here, for a loop that starts anywhere but at 0 does not use the processor's vectors."""
-    some = slice(len(flat[0]) * part // parts, len(flat[0]) * (part + 1) // parts)
-    kernel(*(each[some] for each in flat), *numbers)
 
 
 # What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.

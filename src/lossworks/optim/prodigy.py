@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..core.threads import share
 from .base import Group, Optimizer, check_positive, check_share, optimizers
-from .own import Own, compiled, elementwise, moments, number_type, on_tensors, runs_compiled
+from .many import compiled, runs_compiled
+from .own import Own, elementwise, moments, number_type, on_tensors
 
 
 @optimizers.add("prodigy", source="Mishchenko & Defazio 2023, arXiv:2306.06101, Prodigy (Adam version)")
@@ -87,16 +88,15 @@ class _Prodigy(Own):
     def _move(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         rate = group["lr"] * group["d"]
         numbers = (rate, 1 - rate * group["weight_decay"], group["d"] * group["eps"])
-        for p in parameters:
-            state = self.state[p]
-            elementwise(_step_kernel, _step, (p, state["exp_avg"], state["exp_avg_sq"]), *numbers)
+        states = [self.state[p] for p in parameters]
+        elementwise(_step, [(p, s["exp_avg"], s["exp_avg_sq"]) for p, s in zip(parameters, states, strict=True)], *numbers)
 
 
 def _gather(tensors: list[Tensor], numbers: tuple[float, ...], pull: float) -> Tensor:
     """Take the averages on by the gradient, in place; how much it points to the start, and the size of s."""
     p, m, v, s, start = tensors
     assert p.grad is not None
-    if runs_compiled(p.grad, *tensors):
+    if runs_compiled([p.grad, *tensors], p.dtype):
         flat = [t.detach().view(-1).numpy() for t in (p.grad, *tensors)]
         sums = np.zeros((math.ceil(p.numel() / _BLOCK), 2))
         share(_averages_kernel, p.numel(), sums, *flat, *map(flat[0].dtype.type, numbers))
@@ -136,9 +136,3 @@ def _averages_kernel(part, parts, sums, g, w, m, v, s, start, beta1, rest1, beta
 @compiled
 def _step(g, w, m, v, rate, kept, eps):  # type: ignore[no-untyped-def]
     return w * kept - rate * m / (np.sqrt(v) + eps)
-
-
-@compiled
-def _step_kernel(g, w, m, v, rate, kept, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i] = _step(g[i], w[i], m[i], v[i], rate, kept, eps)

@@ -6,9 +6,8 @@ training and x in evaluation; z is kept as state, and in evaluation y is too, so
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +15,8 @@ from torch import Tensor, nn
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, TorchOptimizer
-from .own import Own, number_type
+from .many import Rule
+from .own import Own, elementwise, moments, number_type
 from .roles import Model
 
 
@@ -84,22 +84,28 @@ class TwoPoints(Own):
         group["sum"] += rate**2
         group["share"] = rate**2 / group["sum"] if rate else 0.0
 
-    @contextlib.contextmanager
-    def points(self, p: Tensor) -> Iterator[list[Tensor]]:
-        """y and z of a parameter, y with its gradient; where the parameter is of half precision, y is kept in float32 too."""
-        state = self.state[p]
-        wide = number_type(p)
+    def move(self, rule: Rule, parameters: list[Tensor], numbers: Sequence[float], *names: str) -> None:
+        """One step by ``rule`` of y, z and the moments of these names."""
+        points = [self._point(p) for p in parameters]
+        states = [self.state[p] for p in parameters]
+        tensors = [(y, state["z"], *moments(state, y, *names)) for y, state in zip(points, states, strict=True)]
+        elementwise(rule, tensors, *numbers)
+        for p, point in zip(parameters, points, strict=True):
+            if point is not p:
+                point.grad = None
+                p.copy_(point)
+
+    def _point(self, p: Tensor) -> Tensor:
+        """Where y is kept of a parameter, with its gradient; for one of half precision, in float32 beside it."""
+        state, wide = self.state[p], number_type(p)
         if "z" not in state:
             state["z"] = p.detach().to(wide, copy=True)
         if p.dtype == wide:
-            yield [p, state["z"]]
-            return
-        point = state.setdefault("point", state["z"].clone())
+            return p
+        point: Tensor = state.setdefault("point", state["z"].clone())
         assert p.grad is not None
         point.grad = p.grad.to(wide)
-        yield [point, state["z"]]
-        point.grad = None
-        p.copy_(point)
+        return point
 
     @torch.no_grad()
     def show(self, *, training: bool) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .base import Group, check_share, optimizers
-from .own import compiled, elementwise, moments
+from .many import compiled
 from .schedule_free import ScheduleFree, TwoPoints, check_free
 
 
@@ -53,10 +53,7 @@ class _ScheduleFreeAdamW(TwoPoints):
         rate, share = group["rate"], group["share"]
         slower = rate * (1 - group["beta"] * (1 - share))
         numbers = (rate, slower, share, group["weight_decay"], beta2, 1 - beta2, group["eps"])
-        for p in parameters:
-            squares = moments(self.state[p], p, "exp_avg_sq")
-            with self.points(p) as tensors:
-                elementwise(_kernel, _rule, (*tensors, *squares), *numbers)
+        self.move(_rule, parameters, numbers, "exp_avg_sq")
 
 
 @compiled
@@ -64,9 +61,3 @@ def _rule(g, y, z, v, rate, slower, share, decay, beta2, rest2, eps):  # type: i
     v = beta2 * v + rest2 * g * g
     g = g / (np.sqrt(v) + eps) + decay * y
     return y + share * (z - y) - slower * g, z - rate * g, v
-
-
-@compiled
-def _kernel(g, y, z, v, rate, slower, share, decay, beta2, rest2, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        y[i], z[i], v[i] = _rule(g[i], y[i], z[i], v[i], rate, slower, share, decay, beta2, rest2, eps)

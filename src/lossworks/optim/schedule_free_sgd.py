@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Group, optimizers
-from .own import compiled, elementwise
+from .many import compiled
 from .schedule_free import ScheduleFree, TwoPoints, check_free
 
 
@@ -40,18 +40,10 @@ class _ScheduleFreeSGD(TwoPoints):
         self.begin(group)
         rate, share = group["rate"], group["share"]
         numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
-        for p in parameters:
-            with self.points(p) as tensors:
-                elementwise(_kernel, _rule, tensors, *numbers)
+        self.move(_rule, parameters, numbers)
 
 
 @compiled
 def _rule(g, y, z, rate, slower, share, decay):  # type: ignore[no-untyped-def]
     g = g + decay * y
     return y + share * (z - y) - slower * g, z - rate * g
-
-
-@compiled
-def _kernel(g, y, z, rate, slower, share, decay):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        y[i], z[i] = _rule(g[i], y[i], z[i], rate, slower, share, decay)

@@ -1,0 +1,93 @@
+"""One pass over many tensors: the loop that a rule for single weights is compiled into, and where the tensors lie in memory.
+
+A step of a small model is over in the time of a few dozen calls from Python, so there is one for all its tensors: they go into
+compiled code as a table of addresses. All their numbers count as one row, of which every thread has a part of the same length.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numba import carray, njit, types
+from numba.extending import intrinsic
+from torch import Tensor
+
+from ..core.threads import share
+
+Rule = Any  # a function compiled by numba
+# A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+COMPILED = {torch.float32: np.float32, torch.float64: np.float64}
+"""The number types that compiled code works on."""
+
+
+def runs_compiled(tensors: Sequence[Tensor], kind: torch.dtype) -> bool:
+    """Whether compiled code for numbers of a kind can work on them as they lie in memory."""
+    return kind in COMPILED and all(t.dtype is kind and t.is_cpu and t.is_contiguous() for t in tensors)
+
+
+def run(rule: Rule, rows: list[list[Tensor]], numbers: Sequence[float]) -> None:
+    """Take every row, a gradient, its parameter and their state, one step by ``rule``, in place. All are of one number type."""
+    sizes = np.array([row[0].numel() for row in rows])
+    exact = COMPILED[rows[0][0].dtype]  # a plain float would have all of a float32 tensor worked on in float64
+    share(_loop(rule, len(rows[0])), int(sizes.sum()), addresses(rows), sizes, *map(exact, numbers))
+
+
+def addresses(rows: list[list[Tensor]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where the numbers of each tensor begin."""
+    return np.array([[t.data_ptr() for t in row] for row in rows])
+
+
+_LOOP = """
+def loop(part, parts, addresses, sizes, {numbers}):
+    total = sizes.sum()
+    begin, end = total * part // parts, total * (part + 1) // parts
+    for t in range(len(sizes)):
+        low, high = max(begin, 0), min(end, sizes[t])
+        begin, end = begin - sizes[t], end - sizes[t]
+        if low < high:
+            {arrays} = {views}
+            for i in range(high - low):
+                {moved} = rule({values}, {numbers})
+"""
+
+
+@functools.cache
+def _loop(rule: Rule, count: int) -> Rule:
+    """The rule over ``count`` arrays, compiled; kept on disk beside the rule, by whose source numba tells whether it still holds."""
+    plain = rule.py_func
+    names = plain.__code__.co_varnames[: plain.__code__.co_argcount]
+    arrays, numbers = names[:count], ", ".join(names[count:])
+    after = plain(*[np.float64(1)] * len(names))
+    moves = len(after) if isinstance(after, tuple) else 1
+    source = _LOOP.format(
+        numbers=numbers,
+        arrays=", ".join(arrays),
+        views=", ".join(f"array(addresses[t, {n}], low, high, {names[-1]})" for n in range(count)),
+        moved=", ".join(f"{name}[i]" for name in arrays[1 : 1 + moves]),
+        values=", ".join(f"{name}[i]" for name in arrays),
+    )
+    world: dict[str, Any] = {"rule": rule, "array": array, "__name__": plain.__module__}
+    exec(compile(source, plain.__code__.co_filename, "exec"), world)
+    world["loop"].__qualname__ = f"{plain.__qualname__}.loop"
+    return compiled(world["loop"])
+
+
+@compiled
+def array(address, low, high, like):  # type: ignore[no-untyped-def]
+    """Numbers ``low`` to ``high`` of those at ``address``, of the type of ``like``. An array of its own, for a loop that starts
+    anywhere but at 0 does not use the processor's vectors.
+    """
+    return carray(_pointer(address, low, like), high - low)
+
+
+@intrinsic
+def _pointer(typing: Any, address: Any, low: Any, like: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.gep(builder.inttoptr(arguments[0], context.get_value_type(signature.return_type)), [arguments[1]])
+
+    return types.CPointer(like)(address, low, like), build
