@@ -14,36 +14,42 @@ import numpy as np
 import torch
 from numba import carray, njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.threads import share
 
 Rule = Any  # a function compiled by numba
+Row = tuple[Sequence[Tensor], Sequence[float]]
+"""Tensors of one shape, and the numbers that go with them."""
 # A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 COMPILED = {torch.float32: np.float32, torch.float64: np.float64}
 """The number types that compiled code works on."""
 
 
-def runs_compiled(tensors: Sequence[Tensor], kind: torch.dtype) -> bool:
-    """Whether compiled code for numbers of a kind can work on them as they lie in memory."""
-    return kind in COMPILED and all(t.dtype is kind and t.is_cpu and t.is_contiguous() for t in tensors)
+def runs_compiled(tensors: Sequence[Tensor]) -> bool:
+    """Whether compiled code can work on them as they lie in memory."""
+    kind = tensors[0].dtype
+    return kind in COMPILED and {(t.dtype, t.is_cpu, t.is_contiguous()) for t in tensors} == {(kind, True, True)}
 
 
-def run(rule: Rule, rows: list[list[Tensor]], numbers: Sequence[float]) -> None:
-    """Take every row, a gradient, its parameter and their state, one step by ``rule``, in place. All are of one number type."""
-    sizes = np.array([row[0].numel() for row in rows])
-    exact = COMPILED[rows[0][0].dtype]  # a plain float would have all of a float32 tensor worked on in float64
-    share(_loop(rule, len(rows[0])), int(sizes.sum()), addresses(rows), sizes, *map(exact, numbers))
+def tabulated(rows: Sequence[Row]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """For compiled code: where the tensors of each row begin, how many numbers they have, and the row's own, in their type."""
+    addresses = np.array([[t.data_ptr() for t in tensors] for tensors, _ in rows])
+    sizes = np.array([tensors[0].numel() for tensors, _ in rows])
+    exact = COMPILED[rows[0][0][0].dtype]  # a plain float would have all of a float32 tensor worked on in float64
+    return addresses, sizes, np.array([numbers for _, numbers in rows], exact)
 
 
-def addresses(rows: list[list[Tensor]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Where the numbers of each tensor begin."""
-    return np.array([[t.data_ptr() for t in row] for row in rows])
+def run(rule: Rule, rows: Sequence[Row]) -> None:
+    """Take each row one step by ``rule``, in place: a gradient, its parameter and state, all of one number type."""
+    addresses, sizes, numbers = tabulated(rows)
+    share(_loop(rule, addresses.shape[1]), int(sizes.sum()), addresses, sizes, numbers)
 
 
 _LOOP = """
-def loop(part, parts, addresses, sizes, {numbers}):
+def loop(part, parts, addresses, sizes, numbers):
     total = sizes.sum()
     begin, end = total * part // parts, total * (part + 1) // parts
     for t in range(len(sizes)):
@@ -51,6 +57,7 @@ def loop(part, parts, addresses, sizes, {numbers}):
         begin, end = begin - sizes[t], end - sizes[t]
         if low < high:
             {arrays} = {views}
+            {numbers} = {own}
             for i in range(high - low):
                 {moved} = rule({values}, {numbers})
 """
@@ -61,13 +68,14 @@ def _loop(rule: Rule, count: int) -> Rule:
     """The rule over ``count`` arrays, compiled; kept on disk beside the rule, by whose source numba tells whether it still holds."""
     plain = rule.py_func
     names = plain.__code__.co_varnames[: plain.__code__.co_argcount]
-    arrays, numbers = names[:count], ", ".join(names[count:])
+    arrays, numbers = names[:count], names[count:]
     after = plain(*[np.float64(1)] * len(names))
     moves = len(after) if isinstance(after, tuple) else 1
     source = _LOOP.format(
-        numbers=numbers,
         arrays=", ".join(arrays),
-        views=", ".join(f"array(addresses[t, {n}], low, high, {names[-1]})" for n in range(count)),
+        views=", ".join(f"array(addresses[t, {n}], low, high, numbers[t, 0])" for n in range(count)),
+        numbers=", ".join(numbers),
+        own=", ".join(f"numbers[t, {n}]" for n in range(len(numbers))),
         moved=", ".join(f"{name}[i]" for name in arrays[1 : 1 + moves]),
         values=", ".join(f"{name}[i]" for name in arrays),
     )

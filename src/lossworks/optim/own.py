@@ -10,19 +10,21 @@ from __future__ import annotations
 import functools
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .many import COMPILED, Rule, run, runs_compiled
+from .many import COMPILED, Row, Rule, run, runs_compiled
 
+Part = tuple[list[Tensor], dict[str, Any]]
+"""Parameters that have a gradient, and their group: its ``lr``, ``weight_decay``, ``role`` and whatever the optimiser keeps there."""
 
 
 class Own(torch.optim.Optimizer, ABC):
-    """A PyTorch optimiser over groups of parameters; ``update`` says what a step does to those of one group."""
+    """A PyTorch optimiser over groups of parameters; ``update_together`` says what a step does to those with a gradient."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -41,14 +43,34 @@ class Own(torch.optim.Optimizer, ABC):
         self.update_together(parts)
         return loss
 
-    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
-        """One step of all parameters that have a gradient, by groups; here each group for itself."""
+    @abstractmethod
+    def update_together(self, parts: list[Part]) -> None:
+        """One step of all parameters that have a gradient, by groups."""
+
+
+class ByGroup(Own):
+    """An optimiser that steps each group for itself."""
+
+    def update_together(self, parts: list[Part]) -> None:
         for parameters, group in parts:
             self.update(parameters, group)
 
     @abstractmethod
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """One step of parameters that have a gradient; ``group`` has their ``lr``, ``weight_decay`` and ``role``."""
+        """One step of the parameters of ``group`` that have a gradient."""
+
+
+class OneRule(Own):
+    """An optimiser whose step is one rule for single weights."""
+
+    rule: ClassVar[staticmethod[Any, Any]]
+
+    def update_together(self, parts: list[Part]) -> None:
+        elementwise(self.rule, [row for parameters, group in parts for row in self.rows(parameters, group)])
+
+    @abstractmethod
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> Iterable[Row]:
+        """What the rule is to work on: each parameter with its state, and the numbers of the step."""
 
 
 def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> None:
@@ -88,29 +110,31 @@ def by_step(states: Mapping[Tensor, dict[str, Any]], parameters: list[Tensor]) -
     return found
 
 
-def elementwise(rule: Rule, tensors: Sequence[Sequence[Tensor]], *numbers: float) -> None:
-    """Take each of ``tensors``, a parameter and its state, one step by ``rule``, in place; those that it leaves out stand still.
+def elementwise(rule: Rule, rows: Iterable[Row]) -> None:
+    """Take each of ``rows``, a parameter and its state with the rule's numbers, one step by ``rule``, in place.
 
-    Every number has the parameter's precision.
+    State that the rule leaves out stands still. Every number has the parameter's precision.
     """
-    together: dict[torch.dtype, list[list[Tensor]]] = {}
-    for own in tensors:
-        gradient, kind = own[0].grad, own[0].dtype
+    together, others = by_memory(rows)
+    for alike in together:
+        run(rule, alike)
+    for tensors, numbers in others:
+        wide = number_type(tensors[1])
+        after = on_tensors(rule)(*(t.to(wide) for t in tensors), *numbers)
+        for tensor, value in zip(tensors[1:], after if isinstance(after, tuple) else (after,), strict=False):
+            tensor.copy_(value)
+
+
+def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
+    """Rows, their gradient before the parameter: those that compiled code can work on, by number type; and the others."""
+    together: dict[torch.dtype, list[Row]] = {}
+    others: list[Row] = []
+    for own, numbers in rows:
+        gradient = own[0].grad
         assert gradient is not None
-        row = [gradient, *own]
-        if runs_compiled(row, kind):
-            together.setdefault(kind, []).append(row)
-        else:
-            _by_torch(rule, row, numbers)
-    for rows in together.values():
-        run(rule, rows, numbers)
-
-
-def _by_torch(rule: Rule, row: list[Tensor], numbers: Sequence[float]) -> None:
-    wide = number_type(row[1])
-    after = on_tensors(rule)(*(t.to(wide) for t in row), *numbers)
-    for tensor, value in zip(row[1:], after if isinstance(after, tuple) else (after,), strict=False):
-        tensor.copy_(value)
+        tensors = (gradient, *own)
+        (together.setdefault(gradient.dtype, []) if runs_compiled(tensors) else others).append((tensors, numbers))
+    return list(together.values()), others
 
 
 # What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Group, optimizers
-from .many import compiled
+from .many import Row, compiled
 from .schedule_free import ScheduleFree, TwoPoints, check_free
 
 
@@ -35,15 +35,17 @@ class ScheduleFreeSGD(ScheduleFree):
         return _ScheduleFreeSGD(groups, {"lr": self.lr, "beta": self.beta, "warmup": self.warmup})
 
 
-class _ScheduleFreeSGD(TwoPoints):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        self.begin(group)
-        rate, share = group["rate"], group["share"]
-        numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
-        self.move(_rule, parameters, numbers)
-
-
 @compiled
 def _rule(g, y, z, rate, slower, share, decay):  # type: ignore[no-untyped-def]
     g = g + decay * y
     return y + share * (z - y) - slower * g, z - rate * g
+
+
+class _ScheduleFreeSGD(TwoPoints):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        self.begin(group)
+        rate, share = group["rate"], group["share"]
+        numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
+        return [(self.points(p), numbers) for p in parameters]
