@@ -102,7 +102,10 @@ def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tenso
 
 def by_step(states: Mapping[Tensor, dict[str, Any]], parameters: list[Tensor]) -> dict[int, list[Tensor]]:
     """The parameters by the number of the step that begins here, from 1, which is counted in the state of each."""
-    counts = [states[p].setdefault("step", torch.zeros((), dtype=torch.int64)) for p in parameters]
+    for p in parameters:
+        if "step" not in states[p]:
+            states[p]["step"] = torch.zeros((), dtype=torch.int64)
+    counts = [states[p]["step"] for p in parameters]
     torch._foreach_add_(counts, 1)
     found: dict[int, list[Tensor]] = {}
     for p, step in zip(parameters, torch.stack(counts).tolist(), strict=True):
