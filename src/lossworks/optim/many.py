@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import carray, njit, types
+from numba import carray, njit, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
@@ -68,19 +68,19 @@ def loop(part, parts, addresses, sizes, numbers):
 
 @functools.cache
 def _loop(rule: Rule, count: int) -> Rule:
-    """The rule over ``count`` arrays, compiled; kept on disk beside the rule, by whose source numba tells whether it still holds."""
+    """The rule over ``count`` arrays, compiled. Numba keeps it on disk as if it stood in the rule's file, until that changes."""
     plain = rule.py_func
-    names = plain.__code__.co_varnames[: plain.__code__.co_argcount]
-    arrays, numbers = names[:count], names[count:]
-    after = plain(*[np.float64(1)] * len(names))
-    moves = len(after) if isinstance(after, tuple) else 1
+    arguments = plain.__code__.co_argcount
+    after = plain(*[np.float64(1)] * arguments)
+    arrays, numbers = [f"a{n}" for n in range(count)], [f"n{n}" for n in range(arguments - count)]
+    moved = arrays[1 : 1 + (len(after) if isinstance(after, tuple) else 1)]
     source = _LOOP.format(
         arrays=", ".join(arrays),
         views=", ".join(f"array(addresses[t, {n}], low, high, numbers[t, 0])" for n in range(count)),
         numbers=", ".join(numbers),
         own=", ".join(f"numbers[t, {n}]" for n in range(len(numbers))),
-        moved=", ".join(f"{name}[i]" for name in arrays[1 : 1 + moves]),
-        values=", ".join(f"{name}[i]" for name in arrays),
+        moved=", ".join(f"{a}[i]" for a in moved),
+        values=", ".join(f"{a}[i]" for a in arrays),
     )
     world: dict[str, Any] = {"rule": rule, "array": array, "__name__": plain.__module__}
     exec(compile(source, plain.__code__.co_filename, "exec"), world)
@@ -93,7 +93,7 @@ def array(address, low, high, like):  # type: ignore[no-untyped-def]
     """Numbers ``low`` to ``high`` of those at ``address``, of the type of ``like``. An array of its own, for a loop that starts
     anywhere but at 0 does not use the processor's vectors.
     """
-    return carray(_pointer(address, low, like), high - low)
+    return carray(_pointer(address, low, like), high - low)  # type: ignore[call-arg]
 
 
 @intrinsic
@@ -101,4 +101,4 @@ def _pointer(typing: Any, address: Any, low: Any, like: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.gep(builder.inttoptr(arguments[0], context.get_value_type(signature.return_type)), [arguments[1]])
 
-    return types.CPointer(like)(address, low, like), build
+    return types.CPointer(like)(address, low, like), build  # type: ignore[no-untyped-call]

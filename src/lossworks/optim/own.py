@@ -20,7 +20,7 @@ from ..core.errors import UsageError
 from .many import COMPILED, Row, Rule, run, runs_compiled
 
 Part = tuple[list[Tensor], dict[str, Any]]
-"""Parameters that have a gradient, and their group: its ``lr``, ``weight_decay``, ``role`` and whatever the optimiser keeps there."""
+"""Parameters that have a gradient, and their group, which has their ``lr``, ``weight_decay`` and ``role``."""
 
 
 class Own(torch.optim.Optimizer, ABC):
