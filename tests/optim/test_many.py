@@ -55,6 +55,8 @@ def test_any_mixture_of_types_and_layouts() -> None:
     for spec in SPECS[:3]:
         together = stepped(spec, weights)
         assert all(torch.equal(together[n], alone(spec, weights, n)) for n in range(len(weights)))
+        laid_out_anew = [w.contiguous() for w in weights]
+        torch.testing.assert_close(together[3], alone(spec, laid_out_anew, 3))
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
