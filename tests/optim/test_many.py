@@ -59,6 +59,18 @@ def test_any_mixture_of_types_and_layouts() -> None:
         torch.testing.assert_close(together[3], alone(spec, laid_out_anew, 3))
 
 
+def test_a_state_of_another_size_is_refused() -> None:
+    """Compiled code would write past its end."""
+    small, large = (build("lion").over([torch.nn.Parameter(torch.ones(size))]) for size in (3, 3000))
+    for optimizer in (small, large):
+        (p,) = optimizer.param_groups[0]["params"]
+        p.grad = torch.ones_like(p)
+        optimizer.step()
+    large.load_state_dict(small.state_dict())
+    with pytest.raises(RuntimeError, match="3"):
+        large.step()
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_the_loop_is_the_rule(kind: torch.dtype) -> None:
     """On every number of every tensor, and on none beside."""

@@ -29,10 +29,10 @@ COMPILED = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def runs_compiled(tensors: Sequence[Tensor]) -> bool:
-    """Whether compiled code can work on them as they lie in memory."""
-    kind = tensors[0].dtype
+    """Whether compiled code, which trusts that there are as many numbers of each, can work on them as they lie in memory."""
+    kind, size = tensors[0].dtype, tensors[0].numel()
     for t in tensors:  # a loop: most of what a step costs beside the compiled code is this
-        if t.dtype is not kind or not t.is_cpu or not t.is_contiguous():
+        if t.dtype is not kind or t.numel() != size or not t.is_cpu or not t.is_contiguous():
             return False
     return kind in COMPILED
 
