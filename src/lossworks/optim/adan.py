@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, compiled, elementwise, moments, number_type
+from .many import Row, compiled
+from .own import OneRule, moments, number_type
 
 
 @optimizers.add("adan", source="Xie et al. 2022, arXiv:2208.06677, algorithm 1")
@@ -42,8 +43,18 @@ class Adan(Optimizer):
         return squares.sqrt() + self.eps
 
 
-class _Adan(Own):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+@compiled
+def _rule(g, w, m, v, n, before, lr, kept, beta1, rest1, beta2, rest2, beta3, rest3, eps):  # type: ignore[no-untyped-def]
+    turn = g - before
+    ahead = g + beta2 * turn
+    m, v, n = beta1 * m + rest1 * g, beta2 * v + rest2 * turn, beta3 * n + rest3 * ahead * ahead
+    return (w - lr * (m + beta2 * v) / (np.sqrt(n) + eps)) * kept, m, v, n, g
+
+
+class _Adan(OneRule):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr = group["lr"]
         shares = [number for beta in group["betas"] for number in (beta, 1 - beta)]
         numbers = (lr, 1 / (1 + lr * group["weight_decay"]), *shares, group["eps"])
@@ -53,21 +64,5 @@ class _Adan(Own):
                 assert p.grad is not None
                 first = p.grad.to(number_type(p))
                 state |= {"exp_avg": first.clone(), "exp_avg_sq": first.square(), "previous_grad": first.clone()}
-            tensors = (p, *moments(state, p, "exp_avg", "exp_avg_diff", "exp_avg_sq", "previous_grad"))
-            elementwise(_kernel, _rule, tensors, *numbers)
-
-
-@compiled
-def _rule(g, w, m, v, n, before, lr, kept, beta1, rest1, beta2, rest2, beta3, rest3, eps):  # type: ignore[no-untyped-def]
-    turn = g - before
-    ahead = g + beta2 * turn
-    m, v, n = beta1 * m + rest1 * g, beta2 * v + rest2 * turn, beta3 * n + rest3 * ahead * ahead
-    return (w - lr * (m + beta2 * v) / (np.sqrt(n) + eps)) * kept, m, v, n, g
-
-
-@compiled
-def _kernel(g, w, m, v, n, before, lr, kept, beta1, rest1, beta2, rest2, beta3, rest3, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i], m[i], v[i], n[i], before[i] = _rule(
-            g[i], w[i], m[i], v[i], n[i], before[i], lr, kept, beta1, rest1, beta2, rest2, beta3, rest3, eps
-        )
+        names = ("exp_avg", "exp_avg_diff", "exp_avg_sq", "previous_grad")
+        return [((p, *moments(self.state[p], p, *names)), numbers) for p in parameters]

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, compiled, count, elementwise, moments
+from .many import Row, compiled
+from .own import OneRule, by_step, moments
 
 
 @optimizers.add("ademamix", source="Pagliardini et al. 2024, arXiv:2409.03137, algorithm 1")
@@ -51,18 +52,25 @@ class AdEMAMix(Optimizer):
         return unbiased.sqrt() + self.eps
 
 
-class _AdEMAMix(Own):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+@compiled
+def _rule(g, w, m, v, s, kept, beta1, rest1, beta2, rest2, beta3, rest3, fast, slow, root, eps):  # type: ignore[no-untyped-def]
+    m, v, s = beta1 * m + rest1 * g, beta2 * v + rest2 * g * g, beta3 * s + rest3 * g
+    return w * kept - (fast * m + slow * s) / (np.sqrt(v) * root + eps), m, v, s
+
+
+class _AdEMAMix(OneRule):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr, beta1, beta2 = group["lr"], group["beta1"], group["beta2"]
-        for p in parameters:
-            state = self.state[p]
-            step = count(state)
+        kept, shares = 1 - lr * group["weight_decay"], (beta1, 1 - beta1, beta2, 1 - beta2)
+        found: list[Row] = []
+        for step, alike in by_step(self.state, parameters).items():
             alpha, beta3 = _mixture(group, step)
             fast, root = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
-            shares = (beta1, 1 - beta1, beta2, 1 - beta2, beta3, 1 - beta3)
-            tensors = (p, *moments(state, p, "exp_avg", "exp_avg_sq", "exp_avg_slow"))
-            kept = 1 - lr * group["weight_decay"]
-            elementwise(_kernel, _rule, tensors, kept, *shares, fast, lr * alpha, root, group["eps"])
+            numbers = (kept, *shares, beta3, 1 - beta3, fast, lr * alpha, root, group["eps"])
+            found += [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq", "exp_avg_slow")), numbers) for p in alike]
+        return found
 
 
 def _mixture(group: dict[str, Any], step: int) -> tuple[float, float]:
@@ -80,17 +88,3 @@ def _mixture(group: dict[str, Any], step: int) -> tuple[float, float]:
 def _half_life(beta: float) -> float:
     """After how many steps half is left of what an average holds that keeps ``beta`` at each."""
     return math.log(0.5) / math.log(beta) if beta else 0.0
-
-
-@compiled
-def _rule(g, w, m, v, s, kept, beta1, rest1, beta2, rest2, beta3, rest3, fast, slow, root, eps):  # type: ignore[no-untyped-def]
-    m, v, s = beta1 * m + rest1 * g, beta2 * v + rest2 * g * g, beta3 * s + rest3 * g
-    return w * kept - (fast * m + slow * s) / (np.sqrt(v) * root + eps), m, v, s
-
-
-@compiled
-def _kernel(g, w, m, v, s, kept, beta1, rest1, beta2, rest2, beta3, rest3, fast, slow, root, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i], m[i], v[i], s[i] = _rule(
-            g[i], w[i], m[i], v[i], s[i], kept, beta1, rest1, beta2, rest2, beta3, rest3, fast, slow, root, eps
-        )

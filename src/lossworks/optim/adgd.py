@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Group, Optimizer, optimizers
-from .own import Own, number_type
+from .own import ByGroup, Part, number_type
 
 
 @optimizers.add("adgd", source="Malitsky & Mishchenko 2020, arXiv:1910.09529, algorithm 1")
@@ -30,16 +30,16 @@ class AdGD(Optimizer):
         return _AdGD(groups, {"lr": self.lr, "size": 0.0, "ratio": math.inf})
 
 
-class _AdGD(Own):
+class _AdGD(ByGroup):
     """``size`` is λ of the latest step and ``ratio`` what it was of the one before; ``lr`` is set to it, for whoever reads it."""
 
-    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
+    def update_together(self, parts: list[Part]) -> None:
         size, ratio = self._size(parts)
         for group in self.param_groups:
             group["lr"], group["size"], group["ratio"] = size, size, ratio
         super().update_together(parts)
 
-    def _size(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> tuple[float, float]:
+    def _size(self, parts: list[Part]) -> tuple[float, float]:
         first = self.param_groups[0]
         last, ratio = first["size"], first["ratio"]
         if not last:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, compiled, elementwise, moments
+from .many import Row, compiled
+from .own import OneRule, moments
 
 
 @optimizers.add("lion", source="Chen et al. 2023, arXiv:2302.06675, program 1")
@@ -33,20 +34,15 @@ class Lion(Optimizer):
         return _Lion(groups, {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2})
 
 
-class _Lion(Own):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        lr, beta1, beta2 = group["lr"], group["beta1"], group["beta2"]
-        numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, beta2, 1 - beta2)
-        for p in parameters:
-            elementwise(_kernel, _rule, (p, *moments(self.state[p], p, "exp_avg")), *numbers)
-
-
 @compiled
 def _rule(g, w, m, lr, kept, beta1, rest1, beta2, rest2):  # type: ignore[no-untyped-def]
     return w * kept - lr * np.sign(beta1 * m + rest1 * g), beta2 * m + rest2 * g
 
 
-@compiled
-def _kernel(g, w, m, lr, kept, beta1, rest1, beta2, rest2):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i], m[i] = _rule(g[i], w[i], m[i], lr, kept, beta1, rest1, beta2, rest2)
+class _Lion(OneRule):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        lr, beta1, beta2 = group["lr"], group["beta1"], group["beta2"]
+        numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, beta2, 1 - beta2)
+        return [((p, *moments(self.state[p], p, "exp_avg")), numbers) for p in parameters]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from .adamw_step import adamw_step
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, number_type
+from .own import ByGroup, number_type
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -72,7 +72,7 @@ class Muon(Optimizer):
         return unbiased.sqrt() + self.eps
 
 
-class _Muon(Own):
+class _Muon(ByGroup):
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         if group["role"] != "matrix":
             adamw_step(self.state, parameters, group)

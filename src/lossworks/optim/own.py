@@ -10,25 +10,21 @@ from __future__ import annotations
 import functools
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import torch
-from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..core.threads import share
+from .many import COMPILED, Row, Rule, run, runs_compiled
 
-Rule = Any  # a function compiled by numba
-_COMPILED = (torch.float32, torch.float64)
-# A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+Part = tuple[list[Tensor], dict[str, Any]]
+"""Parameters that have a gradient, and their group, which has their ``lr``, ``weight_decay`` and ``role``."""
 
 
 class Own(torch.optim.Optimizer, ABC):
-    """A PyTorch optimiser over groups of parameters; ``update`` says what a step does to those of one group."""
+    """A PyTorch optimiser over groups of parameters; ``update_together`` says what a step does to those with a gradient."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -47,14 +43,34 @@ class Own(torch.optim.Optimizer, ABC):
         self.update_together(parts)
         return loss
 
-    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
-        """One step of all parameters that have a gradient, by groups; here each group for itself."""
+    @abstractmethod
+    def update_together(self, parts: list[Part]) -> None:
+        """One step of all parameters that have a gradient, by groups."""
+
+
+class ByGroup(Own):
+    """An optimiser that steps each group for itself."""
+
+    def update_together(self, parts: list[Part]) -> None:
         for parameters, group in parts:
             self.update(parameters, group)
 
     @abstractmethod
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """One step of parameters that have a gradient; ``group`` has their ``lr``, ``weight_decay`` and ``role``."""
+        """One step of the parameters of ``group`` that have a gradient."""
+
+
+class OneRule(Own):
+    """An optimiser whose step is one rule for single weights."""
+
+    rule: ClassVar[staticmethod[Any, Any]]
+
+    def update_together(self, parts: list[Part]) -> None:
+        elementwise(self.rule, [row for parameters, group in parts for row in self.rows(parameters, group)])
+
+    @abstractmethod
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> Iterable[Row]:
+        """What the rule is to work on: each parameter with its state, and the numbers of the step."""
 
 
 def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> None:
@@ -73,7 +89,7 @@ SPARSE_REMEDY = (
 
 def number_type(parameter: Tensor) -> torch.dtype:
     """What a parameter's state is kept in: never less than float32."""
-    return parameter.dtype if parameter.dtype in _COMPILED else torch.float32
+    return parameter.dtype if parameter.dtype in COMPILED else torch.float32
 
 
 def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tensor]:
@@ -84,41 +100,44 @@ def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tenso
     return [state[name] for name in names]
 
 
-def count(state: dict[str, Any]) -> int:
-    """The number of the step that begins here, from 1, of the parameter whose state it is."""
-    state.setdefault("step", torch.zeros((), dtype=torch.int64)).add_(1)
-    return int(state["step"])
+def by_step(states: Mapping[Tensor, dict[str, Any]], parameters: list[Tensor]) -> dict[int, list[Tensor]]:
+    """The parameters by the number of the step that begins here, from 1, which is counted in the state of each."""
+    for p in parameters:
+        if "step" not in states[p]:
+            states[p]["step"] = torch.zeros((), dtype=torch.int64)
+    counts = [states[p]["step"] for p in parameters]
+    torch._foreach_add_(counts, 1)
+    found: dict[int, list[Tensor]] = {}
+    for p, step in zip(parameters, torch.stack(counts).tolist(), strict=True):
+        found.setdefault(step, []).append(p)
+    return found
 
 
-def elementwise(kernel: Rule, rule: Rule, tensors: Sequence[Tensor], *numbers: float) -> None:
-    """Take ``tensors``, a parameter and its state, one step by ``rule``, in place; those that it leaves out stand still.
+def elementwise(rule: Rule, rows: Iterable[Row]) -> None:
+    """Take each of ``rows``, a parameter and its state with the rule's numbers, one step by ``rule``, in place.
 
-    ``kernel(gradient, *tensors, *numbers)`` is the rule compiled into a loop. Every number has the parameter's precision.
+    State that the rule leaves out stands still. Every number has the parameter's precision.
     """
-    gradient = tensors[0].grad
-    assert gradient is not None
-    every = [gradient, *tensors]
-    if runs_compiled(*every):
-        flat = [t.detach().view(-1).numpy() for t in every]
-        exact = flat[0].dtype.type  # a plain float would have all of a float32 tensor worked on in float64
-        share(_part_of, gradient.numel(), kernel, flat, [exact(number) for number in numbers])
-        return
-    wide = number_type(tensors[0])
-    after = on_tensors(rule)(*(t.to(wide) for t in every), *numbers)
-    for tensor, value in zip(tensors, after if isinstance(after, tuple) else (after,), strict=False):
-        tensor.copy_(value)
+    together, others = by_memory(rows)
+    for alike in together:
+        run(rule, alike)
+    for tensors, numbers in others:
+        wide = number_type(tensors[1])
+        after = on_tensors(rule)(*(t.to(wide) for t in tensors), *numbers)
+        for tensor, value in zip(tensors[1:], after if isinstance(after, tuple) else (after,), strict=False):
+            tensor.copy_(value)
 
 
-def runs_compiled(*tensors: Tensor) -> bool:
-    """Whether compiled code can work on them as they lie in memory."""
-    kind = tensors[0].dtype
-    return kind in _COMPILED and all(t.device.type == "cpu" and t.dtype == kind and t.is_contiguous() for t in tensors)
-
-
-def _part_of(part: int, parts: int, kernel: Rule, flat: list[NDArray[Any]], numbers: list[Any]) -> None:
-    """A part of the loop. Cut here, for a loop that starts anywhere but at 0 does not use the processor's vectors."""
-    some = slice(len(flat[0]) * part // parts, len(flat[0]) * (part + 1) // parts)
-    kernel(*(each[some] for each in flat), *numbers)
+def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
+    """Rows, their gradient before the parameter: those that compiled code can work on, by number type; and the others."""
+    together: dict[torch.dtype, list[Row]] = {}
+    others: list[Row] = []
+    for own, numbers in rows:
+        gradient = own[0].grad
+        assert gradient is not None
+        tensors = (gradient, *own)
+        (together.setdefault(gradient.dtype, []) if runs_compiled(tensors) else others).append((tensors, numbers))
+    return list(together.values()), others
 
 
 # What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..core.threads import share
 from .base import Group, Optimizer, check_positive, check_share, optimizers
-from .own import Own, compiled, elementwise, moments, number_type, on_tensors, runs_compiled
+from .many import Row, array, compiled, tabulated
+from .own import Own, Part, by_memory, elementwise, moments, number_type, on_tensors
 
 
 @optimizers.add("prodigy", source="Mishchenko & Defazio 2023, arXiv:2306.06101, Prodigy (Adam version)")
@@ -57,57 +58,57 @@ class _Prodigy(Own):
     be lost below the smallest float32; their quotient is the same.
     """
 
-    def update_together(self, parts: list[tuple[list[Tensor], dict[str, Any]]]) -> None:
-        self._sums: list[Tensor] = []
-        super().update_together(parts)
-        if not self._sums:
+    def update_together(self, parts: list[Part]) -> None:
+        if not parts:
             return
         first = self.param_groups[0]
-        nearer, size = torch.stack([each.to(self._sums[0].device) for each in self._sums]).sum(0).tolist()
+        nearer, size = _gather([row for parameters, group in parts for row in self._averaged(parameters, group)])
         r = math.sqrt(first["beta2"]) * first["r"] + nearer
         d = max(first["d"], r / size) if size > 0 else first["d"]
-        for parameters, group in parts:
-            self._move(parameters, group)
+        elementwise(_step, [row for parameters, group in parts for row in self._moved(parameters, group)])
         for group in self.param_groups:
             group["r"], group["d"] = r, d
 
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """The averages of one group, and what it adds to ⟨g, w₀ - w⟩ and ‖s‖₁."""
+    def _averaged(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        """What ``_averages`` works on."""
         d, beta1, beta2, forget = group["d"], group["beta1"], group["beta2"], math.sqrt(group["beta2"])
         pull = (1 - forget) * group["lr"] * (d / group["d0"]) ** 2
         numbers = (beta1, (1 - beta1) * d, beta2, (1 - beta2) * d * d, forget, pull)
+        now = torch.tensor(d, dtype=torch.float64)
+        rows: list[Row] = []
         for p in parameters:
             state = self.state[p]
             if "start" not in state:
                 state["start"] = p.detach().to(number_type(p), copy=True)
-            state["d"] = torch.tensor(d, dtype=torch.float64)
-            tensors = [p, *moments(state, p, "exp_avg", "exp_avg_sq", "grad_sum"), state["start"]]
-            self._sums.append(_gather(tensors, numbers, pull))
+            state["d"] = now
+            rows.append(((p, *moments(state, p, "exp_avg", "exp_avg_sq", "grad_sum"), state["start"]), numbers))
+        return rows
 
-    def _move(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _moved(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        """What ``_step`` works on."""
         rate = group["lr"] * group["d"]
         numbers = (rate, 1 - rate * group["weight_decay"], group["d"] * group["eps"])
-        for p in parameters:
-            state = self.state[p]
-            elementwise(_step_kernel, _step, (p, state["exp_avg"], state["exp_avg_sq"]), *numbers)
+        return [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq")), numbers) for p in parameters]
 
 
-def _gather(tensors: list[Tensor], numbers: tuple[float, ...], pull: float) -> Tensor:
-    """Take the averages on by the gradient, in place; how much it points to the start, and the size of s."""
-    p, m, v, s, start = tensors
-    assert p.grad is not None
-    if runs_compiled(p.grad, *tensors):
-        flat = [t.detach().view(-1).numpy() for t in (p.grad, *tensors)]
-        sums = np.zeros((math.ceil(p.numel() / _BLOCK), 2))
-        share(_averages_kernel, p.numel(), sums, *flat, *map(flat[0].dtype.type, numbers))
-        found = torch.from_numpy(sums).sum(0)
-    else:
-        g = p.grad.to(m.dtype)
-        for held, value in zip((m, v, s), on_tensors(_averages)(g, m, v, s, *numbers), strict=True):
+def _gather(rows: list[Row]) -> tuple[float, float]:
+    """Take the averages on by the gradients, in place; what they add to ⟨g, w₀ - w⟩ by their pulls, and the size of s."""
+    together, others = by_memory(rows)
+    found = []
+    for alike in together:
+        addresses, sizes, numbers = tabulated(alike)
+        pulls = np.array([own[-1] for _, own in alike])
+        sums = np.zeros((int(-(-sizes // _BLOCK).sum()), 2))
+        share(_averages_kernel, int(sizes.sum()), sums, addresses, sizes, numbers, pulls)
+        found.append(torch.from_numpy(sums).sum(0))
+    for (g, w, m, v, s, start), own in others:
+        wide = g.to(m.dtype)
+        for held, value in zip((m, v, s), on_tensors(_averages)(wide, m, v, s, *own), strict=True):
             held.copy_(value)
-        found = torch.stack([(g * (start - p)).sum(dtype=torch.float64), s.abs().sum(dtype=torch.float64)])
-    found[0] *= pull
-    return found
+        toward = (wide * (start - w)).sum(dtype=torch.float64) * own[-1]
+        found.append(torch.stack([toward, s.abs().sum(dtype=torch.float64)]))
+    nearer, size = torch.stack([each.to(found[0].device) for each in found]).sum(0).tolist()
+    return nearer, size
 
 
 _BLOCK = 4096  # sums are made block by block, whichever thread has it
@@ -120,25 +121,27 @@ def _averages(g, m, v, s, beta1, rest1, beta2, rest2, forget, pull):  # type: ig
 
 # "reassoc": the sums may be made in several lanes at once.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
-def _averages_kernel(part, parts, sums, g, w, m, v, s, start, beta1, rest1, beta2, rest2, forget, pull):  # type: ignore[no-untyped-def]
-    for block in range(part, len(sums), parts):
-        at, end = block * _BLOCK, min((block + 1) * _BLOCK, len(g))
-        gs, ws, ms, vs, ss, starts = g[at:end], w[at:end], m[at:end], v[at:end], s[at:end], start[at:end]
-        toward = size = 0.0
-        for i in range(len(gs)):
-            ms[i], vs[i], ss[i] = _averages(gs[i], ms[i], vs[i], ss[i], beta1, rest1, beta2, rest2, forget, pull)
-        for i in range(len(gs)):
-            toward += np.float64(gs[i] * (starts[i] - ws[i]))
-            size += np.float64(abs(ss[i]))
-        sums[block, 0], sums[block, 1] = toward, size
+def _averages_kernel(part, parts, sums, addresses, sizes, numbers, pulls):  # type: ignore[no-untyped-def]
+    begin, end = len(sums) * part // parts, len(sums) * (part + 1) // parts
+    block = 0
+    for t in range(len(sizes)):
+        beta1, rest1, beta2, rest2 = numbers[t, 0], numbers[t, 1], numbers[t, 2], numbers[t, 3]
+        forget, pull = numbers[t, 4], numbers[t, 5]
+        for low in range(0, sizes[t], _BLOCK):
+            if begin <= block < end:
+                high, like, at = min(low + _BLOCK, sizes[t]), numbers[t, 0], addresses[t]
+                g, w, m = array(at[0], low, high, like), array(at[1], low, high, like), array(at[2], low, high, like)
+                v, s, start = array(at[3], low, high, like), array(at[4], low, high, like), array(at[5], low, high, like)
+                for i in range(len(g)):
+                    m[i], v[i], s[i] = _averages(g[i], m[i], v[i], s[i], beta1, rest1, beta2, rest2, forget, pull)
+                toward = size = 0.0
+                for i in range(len(g)):
+                    toward += np.float64(g[i] * (start[i] - w[i]))
+                    size += np.float64(abs(s[i]))
+                sums[block, 0], sums[block, 1] = pulls[t] * toward, size
+            block += 1
 
 
 @compiled
 def _step(g, w, m, v, rate, kept, eps):  # type: ignore[no-untyped-def]
     return w * kept - rate * m / (np.sqrt(v) + eps)
-
-
-@compiled
-def _step_kernel(g, w, m, v, rate, kept, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i] = _step(g[i], w[i], m[i], v[i], rate, kept, eps)

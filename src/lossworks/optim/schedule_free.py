@@ -6,9 +6,8 @@ training and x in evaluation; z is kept as state, and in evaluation y is too, so
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, TorchOptimizer
-from .own import Own, number_type
+from .own import OneRule, Part, number_type
 from .roles import Model
 
 
@@ -51,7 +50,7 @@ def check_free(beta: float, name: str, warmup: int) -> None:
         raise UsageError(f"warmup is {warmup}; wanted a number of steps, 0 or more.")
 
 
-class TwoPoints(Own):
+class TwoPoints(OneRule):
     """Steps at y, shows x. Of each group: ``beta``, ``warmup``, and what ``begin`` works out for the step."""
 
     _told: bool | None = None
@@ -84,22 +83,24 @@ class TwoPoints(Own):
         group["sum"] += rate**2
         group["share"] = rate**2 / group["sum"] if rate else 0.0
 
-    @contextlib.contextmanager
-    def points(self, p: Tensor) -> Iterator[list[Tensor]]:
+    def update_together(self, parts: list[Part]) -> None:
+        super().update_together(parts)
+        for p in (p for parameters, _ in parts for p in parameters if p.dtype != number_type(p)):
+            point = self.state[p]["point"]
+            point.grad = None
+            p.copy_(point)
+
+    def points(self, p: Tensor) -> tuple[Tensor, Tensor]:
         """y and z of a parameter, y with its gradient; where the parameter is of half precision, y is kept in float32 too."""
-        state = self.state[p]
-        wide = number_type(p)
+        state, wide = self.state[p], number_type(p)
         if "z" not in state:
             state["z"] = p.detach().to(wide, copy=True)
         if p.dtype == wide:
-            yield [p, state["z"]]
-            return
-        point = state.setdefault("point", state["z"].clone())
+            return p, state["z"]
+        point: Tensor = state.setdefault("point", state["z"].clone())
         assert p.grad is not None
         point.grad = p.grad.to(wide)
-        yield [point, state["z"]]
-        point.grad = None
-        p.copy_(point)
+        return point, state["z"]
 
     @torch.no_grad()
     def show(self, *, training: bool) -> None:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .base import Group, check_share, optimizers
-from .own import compiled, elementwise, moments
+from .many import Row, compiled
+from .own import moments
 from .schedule_free import ScheduleFree, TwoPoints, check_free
 
 
@@ -46,19 +47,6 @@ class ScheduleFreeAdamW(ScheduleFree):
         return squares.sqrt() + self.eps
 
 
-class _ScheduleFreeAdamW(TwoPoints):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        beta2 = group["beta2"]
-        self.begin(group, lambda step: math.sqrt(1 - beta2**step))
-        rate, share = group["rate"], group["share"]
-        slower = rate * (1 - group["beta"] * (1 - share))
-        numbers = (rate, slower, share, group["weight_decay"], beta2, 1 - beta2, group["eps"])
-        for p in parameters:
-            squares = moments(self.state[p], p, "exp_avg_sq")
-            with self.points(p) as tensors:
-                elementwise(_kernel, _rule, (*tensors, *squares), *numbers)
-
-
 @compiled
 def _rule(g, y, z, v, rate, slower, share, decay, beta2, rest2, eps):  # type: ignore[no-untyped-def]
     v = beta2 * v + rest2 * g * g
@@ -66,7 +54,13 @@ def _rule(g, y, z, v, rate, slower, share, decay, beta2, rest2, eps):  # type: i
     return y + share * (z - y) - slower * g, z - rate * g, v
 
 
-@compiled
-def _kernel(g, y, z, v, rate, slower, share, decay, beta2, rest2, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        y[i], z[i], v[i] = _rule(g[i], y[i], z[i], v[i], rate, slower, share, decay, beta2, rest2, eps)
+class _ScheduleFreeAdamW(TwoPoints):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        beta2 = group["beta2"]
+        self.begin(group, lambda step: math.sqrt(1 - beta2**step))
+        rate, share = group["rate"], group["share"]
+        slower = rate * (1 - group["beta"] * (1 - share))
+        numbers = (rate, slower, share, group["weight_decay"], beta2, 1 - beta2, group["eps"])
+        return [((*self.points(p), *moments(self.state[p], p, "exp_avg_sq")), numbers) for p in parameters]

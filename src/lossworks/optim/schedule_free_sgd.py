@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Group, optimizers
-from .own import compiled, elementwise
+from .many import Row, compiled
 from .schedule_free import ScheduleFree, TwoPoints, check_free
 
 
@@ -35,23 +35,17 @@ class ScheduleFreeSGD(ScheduleFree):
         return _ScheduleFreeSGD(groups, {"lr": self.lr, "beta": self.beta, "warmup": self.warmup})
 
 
-class _ScheduleFreeSGD(TwoPoints):
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        self.begin(group)
-        rate, share = group["rate"], group["share"]
-        numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
-        for p in parameters:
-            with self.points(p) as tensors:
-                elementwise(_kernel, _rule, tensors, *numbers)
-
-
 @compiled
 def _rule(g, y, z, rate, slower, share, decay):  # type: ignore[no-untyped-def]
     g = g + decay * y
     return y + share * (z - y) - slower * g, z - rate * g
 
 
-@compiled
-def _kernel(g, y, z, rate, slower, share, decay):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        y[i], z[i] = _rule(g[i], y[i], z[i], rate, slower, share, decay)
+class _ScheduleFreeSGD(TwoPoints):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        self.begin(group)
+        rate, share = group["rate"], group["share"]
+        numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
+        return [(self.points(p), numbers) for p in parameters]

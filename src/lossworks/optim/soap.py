@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from .adamw_step import adamw_step
 from .base import Group, Optimizer, check_share, optimizers
-from .own import Own, number_type
+from .own import ByGroup, number_type
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -63,7 +63,7 @@ class SOAP(Optimizer):
         return unbiased.sqrt() + self.eps
 
 
-class _SOAP(Own):
+class _SOAP(ByGroup):
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         turned = [p for p in parameters if _sides(p, group)]
         plain = [p for p in parameters if not _sides(p, group)]

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, check_positive, check_share, optimizers
-from .own import Own, compiled, elementwise, moments
+from .many import Row, compiled
+from .own import OneRule, moments
 
 
 @optimizers.add("sophia", source="Liu et al. 2023, arXiv:2305.14342, algorithm 3; Sophia-G, with the estimate of algorithm 2")
@@ -51,7 +52,15 @@ class Sophia(Optimizer):
         return torch.maximum(curved, state["exp_avg"].abs())  # a clipped step is the momentum over its own size
 
 
-class _Sophia(Own):
+@compiled
+def _rule(g, w, m, h, lr, kept, beta1, rest1, gamma, eps):  # type: ignore[no-untyped-def]
+    m = beta1 * m + rest1 * g
+    return w * kept - np.minimum(np.maximum(lr * m / np.maximum(gamma * h, eps), -lr), lr), m
+
+
+class _Sophia(OneRule):
+    rule = staticmethod(_rule)
+
     @property
     def wants_curvature(self) -> bool:
         """Whether ``observe_curvature`` is due before the next step."""
@@ -83,20 +92,7 @@ class _Sophia(Own):
             group["observed"] = False
         return loss
 
-    def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr, beta1 = group["lr"], group["betas"][0]
         numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, group["gamma"], group["eps"])
-        for p in parameters:
-            elementwise(_kernel, _rule, (p, *moments(self.state[p], p, "exp_avg", "hessian")), *numbers)
-
-
-@compiled
-def _rule(g, w, m, h, lr, kept, beta1, rest1, gamma, eps):  # type: ignore[no-untyped-def]
-    m = beta1 * m + rest1 * g
-    return w * kept - np.minimum(np.maximum(lr * m / np.maximum(gamma * h, eps), -lr), lr), m
-
-
-@compiled
-def _kernel(g, w, m, h, lr, kept, beta1, rest1, gamma, eps):  # type: ignore[no-untyped-def]
-    for i in range(len(g)):
-        w[i], m[i] = _rule(g[i], w[i], m[i], h[i], lr, kept, beta1, rest1, gamma, eps)
+        return [((p, *moments(self.state[p], p, "exp_avg", "hessian")), numbers) for p in parameters]
