@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Tokenizer(ABC):
     notes: what was odd about the texts it was learnt from, in words.
     """
 
-    lossless: ClassVar[bool]
+    lossless: bool
     vocabulary: Vocabulary
     notes: tuple[str, ...] = ()
 

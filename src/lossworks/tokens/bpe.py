@@ -104,7 +104,7 @@ class Bpe(Tokenizer):
         return str(self._made.id_to_token(token)) if "\ufffd" in alone or not alone else alone
 
     def save(self, path: Path) -> None:
-        write_atomic(path, lambda part: part.write_text(self._made.to_str(pretty=True), "utf-8") and None)
+        write_atomic(path, lambda part: self._made.save(str(part)))
 
 
 def _first_known(made: library.Tokenizer, names: Iterable[str | None]) -> int | None:

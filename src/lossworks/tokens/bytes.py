@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class BytesSpec(TokenizerSpec):
 class Bytes(Tokenizer):
     """Byte b is token b + 2."""
 
-    lossless: ClassVar[bool] = True
+    lossless = True
 
     def __init__(self) -> None:
         self.spec = BytesSpec()
@@ -41,7 +41,7 @@ class Bytes(Tokenizer):
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         offsets = np.zeros(len(texts) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-        return np.frombuffer(b"".join(encoded), np.uint8).astype(self.dtype) + self.dtype(_FIRST), offsets
+        return np.frombuffer(b"".join(encoded), np.uint8) + np.uint16(_FIRST), offsets
 
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         tokens = np.asarray(ids, np.int64)

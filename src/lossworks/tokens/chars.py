@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class CharsSpec(TokenizerSpec):
 class Chars(Tokenizer):
     """Code point ``codes[i]`` is token i + 3; the codes rise."""
 
-    lossless: ClassVar[bool] = True
+    lossless = True
 
     def __init__(self, spec: CharsSpec, codes: NDArray[np.uint32]) -> None:
         self.spec = spec

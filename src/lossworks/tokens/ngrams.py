@@ -11,7 +11,6 @@ Of each text the characters' buckets come first, then the words'.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numba import njit

@@ -45,7 +45,8 @@ def words_of(texts: Sequence[str], lowered: bool) -> Words:
     offsets = np.zeros(len(texts) + 1, np.int64)
     share(_count, len(codes), codes, starts, _spaces(), offsets)
     np.cumsum(offsets, out=offsets)
-    found = Words(codes, *(np.empty(offsets[-1], kind) for kind in (np.int64, np.int64, np.uint64)), offsets)
+    count = int(offsets[-1])
+    found = Words(codes, np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint64), offsets)
     share(_find, len(codes), codes, starts, _spaces(), offsets, found.begin, found.end, found.hashes)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class WordsSpec(TokenizerSpec):
 class Words(Tokenizer):
     """``words[i]`` is token i + 3."""
 
-    lossless: ClassVar[bool] = False
+    lossless = False
 
     def __init__(self, spec: WordsSpec, words: Sequence[str], notes: tuple[str, ...] = ()) -> None:
         self.spec, self.notes = spec, notes

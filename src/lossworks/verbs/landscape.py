@@ -180,7 +180,10 @@ def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -
 
 
 def _saved(run: Run) -> Any:
-    from ..models import Predictor
+    from ..models import NetworkPredictor, Predictor
     from ..train.retrace import flat
 
-    return flat(Predictor.load(run.path).network)
+    predictor = Predictor.load(run.path)
+    if not isinstance(predictor, NetworkPredictor):
+        raise UsageError(f"{run.path} holds models that are counted, so there are no weights whose loss could be drawn.")
+    return flat(predictor.network)
