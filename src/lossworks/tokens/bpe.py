@@ -85,7 +85,12 @@ class Bpe(Tokenizer):
         self.lossless = outline["normalizer"] is None and (outline["pre_tokenizer"] or {}).get("type") == "ByteLevel"
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        rows = [row.ids for row in self._made.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            found = self._made.encode_batch_fast(list(texts), add_special_tokens=False)
+        except TypeError:  # a lone surrogate, which no UTF-8 has
+            texts = [text.encode("utf-8", "replace").decode() for text in texts]
+            found = self._made.encode_batch_fast(texts, add_special_tokens=False)
+        rows = [row.ids for row in found]
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
         ids = np.empty(offsets[-1], self.dtype)

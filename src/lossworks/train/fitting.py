@@ -55,6 +55,10 @@ class Fitted:
     data: dict[str, Any]
     result: dict[str, Any]
 
+    def save(self, folder: Path) -> None:
+        """Write the predictor's files."""
+        self.predictor.save(folder)
+
 
 def fit_corpora(
     corpora: Sequence[Corpus],

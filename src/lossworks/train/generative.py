@@ -80,7 +80,7 @@ def fit_generative(
 def _checked(data: Dataset, settings: LanguageSettings) -> LanguageSettings:
     if data.task.kind != "classify":
         raise UsageError(
-            f"{settings.model} tells classes apart, one a text, and the task is {data.task.kind}. Use --model linear, or --task lm."
+            f"{settings.model} tells classes apart, and the task is {data.task.kind}. Use --model linear, or --task lm."
         )
     if data.weight is not None:
         raise UsageError(f"{settings.model} counts texts, and has no use for --weight. Leave it out, or use --model linear.")
