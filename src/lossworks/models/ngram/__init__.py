@@ -1,1 +1,5 @@
 """Conditional-probability (n-gram) models: counted, smoothed, kept as a trie in a mapped file."""
+
+from .model import NgramModel, NgramSpec
+
+__all__ = ["NgramModel", "NgramSpec"]

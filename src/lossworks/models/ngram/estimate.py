@@ -58,6 +58,13 @@ def estimate(
     return _trie(counted, smoothing, vocabulary, folder), {"orders": facts}
 
 
+def uniform(vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """The same for every word but the start of a text, [V]."""
+    p = np.full(vocabulary.size, 1 / (vocabulary.size - 1))
+    p[vocabulary.start] = 0.0
+    return p
+
+
 def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder: Path | None) -> Trie:
     words = vocabulary.size - 1  # all but the start of a text
     order = len(counted.levels) + 1
@@ -92,7 +99,7 @@ def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder
             held.context = level.context.whole(folder, f"context-{k}")
             held.total, held.backoff = smoothing.context(level.contexts, k + 1, words)
         levels.append(held)
-    return Trie(levels, smoothing.flat)
+    return Trie(levels, uniform(vocabulary), smoothing.flat)
 
 
 def _begin(children: Iterator[NDArray[Any]], size: int, after: int, folder: Path | None, name: str) -> NDArray[Any]:
