@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from ..core.errors import RecordError
 from .files import write_atomic
 
-_KINDS = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "I64": np.int64, "F32": np.float32, "F64": np.float64}
+_KINDS = {
+    "U8": np.uint8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+    "I64": np.int64,
+    "F32": np.float32,
+    "F64": np.float64,
+}
 _NAMES = {np.dtype(kind): name for name, kind in _KINDS.items()}
 _PIECE = 1 << 24  # bytes
 _ALIGNED = 8

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 
 def coded(rows: NDArray[np.uint32]) -> tuple[NDArray[Any], NDArray[np.uint32]]:
-    """The code of each row of [n, width], in the narrowest unsigned type, and the table [codes, width], in order of appearance."""
+    """The code of each row of [n, width], in the narrowest unsigned type, and the table [codes, width], in order of
+    appearance.
+    """
     codes, table = _coded(rows)
     return codes.astype(narrowest(len(table))), table
 

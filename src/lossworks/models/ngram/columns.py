@@ -15,7 +15,9 @@ Piece = Callable[[], NDArray[Any]]
 
 @dataclass(slots=True)
 class Column:
-    """``size`` numbers of one type: pieces one after another; those that are codes each with what they stand for in the whole."""
+    """``size`` numbers of one type: pieces one after another; those that are codes each with what they stand for in the
+    whole.
+    """
 
     size: int
     dtype: Any

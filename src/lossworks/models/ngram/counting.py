@@ -1,8 +1,8 @@
 """The n-grams of texts: places divided into buckets by their first words, each bucket counted by itself, the results joined.
 
-In memory a bucket is some places in the array of all tokens. Beyond a budget the tokens that follow each place go to a file a bucket,
-in one pass over the texts, and a bucket is read when its turn comes. Either way the k-grams of order 2 and more that begin with a
-bucket's words are all in it, so the buckets, one after another, are the trie; threads work on different ones.
+In memory a bucket is some places in the array of all tokens. Beyond a budget the tokens that follow each place go to a file a
+bucket, in one pass over the texts, and a bucket is read when its turn comes. Either way the k-grams of order 2 and more that
+begin with a bucket's words are all in it, so the buckets, one after another, are the trie; threads work on different ones.
 """
 
 from __future__ import annotations
@@ -62,14 +62,25 @@ class Counted:
 
 
 def count(
-    texts: Ragged, vocabulary: Vocabulary, way: Way, *, ends: bool, memory: int | None, scratch: Path | None, tell: Callable[[int, int], None]
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    way: Way,
+    *,
+    ends: bool,
+    memory: int | None,
+    scratch: Path | None,
+    tell: Callable[[int, int], None],
 ) -> Counted:
-    """Count the n-grams of ``texts``, in files of ``scratch`` where ``memory`` bytes are too few. ``tell(done, all)`` is told places."""
+    """Count the n-grams of ``texts``, in files of ``scratch`` where ``memory`` bytes are too few. ``tell(done, all)`` is told
+    places.
+    """
     kind = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
     total = int(texts.offsets[-1]) + (1 + ends) * len(texts)
     whole = total * (np.dtype(kind).itemsize + 24 * way.order)
     if memory is None or scratch is None or whole <= memory:
-        marked = np.full(total + way.order + 2, vocabulary.start, kind)  # one more before, `order` after: all places have neighbours
+        marked = np.full(
+            total + way.order + 2, vocabulary.start, kind
+        )  # one more before, `order` after: all places have neighbours
         _mark(np.asarray(texts.ids), texts.offsets, vocabulary.start, vocabulary.end, ends, marked)
         return _join(_in_memory(marked, total, way), total, way, None, tell)
     from .spilling import spilled
@@ -111,7 +122,9 @@ def _divide(marked, total, of_word, at, places):  # type: ignore[no-untyped-def]
         at[bucket] += 1
 
 
-def _join(buckets: list[Callable[[], Places]], total: int, way: Way, folder: Path | None, tell: Callable[[int, int], None]) -> Counted:
+def _join(
+    buckets: list[Callable[[], Places]], total: int, way: Way, folder: Path | None, tell: Callable[[int, int], None]
+) -> Counted:
     """Count bucket by bucket, and put the results together."""
     kept: dict[int, list[_Kept]] = {}
     left, raw = np.zeros(way.size, np.int64), np.zeros(way.size, np.int64)
@@ -132,7 +145,7 @@ def _join(buckets: list[Callable[[], Places]], total: int, way: Way, folder: Pat
     threads.share(work, total)
     counts = raw if way.raw or way.order == 1 else left
     counts[way.start] = 0  # it is never predicted
-    of_counts[1] = [*(np.count_nonzero(counts == few) for few in range(FEW)), way.size]
+    of_counts[1] = np.array([np.count_nonzero(counts == few) for few in range(FEW)] + [way.size])
     levels = [_joined([kept[number][k] for number in range(len(buckets))]) for k in range(way.order - 1)]
     return Counted(counts, first, levels, of_counts)
 

@@ -14,7 +14,7 @@ from ...core.errors import DataError, UsageError
 from ...tokens import Vocabulary
 from .codes import coded
 from .columns import gathered
-from .counting import Counted, CountedLevel, count
+from .counting import Counted, count
 from .scanning import Way
 from .smoothing import Smoothing
 from .trie import Level, Trie
@@ -38,7 +38,8 @@ def estimate(
 
     Args:
         prune: for each order how often an n-gram must occur more than, to be kept; the last is for all higher orders too.
-        memory, scratch: bytes to stay below, with files in ``scratch`` for what is beyond. The arrays are then mapped from there.
+        memory, scratch: bytes to stay below, with files in ``scratch`` for what is beyond. The arrays are then mapped from
+        there.
 
     Raises:
         DataError: no tokens, an order longer than any text, or a token number that is not a word's.
@@ -48,7 +49,13 @@ def estimate(
     _check(texts, vocabulary, order, ends)
     folder = scratch if memory is not None else None
     counted = count(
-        texts, vocabulary, way, ends=ends, memory=memory, scratch=folder, tell=lambda done, of: watch("count", {"done": done, "of": of})
+        texts,
+        vocabulary,
+        way,
+        ends=ends,
+        memory=memory,
+        scratch=folder,
+        tell=lambda done, of: watch("count", {"done": done, "of": of}),
     )
     facts = []
     for k in range(1, order + 1):
@@ -120,7 +127,9 @@ def _begin(children: Iterator[NDArray[Any]], size: int, after: int, folder: Path
 def _thresholds(prune: Sequence[int], order: int) -> NDArray[np.int64]:
     given = [int(each) for each in prune]
     if len(given) > order:
-        raise UsageError(f"prune has {len(given)} thresholds for n-grams of 1 to {order} words. Give one for each order, or fewer.")
+        raise UsageError(
+            f"prune has {len(given)} thresholds for n-grams of 1 to {order} words. Give one for each order, or fewer."
+        )
     if given and (given[0] != 0 or min(given) < 0 or given != sorted(given)):
         raise UsageError(
             f"prune is {'/'.join(map(str, given))}; wanted 0 for single words, and no threshold below the one before. "
@@ -136,7 +145,9 @@ def _check(texts: Ragged, vocabulary: Vocabulary, order: int, ends: bool) -> Non
         raise DataError("the texts hold no tokens. Give some text to count.")
     longest = int(np.diff(texts.offsets).max()) + 1 + ends
     if order > longest:
-        raise DataError(f"order is {order}, and the longest text has {longest} tokens with its marks. Choose an order of {longest} or less.")
+        raise DataError(
+            f"order is {order}, and the longest text has {longest} tokens with its marks. Choose an order of {longest} or less."
+        )
     for start in range(int(texts.offsets[0]), int(texts.offsets[-1]), 1 << 22):
         block = texts.ids[start : min(start + (1 << 22), int(texts.offsets[-1]))]
         wrong = (block >= vocabulary.size) | (block == vocabulary.start) | (block == vocabulary.end)

@@ -1,4 +1,6 @@
-"""A trie in a file: arrays named by their order, mapped when read. The layout is that of safetensors, the meaning ``trie.py``'s."""
+"""A trie in a file: arrays named by their order, mapped when read. The layout is that of safetensors, the meaning
+``trie.py``'s.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,12 @@ _FORMAT = "lossworks ngram 1"
 
 def write(folder: Path, trie: Trie, facts: dict[str, Any]) -> None:
     """Write ``model.safetensors`` into ``folder``, atomically."""
-    arrays = {f"{k}.{f.name}": array for k, level in enumerate(trie.levels) for f in fields(Level) if (array := getattr(level, f.name)) is not None}
+    arrays = {
+        f"{k}.{f.name}": array
+        for k, level in enumerate(trie.levels)
+        for f in fields(Level)
+        if (array := getattr(level, f.name)) is not None
+    }
     metadata = {"format": _FORMAT, "order": str(trie.order), "flat": str(int(trie.flat)), "facts": json.dumps(facts)}
     write_tensors(folder / NAME, arrays | {"uniform": trie.uniform}, metadata)
 
@@ -49,7 +56,9 @@ def read(folder: Path, vocabulary: Vocabulary) -> tuple[Trie, dict[str, Any]]:
 
 
 def _check(trie: Trie) -> None:
-    """That every level has its arrays, of lengths and kinds that fit: what is read by number is then checked where it is read."""
+    """That every level has its arrays, of lengths and kinds that fit: what is read by number is then checked where it is
+    read.
+    """
     for k, level in enumerate(trie.levels):
         size = 1 if k == 0 else len(trie.uniform) if k == 1 else len(_there(level.word, k))
         last = k == trie.order

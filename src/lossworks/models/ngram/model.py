@@ -100,11 +100,14 @@ class NgramModel(LanguageModel):
         ids = np.asarray(texts.ids[texts.offsets[0] : texts.offsets[-1]])
         marked = np.insert(self.targets(texts), self._starts(texts), self.vocabulary.start)
         if len(ids) and int(ids.max()) >= self.vocabulary.size:
-            raise UsageError(f"got token {ids.max()}, and the vocabulary has {self.vocabulary.size}. Encode with the model's own tokenizer.")
+            raise UsageError(
+                f"got token {ids.max()}, and the vocabulary has {self.vocabulary.size}. Encode with the model's own tokenizer."
+            )
         return marked, marked != self.vocabulary.start
 
     def _starts(self, texts: Ragged) -> NDArray[np.int64]:
-        return texts.offsets[:-1] - texts.offsets[0] + (np.arange(len(texts)) if self.ends else 0)
+        starts: NDArray[np.int64] = texts.offsets[:-1] - texts.offsets[0] + (np.arange(len(texts)) if self.ends else 0)
+        return starts
 
 
 @models.add("ngram", source="Chen & Goodman 1999, Computer Speech & Language 13:359; Heafield et al. 2013, ACL")
@@ -112,8 +115,8 @@ class NgramModel(LanguageModel):
 class NgramSpec(LanguageSpec):
     """Each word's probability given the ``order`` - 1 before it, from counts: exact, explained, and learnt in one pass.
 
-    Keys: order; smoothing (kneser_ney, witten_bell, additive); delta, what additive adds to each count; prune, for each order the
-    number of times that an n-gram must occur more than, 0/0/1; the last is for all higher orders.
+    Keys: order; smoothing (kneser_ney, witten_bell, additive); delta, what additive adds to each count; prune, for each order
+    the number of times that an n-gram must occur more than, 0/0/1; the last is for all higher orders.
     """
 
     order: int = 5
@@ -142,7 +145,15 @@ class NgramSpec(LanguageSpec):
     ) -> NgramModel:
         method = smoothing(self.smoothing, self.delta)
         trie, facts = estimate(
-            texts, vocabulary, order=self.order, smoothing=method, ends=ends, prune=self.prune, memory=memory, scratch=scratch, watch=watch
+            texts,
+            vocabulary,
+            order=self.order,
+            smoothing=method,
+            ends=ends,
+            prune=self.prune,
+            memory=memory,
+            scratch=scratch,
+            watch=watch,
         )
         return NgramModel(trie, vocabulary, ends, {"smoothing": self.smoothing, **facts})
 

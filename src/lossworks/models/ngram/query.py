@@ -1,7 +1,7 @@
 """Looking n-grams up: for many places of a text at once, order by order.
 
-The k-gram that ends at a place is a child of the (k-1)-gram that ends one place before. So one pass an order finds all of them, and
-no look-up waits for another in the same pass: the processor works on several at once while their memory is on its way.
+The k-gram that ends at a place is a child of the (k-1)-gram that ends one place before. So one pass an order finds all of them,
+and no look-up waits for another in the same pass: the processor works on several at once while their memory is on its way.
 Numbers read from a file are never trusted to lie within an array.
 """
 
@@ -24,12 +24,17 @@ def first(trie: Trie) -> NDArray[np.float64]:
     level, root = trie.levels[1], trie.levels[0]
     if level.prob is not None:
         return np.where(trie.uniform > 0, np.exp(level.prob.astype(np.float64) * _NAT), 0.0)
-    assert level.mass is not None and level.count is not None and root.total is not None and root.backoff is not None
-    return level.mass[level.count] / root.total[0] + root.backoff[0] * trie.uniform
+    assert level.mass is not None
+    assert root.total is not None
+    assert root.backoff is not None
+    p: NDArray[np.float64] = level.mass[level.count] / root.total[0] + root.backoff[0] * trie.uniform
+    return p
 
 
 def children(level: Level, above: Level, contexts: NDArray[np.int64], words: NDArray[Any]) -> NDArray[np.int64]:
-    """The place of each (context, word) in ``level``; contexts are places in the level ``above``. NOWHERE where it is not there."""
+    """The place of each (context, word) in ``level``; contexts are places in the level ``above``. NOWHERE where it is not
+    there.
+    """
     found = np.empty(len(words), np.int64)
     _children(level.word, above.begin, contexts, words, found)
     return found
@@ -84,20 +89,27 @@ def _take(context, backoff, prob, contexts, found, p):  # type: ignore[no-untype
 
 
 def distribution(trie: Trie, nodes: NDArray[np.int64], p: NDArray[np.float64]) -> None:
-    """``p``, at first those of single words [V], as the probabilities after the k-grams ``nodes`` [order] end: k = 0 to order - 1."""
+    """``p``, at first those of single words [V], as the probabilities after the k-grams ``nodes`` [order] end: k = 0 to order
+    - 1.
+    """
     for k in range(2, trie.order + 1):
         context = nodes[k - 1]
         if context < 0:
             continue
         level, above = trie.levels[k], trie.levels[k - 1]
-        assert above.begin is not None and above.context is not None and above.backoff is not None and level.word is not None
+        assert above.begin is not None
+        assert above.context is not None
+        assert above.backoff is not None
+        assert level.word is not None
         of = slice(int(above.begin[context]), int(above.begin[context + 1]))
         as_context, words = above.context[context], level.word[of]
         if level.prob is not None:
             p *= above.backoff[as_context]
             p[words] = np.exp(level.prob[of].astype(np.float64) * _NAT)
         else:
-            assert level.mass is not None and level.count is not None and above.total is not None
+            assert level.mass is not None
+            assert level.count is not None
+            assert above.total is not None
             shorter = trie.uniform if trie.flat else p
             np.multiply(above.backoff[as_context], shorter, out=p)
             p[words] += level.mass[level.count[of]] / above.total[as_context]

@@ -1,11 +1,11 @@
 """Counting n-grams by sorting: every place of a text by what stands there, and one pass over the sorted places.
 
-The k-grams of all orders that begin at one place are the beginnings of what stands there. So once the places are sorted by their next
-``order`` tokens, equal k-grams lie side by side for every k, in the order of the trie; where two neighbours first differ says which
-k-grams end and which begin (the longest common prefix of a suffix array, Manber & Myers 1993).
+The k-grams of all orders that begin at one place are the beginnings of what stands there. So once the places are sorted by
+their next ``order`` tokens, equal k-grams lie side by side for every k, in the order of the trie; where two neighbours first
+differ says which k-grams end and which begin (the longest common prefix of a suffix array, Manber & Myers 1993).
 
-The number of different tokens to the left of a k-gram, which Kneser-Ney smoothing counts instead of the k-gram itself, is found in
-the same pass: for each order a table tells in which k-gram a token was last seen on the left.
+The number of different tokens to the left of a k-gram, which Kneser-Ney smoothing counts instead of the k-gram itself, is found
+in the same pass: for each order a table tells in which k-gram a token was last seen on the left.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to count: up to ``order``, with ``marks`` (V, start, end), raw or by neighbours; ``prune`` [order + 1] is cut at and below."""
+    """How to count: up to ``order``, with ``marks`` (V, start, end), raw or by neighbours; ``prune`` [order + 1] is cut at
+    and below.
+    """
 
     order: int
     size: int
@@ -90,7 +92,9 @@ def scan(tokens: NDArray[Any], places: NDArray[Any], way: Way) -> Bucket:
 
 @njit(cache=True, nogil=True)
 def sort(tokens, places, room, order, size):  # type: ignore[no-untyped-def]
-    """``places`` sorted by the ``order`` tokens at each: by the last of them first, each pass a stable counting sort by 16 bits."""
+    """``places`` sorted by the ``order`` tokens at each: by the last of them first, each pass a stable counting sort by 16
+    bits.
+    """
     halves = 1 if size <= 1 << 16 else 2
     for depth in range(order - 1, -1, -1):
         for half in range(halves):

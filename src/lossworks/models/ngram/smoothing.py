@@ -1,9 +1,9 @@
 """How counts become probabilities: what of a count is left to an n-gram, and what its context leaves to shorter ones.
 
-Every method comes down to the formula of ``trie.py``: a mass for each count, and for each context a total that masses are divided by
-and a weight of the next shorter context. A context is told by (Σ count, N1, N2, N3+, Σ count of the pruned) of what follows it, with
-N1 of it counted once, N2 twice and N3+ more often, not pruned. The mass of what was pruned goes to the shorter context, so that every
-distribution still sums to 1.
+Every method comes down to the formula of ``trie.py``: a mass for each count, and for each context a total that masses are
+divided by and a weight of the next shorter context. A context is told by (Σ count, N1, N2, N3+, Σ count of the pruned) of what
+follows it, with N1 of it counted once, N2 twice and N3+ more often, not pruned. The mass of what was pruned goes to the shorter
+context, so that every distribution still sums to 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Smoothing(ABC):
     flat: ClassVar[bool] = False
 
     def learn(self, of_counts: NDArray[np.int64], order: int, note: Callable[[str], None]) -> dict[str, Any]:
-        """Take what is to be known of one order: how many k-grams were counted 0, 1, 2, 3, 4 times. Returns facts for the record."""
+        """Take what is to be known of one order: how many k-grams were counted 0, 1, 2, 3, 4 times. Returns facts for the
+        record.
+        """
         return {}
 
     @abstractmethod
@@ -39,7 +41,9 @@ class Smoothing(ABC):
 
     @abstractmethod
     def context(self, contexts: NDArray[np.int64], order: int, words: int) -> tuple[Floats, Floats]:
-        """Total and weight of the next shorter context, for contexts [n, 5] of the n-grams of ``order``; nothing follows: 1 and 1."""
+        """Total and weight of the next shorter context, for contexts [n, 5] of the n-grams of ``order``; nothing follows: 1
+        and 1.
+        """
 
 
 class KneserNey(Smoothing):
@@ -57,7 +61,8 @@ class KneserNey(Smoothing):
         found = _discounts(of_counts)
         if found is None:
             note(
-                f"order {order}: the counts of counts {of_counts[1:5].tolist()} tell no discounts, as in small or artificial text; "
+                f"order {order}: the counts of counts {of_counts[1:5].tolist()} tell no discounts, as in small or artificial "
+                "text; "
                 f"{', '.join(map(str, FALLBACK))} are used for counts of 1, 2, and 3 or more."
             )
         self.discounts[order] = np.array([0.0, *(found or FALLBACK)])
@@ -115,7 +120,7 @@ class Additive(Smoothing):
         return _shares(contexts[:, 0] + added, contexts[:, 4] + added)
 
 
-def _shares(total: Floats, left: Floats) -> tuple[Floats, Floats]:
+def _shares(total: NDArray[Any], left: NDArray[Any]) -> tuple[Floats, Floats]:
     """``left`` as a share of ``total``; where nothing follows, all is left."""
     there = total > 0
     return np.where(there, total, 1.0), np.divide(left, total, out=np.ones_like(total), where=there)
