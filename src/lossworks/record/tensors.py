@@ -56,8 +56,13 @@ def _copy(array: NDArray[Any], file: BinaryIO) -> None:
     step = _PIECE // array.dtype.itemsize
     for start in range(0, len(flat), step):
         flat[start : start + step].tofile(file)
-        if isinstance(array, np.memmap):  # pages once read would count as this process's memory
-            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        forget(array)
+
+
+def forget(array: NDArray[Any]) -> None:
+    """Let go of what was read of a mapped file, which counts as this process's memory; it is read again when needed."""
+    if isinstance(array, np.memmap) and array.mode == "r":
+        array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def map_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

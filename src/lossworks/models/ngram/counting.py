@@ -22,15 +22,11 @@ from ...core import threads
 from ...tokens import Vocabulary
 from .codes import coded, narrowest
 from .columns import Column, Piece, keep
-from .scanning import FEW, Nodes, Way, scan
+from .scanning import A_PLACE, FEW, Nodes, Way, scan
+from .spilling import Places, spilled
 
 PLACES = 1 << 20
 """About how many places a bucket has in memory: few enough to share the work, many enough to sort at once."""
-_A_PLACE = 40  # bytes that a place takes while its bucket is counted, for each order
-_BLOCK = 1 << 22  # tokens read at once
-
-Places = tuple[NDArray[Any], NDArray[Any]]
-"""Tokens, and places in them."""
 
 
 @dataclass(slots=True)
@@ -76,15 +72,13 @@ def count(
     """
     kind = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
     total = int(texts.offsets[-1]) + (1 + ends) * len(texts)
-    whole = total * (np.dtype(kind).itemsize + 24 * way.order)
+    whole = total * (np.dtype(kind).itemsize + A_PLACE * way.order)
     if memory is None or scratch is None or whole <= memory:
         marked = np.full(
             total + way.order + 2, vocabulary.start, kind
         )  # one more before, `order` after: all places have neighbours
         _mark(np.asarray(texts.ids), texts.offsets, vocabulary.start, vocabulary.end, ends, marked)
         return _join(_in_memory(marked, total, way), total, way, None, tell)
-    from .spilling import spilled
-
     return _join(spilled(texts, way, kind, ends, memory, scratch), total, way, scratch, tell)
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from .codes import coded, narrowest
 
+A_PLACE = 36
+"""Bytes that a place takes while its bucket is counted, for each order."""
 FEW = 5
 """How often a k-gram was counted matters up to 4: counts of counts are kept for 0 to 4."""
 
