@@ -21,6 +21,7 @@ from .codes import coded, narrowest
 
 A_PLACE = 36
 """Bytes that a place takes while its bucket is counted, for each order."""
+_NOTHING = np.zeros((0, 5), np.uint32)  # what k-grams of the highest order are as contexts
 FEW = 5
 """How often a k-gram was counted matters up to 4: counts of counts are kept for 0 to 4."""
 
@@ -85,7 +86,7 @@ def scan(tokens: NDArray[Any], places: NDArray[Any], way: Way) -> Bucket:
     for k in range(2, way.order + 1):
         n = filled[k]
         count, count_table = coded(counts[k][:n])
-        context, context_table = coded(contexts[k][:n])
+        context, context_table = coded(contexts[k][:n]) if k < way.order else coded(_NOTHING)
         of = children[k][:n]
         narrow = of.astype(narrowest(int(of.max(initial=0)) + 1))
         levels.append(Nodes(words[k][:n].astype(tokens.dtype), narrow, count, count_table, context, context_table))
@@ -120,7 +121,7 @@ def _scan(tokens, places, order, size, start, end, raw_counts, prune):  # type: 
     words = np.empty((order + 1, count), np.uint32)
     children = np.empty((order + 1, count), np.uint32)
     counts = np.empty((order + 1, count, 1), np.uint32)
-    contexts = np.empty((order + 1, count, 5), np.uint32)
+    contexts = np.empty((order, count, 5), np.uint32)
     filled = np.zeros(order + 1, np.int64)
     left, raw, first = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros((size, 6), np.int64)
     of_counts = np.zeros((order + 1, FEW + 1), np.int64)
@@ -157,7 +158,9 @@ def _scan(tokens, places, order, size, start, end, raw_counts, prune):  # type: 
                 parent[5] += 1
                 at = filled[k]
                 words[k, at], children[k, at], counts[k, at, 0] = path[k], open_as[k, 5], adjusted
-                contexts[k, at] = open_as[k, :5]
+                if k < order:
+                    for what in range(5):
+                        contexts[k, at, what] = open_as[k, what]
                 filled[k] += 1
             else:
                 parent[4] += adjusted
@@ -166,7 +169,8 @@ def _scan(tokens, places, order, size, start, end, raw_counts, prune):  # type: 
         for k in range(same + 1, length + 1):
             path[k] = tokens[place + k - 1]
             often[k] = neighbours[k] = 0
-            open_as[k] = 0
+            for what in range(6):
+                open_as[k, what] = 0
             number[k] += 1
         depth = length
         before = tokens[place - 1]
