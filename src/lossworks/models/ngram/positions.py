@@ -7,6 +7,7 @@ tokens stand one after another, so the positions of texts are the tokens of dept
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -37,11 +38,12 @@ def stretches(texts: Ragged, vocabulary: Vocabulary, ends: bool, reach: int) -> 
         yield tokens, depth, before
 
 
-def check_tokens(tokens: NDArray[np.uint32], vocabulary: Vocabulary) -> None:
-    """Raise UsageError where a token is not in the vocabulary: compiled code would look it up."""
-    if len(tokens) and (largest := int(tokens.max())) >= vocabulary.size:
+def check_tokens(tokens: NDArray[Any], vocabulary: Vocabulary) -> None:
+    """Raise UsageError where a token is not in the vocabulary: compiled code looks up what it is told to."""
+    if len(tokens) and not (tokens.min() >= 0 and tokens.max() < vocabulary.size):
+        wrong = tokens[(tokens < 0) | (tokens >= vocabulary.size)][0]
         raise UsageError(
-            f"got the token {largest}; wanted 0 to {vocabulary.size - 1}. Were the texts encoded with the model's tokenizer?"
+            f"got the token {wrong}; wanted 0 to {vocabulary.size - 1}. Were the texts encoded with the model's tokenizer?"
         )
 
 

@@ -61,12 +61,12 @@ class Query:
             return p * LN_10 if self.valued else np.log(p)
 
     def following(self, places: Places) -> NDArray[np.float64]:
-        """Log-probabilities in nats [positions, V] of what follows contexts: for k below the order, their ``places`` of ``walk``."""
-        weight, floor = self.weights(places[: self.order])
+        """Log-probabilities in nats [positions, V] of what follows contexts: their ``places`` of ``walk``, for k below the order."""
+        weight, floor = self.weights(places)
         p = np.empty((len(places[0]), len(self.unigrams)))
         base = 10.0**self.unigrams if self.valued else self.unigrams
         share(_fill, p.size, base, weight[1], floor * self.uniform, p)
-        for k in range(2, self.order + 1):
+        for k in range(2, len(places) + 1):
             self._run(_add_children, k, p.size, places[k - 1], weight[k], p)
         with np.errstate(divide="ignore"):
             return np.log(p, out=p)
@@ -78,14 +78,14 @@ class Query:
         """
         weight = np.ones((self.order + 1, len(places[0])))
         if not self.flat:  # each order's is what all longer contexts leave to it
-            for k in range(self.order, 1, -1):
+            for k in range(len(places), 1, -1):
                 weight[k - 1] = weight[k] * self.backoff(k - 1, places[k - 1])
             return weight, np.zeros(len(places[0]))
         longest = np.max([np.where(place >= 0, k, 0) for k, place in enumerate(places)], axis=0)
         for k in range(1, self.order + 1):
             weight[k] = longest == k - 1
         floor = np.zeros(len(longest))
-        for k in range(1, self.order):
+        for k in range(1, len(places)):
             floor += np.where(longest == k, self.backoff(k, places[k]), 0.0)
         return weight, floor
 
