@@ -33,8 +33,8 @@ def estimate(
     memory: int | None = None,
     scratch: Path | None = None,
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None,
-) -> tuple[Trie, dict[str, Any]]:
-    """The n-grams of ``texts`` with their probabilities, and facts for the record.
+) -> tuple[Trie, list[dict[str, Any]]]:
+    """The n-grams of ``texts`` with their probabilities, and for each order facts for the record.
 
     Args:
         prune: for each order how often an n-gram must occur more than, to be kept; the last is for all higher orders too.
@@ -62,14 +62,7 @@ def estimate(
         told = smoothing.learn(counted.of_counts[k], k, lambda text: watch("note", {"text": text}))
         kept = int(counted.of_counts[1, 5]) if k == 1 else counted.levels[k - 2].word.size
         facts.append({"order": k, "ngrams": kept, "before_pruning": int(counted.of_counts[k, 5]), **told})
-    return _trie(counted, smoothing, vocabulary, folder), {"orders": facts}
-
-
-def uniform(vocabulary: Vocabulary) -> NDArray[np.float64]:
-    """The same for every word but the start of a text, [V]."""
-    p = np.full(vocabulary.size, 1 / (vocabulary.size - 1))
-    p[vocabulary.start] = 0.0
-    return p
+    return _trie(counted, smoothing, vocabulary, folder), facts
 
 
 def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder: Path | None) -> Trie:
@@ -82,7 +75,7 @@ def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder
     few = [np.count_nonzero(counted.counts == n) for n in (1, 2)]
     above = np.count_nonzero(counted.counts > 2)
     empty = np.array([[counted.counts.sum(), *few, above, 0]])
-    root = Level(begin=np.array([0, vocabulary.size]), context=np.zeros(1, np.uint8), **followed(empty, 1))
+    root = Level(begin=np.array([0, vocabulary.size], np.uint32), context=np.zeros(1, np.uint8), **followed(empty, 1))
     codes, table = coded(counted.counts.astype(np.uint32)[:, None])
     counts = table[:, 0].astype(np.int64)
     first = Level(count=codes, counts=counts, mass=smoothing.mass(counts, 1))
@@ -106,7 +99,7 @@ def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder
             held.context = level.context.whole(folder, f"context-{k}")
             held.total, held.backoff = smoothing.context(level.contexts, k + 1, words)
         levels.append(held)
-    return Trie(levels, uniform(vocabulary), smoothing.flat)
+    return Trie(levels, smoothing.flat)
 
 
 def _begin(children: Iterator[NDArray[Any]], size: int, after: int, folder: Path | None, name: str) -> NDArray[Any]:

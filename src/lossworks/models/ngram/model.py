@@ -1,165 +1,145 @@
-"""The n-gram model as it is used, and the spec that fits one."""
+"""A trained n-gram model: how probable texts are, what may come next, and why."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...batches import Ragged
-from ...core import threads
 from ...core.errors import UsageError
 from ...tokens import Vocabulary
-from ..base import models
-from ..language import LanguageModel, LanguageSpec, Watch
-from . import file, query
-from .estimate import LONGEST, estimate
-from .smoothing import METHODS, Additive, smoothing
+from ..language import LanguageModel, Watch
+from .explain import explain
+from .file import map_trie, write_trie
+from .positions import check_tokens, depths, stretches
+from .query import Query
 from .trie import Trie
 
-_BLOCK = 1 << 14  # positions looked up together: their numbers stay in the processor's cache
+FILE = "model.safetensors"
+State = tuple[int, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perplexity:
+    """exp of the mean surprisal of positions, with and without those where an unknown word stands, as KenLM's ``query`` has it."""
+
+    including: float
+    excluding: float
+    unknown: int
+    positions: int
+
+
 class NgramModel(LanguageModel):
-    """Conditional probabilities of words given up to ``order`` - 1 before them."""
+    """Probabilities by a trie of n-grams. ``notes``: what the estimation says of itself, as text."""
 
-    trie: Trie
-    vocabulary: Vocabulary
-    ends: bool = True
-    facts: dict[str, Any] = field(default_factory=dict)
-    _first: NDArray[np.float64] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._first = query.first(self.trie)
-
-    def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        marked, is_position = self._marked(texts)
-        p = np.empty(len(marked))
-        threads.share(self._look_up, len(marked) * self.trie.order, marked, p)
-        with np.errstate(divide="ignore"):
-            return np.log(p[is_position])
-
-    def _look_up(self, part: int, parts: int, marked: NDArray[Any], p: NDArray[np.float64]) -> None:
-        """Probabilities of one part of the places, each given what stands before it back to its text's start."""
-        size, before = len(marked), self.trie.order - 1
-        stop = size * (part + 1) // parts
-        for low in range(size * part // parts, stop, _BLOCK):
-            high = min(low + _BLOCK, stop)
-            begin = max(low - before, 0)
-            p[low:high] = self._block(marked[begin:high])[0][low - begin :]
-
-    def _block(self, words: NDArray[Any]) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
-        """Probabilities of ``words`` one after another, and by k the k-grams that end at each."""
-        ids = words.astype(np.int64)
-        p = self._first[ids]
-        nodes = [np.zeros(len(ids), np.int64), ids]
-        for k in range(2, self.trie.order + 1):
-            contexts = np.concatenate(([query.NOWHERE], nodes[k - 1][:-1]))
-            contexts[ids == self.vocabulary.start] = query.NOWHERE  # nothing is remembered of the text before
-            found = query.children(self.trie.levels[k], self.trie.levels[k - 1], contexts, ids)
-            query.add(self.trie, k, contexts, found, p)
-            nodes.append(found)
-        return p, nodes
-
-    def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        marked, is_position = self._marked(texts)
-        nodes = np.stack(self._block(marked)[1][: self.trie.order], 1)
-        wanted = np.flatnonzero(is_position)
-        p = np.repeat(self._first[None], len(wanted), 0)
-        for row, place in enumerate(wanted):
-            query.distribution(self.trie, nodes[place - 1], p[row])
-        with np.errstate(divide="ignore"):
-            return np.log(p)
-
-    def start(self) -> NDArray[np.int64]:
-        return self.advance(np.array([0, *[query.NOWHERE] * (self.trie.order - 1)]), self.vocabulary.start)
-
-    def advance(self, state: NDArray[np.int64], token: int) -> NDArray[np.int64]:
-        after = np.full_like(state, query.NOWHERE)
-        after[0] = 0
-        after[1:2] = token
-        for k in range(2, len(state)):
-            after[k] = query.children(self.trie.levels[k], self.trie.levels[k - 1], state[k - 1 : k], np.array([token]))[0]
-        return after
-
-    def next(self, state: NDArray[np.int64]) -> NDArray[np.float64]:
-        p = self._first.copy()
-        query.distribution(self.trie, state, p)
-        with np.errstate(divide="ignore"):
-            return np.log(p)
-
-    def save(self, folder: Path) -> None:
-        file.write(folder, self.trie, self.facts)
-
-    def _marked(self, texts: Ragged) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The texts one after another with their marks, and which places are positions."""
-        ids = np.asarray(texts.ids[texts.offsets[0] : texts.offsets[-1]])
-        marked = np.insert(self.targets(texts), self._starts(texts), self.vocabulary.start)
-        if len(ids) and int(ids.max()) >= self.vocabulary.size:
-            raise UsageError(
-                f"got token {ids.max()}, and the vocabulary has {self.vocabulary.size}. Encode with the model's own tokenizer."
-            )
-        return marked, marked != self.vocabulary.start
-
-    def _starts(self, texts: Ragged) -> NDArray[np.int64]:
-        starts: NDArray[np.int64] = texts.offsets[:-1] - texts.offsets[0] + (np.arange(len(texts)) if self.ends else 0)
-        return starts
-
-
-@models.add("ngram", source="Chen & Goodman 1999, Computer Speech & Language 13:359; Heafield et al. 2013, ACL")
-@dataclass(frozen=True, kw_only=True)
-class NgramSpec(LanguageSpec):
-    """Each word's probability given the ``order`` - 1 before it, from counts: exact, explained, and learnt in one pass.
-
-    Keys: order; smoothing (kneser_ney, witten_bell, additive); delta, what additive adds to each count; prune, for each order
-    the number of times that an n-gram must occur more than, 0/0/1; the last is for all higher orders.
-    """
-
-    order: int = 5
-    smoothing: str = "kneser_ney"
-    delta: float = 0.1
-    prune: tuple[int, ...] = ()
-    tokens: ClassVar[str] = "words"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.order <= LONGEST:
-            raise UsageError(f"order is {self.order}; wanted 1 to {LONGEST}.")
-        smoothing(self.smoothing, self.delta)
-        Additive(self.delta)
-
-    def fit(
+    def __init__(
         self,
-        texts: Ragged,
+        trie: Trie,
         vocabulary: Vocabulary,
         *,
         ends: bool = True,
-        valid: Ragged | None = None,
-        seed: int = 0,
-        memory: int | None = None,
-        scratch: Path | None = None,
-        watch: Watch = lambda event, fields: None,
-    ) -> NgramModel:
-        method = smoothing(self.smoothing, self.delta)
-        trie, facts = estimate(
-            texts,
-            vocabulary,
-            order=self.order,
-            smoothing=method,
-            ends=ends,
-            prune=self.prune,
-            memory=memory,
-            scratch=scratch,
-            watch=watch,
-        )
-        return NgramModel(trie, vocabulary, ends, {"smoothing": self.smoothing, **facts})
+        notes: dict[str, str] | None = None,
+        origin: str = "the model",
+    ) -> None:
+        self.trie, self.vocabulary, self.ends, self.notes = trie, vocabulary, ends, notes or {}
+        self._query = Query(trie, vocabulary, origin)
 
-    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NgramModel:
-        trie, facts = file.read(folder, vocabulary)
-        return NgramModel(trie, vocabulary, ends, facts)
+    @property
+    def order(self) -> int:
+        """The longest n-gram's length: one more than the tokens a prediction looks back on."""
+        return self.trie.order
 
+    def logp(self, texts: Ragged) -> NDArray[np.float64]:
+        logp, done = np.empty(int(texts.offsets[-1]) + self.ends * len(texts)), 0
+        for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
+            found = self._query.logp(tokens, depth)[before:][depth[before:] > 0]
+            logp[done : done + len(found)] = found
+            done += len(found)
+        return logp
 
-__all__ = ["METHODS", "NgramModel", "NgramSpec"]
+    def distributions(self, texts: Ragged) -> NDArray[np.float64]:
+        rows = [np.empty((0, self.vocabulary.size))]
+        for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
+            places, _ = self._query.walk(tokens, depth, self.order - 1)
+            predicted = np.flatnonzero(depth[before:]) + before  # each by what ends just before it
+            rows.append(self._query.following([place[predicted - 1] for place in places[: self.order]]))
+        return np.concatenate(rows)
+
+    def start(self) -> State:
+        return self._last((self.vocabulary.start,))
+
+    def advance(self, state: State, token: int) -> State:
+        return self._last((*state, token))
+
+    def next(self, state: State) -> NDArray[np.float64]:
+        places = [np.zeros(1, np.int64)]  # all that a model of single words looks back on
+        if state:
+            places, _ = self._query.walk(*self._sequence(state), self.order - 1)
+        row: NDArray[np.float64] = self._query.following([place[-1:] for place in places[: len(state) + 1]])[0]
+        return row
+
+    def next_words(self, context: Sequence[int], top: int = 10) -> list[tuple[int, float]]:
+        """The most probable tokens after ``context``, each with its probability, the most probable first.
+
+        A context at a text's start begins with the vocabulary's ``start``.
+        """
+        logp = self.next(self._last(tuple(context)))
+        best = np.argsort(-logp, kind="stable")[:top]
+        return [(int(token), float(np.exp(logp[token]))) for token in best]
+
+    def count(self, ngram: Sequence[int]) -> int:
+        """The (adjusted) count of an n-gram; 0 where it is not in the model.
+
+        Raises:
+            UsageError: it is empty or longer than the order, or the model was read from an ARPA file, which has no counts.
+        """
+        if self._query.valued:
+            raise UsageError("a model from an ARPA file has no counts. Fit one from text, to have them.")
+        if not 1 <= len(ngram) <= self.order:
+            raise UsageError(f"got an n-gram of {len(ngram)} tokens; wanted 1 to {self.order}.")
+        places, _ = self._query.walk(*self._sequence(ngram), len(ngram))
+        place = places[len(ngram)][-1:]
+        return int(self._query.look_up(len(ngram), "count", "counts", place)[0]) if place[0] >= 0 else 0
+
+    def perplexity(self, texts: Ragged) -> Perplexity:
+        """Of the positions of texts; nan where there are none."""
+        surprisal, targets = -self.logp(texts), self.targets(texts)
+        known = np.ones(len(targets), bool) if self.vocabulary.unknown is None else targets != self.vocabulary.unknown
+        including, excluding = (float(np.exp(s.mean())) if len(s) else np.nan for s in (surprisal, surprisal[known]))
+        return Perplexity(including=including, excluding=excluding, unknown=int((~known).sum()), positions=len(targets))
+
+    def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
+        """Why each position of one text is as probable as it is; ``models.ngram.explain.explain`` says what the dicts hold."""
+        marks = (self.vocabulary.start, *text, *([self.vocabulary.end] if self.ends else []))
+        return explain(self._query, *self._sequence(marks), self.vocabulary.start)
+
+    def save(self, folder: Path, watch: Watch = lambda event, fields: None) -> None:
+        write_trie(folder / FILE, self.trie, self.notes, lambda done, of: watch("save", {"bytes": done, "of": of}))
+
+    @classmethod
+    def load(cls, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NgramModel:
+        """The model that ``save`` wrote, mapped: ready at once, its pages read when they are asked for.
+
+        Raises:
+            RecordError: the file is missing or damaged, or is for another vocabulary.
+        """
+        trie, notes = map_trie(folder / FILE, vocabulary.size)
+        return cls(trie, vocabulary, ends=ends, notes=notes, origin=str(folder / FILE))
+
+    @property
+    def _reach(self) -> int:
+        return self.order - 1
+
+    def _last(self, tokens: State) -> State:
+        return tokens[max(len(tokens) - self._reach, 0) :]
+
+    def _sequence(self, tokens: Sequence[int]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Tokens as one text's beginning, for ``Query.walk``."""
+        ids = np.fromiter(tokens, np.int64, len(tokens))
+        check_tokens(ids, self.vocabulary)
+        return ids.astype(np.uint32), depths(len(ids), self._reach)

@@ -47,13 +47,9 @@ class Level:
 
 @dataclass(slots=True)
 class Trie:
-    """``levels[k]`` has the k-grams, k = 0 to the order. ``flat``: every p_{k-1} in the formula is p_0 (additive smoothing).
-
-    uniform: p_0 of each word [V], 0 for the start of a text.
-    """
+    """``levels[k]`` has the k-grams, k = 0 to the order. ``flat``: every p_{k-1} in the formula is p_0 (additive smoothing)."""
 
     levels: list[Level]
-    uniform: NDArray[np.float64]
     flat: bool = False
 
     @property
