@@ -133,10 +133,11 @@ class NgramModel(LanguageModel):
 
     @property
     def _reach(self) -> int:
-        return self.order - 1
+        """How far back the depths of a sequence count; 1 at least, to tell a text's tokens from the mark before them."""
+        return max(self.order - 1, 1)
 
     def _last(self, tokens: State) -> State:
-        return tokens[max(len(tokens) - self._reach, 0) :]
+        return tokens[max(len(tokens) - self.order + 1, 0) :]
 
     def _sequence(self, tokens: Sequence[int]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
         """Tokens as one text's beginning, for ``Query.walk``."""

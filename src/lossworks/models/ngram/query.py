@@ -160,6 +160,7 @@ def _descend(  # type: ignore[no-untyped-def]
     """From the places ``old`` of (k-1)-grams to those of k-grams, and from p_{k-1} to p_k."""
     at, code = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.uint64)
     low, left = np.empty(_TOGETHER, np.uint64), np.empty(_TOGETHER, np.uint64)
+    want = np.empty(_TOGETHER, np.uint64)
     size = np.uint64(len(word))
     i, stop = len(tokens) * part // parts, len(tokens) * (part + 1) // parts
     while i < stop:
@@ -178,18 +179,19 @@ def _descend(  # type: ignore[no-untyped-def]
                 first = end = row = np.uint64(0)
             low[j], left[j], code[j] = min(first, size - _ONE), end - first, row
             longest = max(longest, end - first)
+            want[j] = np.uint64(tokens[at[j]])
         while longest > _ONE:  # a step for all; those that have arrived stand still
             for j in range(group):
-                half = left[j] >> _ONE
-                low[j] += half * np.uint64(word[low[j] + half] <= tokens[at[j]])
+                half, place = left[j] >> _ONE, low[j]
+                low[j] = place + half if np.uint64(word[place + half]) <= want[j] else place
                 left[j] -= half
             longest -= longest >> _ONE
         for j in range(group):
             place, i_j = low[j], at[j]
-            there = left[j] == _ONE and word[place] == tokens[i_j]
+            there = left[j] == _ONE and np.uint64(word[place]) == want[j]
             if there:
                 found[i_j] = np.int64(place)
-            if prob is None:
+            if count is not None:  # what is None for the compiler takes its branch with it
                 below = p[i_j]
                 if uniform is not None:
                     below = uniform if below > 0 else 0.0
@@ -200,7 +202,7 @@ def _descend(  # type: ignore[no-untyped-def]
                         faults[0] = 1
                         row = np.uint64(0)
                     p[i_j] += mass[row] / total[code[j]]
-            else:
+            if prob is not None:
                 p[i_j] = prob[place] if there else weight[code[j]] + p[i_j]
 
 
@@ -227,9 +229,12 @@ def _add_children(part, parts, places, weight, out, begin, context, total, word,
             w = np.uint64(word[child])
             if w >= np.uint64(out.shape[1]):
                 faults[0] = 1
-            elif prob is not None:
+                continue
+            if prob is not None:
                 out[i, w] = weight[i] * 10.0 ** prob[child]
-            elif code >= np.uint64(len(total)) or np.uint64(count[child]) >= np.uint64(len(mass)):
-                faults[0] = 1
-            else:
-                out[i, w] += weight[i] * mass[np.uint64(count[child])] / total[code]
+            if count is not None:
+                row = np.uint64(count[child])
+                if code >= np.uint64(len(total)) or row >= np.uint64(len(mass)):
+                    faults[0] = 1
+                else:
+                    out[i, w] += weight[i] * mass[row] / total[code]
