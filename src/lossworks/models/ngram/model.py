@@ -26,9 +26,7 @@ State = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perplexity:
-    """exp of the mean surprisal of positions, with and without those where an unknown word stands, as KenLM's ``query`` has
-    it.
-    """
+    """exp of the mean surprisal of positions, with and without those of unknown words, as KenLM's ``query`` has it."""
 
     including: float
     excluding: float

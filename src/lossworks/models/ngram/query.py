@@ -61,9 +61,7 @@ class Query:
             return p * LN_10 if self.valued else np.log(p)
 
     def following(self, places: Places) -> NDArray[np.float64]:
-        """Log-probabilities in nats [positions, V] of what follows contexts: their ``places`` of ``walk``, for k below the
-        order.
-        """
+        """Log-probabilities in nats [positions, V] of what follows contexts: ``places`` of ``walk``, k below the order."""
         weight, floor = self.weights(places)
         p = np.empty((len(places[0]), len(self.unigrams)))
         base = 10.0**self.unigrams if self.valued else self.unigrams
@@ -137,8 +135,8 @@ class Query:
         if level.prob is not None:
             unigrams = level.prob.astype(np.float64)
         else:
-            total, backoff = (self.look_up(0, "context", name, root)[0] for name in ("total", "backoff")) unigrams =
-            self.look_up(1, "count", "mass", np.arange(vocabulary.size)) / max(total, 1e-300) + backoff * self.uniform
+            total, backoff = (self.look_up(0, "context", name, root)[0] for name in ("total", "backoff"))
+            unigrams = self.look_up(1, "count", "mass", np.arange(vocabulary.size)) / max(total, 1e-300) + backoff * self.uniform
         unigrams[vocabulary.start] = -np.inf if self.valued else 0.0
         return unigrams
 
@@ -216,11 +214,11 @@ def _fill(part, parts, base, weight, floor, out):  # type: ignore[no-untyped-def
             out[i, w] = weight[i] * base[w] + (floor[i] if base[w] > 0 else 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy") def _add_children(part, parts, places, weight, out, begin, context, total,
-word, count, mass, prob, faults):  # type: ignore[no-untyped-def]
-    """What the k-grams after each context say, times ``weight``: added, or in a ``valued`` model in the place of what was
-    there.
-    """
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_children(  # type: ignore[no-untyped-def]
+    part, parts, places, weight, out, begin, context, total, word, count, mass, prob, faults
+):
+    """What the k-grams after each context say, times ``weight``: added, or in a ``valued`` model in the place of what was there."""
     for i in range(len(out) * part // parts, len(out) * (part + 1) // parts):
         if places[i] < 0 or weight[i] == 0:
             continue
