@@ -121,9 +121,7 @@ class Valued:
 
 def _sorted(known: Any, size: int, order: int) -> list[list[Gram]]:
     grams: list[list[Gram]] = [[()], [(word,) for word in range(size)]]
-    for k in range(2, order + 1):
-        grams.append(sorted(gram for gram in known if len(gram) == k))
-    return grams
+    return grams + [sorted(gram for gram in known if len(gram) == k) for k in range(2, order + 1)]
 
 
 def _skeleton(grams: list[list[Gram]], k: int, order: int) -> Level:

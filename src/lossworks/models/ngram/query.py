@@ -218,7 +218,7 @@ def _fill(part, parts, base, weight, floor, out):  # type: ignore[no-untyped-def
 def _add_children(  # type: ignore[no-untyped-def]
     part, parts, places, weight, out, begin, context, total, word, count, mass, prob, faults
 ):
-    """What the k-grams after each context say, times ``weight``: added, or in a ``valued`` model in the place of what was there."""
+    """What the k-grams after each context say, times ``weight``: added, or in a ``valued`` model instead of what was there."""
     for i in range(len(out) * part // parts, len(out) * (part + 1) // parts):
         if places[i] < 0 or weight[i] == 0:
             continue
