@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ..core.errors import UsageError
 from ..scores import Scores
@@ -21,6 +20,9 @@ from .base import CategoricalLoss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+
+_FAR = 1e4  # nats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +65,9 @@ def compared(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return weight, one - other
 
 
-def skewed_term(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """e^a (a - log(share e^a + (1 - share) e^b)): a part of KL(a ‖ mixture of both), finite whatever is impossible."""
-    weight, ratio = compared(a, b)
-    own, other = math.log(share), math.log1p(-share)
-    # beyond 40, float64 has no digits for the 1 in log(1 + e^x)
-    return -weight * (own + softplus(other - own - ratio, threshold=40.0))
+def log_odds(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """log((1 - share) e^b / (share e^a)), with large numbers for infinite ones, and some number where both are impossible.
+
+    So what it is multiplied with may be 0.
+    """
+    return (b - a + (math.log1p(-share) - math.log(share))).nan_to_num(0.0, _FAR, -_FAR)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from ..core.errors import UsageError
 from .base import losses
-from .divergence import Divergence, skewed_term
+from .divergence import Divergence, log_odds
 
 
 @losses.add("skewed_kl", source="Ko et al. 2024, arXiv:2402.03898, sec. 3.1")
@@ -30,4 +32,6 @@ class SkewedKL(Divergence):
             raise UsageError(f"alpha is {self.alpha}; wanted more than 0 and less than 1. For 0, use forward_kl or reverse_kl.")
 
     def term(self, own: Tensor, teacher: Tensor) -> Tensor:
-        return skewed_term(own, teacher, self.alpha) if self.reverse else skewed_term(teacher, own, self.alpha)
+        a, b = (own, teacher) if self.reverse else (teacher, own)
+        # beyond 40, float64 has no digits for the 1 in log(1 + e^x)
+        return -a.exp() * (math.log(self.alpha) + softplus(log_odds(a, b, self.alpha), threshold=40.0))
