@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from ..core.errors import RecordError
 from ..models import TextLanguage, build_language
-from ..record import write_atomic
+from ..record.tensors import map_tensors, write_tensors
 from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens import Tokenizer
 from .control import Control
@@ -41,7 +39,7 @@ class FittedLanguage:
     def save(self, folder: Path) -> None:
         """Write the model's files, and the counts that a baseline needs."""
         self.trained.save(folder)
-        write_atomic(folder / _COUNTS, lambda part: save_file({"counts": self.counts}, part))
+        write_tensors(folder / _COUNTS, {"counts": self.counts}, {})
 
 
 def read_counts(folder: Path, size: int) -> NDArray[np.int64]:
@@ -51,10 +49,7 @@ def read_counts(folder: Path, size: int) -> NDArray[np.int64]:
         RecordError: the file is missing or damaged.
     """
     path = folder / _COUNTS
-    try:
-        counts = load_file(path)["counts"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise RecordError(f"{path} is missing or damaged ({error}). Restore it from a copy, or fit again.") from None
+    counts = map_tensors(path)[0].get("counts", np.empty(0))
     if counts.shape != (size,) or counts.dtype != np.int64 or (counts < 0).any():
         raise RecordError(f"{path} does not fit the tokenizer. Restore it from a copy, or fit again.")
     return counts
@@ -116,7 +111,7 @@ def _describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded
     tokens, size = int(parts[TRAIN].texts.offsets[-1]), int(parts[TRAIN].bytes.sum())
     return {
         "source": main.source,
-        "rows": sum(map(len, division.corpora)),
+        "rows": sum(len(part.texts) for part in parts.values()),
         "skipped": sum(corpus.skipped for corpus in division.corpora),
         "bad": [line for corpus in division.corpora for line in corpus.bad],
         "fingerprint": "+".join(corpus.fingerprint for corpus in division.corpora),
