@@ -33,7 +33,10 @@ _PIECE = 1 << 24  # bytes copied at a time
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, Array], notes: Mapping[str, str], progress: Callable[[int, int], None] = lambda done, of: None
+    path: Path,
+    tensors: Mapping[str, Array],
+    notes: Mapping[str, str],
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> None:
     """Write one-dimensional or wider arrays and some notes, atomically; ``progress`` is told of bytes written.
 

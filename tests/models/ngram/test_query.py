@@ -14,7 +14,6 @@ from lossworks.batches import Ragged
 from lossworks.core.errors import UsageError
 from lossworks.models.ngram import positions
 from lossworks.models.ngram.model import NgramModel
-
 from models.ngram.tries import END, START, Counted, Gram, Valued, ragged, vocabulary
 
 SIZE = 6
@@ -54,7 +53,10 @@ def test_valued(train: list[list[int]], asked: list[list[int]], order: int, seed
     rng = np.random.default_rng(seed)
     grams = {(w,): 0 for w in range(SIZE)} | {g: 0 for g in Counted(train, SIZE, order).counts if len(g) > 1}
     valued = Valued(
-        {gram: float(np.float32(rng.uniform(-4, -0.1))) for gram in grams}, {gram: rng.uniform(-2, 0.2) for gram in grams}, SIZE, order
+        {gram: float(np.float32(rng.uniform(-4, -0.1))) for gram in grams},
+        {gram: rng.uniform(-2, 0.2) for gram in grams},
+        SIZE,
+        order,
     )
     valued.prob[(START,)] = -99.0
     model = NgramModel(valued.trie(), vocabulary(SIZE))
@@ -169,7 +171,11 @@ def test_the_start_is_never_predicted(counted: Counted) -> None:
 def test_tokens_beyond_the_vocabulary(counted: Counted, token: int) -> None:
     """A token that the vocabulary has not is refused before compiled code sees it."""
     model = NgramModel(counted.trie(), vocabulary(SIZE))
-    asks: list[Callable[[], object]] = [lambda: model.explain([3, token]), lambda: model.next((token,)), lambda: model.count((token,))]
+    asks: list[Callable[[], object]] = [
+        lambda: model.explain([3, token]),
+        lambda: model.next((token,)),
+        lambda: model.count((token,)),
+    ]
     if token > 0:
         asks.append(lambda: model.logp(ragged([[3, token]])))
     for ask in asks:

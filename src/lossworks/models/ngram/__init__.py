@@ -1,1 +1,7 @@
 """Conditional-probability (n-gram) models: counted, smoothed, kept as a trie in a mapped file."""
+
+from .arpa_reader import read_arpa
+from .arpa_writer import write_arpa
+from .model import NgramModel, Perplexity
+
+__all__ = ["NgramModel", "Perplexity", "read_arpa", "write_arpa"]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ...core.errors import RecordError
 from ...record.tensors import map_tensors, write_tensors
@@ -15,7 +12,17 @@ from .trie import Level, Trie
 
 FORMAT = "lossworks n-grams 1"
 _FIELDS = [field.name for field in fields(Level)]
-_KINDS = {"word": "u", "begin": "u", "count": "u", "context": "u", "counts": "i", "mass": "f", "total": "f", "backoff": "f", "prob": "f"}
+_KINDS = {
+    "word": "u",
+    "begin": "u",
+    "count": "u",
+    "context": "u",
+    "counts": "i",
+    "mass": "f",
+    "total": "f",
+    "backoff": "f",
+    "prob": "f",
+}
 
 
 def write_trie(path: Path, trie: Trie, notes: Mapping[str, str], progress: Callable[[int, int], None]) -> None:
@@ -40,23 +47,19 @@ def map_trie(path: Path, size: int) -> tuple[Trie, dict[str, str]]:
         raise RecordError(f"{path} has format {notes.get('format')!r}; wanted {FORMAT!r}. Fit again with this version.")
     if not notes.get("order", "").isdecimal() or notes.get("flat") not in ("true", "false"):
         raise _damaged(path, "it does not say what model it is")
-    levels = [Level(**{name: arrays.pop(f"{k}.{name}", None) for name in _FIELDS}) for k in range(min(int(notes["order"]), 255) + 1)]
+    levels = [
+        Level(**{name: arrays.pop(f"{k}.{name}", None) for name in _FIELDS}) for k in range(min(int(notes["order"]), 255) + 1)
+    ]
     trie = Trie(levels, flat=notes["flat"] == "true")
     if fault := ("it has other arrays" if arrays else _fault(trie)):
         raise _damaged(path, fault)
-    if len(_size_of(trie, 1)) != size:
-        raise RecordError(f"{path} is for {len(_size_of(trie, 1))} words; wanted {size}. Take the tokenizer it was fitted with.")
+    if trie.size(1) != size:
+        raise RecordError(f"{path} is for {trie.size(1)} tokens; wanted {size}. Take the tokenizer that it was fitted with.")
     return trie, notes
 
 
 def _damaged(path: Path, fault: str) -> RecordError:
     return RecordError(f"{path} is damaged ({fault}). Restore it from a copy, or fit again.")
-
-
-def _size_of(trie: Trie, k: int) -> Any:
-    """An array with an entry for each k-gram."""
-    level = trie.levels[k]
-    return level.prob if level.count is None else level.count
 
 
 def _fault(trie: Trie) -> str | None:
@@ -75,7 +78,7 @@ def _fault(trie: Trie) -> str | None:
             return f"its {k}-grams lack or have too much: {', '.join(sorted(given.keys() ^ wanted))}"
         if any(array.ndim != 1 or array.dtype.kind != _KINDS[name] for name, array in given.items()):
             return f"an array of its {k}-grams is of another kind"
-        entries = len(_size_of(trie, k)) if k else 1
+        entries = trie.size(k)
         if any(len(given[name]) != entries for name in ("word", "context") if name in given):
             return f"the arrays of its {k}-grams differ in length"
         for first, second in (("counts", "mass"), ("total", "backoff")):
@@ -84,7 +87,7 @@ def _fault(trie: Trie) -> str | None:
         if entries and any(not len(given[name]) for name in ("mass", "backoff") if name in given):
             return f"the tables of its {k}-grams are empty"
         if "begin" in given:
-            begin, children = given["begin"], len(_size_of(trie, k + 1)) if _size_of(trie, k + 1) is not None else -1
-            if len(begin) != entries + 1 or begin[0] != 0 or begin[-1] != children:
+            begin = given["begin"]
+            if len(begin) != entries + 1 or begin[0] != 0 or begin[-1] != trie.size(k + 1):
                 return f"the {k + 1}-grams do not fit to the {k}-grams"
     return None

@@ -44,10 +44,10 @@ def add_level(levels: list[Level], rows: Rows, prob: Numbers, backoff: Numbers |
     if len(missing := np.flatnonzero(contexts < 0)):
         _put_in(levels, np.unique(rows[missing, :-1], axis=0))
         contexts = _find(levels, rows[:, :-1])
-    above, words = levels[-1], len(levels[1].prob)  # type: ignore[arg-type]
+    above, words = levels[-1], Trie(levels).size(1)
     key = contexts * words + rows[:, -1]
-    entries = len(above.prob)  # type: ignore[arg-type]
-    above.begin = np.concatenate([[0], np.cumsum(np.bincount(contexts, minlength=entries))]).astype(_narrowest(len(rows)))
+    children = np.bincount(contexts, minlength=Trie(levels).size(len(levels) - 1))
+    above.begin = np.append(0, np.cumsum(children)).astype(np.uint32 if len(rows) < 1 << 32 else np.uint64)
     if (key[1:] <= key[:-1]).any():
         order = np.argsort(key, kind="stable")
         key = key[order]
@@ -82,21 +82,16 @@ def _put_in(levels: list[Level], rows: Rows) -> None:
     """Put rows into the highest level, with the probabilities that backing off gives them, and no backoff of their own."""
     top, count = levels.pop(), len(rows)
     k = rows.shape[1]
-    old = rows_of(Trie([*levels, top]), k, 0, len(top.prob))  # type: ignore[arg-type]
+    whole = Trie([*levels, top])
+    old = rows_of(whole, k, 0, whole.size(k))
     log10 = np.log10(top.backoff[top.context]).astype(np.float32)  # type: ignore[index]
     nothing = np.zeros(count, np.float32)
     add_level(levels, np.concatenate([old, rows]), np.concatenate([top.prob, nothing]), np.concatenate([log10, nothing]))  # type: ignore[list-item]
-    query = Query(Trie(levels[:-1]), Vocabulary(len(levels[1].prob)))  # type: ignore[arg-type]
+    query = Query(Trie(levels[:-1]), Vocabulary(whole.size(1)))
     context, p = last_of(query, rows, k - 1)
     prob = levels[-1].prob
     assert prob is not None
-    prob[_find(levels, rows)] = p + np.log10(query_backoff(levels[-2], context))
-
-
-def query_backoff(level: Level, places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The backoff weights at places of a level."""
-    weights: NDArray[np.float64] = level.backoff[level.context[places]]  # type: ignore[index]
-    return weights
+    prob[_find(levels, rows)] = p + np.log10(query.backoff(k - 1, context))
 
 
 def _level(level: Level, backoff: Numbers | None) -> Level:
@@ -106,10 +101,6 @@ def _level(level: Level, backoff: Numbers | None) -> Level:
         level.backoff = 10.0 ** values.astype(np.float64)
         level.context = codes[:-1].astype(np.min_scalar_type(len(values) - 1))
     return level
-
-
-def _narrowest(largest: int) -> type[np.unsignedinteger[Any]]:
-    return np.uint32 if largest < 1 << 32 else np.uint64
 
 
 def _find(levels: list[Level], rows: Rows) -> NDArray[np.int64]:

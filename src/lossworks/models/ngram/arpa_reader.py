@@ -26,8 +26,6 @@ from .placing import DuplicateError, add_level, unigrams
 from .spelling import MARKS, decode
 from .trie import Level, Trie
 
-NEVER = -99.0
-"""How the log of 0 is written."""
 MISSING = -100.0
 """The log10 probability of a mark that a file lacks, as KenLM has it."""
 _CHUNK = 1 << 24
@@ -155,7 +153,9 @@ class _File:
         except DuplicateError as error:
             first, second = (line + row for row in error.rows)
             gram = " ".join(words[word] for word in ids[error.rows[0]])
-            raise DataError(f"{self.path}: the {k}-gram {gram!r} stands in line {first} and in line {second}. Remove one.") from None
+            raise DataError(
+                f"{self.path}: the {k}-gram {gram!r} stands in line {first} and in line {second}. Remove one."
+            ) from None
 
     def peek(self) -> bytes:
         """The line at ``at``, without its end; empty at the end of the file."""
