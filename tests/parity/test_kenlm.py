@@ -66,8 +66,8 @@ def test_every_probability_and_backoff(both: tuple[Case, Words, NgramModel]) -> 
                 state = model.advance(state, word)
             assert model.next(state)[ids[-1]] / math.log(10) == pytest.approx(log10, abs=1e-5), gram
         if len(ids) < case.order:
-            places, _ = model._query.walk(*model._sequence(ids), len(ids))
-            assert math.log10(model._query.backoff(len(ids), places[-1][-1:])[0]) == pytest.approx(backoff, abs=1e-5), gram
+            places, _ = model.query.walk(*model._sequence(ids), len(ids))
+            assert math.log10(model.query.backoff(len(ids), places[-1][-1:])[0]) == pytest.approx(backoff, abs=1e-5), gram
     ours = [len(level.count) for level in model.trie.levels[1:] if level.count is not None]
     assert found[1:] == ours
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import RecordError
 from ...record.tensors import map_tensors, write_tensors
@@ -54,19 +53,13 @@ def map_trie(path: Path, size: int) -> tuple[Trie, dict[str, str]]:
     trie = Trie(levels, flat=notes["flat"] == "true")
     if fault := ("it has other arrays" if arrays else _fault(trie)):
         raise _damaged(path, fault)
-    if len(_size_of(trie, 1)) != size:
-        raise RecordError(f"{path} is for {len(_size_of(trie, 1))} words; wanted {size}. Take the tokenizer it was fitted with.")
+    if trie.size(1) != size:
+        raise RecordError(f"{path} is for {trie.size(1)} tokens; wanted {size}. Take the tokenizer that it was fitted with.")
     return trie, notes
 
 
 def _damaged(path: Path, fault: str) -> RecordError:
     return RecordError(f"{path} is damaged ({fault}). Restore it from a copy, or fit again.")
-
-
-def _size_of(trie: Trie, k: int) -> Any:
-    """An array with an entry for each k-gram."""
-    level = trie.levels[k]
-    return level.prob if level.count is None else level.count
 
 
 def _fault(trie: Trie) -> str | None:
@@ -85,7 +78,7 @@ def _fault(trie: Trie) -> str | None:
             return f"its {k}-grams lack or have too much: {', '.join(sorted(given.keys() ^ wanted))}"
         if any(array.ndim != 1 or array.dtype.kind != _KINDS[name] for name, array in given.items()):
             return f"an array of its {k}-grams is of another kind"
-        entries = len(_size_of(trie, k)) if k else 1
+        entries = trie.size(k)
         if any(len(given[name]) != entries for name in ("word", "context") if name in given):
             return f"the arrays of its {k}-grams differ in length"
         for first, second in (("counts", "mass"), ("total", "backoff")):
@@ -94,7 +87,7 @@ def _fault(trie: Trie) -> str | None:
         if entries and any(not len(given[name]) for name in ("mass", "backoff") if name in given):
             return f"the tables of its {k}-grams are empty"
         if "begin" in given:
-            begin, children = given["begin"], len(_size_of(trie, k + 1)) if _size_of(trie, k + 1) is not None else -1
-            if len(begin) != entries + 1 or begin[0] != 0 or begin[-1] != children:
+            begin = given["begin"]
+            if len(begin) != entries + 1 or begin[0] != 0 or begin[-1] != trie.size(k + 1):
                 return f"the {k + 1}-grams do not fit to the {k}-grams"
     return None

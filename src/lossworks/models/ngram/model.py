@@ -35,7 +35,7 @@ class Perplexity:
 
 
 class NgramModel(LanguageModel):
-    """Probabilities by a trie of n-grams. ``notes``: what the estimation says of itself, as text."""
+    """Probabilities by a trie of n-grams, which ``query`` looks up. ``notes``: what the estimation says of itself, as text."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class NgramModel(LanguageModel):
         origin: str = "the model",
     ) -> None:
         self.trie, self.vocabulary, self.ends, self.notes = trie, vocabulary, ends, notes or {}
-        self._query = Query(trie, vocabulary, origin)
+        self.query = Query(trie, vocabulary, origin)
 
     @property
     def order(self) -> int:
@@ -57,7 +57,7 @@ class NgramModel(LanguageModel):
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
         logp, done = np.empty(int(texts.offsets[-1]) + self.ends * len(texts)), 0
         for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
-            found = self._query.logp(tokens, depth)[before:][depth[before:] > 0]
+            found = self.query.logp(tokens, depth)[before:][depth[before:] > 0]
             logp[done : done + len(found)] = found
             done += len(found)
         return logp
@@ -65,9 +65,9 @@ class NgramModel(LanguageModel):
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         rows = [np.empty((0, self.vocabulary.size))]
         for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
-            places, _ = self._query.walk(tokens, depth, self.order - 1)
+            places, _ = self.query.walk(tokens, depth, self.order - 1)
             predicted = np.flatnonzero(depth[before:]) + before  # each by what ends just before it
-            rows.append(self._query.following([place[predicted - 1] for place in places[: self.order]]))
+            rows.append(self.query.following([place[predicted - 1] for place in places[: self.order]]))
         return np.concatenate(rows)
 
     def start(self) -> State:
@@ -79,8 +79,8 @@ class NgramModel(LanguageModel):
     def next(self, state: State) -> NDArray[np.float64]:
         places = [np.zeros(1, np.int64)]  # all that a model of single words looks back on
         if state:
-            places, _ = self._query.walk(*self._sequence(state), self.order - 1)
-        row: NDArray[np.float64] = self._query.following([place[-1:] for place in places[: len(state) + 1]])[0]
+            places, _ = self.query.walk(*self._sequence(state), self.order - 1)
+        row: NDArray[np.float64] = self.query.following([place[-1:] for place in places[: len(state) + 1]])[0]
         return row
 
     def next_words(self, context: Sequence[int], top: int = 10) -> list[tuple[int, float]]:
@@ -98,13 +98,13 @@ class NgramModel(LanguageModel):
         Raises:
             UsageError: it is empty or longer than the order, or the model was read from an ARPA file, which has no counts.
         """
-        if self._query.valued:
+        if self.query.valued:
             raise UsageError("a model from an ARPA file has no counts. Fit one from text, to have them.")
         if not 1 <= len(ngram) <= self.order:
             raise UsageError(f"got an n-gram of {len(ngram)} tokens; wanted 1 to {self.order}.")
-        places, _ = self._query.walk(*self._sequence(ngram), len(ngram))
+        places, _ = self.query.walk(*self._sequence(ngram), len(ngram))
         place = places[len(ngram)][-1:]
-        return int(self._query.look_up(len(ngram), "count", "counts", place)[0]) if place[0] >= 0 else 0
+        return int(self.query.look_up(len(ngram), "count", "counts", place)[0]) if place[0] >= 0 else 0
 
     def perplexity(self, texts: Ragged) -> Perplexity:
         """Of the positions of texts; nan where there are none."""
@@ -116,7 +116,7 @@ class NgramModel(LanguageModel):
     def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
         """Why each position of one text is as probable as it is; ``models.ngram.explain.explain`` says what the dicts hold."""
         marks = (self.vocabulary.start, *text, *([self.vocabulary.end] if self.ends else []))
-        return explain(self._query, *self._sequence(marks), self.vocabulary.start)
+        return explain(self.query, *self._sequence(marks), self.vocabulary.start)
 
     def save(self, folder: Path, watch: Watch = lambda event, fields: None) -> None:
         write_trie(folder / FILE, self.trie, self.notes, lambda done, of: watch("save", {"bytes": done, "of": of}))
