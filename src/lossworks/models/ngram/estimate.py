@@ -15,6 +15,7 @@ from ...tokens import Vocabulary
 from .codes import coded
 from .columns import gathered
 from .counting import Counted, count
+from .pruning import prune as entropy_pruned
 from .scanning import Way
 from .smoothing import Smoothing
 from .trie import Level, Trie
@@ -30,6 +31,7 @@ def estimate(
     smoothing: Smoothing,
     ends: bool = True,
     prune: Sequence[int] = (),
+    entropy: float = 0.0,
     memory: int | None = None,
     scratch: Path | None = None,
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None,
@@ -38,6 +40,7 @@ def estimate(
 
     Args:
         prune: for each order how often an n-gram must occur more than, to be kept; the last is for all higher orders too.
+        entropy: n-grams whose loss changes the model by less, in nats, are left out; see ``pruning.py``.
         memory, scratch: bytes to stay below, with files in ``scratch`` for what is beyond. The arrays are then mapped from
         there.
 
@@ -62,7 +65,12 @@ def estimate(
         told = smoothing.learn(counted.of_counts[k], k, lambda text: watch("note", {"text": text}))
         kept = int(counted.of_counts[1, 5]) if k == 1 else counted.levels[k - 2].word.size
         facts.append({"order": k, "ngrams": kept, "before_pruning": int(counted.of_counts[k, 5]), **told})
-    return _trie(counted, smoothing, vocabulary, folder), facts
+    trie = _trie(counted, smoothing, vocabulary, folder)
+    if entropy:
+        trie = entropy_pruned(trie, vocabulary, entropy)
+        for fact, level in zip(facts[1:], trie.levels[2:], strict=True):
+            fact["ngrams"] = 0 if level.word is None else len(level.word)
+    return trie, facts
 
 
 def _trie(counted: Counted, smoothing: Smoothing, vocabulary: Vocabulary, folder: Path | None) -> Trie:

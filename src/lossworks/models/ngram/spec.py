@@ -23,13 +23,15 @@ class NgramSpec(LanguageSpec):
     """Each word's probability given the ``order`` - 1 before it, from counts: exact, explained, and learnt in one pass.
 
     Keys: order; smoothing (kneser_ney, witten_bell, additive); delta, what additive adds to each count; prune, for each order
-    the number of times that an n-gram must occur more than, 0/0/1; the last is for all higher orders.
+    the number of times that an n-gram must occur more than, 0/0/1 (the last is for all higher orders); entropy, by how many nats
+    a model may change by leaving an n-gram out, 1e-8.
     """
 
     order: int = 5
     smoothing: str = "kneser_ney"
     delta: float = 0.1
     prune: tuple[int, ...] = ()
+    entropy: float = 0.0
     tokens: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
@@ -37,6 +39,8 @@ class NgramSpec(LanguageSpec):
             raise UsageError(f"order is {self.order}; wanted 1 to {LONGEST}.")
         smoothing(self.smoothing, self.delta)
         Additive(self.delta)
+        if not 0 <= self.entropy < float("inf"):
+            raise UsageError(f"entropy is {self.entropy}; wanted a finite number, 0 or more.")
 
     def fit(
         self,
@@ -58,6 +62,7 @@ class NgramSpec(LanguageSpec):
             smoothing=method,
             ends=ends,
             prune=self.prune,
+            entropy=self.entropy,
             memory=memory,
             scratch=scratch,
             watch=watch,
