@@ -15,6 +15,7 @@ from ..batches import Batch, Features
 from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
+from .language import LanguageSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -45,7 +46,7 @@ class ModelSpec(ABC):
         """The network over ``features`` ids, its first weights a function of ``seed``."""
 
 
-models: Registry[type[ModelSpec]] = Registry("model", "lossworks.models")
+models: Registry[type[ModelSpec] | type[LanguageSpec]] = Registry("model", "lossworks.models")
 
 
 def build(spec: str | ModelSpec) -> ModelSpec:
