@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from ..language import LanguageModel
 from . import bytext
 from .chain import Chain
 from .expectation import filtered, sizes, smoothed
+from .explain import explain
 from .packing import Packed, pack
 
 if TYPE_CHECKING:
@@ -112,6 +114,13 @@ class HmmModel(LanguageModel):
     def top_tokens(self, count: int = 10) -> NDArray[np.int64]:
         """For each state the tokens that it emits most probably, the most probable first [S, count]."""
         return np.asarray(self.chain.emissions().topk(min(count, self.vocabulary.size), 0).indices.T.cpu().numpy())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"states": self.chain.states}
+
+    def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
+        return explain(self, text)
 
     def network(self) -> HmmNetwork:
         """A network to train by gradients, which begins with these probabilities."""
