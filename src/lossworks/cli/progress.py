@@ -78,8 +78,9 @@ class Watcher:
     def _count(self, fields: dict[str, Any]) -> None:
         self._show("counting", fields["done"], fields["of"], "")
 
-    def _em(self, fields: dict[str, Any]) -> None:
-        self._show("expectation maximization", fields["iteration"], fields["of"], f"loss {number(fields.get('loss'))}")
+    def _iteration(self, fields: dict[str, Any]) -> None:
+        held_out = f"  held out {number(fields['held_out'])}" if "held_out" in fields else ""
+        self._show("expectation maximization", fields["iteration"], fields["of"], f"nll {number(fields['nll'])}{held_out}")
 
     def _note(self, fields: dict[str, Any]) -> None:
         say(f"note   {fields['text']}", "yellow")

@@ -18,7 +18,7 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
     """All that the template ``language.html`` asks for."""
     result: Json = summary.get("result") or {}
     surprising = result.get("surprising") or {"most": [], "least": []}
-    curve = _curve([event for event in events if event["event"] in ("em", "train")])
+    curve = _curve([event for event in events if event["event"] in ("iteration", "train", "valid")])
     return {
         "name": name,
         "run": summary,
@@ -80,13 +80,15 @@ def _shaded(text: Json) -> Json:
 
 def _curve(events: Sequence[Json]) -> Json | None:
     """The loss over the iterations, where learning had any."""
-    series = {
-        name: [(event.get("iteration") or event.get("epoch") or 0, event[key]) for event in events if event.get(key) is not None]
-        for name, key in (("train", "loss"), ("validation", "valid"))
-    }
+    series = {"train": _points(events, "nll", "iteration") or _points(events, "loss", "epoch")}
+    series["validation"] = _points(events, "held_out", "iteration") or _points(events, "nll", "epoch")
     traces = [
         line(points, name, color=color, width=2.0, marked=True)
         for (name, points), color in zip(series.items(), ("@accent", "@second"), strict=True)
         if points
     ]
-    return figure(traces, xaxis=axis("iteration"), yaxis=axis("nats per token"), legend=LEGEND) if traces else None
+    return figure(traces, xaxis=axis("iteration or epoch"), yaxis=axis("nats per token"), legend=LEGEND) if traces else None
+
+
+def _points(events: Sequence[Json], y: str, x: str) -> list[tuple[float, float]]:
+    return [(event[x], event[y]) for event in events if x in event and event.get(y) is not None]

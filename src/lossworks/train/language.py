@@ -93,7 +93,7 @@ def fit_language(
     trained = TextLanguage(spec, tokenizer, model)
     counts = counted(parts[TRAIN].texts, model)
     seconds = time.monotonic() - began
-    result = {**_result(trained, parts[TEST], counts, settings), "facts": getattr(model, "facts", {}), "seconds": seconds}
+    result = {**_result(trained, parts[TEST], counts, settings), "facts": model.facts, "seconds": seconds}
     return FittedLanguage(trained, counts, settings, data, result)
 
 

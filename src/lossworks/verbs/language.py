@@ -134,9 +134,27 @@ class Language:
         best = np.argsort(-logp, kind="stable")[:top]
         return [(self.tokenizer.spelling(int(token)), math.exp(logp[token])) for token in best]
 
+    def explain(self, text: str) -> list[dict[str, Any]]:
+        """For each token of a text its probability and why: of n-grams the exact share of each order with its counts, of a hidden
+        Markov model the most probable state and what that state says. ``LanguageModel.explain`` with its numbers spelled.
+        """
+        (text,) = several([text])
+        return [self._spelled(each) for each in self.model.explain(self._ids(text))]
+
     def __repr__(self) -> str:
         model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)
         return f"Language(model={model!r}, vocabulary={self.tokenizer.vocabulary.size}, path={path!r})"
+
+    def _spelled(self, told: Any) -> Any:
+        """The same with tokens spelled out."""
+        if isinstance(told, list):
+            return [self._spelled(each) for each in told]
+        if not isinstance(told, dict):
+            return told
+        spell = self.tokenizer.spelling
+        shown = {key: self._spelled(value) for key, value in told.items() if key not in ("token", "context", "says")}
+        tokens = {key: [spell(token) for token in told[key]] for key in ("context", "says") if key in told}
+        return ({"token": spell(told["token"])} if "token" in told else {}) | tokens | shown
 
     def _ids(self, text: str) -> list[int]:
         return [int(token) for token in self.trained.encode(several([text])).ids]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..models import Predictor
+from ..models import GenerativePredictor, Predictor
 
 
 @dataclass(slots=True)
@@ -46,6 +46,22 @@ class Model:
         if self.predictor.task.kind == "regress":
             raise UsageError("predict_proba: this model predicts numbers, not labels. Use predict.")
         return self.predictor.predict_proba(several(texts))
+
+    def explain(self, text: str) -> list[dict[str, Any]]:
+        """For each token of a text what it speaks for: by label, log p(token | label) less its mean over the labels. With the log
+        of the labels' shares these add up to the logits, but for a constant.
+
+        Raises:
+            UsageError: the labels are told by a network, which has no tokens to explain by.
+        """
+        if not isinstance(self.predictor, GenerativePredictor):
+            raise UsageError("explain: only models of language tell what each token says. Fit one: --model ngram:order=3.")
+        (text,) = several([text])
+        tokens, logp = self.predictor.explain(text)
+        with np.errstate(invalid="ignore"):
+            away = logp - logp.mean(1, keepdims=True)
+        rows = zip(tokens, away, strict=True)
+        return [{"token": token, "evidence": dict(zip(self.labels, map(float, row), strict=True))} for token, row in rows]
 
     def __repr__(self) -> str:
         return f"Model(task={self.predictor.task.kind!r}, labels={self.labels!r}, path={str(self.path) if self.path else None!r})"

@@ -19,7 +19,20 @@ from ..record import Run
 from ..record.files import unwritable
 from ..train import Control, checkpoint
 
-_LOGGED = ("start", "resume", "search", "train", "valid", "spike", "memory", "checkpoint", "note", "em", "class")
+_LOGGED = (
+    "start",
+    "resume",
+    "search",
+    "train",
+    "valid",
+    "spike",
+    "memory",
+    "checkpoint",
+    "note",
+    "iteration",
+    "restart",
+    "class",
+)
 
 Work = Callable[[Control, Path], Any]
 """From how to watch and a folder for temporary files to something fitted, with a ``result`` and a ``save(folder)``."""

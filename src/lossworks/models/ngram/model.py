@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,10 @@ class NgramModel(LanguageModel):
         """Why each position of one text is as probable as it is; ``models.ngram.explain.explain`` says what the dicts hold."""
         marks = (self.vocabulary.start, *text, *([self.vocabulary.end] if self.ends else []))
         return explain(self.query, *self._sequence(marks), self.vocabulary.start)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {key: json.loads(value) if key == "orders" else value for key, value in self.notes.items()}
 
     def save(self, folder: Path, watch: Watch = lambda event, fields: None) -> None:
         write_trie(folder / FILE, self.trie, self.notes, lambda done, of: watch("save", {"bytes": done, "of": of}))
