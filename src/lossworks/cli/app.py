@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
-from . import evaluate, explain, fit, generate, landscape, listing, next_words, predict, report, score, show
+from . import evaluate, explain, export, fit, generate, importing, landscape, listing, next_words, predict, report, score, show
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -32,6 +32,8 @@ app.command("score")(score.command)
 app.command("next")(next_words.command)
 app.command("generate")(generate.command)
 app.command("explain")(explain.command)
+app.command("export")(export.command)
+app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
 app.command("list")(listing.command)

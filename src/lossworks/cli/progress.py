@@ -51,6 +51,8 @@ class Watcher:
             getattr(self, f"_{event}", lambda _: None)(fields)
 
     def _data(self, fields: dict[str, Any]) -> None:
+        if fields.get("imported"):
+            return
         config, parts = fields["config"], fields["parts"]
         self._epochs = config["epochs"] or 0
         sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
@@ -71,6 +73,9 @@ class Watcher:
 
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        self._show("writing", fields["rows"], fields["of"], "")
 
     def _tokens(self, fields: dict[str, Any]) -> None:
         self._show("learning the tokens", fields["rows"], fields["of"], "")

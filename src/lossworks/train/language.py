@@ -28,10 +28,13 @@ _LONGER = 150  # tokens of a made-up text, where they are but characters
 
 @dataclass(slots=True)
 class FittedLanguage:
-    """What a fit gives: the model with its tokenizer, how often each token was seen, and the record of data and result."""
+    """What a fit gives: the model with its tokenizer, and the record of data and result.
+
+    counts: how often each token was seen; None where that is not known.
+    """
 
     trained: TextLanguage
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64] | None
     settings: LanguageSettings
     data: dict[str, Any]
     result: dict[str, Any]
@@ -39,7 +42,8 @@ class FittedLanguage:
     def save(self, folder: Path) -> None:
         """Write the model's files, and the counts that a baseline needs."""
         self.trained.save(folder)
-        write_tensors(folder / _COUNTS, {"counts": self.counts}, {})
+        if self.counts is not None:
+            write_tensors(folder / _COUNTS, {"counts": self.counts}, {})
 
 
 def read_counts(folder: Path, size: int) -> NDArray[np.int64]:

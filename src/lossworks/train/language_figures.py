@@ -21,9 +21,9 @@ _FIRST = 200  # positions of one text that are looked at, or shown
 _LISTED, _SAMPLES = 5, 3
 
 
-def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], seed: int) -> dict[str, Any]:
-    """Metrics with 95 % intervals beside those of a unigram model of the same tokens (``counts`` [V] from the training part),
-    and the most and least surprising texts.
+def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None, seed: int) -> dict[str, Any]:
+    """Metrics with 95 % intervals beside those of a unigram model of the same tokens (``counts`` [V] from the training part;
+    None where they are not known, and so no such model), and the most and least surprising texts.
     """
     model, vocabulary = trained.model, trained.tokenizer.vocabulary
     ids = test.texts.ids[: test.texts.offsets[-1]]
@@ -31,8 +31,11 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], seed:
     units = evaluate.units(test.texts.offsets, model.ends, test.bytes, unknown)
     logp = logp_of(model, test.texts)
     guessed = _guesses(model, test.texts, seed)
-    below = evaluate.unigram(counts, vocabulary.start)
-    baseline = evaluate.surprisal(below[model.targets(test.texts)], units)
+    baseline: dict[str, Any] = {}
+    if counts is not None:
+        below = evaluate.surprisal(evaluate.unigram(counts, vocabulary.start)[model.targets(test.texts)], units)
+        figures = {name: interval.to_json() for name, interval in below.items()}
+        baseline = {"baseline": {"name": "unigram model", "metrics": figures}}
     accuracy = evaluate.hit_rate([hits for hits, _ in guessed], [positions for _, positions in guessed])
     metrics = {**evaluate.surprisal(logp, units), "accuracy": accuracy, "unknown_rate": evaluate.unknown_rate(units)}
     return {
@@ -43,7 +46,7 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], seed:
         "units": "texts" if len(test.texts) == len(units.tokens) else f"{len(units.tokens)} stretches",
         "accuracy_positions": sum(positions for _, positions in guessed),
         "metrics": {name: interval.to_json() for name, interval in metrics.items()},
-        "baseline": {"name": "unigram model", "metrics": {name: interval.to_json() for name, interval in baseline.items()}},
+        **baseline,
         "surprising": _surprising(trained, test.texts, units, logp),
     }
 

@@ -1,6 +1,7 @@
 """What the command's verbs do, as Python functions: the command and the top of the package both call these."""
 
 from .evaluate import evaluate
+from .export import export, import_arpa
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language, Scored
@@ -14,7 +15,9 @@ __all__ = [
     "Model",
     "Scored",
     "evaluate",
+    "export",
     "fit",
+    "import_arpa",
     "landscape",
     "load",
     "load_labels",

@@ -52,13 +52,14 @@ class Scored:
 
 @dataclass(slots=True)
 class Language:
-    """Tells how probable text is, and makes up more. ``counts``: how often each token was seen in training, for baselines.
+    """Tells how probable text is, and makes up more.
 
+    counts: how often each token was seen in training, for baselines; None where that is not known.
     ``record`` is what the run's ``run.json`` says; ``path`` is its directory, if it has one.
     """
 
     trained: TextLanguage
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64] | None
     record: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
