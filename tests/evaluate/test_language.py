@@ -28,10 +28,10 @@ def test_without_ends() -> None:
     """Texts without ends have as many positions as tokens; a single one is cut into stretches."""
     several = units(np.array([0, 2, 3]), False, np.array([5, 4]), np.zeros(3, bool))
     assert several.positions.tolist() == [2, 1]
-    stream = units(np.array([0, 1000]), False, np.array([3000]), np.arange(1000) < 10)
-    assert (len(stream.positions), stream.positions.sum(), stream.bytes.sum()) == (100, 1000, 3000)
-    assert stream.unknown[:2].tolist() == [10, 0]
-    assert len(units(np.array([0, 7]), False, np.array([7]), np.zeros(7, bool)).positions) == 7
+    stream = units(np.array([0, 9000]), False, np.array([27000]), np.arange(9000) < 90)
+    assert (len(stream.positions), stream.positions.sum(), stream.bytes.sum()) == (100, 9000, 27000)
+    assert stream.unknown[:2].tolist() == [90, 0]
+    assert units(np.array([0, 70]), False, np.array([70]), np.zeros(70, bool)).positions.tolist() == [23, 23, 24]
 
 
 def test_one_text_settles_nothing() -> None:

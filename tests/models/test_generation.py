@@ -45,7 +45,9 @@ def test_impossible_tokens() -> None:
     assert Sampling(temperature=100.0).probabilities(logp)[0] == 0
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": -1}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": -1}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}]
+)
 def test_refused(wrong: dict[str, float]) -> None:
     """Values outside their domain."""
     with pytest.raises(UsageError, match="wanted"):

@@ -16,7 +16,14 @@ from lossworks import tokens
 from lossworks.core.errors import DataError, RecordError, UnknownName, UsageError
 from lossworks.tokens import Tokenizer
 
-TEXTS = ["the cat sat\u00a0on the mat", "The  dog\tsat", "", "\u0085 NEL\u2028line \x00\x1f control", "深山 見鹿 👩‍👩‍👧", "<unk> again"]
+TEXTS = [
+    "the cat sat\u00a0on the mat",
+    "The  dog\tsat",
+    "",
+    "\u0085 NEL\u2028line \x00\x1f control",
+    "深山 見鹿 👩‍👩‍👧",
+    "<unk> again",
+]
 KINDS = ["words", "words:lower=true,min_count=2", "chars", "bytes", "bpe:size=300"]
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -55,7 +62,9 @@ def test_saved(spec: str, tmp_path: Path) -> None:
     assert again.vocabulary == tokenizer.vocabulary
     assert again.lossless == tokenizer.lossless
     assert again.encode(TEXTS)[0].tolist() == tokenizer.encode(TEXTS)[0].tolist()
-    assert [again.spelling(i) for i in range(again.vocabulary.size)] == [tokenizer.spelling(i) for i in range(again.vocabulary.size)]
+    assert [again.spelling(i) for i in range(again.vocabulary.size)] == [
+        tokenizer.spelling(i) for i in range(again.vocabulary.size)
+    ]
 
 
 @given(ANY)
@@ -100,7 +109,9 @@ def test_words_by_frequency(threads: Callable[[int], None]) -> None:
         assert whole.vocabulary.size == 3 + len(set(counts) - {"<unk>"})
         assert learnt("words:max_size=2", texts).encode(["a b c <unk> zz"])[0].tolist() == [3, 4, 0, 0, 0]
         assert learnt("words:min_count=60", texts).vocabulary.size == 5
-    assert learnt("words:lower=true", texts).encode(["B"])[0].tolist() == learnt("words:lower=true", texts).encode(["b"])[0].tolist()
+    assert (
+        learnt("words:lower=true", texts).encode(["B"])[0].tolist() == learnt("words:lower=true", texts).encode(["b"])[0].tolist()
+    )
 
 
 def test_many_words() -> None:
@@ -146,7 +157,9 @@ def test_foreign(tmp_path: Path) -> None:
     assert not theirs.lossless
 
 
-@pytest.mark.parametrize("spec", ["words:min_count=0", "words:max_size=0", "chars:min_count=0", "bpe:size=100", "bytes:size=3", "word"])
+@pytest.mark.parametrize(
+    "spec", ["words:min_count=0", "words:max_size=0", "chars:min_count=0", "bpe:size=100", "bytes:size=3", "word"]
+)
 def test_refused(spec: str) -> None:
     """Values outside their domain, and names nobody knows."""
     with pytest.raises(UsageError) as caught:
