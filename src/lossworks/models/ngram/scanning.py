@@ -80,7 +80,7 @@ def scan(tokens: NDArray[Any], places: NDArray[Any], way: Way) -> Bucket:
     ``places`` are sorted in place. A text's tokens stand between ``start`` and ``end``, or ``start`` and the next ``start``.
     """
     order = sort(tokens, places, np.empty_like(places), way.order, way.size)
-    made = _scan(tokens, order, way.order, way.size, way.start, way.end, way.raw, way.prune)
+    made = _scan(tokens, order, way.order, way.size, way.start, way.raw, way.prune)
     words, children, counts, contexts, filled, left, raw, first, of_counts = made
     levels = []
     for k in range(2, way.order + 1):
@@ -116,7 +116,7 @@ def sort(tokens, places, room, order, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _scan(tokens, places, order, size, start, end, raw_counts, prune):  # type: ignore[no-untyped-def]
+def _scan(tokens, places, order, size, start, raw_counts, prune):  # type: ignore[no-untyped-def]
     count = len(places)
     words = np.empty((order + 1, count), np.uint32)
     children = np.empty((order + 1, count), np.uint32)
@@ -136,7 +136,7 @@ def _scan(tokens, places, order, size, start, end, raw_counts, prune):  # type: 
         if i < count:
             place = places[i]
             length = 1
-            while length < order and tokens[place + length - 1] != end and tokens[place + length] != start:
+            while length < order and tokens[place + length] != start:  # every text begins with one
                 length += 1
             while same < depth and same < length and tokens[place + same] == path[same + 1]:
                 same += 1
