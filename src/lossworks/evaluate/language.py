@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from .intervals import Floats, Interval, Ints, ratio
 
-STRETCHES = 100
-"""Units that one long text is cut into."""
+STRETCHES, _SHORTEST = 100, 20
+"""Units that one long text is cut into, and the fewest positions of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def units(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) ->
     """The texts as units, or stretches of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
     if len(offsets) == 2 and not ends:
         count = int(offsets[1])
-        bounds = np.linspace(0, count, min(STRETCHES, max(count, 1)) + 1).astype(np.int64)
+        bounds = np.linspace(0, count, max(min(STRETCHES, count // _SHORTEST), 1) + 1).astype(np.int64)
         shares = np.diff(bounds)
         return Units(bounds, shares, shares * (float(sizes[0]) / max(count, 1)), _between(unknown, bounds))
     bounds = offsets + (np.arange(len(offsets)) if ends else 0)

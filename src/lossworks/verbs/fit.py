@@ -114,7 +114,7 @@ def _learn(
             fixed = [part for _, part in sources]
             if labelled or (settings.task == "auto" and any(label is not None for label in corpora[0].labels)):
                 _check_labels(corpora)
-                return fit_generative(corpora, fixed, replace(settings, task="classify"), control, scratch)
+                return fit_generative(corpora, fixed, settings, control, scratch)
             return fit_language(corpora, fixed, settings, control, scratch)
     except KeyboardInterrupt:
         raise Interrupted("stopped. Nothing is kept of what was half learnt: fit again, with another --out.") from None
