@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from .losses.fused import fused as fused
     from .record import Run as Run
     from .text import ReadOptions as ReadOptions
+    from .verbs import Language as Language
     from .verbs import Model as Model
+    from .verbs import export as export
+    from .verbs import import_arpa as import_arpa
     from .verbs import load as load
     from .verbs import load_run as load_run
     from .verbs.fit import fit as fit
@@ -28,9 +31,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "export": "verbs",
     "fit": "verbs",
     "fused": "losses.fused",
+    "import_arpa": "verbs",
     "landscape": "verbs",
+    "Language": "verbs",
     "load": "verbs",
     "load_run": "verbs",
     "Model": "verbs",
@@ -59,11 +65,14 @@ _ROOMS = (
 )
 
 __all__ = [
+    "Language",
     "Model",
     "ReadOptions",
     "Run",
+    "export",
     "fit",
     "fused",
+    "import_arpa",
     "landscape",
     "load",
     "load_run",

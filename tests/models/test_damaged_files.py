@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError
-from lossworks.models import Predictor, Task, build
+from lossworks.models import NetworkPredictor, Predictor, Task, build
 
 TEXTS = ["good phone", "bad phone", "好"]
 
@@ -29,7 +29,7 @@ def saved(tmp_path: Path) -> Path:
     counter = features.counter()
     counter.add(features.hashed(TEXTS), np.ones(3, bool))
     features.learn(counter)
-    Predictor(Task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
+    NetworkPredictor(Task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
     assert Predictor.load(tmp_path).predict(TEXTS) == ["a", "a", "a"]
     return tmp_path
 

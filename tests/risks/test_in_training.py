@@ -11,7 +11,7 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.train import Control, Settings, loop, reduction
+from lossworks.train import Control, Settings, loop, reduction, toml
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"
@@ -151,6 +151,8 @@ def test_class_weights_would_cancel() -> None:
 def test_settings(tmp_path: Path) -> None:
     """A file spells it too; the record has its shortest spelling; a typo is refused at once."""
     (tmp_path / "fit.toml").write_text('risk = "cvar:alpha=0.20"\n')
-    assert Settings.from_toml(tmp_path / "fit.toml").resolved("classify", 100).risk == "cvar"
+    settings = toml(tmp_path / "fit.toml", {})
+    assert isinstance(settings, Settings)
+    assert settings.resolved("classify", 100).risk == "cvar"
     with pytest.raises(UnknownName, match=r"unknown risk 'cvarr'. Did you mean 'cvar'"):
         Settings(risk="cvarr")

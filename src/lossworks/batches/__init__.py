@@ -7,5 +7,6 @@ from .ragged import Ragged
 from .rows import RowGradient
 from .shards import Shards
 from .table import Table
+from .token_file import TokenFile
 
-__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "epoch_order"]
+__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "TokenFile", "epoch_order"]

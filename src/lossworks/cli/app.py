@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
-from . import evaluate, fit, landscape, listing, predict, report, show
+from . import evaluate, explain, export, fit, generate, importing, landscape, listing, next_words, predict, report, score, show
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -23,11 +23,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train, evaluate and understand text classifiers by their loss: raw labelled text in, an honest model out.",
+    help="Train, evaluate and understand text classifiers and language models by their loss: raw text in, an honest model out.",
 )
 app.command("fit")(fit.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
+app.command("score")(score.command)
+app.command("next")(next_words.command)
+app.command("generate")(generate.command)
+app.command("explain")(explain.command)
+app.command("export")(export.command)
+app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
 app.command("list")(listing.command)
@@ -56,7 +62,7 @@ def main() -> None:
     except LossworksError as error:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("stopped at once. A run that had begun goes on with the same command and --resume.", 130)
+        _end("stopped at once. A classifier whose training had begun goes on with --resume.", 130)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -13,7 +13,7 @@ from .options import print_json
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
-    data: Annotated[str, typer.Argument(help="Labelled text, as `lossworks fit` takes it.")],
+    data: Annotated[str, typer.Argument(help="Text as `lossworks fit` takes it, with labels for a model of labels.")],
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,
@@ -25,7 +25,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Figures of a trained model on other labelled text, each with its interval and the baseline beside it."""
+    """Figures of a trained model on other text, each with its interval and the baseline beside it."""
     from ..verbs import evaluate, load
     from .tables import console, metrics_table, say
 

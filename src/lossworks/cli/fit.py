@@ -20,7 +20,7 @@ def command(
     data: Annotated[
         str,
         typer.Argument(
-            help="A file (csv, tsv, jsonl, parquet, fastText lines; .gz, .zst), a folder of class folders, or - for stdin."
+            help="A file (csv, tsv, jsonl, parquet, fastText, plain text; .gz, .zst), a folder of class folders, or - for stdin."
         ),
     ],
     text: options.Text = None,
@@ -38,8 +38,23 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
     ] = None,
-    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel or regress.", show_default=False)] = None,
-    model: Annotated[str | None, typer.Option(help="linear, bag, with keys: bag:dim=32,dropout=0.2.", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels).", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="linear, bag, ngram, hmm; keys: bag:dim=32.", show_default=False)] = None,
+    tokens: Annotated[
+        str | None,
+        typer.Option(
+            help="Of language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.", show_default=False
+        ),
+    ] = None,
+    texts: Annotated[
+        str | None,
+        typer.Option(help="What of plain text is one text: line, paragraph, file.  [default: line]", show_default=False),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Bytes that counting stays below: 2G; the rest goes to files.", show_default=False)
+    ] = None,
     loss: Annotated[
         str | None, typer.Option(help="cross_entropy, focal:gamma=2, …: lossworks list losses.", show_default=False)
     ] = None,
@@ -84,18 +99,20 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train on labelled text and leave a run directory with the model, its record and a report."""
-    from ..train import Control, Settings
+    """Train on labelled text, or learn a model of language from any, and leave a run directory with model, record and report."""
+    from ..train import Control, toml
     from ..verbs import fit
     from .progress import Watcher
+    from .telling import tell
 
-    base = Settings.from_toml(config) if config else Settings()
-    flags = {
-        "task": task, "model": model, "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk,
+    given = {
+        "task": task, "model": model, "tokens": tokens, "texts": texts, "memory": memory,
+        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk,
         "lr": _number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": _number_or_word(batch_size, int),
         "micro_batch": _number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
         "class_weight": class_weight, "seed": seed, "device": device,
     }  # fmt: skip
+    flags = {name: value for name, value in given.items() if value is not None}
     if out is None and not resume:
         out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
     with Watcher(quiet) as watcher:
@@ -107,40 +124,16 @@ def command(
             test=_number_or_word(test, float),
             out=out,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
-            settings=base,
+            settings=toml(config, flags) if config else None,
             resume=resume,
             control=control,
             command=shlex.join(["lossworks", *sys.argv[1:]]),
-            **{name: value for name, value in flags.items() if value is not None},
+            **flags,
         )
     if json:
         print_json({"run": str(trained.path), **trained.record})
     else:
-        _tell(trained.record, trained.path or Path())
-
-
-def _tell(record: dict[str, Any], out: Path) -> None:
-    """The figures, and what to do next."""
-    from .tables import console, metrics_table
-
-    result, screen = record["result"], console()
-    if result["part"] is None:
-        screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
-    else:
-        screen.print(metrics_table(result, f"On {result['rows']:,} held-out rows"))
-    screen.print(
-        f"\n{result['epochs']} epochs in {result['seconds']:.1f} s ({result['stopped']}; best: epoch {result['best_epoch']})."
-    )
-    if result["refit_rows"] is not None:
-        screen.print(
-            f"Then trained anew for as many epochs as were best, on training and validation rows: {result['refit_rows']:,}."
-        )
-    if result["lr_search"] is not None:
-        screen.print(
-            f"The learning rate {result['lr_search']['chosen']:g} is the best of {len(result['lr_search']['trials'])} tried."
-        )
-    screen.print(f"Next:  open {out / 'report.html'}")
-    screen.print(f'       lossworks predict {shlex.quote(str(out))} "some text"')
+        tell(trained.record, trained.path or Path())
 
 
 def _number_or_word(value: str | None, kind: Callable[[str], float]) -> Any:

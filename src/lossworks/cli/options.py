@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from ..text import ReadOptions
 
+Texts = Annotated[
+    list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")
+]
 Text = Annotated[
     list[str] | None,
     typer.Option("--text", help="Column with the text, by name or number; repeat to join several.", show_default=False),
@@ -53,6 +58,27 @@ def read_options(
         header=header,
         unlabelled=unlabelled,
     )
+
+
+def texts_of(source: str, read: ReadOptions) -> Iterator[list[str]]:
+    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
+    from ..text import load
+
+    if source != "-" and not _is_there(source):
+        yield [source]
+        return
+    corpus = load(source, read)
+    try:
+        yield from corpus.blocks()
+    finally:
+        corpus.close()
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return bool(source) and Path(source).exists()
+    except (OSError, ValueError):  # too long for a name, as texts are
+        return False
 
 
 def print_json(value: Any) -> None:

@@ -12,17 +12,12 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..text import ReadOptions
     from ..verbs import Model
-
-Texts = Annotated[
-    list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")
-]
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
-    texts: Texts = None,
+    texts: options.Texts = None,
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
@@ -33,36 +28,15 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Answer for texts given, in files or on stdin: the label and its probability, or the number."""
-    from ..verbs import load
+    from ..verbs import load_labels
 
-    model = load(run, device)
+    model = load_labels(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    rows = [row for source in texts or ["-"] for block in _texts(source, read) for row in _answers(model, block)]
+    rows = [row for source in texts or ["-"] for block in options.texts_of(source, read) for row in _answers(model, block)]
     if json:
         print_json({"run": str(run), "task": model.predictor.task.kind, "predictions": rows})
     else:
         _print(rows)
-
-
-def _texts(source: str, read: ReadOptions) -> Any:
-    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
-    from ..text import load
-
-    if source != "-" and not _is_there(source):
-        yield [source]
-        return
-    corpus = load(source, read)
-    try:
-        yield from corpus.blocks()
-    finally:
-        corpus.close()
-
-
-def _is_there(source: str) -> bool:
-    try:
-        return bool(source) and Path(source).exists()
-    except (OSError, ValueError):  # too long for a name, as texts are
-        return False
 
 
 def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:

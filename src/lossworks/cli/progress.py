@@ -51,8 +51,10 @@ class Watcher:
             getattr(self, f"_{event}", lambda _: None)(fields)
 
     def _data(self, fields: dict[str, Any]) -> None:
+        if fields.get("imported"):
+            return
         config, parts = fields["config"], fields["parts"]
-        self._epochs = config["epochs"]
+        self._epochs = config["epochs"] or 0
         sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
         say(f"{fields['source']}: {fields['rows']:,} rows ({sizes})")
         say(f"task   {fields['reason']}")
@@ -61,9 +63,7 @@ class Watcher:
         ]
         if columns:
             say("read   " + ", ".join(columns))
-        chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config["penalty"]])]
-        schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
-        say(f"train  {' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs")
+        say(f"train  {_plan(fields)}")
         if fields["skipped"]:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:
@@ -73,6 +73,25 @@ class Watcher:
 
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        self._show("writing", fields["rows"], fields["of"], "")
+
+    def _tokens(self, fields: dict[str, Any]) -> None:
+        self._show("learning the tokens", fields["rows"], fields["of"], "")
+
+    def _count(self, fields: dict[str, Any]) -> None:
+        self._show("counting", fields["done"], fields["of"], "")
+
+    def _iteration(self, fields: dict[str, Any]) -> None:
+        held_out = f"  held out {number(fields['held_out'])}" if "held_out" in fields else ""
+        self._show("expectation maximization", fields["iteration"], fields["of"], f"nll {number(fields['nll'])}{held_out}")
+
+    def _note(self, fields: dict[str, Any]) -> None:
+        say(f"note   {fields['text']}", "yellow")
+
+    def _class(self, fields: dict[str, Any]) -> None:
+        self._show("learning the classes", fields["number"], fields["of"], fields["label"])
 
     def _search(self, fields: dict[str, Any]) -> None:
         score = fields["note"] if fields["score"] is None else number(fields["score"])
@@ -105,3 +124,15 @@ class Watcher:
         elif time.monotonic() - self._told >= _LINE_EVERY:
             self._told = time.monotonic()
             say(f"{what} {done:,.4g} of {total:,.4g}  {now}")
+
+
+def _plan(fields: dict[str, Any]) -> str:
+    """What is trained and how, in a line."""
+    config = fields["config"]
+    if "batch_size" not in config:
+        learnt = [config["model"], config["tokens"], *filter(None, [config["loss"], config["optimizer"]])]
+        read = f", {fields['tokens']['train']:,} tokens, {fields['vocabulary']:,} different" if "tokens" in fields else ""
+        return " · ".join(learnt) + read
+    chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config["penalty"]])]
+    schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
+    return f"{' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs"

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae")
+_ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "perplexity", "bits_per_byte", "unknown_rate")
 """Metrics of which less is better."""
 
 

@@ -5,6 +5,7 @@
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
     baseline                         what to beat: the answer that never reads the text
     mistakes                         the rows to read first
+    surprisal                        of a model of language: nats a token, perplexity, bits a byte
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
@@ -13,6 +14,7 @@ from .baselines import baseline
 from .classification import classify
 from .evaluation import Evaluation
 from .intervals import Interval
+from .language import Units, hit_rate, surprisal, unigram, units, unknown_rate
 from .mistake import mistakes
 from .multilabels import multilabel
 from .regression import regress
@@ -22,11 +24,17 @@ from .thresholds import tune_thresholds
 __all__ = [
     "Evaluation",
     "Interval",
+    "Units",
     "baseline",
     "classify",
     "fit_temperature",
+    "hit_rate",
     "mistakes",
     "multilabel",
     "regress",
+    "surprisal",
     "tune_thresholds",
+    "unigram",
+    "units",
+    "unknown_rate",
 ]

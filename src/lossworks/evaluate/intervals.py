@@ -75,6 +75,20 @@ def mean(values: Floats, weights: Floats, low: float = -math.inf, high: float = 
     return clipped(centre, below, above, low, high)
 
 
+def ratio(parts: Floats, wholes: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
+    """Σ parts / Σ wholes over units drawn by lot (texts, say), with an interval from its linearisation.
+
+    Each unit's influence on the ratio is (part - ratio · whole) / mean whole (Cochran 1977, Sampling Techniques, 6.3), and the
+    interval that of the mean of the influences. Units of wholes 0 are left out; without any the ratio is nan.
+    """
+    parts, wholes = parts[wholes > 0], wholes[wholes > 0]
+    if not len(wholes):
+        return Interval(math.nan, low, high)
+    value = float(parts.sum() / wholes.sum())
+    influence = (parts - value * wholes) / wholes.mean()
+    return mean(value + influence - influence.mean(), np.ones(len(wholes)), low, high)
+
+
 def f1(value: float, smooth: float, square_sum: float, n: float) -> Interval:
     """An F1, or a mean of F1s, with an interval from its linearisation.
 

@@ -52,8 +52,10 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         names = set(_TextEstimator.__dataclass_fields__) - {"random_state"}
         settings = {name: _plain(getattr(self, name)) for name in names}
         rows = zip(texts, y, strict=True) if weight is None else zip(texts, y, weight.tolist(), strict=True)
-        self.model_: Model = fit(rows, task=task, test=0.0, seed=self._seed(), **settings, **more)
-        self.n_iter_: int = self.model_.record["result"]["epochs"]
+        model = fit(rows, task=task, test=0.0, seed=self._seed(), **settings, **more)
+        assert isinstance(model, Model)
+        self.model_ = model
+        self.n_iter_: int = model.record["result"]["epochs"]
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):

@@ -1,8 +1,30 @@
-"""Models, one family a file, found by walking this folder; ``Predictor`` is a trained one, ready for raw text."""
+"""Models, one family a file or folder, found by walking this one; ``Predictor`` and ``TextLanguage`` are trained ones."""
 
-from .base import ModelSpec, TextModel, build, models, render
+from .base import ModelSpec, TextModel, build, build_language, is_language, models, render
+from .generation import Sampling, generate
+from .generative import GenerativePredictor, text_logp
 from .language import LanguageModel, LanguageSpec
+from .network import NetworkPredictor
 from .predictor import Predictor
 from .task import Task
+from .text_language import TextLanguage
 
-__all__ = ["LanguageModel", "LanguageSpec", "ModelSpec", "Predictor", "Task", "TextModel", "build", "models", "render"]
+__all__ = [
+    "GenerativePredictor",
+    "LanguageModel",
+    "LanguageSpec",
+    "ModelSpec",
+    "NetworkPredictor",
+    "Predictor",
+    "Sampling",
+    "Task",
+    "TextLanguage",
+    "TextModel",
+    "build",
+    "build_language",
+    "generate",
+    "is_language",
+    "models",
+    "render",
+    "text_logp",
+]

@@ -15,6 +15,7 @@ from ..batches import Batch, Features
 from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
+from .language import LanguageSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -45,11 +46,11 @@ class ModelSpec(ABC):
         """The network over ``features`` ids, its first weights a function of ``seed``."""
 
 
-models: Registry[type[ModelSpec]] = Registry("model", "lossworks.models")
+models: Registry[type[ModelSpec] | type[LanguageSpec]] = Registry("model", "lossworks.models")
 
 
 def build(spec: str | ModelSpec) -> ModelSpec:
-    """The model that a spec such as ``"linear:words=3"`` spells.
+    """The network over features that a spec such as ``"linear:words=3"`` spells.
 
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
@@ -58,7 +59,28 @@ def build(spec: str | ModelSpec) -> ModelSpec:
     return model
 
 
-def render(model: ModelSpec) -> str:
+def build_language(spec: str | LanguageSpec) -> LanguageSpec:
+    """The family of language models that a spec such as ``"ngram:order=3"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    remedy = "A model of language is wanted here: 'ngram:order=5' or 'hmm:states=64'."
+    model: LanguageSpec = specs.member(models, spec, LanguageSpec, remedy)
+    return model
+
+
+def is_language(spec: str | ModelSpec | LanguageSpec) -> bool:
+    """Whether a spec spells a family of language models.
+
+    Raises:
+        UnknownName: no family is named so.
+    """
+    thing = models[spec.partition(":")[0]].thing if isinstance(spec, str) else type(spec)
+    return issubclass(thing, LanguageSpec)
+
+
+def render(model: ModelSpec | LanguageSpec) -> str:
     """The spec that spells ``model``."""
     return specs.render(models, model)
 

@@ -8,7 +8,7 @@ predicted of them, in order.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -54,6 +54,20 @@ class LanguageModel(ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the model's file or files; ``LanguageSpec.load`` reads them."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was learnt, in plain values, for the record; ``orders`` are rows of a table."""
+        return {}
+
+    def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
+        """A dict for each position of a text: ``token``, its ``probability``, and why, as far as the family can tell.
+
+        Token numbers stand under the keys ``token``, ``context`` and ``says``.
+        """
+        one = Ragged(np.asarray(text, np.uint32), np.array([0, len(text)]))
+        tokens, p = self.targets(one), np.exp(self.logp(one))
+        return [{"token": int(token), "probability": float(each)} for token, each in zip(tokens, p, strict=True)]
 
     def targets(self, texts: Ragged) -> NDArray[np.int64]:
         """What stands at each position: each text's tokens and then (``ends``) its end."""

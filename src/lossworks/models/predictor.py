@@ -1,39 +1,61 @@
-"""A trained model, from raw text to calibrated answers, and its files."""
+"""A trained model of labels, from raw text to calibrated answers; the families' own are its subclasses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from scipy.special import expit, softmax
 
-from ..batches import Features, Selected
 from ..core.errors import LossworksError, RecordError
-from ..record import read_json, write_atomic, write_json
-from .base import ModelSpec, TextModel, build, render
+from ..record import read_json, write_json
+from .base import ModelSpec, is_language, render
+from .language import LanguageSpec
 from .task import Task
 
 _FORMAT = 2
-_CHUNK = 4096  # texts or rows worked on at once
+CHUNK = 4096
+"""Texts or rows worked on at once."""
 
 
 @dataclass(slots=True)
-class Predictor:
+class Predictor(ABC):
     """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities into yes and no."""
 
     task: Task
-    spec: ModelSpec
-    features: Features
-    network: TextModel
-    temperature: float = 1.0
-    thresholds: tuple[float, ...] | None = None
+    spec: ModelSpec | LanguageSpec
+    temperature: float = field(default=1.0, kw_only=True)
+    thresholds: tuple[float, ...] | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def prepared(self, texts: Sequence[str]) -> Any:
+        """Texts as the model reads them."""
+
+    @abstractmethod
+    def scores_of(self, prepared: Any) -> NDArray[Any]:
+        """Logits [N, labels] before calibration, or predicted numbers [N], for texts that were prepared before."""
+
+    @abstractmethod
+    def write(self, folder: Path) -> None:
+        """Write what the model has learnt, its file or files."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: Path, task: Task, spec: Any) -> Predictor:
+        """The predictor with what ``write`` wrote.
+
+        Raises:
+            RecordError: a file is missing, damaged, or does not fit the task and the spec.
+        """
+
+    def to(self, device: str) -> Predictor:
+        """Move what can be moved; text is always read on the processor."""
+        return self
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label, a tuple of labels, or a number for each text."""
@@ -44,14 +66,9 @@ class Predictor:
         return self.probabilities(self.scores(texts))
 
     def scores(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Logits [N, labels] before calibration, or predicted numbers [N]."""
-        chunks = (texts[start : start + _CHUNK] for start in range(0, max(len(texts), 1), _CHUNK))
-        return np.concatenate([self.scores_of(self.features.select(self.features.hashed(chunk))) for chunk in chunks])
-
-    def scores_of(self, selected: Selected) -> NDArray[Any]:
-        """The same for texts whose features were selected before."""
-        outputs = np.concatenate([self._outputs(selected, rows) for rows in _chunks(len(selected))])
-        return self.task.readable(outputs)
+        """The same for raw texts."""
+        chunks = (texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK))
+        return np.concatenate([self.scores_of(self.prepared(chunk)) for chunk in chunks])
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Logits [N, labels] as calibrated probabilities."""
@@ -70,17 +87,9 @@ class Predictor:
             return [names[int(row[1] >= self.thresholds[0])] for row in answer]
         return [names[best] for best in answer.argmax(1)]
 
-    def to(self, device: str) -> Predictor:
-        """Move the network; features are always read on the processor."""
-        self.network.to(device)
-        return self
-
     def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and ``config.json``, each in one step."""
-        tensors = {f"network.{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
-        tensors["features.buckets"] = torch.from_numpy(self.features.buckets)
-        tensors["features.weights"] = torch.from_numpy(self.features.weights)
-        write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
+        """Write the model's files and ``config.json``, each in one step."""
+        self.write(folder)
         write_json(
             folder / "config.json",
             {
@@ -95,54 +104,35 @@ class Predictor:
             },
         )
 
-    @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Predictor:
+    @staticmethod
+    def load(folder: Path, device: str = "cpu") -> Predictor:
         """Read what ``save`` wrote. Nothing in the files is ever executed.
 
         Raises:
             RecordError: a file is missing, truncated, or does not fit the other.
         """
         config = read_json(folder / "config.json")
-        path = folder / "model.safetensors"
         try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise RecordError(f"{path} is missing. The run may not have finished: see `lossworks fit … --resume`.") from None
-        except (SafetensorError, OSError) as error:
-            raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
-        try:
-            return cls._restore(config, tensors).to(device)
+            return _restore(config, folder).to(device)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
-            raise RecordError(f"{folder}: config.json and model.safetensors do not fit together ({error}). Fit again.") from None
-
-    @classmethod
-    def _restore(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Predictor:
-        if config["format"] != _FORMAT:
-            raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
-        task = Task(config["task"], tuple(config["labels"]), float(config["center"]), float(config["spread"]))
-        temperature, thresholds = float(config["temperature"]), config["thresholds"]
-        cuts = {"classify": 1 if task.is_binary else 0, "multilabel": len(task.labels), "regress": 0}[task.kind]
-        if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != cuts):
-            raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
-        cut = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
-        spec = build(config["model"])
-        features = spec.features()
-        buckets, weights = tensors["features.buckets"].numpy(), tensors["features.weights"].numpy()
-        if buckets.dtype != np.uint32 or weights.dtype != np.float32 or buckets.shape != weights.shape or buckets.ndim != 1:
-            raise RecordError("the features' buckets and weights are not arrays of one length")  # compiled code trusts them
-        features.restore(buckets, weights)
-        network = spec.network(len(features), task.outputs, seed=0)
-        prefix = "network."
-        network.load_state_dict({name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)})
-        return cls(task, spec, features, network.eval(), temperature, cut)
-
-    @torch.inference_mode()
-    def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
-        nothing = torch.empty(0)
-        self.network.eval()
-        return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
+            if isinstance(error, RecordError) and str(folder) in str(error):
+                raise
+            raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
 
 
-def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
-    return (np.arange(start, min(start + _CHUNK, count)) for start in range(0, max(count, 1), _CHUNK))
+def _restore(config: dict[str, Any], folder: Path) -> Predictor:
+    from .generative import GenerativePredictor
+    from .network import NetworkPredictor
+
+    if config["format"] != _FORMAT:
+        raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
+    task = Task(config["task"], tuple(config["labels"]), float(config["center"]), float(config["spread"]))
+    temperature, thresholds = float(config["temperature"]), config["thresholds"]
+    cuts = {"classify": 1 if task.is_binary else 0, "multilabel": len(task.labels), "regress": 0}[task.kind]
+    if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != cuts):
+        raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
+    kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
+    predictor = kind.read(folder, task, config["model"])
+    predictor.temperature = temperature
+    predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
+    return predictor

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 from .. import record
 from ..core.errors import RecordError
-from . import charts, health_charts, words
+from . import charts, health_charts, language, words
 from .frame import write_page
+from .metric_rows import metric_row, scaled
 from .words import Json
 
 
@@ -21,12 +21,13 @@ def write(run_dir: Path | str) -> Path:
     """
     run = record.Run(run_dir)
     summary, events = run.summary, run.events()
+    is_language = summary.get("task") == "lm"
     try:
-        context = _context(run.path.resolve().name, summary, events)
+        context = (language.context if is_language else _context)(run.path.resolve().name, summary, events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error
-    return write_page("page.html", context, run.path / "report.html")
+    return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
 
 
 def _context(name: str, summary: Json, events: list[Json]) -> Json:
@@ -38,9 +39,9 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "result": result,
         "data": data,
         "verdict": words.verdict(summary),
-        "facts": _facts(summary, result),
-        "metrics": [_metric_row(key, result) for key in result.get("metrics", {})],
-        "scaled": _scaled(result),
+        "facts": words.facts(summary, _SHOWN),
+        "metrics": [metric_row(key, result) for key in result.get("metrics", {})],
+        "scaled": scaled(result),
         "figures": _figures(summary, result, events),
         "validations": _validations(events),
         "health": _health(events),
@@ -52,49 +53,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
     }
 
 
-def _facts(summary: Json, result: Json) -> list[str]:
-    """The few things about the run that belong under its name."""
-    config = summary.get("config") or {}
-    facts = [f"{words.smart(config[key])} {word}".strip() for key, word in _SHOWN.items() if config.get(key) is not None]
-    if result.get("seconds") is not None:
-        facts.append(words.duration(result["seconds"]))
-    if summary.get("created"):
-        facts.append(f"{datetime.fromisoformat(summary['created']):%-d %B %Y, %H:%M %Z}".strip())
-    return [*facts, str(summary.get("status"))]
-
-
 _SHOWN = {"model": "model", "loss": "loss", "optimizer": ""}
-
-
-def _scaled(result: Json) -> bool:
-    """Whether the probabilities were changed by a temperature."""
-    return result.get("temperature") not in (None, 1, 1.0) and bool(result.get("uncalibrated"))
-
-
-def _metric_row(key: str, result: Json) -> Json:
-    metric = result["metrics"][key]
-    floor = result["baseline"]["metrics"].get(key) or {"value": None}
-    before = (result.get("uncalibrated") or {}).get(key) if _scaled(result) else None
-    title, hint = words.NAMES.get(key, (key, ""))
-    return {
-        "title": title,
-        "hint": hint,
-        "value": words.number(key, metric["value"]),
-        "interval": words.interval(key, metric),
-        "baseline": words.number(key, floor["value"]),
-        "before": words.number(key, before["value"]) if before else "",
-        "falling": key in words.FALLING,
-        "strip": _strip(metric, floor["value"], key),
-    }
-
-
-def _strip(metric: Json, floor: float | None, key: str) -> Json | None:
-    """Where the interval, the value and the baseline stand on a line from 0, in per cent of its length."""
-    numbers = {"low": metric["low"], "high": metric["high"], "value": metric["value"], "floor": floor}
-    if any(number is None or number < 0 for number in numbers.values()):
-        return None
-    whole = max(numbers.values()) * 1.08 if key in words.FALLING else 1.0
-    return {name: round(100 * number / (whole or 1), 2) for name, number in numbers.items()}
 
 
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
@@ -118,7 +77,7 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
         found["confusion"] = charts.confusion(result["confusion"], summary["labels"])
     if result.get("reliability"):
         bins = result["reliability"]
-        found["reliability"] = charts.reliability(bins["before"], bins["after"], _scaled(result))
+        found["reliability"] = charts.reliability(bins["before"], bins["after"], scaled(result))
     if result.get("scatter"):
         found["scatter"] = charts.scatter(result["scatter"])
     return {name: figure for name, figure in found.items() if figure}

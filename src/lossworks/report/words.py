@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
 THIN = "\u202f"  # narrow no-break space, between a number and its sign
-PERCENT = {"accuracy", "subset_accuracy"}
-FALLING = {"nll", "brier", "ece", "mse", "rmse", "mae"}  # the smaller the better
+PERCENT = {"accuracy", "subset_accuracy", "unknown_rate"}
+SURPRISAL = {"nats_per_token", "perplexity", "bits_per_byte", "unknown_rate"}
+FALLING = {"nll", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
 
 NAMES = {
     "accuracy": ("Accuracy", "share of texts given the right label"),
@@ -21,6 +23,10 @@ NAMES = {
     "mse": ("Mean squared error", "in squared units of the target"),
     "rmse": ("Root mean squared error", "in units of the target"),
     "mae": ("Mean absolute error", "in units of the target"),
+    "nats_per_token": ("Log loss", "surprise at the next token, in nats per token"),
+    "perplexity": ("Perplexity", "as if so many tokens were equally likely next"),
+    "bits_per_byte": ("Bits per byte", "what a byte of the text would take, packed by the model"),
+    "unknown_rate": ("Unknown tokens", "share of tokens that training had not seen"),
     "r2": ("R²", "share of the target's variance explained"),
 }
 
@@ -79,6 +85,17 @@ def _unfinished(status: str) -> Verdict:
         ),
         "interrupted": Verdict("unsure", "The run was interrupted", f"There is no result yet. {again}"),
     }.get(status, Verdict("unsure", "The run has not finished", f"There is no result yet. {again}"))
+
+
+def facts(summary: Json, shown: dict[str, str]) -> list[str]:
+    """The few things about a run that belong under its name; ``shown``: settings, and the word that follows each."""
+    config, result = summary.get("config") or {}, summary.get("result") or {}
+    told = [f"{smart(config[key])} {word}".strip() for key, word in shown.items() if config.get(key) is not None]
+    if result.get("seconds") is not None:
+        told.append(duration(result["seconds"]))
+    if summary.get("created"):
+        told.append(f"{datetime.fromisoformat(summary['created']):%-d %B %Y, %H:%M %Z}".strip())
+    return [*told, str(summary.get("status"))]
 
 
 def number(name: str, value: float | None) -> str:

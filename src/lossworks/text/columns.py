@@ -166,4 +166,7 @@ def _unfound(what: str, names: Sequence[str], sample: Sequence[Sequence[str]], s
     if sample and list(names) == numbered(len(names)):
         cells = [cell if len(cell) <= 30 else cell[:29] + "…" for cell in sample[0]]
         columns = ", ".join(f"{name}: {cell!r}" for name, cell in zip(names, cells, strict=False))
-    return DataError(f"{source}: which column holds the {what}? Name it, or number it, with --{what}. Its columns: {columns}.")
+    without = " Where there is none, a model of language can be learnt: --task lm." if what == "label" else ""
+    return DataError(
+        f"{source}: which column holds the {what}? Name it, or number it, with --{what}. Its columns: {columns}.{without}"
+    )

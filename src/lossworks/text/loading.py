@@ -79,7 +79,9 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
     if not first:
         raise DataError(f"{name} is empty.")
     data = chain([first], data)
-    format = options.format or (path and sniff.by_name(path))
+    format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
+    if format not in (None, "lines") and options.texts in ("paragraph", "file"):
+        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
     if format == "parquet" or (format is None and first.startswith(parquet.MAGIC)):
         plain = path is not None and parquet.is_plain(path)
         return name, parquet.read(path if path and plain else _on_disk(data, stack, spill), options, name)
@@ -94,7 +96,7 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
     if format == "fasttext":
         return name, lines.read_fasttext(lines_of)
     if format == "lines":
-        return name, lines.read_plain(lines_of)
+        return name, lines.read_plain(lines_of, options.texts)
     return name, delimited.read(lines_of, options, name, format)
 
 

@@ -16,6 +16,7 @@ Column = str | int
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
 POLICIES = ("error", "skip")
+UNITS = ("line", "paragraph", "file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class ReadOptions:
     format: one of csv, tsv, jsonl, parquet, fasttext, lines (one unlabelled text a line).
     header: whether the first row of a CSV or TSV file names its columns.
     unlabelled: labels may be missing, as in text to predict on; such rows have the label None.
+    texts: what of plain text is one text: a "line" that is not blank, a "paragraph" between blank lines, or the "file", whose
+        rows are then pieces of whole lines that follow one another. None: every line, and a blank one is a bad row.
     """
 
     text: Column | Sequence[Column] | None = None
@@ -39,12 +42,15 @@ class ReadOptions:
     format: str | None = None
     header: bool | None = None
     unlabelled: bool = False
+    texts: str | None = None
 
     def __post_init__(self) -> None:
         if self.bad_rows not in POLICIES:
             raise UnknownName("policy for bad rows", self.bad_rows, POLICIES)
         if self.format is not None and self.format not in FORMATS:
             raise UnknownName("format", self.format, FORMATS)
+        if self.texts is not None and self.texts not in UNITS:
+            raise UnknownName("kind of texts", self.texts, UNITS)
         if self.format == "lines" and not self.unlabelled:
             raise UsageError("format 'lines' is text without labels; to learn, labels are needed too")
         try:

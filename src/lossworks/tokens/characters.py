@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 SPACE, LETTER, SINGLE, MARK = range(4)
 
-_LIMIT = 0x110000
+LIMIT = 0x110000
 # Scripts written without spaces: each character stands as a token of its own.
 _UNSPACED = (
     (0x0E00, 0x0EFF), (0x0F00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF),
@@ -27,7 +27,7 @@ def classes() -> NDArray[np.uint8]:
     """The class of every code point: SPACE, LETTER (letters, digits and their combining marks), SINGLE, MARK."""
     categories = "".join(map(unicodedata.category, map(chr, range(_UNNAMED)))).encode("ascii")
     letters = np.frombuffer(categories, np.uint8)[::2]  # "Lu", "Nd", … : the first of each two
-    table = np.full(_LIMIT, MARK, np.uint8)
+    table = np.full(LIMIT, MARK, np.uint8)
     for letter, kind in ((b"L", LETTER), (b"M", LETTER), (b"N", LETTER), (b"Z", SPACE), (b"C", SPACE)):
         table[:_UNNAMED][letters == ord(letter)] = kind
     for first, last in _UNSPACED:
@@ -40,7 +40,7 @@ def classes() -> NDArray[np.uint8]:
 @functools.cache
 def lower() -> NDArray[np.uint32]:
     """The lower case of every code point, where that is a single code point."""
-    table = np.arange(_LIMIT, dtype=np.uint32)
+    table = np.arange(LIMIT, dtype=np.uint32)
     cased = "".join(map(chr, range(_CASED))).replace("\u0130", " ")  # İ alone has a lower case of two code points
     table[:_CASED] = np.frombuffer(cased.lower().encode("utf-32-le", "surrogatepass"), np.uint32)
     table[0x130] = 0x130

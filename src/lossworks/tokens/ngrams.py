@@ -11,7 +11,6 @@ Of each text the characters' buckets come first, then the words'.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 
 from ..core.threads import share
 from .characters import LETTER, SPACE, classes, lower, points
+from .hashing import FNV_OFFSET, FNV_PRIME, mix
 
 _EDGE = np.uint64(0x110001)  # stands for a word's edge; no code point has this number
-_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
 _SINGLE, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _START, _END = np.uint64(0x8EBC6AF09C88C6E3), np.uint64(0x589965CC75374CC3)  # the ends of a text, in its n-grams of words
 _SHORTEST = 2  # characters in the shortest character n-gram
@@ -37,16 +36,6 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     shift = np.uint64(64 - bits + 1)
     share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets)
     return buckets, offsets
-
-
-@njit(inline="always")
-def _mix(h: Any) -> Any:
-    """MurmurHash3's 64-bit finaliser (Appleby, public domain): every bit of the input reaches the high bits."""
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xFF51AFD7ED558CCD)
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xC4CEB9FE1A85EC53)
-    return h ^ (h >> np.uint64(33))
 
 
 @njit(cache=True, nogil=True)
@@ -96,21 +85,21 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
         if kind == SPACE:
             i = end
             continue
-        token = _mix(np.uint64(small[codes[i]]) + _SINGLE)
+        token = mix(np.uint64(small[codes[i]]) + _SINGLE)
         if kind == LETTER:
-            token = (_FNV_OFFSET ^ np.uint64(small[codes[i]])) * _FNV_PRIME
+            token = (FNV_OFFSET ^ np.uint64(small[codes[i]])) * FNV_PRIME
             while end < stop and kinds[codes[end]] == LETTER:
-                token = (token ^ np.uint64(small[codes[end]])) * _FNV_PRIME
+                token = (token ^ np.uint64(small[codes[end]])) * FNV_PRIME
                 end += 1
-            token = _mix(token)
+            token = mix(token)
             marked = end - i + 2  # the word between its two edges
             for first in range(marked if chars >= _SHORTEST else 0):
-                gram = _FNV_OFFSET
+                gram = FNV_OFFSET
                 for place in range(first, min(first + chars, marked)):
                     edge = place == 0 or place == marked - 1
-                    gram = (gram ^ (_EDGE if edge else np.uint64(small[codes[i + place - 1]]))) * _FNV_PRIME
+                    gram = (gram ^ (_EDGE if edge else np.uint64(small[codes[i + place - 1]]))) * FNV_PRIME
                     if place - first + 1 >= _SHORTEST:
-                        buckets[out] = np.uint32(_mix(gram) >> shift) + upper_half
+                        buckets[out] = np.uint32(mix(gram) >> shift) + upper_half
                         out += 1
         found += 1
         tokens[found] = token
@@ -124,5 +113,5 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
                 gram = gram * _PAIR ^ tokens[place]
             elif first == 0:
                 continue  # the start alone says nothing
-            buckets[out] = np.uint32(_mix(gram) >> shift)
+            buckets[out] = np.uint32(mix(gram) >> shift)
             out += 1

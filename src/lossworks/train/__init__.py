@@ -3,8 +3,23 @@
 The only room that divides a loss or steps a parameter.
 """
 
+from .choosing import choose, toml
 from .control import Control
 from .fitting import Fitted, fit_corpora
+from .generative import fit_generative
+from .language import FittedLanguage, fit_language
+from .language_settings import LanguageSettings
 from .settings import Settings
 
-__all__ = ["Control", "Fitted", "Settings", "fit_corpora"]
+__all__ = [
+    "Control",
+    "Fitted",
+    "FittedLanguage",
+    "LanguageSettings",
+    "Settings",
+    "choose",
+    "fit_corpora",
+    "fit_generative",
+    "fit_language",
+    "toml",
+]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from .. import evaluate, losses, models
 from ..core.errors import OutOfMemory
 from ..core.memory import is_out_of_memory
-from ..models import Predictor, Task
+from ..models import NetworkPredictor, Predictor, Task
 from ..text import TRAIN, VALID, Corpus
 from . import checkpoint
 from .control import Control, Progress
-from .dataset import FEWEST_TO_HOLD_OUT, Dataset, Part, assemble, read_features
+from .dataset import FEWEST_TO_HOLD_OUT, Dataset, assemble, read_features
+from .language_settings import LanguageSettings
 from .objective import loss_for
 from .refit import refit, training, with_validation_rows
 from .search import search
@@ -34,14 +35,29 @@ BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
 
 
+class Rows(Protocol):
+    """The rows of one part, as a predictor's ``scores_of`` takes them."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+
+    def pieces(self) -> Iterator[tuple[NDArray[np.int64], Any]]:
+        """Their numbers, and they themselves prepared, some at a time."""
+
+
 @dataclass(slots=True)
 class Fitted:
     """What a fit gives: the predictor, the settings it was made with, and the record of data and result."""
 
     predictor: Predictor
-    settings: Settings
+    settings: Settings | LanguageSettings
     data: dict[str, Any]
     result: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the predictor's files."""
+        self.predictor.save(folder)
 
 
 def fit_corpora(
@@ -67,7 +83,7 @@ def fit_corpora(
     settings = settings.resolved(data.task.kind, int((data.parts == 0).sum()))
     loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
     settings = replace(settings, loss=losses.render(loss))
-    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
+    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **describe(data), "config": settings.to_json()})
     with TURN, memory_named(settings):
         read_features(
             data,
@@ -89,18 +105,18 @@ def fit_corpora(
         control.watch("resume" if resume else "start", {"step": loop.progress.step})
         progress = loop.run()
         assert data.features is not None
-        predictor = Predictor(data.task, spec, data.features, loop.network.eval())
-        _calibrate(predictor, data, settings)
+        predictor = NetworkPredictor(data.task, spec, data.features, loop.network.eval())
+        calibrate(predictor, data, data.valid, settings.class_weight)
         whole = None if VALID in fixed else with_validation_rows(data)
         if whole is not None:
             _close(data)
             refit(predictor, loop, whole, scratch, budget)
             data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
-        result = _result(predictor, data, progress) | _weights(predictor.network)
+        result = judge(predictor, data, data.test, _ended(progress)) | _weights(predictor.network)
         result |= {"lr_search": found, "micro_batch": loop.gradients.micro, "scores": progress.scores}
         result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     _close(data)
-    return Fitted(predictor, settings, _describe(data), result)
+    return Fitted(predictor, settings, describe(data), result)
 
 
 def measure(predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None) -> evaluate.Evaluation:
@@ -133,32 +149,36 @@ def _close(data: Dataset) -> None:
             part.shards.close()
 
 
-def _calibrate(predictor: Predictor, data: Dataset, settings: Settings) -> None:
+def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_weight: str | None) -> None:
     """Temperature and thresholds from the validation rows. Of two classes the cut that is most often right; where the classes
     are weighted, the one that treats them alike.
     """
-    if data.valid is None or not data.valid.rows or predictor.task.kind == "regress":
+    if valid is None or not valid.rows or predictor.task.kind == "regress":
         return
-    scores, target, weight, _ = _scored(predictor, data, data.valid)
+    scores, target, weight, _ = scored(predictor, data, valid)
     predictor.temperature = evaluate.fit_temperature(scores, target, weight)
     probability = predictor.probabilities(scores)
     if predictor.task.is_binary:
-        aim: Literal["macro_f1", "accuracy"] = "macro_f1" if settings.class_weight else "accuracy"
+        aim: Literal["macro_f1", "accuracy"] = "macro_f1" if class_weight else "accuracy"
         predictor.thresholds = tuple(evaluate.tune_thresholds(probability[:, 1], target, weight, metric=aim, surely=3))
     elif predictor.task.kind == "multilabel":
         predictor.thresholds = tuple(evaluate.tune_thresholds(probability, target, weight, surely=3))
 
 
-def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str, Any]:
-    """The record's result; figures only from rows that training and calibration never saw."""
-    ended = {
+def _ended(progress: Progress) -> dict[str, Any]:
+    """How training went, for the record's result."""
+    return {
         "seconds": progress.seconds,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch or progress.epoch,
         "stopped": progress.stopped,
     }
+
+
+def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any]) -> dict[str, Any]:
+    """The record's result; figures only from rows that training and calibration never saw. ``ended``: how training went."""
     tuned = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
-    if data.test is None or not data.test.rows:
+    if test is None or not test.rows:
         return {
             "part": None,
             "rows": 0,
@@ -166,7 +186,7 @@ def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str
             **tuned,
             **ended,
         }
-    scores, target, weight, numbers = _scored(predictor, data, data.test)
+    scores, target, weight, numbers = scored(predictor, data, test)
     evaluation = measure(predictor, scores, target, weight)
     rows, found = mistakes(predictor, scores, evaluation, target)
     texts = data.texts(numbers[rows])
@@ -187,14 +207,14 @@ def _why_not(data: Dataset) -> str:
     return f" (that takes {FEWEST_TO_HOLD_OUT} rows)" if len(data.corpora[0]) < FEWEST_TO_HOLD_OUT else ""
 
 
-def _scored(
-    predictor: Predictor, data: Dataset, part: Part
+def scored(
+    predictor: Predictor, data: Dataset, part: Rows
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[np.int64]]:
     """Scores, targets, weights and row numbers of a part."""
-    scored = [(rows, predictor.scores_of(selected)) for rows, selected in part.pieces() if len(rows)]
-    numbers = np.concatenate([rows for rows, _ in scored])
+    pieces = [(rows, predictor.scores_of(prepared)) for rows, prepared in part.pieces() if len(rows)]
+    numbers = np.concatenate([rows for rows, _ in pieces])
     weight = None if data.weight is None else data.weight[numbers]
-    return np.concatenate([scores for _, scores in scored]), data.target[numbers], weight, numbers
+    return np.concatenate([scores for _, scores in pieces]), data.target[numbers], weight, numbers
 
 
 def _spoken(task: Task, truth: Any) -> Any:
@@ -203,7 +223,8 @@ def _spoken(task: Task, truth: Any) -> Any:
     return task.labels[truth] if task.kind == "classify" else tuple(task.labels[label] for label in np.flatnonzero(truth))
 
 
-def _describe(data: Dataset) -> dict[str, Any]:
+def describe(data: Dataset) -> dict[str, Any]:
+    """What the record says of the data: where it came from, its parts and labels."""
     main, names = data.corpora[0], ("train", "valid", "test")
     return {
         "source": main.source,

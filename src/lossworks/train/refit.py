@@ -10,7 +10,7 @@ import numpy as np
 from .. import losses, models, optim, penalties
 from ..core.errors import Interrupted
 from ..core.seeds import derive
-from ..models import Predictor
+from ..models import NetworkPredictor
 from ..text import TEST, TRAIN, VALID
 from .control import Control
 from .dataset import Dataset, read_features
@@ -81,7 +81,7 @@ def again(
     return loop
 
 
-def refit(predictor: Predictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
+def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
     """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import losses, models, optim, penalties, risks, schedules
-from ..core import specs
-from ..core.errors import DataError, UnknownName, UsageError
+from ..core.errors import UnknownName, UsageError
 from .reduction import check_risk
 
 _SMALLEST_BATCH = 16
@@ -83,22 +80,6 @@ class Settings:
         penalty = penalties.build(self.penalty) if self.penalty else None
         optimizer = optim.build(self.optimizer or models.build(self.model).optimizer)
         optim.check_together(optimizer, penalty, self.clip, self.ema)
-
-    @classmethod
-    def from_toml(cls, path: Path) -> Settings:
-        """The settings that a TOML file spells; a key that is not known is an error.
-
-        Raises:
-            DataError: no such file, or not TOML.
-            UsageError: an unknown key or a value that does not fit.
-        """
-        try:
-            values = tomllib.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not TOML: {error}.") from None
-        return specs.configure(cls, values, f"configuration {path}")
 
     def resolved(self, task: str, rows: int) -> Settings:
         """Every choice made, for ``rows`` training rows; all specs in their shortest spelling."""

@@ -1,9 +1,27 @@
 """What the command's verbs do, as Python functions: the command and the top of the package both call these."""
 
 from .evaluate import evaluate
+from .export import export, import_arpa
 from .fit import fit
 from .landscape import Landscape, landscape
-from .model import Model, load, load_run
+from .language import Language, Scored
+from .loading import load, load_labels, load_language, load_run
+from .model import Model
 from .show import show
 
-__all__ = ["Landscape", "Model", "evaluate", "fit", "landscape", "load", "load_run", "show"]
+__all__ = [
+    "Landscape",
+    "Language",
+    "Model",
+    "Scored",
+    "evaluate",
+    "export",
+    "fit",
+    "import_arpa",
+    "landscape",
+    "load",
+    "load_labels",
+    "load_language",
+    "load_run",
+    "show",
+]

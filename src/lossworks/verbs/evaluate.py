@@ -1,7 +1,10 @@
-"""``evaluate``: a trained model's figures on other labelled text."""
+"""``evaluate``: a trained model's figures on other text."""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,25 +14,31 @@ from .. import evaluate as figures
 from ..core.errors import UsageError
 from ..text import Corpus, ReadOptions, load
 from ..train.fitting import measure, mistakes
+from ..train.language_figures import judge
+from ..train.token_parts import in_tokens
+from .language import Language
 from .model import Model
 
 
-def evaluate(model: Model, data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
-    """Metrics with 95 % intervals, the baseline beside, the confusion matrix and the most confident mistakes.
+def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+    """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
+    model of language the most and least surprising texts.
 
     ``trained_on`` is true where the data is, row for row, what ``fit`` was given: its figures then flatter the model.
 
     Args:
         model: from ``fit`` or ``load``.
-        data: labelled text, as ``fit`` takes it.
+        data: text as ``fit`` takes it; labelled, for a model of labels.
         read: which columns to read and how.
 
     Raises:
         DataError: the data cannot be read, or holds a label that training had not seen.
     """
+    if isinstance(model, Language):
+        read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.texts)
     corpus = load(data, read)
     try:
-        return _evaluate(model, corpus)
+        return _surprisal(model, corpus) if isinstance(model, Language) else _evaluate(model, corpus)
     finally:
         corpus.close()
 
@@ -53,6 +62,19 @@ def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
             predictor.task.kind, _trained_on(model), target, labels=predictor.task.labels, weights=weight
         ),
         "mistakes": [{"text": text, **what, "place": corpus.place(int(row))} for text, what, row in listed],
+    }
+
+
+def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=model.texts == "file")
+        result = judge(model.trained, test, model.counts, model.record["config"]["seed"])
+    return {
+        "source": corpus.source,
+        "skipped": corpus.skipped,
+        "trained_on": corpus.fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
+        "task": "lm",
+        **result,
     }
 
 

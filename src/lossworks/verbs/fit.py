@@ -1,32 +1,27 @@
-"""``fit``: from labelled text to a trained model, and the run directory that says everything about it."""
+"""``fit``: from text to a trained model, and the run directory that says everything about it."""
 
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import report
-from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UnknownName, UsageError
-from ..record import Run
-from ..record.files import unwritable
+from ..core.errors import DataError, Interrupted, UsageError
 from ..text import TEST, VALID, Corpus, ReadOptions, load
-from ..train import Control, Fitted, Settings, checkpoint, fit_corpora
+from ..train import Control, Fitted, FittedLanguage, LanguageSettings, Settings, choose, fit_corpora, fit_generative, fit_language
+from .language import Language
 from .model import Model
+from .recording import Recorder, Work
 
 Watch = Callable[[str, dict[str, Any]], None]
 Source = str | os.PathLike[str] | Iterable[Any]
-
-_LOGGED = ("start", "resume", "search", "train", "valid", "spike", "memory", "checkpoint")
+Sources = Sequence[tuple[Any, int | None]]
+"""Data, and the part that it was given as; None for what is to be split."""
 
 
 def fit(
@@ -36,184 +31,115 @@ def fit(
     test: Source | float | None = None,
     out: Path | str | None = None,
     read: ReadOptions | None = None,
-    settings: Settings | None = None,
+    settings: Settings | LanguageSettings | None = None,
     resume: bool = False,
     control: Control | None = None,
     command: str | None = None,
     **choices: Any,
-) -> Model:
-    """Train on labelled text.
+) -> Model | Language:
+    """Train on labelled text, or learn a model of language from any text.
 
     Args:
         data: a file, a folder with a sub-folder per class, "-" for stdin, or rows: (text, label) or (text, label, weight)
-            tuples, or dicts.
+            tuples, or dicts; where labels may be missing also texts alone.
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
         read: which columns to read and how; by default found by looking.
-        settings: everything about the training; or give single ``choices`` of it (``model="bag"``, ``epochs=3``, …).
+        settings: everything about the training; or give single ``choices`` of it (``model="bag"``, ``epochs=3``, …). With
+            ``task="lm"`` or a family of language models (``model="ngram:order=3"``) those of ``LanguageSettings``.
         resume: go on with the run in ``out``, which must have been started by the same call.
         control: how to watch and stop the training.
         command: what to put in the record as the command.
+
+    Returns:
+        A ``Language`` where a model of language was learnt, else a ``Model``.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit; says where and what to do.
         Diverged, Interrupted, OutOfMemory: training ended early; the run directory says so.
     """
     choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
-    settings = replace(settings or Settings(), **_known(choices))
+    settings = choose(settings, choices)
     given = [
         (source, part)
         for source, part in ((valid, VALID), (test, TEST))
         if source is not None and not isinstance(source, int | float)
     ]
+    sources = [(data, None), *given]
     control = control or Control()
     if resume and out is None:
         raise UsageError("--resume goes on with the run in a directory; say which with --out.")
+    if isinstance(settings, LanguageSettings):
+        if resume:
+            raise UsageError(f"--resume: what {settings.model} learns is not kept halfway. Fit again, with another --out.")
+        work: Work = partial(_learn, sources, read, settings)
+    else:
+        work = partial(_train, sources, read, settings, resume=resume and (Path(out or "") / "run.json").exists())
     if out is None:
         with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-            fitted = _train([(data, None), *given], read, settings, control, Path(scratch), resume=False)
-        return Model(fitted.predictor, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result})
-    sources = {"data": _name(data), **{("valid", "test")[part - 1]: _name(source) for source, part in given}}
-    recorder = _Recorder(Path(out), {**settings.to_json(), **sources}, control, command, resume)
-    return recorder.record([(data, None), *given], read, settings)
+            fitted = work(control, Path(scratch))
+        return _held(fitted, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result}, None)
+    names = {"data": _name(data), **{("valid", "test")[part - 1]: _name(source) for source, part in given}}
+    recorder = Recorder(Path(out), {**settings.to_json(), **names}, control, command, resume)
+    return _held(recorder.record(work), recorder.run.summary, recorder.run.path)
+
+
+def _held(fitted: Fitted | FittedLanguage, record: dict[str, Any], path: Path | None) -> Model | Language:
+    """What was fitted as a user holds it."""
+    if isinstance(fitted, FittedLanguage):
+        return Language(fitted.trained, fitted.counts, record, path)
+    return Model(fitted.predictor, record, path)
 
 
 def _train(
-    sources: list[tuple[Any, int | None]],
-    read: ReadOptions | None,
-    settings: Settings,
-    control: Control,
-    scratch: Path,
-    *,
-    resume: bool,
+    sources: Sources, read: ReadOptions | None, settings: Settings, control: Control, scratch: Path, *, resume: bool
 ) -> Fitted:
+    with _corpora(sources, read, scratch) as corpora:
+        return fit_corpora(corpora, [part for _, part in sources], settings, control, scratch=scratch, resume=resume)
+
+
+def _learn(
+    sources: Sources, read: ReadOptions | None, settings: LanguageSettings, control: Control, scratch: Path
+) -> Fitted | FittedLanguage:
+    """A model of language, or of texts with labels one for each class."""
+    read = read or ReadOptions()
+    labelled = settings.task == "classify" or (settings.task == "auto" and read.label is not None)
+    if not labelled:
+        if read.weight is not None:
+            raise UsageError("--weight is for texts with labels; a model of language counts every text once. Leave it out.")
+        ignored = None if settings.task == "lm" else read.label
+        read = replace(read, unlabelled=True, label=ignored, texts=settings.texts)
+    try:
+        with _corpora(sources, read, scratch) as corpora:
+            fixed = [part for _, part in sources]
+            if labelled or (settings.task == "auto" and any(label is not None for label in corpora[0].labels)):
+                _check_labels(corpora)
+                return fit_generative(corpora, fixed, settings, control, scratch)
+            return fit_language(corpora, fixed, settings, control, scratch)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped. Nothing is kept of what was half learnt: fit again, with another --out.") from None
+
+
+def _check_labels(corpora: Sequence[Corpus]) -> None:
+    for corpus in corpora:
+        missing = [row for row, label in enumerate(corpus.labels) if label is None]
+        if missing:
+            raise DataError(
+                f"{corpus.place(missing[0])}: the label is missing ({len(missing):,} such rows). "
+                "Label or remove them, or learn a model of language from all texts: --task lm."
+            )
+
+
+@contextmanager
+def _corpora(sources: Sources, read: ReadOptions | None, scratch: Path) -> Any:
+    """All sources read; what waits on disk is let go of at the end."""
     corpora: list[Corpus] = []
     with ExitStack() as stack:
         for source, _ in sources:
             corpora.append(load(source, read, spill=scratch))
             stack.callback(corpora[-1].close)
-        return fit_corpora(corpora, [part for _, part in sources], settings, control, scratch=scratch, resume=resume)
-
-
-class _Recorder:
-    """Writes the run directory while the training runs."""
-
-    def __init__(self, out: Path, given: dict[str, Any], control: Control, command: str | None, resume: bool) -> None:
-        self.resume = resume and (out / "run.json").exists()
-        self.run = Run(out) if self.resume else Run.create(out)
-        self.control = control
-        self.step = 0
-        self.before: str | None = None  # fingerprint of the data that the run began with
-        self.summary: dict[str, Any] = {
-            "lossworks": version("lossworks"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command or "lossworks.fit",
-            "status": "running",
-            "given": given,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "numba")}},
-            "machine": {"cpu": _processor(), "cores": len(os.sched_getaffinity(0))},
-        }
-        if self.resume:
-            self._take_up(given)
-
-    def record(self, sources: list[tuple[Any, int | None]], read: ReadOptions | None, settings: Settings) -> Model:
-        """Train, and leave a whole record whatever happens."""
-        run, scratch = self.run, self.run.path / "scratch"
-        control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
-        try:
-            _make_anew(scratch)
-            if not self.resume:
-                run.write_summary(self.summary)
-            fitted = _train(sources, read, settings, control, scratch, resume=self.resume)
-            fitted.predictor.save(run.path)
-            self.summary |= {"status": "finished", "result": fitted.result}
-            run.note("end", step=self.step, seconds=fitted.result["seconds"])
-        except LossworksError as error:
-            ended = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
-            self.summary |= {"status": ended, "error": str(error)}
-            raise
-        except KeyboardInterrupt:
-            self.summary["status"] = "interrupted"
-            raise
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            self._finish(sys.exc_info()[1])
-        return Model(fitted.predictor, run.summary, run.path)
-
-    def _finish(self, error: BaseException | None) -> None:
-        """The last words: run.json, the report, and no more checkpoints than are needed."""
-        path = self.run.path
-        try:
-            self.run.close()
-            if "data" in self.summary and (path / "log.jsonl").exists():
-                self.run.write_summary(self.summary)
-                if self.summary["status"] == "finished":
-                    checkpoint.remove(path / "checkpoints")
-                report.write(path)
-            elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
-                (path / "run.json").unlink(missing_ok=True)
-                path.rmdir()
-        except (LossworksError, OSError):
-            if error is None:  # a full disk must not hide why training ended
-                raise
-
-    def _take_up(self, given: dict[str, Any]) -> None:
-        """Check that the run can be gone on with by this call."""
-        before, path = self.run.summary, self.run.path
-        try:
-            status, told, created = before["status"], dict(before["given"]), before["created"]
-            self.before = before["data"]["fingerprint"] if "data" in before else None
-        except (KeyError, TypeError, ValueError):
-            raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
-        if status == "finished":
-            raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to fit again.")
-        for key in sorted(told.keys() | given.keys()):
-            if told.get(key) != given.get(key):
-                raise UsageError(
-                    f"--resume: {key} was {told.get(key)!r} and is now {given.get(key)!r}. "
-                    "Repeat the command as it was, or choose another --out."
-                )
-        self.summary["created"] = created
-
-    def _watch(self, event: str, fields: dict[str, Any]) -> None:
-        self.step = fields.get("step", self.step)
-        if event == "data":
-            if self.before not in (None, fields["fingerprint"]):
-                raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
-            data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
-            self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
-            self.run.write_summary(self.summary)
-        elif event == "config":
-            self.summary["config"] = fields["config"]
-            self.run.write_summary(self.summary)
-        elif event in _LOGGED:
-            self.run.note(event, **fields)
-        self.control.watch(event, fields)
-
-
-def _make_anew(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise unwritable(folder, error) from error
-
-
-def _known(choices: dict[str, Any]) -> dict[str, Any]:
-    known = Settings.__dataclass_fields__
-    for name in choices:
-        if name not in known:
-            raise UnknownName("argument of fit:", name, [*known, "out", "read", "resume", "valid", "test"])
-    return choices
+        yield corpora
 
 
 def _name(source: Any) -> str:
     return str(source) if isinstance(source, str | os.PathLike) else f"{type(source).__name__} of rows"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import specs
 from ..core.errors import RecordError, UnknownName, UsageError
+from ..models import is_language
 from ..record import Run
 from ..text import TEST, VALID, Corpus, ReadOptions, load
 from ..train import Control, Settings
@@ -128,6 +129,8 @@ def _checked(run: Run) -> dict[str, Any]:
     """The record of a finished run, with all that is read of it in its place."""
     record = run.summary
     try:
+        if is_language(record["config"]["model"]):
+            raise UsageError(f"{run.path} holds a model of language, and only those of networks have a landscape: linear, bag.")
         if (status := record["status"]) != "finished":
             raise RecordError(
                 f"the run in {run.path} is {status}, so it has no trained weights. Finish it with --resume, or fit again."
@@ -180,7 +183,9 @@ def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -
 
 
 def _saved(run: Run) -> Any:
-    from ..models import Predictor
+    from ..models import NetworkPredictor, Predictor
     from ..train.retrace import flat
 
-    return flat(Predictor.load(run.path).network)
+    predictor = Predictor.load(run.path)
+    assert isinstance(predictor, NetworkPredictor)
+    return flat(predictor.network)

@@ -1,4 +1,4 @@
-"""A trained model as a user holds it, from ``fit`` or from a run directory."""
+"""A trained model of labels as a user holds it, from ``fit`` or from a run directory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..models import Predictor
-from ..record import Run
-from ..train.settings import check_device
+from ..models import GenerativePredictor, Predictor
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class Model:
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label (classify), a tuple of labels (multilabel) or a number (regress) for each text."""
-        return self.predictor.predict(_several(texts))
+        return self.predictor.predict(several(texts))
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities [texts, labels].
@@ -47,32 +45,34 @@ class Model:
         """
         if self.predictor.task.kind == "regress":
             raise UsageError("predict_proba: this model predicts numbers, not labels. Use predict.")
-        return self.predictor.predict_proba(_several(texts))
+        return self.predictor.predict_proba(several(texts))
+
+    def explain(self, text: str) -> list[dict[str, Any]]:
+        """For each token of a text what it speaks for: by label, log p(token | label) less its mean over the labels. With the log
+        of the labels' shares these add up to the logits, but for a constant.
+
+        Raises:
+            UsageError: the labels are told by a network, which has no tokens to explain by.
+        """
+        if not isinstance(self.predictor, GenerativePredictor):
+            raise UsageError("explain: only models of language tell what each token says. Fit one: --model ngram:order=3.")
+        (text,) = several([text])
+        tokens, logp = self.predictor.explain(text)
+        with np.errstate(invalid="ignore"):
+            away = logp - logp.mean(1, keepdims=True)
+        rows = zip(tokens, away, strict=True)
+        return [{"token": token, "evidence": dict(zip(self.labels, map(float, row), strict=True))} for token, row in rows]
 
     def __repr__(self) -> str:
         return f"Model(task={self.predictor.task.kind!r}, labels={self.labels!r}, path={str(self.path) if self.path else None!r})"
 
 
-def load(path: Path | str, device: str = "cpu") -> Model:
-    """The model in a run directory.
+def several(texts: Sequence[str]) -> Sequence[str]:
+    """The texts, if they are texts, and several.
 
     Raises:
-        RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
+        UsageError: they are one text, or not text.
     """
-    check_device(device)
-    run = Run(path)
-    record = run.summary
-    model = Model(Predictor.load(run.path, device), record, run.path)
-    model.predictor.scores([""])  # compiled code is loaded now, not at the first question
-    return model
-
-
-def load_run(path: Path | str) -> Run:
-    """The record of a run: ``.summary`` is run.json, ``.events()`` the log."""
-    return Run(path)
-
-
-def _several(texts: Sequence[str]) -> Sequence[str]:
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")
     for number, text in enumerate(texts):

@@ -56,3 +56,8 @@ class Trie:
     def order(self) -> int:
         """The longest n-gram's length."""
         return len(self.levels) - 1
+
+    def size(self, k: int) -> int:
+        """How many k-grams there are; of level 0, one."""
+        entries = self.levels[k].prob if self.levels[k].count is None else self.levels[k].count
+        return 1 if entries is None else len(entries)

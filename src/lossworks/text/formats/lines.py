@@ -1,4 +1,4 @@
-"""Line formats: fastText's ``__label__a __label__b text``, and plain lines, one unlabelled text each."""
+"""Line formats: fastText's ``__label__a __label__b text``, and plain text without labels, by lines, paragraphs or whole."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ def read_fasttext(blocks: Iterator[Block]) -> Reading:
     return Reading(map(_fasttext_rows, blocks))
 
 
-def read_plain(blocks: Iterator[Block]) -> Reading:
-    """Each line a text."""
-    return Reading(map(_plain_rows, blocks))
+def read_plain(blocks: Iterator[Block], texts: str | None) -> Reading:
+    """Unlabelled texts, as ``ReadOptions.texts`` parts them."""
+    if texts == "paragraph":
+        return Reading(_paragraphs(blocks))
+    if texts == "file":
+        return Reading(_pieces(blocks))
+    return Reading(_plain_rows(block, keep_blank=texts is None) for block in blocks)
 
 
 def _lines(block: Block) -> list[str]:
@@ -48,6 +52,40 @@ def _fasttext_rows(block: Block) -> Rows:
     return rows
 
 
-def _plain_rows(block: Block) -> Rows:
+def _plain_rows(block: Block, keep_blank: bool) -> Rows:
     lines = _lines(block)
-    return Rows(lines, [None] * len(lines), range(block.line, block.line + len(lines)))
+    rows = Rows(lines, [None] * len(lines), range(block.line, block.line + len(lines)))
+    if not keep_blank and not all(map(str.strip, lines)):
+        rows = rows.take([i for i, line in enumerate(lines) if line.strip()])
+    return rows
+
+
+def _paragraphs(blocks: Iterator[Block]) -> Iterator[Rows]:
+    """Runs of lines that are not blank; one that goes over the end of a block stands with the next."""
+    begun: list[str] = []
+    first = 1
+    for block in blocks:
+        texts, places = list[str](), list[int]()
+        for number, line in enumerate(_lines(block), block.line):
+            if line.strip():
+                first = first if begun else number
+                begun.append(line)
+            elif begun:
+                texts.append("\n".join(begun))
+                places.append(first)
+                begun = []
+        yield Rows(texts, [None] * len(texts), places)
+    if begun:
+        yield Rows(["\n".join(begun)], [None], [first])
+
+
+def _pieces(blocks: Iterator[Block]) -> Iterator[Rows]:
+    """The whole text, piece by piece, line ends and all; no piece is blank where another is not."""
+    held, first = "", 1
+    for block in blocks:
+        text = block.text()
+        if held.strip() and text.strip():
+            yield Rows([held], [None], [first])
+            held, first = "", block.line
+        held += text
+    yield Rows([held], [None], [first])

@@ -52,5 +52,6 @@ def by_look(start: str, options: ReadOptions, source: str) -> str:
         return "csv"
     raise DataError(
         f"cannot tell the format of {source}; it begins {first[:40]!r}. Wanted CSV, TSV, JSONL, Parquet or lines like "
-        "`__label__good some text`, with a label and a text each. If it is one of these, name it with --format."
+        "`__label__good some text`, with a label and a text each. If it is one of these, name it with --format. "
+        "Text without labels is for models of language: --task lm."
     )

@@ -1,0 +1,57 @@
+"""What ``lossworks fit`` says at its end: the figures, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from .tables import console, metrics_table
+
+
+def tell(record: dict[str, Any], out: Path) -> None:
+    """The figures of a finished run in ``out``, and what to do next."""
+    result, screen = record["result"], console()
+    is_language = record["task"] == "lm"
+    if result["part"] is None:
+        screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
+    else:
+        screen.print(metrics_table(result, f"On {result['rows']:,} held-out {'texts' if is_language else 'rows'}"))
+    screen.print("")
+    for line in _language(record) if is_language else _training(result):
+        screen.print(line)
+    screen.print(f"Next:  open {out / 'report.html'}")
+    verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", ' "some text"'),)
+    for verb, rest in verbs:
+        screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
+
+
+def _training(result: dict[str, Any]) -> list[str]:
+    """How the training of a classifier went."""
+    if result["epochs"] is None:
+        lines = [f"Learnt in {result['seconds']:.1f} s."]
+    else:
+        epochs = f"{result['epochs']} epochs in {result['seconds']:.1f} s"
+        lines = [f"{epochs} ({result['stopped']}; best: epoch {result['best_epoch']})."]
+    if result["refit_rows"] is not None:
+        known = "Then learnt anew" if result["epochs"] is None else "Then trained anew for as many epochs as were best"
+        lines.append(f"{known}, on training and validation rows: {result['refit_rows']:,}.")
+    if (found := result.get("lr_search")) is not None:
+        lines.append(f"The learning rate {found['chosen']:g} is the best of {len(found['trials'])} tried.")
+    return lines
+
+
+def _language(record: dict[str, Any]) -> list[str]:
+    """What a model of language was learnt from, and what its figures are of."""
+    data, result = record["data"], record["result"]
+    tokens, size = data["tokens"]["train"], data["bytes_per_token"]
+    lines = [
+        f"Learnt from {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {result['seconds']:.1f} s."
+    ]
+    if result["part"] is not None:
+        lines.append(
+            f"Figures of {result['positions']:,} predicted tokens, intervals from {result['units']}; accuracy at "
+            f"{result['accuracy_positions']:,} of them. Perplexities of other tokens do not compare, bits per byte do"
+            f"{'' if result['metrics']['unknown_rate']['value'] == 0 else ', but for unknown tokens'}."
+        )
+    return lines

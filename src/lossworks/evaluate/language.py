@@ -1,0 +1,87 @@
+"""Figures of a model of language, from the surprisal at each position: summed over texts, intervals from texts.
+
+The texts of a test part are drawn by lot, their positions are not; so an interval that took each position for a draw of its own
+would be too narrow. Texts are the units of every interval here. A part that is one long text is cut into stretches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .intervals import Floats, Interval, Ints, ratio
+
+STRETCHES, _SHORTEST = 100, 20
+"""Units that one long text is cut into, and the fewest positions of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Sums of each unit [U]: what is predicted, tokens, bytes in UTF-8, and unknown tokens. ``bounds``: its positions [U + 1]."""
+
+    bounds: Ints
+    tokens: Ints
+    bytes: Floats
+    unknown: Ints
+
+    @property
+    def positions(self) -> Ints:
+        """How many positions each has."""
+        return np.diff(self.bounds)
+
+    def sums(self, values: NDArray[Any]) -> Floats:
+        """Sums over the units of values at each position."""
+        running = np.concatenate([np.zeros(1), np.cumsum(values, dtype=np.float64)])
+        return np.asarray(running[self.bounds[1:]] - running[self.bounds[:-1]])
+
+
+def units(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) -> Units:
+    """The texts as units, or stretches of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
+    if len(offsets) == 2 and not ends:
+        count = int(offsets[1])
+        bounds = np.linspace(0, count, max(min(STRETCHES, count // _SHORTEST), 1) + 1).astype(np.int64)
+        shares = np.diff(bounds)
+        return Units(bounds, shares, shares * (float(sizes[0]) / max(count, 1)), _between(unknown, bounds))
+    bounds = offsets + (np.arange(len(offsets)) if ends else 0)
+    return Units(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
+
+
+def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
+    """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]."""
+    nats = of.sums(-logp)
+    token = ratio(nats, of.positions.astype(np.float64), low=0.0)
+    byte = ratio(nats / math.log(2), of.bytes, low=0.0)
+    perplexity = Interval(*(_exp(number) for number in (token.value, token.low, token.high)))
+    return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
+
+
+def unknown_rate(of: Units) -> Interval:
+    """The share of tokens that are unknown."""
+    return ratio(of.unknown.astype(np.float64), of.tokens.astype(np.float64), 0.0, 1.0)
+
+
+def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
+    """The share of positions whose most probable token is the true one, of texts' hits and positions."""
+    return ratio(np.array(hits, np.float64), np.array(positions, np.float64), 0.0, 1.0)
+
+
+def unigram(counts: Ints, start: int) -> Floats:
+    """log p [V] of a model that knows how frequent each token is and nothing else: counts plus one, of all but the start."""
+    weights = counts + 1.0
+    weights[start] = 0
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(weights / weights.sum()))
+
+
+def _between(flags: NDArray[np.bool_], bounds: Ints) -> Ints:
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(flags)])
+    return np.asarray(running[bounds[1:]] - running[bounds[:-1]])
+
+
+def _exp(nats: float) -> float:
+    return math.exp(nats) if nats < 700 else math.inf

@@ -1,0 +1,79 @@
+"""The predictor of networks over features: ``linear`` and ``bag``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..batches import Features, Selected
+from ..core.errors import RecordError
+from ..record import write_atomic
+from .base import ModelSpec, TextModel, build
+from .predictor import CHUNK, Predictor
+from .task import Task
+
+_PREFIX = "network."
+
+
+@dataclass(slots=True)
+class NetworkPredictor(Predictor):
+    """Features learnt from the training texts, and a network over them."""
+
+    spec: ModelSpec
+    features: Features
+    network: TextModel
+
+    def prepared(self, texts: Sequence[str]) -> Selected:
+        return self.features.select(self.features.hashed(texts))
+
+    def scores_of(self, prepared: Selected) -> NDArray[Any]:
+        outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
+        return self.task.readable(outputs)
+
+    def to(self, device: str) -> NetworkPredictor:
+        self.network.to(device)
+        return self
+
+    def write(self, folder: Path) -> None:
+        tensors = {f"{_PREFIX}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        tensors["features.buckets"] = torch.from_numpy(self.features.buckets)
+        tensors["features.weights"] = torch.from_numpy(self.features.weights)
+        write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
+
+    @classmethod
+    def read(cls, folder: Path, task: Task, spec: Any) -> NetworkPredictor:
+        path = folder / "model.safetensors"
+        try:
+            with safe_open(path, "pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise RecordError(f"{path} is missing. The run may not have finished: see `lossworks fit … --resume`.") from None
+        except (SafetensorError, OSError) as error:
+            raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
+        built = build(spec)
+        features = built.features()
+        buckets, weights = tensors["features.buckets"].numpy(), tensors["features.weights"].numpy()
+        if buckets.dtype != np.uint32 or weights.dtype != np.float32 or buckets.shape != weights.shape or buckets.ndim != 1:
+            raise RecordError("the features' buckets and weights are not arrays of one length")  # compiled code trusts them
+        features.restore(buckets, weights)
+        network = built.network(len(features), task.outputs, seed=0)
+        network.load_state_dict({name[len(_PREFIX) :]: value for name, value in tensors.items() if name.startswith(_PREFIX)})
+        return cls(task, built, features, network.eval())
+
+    @torch.inference_mode()
+    def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
+        nothing = torch.empty(0)
+        self.network.eval()
+        return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
+
+
+def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
+    return (np.arange(start, min(start + CHUNK, count)) for start in range(0, max(count, 1), CHUNK))

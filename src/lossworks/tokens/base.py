@@ -1,0 +1,111 @@
+"""What a tokenizer is: texts to token numbers and back, learnt from the training texts, kept in one file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import specs
+from ..core.registry import Registry
+from ..record import write_json
+from .vocabulary import Vocabulary
+
+FORMAT = 1
+UNKNOWN, START, END = "<unk>", "<s>", "</s>"
+"""How the tokens that are no text are spelled."""
+SPECIALS = (UNKNOWN, START, END)
+
+Encoded = tuple[NDArray[Any], NDArray[np.int64]]
+"""The token numbers of N texts end to end, and the N + 1 offsets at which each text starts."""
+Tell = Callable[[int], None]
+
+
+class Tokenizer(ABC):
+    """A learnt tokenizer. ``lossless``: whether ``decode`` gives back every text that holds no unknown token.
+
+    notes: what was odd about the texts it was learnt from, in words.
+    """
+
+    lossless: bool
+    vocabulary: Vocabulary
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> type[np.uint16] | type[np.uint32]:
+        """The narrowest type that holds every token number."""
+        return np.uint16 if self.vocabulary.size <= 1 << 16 else np.uint32
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """The tokens of texts, without marks of where a text starts or ends."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
+        """The text that tokens spell."""
+
+    @abstractmethod
+    def spelling(self, token: int) -> str:
+        """How one token is shown."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write ``tokenizer.json``; ``load`` reads it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerSpec(ABC):
+    """The hyperparameters of a kind of tokenizer."""
+
+    @abstractmethod
+    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Tokenizer:
+        """Learn the vocabulary from blocks of training texts. ``tell`` is told how many texts have been read.
+
+        Raises:
+            DataError: there is nothing to learn.
+        """
+
+    @abstractmethod
+    def restore(self, saved: dict[str, Any]) -> Tokenizer:
+        """The tokenizer of what ``save`` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+        """
+
+
+tokenizers: Registry[type[TokenizerSpec]] = Registry("tokenizer", "lossworks.tokens")
+
+
+def build(spec: str | TokenizerSpec) -> TokenizerSpec:
+    """The tokenizer, not learnt yet, that a spec such as ``"words:min_count=2"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    found: TokenizerSpec = specs.member(tokenizers, spec, TokenizerSpec, "Give words, chars, bytes, bpe:size=8000, or a file.")
+    return found
+
+
+def render(spec: TokenizerSpec) -> str:
+    """The spec that spells ``spec``."""
+    return specs.render(tokenizers, spec)
+
+
+def write(path: Path, spec: TokenizerSpec, **learnt: Any) -> None:
+    """Write a tokenizer of ours as plain JSON: its format, its spec, and what it has learnt."""
+    write_json(path, {"format": FORMAT, "tokenizer": render(spec), **learnt})
+
+
+def counted(texts: Iterable[Sequence[str]], tell: Tell) -> Iterable[Sequence[str]]:
+    """The same blocks, with word of how many texts have been read after each."""
+    read = 0
+    for block in texts:
+        yield block
+        read += len(block)
+        tell(read)

@@ -1,0 +1,125 @@
+"""Pairs of symbols merged by frequency, over bytes; and any ``tokenizer.json`` of the ``tokenizers`` library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..record import write_atomic
+from .base import END, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers
+from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import tokenizers as library
+
+_BYTES = 256
+_PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_BYTE_OF = {chr(byte): byte for byte in _PRINTED} | {
+    chr(_BYTES + place): byte for place, byte in enumerate(byte for byte in range(_BYTES) if byte not in _PRINTED)
+}
+"""The bytes by the characters that name them in a byte-level vocabulary."""
+# What other tokenizers call the same, the likeliest first.
+_UNKNOWNS, _STARTS, _ENDS = (
+    (UNKNOWN, "[UNK]", "<UNK>"),
+    (START, "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]"),
+    (END, "<eos>", "<|end_of_text|>", "<|endoftext|>", "[SEP]"),
+)
+
+
+@tokenizers.add("bpe", source="Sennrich et al. 2016, ACL, arXiv:1508.07909; over bytes: Radford et al. 2019 (GPT-2)")
+@dataclass(frozen=True, kw_only=True)
+class BpeSpec(TokenizerSpec):
+    """Byte-level byte-pair encoding: frequent runs of bytes within a word become tokens. Nothing is unknown, and it is lossless.
+
+    Keys: size, how many tokens there are, the 256 bytes and the two marks of start and end among them.
+    """
+
+    size: int = 8000
+
+    def __post_init__(self) -> None:
+        if self.size < _BYTES + 2:
+            raise UsageError(f"size is {self.size}; wanted {_BYTES + 2} (the bytes, start and end) or more.")
+
+    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Bpe:
+        from tokenizers import Tokenizer as Library
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+
+        made = Library(models.BPE())
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.size,
+            special_tokens=[START, END],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        made.train_from_iterator(counted(blocks, tell), trainer)
+        return Bpe(made)
+
+    def restore(self, saved: dict[str, Any]) -> Bpe:
+        from tokenizers import Tokenizer as Library
+
+        try:
+            return Bpe(Library.from_str(json.dumps(saved)))
+        except Exception as error:  # noqa: BLE001  # the library raises nothing more special
+            raise ValueError(str(error)) from None
+
+
+class Bpe(Tokenizer):
+    """A tokenizer of the library, with its own numbers. Marks that it has no tokens for are numbered after its last."""
+
+    def __init__(self, made: library.Tokenizer) -> None:
+        made.encode_special_tokens = True  # a mark that stands in a text is text
+        self._made = made
+        size = made.get_vocab_size()
+        unknown = _first_known(made, (getattr(made.model, "unk_token", None), *_UNKNOWNS))
+        start = _first_known(made, _STARTS)
+        end = _first_known(made, _ENDS)
+        added = [number for number in (start, end) if number is None]
+        start = size if start is None else start
+        end = size + len(added) - 1 if end is None else end
+        self.vocabulary = Vocabulary(size + len(added), unknown, start, end)
+        outline = json.loads(made.to_str())
+        self.lossless = outline["normalizer"] is None and (outline["pre_tokenizer"] or {}).get("type") == "ByteLevel"
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        try:
+            found = self._made.encode_batch_fast(list(texts), add_special_tokens=False)
+        except TypeError:  # a lone surrogate, which no UTF-8 has
+            texts = [text.encode("utf-8", "replace").decode() for text in texts]
+            found = self._made.encode_batch_fast(texts, add_special_tokens=False)
+        rows = [row.ids for row in found]
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
+        ids = np.empty(offsets[-1], self.dtype)
+        for row, first in zip(rows, offsets.tolist(), strict=False):
+            ids[first : first + len(row)] = row
+        return ids, offsets
+
+    def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
+        text: str = self._made.decode([int(token) for token in ids], skip_special_tokens=False)
+        return text
+
+    def spelling(self, token: int) -> str:
+        if token in (self.vocabulary.start, self.vocabulary.end):
+            return START if token == self.vocabulary.start else END
+        alone, name = self.decode([token]), str(self._made.id_to_token(token))
+        if "\ufffd" in alone and self.lossless:  # part of a character: its name would read as other characters
+            return "".join(f"\\x{_BYTE_OF[char]:02x}" for char in name) if set(name) <= _BYTE_OF.keys() else alone
+        return name if "\ufffd" in alone or not alone else alone
+
+    def save(self, path: Path) -> None:
+        write_atomic(path, lambda part: self._made.save(str(part)))
+
+
+def _first_known(made: library.Tokenizer, names: Iterable[str | None]) -> int | None:
+    """The number of the first token that there is."""
+    numbers = (made.token_to_id(name) for name in names if name)
+    return next((number for number in numbers if number is not None), None)

@@ -1,0 +1,78 @@
+"""Characters: every code point a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import DataError, UsageError
+from .base import SPECIALS, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers, write
+from .characters import LIMIT, points
+from .vocabulary import Vocabulary
+
+_REPLACEMENT = 0xFFFD  # how an unknown character reads
+
+
+@tokenizers.add("chars", source="Unicode code points")
+@dataclass(frozen=True, kw_only=True)
+class CharsSpec(TokenizerSpec):
+    """Every character (Unicode code point) is a token, spaces and newlines too; lossless but for unknown ones.
+
+    Keys: min_count, how often a character must occur in the training texts; rarer ones are unknown.
+    """
+
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.min_count < 1:
+            raise UsageError(f"min_count is {self.min_count}; wanted 1 or more.")
+
+    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Chars:
+        counts = np.zeros(LIMIT, np.int64)
+        for texts in counted(blocks, tell):
+            codes = points(texts)[0]
+            counts += np.bincount(codes, minlength=LIMIT)
+        if not counts.any():
+            raise DataError("the training texts hold no characters, so there is nothing to learn.")
+        return Chars(self, np.flatnonzero(counts >= self.min_count).astype(np.uint32))
+
+    def restore(self, saved: dict[str, Any]) -> Chars:
+        codes = np.array(list(map(ord, saved["characters"])), np.uint32)
+        if (codes[1:] <= codes[:-1]).any():
+            raise ValueError("its characters are not in order")
+        return Chars(self, codes)
+
+
+class Chars(Tokenizer):
+    """Code point ``codes[i]`` is token i + 3; the codes rise."""
+
+    lossless = True
+
+    def __init__(self, spec: CharsSpec, codes: NDArray[np.uint32]) -> None:
+        self.spec = spec
+        self.vocabulary = Vocabulary(len(codes) + len(SPECIALS))
+        self._codes = np.concatenate([np.full(len(SPECIALS), _REPLACEMENT, np.uint32), codes])
+        self._ids = np.zeros(LIMIT, self.dtype)
+        self._ids[codes] = np.arange(len(SPECIALS), len(self._codes))
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        codes, offsets = points(texts)
+        return self._ids[codes], offsets
+
+    def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
+        return _text(self._codes[np.asarray(ids, np.int64)])
+
+    def spelling(self, token: int) -> str:
+        return SPECIALS[token] if token < len(SPECIALS) else chr(self._codes[token])
+
+    def save(self, path: Path) -> None:
+        write(path, self.spec, characters=_text(self._codes[len(SPECIALS) :]))
+
+
+def _text(codes: NDArray[np.uint32]) -> str:
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

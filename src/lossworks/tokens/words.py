@@ -1,0 +1,83 @@
+"""Words: whatever white space parts, as the Penn Treebank's language-model texts are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import DataError, UsageError
+from .base import END, SPECIALS, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers, write
+from .vocabulary import Vocabulary
+from .word_table import WordTable, words_of
+
+
+@tokenizers.add("words", source="Mikolov et al. 2010, Interspeech (the Penn Treebank's texts, already cut)")
+@dataclass(frozen=True, kw_only=True)
+class WordsSpec(TokenizerSpec):
+    """What white space parts is a word. Which space it was is forgotten, so it is not lossless; ``<unk>`` is the unknown word.
+
+    Keys: min_count, how often a word must occur in the training texts; max_size, the most words kept (the most frequent);
+    lower, whether words are read in lower case. All other words are unknown.
+    """
+
+    min_count: int = 1
+    max_size: int | None = None
+    lower: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_count < 1 or (self.max_size is not None and self.max_size < 1):
+            raise UsageError(f"got min_count={self.min_count}, max_size={self.max_size}; wanted 1 or more.")
+
+    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Words:
+        table, spelled = WordTable(), list[str]()
+        for texts in counted(blocks, tell):
+            words = words_of(texts, self.lower)
+            spelled += map(words.spelled, table.add(words.hashes))
+        counts = dict(zip(spelled, table.counts[: table.used].tolist(), strict=True))
+        marks = sum(counts.pop(mark, 0) for mark in (START, END))
+        counts.pop(UNKNOWN, None)
+        if not counts:
+            raise DataError("the training texts hold no words, so there is nothing to learn.")
+        kept = sorted((word for word in counts if counts[word] >= self.min_count), key=lambda word: (-counts[word], word))
+        note = f"{START} or {END} stand {marks:,} times within training texts, and are read as the unknown word"
+        return Words(self, kept[: self.max_size], (note,) if marks else ())
+
+    def restore(self, saved: dict[str, Any]) -> Words:
+        words = saved["words"]
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("a word is not text")
+        return Words(self, words)
+
+
+class Words(Tokenizer):
+    """``words[i]`` is token i + 3."""
+
+    lossless = False
+
+    def __init__(self, spec: WordsSpec, words: Sequence[str], notes: tuple[str, ...] = ()) -> None:
+        self.spec, self.notes = spec, notes
+        self.vocabulary = Vocabulary(len(words) + len(SPECIALS))
+        self._words = [*SPECIALS, *words]
+        self._table = WordTable()
+        found = words_of(self._words[len(SPECIALS) :], lowered=False)
+        if (np.diff(found.offsets) != 1).any() or len(self._table.add(found.hashes)) < len(words):
+            raise ValueError("its words are not single and distinct")
+        self._values = np.arange(len(SPECIALS), len(self._words), dtype=self.dtype)
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        words = words_of(texts, self.spec.lower)
+        return self._table.numbers(words.hashes, self._values, 0), words.offsets
+
+    def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
+        return " ".join(self._words[token] for token in ids)
+
+    def spelling(self, token: int) -> str:
+        return self._words[token]
+
+    def save(self, path: Path) -> None:
+        write(path, self.spec, words=self._words[len(SPECIALS) :])

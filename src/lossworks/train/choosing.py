@@ -1,0 +1,70 @@
+"""Which settings a fit goes by: those of classifiers over features, or those of models of language."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import models
+from ..core import specs
+from ..core.errors import DataError, UnknownName, UsageError
+from .language_settings import LanguageSettings
+from .settings import Settings
+
+_OF_FIT = ("out", "read", "resume", "valid", "test")
+
+
+def choose(settings: Settings | LanguageSettings | None, choices: Mapping[str, Any]) -> Settings | LanguageSettings:
+    """``settings`` with single ``choices`` over them; without any, those that the chosen task and model call for.
+
+    Raises:
+        UsageError: an unknown name, a value outside its domain, or a choice that is nothing to the model.
+    """
+    told = {} if settings is None else {"task": settings.task, "model": settings.model}
+    kind = _kind({**told, **choices})
+    base = kind() if settings is None else settings
+    if not isinstance(base, kind):
+        raise UsageError(f"the settings are {type(base).__name__}, and the model and task call for {kind.__name__}. Give those.")
+    for name in choices:
+        if name not in kind.__dataclass_fields__:
+            raise _unfit(name, kind, base, choices)
+    return replace(base, **choices)
+
+
+def toml(path: Path, over: Mapping[str, Any]) -> Settings | LanguageSettings:
+    """The settings that a TOML file spells, of the kind that its task and model, or those in ``over``, call for.
+
+    Raises:
+        DataError: no such file, or not TOML.
+        UsageError: an unknown key or a value that does not fit.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}.") from None
+    kind = _kind({**values, **over})
+    return specs.configure(kind, values, f"configuration {path}")
+
+
+def _kind(choices: Mapping[str, Any]) -> type[Settings] | type[LanguageSettings]:
+    model, task = choices.get("model"), choices.get("task")
+    if task == "lm" or (model is not None and models.is_language(model)):
+        return LanguageSettings
+    return Settings
+
+
+def _unfit(
+    name: str, kind: type[Settings] | type[LanguageSettings], base: Settings | LanguageSettings, choices: Mapping[str, Any]
+) -> UsageError:
+    """The error for a choice that is not among the settings: of the other kind, or of none."""
+    other = Settings if kind is LanguageSettings else LanguageSettings
+    if name not in other.__dataclass_fields__:
+        return UnknownName("argument of fit:", name, [*kind.__dataclass_fields__, *_OF_FIT])
+    model, flag = choices.get("model", base.model), name.replace("_", "-")
+    whose = "models of language (ngram, hmm)" if other is LanguageSettings else "classifiers over features (linear, bag)"
+    return UsageError(f"--{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

@@ -1,0 +1,185 @@
+"""Models of language from the command: whole runs with every kind of tokens, JSON, bad input, what verbs refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import REVIEWS, Command, csv_of, reviews
+
+Put = Callable[[str, str | bytes], Path]
+TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, and {('purred', 'barked')[i % 2]}.\n" for i in range(120))
+NGRAM = ["--model", "ngram:order=3"]
+
+
+@pytest.fixture
+def run(command: Command, put: Put) -> Path:
+    """The directory of a small finished run."""
+    ended = command("fit", put("corpus.txt", TEXT), *NGRAM, "--out", "run", "--quiet")
+    assert ended.code == 0, ended.err
+    return Path("run").absolute()
+
+
+@pytest.mark.parametrize("tokens", ["words", "words:min_count=2,lower=true", "chars", "bytes", "bpe:size=300"])
+@pytest.mark.parametrize("texts", ["line", "file"])
+def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
+    """Fit, score, next, generate, explain, evaluate and report, with every kind of tokens."""
+    corpus = put("corpus.txt", TEXT)
+    ended = command("fit", corpus, *NGRAM, "--tokens", tokens, "--texts", texts, "--out", "run")
+    assert ended.code == 0, ended.err
+    assert "bits_per_byte" in ended.out
+    assert "unigram model" in ended.out
+    assert "lm: a model of language" in ended.err
+    assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
+        p.name for p in Path("run").iterdir()
+    }
+    scored = command("score", "run", "the cat sat", "zebra").out.splitlines()
+    assert [line.split("\t")[2] for line in scored] == ["the cat sat", "zebra"]
+    assert float(scored[0].split("\t")[1]) < float(scored[1].split("\t")[1])
+    assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
+    assert command("generate", "run", "--prompt", "the", "--tokens", 5).out.startswith("the")
+    assert "gram" in command("explain", "run", "the cat").out
+    assert "nats_per_token" in command("evaluate", "run", corpus).out
+    page = Path("run/report.html").read_text()
+    assert all(word in page for word in ("Bits per byte", "Most and least surprising", "Made up by the model"))
+    assert command("report", "run").code == 0
+    assert Path("run/report.html").read_text() == page
+
+
+def test_json(command: Command, put: Put) -> None:
+    """Every verb prints one object, with the figures' intervals."""
+    corpus = put("corpus.txt", TEXT)
+    fit = command("fit", corpus, *NGRAM, "--out", "run", "--json").json
+    metrics = fit["result"]["metrics"]
+    assert list(metrics) == ["nats_per_token", "perplexity", "bits_per_byte", "accuracy", "unknown_rate"]
+    assert all(metric["low"] <= metric["value"] <= metric["high"] for metric in metrics.values())
+    assert (fit["task"], fit["config"]["tokens"], fit["status"]) == ("lm", "words", "finished")
+    score = command("score", "run", "the cat", "--json").json
+    assert [each["token"] for each in score["texts"][0]["tokens"]] == ["the", "cat", "</s>"]
+    assert score["texts"][0]["logp"] == pytest.approx(-sum(each["nats"] for each in score["texts"][0]["tokens"]))
+    assert score["perplexity"] == pytest.approx(score["texts"][0]["perplexity"])
+    drawn = command("generate", "run", "--samples", 2, "--json").json
+    assert len(drawn["samples"]) == 2
+    assert drawn == command("generate", "run", "--samples", 2, "--json").json
+    following = command("next", "run", "the", "--json").json["next"]
+    assert sum(each["probability"] for each in following) <= 1 + 1e-9
+    assert {"cat", "dog"} == {each["token"] for each in following[:2]}
+    told = command("explain", "run", "the cat", "--json").json["tokens"]
+    assert sum(order["share"] for order in told[1]["orders"]) == pytest.approx(told[1]["probability"])
+    assert told[1]["orders"][2]["context"] == ["the"]
+    assert command("evaluate", "run", corpus, "--json").json["trained_on"] is True
+
+
+def test_tables_and_stdin(command: Command, put: Put) -> None:
+    """Text from a column of a table and from stdin; with labels it is classes, unless told otherwise."""
+    table = put("reviews.csv", csv_of(reviews()))
+    as_classes = command("fit", table, *NGRAM, "--out", "classes", "--json").json
+    assert as_classes["task"] == "classify"
+    assert as_classes["result"]["metrics"]["accuracy"]["value"] == 1.0
+    as_language = command("fit", table, *NGRAM, "--task", "lm", "--out", "language", "--json").json
+    assert (as_language["task"], as_language["data"]["text_column"]) == ("lm", "text")
+    piped = command("fit", "-", "--task", "lm", "--out", "piped", "--json", stdin=TEXT.encode())
+    assert piped.json["config"]["model"] == "ngram"
+
+
+def test_config_file(command: Command, put: Put) -> None:
+    """A TOML file spells the settings, flags win over it, an unknown key is an error."""
+    corpus, config = put("corpus.txt", TEXT), put("fit.toml", 'model = "ngram:order=2"\ntokens = "chars"\nseed = 3\n')
+    fit = command("fit", corpus, "--config", config, "--tokens", "bytes", "--out", "run", "--json").json
+    assert (fit["config"]["model"], fit["config"]["tokens"], fit["config"]["seed"]) == ("ngram:order=2", "bytes", 3)
+    assert "penalty" in command("fit", corpus, "--config", put("b.toml", 'task = "lm"\npenalty = "l1"\n')).err
+
+
+def test_classes(command: Command) -> None:
+    """Classes by language models flow as any classifier: predict, evaluate, report, and an explanation by tokens."""
+    assert command("fit", REVIEWS, "--model", "ngram:order=2", "--out", "run", "-q").code == 0
+    assert command("predict", "run", "I love it, wonderful!").out.startswith("positive")
+    assert "accuracy" in command("evaluate", "run", REVIEWS).out
+    explained = command("explain", "run", "wonderful").out
+    assert re.match(r"'wonderful' +positive \+[\d.]+  negative -", explained), explained
+    assert "ngram:order=2 model" in Path("run/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "plain.txt", "--model", "linear"], "--task lm"),
+        (["fit", "texts.jsonl"], "--task lm"),
+        (["fit", "empty.txt", *NGRAM], "is empty"),
+        (["fit", "blank.txt", *NGRAM], "no rows"),
+        (["fit", "nul.txt", *NGRAM], "NUL byte"),
+        (["fit", "latin.txt", *NGRAM], "--encoding latin-1"),
+        (["fit", "missing.txt", *NGRAM], "no file"),
+        (["fit", "corpus.txt", "--model", "ngram:order=0"], "order is 0"),
+        (["fit", "corpus.txt", "--model", "ngram:ordr=2"], "Did you mean 'order'"),
+        (["fit", "corpus.txt", *NGRAM, "--class-weight", "balanced"], "--class-weight is for classifiers"),
+        (["fit", "corpus.txt", *NGRAM, "--tokens", "none.json"], "none.json"),
+        (["fit", "corpus.txt", *NGRAM, "--tokens", "corpus.json"], "damaged, or no tokenizer"),
+        (["fit", "corpus.txt", *NGRAM, "--memory", "2X"], "wanted bytes"),
+        (["predict", "run", "a"], "lossworks score"),
+        (["landscape", "run"], "model of language"),
+        (["score", "classes", "a"], "lossworks predict"),
+        (["next", "run", "a", "--top", "0"], "top is 0"),
+        (["generate", "run", "--temperature", "-1"], "temperature is -1"),
+        (["generate", "run", "--samples", "0"], "samples is 0"),
+    ],
+)
+def test_bad_input(command: Command, put: Put, arguments: list[str], words: str) -> None:
+    """Each is exit code 2 and one sentence with the remedy; no half-made run is left."""
+    for name, content in (
+        ("corpus.txt", TEXT),
+        ("empty.txt", ""),
+        ("blank.txt", "\n \n"),
+        ("nul.txt", "a\0b\n"),
+        ("corpus.json", "{}"),
+    ):
+        put(name, content)
+    put("plain.txt", TEXT.replace(",", ""))
+    put("texts.jsonl", '{"text": "a b"}\n{"text": "c"}\n')
+    put("latin.txt", "caf\xe9\n".encode("latin-1"))
+    if arguments[1] == "run":
+        command("fit", "corpus.txt", *NGRAM, "--out", "run", "-q")
+    if arguments[1] == "classes":
+        command("fit", put("r.csv", csv_of(reviews())), "--out", "classes", "-q", "--epochs", "1")
+    ended = command(*arguments, *(["--out", "new"] if arguments[0] == "fit" else []))
+    assert ended.code == 2
+    assert words in ended.err, ended.err
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "unigrams.safetensors", "run.json"])
+@pytest.mark.parametrize("spoil", ["missing", "empty", "cut", "other"])
+def test_damaged_run(command: Command, run: Path, name: str, spoil: str) -> None:
+    """Any file of a run that is missing or damaged is named."""
+    path = run / name
+    whole = path.read_bytes()
+    path.unlink()
+    if spoil != "missing":
+        path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "other": b'{"format": 1}'}[spoil])
+    ended = command("score", "run", "a")
+    if name == "run.json" and spoil == "other":
+        assert ended.code == 0  # the record may say what it likes, the model is whole
+    else:
+        assert ended.code == 2, ended.out
+        assert name in ended.err or "run" in ended.err
+
+
+def test_terminal_colours(command: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal each token is shown with its spaces, and the sums below."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ended = command("score", "run", "the cat sat")
+    assert "\x1b[" in ended.out
+    assert re.sub(r"\x1b\[[\d;]*m", "", ended.out).splitlines()[0].split() == ["the", "cat", "sat", "</s>"]
+    assert "nats, perplexity" in ended.out
+
+
+def test_list_and_show(command: Command) -> None:
+    """The new families are told of like the others."""
+    listed = command("list", "models", "--json").json["models"]
+    assert {"ngram", "hmm"} <= {member["name"] for member in listed}
+    shown = json.dumps(command("show", "ngram:order=2", "--json").json)
+    assert "Chen & Goodman" in shown
