@@ -18,7 +18,9 @@ from ..core.registry import Registry
 from .language import LanguageSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
+
+    from ..scores import Scores
 
 
 class TextModel(nn.Module, ABC):
@@ -27,6 +29,20 @@ class TextModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """One row of outputs an example: logits, or predicted numbers."""
+
+
+class SequenceNetwork(nn.Module, ABC):
+    """A network over rows of tokens that says how probable each was."""
+
+    @abstractmethod
+    def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
+        """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
+
+        Args:
+            ids: texts as they are to be predicted, without their ``start``, with their ``end`` where they have one; padded on
+                the right by any token.
+            lengths: how many tokens each row has, 1 or more.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
