@@ -49,7 +49,8 @@ for _ in range(5):
     done = time.perf_counter()
     for key, seconds in (("scoring", done - encoded), ("with encoding", done - start)):
         best[key] = min(best.get(key, 1e9), seconds)
-print(json.dumps({**{key: len(logp) / seconds / 1e6 for key, seconds in best.items()}, "perplexity": float(np.exp(-logp.mean()))}))
+rates = {key: len(logp) / seconds / 1e6 for key, seconds in best.items()}
+print(json.dumps({**rates, "perplexity": float(np.exp(-logp.mean()))}))
 """
 BINDING = """
 import json, sys, time

@@ -18,8 +18,8 @@ _DECIMALS = 7  # what float32 tells apart
 LONGEST_NUMBER = 4 + 1 + _DECIMALS
 
 DONE, NUMBER, POSITIVE, WORD, SHORT, REST = range(6)
-"""How reading a line ended: well, or at what is wrong: no number, a log-probability above 0, a word that is not in the vocabulary,
-too few words, or something after the last field."""
+"""How reading a line ended: well, or at what is wrong: no number, a log-probability above 0, a word that is not in the
+vocabulary, too few words, or something after the last field."""
 
 
 class Lexicon:
@@ -108,8 +108,8 @@ def _number(raw, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def read_lines(raw, at, highest, pool, offsets, table, ids, prob, backoff):  # type: ignore[no-untyped-def]
-    """N-grams from the lines at ``at`` on, into rows of ``ids`` [n, k], ``prob``, ``backoff``, until these are full or a line begins
-    with a backslash or is empty.
+    """N-grams from the lines at ``at`` on, into rows of ``ids`` [n, k], ``prob``, ``backoff``, until these are full or a line
+    begins with a backslash or is empty.
 
     Returns how it ended, rows filled, and where: at the next line, or in the line that is wrong.
     """

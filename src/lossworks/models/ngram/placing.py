@@ -64,7 +64,7 @@ def rows_of(trie: Trie, k: int, first: int, last: int) -> Rows:
     places: NDArray[Any] = np.arange(first, last)
     for j in range(k, 1, -1):
         rows[:, j - 1] = trie.levels[j].word[places]  # type: ignore[index]
-        places = np.searchsorted(trie.levels[j - 1].begin, places, side="right") - 1  # type: ignore[arg-type]
+        places = np.searchsorted(trie.levels[j - 1].begin, places, side="right") - 1  # type: ignore[call-overload]
     rows[:, 0] = places
     return rows
 
@@ -86,7 +86,7 @@ def _put_in(levels: list[Level], rows: Rows) -> None:
     old = rows_of(whole, k, 0, whole.size(k))
     log10 = np.log10(top.backoff[top.context]).astype(np.float32)  # type: ignore[index]
     nothing = np.zeros(count, np.float32)
-    add_level(levels, np.concatenate([old, rows]), np.concatenate([top.prob, nothing]), np.concatenate([log10, nothing]))  # type: ignore[list-item]
+    add_level(levels, np.concatenate([old, rows]), np.concatenate([top.prob, nothing]), np.concatenate([log10, nothing]))
     query = Query(Trie(levels[:-1]), Vocabulary(whole.size(1)))
     context, p = last_of(query, rows, k - 1)
     prob = levels[-1].prob
