@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.models import NetworkPredictor, Predictor, Task, build, is_language, models, render
+from lossworks.models import ModelSpec, NetworkPredictor, Predictor, Task, build, models, render
 
-NAMES = [entry.name for entry in models if not is_language(entry.name)]
+NAMES = [entry.name for entry in models if issubclass(entry.thing, ModelSpec)]
 SPECS = {"linear": "linear:bits=18", "bag": "bag:dim=8,hidden=6,dropout=0.5,bits=14"}
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]

@@ -15,10 +15,12 @@ from ..batches import Batch, Features
 from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
-from .language import LanguageSpec
+from .language import LanguageModel, LanguageSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
+
+    from ..scores import Scores
 
 
 class TextModel(nn.Module, ABC):
@@ -27,6 +29,24 @@ class TextModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """One row of outputs an example: logits, or predicted numbers."""
+
+
+class SequenceNetwork(nn.Module, ABC):
+    """A network over rows of tokens that says how probable each was."""
+
+    @abstractmethod
+    def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
+        """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
+
+        Args:
+            ids: texts as they are to be predicted, without their ``start``, with their ``end`` where they have one; padded on
+                the right by any token.
+            lengths: how many tokens each row has, 1 or more.
+        """
+
+    @abstractmethod
+    def model(self) -> LanguageModel:
+        """The model of language that the weights make now."""
 
 
 @dataclass(frozen=True, kw_only=True)

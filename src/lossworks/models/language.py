@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..batches import Ragged
+from ..core.errors import UsageError
 from ..tokens import Vocabulary
 
 if TYPE_CHECKING:
     from ..scores import Scores
+    from .base import SequenceNetwork
 
 Watch = Callable[[str, dict[str, Any]], None]
 
@@ -118,6 +120,14 @@ class LanguageSpec(ABC):
         Raises:
             DataError, UsageError: the texts or the settings do not fit.
         """
+
+    def network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
+        """A network of this family to train by gradients, its first weights a function of the seed; its ``model`` is the result.
+
+        Raises:
+            UsageError: the family is not trained so.
+        """
+        raise UsageError("the model is counted, not trained by gradients. Leave such settings out, or choose hmm.")
 
     @abstractmethod
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> LanguageModel:

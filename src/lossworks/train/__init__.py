@@ -9,6 +9,7 @@ from .fitting import Fitted, fit_corpora
 from .generative import fit_generative
 from .language import FittedLanguage, fit_language
 from .language_settings import LanguageSettings
+from .sequences import train_sequences
 from .settings import Settings
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "fit_generative",
     "fit_language",
     "toml",
+    "train_sequences",
 ]

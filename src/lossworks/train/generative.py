@@ -20,6 +20,7 @@ from ..tokens import Tokenizer
 from .control import Control
 from .dataset import Dataset, assemble
 from .fitting import Fitted, calibrate, describe, judge
+from .language_learning import learn
 from .language_settings import LanguageSettings
 from .refit import with_validation_rows
 
@@ -133,16 +134,9 @@ def _learn(
     for number, label in enumerate(data.task.labels):
         control.watch("class", {"label": label, "number": number + 1, "of": len(data.task.labels)})
         train, valid = (_of_class(data, part, number) for part in parts[:2])
-        model = spec.fit(
-            train,
-            tokenizer.vocabulary,
-            valid=valid if len(valid) else None,
-            seed=derive(settings.seed, "class", number),
-            memory=None if settings.memory is None else int(settings.memory),
-            scratch=scratch,
-            watch=control.watch,
-        )
-        models.append(model)
+        seed = derive(settings.seed, "class", number)
+        held_out = valid if len(valid) else None
+        models.append(learn(train, tokenizer.vocabulary, settings, control, scratch, valid=held_out, seed=seed))
         counts.append(len(train))
     return GenerativePredictor(data.task, spec, tokenizer, tuple(models), tuple(counts))
 

@@ -18,6 +18,7 @@ from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens import Tokenizer
 from .control import Control
 from .language_figures import counted, judge, samples
+from .language_learning import learn
 from .language_settings import LanguageSettings
 from .token_parts import Division, Encoded, divide, encode
 
@@ -83,18 +84,17 @@ def fit_language(
     for note in tokenizer.notes:
         control.watch("note", {"text": note})
     control.watch("start", {"step": 0})
-    spec, ends = build_language(settings.model), settings.texts != "file"
-    model = spec.fit(
+    model = learn(
         parts[TRAIN].texts,
         tokenizer.vocabulary,
-        ends=ends,
+        settings,
+        control,
+        scratch,
         valid=parts[VALID].texts if len(parts[VALID].texts) else None,
+        ends=settings.texts != "file",
         seed=settings.seed,
-        memory=None if settings.memory is None else int(settings.memory),
-        scratch=scratch,
-        watch=control.watch,
     )
-    trained = TextLanguage(spec, tokenizer, model)
+    trained = TextLanguage(build_language(settings.model), tokenizer, model)
     counts = counted(parts[TRAIN].texts, model)
     seconds = time.monotonic() - began
     result = {**_result(trained, parts[TEST], counts, settings), "facts": model.facts, "seconds": seconds}

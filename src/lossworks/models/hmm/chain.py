@@ -134,4 +134,4 @@ def random_chain(
 
 
 def _rows(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(weight, weight.sum(1, keepdims=True))
+    return np.asarray(weight / weight.sum(1, keepdims=True))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import UsageError
 from ...scores import Scores, dense
 from ...tokens import Vocabulary
+from ..base import SequenceNetwork
 from .chain import Chain
 from .model import HmmModel
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 
-class HmmNetwork(nn.Module):
+class HmmNetwork(SequenceNetwork):
     """Unnormalised log-probabilities: start [S], factors, emission [S, V], each row softmaxed.
 
     What has probability 0 in ``chain`` by its structure (a token that is never emitted, a token of another block) keeps it;
@@ -46,18 +46,8 @@ class HmmNetwork(nn.Module):
         return self.start.softmax(0), [factor.softmax(1) for factor in self.factors], emission
 
     def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
-        """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
-
-        ``ids`` are texts as they are predicted, their ``end`` included; padded on the right by any token.
-
-        Raises:
-            UsageError: there is no token.
-        """
         order = torch.argsort(lengths, descending=True, stable=True)
-        widths = [int((lengths > step).sum()) for step in range(ids.shape[1])]
-        widths = [width for width in widths if width]
-        if not widths:
-            raise UsageError("got rows without a token. Leave out empty texts.")
+        widths = (lengths[:, None] > torch.arange(int(lengths.max()), device=ids.device)).sum(0).tolist()
         start, factors, emission = self.probabilities()
         of_token = emission.T
         states, seen = start.expand(widths[0], -1), []
