@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .text import ReadOptions as ReadOptions
     from .verbs import Language as Language
     from .verbs import Model as Model
-    from .verbs import export as export
-    from .verbs import import_arpa as import_arpa
     from .verbs import load as load
     from .verbs import load_run as load_run
+    from .verbs.export import export as export
+    from .verbs.export import import_arpa as import_arpa
     from .verbs.fit import fit as fit
     from .verbs.landscape import landscape as landscape
     from .verbs.show import show as show
