@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
-CASES = {"two states": (2, 4, [30, 5, 1, 12], 40), "one long text": (3, 6, [400], 25), "many short texts": (5, 8, [9, 14, 3] * 12, 25)}
+CASES = {
+    "two states": (2, 4, [30, 5, 1, 12], 40),
+    "one long text": (3, 6, [400], 25),
+    "many short texts": (5, 8, [9, 14, 3] * 12, 25),
+}
 
 
 def case(states: int, tokens: int, lengths: list[int], iterations: int, seed: int) -> dict[str, Any]:

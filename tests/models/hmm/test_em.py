@@ -15,7 +15,7 @@ from lossworks.models.hmm import BaumWelch, Chain, HmmSpec
 from lossworks.models.hmm.blocks import blocks_of_tokens
 from lossworks.models.hmm.em import maximised
 from lossworks.models.hmm.expectation import expectations
-from models.hmm.cases import KINDS, V, VOCABULARY, chain, packed, ragged, random_texts
+from models.hmm.cases import KINDS, VOCABULARY, V, chain, packed, ragged, random_texts
 
 TEXTS = random_texts([12, 5, 0, 40, 1, 7, 7, 30], seed=5)
 EM = BaumWelch(iterations=30, tolerance=-1.0, prior=0.0, patience=1, rows=10**6)
