@@ -2,7 +2,8 @@
 
     python tests/parity/make_hmmlearn.py
 
-in an environment with ``hmmlearn``. The texts and the first tables are recorded too: every number of the comparison is in the file.
+in an environment with ``hmmlearn``. The texts and the first tables are recorded too, so
+the file holds every number of the comparison.
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ def test_not_finite() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"loss": "dpo"}, UsageError, "outcomes"), ({"loss": "z_loss"}, UsageError, "target"), ({"loss": "hubber"}, UsageError, "huber"),
+        ({"loss": "dpo"}, UsageError, "outcomes"), ({"loss": "z_loss"}, UsageError, "target"),
+        ({"loss": "hubber"}, UsageError, "huber"),
         ({"window": 0}, UsageError, "window"), ({"epochs": 0}, UsageError, "epochs"), ({"clip": -1.0}, UsageError, "clip"),
         ({"texts": texts([])}, DataError, "no tokens"),
     ],

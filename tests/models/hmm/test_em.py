@@ -188,7 +188,8 @@ def test_strange_texts() -> None:
     [
         ({"states": 0}, "states"), ({"prior": -1.0}, "prior"), ({"tolerance": float("nan")}, "tolerance"),
         ({"transitions": "sparse"}, "dense, low_rank, blocked"), ({"transitions": "blocked", "states": 10}, "16 blocks"),
-        ({"dtype": "float16"}, "float64"), ({"transitions": "blocked", "device": "cuda"}, "low_rank"), ({"restarts": 0}, "restarts"),
+        ({"dtype": "float16"}, "float64"), ({"transitions": "blocked", "device": "cuda"}, "low_rank"),
+        ({"restarts": 0}, "restarts"), ({"iterations": 0}, "iterations"),
     ],
 )  # fmt: skip
 def test_wrong_keys(keys: dict[str, Any], said: str) -> None:
