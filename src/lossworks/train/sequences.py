@@ -82,7 +82,8 @@ def train_sequences(
     end = vocabulary.end if ends else None
     rows = windows(texts, end, window)
     held_out = windows(valid, end, window) if valid is not None and (len(valid.ids) or (ends and len(valid))) else None
-    judged = loss_for(loss, Task("classify", tuple(map(str, range(vocabulary.size)))), rows.ids)
+    seen = np.append(rows.ids, np.arange(vocabulary.size))  # for losses that ask how often: no token occurs never
+    judged = loss_for(loss, Task("classify", tuple(map(str, range(vocabulary.size)))), seen)
     assert isinstance(judged, CategoricalLoss)
     shell = Shell(optimizer_of(optimizer), network, clip=clip, ema=ema)
     tokens = len(rows) * window if shell.optimizer.full_batch else batch_tokens

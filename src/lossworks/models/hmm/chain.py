@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from numpy.typing import NDArray
 
+_SHARP = 0.3  # of a first transition's distribution: states that are all alike would take EM long to tell apart
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -122,7 +124,7 @@ def random_chain(
     if states % blocks:
         raise UsageError(f"got {states} states for {blocks} blocks; wanted a multiple.")
     sizes = (states, states) if rank is None else (states, rank, states)
-    start, *factors = (_rows(rng.exponential(size=shape)) for shape in [(1, states), *itertools.pairwise(sizes)])
+    start, *factors = (_rows(rng.gamma(_SHARP, size=shape)) for shape in [(1, states), *itertools.pairwise(sizes)])
     of = np.zeros(len(counts), np.int64) if block is None else block
     weight = np.where(counts < 0, 0.0, counts + 1.0)[:, None] * rng.exponential(size=(len(counts), states // blocks))
     total = np.zeros((blocks, states // blocks))

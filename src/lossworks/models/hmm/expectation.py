@@ -47,7 +47,7 @@ class Filtered:
 def sizes(chain: Chain, memory: int | None = None) -> tuple[int, int]:
     """How many texts to read at once, and how many rows to hold, within ``memory`` bytes."""
     m = chain.emission.shape[1]
-    width = min(2048, max(256, (1 << 18) // m))
+    width = min(1024, max(256, (1 << 15) // m))  # what a step works on stays in the cache
     return width, max(1024, (memory or _BYTES) // (_TABLES * m * chain.start.element_size()))
 
 
@@ -122,12 +122,13 @@ def expectations(chain: Chain, batches: Iterable[Packed], rows: int) -> Counts:
 def _count_transitions(chain: Chain, found: Filtered, weight: Float[Tensor, "n S"], totals: list[Tensor]) -> None:
     """Add what stands on both sides of each factor, over the segment's transitions, to its total."""
     before, rows = found.segment.pairs
-    for chosen, right in zip(torch.split(before, _CHUNK), torch.split(weight[rows], _CHUNK), strict=True):
-        left = found.alpha.index_select(0, chosen)
-        for number, (factor, total) in enumerate(zip(chain.factors, totals, strict=True)):
-            beyond = reduce(torch.mm, (later.T for later in reversed(chain.factors[number + 1 :])), right)
+    for number, right in enumerate(torch.split(weight[rows], _CHUNK)):
+        chosen = slice(number * _CHUNK, number * _CHUNK + len(right))
+        left = found.alpha[chosen] if found.segment.even else found.alpha.index_select(0, before[chosen])
+        for at, (factor, total) in enumerate(zip(chain.factors, totals, strict=True)):
+            beyond = reduce(torch.mm, (later.T for later in reversed(chain.factors[at + 1 :])), right)
             total.add_(left.T @ beyond)
-            left = left @ factor if number + 1 < len(totals) else left
+            left = left @ factor if at + 1 < len(totals) else left
 
 
 def _forward(chain: Chain, segment: Segment, room: _Room, last: Float[Tensor, "B m"]) -> Filtered:

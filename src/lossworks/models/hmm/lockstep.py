@@ -24,8 +24,6 @@ def forward(chain: Chain, segment: Segment, alpha: Float[Tensor, "n S"], scale: 
 
     A token of probability 0 has ``scale`` 0 and tells nothing of its state: it is as if it had not been seen.
     """
-    new = segment.new
-    torch.index_select(chain.emission, 0, segment.ids[new], out=alpha[new])
     for number in range(int(segment.known), len(segment)):
         rows = segment.step(number)
         here, total = alpha[rows], scale[rows]
@@ -34,6 +32,7 @@ def forward(chain: Chain, segment: Segment, alpha: Float[Tensor, "n S"], scale: 
             predicted = chain.step(alpha[before : before + len(here)])
         else:
             predicted = chain.start.expand_as(here)
+        torch.index_select(chain.emission, 0, segment.ids[rows], out=here)
         here.mul_(predicted)
         torch.sum(here, 1, out=total)
         if bool(total.all()):

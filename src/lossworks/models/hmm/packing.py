@@ -82,6 +82,11 @@ class Segment:
         rows = np.arange(self.offsets[1], self.offsets[-1])
         return torch.from_numpy(rows - before).to(self.ids.device), slice(int(self.offsets[1]), int(self.offsets[-1]))
 
+    @property
+    def even(self) -> bool:
+        """Whether all its steps are as wide as the first."""
+        return bool(self.offsets[-1] == self.offsets[1] * len(self))
+
     def step(self, number: int) -> slice:
         """The rows of a step."""
         return slice(int(self.offsets[number]), int(self.offsets[number + 1]))
