@@ -176,7 +176,9 @@ def _scan(tokens, places, order, size, start, raw_counts, prune):  # type: ignor
         before = tokens[place - 1]
         for k in range(1, length + 1):
             often[k] += 1
-            if 1 < k < order and seen[k, before] != number[k]:
-                seen[k, before] = number[k]
-                neighbours[k] += 1
+        for k in range(min(length, order - 1), 1, -1):
+            if seen[k, before] == number[k]:  # then on the left of all shorter ones too
+                break
+            seen[k, before] = number[k]
+            neighbours[k] += 1
     return words, children, counts, contexts, filled, left, raw, first, of_counts
