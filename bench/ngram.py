@@ -38,12 +38,13 @@ QUERY = """
 import json, sys, time
 import numpy as np
 import lossworks
+from lossworks.batches import Ragged
 language = lossworks.load(sys.argv[1])
 lines = open(sys.argv[2], encoding="utf-8").read().splitlines()
 best = {}
 for _ in range(5):
     start = time.perf_counter()
-    ids = language.tokenizer.encode(lines)
+    ids = Ragged(*language.tokenizer.encode(lines))
     encoded = time.perf_counter()
     logp = language.model.logp(ids)
     done = time.perf_counter()

@@ -15,18 +15,21 @@ Piece = Callable[[], NDArray[Any]]
 
 @dataclass(slots=True)
 class Column:
-    """``size`` numbers of one type: pieces one after another; those that are codes each with what they stand for in the
-    whole.
+    """``size`` numbers of one type: pieces one after another; those that are codes each with what they stand for in the whole.
+
+    It can be gone through once: a piece is let go when it has been read.
     """
 
     size: int
     dtype: Any
-    pieces: Sequence[Piece]
+    pieces: list[Piece]
     meanings: Sequence[NDArray[Any] | None]
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        for piece, meaning in zip(self.pieces, self.meanings, strict=True):
-            yield (piece() if meaning is None else meaning[piece()]).astype(self.dtype, copy=False)
+        self.pieces.reverse()
+        for meaning in self.meanings:
+            piece = self.pieces.pop()()
+            yield (piece if meaning is None else meaning[piece]).astype(self.dtype, copy=False)
 
     def whole(self, folder: Path | None, name: str) -> NDArray[Any]:
         """All of it as one array, in memory or mapped from a file in ``folder``."""
