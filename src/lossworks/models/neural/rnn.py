@@ -133,7 +133,7 @@ class Rnn(LanguageNetwork):
     def hidden(self, ids: Int[Tensor, "B T"], documents: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T d"]:
         if documents is not None:
             raise UsageError("a recurrent network carries its state through a row. Give each document a row of its own.")
-        return self.advance(self.start(len(ids)), ids)[0]
+        return self.advance(self.start(ids.shape[0]), ids)[0]
 
     def start(self, rows: int = 1) -> State:
         return tuple(layer.start(rows) for layer in self.layers)  # type: ignore[operator]
@@ -148,7 +148,7 @@ class Rnn(LanguageNetwork):
         return x, tuple(after)
 
     def passes(self, ids: Int[Tensor, "B T"]) -> Iterator[Float[Tensor, "B t d"]]:
-        state = self.start(len(ids))
+        state = self.start(ids.shape[0])
         for part in ids.split(_PASS, 1):
             states, state = self.advance(state, part)
             yield states
@@ -169,8 +169,8 @@ class RnnEncoder(TextEncoder):
         back = turned_round(lengths, ids.shape[1])
         x = locked_dropout(self.embedding(ids), self.spec.input_dropout, self.training)
         for onward, backward in zip(self.forwards, self.backwards, strict=True):
-            right, _ = onward(x, onward.start(len(ids)))  # type: ignore[operator]
-            left, _ = backward(_along(x, back), backward.start(len(ids)))  # type: ignore[operator]
+            right, _ = onward(x, onward.start(ids.shape[0]))  # type: ignore[operator]
+            left, _ = backward(_along(x, back), backward.start(ids.shape[0]))  # type: ignore[operator]
             x = locked_dropout(torch.cat([right, _along(left, back)], -1), self.spec.dropout, self.training)
         if self.spec.pooling == "mean":
             return mean_of(x, lengths)
@@ -185,7 +185,7 @@ def turned_round(lengths: Int[Tensor, "B"], size: int) -> Int[Tensor, "B T"]:
 
 def locked_dropout(x: Float[Tensor, "B T d"], p: float, training: bool) -> Float[Tensor, "B T d"]:
     """Dropout with one mask a row, the same at all times (Gal & Ghahramani 2016, arXiv:1512.05287)."""
-    return x * functional.dropout(x.new_ones(len(x), 1, x.shape[2]), p) if training and p else x
+    return x * functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), p) if training and p else x
 
 
 def detached(state: State) -> State:
