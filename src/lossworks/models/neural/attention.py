@@ -14,19 +14,11 @@ if TYPE_CHECKING:
 
 
 def rotary_tables(size: int, head_dim: int, theta: float) -> tuple[Float[Tensor, "T h"], Float[Tensor, "T h"]]:
-    """Cosines and signed sines of every position's angles, for ``rotated`` (Su et al. 2021, arXiv:2104.09864, eq. 34).
-
-    Number i of a head turns together with number i + h/2, as in Hugging Face's Llama.
-    """
+    """Cosines and signed sines of every position's angles, for ``steps.turned_heads``."""
     frequencies = 1 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     angles = torch.outer(torch.arange(size, dtype=torch.float32), frequencies)
     cosines, sines = angles.cos(), angles.sin()
     return torch.cat([cosines, cosines], -1), torch.cat([-sines, sines], -1)
-
-
-def rotated(x: Float[Tensor, "B heads T h"], cosines: Float[Tensor, "T h"], sines: Float[Tensor, "T h"]) -> Tensor:
-    """Each pair of numbers turned by its position's angle."""
-    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, -1), sines)
 
 
 def causal_mask(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...core.errors import UsageError
-from .attention import Cache, Reading, attend, causal_mask, rotary_tables, rotated
+from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
+from .steps import RmsNorm, gated, turned_heads
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -90,10 +90,10 @@ class Block(nn.Module):
     def __init__(self, spec: TransformerSpec) -> None:
         super().__init__()
         self.heads, self.kv_heads, width = spec.heads, spec.shared_heads, spec.head_width
-        self.attention_norm = nn.RMSNorm(spec.dim, spec.eps)
+        self.attention_norm = RmsNorm(spec.dim, spec.eps)
         self.qkv = nn.Linear(spec.dim, (self.heads + 2 * self.kv_heads) * width, bias=False)
         self.merge = nn.Linear(self.heads * width, spec.dim, bias=False)
-        self.ffn_norm = nn.RMSNorm(spec.dim, spec.eps)
+        self.ffn_norm = RmsNorm(spec.dim, spec.eps)
         self.gate_up = nn.Linear(spec.dim, 2 * spec.ffn_width, bias=False)
         self.down = nn.Linear(spec.ffn_width, spec.dim, bias=False)
         self.dropout = nn.Dropout(spec.dropout)
@@ -108,22 +108,14 @@ class Block(nn.Module):
         past: Float[Tensor, "two B kv S h"] | None = None,
     ) -> Float[Tensor, "B T d"]:
         """``past`` has room for this block's keys and values of all S tokens, of which the last T are written here."""
-        turned, values = self._heads(self.attention_norm(x), tables)
-        queries, keys = turned.split([self.heads, self.kv_heads], 1)
+        queries, keys, values = turned_heads(self.qkv(self.attention_norm(x)), self.heads, self.kv_heads, *tables)
         if past is not None:
             past[0, :, :, -x.shape[1] :], past[1, :, :, -x.shape[1] :] = keys, values
             keys, values = past[0], past[1]
         seen = attend(queries, keys, values, mask, causal=causal)
         x = x + self.dropout(self.merge(seen.transpose(1, 2).flatten(2)))
-        gate, up = self.gate_up(self.ffn_norm(x)).chunk(2, -1)
-        added: Tensor = self.dropout(self.down(functional.silu(gate) * up))
+        added: Tensor = self.dropout(self.down(gated(self.gate_up(self.ffn_norm(x)))))
         return x + added
-
-    def _heads(self, x: Tensor, tables: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Queries and keys, one after another and turned to their positions, and values: [B, heads, T, h]."""
-        every = self.qkv(x).unflatten(-1, (self.heads + 2 * self.kv_heads, -1)).transpose(1, 2)
-        turning, values = every.split([self.heads + self.kv_heads, self.kv_heads], 1)
-        return rotated(turning, *tables).to(every.dtype), values
 
 
 class Body(nn.Module):
@@ -137,7 +129,7 @@ class Body(nn.Module):
         self.embedding = nn.Embedding(vocabulary, spec.dim)
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
-        self.norm = nn.RMSNorm(spec.dim, spec.eps)
+        self.norm = RmsNorm(spec.dim, spec.eps)
         for name, table in zip(("cosines", "sines"), rotary_tables(spec.context, spec.head_width, spec.theta), strict=True):
             self.register_buffer(name, table, persistent=False)
         _initialise(self, spec.layers)
