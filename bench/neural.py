@@ -86,7 +86,7 @@ if side == "ours":
     model = TransformerSpec(layers=layers, heads=heads, dim=width, context=context).network(vocabulary)
     optimizer = build("adamw:lr=1e-3,weight_decay=0.1").over(model)
     entropy = losses.build("cross_entropy")
-    loss = lambda: scores.fused(model.hidden(given), model.head, target).mean(entropy)
+    loss = lambda: entropy(scores.dense(model.logits(model.hidden(given)), target)).mean()  # 65 tokens: whole logits are quicker
 elif side == "nanogpt":
     sys.path.insert(0, os.environ["LOSSWORKS_NANOGPT"])
     from model import GPT, GPTConfig
@@ -136,6 +136,8 @@ else:
     entropy, zeros = losses.build("cross_entropy"), model.start(batch)
     def loss(state):
         states, state = model.advance(state, given)
+        if vocabulary < 1000:
+            return entropy(scores.dense(model.logits(states), target)).mean(), detached(state)
         return scores.fused(states, model.head, target).mean(entropy), detached(state)
 state = zeros
 def step():

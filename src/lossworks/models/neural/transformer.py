@@ -22,7 +22,7 @@ class TransformerSpec(NeuralSpec):
     """A Transformer of ``layers`` blocks of width ``dim``, in the form of Llama (Touvron et al. 2023, arXiv:2302.13971).
 
     Keys: layers; heads, and kv_heads of keys and values that they share (none: one each); dim; head_dim (none: dim / heads);
-    context, tokens read at once; ffn, the width within the gated layer (none: 8/3 dim, to the next 32); window, how many of the
+    context, tokens read at once; ffn, the width within the gated layer (none: 8/3 dim, to the nearest 16); window, how many of the
     last tokens each one sees (none: all); tied, whether the last layer is the embedding; dropout, on embeddings and on what
     each layer adds; theta, of the rotary positions; eps, of the norms; pooling of an encoder, mean or first.
     """
@@ -69,7 +69,7 @@ class TransformerSpec(NeuralSpec):
     @property
     def ffn_width(self) -> int:
         """Numbers within the feed-forward layer."""
-        return -(-8 * self.dim // 96) * 32 if self.ffn is None else self.ffn
+        return max(16, round(self.dim / 6) * 16) if self.ffn is None else self.ffn
 
     def parameters(self, vocabulary: int) -> int:
         """How many weights the network has."""
