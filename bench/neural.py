@@ -90,7 +90,8 @@ if side == "ours":
 elif side == "nanogpt":
     sys.path.insert(0, os.environ["LOSSWORKS_NANOGPT"])
     from model import GPT, GPTConfig
-    model = GPT(GPTConfig(block_size=context, vocab_size=vocabulary, n_layer=layers, n_head=heads, n_embd=width, dropout=0.0, bias=False))
+    shape = {"n_layer": layers, "n_head": heads, "n_embd": width}
+    model = GPT(GPTConfig(block_size=context, vocab_size=vocabulary, **shape, dropout=0.0, bias=False))
     optimizer = model.configure_optimizers(0.1, 1e-3, (0.9, 0.99), "cpu")
     loss = lambda: model(given, target)[1]
 else:
@@ -174,10 +175,10 @@ else:
         export_llama(model, Path(folder))
         theirs = AutoModelForCausalLM.from_pretrained(folder).eval()
     start = torch.tensor([[model.vocabulary.start]])
+    how = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": False, "pad_token_id": 0}
     def generate():
         with torch.inference_mode():
-            theirs.generate(start, attention_mask=torch.ones_like(start), max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False,
-                            pad_token_id=0)
+            theirs.generate(start, attention_mask=torch.ones_like(start), **how)
 print("\\n" + json.dumps({"tokens": tokens / timed(generate, 3, least=1)}))
 """
 )
@@ -230,13 +231,17 @@ def generation() -> None:
     for shape in (("65", "4", "4", "128"), ("8000", "6", "6", "384"), ("32000", "12", "12", "768")):
         found = _sides(GENERATION, ["ours", "theirs"], *shape, "128" if shape[3] != "768" else "48")
         ours, theirs = found["ours"]["tokens"], found["theirs"]["tokens"]
-        _bench.table((f"generation, width {shape[3]}", "ours, tokens/s", "transformers", "ratio"), [("", ours, theirs, ours / theirs)])
+        _bench.table(
+            (f"generation, width {shape[3]}", "ours, tokens/s", "transformers", "ratio"), [("", ours, theirs, ours / theirs)]
+        )
 
 
 def memory() -> None:
     """One step at a vocabulary of 50,000."""
     found = _sides(MEMORY, ["ours", "whole"], "50000", "256", "256", "16")
-    _bench.table(("V 50,000, 4096 positions", "MB beyond the model", "s/step"), [(n, f["beyond"], f["seconds"]) for n, f in found.items()])
+    _bench.table(
+        ("V 50,000, 4096 positions", "MB beyond the model", "s/step"), [(n, f["beyond"], f["seconds"]) for n, f in found.items()]
+    )
 
 
 def dtype() -> None:

@@ -63,7 +63,7 @@ def import_llama(folder: Path, *, start: int | None = None, end: int | None = No
         RecordError: a file is missing or damaged.
         UsageError: the model has what ours has not (biases, scaled rotary positions, …), or its weights are pickles.
     """
-    config = read_json(folder / "config.json")
+    config = _object(folder / "config.json")
     spec = _spec(config, folder)
     marks = [_mark(config, "bos_token_id", start, "start"), _mark(config, "eos_token_id", end, "end")]
     vocabulary = Vocabulary(int(config["vocab_size"]), None, *marks)
@@ -89,7 +89,7 @@ def _parts(network: Transformer) -> Iterator[tuple[str, Tensor]]:
     yield "model.embed_tokens.weight", network.body.embedding.weight
     for number, block in enumerate(cast(list[Block], network.body.blocks)):
         layer = f"model.layers.{number}"
-        for name, part in zip("qkv", block.qkv.weight.split(sizes), strict=True):
+        for name, part in zip("qkv", torch.split(block.qkv.weight, sizes), strict=True):
             yield f"{layer}.self_attn.{name}_proj.weight", part
         for name, part in zip(("gate", "up"), block.gate_up.weight.chunk(2), strict=True):
             yield f"{layer}.mlp.{name}_proj.weight", part
@@ -138,6 +138,7 @@ def _spec(config: dict[str, Any], folder: Path) -> TransformerSpec:
         if config.get(key, wanted) != wanted:
             raise UsageError(f"{folder}: {key} is {config[key]!r}; a transformer here has {wanted!r} alone. {_AS_IT_IS}")
     try:
+        int(config["vocab_size"])
         heads = int(config["num_attention_heads"])
         return TransformerSpec(
             layers=int(config["num_hidden_layers"]),
@@ -153,7 +154,9 @@ def _spec(config: dict[str, Any], folder: Path) -> TransformerSpec:
             eps=float(config.get("rms_norm_eps", 1e-6)),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{folder / 'config.json'} is no configuration of {kind} ({error}). Restore it from its source.") from None
+        raise RecordError(
+            f"{folder / 'config.json'} is no configuration of {kind} ({error}). Restore it from its source."
+        ) from None
 
 
 def _mark(config: dict[str, Any], key: str, given: int | None, argument: str) -> int:
@@ -167,17 +170,24 @@ def _read(folder: Path) -> dict[str, Tensor]:
     if (folder / _WEIGHTS).exists():
         return read_tensors(folder / _WEIGHTS)
     if (folder / _INDEX).exists():
-        index = read_json(folder / _INDEX)
-        files = sorted(set(index["weight_map"].values())) if isinstance(index.get("weight_map"), dict) else []
+        names = _object(folder / _INDEX).get("weight_map")
+        files = sorted(set(names.values())) if isinstance(names, dict) else []
         if not files or any(Path(file).name != file for file in files):
             raise RecordError(f"{folder / _INDEX} names no files beside it. Restore it from its source.")
         return {name: tensor for file in files for name, tensor in read_tensors(folder / file).items()}
     if pickles := sorted(path.name for path in folder.glob("*.bin")):
         raise UsageError(
-            f"{folder} holds its weights as pickles ({pickles[0]}), which can run any program when read. Where you trust it, write "
-            "them as safetensors: AutoModelForCausalLM.from_pretrained(path).save_pretrained(other)."
+            f"{folder} holds its weights as pickles ({pickles[0]}), which can run any program when read. Where you trust it, "
+            "write them as safetensors: AutoModelForCausalLM.from_pretrained(path).save_pretrained(other)."
         )
     raise RecordError(f"{folder} holds neither {_WEIGHTS} nor {_INDEX}. Is it a directory that save_pretrained wrote?")
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise RecordError(f"{path} holds a {type(found).__name__}; wanted an object. Restore it from its source.")
+    return found
 
 
 def _write_tokenizer(tokenizer: Tokenizer, vocabulary: Vocabulary, context: int, folder: Path) -> None:
@@ -194,5 +204,10 @@ def _write_tokenizer(tokenizer: Tokenizer, vocabulary: Vocabulary, context: int,
     write_atomic(folder / "tokenizer.json", lambda file: copy.save(str(file)))
     write_json(
         folder / "tokenizer_config.json",
-        {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context, "clean_up_tokenization_spaces": False, **named},
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": context,
+            "clean_up_tokenization_spaces": False,
+            **named,
+        },
     )

@@ -115,17 +115,19 @@ class _Recurrence(nn.Module):
         into, recurrent, *biases = (
             torch.cat([weight.detach().chunk(len(order))[gate] for gate in order]) for weight in layer.cell.all_weights[0]
         )
-        for name, weight in (("into", into), ("recurrent", recurrent), ("bias", torch.cat(biases))):
-            self.register_buffer(name, weight[None])
+        weights = (into, recurrent, torch.cat(biases))
+        self.weights = nn.ParameterList(nn.Parameter(weight[None], requires_grad=False) for weight in weights)
 
     def start(self, rows: int) -> tuple[Tensor, ...]:
         """ONNX begins at zeros by itself."""
         return ()
 
-    def forward(self, x: Float[Tensor, "B T into"], state: tuple[Tensor, ...]) -> tuple[Float[Tensor, "B T out"], tuple[Tensor, ...]]:
+    def forward(
+        self, x: Float[Tensor, "B T into"], state: tuple[Tensor, ...]
+    ) -> tuple[Float[Tensor, "B T out"], tuple[Tensor, ...]]:
         states = torch.onnx.ops.symbolic(
             self.operator,
-            (x.transpose(0, 1), self.into, self.recurrent, self.bias),
+            [x.transpose(0, 1), *self.weights],
             {"hidden_size": self.width, **self.more},
             dtype=x.dtype,
             shape=(x.shape[1], 1, x.shape[0], self.width),

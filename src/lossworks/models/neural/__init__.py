@@ -6,4 +6,14 @@ from .model import FAMILIES, NeuralModel, load_model
 from .rnn import RnnSpec
 from .transformer import TransformerSpec
 
-__all__ = ["FAMILIES", "LanguageNetwork", "NeuralModel", "NeuralSpec", "RnnSpec", "TextEncoder", "TransformerSpec", "fastest_dtype", "load_model"]
+__all__ = [
+    "FAMILIES",
+    "LanguageNetwork",
+    "NeuralModel",
+    "NeuralSpec",
+    "RnnSpec",
+    "TextEncoder",
+    "TransformerSpec",
+    "fastest_dtype",
+    "load_model",
+]

@@ -52,7 +52,7 @@ def attend(
     """Softmax attention, ``heads / kv`` query heads to a key head; ``causal`` where there is no mask but the order of tokens."""
     groups = queries.shape[1] // keys.shape[1]
     if queries.shape[2] == 1 and mask is None:  # one query sees all keys: its heads stand as rows, and no key is repeated
-        rows = queries.unflatten(1, (-1, groups)).flatten(2, 3)
+        rows = queries.reshape(len(queries), keys.shape[1], groups, -1)
         return functional.scaled_dot_product_attention(rows, keys, values).reshape(queries.shape)
     causal = causal and mask is None
     return functional.scaled_dot_product_attention(queries, keys, values, mask, is_causal=causal, enable_gqa=groups > 1)

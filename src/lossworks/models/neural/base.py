@@ -24,12 +24,14 @@ class LanguageNetwork(nn.Module, ABC):
     head: the last layer, d → V; where weights are tied its weight is the embedding's own.
     context: how many tokens it reads at most at once; None: any number.
     softcap: logits become softcap · tanh(logits / softcap); None: they stay.
+    spec: the hyperparameters that it was made from; None: it comes from elsewhere.
     packs: whether several documents may stand in one row (``documents``).
     """
 
     head: nn.Module
     context: int | None
     softcap: float | None = None
+    spec: NeuralSpec | None = None
     packs: ClassVar[bool] = False
 
     @abstractmethod
@@ -121,7 +123,7 @@ def check_length(length: int, context: int | None) -> None:
     """Raise UsageError where a row is longer than what is read at once."""
     if context is not None and length > context:
         raise UsageError(
-            f"got {length} tokens in a row, and the model reads {context} at once. Cut the row, or make a model of a longer context."
+            f"got {length} tokens in a row, and the model reads {context} at once. Cut it, or make a model of a longer context."
         )
 
 

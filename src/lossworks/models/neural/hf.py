@@ -1,9 +1,9 @@
 """Any causal language model of Hugging Face's transformers, as one of ours: scored, generated from, and trained with any loss.
 
-    model = lossworks.models.neural.hf.load_hf("gpt2")             # named, so downloaded where it is not in the cache
-    model = lossworks.models.neural.hf.load_hf("runs/mine", lora=8)  # adapters of rank 8 get gradients, nothing else
-    network = model.network
-    loss = lossworks.fused("focal", network.hidden(ids), network.head, target, softcap=network.softcap)
+model = lossworks.models.neural.hf.load_hf("gpt2")             # named, so downloaded where it is not in the cache
+model = lossworks.models.neural.hf.load_hf("runs/mine", lora=8)  # adapters of rank 8 get gradients, nothing else
+network = model.network
+loss = lossworks.fused("focal", network.hidden(ids), network.head, target, softcap=network.softcap)
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class HfNetwork(LanguageNetwork):
         off = float((self.logits(self.hidden(ids)).double() - wanted).abs().max())
         if not off <= 1e-3 * (1 + float(wanted.abs().max())):
             raise UsageError(
-                f"the logits of {type(self.model).__name__} are not its last layer's (they differ by {off:.2g}): it does something "
-                "to them that is not known here. Use its own logits, with lossworks.scores.dense."
+                f"the logits of {type(self.model).__name__} are not its last layer's (they differ by {off:.2g}): it does "
+                "something to them that is not known here. Use its own logits, with lossworks.scores.dense."
             )
 
 
@@ -176,7 +176,9 @@ def _told(name: str | Path, here: bool) -> Iterator[None]:
             ) from None
         if here:
             raise RecordError(f"{name} cannot be read as a causal language model ({said}). Restore it from its source.") from None
-        raise UsageError(f"{name!r} is no directory here, and Hugging Face gave none ({said}). Look at the name's spelling.") from None
+        raise UsageError(
+            f"{name!r} is no directory here, and Hugging Face gave none ({said}). Look at the name's spelling."
+        ) from None
 
 
 def _adapted(model: Any, rank: int) -> Any:

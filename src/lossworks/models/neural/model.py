@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...batches import Ragged
 from ...core import specs
-from ...core.errors import LossworksError, RecordError
+from ...core.errors import LossworksError, RecordError, UsageError
 from ...record import read_json, write_json
 from ...scores import fused
 from ...tokens import Vocabulary
@@ -87,12 +87,14 @@ class NeuralModel(LanguageModel):
 
     @torch.inference_mode()
     def next(self, state: State) -> NDArray[np.float64]:
-        return self._logp(state.hidden)[0]
+        logp: NDArray[np.float64] = self._logp(state.hidden)[0]
+        return logp
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors`` and ``config.json``, each in one step. ``load_model`` reads them."""
-        spec = self.network.spec
         names = {family: name for name, family in FAMILIES.items()}
+        if (spec := self.network.spec) is None:
+            raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
         write_weights(self.network, folder / "model.safetensors")
         marks = asdict(self.vocabulary)
         write_json(

@@ -84,7 +84,9 @@ class Layer(nn.Module):
         self.weight_drop = weight_drop
         self.out = out
 
-    def forward(self, x: Float[Tensor, "B T into"], state: tuple[Tensor, ...]) -> tuple[Float[Tensor, "B T out"], tuple[Tensor, ...]]:
+    def forward(
+        self, x: Float[Tensor, "B T into"], state: tuple[Tensor, ...]
+    ) -> tuple[Float[Tensor, "B T out"], tuple[Tensor, ...]]:
         into, recurrent, *biases = self.cell.all_weights[0]
         dropped = functional.dropout(recurrent, self.weight_drop, self.training)
         weights, how = [into, dropped, *biases], (True, 1, 0.0, self.training, False, True)
@@ -119,6 +121,9 @@ class Embedding(nn.Module):
 class Rnn(LanguageNetwork):
     """See ``RnnSpec``. Its states are carried: ``advance`` has a gradient, and truncating it is the caller's ``detached``."""
 
+    head: nn.Linear
+    spec: RnnSpec
+
     def __init__(self, spec: RnnSpec, vocabulary: int) -> None:
         super().__init__()
         self.spec = spec
@@ -149,7 +154,7 @@ class Rnn(LanguageNetwork):
 
     def passes(self, ids: Int[Tensor, "B T"]) -> Iterator[Float[Tensor, "B t d"]]:
         state = self.start(ids.shape[0])
-        for part in ids.split(_PASS, 1):
+        for part in torch.split(ids, _PASS, 1):
             states, state = self.advance(state, part)
             yield states
 
@@ -211,4 +216,3 @@ def _initialise(module: nn.Module) -> None:
             each.weight.uniform_(-0.1, 0.1)
         if isinstance(each, nn.Linear):
             each.bias.zero_()
-

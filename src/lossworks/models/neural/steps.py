@@ -36,10 +36,11 @@ class _Norm(Function):
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
         scale = (length.square() / x.shape[-1] + eps).rsqrt()
         ctx.save_for_backward(x, weight, scale)
-        return (x * scale).mul(weight).to(x.dtype)
+        normed: Tensor = (x * scale).mul(weight).to(x.dtype)
+        return normed
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight, scale = ctx.saved_tensors
         unit = x * scale
@@ -66,17 +67,17 @@ class _Heads(Function):
     def forward(ctx: Any, every: Tensor, heads: int, kv_heads: int, cosines: Tensor, sines: Tensor) -> tuple[Tensor, ...]:
         ctx.sizes = heads, kv_heads, kv_heads
         ctx.tables = cosines[:, None], sines[:, None]  # [T, 1, h], beside [B, T, heads, h]
-        queries, keys, values = every.unflatten(-1, (sum(ctx.sizes), -1)).split(ctx.sizes, 2)
+        queries, keys, values = torch.split(every.view(*every.shape[:2], sum(ctx.sizes), -1), ctx.sizes, 2)
         return tuple(each.transpose(1, 2) for each in (_turned(queries, *ctx.tables), _turned(keys, *ctx.tables), values))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None, None]:
         cosines, sines = ctx.tables
         of_queries, of_keys, of_values = (each.transpose(1, 2) for each in outer)
         batch, size, _, width = of_values.shape
         slope = of_values.new_empty(batch, size, sum(ctx.sizes), width)
-        queries, keys, values = slope.split(ctx.sizes, 2)
+        queries, keys, values = torch.split(slope, ctx.sizes, 2)
         queries.copy_(_turned(of_queries, cosines, -sines))
         keys.copy_(_turned(of_keys, cosines, -sines))
         values.copy_(of_values)
@@ -103,7 +104,7 @@ class _Gated(Function):
         return opened * up
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> Tensor:
         both, opened = ctx.saved_tensors
         gate, up = both.chunk(2, -1)

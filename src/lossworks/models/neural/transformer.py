@@ -22,9 +22,9 @@ class TransformerSpec(NeuralSpec):
     """A Transformer of ``layers`` blocks of width ``dim``, in the form of Llama (Touvron et al. 2023, arXiv:2302.13971).
 
     Keys: layers; heads, and kv_heads of keys and values that they share (none: one each); dim; head_dim (none: dim / heads);
-    context, tokens read at once; ffn, the width within the gated layer (none: 8/3 dim, to the nearest 16); window, how many of the
-    last tokens each one sees (none: all); tied, whether the last layer is the embedding; dropout, on embeddings and on what
-    each layer adds; theta, of the rotary positions; eps, of the norms; pooling of an encoder, mean or first.
+    context, tokens read at once; ffn, the width within the gated layer (none: 8/3 dim, to the nearest 16); window, how many
+    of the last tokens each one sees (none: all); tied, whether the last layer is the embedding; dropout, on embeddings and on
+    what each layer adds; theta, of the rotary positions; eps, of the norms; pooling of an encoder, mean or first.
     """
 
     layers: int = 4
@@ -151,6 +151,8 @@ class Body(nn.Module):
 class Transformer(LanguageNetwork):
     """See ``TransformerSpec``."""
 
+    head: nn.Linear
+    spec: TransformerSpec
     packs: ClassVar[bool] = True
 
     def __init__(self, spec: TransformerSpec, vocabulary: int) -> None:

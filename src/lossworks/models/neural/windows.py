@@ -56,10 +56,7 @@ def _windows(sizes: NDArray[np.int64], context: int | None) -> NDArray[np.int64]
             continue
         reach, step = (size, 1) if context is None else (min(context, size), stride(context))
         found.append((text, 0, reach, 0))
-        found += [
-            (text, last - reach, min(last, size), last - step)
-            for last in range(reach + step, size + step, step)
-        ]
+        found += [(text, last - reach, min(last, size), last - step) for last in range(reach + step, size + step, step)]
     return np.array(found, np.int64).reshape(-1, 4)
 
 
