@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from lossworks.models.neural import TransformerSpec
@@ -115,3 +117,43 @@ def test_first_weights() -> None:
         if weight.ndim == 2:
             added = "merge" in name or "down" in name
             assert weight.std().item() == pytest.approx(0.02 / (4 if added else 1), rel=0.05), name
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_compiled(name: str, threads: Callable[[int], None]) -> None:
+    """A single token goes through compiled code, which gives PyTorch's states, the same bits on any number of threads."""
+    network, ids, found = made(name), tokens(1, 14), []
+    for count in (1, 3):
+        threads(count)
+        _, state = network.advance(network.start(), ids[:, :4])
+        assert state.weights is not None
+        states = []
+        for place in range(4, 14):
+            one, state = network.advance(state, ids[:, place : place + 1])
+            states.append(one)
+        found.append(torch.cat(states, 1))
+    torch.testing.assert_close(found[0], network.hidden(ids)[:, 4:].detach(), atol=1e-5, rtol=1e-5)
+    assert torch.equal(found[0], found[1])
+
+
+def test_not_compiled() -> None:
+    """Where a layer is no plain one, or not in float32, or dropout may fall, PyTorch does it; weights are read as they are."""
+    network = made("transformer")
+    assert isinstance(network, Transformer)
+    assert network.train().start().weights is None
+    assert network.eval().double().start().weights is None
+    assert network.float().start(2).weights is None
+    state = network.start()
+    before, _ = network.advance(state, tokens(1, 1))
+    with torch.no_grad():
+        network.body.norm.weight.mul_(2)
+    torch.testing.assert_close(network.advance(state, tokens(1, 1))[0], 2 * before)
+
+    class Doubled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    block = network.body.blocks[0]
+    assert isinstance(block, Block)
+    block.down = Doubled(block.down.in_features, block.down.out_features, bias=False)
+    assert network.start().weights is None

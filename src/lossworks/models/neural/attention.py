@@ -12,6 +12,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
+    from .decode import Weights
+
 
 def rotary_tables(size: int, head_dim: int, theta: float) -> tuple[Float[Tensor, "T h"], Float[Tensor, "T h"]]:
     """Cosines and signed sines of every position's angles, for ``steps.turned_heads``."""
@@ -81,7 +83,8 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The first ``length`` places of a cache: what a text's beginning left behind."""
+    """The first ``length`` places of a cache: what a text's beginning left behind; the weights of ``decode`` where it serves."""
 
     cache: Cache
     length: int
+    weights: Weights | None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...core.errors import UsageError
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
+from .decode import Weights
 from .steps import RmsNorm, gated, turned_heads
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Body(nn.Module):
 
     def __init__(self, spec: TransformerSpec, vocabulary: int) -> None:
         super().__init__()
+        self.spec = spec
         self.embedding = nn.Embedding(vocabulary, spec.dim)
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
@@ -173,7 +175,8 @@ class Transformer(LanguageNetwork):
 
     def start(self, rows: int = 1) -> Reading:
         spec, weight = self.spec, self.head.weight
-        return Reading(Cache(weight.new_empty(spec.layers, 2, rows, spec.shared_heads, 0, spec.head_width)), 0)
+        cache = Cache(weight.new_empty(spec.layers, 2, rows, spec.shared_heads, 0, spec.head_width))
+        return Reading(cache, 0, Weights.of(self.body) if rows == 1 and not self.training else None)
 
     @torch.no_grad()
     def advance(self, state: Reading, ids: Int[Tensor, "B T"]) -> tuple[Float[Tensor, "B T d"], Reading]:
@@ -181,10 +184,14 @@ class Transformer(LanguageNetwork):
         new, size = ids.shape[1], state.length + ids.shape[1]
         check_length(size, self.context)
         cache = state.cache.with_room(state.length, size, self.spec.context)
-        mask = causal_mask(new, state.length, self.spec.window, None, ids.device)
-        states: Tensor = self.body(ids, mask, past=cache.block[..., :size, :])
+        if state.weights is not None and new == 1:
+            one = state.weights.state(int(ids.item()), cache.block[:, :, 0].numpy(), state.length)
+            states = torch.from_numpy(one).view(1, 1, -1)
+        else:
+            mask = causal_mask(new, state.length, self.spec.window, None, ids.device)
+            states = self.body(ids, mask, past=cache.block[..., :size, :])
         cache.written = size
-        return states, Reading(cache, size)
+        return states, Reading(cache, size, state.weights)
 
 
 class TransformerEncoder(TextEncoder):
