@@ -168,13 +168,13 @@ def _mark(config: dict[str, Any], key: str, given: int | None, argument: str) ->
 
 def _read(folder: Path) -> dict[str, Tensor]:
     if (folder / _WEIGHTS).exists():
-        return read_tensors(folder / _WEIGHTS)
+        return read_tensors(folder / _WEIGHTS)[0]
     if (folder / _INDEX).exists():
         names = _object(folder / _INDEX).get("weight_map")
         files = sorted(set(names.values())) if isinstance(names, dict) else []
         if not files or any(Path(file).name != file for file in files):
             raise RecordError(f"{folder / _INDEX} names no files beside it. Restore it from its source.")
-        return {name: tensor for file in files for name, tensor in read_tensors(folder / file).items()}
+        return {name: tensor for file in files for name, tensor in read_tensors(folder / file)[0].items()}
     if pickles := sorted(path.name for path in folder.glob("*.bin")):
         raise UsageError(
             f"{folder} holds its weights as pickles ({pickles[0]}), which can run any program when read. Where you trust it, "

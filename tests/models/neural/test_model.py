@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lossworks import losses
 from lossworks.batches import Ragged
 from lossworks.core.errors import RecordError
-from lossworks.models.neural import NeuralModel, load_model
+from lossworks.models.neural import NeuralModel, Predicting, TransformerSpec, load_model
 from lossworks.models.neural import windows as windows_module
+from lossworks.scores import Dense, Fused
 from lossworks.tokens import Vocabulary
 from models.neural import checks
 from models.neural.checks import SPECS, V, made, texts
@@ -106,10 +108,11 @@ def test_saved(name: str, tmp_path: Path) -> None:
 def test_damaged(tmp_path: Path) -> None:
     """Damaged or unfitting files are a RecordError that names the place, whatever is wrong with them."""
     model("transformer").save(tmp_path)
-    config = tmp_path / "config.json"
-    weights = tmp_path / "model.safetensors"
-    good = json.loads(config.read_text("utf-8"))
-    tensors = {name: tensor.clone() for name, tensor in load_file(weights).items()}  # not mapped from the file
+    path = tmp_path / "model.safetensors"
+    tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}  # not mapped from the file
+    with safe_open(path, "pt") as file:
+        good = json.loads(file.metadata()["lossworks"])
+    content = path.read_bytes()
     wrong = [
         {"format": 9},
         {"model": "bag"},
@@ -121,25 +124,67 @@ def test_damaged(tmp_path: Path) -> None:
         {"vocabulary": {"size": -1}},
         {"vocabulary": 5},
     ]
-    for change in wrong:
-        config.write_text(json.dumps(good | change), "utf-8")
-        with pytest.raises(RecordError, match=str(tmp_path)):
-            load_model(tmp_path)
-    for text in ("", "[]", '{"format": 1', "null"):
-        config.write_text(text, "utf-8")
-        with pytest.raises(RecordError, match=str(tmp_path)):
-            load_model(tmp_path)
-    config.write_text(json.dumps(good), "utf-8")
-    content = weights.read_bytes()
-    for damaged in (b"", content[:50], content[:-8], b"\xff" * 100):
-        weights.write_bytes(damaged)
-        with pytest.raises(RecordError, match=r"damaged"):
+    for notes in (*(json.dumps(good | change) for change in wrong), "", "[]", "{", "null"):
+        save_file(tensors, path, {"lossworks": notes})
+        with pytest.raises(RecordError, match=str(path)):
             load_model(tmp_path)
     name = next(iter(tensors))
     for other in ({**tensors, "more": torch.ones(1)}, {**tensors, name: torch.ones(2)}, {**tensors, name: tensors[name].int()}):
-        save_file(other, weights)
-        with pytest.raises(RecordError, match=str(tmp_path)):
+        save_file(other, path, {"lossworks": json.dumps(good)})
+        with pytest.raises(RecordError, match=str(path)):
             load_model(tmp_path)
-    weights.unlink()
+    save_file(tensors, path)
+    with pytest.raises(RecordError, match="no model of this version"):
+        load_model(tmp_path)
+    for damaged in (b"", content[:50], content[:-8], b"\xff" * 100):
+        path.write_bytes(damaged)
+        with pytest.raises(RecordError, match=r"damaged"):
+            load_model(tmp_path)
+    path.unlink()
     with pytest.raises(RecordError, match="missing"):
         load_model(tmp_path)
+
+
+def test_loaded_as(tmp_path: Path) -> None:
+    """A caller that knows the spec gets that one, or is told what is there."""
+    before = model("lstm")
+    before.save(tmp_path)
+    assert np.array_equal(SPECS["lstm"].load(tmp_path, Vocabulary(V)).logp(texts()), before.logp(texts()))
+    for spec, vocabulary, ends in (
+        (SPECS["gru"], Vocabulary(V), True),
+        (SPECS["lstm"], Vocabulary(V, None), True),
+        (SPECS["lstm"], Vocabulary(V), False),
+    ):
+        with pytest.raises(RecordError, match="holds RnnSpec"):
+            spec.load(tmp_path, vocabulary, ends=ends)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_predicting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What training is given of a padded batch is what the model says of the texts, on whole logits and on fused ones."""
+    found = model(name)
+    given = Ragged(np.arange(3, 15).astype(np.uint32), np.array([0, 5, 6, 12]))
+    lengths = torch.tensor([6, 2, 7])
+    ids = torch.full((3, 7), 9)
+    for row in range(3):
+        ids[row, : lengths[row]] = torch.tensor([*given.ids[given.offsets[row] : given.offsets[row + 1]].tolist(), 2])
+    network = Predicting(found.network, 1)
+    for few, kind in ((1 << 20, Dense), (0, Fused)):
+        monkeypatch.setattr("lossworks.models.neural.predicting._FEW", few)
+        scores = network.scores(ids, lengths)
+        assert isinstance(scores, kind)
+        assert torch.equal(scores.target, torch.from_numpy(found.targets(given)))
+        np.testing.assert_allclose(scores.logp.detach().numpy(), found.logp(given), atol=1e-5, rtol=1e-5)
+
+
+def test_learns() -> None:
+    """A few steps on a text that repeats itself, and the model knows it by heart."""
+    ids = torch.arange(3, 11).repeat(4)[None]
+    network = Predicting(TransformerSpec(layers=1, heads=2, dim=16, context=40).network(V), 1)
+    optimizer = torch.optim.Adam(network.parameters(), 0.01)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss = -network.scores(ids, torch.tensor([32])).logp.mean()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1

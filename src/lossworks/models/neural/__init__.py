@@ -3,6 +3,7 @@
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .dtype import fastest_dtype
 from .model import FAMILIES, NeuralModel, load_model
+from .predicting import Predicting
 from .rnn import RnnSpec
 from .transformer import TransformerSpec
 
@@ -11,6 +12,7 @@ __all__ = [
     "LanguageNetwork",
     "NeuralModel",
     "NeuralSpec",
+    "Predicting",
     "RnnSpec",
     "TextEncoder",
     "TransformerSpec",

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import UsageError
+from ...core.errors import RecordError, UsageError
+from ...tokens import Vocabulary
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
+
+    from .model import NeuralModel
 
 
 class LanguageNetwork(nn.Module, ABC):
@@ -100,6 +104,20 @@ class NeuralSpec(ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._encoder(vocabulary)
+
+    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralModel:
+        """The model of this spec that ``NeuralModel.save`` wrote into ``folder``.
+
+        Raises:
+            RecordError: the file is missing or damaged, or holds another model; nothing in it is ever executed.
+        """
+        from .model import load_model
+
+        model = load_model(folder)
+        if (model.network.spec, model.vocabulary, model.ends) != (self, vocabulary, ends):
+            found = f"{model.network.spec} over {model.vocabulary}"
+            raise RecordError(f"{folder} holds {found}; wanted {self} over {vocabulary}. Restore it from a copy, or fit again.")
+        return model
 
     @abstractmethod
     def _network(self, vocabulary: int) -> LanguageNetwork: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,18 +16,18 @@ from torch import Tensor
 from ...batches import Ragged
 from ...core import specs
 from ...core.errors import LossworksError, RecordError, UsageError
-from ...record import read_json, write_json
 from ...scores import fused
 from ...tokens import Vocabulary
 from ..language import LanguageModel
 from .base import LanguageNetwork, NeuralSpec
 from .rnn import RnnSpec
 from .transformer import TransformerSpec
-from .weights import read_weights, write_weights
+from .weights import read_tensors, read_weights, write_weights
 from .windows import readings, stride
 
 FAMILIES: dict[str, type[NeuralSpec]] = {"rnn": RnnSpec, "transformer": TransformerSpec}
 _FORMAT = 1
+_FILE = "model.safetensors"
 _WHOLE = 1 << 24  # numbers of whole distributions worked on at once
 
 
@@ -91,16 +92,13 @@ class NeuralModel(LanguageModel):
         return logp
 
     def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and ``config.json``, each in one step. ``load_model`` reads them."""
+        """Write ``model.safetensors``, in whose head stands what made it: one file, for ``load_model`` or the spec's ``load``."""
         names = {family: name for name, family in FAMILIES.items()}
         if (spec := self.network.spec) is None:
             raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
-        write_weights(self.network, folder / "model.safetensors")
-        marks = asdict(self.vocabulary)
-        write_json(
-            folder / "config.json",
-            {"format": _FORMAT, "model": names[type(spec)], "spec": asdict(spec), "vocabulary": marks, "ends": self.ends},
-        )
+        made = {"format": _FORMAT, "model": names[type(spec)], "spec": asdict(spec)}
+        read = {"vocabulary": asdict(self.vocabulary), "ends": self.ends}
+        write_weights(self.network, folder / _FILE, {"lossworks": json.dumps(made | read)})
 
     def _after(self, network: Any, tokens: tuple[int, ...], recent: tuple[int, ...]) -> State:
         states, after = self.network.advance(network, torch.tensor([tokens], device=self._device))
@@ -130,17 +128,17 @@ def load_model(folder: Path) -> NeuralModel:
     """The model that ``NeuralModel.save`` wrote.
 
     Raises:
-        RecordError: a file is missing or damaged, or they do not fit together; nothing in them is ever executed.
+        RecordError: the file is missing or damaged; nothing in it is ever executed.
     """
-    config = read_json(folder / "config.json")
+    path = folder / _FILE
+    _, notes = read_tensors(path)
     try:
-        if config["format"] != _FORMAT:
-            raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
-        family = FAMILIES[config["model"]]
-        spec = specs.configure(family, config["spec"], f"model {config['model']!r}")
-        vocabulary = Vocabulary(**config["vocabulary"])
-        network = spec.network(vocabulary.size)
-        read_weights(network, folder / "model.safetensors")
-        return NeuralModel(network.eval(), vocabulary, ends=bool(config["ends"]))
+        made = json.loads(notes["lossworks"])
+        if made["format"] != _FORMAT:
+            raise RecordError(f"format {made['format']!r}; this version reads format {_FORMAT}")
+        spec = specs.configure(FAMILIES[made["model"]], made["spec"], f"model {made['model']!r}")
+        network = spec.network(Vocabulary(**made["vocabulary"]).size)
+        read_weights(network, path)
+        return NeuralModel(network.eval(), Vocabulary(**made["vocabulary"]), ends=bool(made["ends"]))
     except (KeyError, TypeError, ValueError, RuntimeError, LossworksError) as error:
-        raise RecordError(f"{folder}: the model cannot be made from its files ({error}). Restore them, or fit again.") from None
+        raise RecordError(f"{path} is no model of this version ({error}). Restore it from a copy, or fit again.") from None

@@ -13,10 +13,10 @@ from ...core.errors import RecordError
 from ...record import write_atomic
 
 
-def write_weights(network: nn.Module, path: Path) -> None:
-    """Write every parameter once, under its first name."""
+def write_weights(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
+    """Write every parameter once, under its first name, and ``notes`` into the file's head."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.named_parameters()}
-    write_atomic(path, lambda part: save_file(tensors, part, {"format": "pt"}))
+    write_atomic(path, lambda part: save_file(tensors, part, {"format": "pt", **notes}))
 
 
 def read_weights(network: nn.Module, path: Path) -> None:
@@ -25,7 +25,7 @@ def read_weights(network: nn.Module, path: Path) -> None:
     Raises:
         RecordError: the file is missing or damaged, or holds other names or shapes.
     """
-    tensors = read_tensors(path)
+    tensors, _ = read_tensors(path)
     parameters = dict(network.named_parameters())
     if missing := sorted(parameters.keys() ^ tensors.keys()):
         raise RecordError(f"{path} does not fit the model: {', '.join(missing[:5])}. Restore it from a copy, or fit again.")
@@ -45,15 +45,15 @@ def fill(parameter: Tensor, value: Tensor, what: str) -> None:
     parameter.copy_(value)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file.
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and the notes in its head.
 
     Raises:
         RecordError: it is missing or damaged.
     """
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise RecordError(f"{path} is missing. Restore it from a copy.") from None
     except (SafetensorError, OSError) as error:
