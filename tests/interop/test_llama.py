@@ -29,7 +29,7 @@ SPECS = {
 def model(name: str) -> NeuralModel:
     """A model with lively weights."""
     network = SPECS[name].network(V)
-    lively(network)
+    lively(network, 0.25)
     return NeuralModel(network.eval(), Vocabulary(V))
 
 

@@ -21,12 +21,12 @@ SPECS: dict[str, NeuralSpec] = {
 TRANSFORMERS = [name for name, spec in SPECS.items() if isinstance(spec, TransformerSpec)]
 
 
-def lively(network: torch.nn.Module) -> None:
+def lively(network: torch.nn.Module, deviation: float = 0.4) -> None:
     """Large random weights, so that what is wrong anywhere shows at the end."""
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.4 + (parameter.ndim == 1))
+            parameter.copy_(torch.randn_like(parameter) * deviation + (parameter.ndim == 1))
 
 
 def made(name: str) -> LanguageNetwork:

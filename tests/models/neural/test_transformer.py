@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lossworks.models.neural import TransformerSpec
+from lossworks.models.neural import TransformerSpec, steps
 from lossworks.models.neural.attention import rotary_tables
 from lossworks.models.neural.steps import RmsNorm, gated, turned_heads
 from lossworks.models.neural.transformer import Block, Transformer
@@ -157,3 +157,20 @@ def test_not_compiled() -> None:
     assert isinstance(block, Block)
     block.down = Doubled(block.down.in_features, block.down.out_features, bias=False)
     assert network.start().weights is None
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_compiled_steps(name: str, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled passes give what plain tensor operations give, with every gradient, the same bits on any number of threads."""
+    ids, found, honest = tokens(40, 16), [], steps._compiled
+    for plain, count in ((True, 1), (False, 1), (False, 3)):
+        threads(count)
+        monkeypatch.setattr(steps, "_compiled", (lambda *tensors: False) if plain else honest)
+        network = made(name)
+        lively(network, 0.2)
+        states = network.hidden(ids)
+        slopes = torch.autograd.grad(states.square().mean(), [p for key, p in network.named_parameters() if key != "head.weight"])
+        found.append([states.detach(), *slopes])
+    for want, one, three in zip(*found, strict=True):
+        assert float((one - want).norm()) < 1e-5 * float(want.norm())
+        assert torch.equal(one, three)
