@@ -1,1 +1,1 @@
-"""Lossworks in other people's houses: scikit-learn, Keras."""
+"""Lossworks in other people's houses: scikit-learn, Keras, Hugging Face's Llama, ONNX."""

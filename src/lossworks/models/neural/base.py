@@ -1,0 +1,151 @@
+"""What a neural model of language is: token numbers to states, and a last layer from a state to the scores of the next token."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import RecordError, UsageError
+from ...tokens import Vocabulary
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+    from .model import NeuralModel
+
+
+class LanguageNetwork(nn.Module, ABC):
+    """A network that reads from left to right. It never sees a loss.
+
+    Training takes ``scores.fused(network.hidden(ids), network.head, target, softcap=network.softcap)``, for any loss.
+
+    head: the last layer, d → V; where weights are tied its weight is the embedding's own.
+    context: how many tokens it reads at most at once; None: any number.
+    softcap: logits become softcap · tanh(logits / softcap); None: they stay.
+    spec: the hyperparameters that it was made from; None: it comes from elsewhere.
+    packs: whether several documents may stand in one row (``documents``).
+    """
+
+    head: nn.Module
+    context: int | None
+    softcap: float | None = None
+    spec: NeuralSpec | None = None
+    packs: ClassVar[bool] = False
+
+    @abstractmethod
+    def hidden(self, ids: Int[Tensor, "B T"], documents: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T d"]:
+        """The state after each token, from which ``head`` predicts the next.
+
+        Args:
+            ids: token numbers. What stands to the right of a token has no influence, so rows may be padded there by any token.
+            documents: the number of the document that each token belongs to; no document sees another. None: a row is one.
+
+        Raises:
+            UsageError: a row is longer than ``context``, or the network reads no documents in one row.
+        """
+
+    @abstractmethod
+    def start(self, rows: int = 1) -> Any:
+        """The state of ``rows`` texts of which nothing was read."""
+
+    @abstractmethod
+    def advance(self, state: Any, ids: Int[Tensor, "B T"]) -> tuple[Float[Tensor, "B T d"], Any]:
+        """The states after each of the next tokens of every text, and what to go on with; ``state`` itself stays as it is."""
+
+    def passes(self, ids: Int[Tensor, "B T"]) -> Iterator[Float[Tensor, "B t d"]]:
+        """``hidden``, in as many parts along T as keep the memory bounded."""
+        yield self.hidden(ids)
+
+    def logits(self, hidden: Float[Tensor, "*position d"]) -> Float[Tensor, "*position V"]:
+        """Unnormalised log-probabilities of the next token."""
+        logits: Tensor = self.head(hidden)
+        return logits if self.softcap is None else self.softcap * (logits / self.softcap).tanh()
+
+
+class TextEncoder(nn.Module, ABC):
+    """A network from a whole text to one vector of ``dim`` numbers, for a classifier's or a regression's last layer."""
+
+    dim: int
+
+    @abstractmethod
+    def encode(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
+        """One vector a text. ``ids`` are padded on the right by any token; ``lengths`` are 1 or more.
+
+        Raises:
+            UsageError: a row is longer than the context.
+        """
+
+    def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
+        """``encode``."""
+        return self.encode(ids, lengths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralSpec(ABC):
+    """The hyperparameters of a family of networks over tokens. First weights are a function of the seed."""
+
+    tokens: ClassVar[str] = "words"
+    optimizer: ClassVar[str] = "adamw"
+
+    def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
+        """A network that predicts the next of ``vocabulary`` tokens."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._network(vocabulary)
+
+    def encoder(self, vocabulary: int, seed: int = 0) -> TextEncoder:
+        """A network from whole texts of such tokens to vectors."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._encoder(vocabulary)
+
+    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralModel:
+        """The model of this spec that ``NeuralModel.save`` wrote into ``folder``.
+
+        Raises:
+            RecordError: the file is missing or damaged, or holds another model; nothing in it is ever executed.
+        """
+        from .model import load_model
+
+        model = load_model(folder)
+        if (model.network.spec, model.vocabulary, model.ends) != (self, vocabulary, ends):
+            found = f"{model.network.spec} over {model.vocabulary}"
+            raise RecordError(f"{folder} holds {found}; wanted {self} over {vocabulary}. Restore it from a copy, or fit again.")
+        return model
+
+    @abstractmethod
+    def _network(self, vocabulary: int) -> LanguageNetwork: ...
+
+    @abstractmethod
+    def _encoder(self, vocabulary: int) -> TextEncoder: ...
+
+
+def valid(lengths: Int[Tensor, "B"], size: int) -> Bool[Tensor, "B T"]:
+    """Which places of padded rows hold tokens."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def mean_of(states: Float[Tensor, "B T d"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B d"]:
+    """The mean, over each row's tokens, of their states."""
+    inside = valid(lengths, states.shape[1])[..., None]
+    return states.masked_fill(~inside, 0).sum(1) / lengths[:, None].to(states.dtype)
+
+
+def check_length(length: int, context: int | None) -> None:
+    """Raise UsageError where a row is longer than what is read at once."""
+    if context is not None and length > context:
+        raise UsageError(
+            f"got {length} tokens in a row, and the model reads {context} at once. Cut it, or make a model of a longer context."
+        )
+
+
+def check_pooling(pooling: str, *known: str) -> None:
+    """Raise UsageError for a pooling that the family has not."""
+    if pooling not in known:
+        raise UsageError(f"pooling is {pooling!r}; wanted {' or '.join(map(repr, known))}.")

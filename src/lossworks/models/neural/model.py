@@ -1,0 +1,144 @@
+"""A neural network as a model of language: texts in, log-probabilities out, and its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...batches import Ragged
+from ...core import specs
+from ...core.errors import LossworksError, RecordError, UsageError
+from ...scores import fused
+from ...tokens import Vocabulary
+from ..language import LanguageModel
+from .base import LanguageNetwork, NeuralSpec
+from .rnn import RnnSpec
+from .transformer import TransformerSpec
+from .weights import read_tensors, read_weights, write_weights
+from .windows import readings, stride
+
+FAMILIES: dict[str, type[NeuralSpec]] = {"rnn": RnnSpec, "transformer": TransformerSpec}
+_FORMAT = 1
+_FILE = "model.safetensors"
+_WHOLE = 1 << 24  # numbers of whole distributions worked on at once
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was read of a text: the network's own state, what the last token led to, and the tokens that are within reach."""
+
+    network: Any
+    hidden: Tensor
+    recent: tuple[int, ...]
+
+
+class NeuralModel(LanguageModel):
+    """A network, trained, beside the meaning of its numbers.
+
+    A text longer than the context is read in windows: when one is full, the next begins half a context later. So a token is
+    predicted from half a context at least, in ``logp`` and in generation alike. The ``start`` mark is one of the outcomes, to
+    which training gives next to no probability.
+    """
+
+    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True) -> None:
+        self.network = network
+        self.vocabulary = vocabulary
+        self.ends = ends
+
+    @torch.inference_mode()
+    def logp(self, texts: Ragged) -> NDArray[np.float64]:
+        targets = self.targets(texts)
+        found = np.empty(len(targets))
+        for positions, hidden in self._states(texts):
+            wanted = torch.from_numpy(targets[positions]).to(hidden.device)
+            scores = fused(hidden, self.network.head, wanted, softcap=self.network.softcap)
+            found[positions] = scores.values(lambda each: each.logp).double().cpu().numpy()
+        return found
+
+    @torch.inference_mode()
+    def distributions(self, texts: Ragged) -> NDArray[np.float64]:
+        found = np.empty((len(self.targets(texts)), self.vocabulary.size))
+        rows = max(1, _WHOLE // self.vocabulary.size)
+        for positions, hidden in self._states(texts):
+            for first in range(0, len(positions), rows):
+                found[positions[first : first + rows]] = self._logp(hidden[first : first + rows])
+        return found
+
+    @torch.inference_mode()
+    def start(self) -> State:
+        self.network.eval()
+        return self._after(self.network.start(), (self.vocabulary.start,), ())
+
+    @torch.inference_mode()
+    def advance(self, state: State, token: int) -> State:
+        context = self.network.context
+        if context is None:
+            return self._after(state.network, (token,), ())
+        if len(state.recent) < context:
+            return self._after(state.network, (token,), state.recent)
+        return self._after(self.network.start(), (*state.recent[stride(context) :], token), ())
+
+    @torch.inference_mode()
+    def next(self, state: State) -> NDArray[np.float64]:
+        logp: NDArray[np.float64] = self._logp(state.hidden)[0]
+        return logp
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors``, in whose head stands what made it: one file, for ``load_model`` or the spec's ``load``."""
+        names = {family: name for name, family in FAMILIES.items()}
+        if (spec := self.network.spec) is None:
+            raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
+        made = {"format": _FORMAT, "model": names[type(spec)], "spec": asdict(spec)}
+        read = {"vocabulary": asdict(self.vocabulary), "ends": self.ends}
+        write_weights(self.network, folder / _FILE, {"lossworks": json.dumps(made | read)})
+
+    def _after(self, network: Any, tokens: tuple[int, ...], recent: tuple[int, ...]) -> State:
+        states, after = self.network.advance(network, torch.tensor([tokens], device=self._device))
+        return State(after, states[:, -1], recent + tokens if self.network.context is not None else ())
+
+    def _states(self, texts: Ragged) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Positions, and the states that predict them, part by part."""
+        self.network.eval()
+        for reading in readings(texts, self.vocabulary.start, self.ends, self.network.context):
+            ids = reading.ids.to(self._device)
+            done = 0
+            rows, places = np.divmod(reading.scored.numpy(), ids.shape[1])
+            for hidden in self.network.passes(ids):
+                here = np.flatnonzero((places >= done) & (places < done + hidden.shape[1]))
+                yield reading.positions[here], hidden[torch.from_numpy(rows[here]), torch.from_numpy(places[here] - done)]
+                done += hidden.shape[1]
+
+    def _logp(self, hidden: Tensor) -> NDArray[np.float64]:
+        return np.asarray(self.network.logits(hidden).double().log_softmax(-1).cpu().numpy())
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def load_model(folder: Path) -> NeuralModel:
+    """The model that ``NeuralModel.save`` wrote.
+
+    Raises:
+        RecordError: the file is missing or damaged; nothing in it is ever executed.
+    """
+    path = folder / _FILE
+    _, notes = read_tensors(path)
+    try:
+        made = json.loads(notes["lossworks"])
+        if made["format"] != _FORMAT:
+            raise RecordError(f"format {made['format']!r}; this version reads format {_FORMAT}")
+        spec = specs.configure(FAMILIES[made["model"]], made["spec"], f"model {made['model']!r}")
+        network = spec.network(Vocabulary(**made["vocabulary"]).size)
+        read_weights(network, path)
+        return NeuralModel(network.eval(), Vocabulary(**made["vocabulary"]), ends=bool(made["ends"]))
+    except (KeyError, TypeError, ValueError, RuntimeError, LossworksError) as error:
+        raise RecordError(f"{path} is no model of this version ({error}). Restore it from a copy, or fit again.") from None

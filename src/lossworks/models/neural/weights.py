@@ -1,0 +1,60 @@
+"""Weights in a safetensors file: each stored once, also where several layers share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ...core.errors import RecordError
+from ...record import write_atomic
+
+
+def write_weights(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
+    """Write every parameter once, under its first name, and ``notes`` into the file's head."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.named_parameters()}
+    write_atomic(path, lambda part: save_file(tensors, part, {"format": "pt", **notes}))
+
+
+def read_weights(network: nn.Module, path: Path) -> None:
+    """Fill the network's parameters with what ``write_weights`` wrote.
+
+    Raises:
+        RecordError: the file is missing or damaged, or holds other names or shapes.
+    """
+    tensors, _ = read_tensors(path)
+    parameters = dict(network.named_parameters())
+    if missing := sorted(parameters.keys() ^ tensors.keys()):
+        raise RecordError(f"{path} does not fit the model: {', '.join(missing[:5])}. Restore it from a copy, or fit again.")
+    for name, parameter in parameters.items():
+        fill(parameter, tensors[name], f"{path}: {name}")
+
+
+@torch.no_grad()
+def fill(parameter: Tensor, value: Tensor, what: str) -> None:
+    """Copy a tensor of the same shape.
+
+    Raises:
+        RecordError: it has another, or holds no floating-point numbers.
+    """
+    if parameter.shape != value.shape or not value.is_floating_point():
+        raise RecordError(f"{what} is {list(value.shape)} of {value.dtype}; wanted {list(parameter.shape)} of {parameter.dtype}.")
+    parameter.copy_(value)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and the notes in its head.
+
+    Raises:
+        RecordError: it is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RecordError(f"{path} is missing. Restore it from a copy.") from None
+    except (SafetensorError, OSError) as error:
+        raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or make it anew.") from None
