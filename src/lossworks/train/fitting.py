@@ -67,7 +67,7 @@ def fit_corpora(
     settings = settings.resolved(data.task.kind, int((data.parts == 0).sum()))
     loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
     settings = replace(settings, loss=losses.render(loss))
-    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **_describe(data), "config": settings.to_json()})
+    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **describe(data), "config": settings.to_json()})
     with TURN, memory_named(settings):
         read_features(
             data,
@@ -90,7 +90,7 @@ def fit_corpora(
         progress = loop.run()
         assert data.features is not None
         predictor = Predictor(data.task, spec, data.features, loop.network.eval())
-        _calibrate(predictor, data, settings)
+        calibrate(predictor, data, settings)
         whole = None if VALID in fixed else with_validation_rows(data)
         if whole is not None:
             _close(data)
@@ -100,7 +100,7 @@ def fit_corpora(
         result |= {"lr_search": found, "micro_batch": loop.gradients.micro, "scores": progress.scores}
         result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     _close(data)
-    return Fitted(predictor, settings, _describe(data), result)
+    return Fitted(predictor, settings, describe(data), result)
 
 
 def measure(predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None) -> evaluate.Evaluation:
@@ -133,13 +133,13 @@ def _close(data: Dataset) -> None:
             part.shards.close()
 
 
-def _calibrate(predictor: Predictor, data: Dataset, settings: Settings) -> None:
+def calibrate(predictor: Predictor, data: Dataset, settings: Settings) -> None:
     """Temperature and thresholds from the validation rows. Of two classes the cut that is most often right; where the classes
     are weighted, the one that treats them alike.
     """
     if data.valid is None or not data.valid.rows or predictor.task.kind == "regress":
         return
-    scores, target, weight, _ = _scored(predictor, data, data.valid)
+    scores, target, weight, _ = scored(predictor, data, data.valid)
     predictor.temperature = evaluate.fit_temperature(scores, target, weight)
     probability = predictor.probabilities(scores)
     if predictor.task.is_binary:
@@ -166,7 +166,7 @@ def _result(predictor: Predictor, data: Dataset, progress: Progress) -> dict[str
             **tuned,
             **ended,
         }
-    scores, target, weight, numbers = _scored(predictor, data, data.test)
+    scores, target, weight, numbers = scored(predictor, data, data.test)
     evaluation = measure(predictor, scores, target, weight)
     rows, found = mistakes(predictor, scores, evaluation, target)
     texts = data.texts(numbers[rows])
@@ -187,14 +187,14 @@ def _why_not(data: Dataset) -> str:
     return f" (that takes {FEWEST_TO_HOLD_OUT} rows)" if len(data.corpora[0]) < FEWEST_TO_HOLD_OUT else ""
 
 
-def _scored(
+def scored(
     predictor: Predictor, data: Dataset, part: Part
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[np.int64]]:
     """Scores, targets, weights and row numbers of a part."""
-    scored = [(rows, predictor.scores_of(selected)) for rows, selected in part.pieces() if len(rows)]
-    numbers = np.concatenate([rows for rows, _ in scored])
+    pieces = [(rows, predictor.scores_of(selected)) for rows, selected in part.pieces() if len(rows)]
+    numbers = np.concatenate([rows for rows, _ in pieces])
     weight = None if data.weight is None else data.weight[numbers]
-    return np.concatenate([scores for _, scores in scored]), data.target[numbers], weight, numbers
+    return np.concatenate([scores for _, scores in pieces]), data.target[numbers], weight, numbers
 
 
 def _spoken(task: Task, truth: Any) -> Any:
@@ -203,7 +203,8 @@ def _spoken(task: Task, truth: Any) -> Any:
     return task.labels[truth] if task.kind == "classify" else tuple(task.labels[label] for label in np.flatnonzero(truth))
 
 
-def _describe(data: Dataset) -> dict[str, Any]:
+def describe(data: Dataset) -> dict[str, Any]:
+    """What the record says of the data: where it came from, its parts and labels."""
     main, names = data.corpora[0], ("train", "valid", "test")
     return {
         "source": main.source,

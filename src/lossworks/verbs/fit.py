@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 
 from .. import report
 from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UnknownName, UsageError
+from ..core.machine import machine, versions
 from ..record import Run
 from ..record.files import unwritable
 from ..text import TEST, VALID, Corpus, ReadOptions, load
@@ -110,8 +110,8 @@ class _Recorder:
             "command": command or "lossworks.fit",
             "status": "running",
             "given": given,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "numba")}},
-            "machine": {"cpu": _processor(), "cores": len(os.sched_getaffinity(0))},
+            "versions": versions("torch", "numpy", "numba"),
+            "machine": machine(),
         }
         if self.resume:
             self._take_up(given)
@@ -209,11 +209,3 @@ def _known(choices: dict[str, Any]) -> dict[str, Any]:
 
 def _name(source: Any) -> str:
     return str(source) if isinstance(source, str | os.PathLike) else f"{type(source).__name__} of rows"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
