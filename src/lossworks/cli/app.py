@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
-from . import evaluate, fit, landscape, listing, predict, report, show
+from . import compare, evaluate, fit, landscape, listing, predict, report, show
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -23,9 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train, evaluate and understand text classifiers by their loss: raw labelled text in, an honest model out.",
+    help="Train, compare and understand text classifiers by their loss: raw labelled text in, an honest model out.",
 )
 app.command("fit")(fit.command)
+app.command("compare")(compare.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("report")(report.command)

@@ -51,7 +51,12 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"trainings": self.trainings, "seconds": self.seconds, "jobs": self.jobs, "arms": [asdict(arm) for arm in self.arms]}
+        return {
+            "trainings": self.trainings,
+            "seconds": self.seconds,
+            "jobs": self.jobs,
+            "arms": [asdict(arm) for arm in self.arms],
+        }
 
 
 def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]) -> Plan:
@@ -64,7 +69,8 @@ def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Call
     for number, arm in enumerate(protocol.arms):
         trials = protocol.trials if protocol.points(number, {}) else 0
         left = [
-            sum(Key(stage, number, each) not in done for each in range(of)) for stage, of in ((TUNE, trials), (RUN, protocol.seeds))
+            sum(Key(stage, number, each) not in done for each in range(of))
+            for stage, of in ((TUNE, trials), (RUN, protocol.seeds))
         ]
         arms.append(ArmPlan(arm.name, *left, _seconds(field, arm.settings)))
         tell("timed", {"arm": arm.name, "seconds": arms[-1].seconds, "done": number + 1, "of": len(protocol.arms)})

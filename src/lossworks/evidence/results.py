@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluate import PROPER
+from ..evaluate import PROPER, RISING
 from ..record import write_atomic
 from .runs import Protocol
 from .statistics import LEVEL
@@ -54,7 +54,7 @@ def results(
             "at_equal_seconds": _at(soonest, [one.curve for _, one in runs if one.curve]),
         })  # fmt: skip
     return {
-        "metric": protocol.metric, "unit": UNITS[protocol.metric], "judged_by": PROPER[kind], "margin": margin, "level": LEVEL,
+        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING, "judged_by": PROPER[kind], "margin": margin, "level": LEVEL,
         "test_rows": len(prior), "prior": float(prior.mean()), "equal_seconds": soonest, "arms": arms,
         "done": sum(key.stage == RUN for key in done), "of": len(protocol.arms) * protocol.seeds,
     }  # fmt: skip
@@ -99,7 +99,13 @@ def _measured(protocol: Protocol, done: Finished, arm: int, prior: NDArray[np.fl
 
 def _run(protocol: Protocol, seed: int, one: Outcome, prior: NDArray[np.float64]) -> dict[str, Any]:
     value = float((prior if one.rows is None else one.rows).mean())
-    return {"seed": protocol.seed(Key(RUN, 0, seed)), "value": value, "seconds": one.seconds, "note": one.note, "curve": one.curve}
+    return {
+        "seed": protocol.seed(Key(RUN, 0, seed)),
+        "value": value,
+        "seconds": one.seconds,
+        "note": one.note,
+        "curve": one.curve,
+    }
 
 
 def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:

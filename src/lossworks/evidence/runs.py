@@ -138,7 +138,9 @@ def work(protocol: Protocol, field: Field, store: Store, watch: Watch, deadline:
                 break
         else:
             if field.stop.wait(_POLL):
-                raise Interrupted("stopped while other processes were at the last trainings. The same command with --resume goes on.")
+                raise Interrupted(
+                    "stopped while other processes were at the last trainings. The same command with --resume goes on."
+                )
 
 
 def told(protocol: Protocol, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
@@ -182,7 +184,10 @@ def work_together(protocol: Protocol, jobs: int, watch: Watch, stop: threading.E
         for worker in workers:
             worker.join()
     if error is None and (lost := [worker.exitcode for worker in workers if worker.exitcode]):
-        error = "LossworksError", f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at."
+        error = (
+            "LossworksError",
+            f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at.",
+        )
     if stop.is_set():
         raise Interrupted("stopped; the trainings that had finished are kept. The same command with --resume goes on.")
     if error is not None:

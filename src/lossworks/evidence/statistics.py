@@ -141,7 +141,9 @@ def flips(d: Floats, seed: int = 0, count: int = FLIPS) -> float:
         some = min(left, max(1, _CHUNK // (S * B)))
         left -= some
         signs = (draw.integers(0, 2, (some, *shape), np.int8) * np.int8(2) - np.int8(1) for shape in ((S, 1), (1, B), (S, B)))
-        reached += int((_studentised(sum(s * part for s, part in zip(signs, (a[:, None], b, e + rest), strict=True))) >= observed).sum())
+        reached += int(
+            (_studentised(sum(s * part for s, part in zip(signs, (a[:, None], b, e + rest), strict=True))) >= observed).sum()
+        )
     return (1 + reached) / (1 + count)
 
 

@@ -185,8 +185,12 @@ def _open(folder: Path, url: str | None) -> Any:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
-        raise UsageError(f"--storage {url!r}: wanted postgresql://…. Without --storage, SQLite in the run directory serves one machine.")
-    address = f"sqlite:///{folder.resolve() / 'trials.db'}" if url is None else url.replace("postgresql://", "postgresql+psycopg://")
+        raise UsageError(
+            f"--storage {url!r}: wanted postgresql://…. Without --storage, SQLite in the run directory serves one machine."
+        )
+    address = (
+        f"sqlite:///{folder.resolve() / 'trials.db'}" if url is None else url.replace("postgresql://", "postgresql+psycopg://")
+    )
     with _told():
         try:
             return optuna.storages.get_storage(optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True}))
@@ -205,6 +209,8 @@ def _told() -> Iterator[None]:
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
         reason = str(getattr(cause, "orig", None) or cause or error).strip().partition("\n")[0]
-        raise RecordError(f"the storage of the trainings cannot be used: {reason}. Check --storage, or the space in --out.") from error
+        raise RecordError(
+            f"the storage of the trainings cannot be used: {reason}. Check --storage, or the space in --out."
+        ) from error
     except RuntimeError as error:  # how Optuna says that the tables are of another version of its own
         raise RecordError(f"the storage of the trainings is of another version of Optuna: {error}") from error

@@ -134,7 +134,9 @@ class Field:
         """The metric of each test row for the answer that never reads the text."""
         data = self.split
         rows = np.flatnonzero(data.parts == TEST)
-        scores = evaluate.constant_scores(self.task.kind, data.target[data.parts == TRAIN], data.target[rows], len(self.task.labels))
+        scores = evaluate.constant_scores(
+            self.task.kind, data.target[data.parts == TRAIN], data.target[rows], len(self.task.labels)
+        )
         weight = None if data.weight is None else data.weight[rows]
         return evaluate.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
 

@@ -77,7 +77,15 @@ def judge(arms: Sequence[Measured], metric: str, margin: float | None, unit: str
     known = [one for one in found if one is not None]
     corrected = iter(holm([one.p for one in known]))
     within = iter(holm([one.p_within(margin) for one in known]) if margin else [])
-    verdicts = [Verdict(arm=baseline.name, word="baseline", sentence=_baseline(baseline), seeds=len(baseline.seeds), diverged=baseline.diverged)]
+    verdicts = [
+        Verdict(
+            arm=baseline.name,
+            word="baseline",
+            sentence=_baseline(baseline),
+            seeds=len(baseline.seeds),
+            diverged=baseline.diverged,
+        )
+    ]
     for arm, seeds, one in zip(others, pairs, found, strict=True):
         if one is None:
             verdicts.append(_too_few(arm, baseline, seeds, unit))
@@ -160,7 +168,12 @@ def _too_few(arm: Measured, baseline: Measured, seeds: Sequence[int], unit: str)
         else "no seed has ended for both."
     )
     return Verdict(
-        arm=arm.name, word="not enough to say", sentence=said + _divergence(arm, baseline), value=value, seeds=len(seeds), diverged=arm.diverged
+        arm=arm.name,
+        word="not enough to say",
+        sentence=said + _divergence(arm, baseline),
+        value=value,
+        seeds=len(seeds),
+        diverged=arm.diverged,
     )
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from .. import record
 from ..core.errors import RecordError
 from . import charts, health_charts, words
+from .comparison import write_comparison
 from .frame import write_page
 from .words import Json
 
@@ -17,12 +18,15 @@ def write(run_dir: Path | str) -> Path:
     """Write ``report.html`` into the run directory, from ``run.json`` and ``log.jsonl``, and return its path.
 
     Raises:
-        RecordError: the record cannot be read, is not one that ``lossworks fit`` wrote, or the page cannot be written.
+        RecordError: the record cannot be read, is none that ``fit`` or ``compare`` wrote, or the page cannot be written.
     """
     run = record.Run(run_dir)
     summary, events = run.summary, run.events()
+    name = run.path.resolve().name
     try:
-        context = _context(run.path.resolve().name, summary, events)
+        if summary.get("kind") == "comparison":
+            return write_comparison(name, summary, run.path / "report.html")
+        context = _context(name, summary, events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error

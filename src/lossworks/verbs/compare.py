@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
+from ..core import specs
 from ..core.errors import Interrupted, LossworksError, RecordError, UnknownName, UsageError
 from ..core.machine import machine, versions
 from ..evaluate import PROPER, check_metric
@@ -64,7 +65,9 @@ class Comparison:
         try:
             return cls(record, pl.read_parquet(run.path / "results.parquet"), run.path)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise RecordError(f"cannot read {run.path / 'results.parquet'}: {error}. Repeat the command with --resume.") from error
+            raise RecordError(
+                f"cannot read {run.path / 'results.parquet'}: {error}. Repeat the command with --resume."
+            ) from error
 
     @property
     def arms(self) -> list[dict[str, Any]]:
@@ -166,6 +169,15 @@ def plan_of(
         return plan(asked.protocol(field, Path()), field, {}, jobs, control.watch)
 
 
+def common_settings(values: dict[str, Any], what: str = "settings") -> Settings:
+    """What arms have in common, from keys and values: as in ``fit``, but for the epochs and the schedule if not given.
+
+    Raises:
+        UsageError: an unknown key or a value that does not fit.
+    """
+    return specs.configure(Settings, {"epochs": _EPOCHS, "schedule": _SCHEDULE} | values, what)
+
+
 class _Asked:
     """What was asked for, checked as far as can be without the data."""
 
@@ -181,8 +193,10 @@ class _Asked:
         single = {key: value for key, value in choices.items() if key not in named}
         for key in single:
             if key not in Settings.__dataclass_fields__:
-                raise UnknownName("argument of compare:", key, [*Settings.__dataclass_fields__, "arms", "seeds", "trials", "tune", "out"])
-        self.common = replace(settings or Settings(epochs=_EPOCHS, schedule=_SCHEDULE), **single)
+                raise UnknownName(
+                    "argument of compare:", key, [*Settings.__dataclass_fields__, "arms", "seeds", "trials", "tune", "out"]
+                )
+        self.common = replace(settings or common_settings({}), **single)
         if "auto" in (self.common.lr, *named.get("lr", [])):
             raise UsageError("lr is auto; compare tunes the rates itself, of all arms alike. Leave it out.")
         self.own = arms_.choices_of(self.common, named, arms)
@@ -212,12 +226,23 @@ class _Asked:
         sources = self.sources
         if self.jobs > 1:
             sources = tuple(
-                (_rows(corpus) if source == "-" else source, part) for (source, part), corpus in zip(sources, field.corpora, strict=True)
+                (_rows(corpus) if source == "-" else source, part)
+                for (source, part), corpus in zip(sources, field.corpora, strict=True)
             )
         name = json.dumps([FORMAT, self.given(), metric, field.describe()["fingerprint"]], sort_keys=True, default=str)
         key = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
         return Protocol(
-            key, sources, self.read, self.common, found, metric, self.seeds, self.trials, self.tune, folder.resolve(), self.storage
+            key,
+            sources,
+            self.read,
+            self.common,
+            found,
+            metric,
+            self.seeds,
+            self.trials,
+            self.tune,
+            folder.resolve(),
+            self.storage,
         )
 
     def given(self) -> dict[str, Any]:
@@ -297,7 +322,9 @@ class _Recorder:
         }  # fmt: skip
         before = self.run.summary["data"]["fingerprint"] if self.resume and "data" in self.run.summary else None
         if before not in (None, about["fingerprint"]):
-            raise UsageError("--resume: the data is not what it was when the comparison began. Restore it, or choose another --out.")
+            raise UsageError(
+                "--resume: the data is not what it was when the comparison began. Restore it, or choose another --out."
+            )
         self.run.write_summary(self.summary)
         self.run.note("resume" if self.resume else "start", step=0, trainings=protocol.total)
         self.control.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
