@@ -87,8 +87,8 @@ def command(
 
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
-        "loss": loss, "optimizer": optimizer, "model": model, "penalty": penalty, "risk": risk, "schedule": schedule, "class_weight": class_weight,
-        "lr": lr and [_number_or_word(rate, float) for rate in lr],
+        "loss": loss, "optimizer": optimizer, "model": model, "penalty": penalty, "risk": risk, "schedule": schedule,
+        "class_weight": class_weight, "lr": lr and [_number_or_word(rate, float) for rate in lr],
     }  # fmt: skip
     single = {"task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device}
     asked: dict[str, Any] = {
@@ -132,9 +132,8 @@ def _tell(found: Comparison) -> None:
     for arm in found.arms:
         screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
         if arm["tuning"]["at_end"]:
-            screen.print(
-                f"    Its best {', '.join(arm['tuning']['at_end'])} stood at the end of what was tried: a better one may lie beyond."
-            )
+            ends = ", ".join(arm["tuning"]["at_end"])
+            screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
     result = found.record["result"]
     if found.record["status"] != "finished":
         screen.print(f"\n{result['done']} of {result['of']} trainings are done. The same command with --resume goes on.")
@@ -150,9 +149,8 @@ def _tell_plan(planned: Plan) -> None:
     screen = console()
     for arm in planned.arms:
         screen.print(f"{arm.arm}\n    {arm.trials} trials and {arm.seeds} seeds of {duration(arm.seconds)} each")
-    screen.print(
-        f"\n{planned.trainings} trainings, about {duration(planned.seconds)} on {planned.jobs} process{'es' * (planned.jobs > 1)}."
-    )
+    processes = "one process" if planned.jobs == 1 else f"{planned.jobs} processes"
+    screen.print(f"\n{planned.trainings} trainings, about {duration(planned.seconds)} on {processes}.")
 
 
 def _none(value: Any) -> Any:

@@ -69,10 +69,11 @@ def _classify(
     said = rows.top if not thresholds else (rows.last >= thresholds[0]).astype(np.int64)
     right = said == truth
     classes = logits.shape[1]
-    hits, named = np.bincount(truth[right], weight[right], classes), np.zeros(classes)
-    for marks in (truth, said):
-        named += np.bincount(marks, weight, classes)
-    value, gain, miss = _slopes(hits, named)
+    hits, true, called = (
+        np.asarray(np.bincount(marks, share, classes), np.float64)
+        for marks, share in ((truth[right], weight[right]), (truth, weight), (said, weight))
+    )
+    value, gain, miss = _slopes(hits, true + called)
     influence = gain[truth] * right - miss[truth] - miss[said]
     return {"nll": rows.nll, "brier": rows.brier, "accuracy": right.astype(np.float64)}, {"macro_f1": (value, influence)}
 

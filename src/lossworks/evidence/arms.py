@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -29,7 +29,7 @@ class Arm:
         return {part: plain[part] for part in PARTS}
 
 
-def choices_of(common: Settings, named: dict[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def choices_of(common: Settings, named: Mapping[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each arm has of its own: those ``listed``, each with every combination of what is ``named``.
 
     Raises:

@@ -1,8 +1,8 @@
 """Held-out texts that stand among the training texts, word for word or nearly: they reward memory.
 
-Near means that of all the n-grams of one, two or three words that either text has, four in five are in both (Jaccard), letters' case
-aside. Candidates come from MinHash signatures in bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4), and each is
-then looked at exactly.
+Near means that of all the n-grams of one, two or three words that either text has, four in five are in both (Jaccard), letters'
+case aside. Candidates come from MinHash signatures in bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4), and
+each is then looked at exactly.
 """
 
 from __future__ import annotations

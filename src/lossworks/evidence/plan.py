@@ -68,11 +68,11 @@ def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Call
     arms = []
     for number, arm in enumerate(protocol.arms):
         trials = protocol.trials if protocol.points(number, {}) else 0
-        left = [
+        trials, seeds = (
             sum(Key(stage, number, each) not in done for each in range(of))
             for stage, of in ((TUNE, trials), (RUN, protocol.seeds))
-        ]
-        arms.append(ArmPlan(arm.name, *left, _seconds(field, arm.settings)))
+        )
+        arms.append(ArmPlan(arm.name, trials, seeds, _seconds(field, arm.settings)))
         tell("timed", {"arm": arm.name, "seconds": arms[-1].seconds, "done": number + 1, "of": len(protocol.arms)})
     return Plan(tuple(arms), reading, jobs)
 

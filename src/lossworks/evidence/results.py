@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..record import write_atomic
 from .runs import Protocol
 from .statistics import LEVEL
 from .store import RUN, TUNE, Finished, Key
+from .training import Outcome
 from .tuning import at_end
 from .verdicts import Measured, judge, variances_of
 
@@ -54,9 +54,10 @@ def results(
             "at_equal_seconds": _at(soonest, [one.curve for _, one in runs if one.curve]),
         })  # fmt: skip
     return {
-        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING, "judged_by": PROPER[kind], "margin": margin, "level": LEVEL,
-        "test_rows": len(prior), "prior": float(prior.mean()), "equal_seconds": soonest, "arms": arms,
-        "done": sum(key.stage == RUN for key in done), "of": len(protocol.arms) * protocol.seeds,
+        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING, "judged_by": PROPER[kind],
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "prior": float(prior.mean()),
+        "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
+        "of": len(protocol.arms) * protocol.seeds,
     }  # fmt: skip
 
 

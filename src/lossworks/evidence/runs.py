@@ -206,7 +206,7 @@ def _worker(protocol: Protocol, events: Any, stopped: Any, deadline: float | Non
     torch.set_num_threads(threads)
     parent, stop = multiprocessing.parent_process(), threading.Event()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    threading.Thread(target=lambda: (stopped.wait(), stop.set()), daemon=True).start()
+    threading.Thread(target=_pass_on, args=(stopped, stop), daemon=True).start()
     try:
         with opened(protocol.sources, protocol.read, protocol.common, stop=stop) as field:
             work(protocol, field, protocol.store(), lambda event, fields: events.put((event, fields)), deadline)
@@ -214,6 +214,12 @@ def _worker(protocol: Protocol, events: Any, stopped: Any, deadline: float | Non
         pass
     except LossworksError as error:
         events.put(("error", {"kind": type(error).__name__, "message": str(error)}))
+
+
+def _pass_on(stopped: Any, stop: threading.Event) -> None:
+    """The parent's word to stop."""
+    stopped.wait()
+    stop.set()
 
 
 def _end_with(parent: Any) -> None:

@@ -117,9 +117,9 @@ def mean_squares(d: Floats) -> tuple[Floats, Floats, Floats]:
 def flips(d: Floats, seed: int = 0, count: int = FLIPS) -> float:
     """The p of a sign-flip test of no mean difference, two-sided.
 
-    Flipping the signs of whole seeds alone would take the test examples for all there are, and of examples alone the seeds. So d is
-    taken apart into a[s], b[i], e[s, i]; under no difference each is as likely as its negative, and each gets signs of its own. The
-    parts are scaled to their estimated variances, and the mean, which no difference would have made of the three by chance, is
+    Flipping the signs of whole seeds alone would take the test examples for all there are, and of examples alone the seeds. So d
+    is taken apart into a[s], b[i], e[s, i]; under no difference each is as likely as its negative, and gets signs of its own. The
+    parts are scaled to their estimated variances, and the mean, which under no difference came of the three by chance, is
     divided among them in proportion to those. The statistic is the mean by its two-way standard error. Where one source has
     all of the variance this is the exact sign-flip test over that source alone.
     """
@@ -140,10 +140,8 @@ def flips(d: Floats, seed: int = 0, count: int = FLIPS) -> float:
     while left:
         some = min(left, max(1, _CHUNK // (S * B)))
         left -= some
-        signs = (draw.integers(0, 2, (some, *shape), np.int8) * np.int8(2) - np.int8(1) for shape in ((S, 1), (1, B), (S, B)))
-        reached += int(
-            (_studentised(sum(s * part for s, part in zip(signs, (a[:, None], b, e + rest), strict=True))) >= observed).sum()
-        )
+        u, v, w = (draw.integers(0, 2, (some, *shape), np.int8) * np.int8(2) - np.int8(1) for shape in ((S, 1), (1, B), (S, B)))
+        reached += int((_studentised(u * a[:, None] + v * b + w * (e + rest)) >= observed).sum())
     return (1 + reached) / (1 + count)
 
 
@@ -160,7 +158,8 @@ def _studentised(d: Floats) -> Floats:
     seeds, examples, both = mean_squares(d)
     variance = np.maximum(seeds - both, 0) + np.maximum(examples - both, 0) + both
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(np.abs(d.mean((-2, -1))) / np.sqrt(variance), nan=0.0, posinf=math.inf)
+        statistic: Floats = np.nan_to_num(np.abs(d.mean((-2, -1))) / np.sqrt(variance), nan=0.0, posinf=math.inf)
+    return statistic
 
 
 def _in_blocks(d: Floats, seed: int) -> Floats:

@@ -81,7 +81,7 @@ class Store:
         """Keep a finished training; ``params`` are those tuned, each with the range (low, high, in ratios) it is from."""
         import optuna
 
-        distributions = {
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.FloatDistribution(min(low, params[name]), max(high, params[name]), log=ratio)
             for name, (low, high, ratio) in ranges.items()
         }

@@ -144,18 +144,18 @@ class _Judged:
 
     def _sentence(self, word: Word, smallest: float, unit: str, seeds: int) -> str:
         one = self.found
-        size = f"{abs(one.value):.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; p {_p(self.p_holm)} after Holm's correction)"
+        doubt = f"(95 % interval {one.low:+.3g} to {one.high:+.3g}; p {_p(self.p_holm)} after Holm's correction)"
         if word == "equivalent":
-            said = f"Equivalent to the baseline within {self.margin:g} {unit}: it differs by {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})."
+            within = f"{self.margin:g} {unit}: it differs by {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})"
+            said = f"Equivalent to the baseline within {within}."
         elif word in ("better", "worse"):
-            said = f"{word.capitalize()} than the baseline by {size}."
+            said = f"{word.capitalize()} than the baseline by {abs(one.value):.3g} {unit} {doubt}."
         elif one.variances.standard_error == 0 and one.value == 0:
-            said = f"No difference shown: with every seed the two say the same of every test row, as far as this metric sees."
+            said = "No difference shown: with every seed the two say the same of every test row, as far as this metric sees."
         else:
             said = (
-                f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; p {_p(self.p_holm)} after "
-                f"Holm's correction). With {seeds} seeds and {one.variances.N:,} test rows, differences from {smallest:.2g} {unit} on would "
-                "mostly have been shown."
+                f"No difference shown: {one.value:+.3g} {unit} {doubt}. With {seeds} seeds and {one.variances.N:,} test rows, "
+                f"differences from {smallest:.2g} {unit} on would mostly have been shown."
             )
         return said + _divergence(self.arm, self.baseline)
 
@@ -178,21 +178,19 @@ def _too_few(arm: Measured, baseline: Measured, seeds: Sequence[int], unit: str)
 
 
 def _baseline(arm: Measured) -> str:
-    return "The baseline, which the others are compared with." + (
-        f" It diverged with {len(arm.diverged)} of {len(arm.seeds)} seeds, which count as the answer that never reads the text; nothing is "
-        "called worse than it."
-        if arm.diverged
-        else ""
-    )
+    said = "The baseline, which the others are compared with."
+    return said + (f" {_diverged(arm)}; nothing is called worse than it." if arm.diverged else "")
 
 
 def _divergence(arm: Measured, baseline: Measured) -> str:
     if arm.diverged:
-        return (
-            f" It diverged with {len(arm.diverged)} of {len(arm.seeds)} seeds, which count as the answer that never reads the text, so it "
-            "is not called better."
-        )
+        return f" {_diverged(arm)}, so it is not called better."
     return " The baseline diverged with some seeds." if baseline.diverged else ""
+
+
+def _diverged(arm: Measured) -> str:
+    few = f"{len(arm.diverged)} of {len(arm.seeds)} seeds"
+    return f"It diverged with {few}, which count as the answer that never reads the text"
 
 
 def _p(value: float) -> str:

@@ -51,8 +51,9 @@ def verdict(summary: Json) -> words.Verdict:
     parts = [f"{counts[word]} {told.get(word, word)}" for word in _ORDER if counts[word]]
     baseline = result["arms"][0]["name"]
     sentence = (
-        f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} test rows "
-        f"and {result['done']} of {result['of']} trainings. All error rates are {100 * result['level']:.0f}{THIN}% for the arms together."
+        f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
+        f"test rows and {result['done']} of {result['of']} trainings. The chance to call any arm different that is none is at "
+        f"most {100 * result['level']:.0f}{THIN}% for all arms together."
     )
     shown = counts["better"] + counts["worse"] + counts["equivalent"]
     tone = "good" if shown else "unsure"
@@ -64,16 +65,17 @@ def steps(summary: Json) -> list[str]:
     protocol, data, doubles = summary["protocol"], summary["data"], summary["duplicates"]
     parts = data["parts"]
     said = [
-        f"The data was split once, with seed {protocol['split_seed']}: {parts['train']:,} rows to train, {parts['valid']:,} to validate, "
-        f"{parts['test']:,} to test. {_doubles(doubles)}",
+        f"The data was split once, with seed {protocol['split_seed']}: {parts['train']:,} rows to train, {parts['valid']:,} to "
+        f"validate, {parts['test']:,} to test. {_doubles(doubles)}",
         _tuning(summary),
-        f"Every arm was then trained anew with {protocol['seeds']} seeds ({_seeds(protocol)}), the same for all: they have the same first "
-        "weights where the shapes allow, and see the rows in the same order. Each ran to the end of its schedule, and the weights are those "
-        "it ended with.",
-        f"The test rows were looked at once, at the end. Probabilities are calibrated by a temperature from the validation rows, as `fit` does.",
-        "Differences are paired, by seed and by test row. Their intervals hold both sources of chance, the seeds and the test rows (a two-way "
-        "layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a sign-flip permutation test over "
-        "seeds, rows and their interaction; over the arms it is corrected by Holm's method.",
+        f"Every arm was then trained anew with {protocol['seeds']} seeds ({_seeds(protocol)}), the same for all: the same first "
+        "weights where the shapes allow, and the rows in the same order. Each ran to the end of its schedule, and the weights "
+        "are those it ended with.",
+        "The test rows were looked at once, at the end. Probabilities are calibrated by a temperature from the validation rows, "
+        "as fit does.",
+        "Differences are paired, by seed and by test row. Their intervals hold both sources of chance, the seeds and the test "
+        "rows (a two-way layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a "
+        "sign-flip permutation test over seeds, rows and their interaction; over the arms it is corrected by Holm's method.",
         "A training that diverged counts as the answer that never reads the text, and its arm is never called better.",
     ]
     if (summary.get("result") or {}).get("margin"):
@@ -97,9 +99,9 @@ def _tuning(summary: Json) -> str:
     if not protocol["trials"]:
         return "Nothing was tuned: the learning rates are those given."
     return (
-        f"Of every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, judged by the validation rows' "
-        "proper score (calibrated log loss, or squared error) at the end of the schedule, never by the training loss: two thirds "
-        "of them spread over the range, the rest around the best of those."
+        f"Of every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, judged by the validation "
+        "rows' proper score (calibrated log loss, or squared error) at the end of the schedule, never by the training loss: two "
+        "thirds of them spread over the range, the rest around the best of those."
     )
 
 

@@ -34,7 +34,8 @@ def differences(result: Json) -> Json | None:
         bars = [0.0 if v["low"] is None else v["high"] - v["value"] for _, v in some]
         color = TONES.get(word, "@unsure")
         traces.append({
-            "type": "scatter", "mode": "markers", "name": word, "x": [v["value"] for _, v in some], "y": [name for name, _ in some],
+            "type": "scatter", "mode": "markers", "name": word,
+            "x": [v["value"] for _, v in some], "y": [name for name, _ in some],
             "error_x": {"type": "data", "array": bars, "color": color, "thickness": 2.5, "width": 6},
             "marker": {"size": 10, "color": color}, "customdata": [[v["low"], v["high"]] for _, v in some],
             "hovertemplate": "%{y}: %{x:.4g}, %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
@@ -42,8 +43,8 @@ def differences(result: Json) -> Json | None:
     shapes = [rule(0, 0, 0, 1, yref="paper")]
     if margin := result["margin"]:
         shapes.append({
-            "type": "rect", "x0": -margin, "x1": margin, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": "@cell", "line": {"width": 0},
-            "layer": "below",
+            "type": "rect", "x0": -margin, "x1": margin, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": "@cell",
+            "line": {"width": 0}, "layer": "below",
         })  # fmt: skip
     names_axis = axis(
         "",
@@ -76,8 +77,8 @@ def rates(result: Json) -> Json | None:
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
             traces.append({
-                "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False, "hoverinfo": "skip",
-                "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
+                "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False,
+                "hoverinfo": "skip", "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
             })  # fmt: skip
     if not traces:
         return None
@@ -100,8 +101,9 @@ def curves(result: Json) -> Json | None:
         columns = [[run[at][1] for run in runs] for at in range(length)]
         for edge, fill in ((min, None), (max, "tonexty")):
             traces.append({
-                "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns], "line": {"width": 0, "color": color},
-                "fill": fill, "fillcolor": color, "opacity": 0.18, "hoverinfo": "skip", "showlegend": False,
+                "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns],
+                "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": color, "opacity": 0.18,
+                "hoverinfo": "skip", "showlegend": False,
             })  # fmt: skip
         means = [(epoch, sum(column) / len(column)) for epoch, column in zip(epochs, columns, strict=True)]
         heights += [height for _, height in means]
@@ -122,9 +124,13 @@ def time_and_quality(result: Json) -> Json | None:
         return None
     seconds = [arm["seconds"] for arm in arms]
     trace = {
-        "type": "scatter", "mode": "markers+text" if len(arms) <= MOST else "markers", "x": seconds, "y": [arm["value"] for arm in arms],
-        "text": [_short(_name(arm["name"])) for arm in arms], "textposition": "top center", "textfont": {"size": 11, "color": "@muted"},
-        "error_y": {"type": "data", "array": [2 * (arm["standard_error"] or 0) for arm in arms], "color": "@accent", "thickness": 1.2},
+        "type": "scatter", "mode": "markers+text" if len(arms) <= MOST else "markers",
+        "x": seconds, "y": [arm["value"] for arm in arms],
+        "text": [_short(_name(arm["name"])) for arm in arms], "textposition": "top center",
+        "textfont": {"size": 11, "color": "@muted"},
+        "error_y": {
+            "type": "data", "array": [2 * (arm["standard_error"] or 0) for arm in arms], "color": "@accent", "thickness": 1.2,
+        },
         "marker": {"size": 9, "color": [TONES.get(arm["verdict"]["word"], "@accent") for arm in arms]}, "cliponaxis": False,
         "hovertemplate": "%{text}: %{y:.4g} in %{x:.3g} s<extra></extra>",
     }  # fmt: skip

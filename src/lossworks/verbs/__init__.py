@@ -1,6 +1,7 @@
 """What the command's verbs do, as Python functions: the command and the top of the package both call these."""
 
-from .compare import Comparison, compare
+from .compare import compare
+from .comparison import Comparison
 from .evaluate import evaluate
 from .fit import fit
 from .landscape import Landscape, landscape
