@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from .. import optim
 from ..core.errors import DataError, UnknownName, UsageError
 from ..train import Settings
 
@@ -73,15 +74,21 @@ def arms_of(common: Settings, choices: Sequence[dict[str, Any]], task: str, rows
         UsageError: two arms are the same once spelled out, or but for the learning rate that is to be tuned.
     """
     settings = [replace(common, **chosen).resolved(task, rows) for chosen in choices]
-    names, seen = _names(settings), dict[str, str]()
+    names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, str]()
     for name, one in zip(names, settings, strict=True):
-        leveled = one.with_lr(1.0) if "lr" in tuned else one
+        leveled = _at_usual_rate(one) if "lr" in tuned else one
         key = repr({part: value for part, value in leveled.to_json().items() if part in PARTS})
         if key in seen:
             why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != leveled.lr else ""
             raise UsageError(f"the arms {seen[key]!r} and {name!r} are the same{why}. Leave one out.")
         seen[key] = name
     return tuple(Arm(name, one) for name, one in zip(names, settings, strict=True))
+
+
+def _at_usual_rate(settings: Settings) -> Settings:
+    """At the optimizer's own learning rate: where rates are tuned, the one given tells no arms apart."""
+    lr = type(optim.build(settings.optimizer or "")).__dataclass_fields__["lr"].default
+    return settings.with_lr(lr) if isinstance(lr, float) else settings
 
 
 def _names(settings: Sequence[Settings]) -> list[str]:

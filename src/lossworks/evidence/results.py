@@ -16,7 +16,6 @@ from .runs import Protocol
 from .statistics import LEVEL
 from .store import RUN, TUNE, Finished, Key
 from .training import Outcome
-from .tuning import at_end
 from .verdicts import Measured, judge, variances_of
 
 UNITS = {
@@ -112,7 +111,6 @@ def _run(protocol: Protocol, seed: int, one: Outcome, prior: NDArray[np.float64]
 def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:
     """The trials of an arm, what was chosen of them, and what of that stands at the end of where it was looked for."""
     points, chosen = protocol.points(arm, done), protocol.chosen(arm, done)
-    settings = protocol.arms[arm].settings
     trials = []
     for number, point in enumerate(points):
         one = done.get(Key(TUNE, arm, number))
@@ -120,7 +118,8 @@ def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:
             score = one.judged if math.isfinite(one.judged) else None
             trials.append({**point, "score": score, "note": one.note, "seconds": one.seconds})
     best = chosen[0] if chosen else None
-    ends = [one.name for one in protocol.tune if best and one.name in best and at_end(best[one.name], *one.range_of(settings))]
+    tried = {one.name: sorted(point[one.name] for point in points) for one in protocol.tune if best and one.name in best}
+    ends = [name for name, values in tried.items() if best and best[name] in (values[0], values[-1])]
     lr = None if chosen is None else chosen[1].lr
     return {"trials": trials, "chosen": best, "at_end": ends, "lr": lr}
 

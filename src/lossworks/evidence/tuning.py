@@ -103,8 +103,8 @@ def points(
 ) -> list[dict[str, float]]:
     """The points to try that can be told so far, given the ``scores`` of the first ones (lower is better).
 
-    Two thirds are spread over the whole range, a Latin hypercube; once all of those have scores, the rest are spread over an
-    interval around the best, as wide as its neighbours are apart; of a learning rate it may reach beyond the range.
+    Two thirds are spread over the whole range, a Latin hypercube. Once all of those have scores, the rest are spread between the
+    best one's neighbours; where the best learning rate is the outermost, they go on beyond it, as far apart as the first were.
     """
     own = [one for one in dimensions if one.fits(settings)]
     if not own or not trials:
@@ -115,14 +115,14 @@ def points(
     if len(scores) < first or first == trials:
         return spread
     best = spread[min(range(first), key=scores.__getitem__)]
-    closer = [_around(best[one.name], *reach, first, one.name == "lr") for one, reach in zip(own, ranges, strict=True)]
-    return spread + _spread(own, closer, trials - first, derive(seed, "closer"), shifted=True)
-
-
-def at_end(value: float, low: float, high: float, ratio: bool) -> bool:
-    """Whether a chosen value lies in the outermost tenth of its range, or beyond: the best may then lie further out."""
-    place, low, high = (math.log(each) if ratio else each for each in (value, low, high))
-    return not low + (high - low) / 10 < place < high - (high - low) / 10
+    rest = trials - first
+    closer = [
+        _further(best[one.name], tried, *reach, first, rest)
+        if one.name == "lr" and first > 1 and best[one.name] in (tried[0], tried[-1])
+        else _around(best[one.name], *reach, first)
+        for one, reach, tried in zip(own, ranges, (sorted(point[one.name] for point in spread) for one in own), strict=True)
+    ]
+    return spread + _spread(own, closer, rest, derive(seed, "closer"), shifted=True)
 
 
 def _spread(
@@ -142,10 +142,19 @@ def _between(low: float, high: float, ratio: bool, place: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _around(value: float, low: float, high: float, ratio: bool, count: int, beyond: bool) -> tuple[float, float, bool]:
+def _around(value: float, low: float, high: float, ratio: bool, count: int) -> tuple[float, float, bool]:
+    """Between the neighbours of a value that is one of ``count``, within the range."""
     step = (high / low) ** (1 / count) if ratio else (high - low) / count
     below, above = (value / step, value * step) if ratio else (value - step, value + step)
-    return (below, above, ratio) if beyond else (max(low, below), min(high, above), ratio)
+    return max(low, below), min(high, above), ratio
+
+
+def _further(
+    value: float, tried: Sequence[float], low: float, high: float, ratio: bool, count: int, rest: int
+) -> tuple[float, float, bool]:
+    """Onwards from the outermost of the ``count`` rates that were tried, for ``rest`` more of them."""
+    far = (high / low) ** (rest / count)
+    return (value / far, value / far**0.02, ratio) if value == tried[0] else (value * far**0.02, value * far, ratio)
 
 
 def _field(settings: Settings, name: str) -> float | None:

@@ -57,7 +57,13 @@ def verdict(summary: Json) -> words.Verdict:
     )
     shown = counts["better"] + counts["worse"] + counts["equivalent"]
     tone = "good" if shown else "unsure"
-    return words.Verdict(tone, ", ".join(parts).capitalize(), sentence)
+    headline = ", ".join(parts).capitalize() if len(counts) > 1 else f"{next(iter(counts)).capitalize()}: {_all(counts)}"
+    return words.Verdict(tone, headline, sentence)
+
+
+def _all(counts: Counter[str]) -> str:
+    number = counts.total()
+    return "the one arm against the baseline" if number == 1 else f"all {number} arms against the baseline"
 
 
 def steps(summary: Json) -> list[str]:

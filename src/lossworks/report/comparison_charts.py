@@ -102,7 +102,7 @@ def curves(result: Json) -> Json | None:
         for edge, fill in ((min, None), (max, "tonexty")):
             traces.append({
                 "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns],
-                "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": color, "opacity": 0.18,
+                "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": f"{color}/2e",
                 "hoverinfo": "skip", "showlegend": False,
             })  # fmt: skip
         means = [(epoch, sum(column) / len(column)) for epoch, column in zip(epochs, columns, strict=True)]
@@ -122,20 +122,21 @@ def time_and_quality(result: Json) -> Json | None:
     arms = [arm for arm in result["arms"] if arm["value"] is not None and arm["seconds"] is not None]
     if not arms:
         return None
-    seconds = [arm["seconds"] for arm in arms]
-    trace = {
-        "type": "scatter", "mode": "markers+text" if len(arms) <= MOST else "markers",
-        "x": seconds, "y": [arm["value"] for arm in arms],
-        "text": [_short(_name(arm["name"])) for arm in arms], "textposition": "top center",
-        "textfont": {"size": 11, "color": "@muted"},
-        "error_y": {
-            "type": "data", "array": [2 * (arm["standard_error"] or 0) for arm in arms], "color": "@accent", "thickness": 1.2,
-        },
-        "marker": {"size": 9, "color": [TONES.get(arm["verdict"]["word"], "@accent") for arm in arms]}, "cliponaxis": False,
-        "hovertemplate": "%{text}: %{y:.4g} in %{x:.3g} s<extra></extra>",
-    }  # fmt: skip
-    across = axis("seconds a training", **(log_ticks(seconds) or {"rangemode": "tozero"}))
-    return figure([trace], height=420, xaxis=across, yaxis=axis(f"test {html.escape(result['metric'])}"), showlegend=False)
+    shown = drawn(result)
+    looks = {arm["name"]: look for arm, look in zip(shown, _LINES, strict=False)}
+    traces: list[Json] = []
+    for arm in arms:
+        color, dash = looks.get(arm["name"], ("@muted", "solid"))
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": _name(arm["name"]), "x": [arm["seconds"]], "y": [arm["value"]],
+            "error_y": {"type": "data", "array": [2 * (arm["standard_error"] or 0)], "color": color, "thickness": 1.2},
+            "marker": {"size": 10, "color": color, "symbol": "circle" if dash == "solid" else "circle-open"},
+            "showlegend": arm["name"] in looks, "hovertemplate": "%{y:.4g} in %{x:.3g} s",
+        })  # fmt: skip
+    across = axis("seconds a training", **(log_ticks([arm["seconds"] for arm in arms]) or {"rangemode": "tozero"}))
+    return figure(
+        traces, height=420, xaxis=across, yaxis=axis(f"test {html.escape(result['metric'])}"), legend=LEGEND, showlegend=True
+    )
 
 
 def drawn(result: Json) -> Sequence[Json]:
