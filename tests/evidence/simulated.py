@@ -24,7 +24,9 @@ def draw(rng: np.random.Generator, seeds: int, examples: int, shares: Shares, sk
     return a * np.sqrt(S) * rng.standard_normal((S, 1)) + b * np.sqrt(N) * noise(1, N) + e * np.sqrt(S * N) * noise(S, N)
 
 
-def found(shares: Shares, *, seeds: int = 5, examples: int = 60, effect: float = 0.0, times: int = 250, skewed: bool = False) -> list[Difference]:
+def found(
+    shares: Shares, *, seeds: int = 5, examples: int = 60, effect: float = 0.0, times: int = 250, skewed: bool = False
+) -> list[Difference]:
     """What the statistics say of many draws with the true mean ``effect``."""
     rng = np.random.default_rng(7)
     return [statistics.difference(draw(rng, seeds, examples, shares, skewed) + effect, k) for k in range(times)]

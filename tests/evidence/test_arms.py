@@ -20,8 +20,15 @@ def names(choices: list[dict[str, object]], tuned: set[str] | None = None) -> li
 
 def test_product() -> None:
     """All combinations, the first named first; names say what tells arms apart."""
-    choices = choices_of(COMMON, {"loss": ["cross_entropy", "focal:gamma=2"], "optimizer": ["adam:lr=0.1", "sgd:momentum=0.9"]}, [])
-    assert names(choices) == ["cross_entropy · adam", "cross_entropy · sgd:momentum=0.9", "focal · adam", "focal · sgd:momentum=0.9"]
+    choices = choices_of(
+        COMMON, {"loss": ["cross_entropy", "focal:gamma=2"], "optimizer": ["adam:lr=0.1", "sgd:momentum=0.9"]}, []
+    )
+    assert names(choices) == [
+        "cross_entropy · adam",
+        "cross_entropy · sgd:momentum=0.9",
+        "focal · adam",
+        "focal · sgd:momentum=0.9",
+    ]
 
 
 def test_listed(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def _data(train: list[str], test: list[str]) -> Dataset:
     return assemble(corpora, [None, TEST], "classify", None, Settings().valid, 0.1, 0)
 
 
-def test_found(threads: object) -> None:
+def test_found() -> None:
     """Exact doubles, doubles but for case and two words of thirty are found; texts that share half their words are not."""
     rng = random.Random(0)
     train = [_text(rng) for _ in range(300)]
@@ -44,14 +43,16 @@ def test_found(threads: object) -> None:
     assert all(data.texts(np.array([pair.of]))[0] == pair.original for pair in found.shown)
 
 
-def test_agrees_with_every_pair(tmp_path: Path) -> None:
+def test_agrees_with_every_pair() -> None:
     """Of texts at every likeness, those found near are those of four fifths or more by plain sets of n-grams."""
     rng = random.Random(1)
     train = [_text(rng, 40) for _ in range(120)]
     test = [[*words[:keep], *_text(rng, 40 - keep)] for words in train for keep in (34, 36, 38, 39)]
     data = _data([" ".join(words) for words in train], [" ".join(words) for words in test])
     trained = [set(_grams(train[n])) for n in np.flatnonzero(data.parts[:120] == 0)]
-    expected = [n for n, words in enumerate(test) if max(_jaccard(set(_grams(words)), other) for other in trained) >= duplicates.NEAR]
+    expected = [
+        n for n, words in enumerate(test) if max(_jaccard(set(_grams(words)), other) for other in trained) >= duplicates.NEAR
+    ]
     found = duplicates.find(data).test_rows.tolist()
     assert found == expected
     assert 40 < len(found) < len(test) - 40

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import sqrt
 
 import numpy as np
@@ -18,12 +17,11 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def few_flips(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few_flips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough flips to tell .05 from .1, and blocks as few as the simulated examples need."""
     real = statistics.flips
     monkeypatch.setattr(statistics, "BLOCKS", 30)
     monkeypatch.setattr(statistics, "flips", lambda d, seed=0, count=199: real(d, seed, count))
-    yield
 
 
 def test_mean_squares_by_hand() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from lossworks.core.errors import UnknownName, UsageError
@@ -25,7 +27,7 @@ def test_first_points_span_the_range() -> None:
     """Two thirds of the trials stand in equal ratios over four decades around the optimizer's own rate."""
     first = sorted(rates(12, []))
     assert len(first) == 8
-    ratios = [b / a for a, b in zip(first, first[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(first)]
     assert ratios == pytest.approx([10**0.5] * 7, rel=1e-3)
     assert first[3] < 0.1 < first[4]
 

@@ -74,14 +74,15 @@ def arms_of(common: Settings, choices: Sequence[dict[str, Any]], task: str, rows
         UsageError: two arms are the same once spelled out, or but for the learning rate that is to be tuned.
     """
     settings = [replace(common, **chosen).resolved(task, rows) for chosen in choices]
-    names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, str]()
+    names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, tuple[str, Any]]()
     for name, one in zip(names, settings, strict=True):
         leveled = _at_usual_rate(one) if "lr" in tuned else one
         key = repr({part: value for part, value in leveled.to_json().items() if part in PARTS})
         if key in seen:
-            why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != leveled.lr else ""
-            raise UsageError(f"the arms {seen[key]!r} and {name!r} are the same{why}. Leave one out.")
-        seen[key] = name
+            other, lr = seen[key]
+            why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != lr else ""
+            raise UsageError(f"the arms {other!r} and {name!r} are the same{why}. Leave one out.")
+        seen[key] = name, one.lr
     return tuple(Arm(name, one) for name, one in zip(names, settings, strict=True))
 
 

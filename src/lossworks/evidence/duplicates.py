@@ -60,7 +60,7 @@ def find(data: Dataset) -> Duplicates:
     held = np.flatnonzero(data.parts != TRAIN)
     likeness, twin = np.zeros(len(keys)), np.full(len(keys), -1, np.int64)
     _match_near(grams, offsets, train, held, likeness, twin)
-    likeness[likeness >= 1] = np.nextafter(1, 0)  # the same n-grams, but for case and spaces
+    likeness[likeness >= 1] = 0.9999  # the same n-grams, but for case and spaces: not word for word
     order = train[np.argsort(keys[train], kind="stable")]
     at = np.minimum(np.searchsorted(keys[order], keys[held]), len(order) - 1)
     same = keys[order[at]] == keys[held]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
+import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from ..core import errors
-from ..core.errors import Interrupted, LossworksError
+import torch
+
+from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..text import Corpus, ReadOptions, load
 from ..train import Settings
 from . import tuning
@@ -159,71 +160,75 @@ def work_together(protocol: Protocol, jobs: int, watch: Watch, stop: threading.E
         LossworksError: what a worker raised.
     """
     context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
-    stopped = context.Event()
     threads = max(1, len(os.sched_getaffinity(0)) // jobs)
-    workers = [context.Process(target=_worker, args=(protocol, told, stopped, deadline, threads)) for _ in range(jobs)]
-    error: tuple[str, str] | None = None
+    ours: dict[Any, Any] = {}  # a pipe to each worker: nothing is shared that one who is killed could hold on to
+    error: Exception | None = None
     try:
-        for worker in workers:
-            worker.start()
-        while any(worker.is_alive() for worker in workers) or not told.empty():
-            if stop.is_set():
-                stopped.set()
-            try:
-                event, fields = told.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            if event == "error":
-                error = error or (fields["kind"], fields["message"])
-                stopped.set()
-            else:
-                watch(event, fields)
+        for _ in range(jobs):
+            own, theirs = context.Pipe()
+            ours[own] = context.Process(target=_worker, args=(protocol, theirs, deadline, threads))
+            ours[own].start()
+            theirs.close()
+        talking = set(ours)
+        while talking:
+            if stop.is_set() or error is not None:
+                _tell_to_stop(talking)
+            heard: list[Any] = wait(list(talking), 0.2)
+            for pipe in heard:
+                try:
+                    event, fields = pipe.recv()
+                except (EOFError, OSError):
+                    talking.discard(pipe)
+                    continue
+                if event == "error":
+                    error = error or fields
+                else:
+                    watch(event, fields)
     finally:
-        stopped.set()
-        for worker in workers:
+        _tell_to_stop(ours)
+        for worker in ours.values():
             worker.join()
-    if error is None and (lost := [worker.exitcode for worker in workers if worker.exitcode]):
-        error = (
-            "LossworksError",
-            f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at.",
-        )
+    if error is not None:
+        raise error
     if stop.is_set():
         raise Interrupted("stopped; the trainings that had finished are kept. The same command with --resume goes on.")
-    if error is not None:
-        kind = getattr(errors, error[0], LossworksError)
-        raise (kind if kind is not errors.UnknownName else errors.UsageError)(error[1])
+    if lost := [worker.exitcode for worker in ours.values() if worker.exitcode]:
+        raise LossworksError(
+            f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at."
+        )
 
 
-def _worker(protocol: Protocol, events: Any, stopped: Any, deadline: float | None, threads: int) -> None:
+def _tell_to_stop(pipes: Iterable[Any]) -> None:
+    for pipe in pipes:
+        with suppress(OSError):  # it has ended already
+            pipe.send("stop")
+
+
+def _worker(protocol: Protocol, pipe: Any, deadline: float | None, threads: int) -> None:
     """One process of several: ends with its parent, and when told to."""
-    import signal
-
-    import torch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has heard it too, and says what to do
     os.environ["LOSSWORKS_THREADS"] = str(threads)
     torch.set_num_threads(threads)
-    parent, stop = multiprocessing.parent_process(), threading.Event()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    threading.Thread(target=_pass_on, args=(stopped, stop), daemon=True).start()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     try:
         with opened(protocol.sources, protocol.read, protocol.common, stop=stop) as field:
-            work(protocol, field, protocol.store(), lambda event, fields: events.put((event, fields)), deadline)
+            work(protocol, field, protocol.store(), lambda event, fields: pipe.send((event, fields)), deadline)
     except Interrupted:
         pass
     except LossworksError as error:
-        events.put(("error", {"kind": type(error).__name__, "message": str(error)}))
+        pipe.send(
+            ("error", error if type(error) is not UnknownName else UsageError(str(error)))
+        )  # that one's parts do not travel
 
 
-def _pass_on(stopped: Any, stop: threading.Event) -> None:
-    """The parent's word to stop."""
-    stopped.wait()
+def _listen(pipe: Any, stop: threading.Event) -> None:
+    """Hear the parent's word to stop; leave at once where it is gone, for killed it cannot say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if parent.sentinel in wait([parent.sentinel, pipe]):
+        os._exit(1)
     stop.set()
-
-
-def _end_with(parent: Any) -> None:
-    """Leave at once when the parent is gone: killed, it cannot tell us."""
     wait([parent.sentinel])
     os._exit(1)
 
