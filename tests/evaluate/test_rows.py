@@ -67,5 +67,7 @@ def test_constant_scores_are_the_baselines() -> None:
 
 def test_metric_that_does_not_fit() -> None:
     """A metric of another kind of task is named, with those that fit."""
-    with pytest.raises(UsageError, match="'mse' does not fit the task classify. Metrics that do: nll, brier, accuracy, macro_f1"):
+    with pytest.raises(
+        UsageError, match=r"'mse' does not fit the task classify. Metrics that do: nll, brier, accuracy, macro_f1"
+    ):
         evaluate.check_metric("classify", "mse")

@@ -51,7 +51,7 @@ def test_one_arm() -> None:
     """One arm is nothing to compare, and what arms cannot differ in is named."""
     with pytest.raises(UsageError, match="there is one arm"):
         choices_of(COMMON, {"loss": ["mse"]}, [])
-    with pytest.raises(UnknownName, match="part of an arm: 'los'. Did you mean 'loss'"):
+    with pytest.raises(UnknownName, match=r"part of an arm: 'los'. Did you mean 'loss'"):
         choices_of(COMMON, {}, [{"los": "mse"}, {}])
 
 
@@ -65,7 +65,7 @@ def test_one_arm() -> None:
 )
 def test_same_arms(one: dict[str, object], other: dict[str, object]) -> None:
     """Two spellings of one arm are found out."""
-    with pytest.raises(UsageError, match="are the same. Leave one out"):
+    with pytest.raises(UsageError, match=r"are the same. Leave one out"):
         names([one, other])
 
 
@@ -73,5 +73,5 @@ def test_arms_of_another_rate() -> None:
     """Rates tell arms apart only where they are not tuned."""
     choices = [{"optimizer": "sgd:lr=0.1"}, {"optimizer": "sgd:lr=1"}]
     assert names(choices, set()) == ["sgd:lr=0.1", "sgd:lr=1.0"]
-    with pytest.raises(UsageError, match="but for the learning rate, which is tuned. Give --trials 0"):
+    with pytest.raises(UsageError, match=r"but for the learning rate, which is tuned. Give --trials 0"):
         names(choices)

@@ -66,7 +66,7 @@ def test_nothing_to_find() -> None:
 
 
 def _grams(words: list[str]) -> list[tuple[str, ...]]:
-    """N-grams of one to three words, the ends of the text counting as words in those of two and more, and the start with three."""
+    """N-grams of one to three words, the text's ends counting as words in those of two and more, and the start with three."""
     marked = ["<", *words, ">"]
     longer = [tuple(marked[i : i + size]) for size in (2, 3) for i in range(len(marked) - size + 1)]
     return [*((word,) for word in words), *longer, tuple(marked[:4])]

@@ -99,7 +99,8 @@ def test_killed_and_resumed(whole: Path, tmp_path: Path, jobs: int) -> None:
 def test_minutes(whole: Path, tmp_path: Path) -> None:
     """With no time left nothing is begun; what was asked for can be gone on with, and nothing is said of too few seeds."""
     asked: dict[str, Any] = {
-        "loss": ["cross_entropy", "mse"], "model": "linear:bits=12,chars=3", "epochs": 3, "seeds": 3, "trials": 3, "out": tmp_path / "run",
+        "loss": ["cross_entropy", "mse"], "model": "linear:bits=12,chars=3", "epochs": 3, "seeds": 3, "trials": 3,
+        "out": tmp_path / "run",
     }  # fmt: skip
     found = lossworks.compare(FLAGS[0], minutes=0, **asked)
     assert found.record["status"] == "stopped"
@@ -144,7 +145,7 @@ def test_records_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_storage_out_of_reach(tmp_path: Path) -> None:
     """A database that does not answer, and an address of another kind."""
     asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "out": tmp_path / "run"}
-    with pytest.raises(RecordError, match="the storage of the trainings cannot be used: .*Check --storage"):
+    with pytest.raises(RecordError, match=r"the storage of the trainings cannot be used: .*Check --storage"):
         lossworks.compare(FLAGS[0], storage="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2", **asked)
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match=r"'mysql://there': wanted postgresql://"):

@@ -110,7 +110,7 @@ def test_holm_by_hand() -> None:
 @pytest.mark.parametrize("seeds", [2, 3, 5, 8])
 @pytest.mark.parametrize("shares", SHARES)
 def test_level(shares: Shares, seeds: int) -> None:
-    """Where there is no difference, one is shown in at most 5 % of draws, be there two seeds or eight (plus three binomial sd)."""
+    """Where there is no difference, it is shown in at most 5 % of draws (and three binomial sd), with two seeds as with eight."""
     assert level(shares, seeds=seeds, times=150) <= 0.05 + 3 * sqrt(0.05 * 0.95 / 150)
 
 
