@@ -23,8 +23,8 @@ from lossworks.train import Control
 from lossworks.verbs.compare import plan_of
 
 LOSSES = [
-    "cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "poly1", "generalized_cross_entropy", "symmetric_cross_entropy",
-    "mse", "hinge",
+    "cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "poly1", "generalized_cross_entropy",
+    "symmetric_cross_entropy", "mse", "hinge",
 ]  # fmt: skip
 OPTIMIZERS = ["adam", "sgd", "adagrad", "rmsprop", "adamw", "adgd", "lion", "muon"]
 CHOICES = {"loss": LOSSES, "optimizer": OPTIMIZERS, "model": "bag:dim=32,hidden=32", "epochs": 8, "batch_size": 64}

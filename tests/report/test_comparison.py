@@ -52,7 +52,8 @@ def comparison(folder: Path, arms: list[Json], **more: Any) -> Path:
     double = {"row": 3, "of": 9, "part": "test", "likeness": 0.9, "text": HOSTILE, "original": HOSTILE}
     run.write_summary({
         "kind": "comparison", "lossworks": "0.1.0", "created": "2026-01-02T03:04:05+00:00",
-        "command": "lossworks compare data.csv", "status": "finished", "task": "classify", "labels": ["a", "b"], "given": {"common": {"epochs": 10}},
+        "command": "lossworks compare data.csv",
+        "status": "finished", "task": "classify", "labels": ["a", "b"], "given": {"common": {"epochs": 10}},
         "data": {"source": "data.csv", "rows": 900, "parts": {"train": 600, "valid": 100, "test": 200}, "fingerprint": "abc"},
         "duplicates": {"exact": {"test": 1, "valid": 0}, "near": {"test": 1, "valid": 2}, "shown": [double], "threshold": 0.8},
         "protocol": {
@@ -71,7 +72,8 @@ def test_whole_page(tmp_path: Path) -> None:
         assert f"A sentence on arm {word}." in page.text
     for said in (
         "1 better, 1 equivalent, 1 with no difference shown, 1 worse, 1 with not enough to say", "trial at lr 10",
-        "Banerjee 1960", "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
+        "Banerjee 1960",
+        "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
         "lossworks compare data.csv",
     ):  # fmt: skip
         assert said in page.text, said

@@ -26,6 +26,8 @@ from .training import Outcome
 
 FORMAT = 1
 TUNE, RUN = "tune", "run"
+_PATIENCE = 60  # seconds that a write waits for another process's
+_MAKING = 0x6C6F7373776F726B  # the lock under which the tables are made
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +190,29 @@ def _open(folder: Path, url: str | None) -> Any:
         raise UsageError(
             f"--storage {url!r}: wanted postgresql://…. Without --storage, SQLite in the run directory serves one machine."
         )
-    address = (
-        f"sqlite:///{folder.resolve() / 'trials.db'}" if url is None else url.replace("postgresql://", "postgresql+psycopg://")
-    )
     with _told():
         try:
-            return optuna.storages.get_storage(optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True}))
+            if url is not None:
+                return _shared(url.replace("postgresql://", "postgresql+psycopg://"))
         except ImportError:
             raise UsageError('--storage needs the PostgreSQL driver: pip install "lossworks[postgresql]".') from None
+        patient = {"connect_args": {"timeout": _PATIENCE}}
+        address = f"sqlite:///{folder.resolve() / 'trials.db'}"
+        return optuna.storages.get_storage(optuna.storages.RDBStorage(address, engine_kwargs=patient))
+
+
+def _shared(address: str) -> Any:
+    """The storage in PostgreSQL. Machines that begin together make its tables one after the other."""
+    import optuna
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:n)"), {"n": _MAKING})
+        storage = optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:n)"), {"n": _MAKING})
+    engine.dispose()
+    return optuna.storages.get_storage(storage)
 
 
 @contextmanager
