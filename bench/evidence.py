@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import combinations
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import _bench
 import numpy as np
@@ -98,7 +99,7 @@ def null(comparisons: int) -> None:
             baseline = trained(data, COMMON, range(1, 1 + SEEDS))
             arm = trained(data, COMMON, range(1001, 1001 + SEEDS))
             wrong.update(name for name, test in TESTS.items() if test(arm, baseline))
-        _tell(number + 1, comparisons)
+        _tell(number + 1, comparisons, wrong)
     allowed = 0.05 + 2 * sqrt(0.05 * 0.95 / comparisons)
     print(f"{comparisons} comparisons of an arm with itself, {SEEDS} seeds, {ROWS // 5} test rows.")
     print(f"5 % and two binomial standard deviations: {allowed:.1%}\n")
@@ -130,7 +131,7 @@ def power(comparisons: int) -> None:
                     found = difference(d[:seeds])
                     shown[name, seeds] += found.p <= 0.05 and found.value > 0
                     wrongly[name, seeds] += found.p <= 0.05 and found.value < 0
-        _tell(number + 1, comparisons)
+        _tell(number + 1, comparisons, shown)
     print(f"{comparisons} comparisons with {ROWS // 5} test rows: share of planted effects shown (shown the wrong way round)\n")
     rows = [
         (
@@ -161,7 +162,7 @@ def trap(comparisons: int) -> None:
             for one, other in combinations(losses, 2):
                 own, nll = (values[one][k] - values[other][k] for k in (0, 1))
                 flipped[one, other] += own * nll < 0
-        _tell(number + 1, comparisons)
+        _tell(number + 1, comparisons, flipped)
     print(f"{comparisons} runs of each loss: how often the loss with the lower value of its own has the higher log loss\n")
     rows = [(one, other, f"{flipped[one, other] / comparisons:.0%}") for one, other in combinations(losses, 2)]
     _bench.table(
@@ -177,9 +178,10 @@ def _flip(data: Field, settings: Settings, share: float, number: int) -> None:
     ready.target[chosen] = 1 - ready.target[chosen]
 
 
-def _tell(done: int, of: int) -> None:
+def _tell(done: int, of: int, counts: Counter[Any]) -> None:
+    """So far, should it be stopped."""
     if done % 10 == 0:
-        print(f"{done} of {of}", file=sys.stderr, flush=True)
+        print(f"{done} of {of}: {dict(counts)}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lossworks.evidence import duplicates
 from lossworks.text import TEST, load
@@ -74,3 +77,16 @@ def _grams(words: list[str]) -> list[tuple[str, ...]]:
 
 def _jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
     return len(one & other) / len(one | other)
+
+
+@pytest.mark.skipif("LOSSWORKS_DATA" not in os.environ, reason="LOSSWORKS_DATA names no folder of real text")
+def test_trec() -> None:
+    """Of TREC's 500 test questions ten stand in its training file word for word, and one but for its capitals."""
+    corpora = []
+    for part in ("train", "test"):
+        lines = (Path(os.environ["LOSSWORKS_DATA"]) / f"trec/TREC.{part}").read_text("latin-1").split("\n")
+        pairs = [line.partition(" ")[::2] for line in lines if line.strip()]
+        corpora.append(load([(text.strip(), label.partition(":")[0]) for label, text in pairs]))
+    found = duplicates.find(assemble(corpora, [None, TEST], "classify", None, 0.0, 0.1, 0))
+    assert (found.exact["test"], found.near["test"]) == (10, 1)
+    assert found.shown[-1].text == "What are the twin cities ?"
