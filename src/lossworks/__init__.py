@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .losses.fused import fused as fused
     from .record import Run as Run
     from .text import ReadOptions as ReadOptions
-    from .verbs import Comparison as Comparison
     from .verbs import Model as Model
     from .verbs import load as load
     from .verbs import load_run as load_run
     from .verbs.compare import compare as compare
+    from .verbs.comparison import Comparison as Comparison
     from .verbs.fit import fit as fit
     from .verbs.landscape import landscape as landscape
     from .verbs.show import show as show
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "compare": "verbs",
-    "Comparison": "verbs",
+    "compare": "verbs.compare",
+    "Comparison": "verbs.comparison",
     "fit": "verbs",
     "fused": "losses.fused",
     "landscape": "verbs",

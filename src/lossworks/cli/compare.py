@@ -16,7 +16,7 @@ from .options import print_json
 
 if TYPE_CHECKING:
     from ..evidence.plan import Plan
-    from ..verbs import Comparison
+    from ..verbs.comparison import Comparison
 
 Many = list[str] | None
 

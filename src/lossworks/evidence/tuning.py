@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from scipy.stats import qmc
+import numpy as np
 
 from .. import losses, models, optim, penalties
 from ..core.errors import UnknownName, UsageError
-from ..core.seeds import derive
+from ..core.seeds import derive, generator
 from ..train import Settings
 
 WIDE = 100.0
@@ -129,7 +129,8 @@ def _spread(
     own: Sequence[Dimension], ranges: Sequence[tuple[float, float, bool]], count: int, seed: int, shifted: bool = False
 ) -> list[dict[str, float]]:
     """``count`` points; shifted: in the middle of an even count stands a gap, so that nothing is tried twice."""
-    cells = qmc.LatinHypercube(len(own), scramble=False, rng=seed % 2**32).random(count)
+    draw = generator(seed, "cells")
+    cells = np.stack([draw.permutation(count) + 0.5 for _ in own], 1) / count  # one point in each slice of every number's range
     if shifted and count % 2:
         cells = cells * count / (count + 1) + (cells > 0.5 - 1e-9) / (count + 1)  # leaves out the middle, which was tried
     return [
