@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .verbs import Model as Model
     from .verbs import load as load
     from .verbs import load_run as load_run
+    from .verbs.compare import compare as compare
+    from .verbs.comparison import Comparison as Comparison
     from .verbs.export import export as export
     from .verbs.export import import_arpa as import_arpa
     from .verbs.fit import fit as fit
@@ -32,6 +34,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "export": "verbs",
+    "compare": "verbs.compare",
+    "Comparison": "verbs.comparison",
     "fit": "verbs",
     "fused": "losses.fused",
     "import_arpa": "verbs",
@@ -49,6 +53,7 @@ _HOMES = {
 _ROOMS = (
     "core",
     "evaluate",
+    "evidence",
     "explain",
     "interop",
     "losses",
@@ -65,10 +70,12 @@ _ROOMS = (
 )
 
 __all__ = [
+    "Comparison",
     "Language",
     "Model",
     "ReadOptions",
     "Run",
+    "compare",
     "export",
     "fit",
     "fused",

@@ -11,7 +11,22 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError
-from . import evaluate, explain, export, fit, generate, importing, landscape, listing, next_words, predict, report, score, show
+from . import (
+    compare,
+    evaluate,
+    explain,
+    export,
+    fit,
+    generate,
+    importing,
+    landscape,
+    listing,
+    next_words,
+    predict,
+    report,
+    score,
+    show,
+)
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -23,9 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train, evaluate and understand text classifiers and language models by their loss: raw text in, an honest model out.",
+    help="Train, compare and understand text classifiers and language models by their loss: raw text in, an honest model out.",
 )
 app.command("fit")(fit.command)
+app.command("compare")(compare.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("score")(score.command)

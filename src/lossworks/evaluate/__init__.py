@@ -6,11 +6,12 @@
     baseline                         what to beat: the answer that never reads the text
     mistakes                         the rows to read first
     surprisal                        of a model of language: nats a token, perplexity, bits a byte
+    by_row                           each metric row by row, for comparisons
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
 
-from .baselines import baseline
+from .baselines import baseline, constant_scores
 from .classification import classify
 from .evaluation import Evaluation
 from .intervals import Interval
@@ -18,15 +19,22 @@ from .language import Units, hit_rate, surprisal, unigram, units, unknown_rate
 from .mistake import mistakes
 from .multilabels import multilabel
 from .regression import regress
+from .rows import METRICS, PROPER, RISING, by_row, check_metric
 from .temperature import fit_temperature
 from .thresholds import tune_thresholds
 
 __all__ = [
+    "METRICS",
+    "PROPER",
+    "RISING",
     "Evaluation",
     "Interval",
     "Units",
     "baseline",
+    "by_row",
+    "check_metric",
     "classify",
+    "constant_scores",
     "fit_temperature",
     "hit_rate",
     "mistakes",

@@ -37,20 +37,29 @@ def baseline(
     return {"name": name, "metrics": {key: metric.to_json() for key, metric in evaluation.metrics.items()}}
 
 
+def constant_scores(task: str, train_target: NDArray[Any], target: NDArray[Any], classes: int) -> NDArray[Any]:
+    """The baseline's scores of ``target``'s rows, the same for each: logits [N, classes], or numbers [N]."""
+    if task == "regress":
+        return np.full(len(target), float(np.mean(train_target)))
+    if task == "classify":
+        counts = np.bincount(train_target, minlength=classes)
+        return np.broadcast_to(np.log(np.maximum(counts, 0.5)), (len(target), len(counts)))
+    rows = len(train_target)
+    yes = np.clip(train_target.astype(bool).sum(0), 0.5, rows - 0.5)
+    return np.broadcast_to(np.log(yes / (rows - yes)), target.shape)
+
+
 def _classify(
     train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
 ) -> tuple[str, Evaluation]:
-    counts = np.bincount(train, minlength=len(labels))
-    logits = np.broadcast_to(np.log(np.maximum(counts, 0.5)), (len(target), len(counts)))
-    return f"majority class '{labels[int(counts.argmax())]}'", classify(logits, target, weights=weights, seed=seed)
+    logits = constant_scores("classify", train, target, len(labels))
+    return f"majority class '{labels[int(logits[0].argmax())]}'", classify(logits, target, weights=weights, seed=seed)
 
 
 def _multilabel(
     train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
 ) -> tuple[str, Evaluation]:
-    rows = len(train)
-    yes = np.clip(train.astype(bool).sum(0), 0.5, rows - 0.5)
-    logits = np.broadcast_to(np.log(yes / (rows - yes)), target.shape)
+    logits = constant_scores("multilabel", train, target, len(labels))
     usual = [label for label, logit in zip(labels, logits[0], strict=True) if logit >= 0]
     said = ", ".join(f"'{label}'" for label in usual) or "none of them"
     return f"most frequent answer per label ({said})", multilabel(logits, target, weights=weights, seed=seed)
@@ -59,9 +68,9 @@ def _multilabel(
 def _regress(
     train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
 ) -> tuple[str, Evaluation]:
-    middle = float(np.mean(train))
-    evaluation = regress(np.full(len(target), middle), target, weights=weights, seed=seed)
-    return f"mean of the training targets ({middle:.4g})", evaluation
+    middle = constant_scores("regress", train, target, 0)
+    evaluation = regress(middle, target, weights=weights, seed=seed)
+    return f"mean of the training targets ({float(np.mean(train)):.4g})", evaluation
 
 
 _TASKS = {"classify": _classify, "multilabel": _multilabel, "regress": _regress}

@@ -52,11 +52,11 @@ def classify(
     truth: Ints = target.astype(np.int64)
     scale = intervals.effective(weights, len(truth))
 
-    rows = _Rows.read(logits, truth, temperature)
+    rows = Rows.read(logits, truth, temperature)
     predicted = rows.top if threshold is None else (rows.last >= threshold).astype(np.int64)
     sure = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
     after, bins_after = rows.proper(scale, truth, seed)
-    raw = rows if temperature == 1 else _Rows.read(logits, truth, 1.0)
+    raw = rows if temperature == 1 else Rows.read(logits, truth, 1.0)
     before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, seed)
 
     table = _table(truth, predicted, scale, classes)
@@ -77,7 +77,7 @@ def classify(
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """What is kept of each row [N]: never the probabilities [N, K] of all rows at once."""
 
     nll: Floats
@@ -87,7 +87,7 @@ class _Rows:
     last: Floats
 
     @classmethod
-    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> _Rows:
+    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> Rows:
         out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float)))
         for block in blocks(len(truth)):
             index = np.arange(block.stop - block.start)

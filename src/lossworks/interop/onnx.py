@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from ..core.errors import UsageError
-from ..models import Predictor
+from ..models import NetworkPredictor
 from ..models.neural import LanguageNetwork, NeuralModel
 from ..models.neural.rnn import Layer, Rnn
 from ..record import write_atomic
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 
-def export_onnx(model: NeuralModel | Predictor, path: Path) -> None:
+def export_onnx(model: NeuralModel | NetworkPredictor, path: Path) -> None:
     """Write the network as one ONNX file, in float32.
 
     A language model takes ``ids`` [batch, length] (the start mark first; pad on the right by any token) and gives ``logits``
@@ -135,7 +135,7 @@ class _Recurrence(nn.Module):
         return states.squeeze(1).transpose(0, 1), ()
 
 
-def _of_predictor(model: Predictor) -> _Form:
+def _of_predictor(model: NetworkPredictor) -> _Form:
     nnz = Dim("nnz")
     given = {"ids": torch.zeros(5, dtype=torch.long), "offsets": torch.tensor([0, 2, 2, 5]), "values": torch.ones(5)}
     shapes = {"ids": {0: nnz}, "offsets": {0: Dim("ends", min=3)}, "values": {0: nnz}}

@@ -5,7 +5,11 @@
   const root = document.documentElement;
 
   const painted = (value, style) => {
-    if (typeof value === "string") return value.startsWith("@") ? style.getPropertyValue("--" + value.slice(1)).trim() : value;
+    if (typeof value === "string") {
+      if (!value.startsWith("@")) return value;
+      const [name, alpha = ""] = value.slice(1).split("/");
+      return style.getPropertyValue("--" + name).trim() + alpha;
+    }
     if (Array.isArray(value)) return value.map((item) => painted(item, style));
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, painted(item, style)]));

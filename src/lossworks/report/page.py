@@ -8,6 +8,7 @@ from statistics import median
 from .. import record
 from ..core.errors import RecordError
 from . import charts, health_charts, language, words
+from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
 from .words import Json
@@ -17,13 +18,16 @@ def write(run_dir: Path | str) -> Path:
     """Write ``report.html`` into the run directory, from ``run.json`` and ``log.jsonl``, and return its path.
 
     Raises:
-        RecordError: the record cannot be read, is not one that ``lossworks fit`` wrote, or the page cannot be written.
+        RecordError: the record cannot be read, is none that ``fit`` or ``compare`` wrote, or the page cannot be written.
     """
     run = record.Run(run_dir)
     summary, events = run.summary, run.events()
-    is_language = summary.get("task") == "lm"
+    name = run.path.resolve().name
     try:
-        context = (language.context if is_language else _context)(run.path.resolve().name, summary, events)
+        if summary.get("kind") == "comparison":
+            return write_comparison(name, summary, run.path / "report.html")
+        is_language = summary.get("task") == "lm"
+        context = (language.context if is_language else _context)(name, summary, events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error

@@ -1,7 +1,8 @@
 """What every picture is made of: figures, axes and lines of Plotly, as plain values.
 
-A colour is spelled as "@name" and stands for the page's CSS variable ``--name``, which the page's script puts in;
-so light, dark and paper share one figure. Text from the user is escaped, because Plotly reads tags in labels.
+A colour is spelled as "@name" and stands for the page's CSS variable ``--name``, which the page's script puts in ("@name/33":
+with two hexadecimal digits of opacity); so light, dark and paper share one figure. Text from the user is escaped, because
+Plotly reads tags in labels.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ _TELL_EVERY = 0.2  # seconds between notes on progress
 class Loop:
     """Trains ``network`` on ``data``. ``run`` leaves the best weights in it, those to evaluate with.
 
+    keeps_best: whether those are of the best epoch, or of the last.
     ends_after: epochs after which training ends, sooner than the settings and the schedule plan for.
     most_steps: steps after which it ends, which is what the schedule then plans for.
     """
@@ -53,6 +54,7 @@ class Loop:
     control: Control
     ends_after: int | None = None
     most_steps: int | None = None
+    keeps_best: bool = True
     progress: Progress = field(default_factory=Progress)
     gradients: Gradients = field(init=False)
     length: int = field(init=False)  # steps of an epoch
@@ -90,7 +92,7 @@ class Loop:
                 self._epoch(start)
         if self.progress.stale >= self._patience:
             self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
-        if self._best:
+        if self._best and self.keeps_best:
             self.network.load_state_dict(self._best)
         if not all(bool(p.isfinite().all()) for p in self.network.parameters()):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. Try a lower --lr than {self.shell.optimizer.lr:g}.")

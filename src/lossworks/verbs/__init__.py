@@ -1,4 +1,7 @@
-"""What the command's verbs do, as Python functions: the command and the top of the package both call these."""
+"""What the command's verbs do, as Python functions: the command and the top of the package both call these.
+
+``compare`` is in its module alone: what it needs would make every fit begin later.
+"""
 
 from .evaluate import evaluate
 from .export import export, import_arpa

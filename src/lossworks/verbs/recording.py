@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from typing import Any
 
 from .. import report
 from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UsageError
+from ..core.machine import machine, versions
 from ..record import Run
 from ..record.files import unwritable
 from ..train import Control, checkpoint
@@ -53,8 +52,8 @@ class Recorder:
             "command": command or "lossworks.fit",
             "status": "running",
             "given": given,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "numba")}},
-            "machine": {"cpu": _processor(), "cores": len(os.sched_getaffinity(0))},
+            "versions": versions("torch", "numpy", "numba"),
+            "machine": machine(),
         }
         if self.resume:
             self._take_up(given)
@@ -140,11 +139,3 @@ def _make_anew(folder: Path) -> None:
         folder.mkdir()
     except OSError as error:
         raise unwritable(folder, error) from error
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

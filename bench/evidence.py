@@ -1,0 +1,198 @@
+"""Does `lossworks compare` lie? Its verdicts where the truth is known: no difference, planted ones, and the wrong yardstick.
+
+    bench/evidence.py null  [COMPARISONS]   an arm against itself with other seeds: how often called different
+    bench/evidence.py power [COMPARISONS]   planted effects: how often they are shown, by the number of seeds
+    bench/evidence.py trap  [COMPARISONS]   losses ranked by their own value and by held-out log loss: how often the order flips
+
+Every comparison draws 1,500 movie reviews anew, splits them (a fifth to test), and trains `bag:dim=8` for four epochs, on one
+thread. Nothing is tuned, so that thousands of trainings take minutes.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import _bench
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+
+from lossworks.evidence.statistics import difference
+from lossworks.evidence.training import Field
+from lossworks.text import TRAIN, load
+from lossworks.train import Control, Settings
+from lossworks.train.validation import held_out
+
+COMMON = Settings(
+    model="bag:dim=8,vocabulary=3000", optimizer="adam:lr=0.01", epochs=4, batch_size=32, schedule="linear", valid=0.1, test=0.2
+)
+ROWS, SEEDS = 1500, 5
+Rows = NDArray[np.float64]
+
+
+def field(number: int, scratch: str) -> Field:
+    """The data of comparison ``number``: rows drawn from all, and a split of their own."""
+    rows, rest = _bench.movie_reviews(0)
+    drawn = random.Random(number).sample(rows + rest, ROWS)
+    folder = Path(scratch) / str(random.getrandbits(60))
+    folder.mkdir()
+    return Field([load(drawn)], [None], replace(COMMON, seed=number), folder)
+
+
+def trained(data: Field, settings: Settings, seeds: range) -> Rows:
+    """The log loss of each test row with each seed [S, N]."""
+    resolved = settings.resolved("classify", data.train_rows)
+    rows = [data.train(replace(resolved, seed=seed), "nll").rows for seed in seeds]
+    return np.stack([data.prior("nll") if one is None else one for one in rows])
+
+
+def ours(arm: Rows, baseline: Rows) -> bool:
+    """The verdict of `compare` with two arms."""
+    return difference(arm - baseline).p <= 0.05
+
+
+def single_run(arm: Rows, baseline: Rows) -> bool:
+    """One run each, a paired t-test over the test rows."""
+    return bool(stats.ttest_rel(arm[0], baseline[0]).pvalue <= 0.05)
+
+
+def pooled(arm: Rows, baseline: Rows) -> bool:
+    """All runs' rows in one paired t-test, as if S × N rows were independent."""
+    return bool(stats.ttest_1samp((arm - baseline).ravel(), 0).pvalue <= 0.05)
+
+
+def unpaired(arm: Rows, baseline: Rows) -> bool:
+    """Every number of either arm independent: Welch's t-test over S × N against S × N."""
+    return bool(stats.ttest_ind(arm.ravel(), baseline.ravel(), equal_var=False).pvalue <= 0.05)
+
+
+def seeds_alone(arm: Rows, baseline: Rows) -> bool:
+    """Welch's t-test over the runs' means, the test rows taken for all there are."""
+    return bool(stats.ttest_ind(arm.mean(1), baseline.mean(1), equal_var=False).pvalue <= 0.05)
+
+
+TESTS: dict[str, Callable[[Rows, Rows], bool]] = {
+    "compare": ours,
+    "a single run each, paired over rows": single_run,
+    "all rows of all runs as independent, paired": pooled,
+    "all rows of all runs as independent, unpaired": unpaired,
+    "means of the runs, unpaired": seeds_alone,
+}
+
+
+def null(comparisons: int) -> None:
+    """How often an arm is called different from itself."""
+    wrong: Counter[str] = Counter()
+    for number in range(comparisons):
+        with tempfile.TemporaryDirectory() as scratch:
+            data = field(number, scratch)
+            baseline = trained(data, COMMON, range(1, 1 + SEEDS))
+            arm = trained(data, COMMON, range(1001, 1001 + SEEDS))
+            wrong.update(name for name, test in TESTS.items() if test(arm, baseline))
+        _tell(number + 1, comparisons, wrong)
+    allowed = 0.05 + 2 * sqrt(0.05 * 0.95 / comparisons)
+    print(f"{comparisons} comparisons of an arm with itself, {SEEDS} seeds, {ROWS // 5} test rows.")
+    print(f"5 % and two binomial standard deviations: {allowed:.1%}\n")
+    _bench.table(("test", "called different"), [(name, f"{wrong[name] / comparisons:.1%}") for name in TESTS])
+
+
+def power(comparisons: int) -> None:
+    """How often planted effects are shown, by the number of seeds; in brackets how often the wrong way round."""
+    planted = {
+        "rate ÷ 10": (replace(COMMON, optimizer="adam:lr=0.001"), 0.0),
+        "rate × 10": (replace(COMMON, optimizer="adam:lr=0.1"), 0.0),
+        "2 % of labels flipped": (COMMON, 0.02),
+        "5 % of labels flipped": (COMMON, 0.05),
+        "10 % of labels flipped": (COMMON, 0.10),
+    }
+    counts = (2, 3, 5, 8)
+    shown: Counter[tuple[str, int]] = Counter()
+    wrongly: Counter[tuple[str, int]] = Counter()
+    sizes: dict[str, list[float]] = {name: [] for name in planted}
+    for number in range(comparisons):
+        with tempfile.TemporaryDirectory() as scratch:
+            baseline = trained(field(number, scratch), COMMON, range(1, 1 + counts[-1]))
+            for name, (settings, share) in planted.items():
+                data = field(number, scratch)
+                _flip(data, settings, share, number)
+                d = trained(data, settings, range(1, 1 + counts[-1])) - baseline
+                sizes[name].append(float(d.mean()))
+                for seeds in counts:
+                    found = difference(d[:seeds])
+                    shown[name, seeds] += found.p <= 0.05 and found.value > 0
+                    wrongly[name, seeds] += found.p <= 0.05 and found.value < 0
+        _tell(number + 1, comparisons, shown)
+    print(f"{comparisons} comparisons with {ROWS // 5} test rows: share of planted effects shown (shown the wrong way round)\n")
+    rows = [
+        (
+            name,
+            f"{np.mean(sizes[name]):+.4f}",
+            *(f"{shown[name, s] / comparisons:.0%} ({wrongly[name, s] / comparisons:.0%})" for s in counts),
+        )
+        for name in planted
+    ]
+    _bench.table(("planted", "mean difference, nats", *(f"{seeds} seeds" for seeds in counts)), rows)
+
+
+def trap(comparisons: int) -> None:
+    """How often two losses' order by their own held-out values is not that by held-out log loss."""
+    losses = ("cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "mse")
+    flipped: Counter[tuple[str, str]] = Counter()
+    for number in range(comparisons):
+        with tempfile.TemporaryDirectory() as scratch:
+            data = field(number, scratch)
+            values = {}
+            for loss in losses:
+                settings = replace(COMMON, loss=loss, seed=number).resolved("classify", data.train_rows)
+                loop = data.loop(settings, Control())
+                loop.run()
+                assert loop.data.test is not None
+                own = held_out(loop.data, loop.network, loop.loss, loop.data.test)["loss"]
+                values[loss] = own, data.measure(loop, tested=True)[1]["nll"].mean()
+            for one, other in combinations(losses, 2):
+                own, nll = (values[one][k] - values[other][k] for k in (0, 1))
+                flipped[one, other] += own * nll < 0
+        _tell(number + 1, comparisons, flipped)
+    print(f"{comparisons} runs of each loss: how often the loss with the lower value of its own has the higher log loss\n")
+    rows = [(one, other, f"{flipped[one, other] / comparisons:.0%}") for one, other in combinations(losses, 2)]
+    _bench.table(
+        ("loss", "other loss", "order flips"), [*rows, ("all pairs", "", f"{flipped.total() / comparisons / len(rows):.0%}")]
+    )
+
+
+def _flip(data: Field, settings: Settings, share: float, number: int) -> None:
+    """Turn the labels of a share of the training rows round."""
+    ready = data.loop(settings.resolved("classify", data.train_rows), Control()).data
+    rows = np.flatnonzero(ready.parts == TRAIN)
+    chosen = np.random.default_rng(number).choice(rows, round(share * len(rows)), replace=False)
+    ready.target[chosen] = 1 - ready.target[chosen]
+
+
+def _tell(done: int, of: int, counts: Counter[Any]) -> None:
+    """So far, should it be stopped."""
+    if done % 10 == 0:
+        print(f"{done} of {of}: {dict(counts)}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run what is named, or all three."""
+    _bench.machine()
+    torch.set_num_threads(1)  # such small steps are slower when shared
+    kinds = {"null": (null, 200), "power": (power, 40), "trap": (trap, 40)}
+    for kind in [sys.argv[1]] if len(sys.argv) > 1 else kinds:
+        run, usual = kinds[kind]
+        run(int(sys.argv[2]) if len(sys.argv) > 2 else usual)
+
+
+if __name__ == "__main__":
+    main()

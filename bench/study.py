@@ -1,0 +1,95 @@
+"""The study of docs/EVIDENCE.md: eight losses by eight optimisers on three data sets, by `lossworks compare`.
+
+    bench/study.py OUT [DATASET …]      plans, or goes on with, the named data sets (all three if none is named)
+        --plan                          only says how long it takes
+        --minutes M                     begins no training after M minutes for each data set; the same command goes on
+        --jobs N
+
+Each data set is a directory of its own in OUT, with a report. Run it again until every one is finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import _bench
+
+import lossworks
+from lossworks.core.errors import UsageError
+from lossworks.train import Control
+from lossworks.verbs.compare import plan_of
+
+LOSSES = [
+    "cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "poly1", "generalized_cross_entropy",
+    "symmetric_cross_entropy", "mse", "hinge",
+]  # fmt: skip
+OPTIMIZERS = ["adam", "sgd", "adagrad", "rmsprop", "adamw", "adgd", "lion", "muon"]
+CHOICES = {"loss": LOSSES, "optimizer": OPTIMIZERS, "model": "bag:dim=32,hidden=32", "epochs": 8, "batch_size": 64}
+SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
+
+
+def main() -> None:
+    """Go on with the study."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("datasets", nargs="*", metavar="DATASET")
+    parser.add_argument("--plan", action="store_true")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--jobs", type=int, default=1)
+    asked = parser.parse_args()
+    for name in asked.datasets or SETS:
+        train, test = _files(asked.out, name)
+        if asked.plan:
+            planned = plan_of(train, test=test, jobs=asked.jobs, **CHOICES)
+            print(f"{name}: {planned.trainings} trainings, about {planned.seconds / 60:.0f} minutes")
+            continue
+        try:
+            found = lossworks.compare(
+                train, test=test, out=asked.out / name, resume=True, jobs=asked.jobs, minutes=asked.minutes,
+                control=Control(watch=_tell), command=f"bench/study.py {asked.out} {name}", **CHOICES,
+            )  # fmt: skip
+        except UsageError as error:
+            if "is finished" not in str(error):
+                raise
+            found = lossworks.Comparison.load(asked.out / name)
+        _show(name, found)
+
+
+def _files(out: Path, name: str) -> tuple[Path, Path]:
+    """The data set as two CSV files, split as the benchmarks split it."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = out / f"{name}-train.csv", out / f"{name}-test.csv"
+    for path, rows in zip(paths, SETS[name](0), strict=True):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *rows])
+    return paths
+
+
+def _show(name: str, found: lossworks.Comparison) -> None:
+    result = found.record["result"]
+    print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} trainings\n")
+    rows = [
+        (
+            arm["name"],
+            arm["value"],
+            arm["verdict"]["value"],
+            arm["verdict"]["word"],
+            arm["seconds"],
+            len(arm["verdict"]["diverged"]),
+        )
+        for arm in sorted(result["arms"], key=lambda arm: arm["value"] or 9)
+    ]
+    shown = [tuple("–" if cell is None else cell for cell in row) for row in rows]
+    _bench.table(("arm", f"test {result['metric']}", "difference", "verdict", "seconds", "diverged"), shown)
+
+
+def _tell(event: str, fields: dict[str, object]) -> None:
+    if event == "training":
+        print(f"{fields['stage']} {fields['arm']} {fields['number']}: {fields['score']}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

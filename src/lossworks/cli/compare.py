@@ -1,0 +1,194 @@
+"""``lossworks compare``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .fit import _number_or_word, _stem, _stop_on_signals
+from .options import print_json
+
+if TYPE_CHECKING:
+    from ..evidence.plan import Plan
+    from ..verbs.comparison import Comparison
+
+Many = list[str] | None
+
+
+def _repeated(said: str) -> Any:
+    return typer.Option(help=f"{said} Repeat it: arms are all combinations.", show_default=False)
+
+
+def command(
+    data: Annotated[str, typer.Argument(help="Labelled text, as `lossworks fit` takes it.")],
+    loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
+    optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
+    model: Annotated[Many, _repeated("linear, bag:dim=32, ….")] = None,
+    penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
+    risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
+    schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
+    lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
+    class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file with settings in common, and [[arms]]; flags win over it.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of each arm that count.")] = 8,
+    trials: Annotated[int, typer.Option(help="Trainings to tune each arm with; 0: rates as given.")] = 12,
+    tune: Annotated[Many, typer.Option(help="lr, or part.key=low:high; repeat.  [default: lr]", show_default=False)] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What verdicts are about: nll, brier, accuracy, macro_f1, mse, ….", show_default=False)
+    ] = None,
+    margin: Annotated[float | None, typer.Option(help="A difference small enough to be none.", show_default=False)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Begin no training after these; --resume goes on.", show_default=False)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="postgresql://…, shared by machines with the same command.", show_default=False)
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what will run and how long it takes, and leave.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The directory to make.  [default: runs/NAME-TIME]", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the comparison in --out; repeat the command.")] = False,
+    valid: Annotated[
+        str | None, typer.Option(help="Validation rows: a file, or a share.  [default: 0.1]", show_default=False)
+    ] = None,
+    test: Annotated[str | None, typer.Option(help="Test rows: a file, or a share.  [default: 0.1]", show_default=False)] = None,
+    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel or regress.", show_default=False)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.", show_default=False)] = None,
+    clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the split and the trials; seeds that count come after it.", show_default=False)
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Tune arms alike, train each with the same seeds, and say what that shows; the first arm is the baseline."""
+    from ..evidence.arms import read_toml
+    from ..train import Control
+    from ..verbs.compare import common_settings, compare, plan_of
+
+    values, arms = read_toml(config) if config else ({}, [])
+    varied = {
+        "loss": loss, "optimizer": optimizer, "model": model, "penalty": penalty, "risk": risk, "schedule": schedule,
+        "class_weight": class_weight, "lr": lr and [_number_or_word(rate, float) for rate in lr],
+    }  # fmt: skip
+    single = {"task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device}
+    asked: dict[str, Any] = {
+        "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
+        "valid": _number_or_word(valid, float), "test": _number_or_word(test, float),
+        "read": options.read_options(text, label, weight, encoding, bad_rows, format, header),
+        "settings": common_settings(values, f"configuration {config}"),
+        **{name: [_none(one) for one in given] for name, given in varied.items() if given},
+        **{name: value for name, value in single.items() if value is not None},
+    }  # fmt: skip
+    with _watcher(quiet) as watcher:
+        control = Control(watch=watcher)
+        _stop_on_signals(control, watcher)
+        if plan:
+            planned = plan_of(data, control=control, **asked)
+        else:
+            if out is None and not resume:
+                out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
+            found = compare(
+                data,
+                minutes=minutes,
+                margin=margin,
+                storage=storage,
+                out=out,
+                resume=resume,
+                control=control,
+                command=shlex.join(["lossworks", *sys.argv[1:]]),
+                **asked,
+            )
+    if plan:
+        print_json(planned.to_json()) if json else _tell_plan(planned)
+    else:
+        print_json({"run": str(found.path), **found.record}) if json else _tell(found)
+
+
+def _tell(found: Comparison) -> None:
+    """The verdicts, and where the rest stands."""
+    from .tables import console
+
+    screen = console()
+    for arm in found.arms:
+        screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
+        if arm["tuning"]["at_end"]:
+            ends = ", ".join(arm["tuning"]["at_end"])
+            screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
+    result = found.record["result"]
+    if found.record["status"] != "finished":
+        screen.print(f"\n{result['done']} of {result['of']} trainings are done. The same command with --resume goes on.")
+    screen.print(f"\nNext:  open {found.path / 'report.html' if found.path else ''}")
+    screen.print(f"       lossworks.Comparison.load({str(found.path)!r}).table()")
+
+
+def _tell_plan(planned: Plan) -> None:
+    """What will run, and how long it takes."""
+    from ..report.words import duration
+    from .tables import console
+
+    screen = console()
+    for arm in planned.arms:
+        screen.print(f"{arm.arm}\n    {arm.trials} trials and {arm.seeds} seeds of {duration(arm.seconds)} each")
+    processes = "one process" if planned.jobs == 1 else f"{planned.jobs} processes"
+    screen.print(f"\n{planned.trainings} trainings, about {duration(planned.seconds)} on {processes}.")
+
+
+def _none(value: Any) -> Any:
+    """None where "none" is spelled: an arm without a penalty, or without class weights."""
+    return None if value == "none" else value
+
+
+def _watcher(quiet: bool) -> Any:
+    from .progress import Watcher
+    from .tables import number, say
+
+    class Comparing(Watcher):
+        """Counts the trainings as they end."""
+
+        ended, total = 0, 0
+
+        def _comparison(self, fields: dict[str, Any]) -> None:
+            self.training, self.total = True, fields["protocol"]["trainings"]
+            data, doubles = fields["data"], fields["duplicates"]
+            sizes = ", ".join(f"{data['parts'][name]:,} {name}" for name in ("train", "valid", "test"))
+            say(f"{data['source']}: {data['rows']:,} rows ({sizes})")
+            say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
+            if found := doubles["exact"]["test"] + doubles["near"]["test"]:
+                say(
+                    f"note   {found:,} test rows stand among the training rows, {doubles['exact']['test']:,} word for word",
+                    "yellow",
+                )
+
+        def _training(self, fields: dict[str, Any]) -> None:
+            self.ended += 1
+            score = "diverged" if fields["score"] is None else number(fields["score"])
+            what = f"trial {fields['number'] + 1}" if fields["stage"] == "tune" else f"seed {fields['seed']}"
+            if self.bar is not None:
+                self._show("training", self.ended, self.total, f"{fields['arm']}, {what}: {score}")
+            else:
+                say(f"{self.ended} of {self.total}  {fields['arm']}, {what}: {score}  ({fields['seconds']:.1f} s)")
+
+        def _timed(self, fields: dict[str, Any]) -> None:
+            self._show("timing", fields["done"], fields["of"], fields["arm"])
+
+    return Comparing(quiet)

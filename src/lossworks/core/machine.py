@@ -1,0 +1,28 @@
+"""What this runs on, for the records."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """The processor's name and how many cores this process may use."""
+    return {"cpu": processor(), "cores": len(os.sched_getaffinity(0))}
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Of Python and of ``packages``."""
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def processor() -> str:
+    """Its name, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

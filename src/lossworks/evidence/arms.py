@@ -1,0 +1,104 @@
+"""Arms: the trainings that are compared, each the common settings with a few things of its own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from .. import optim
+from ..core.errors import DataError, UnknownName, UsageError
+from ..train import Settings
+
+PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
+"""What arms may differ in, in the order in which they are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """``name`` says what tells it from the others; ``settings`` are resolved, all specs in their shortest spelling."""
+
+    name: str
+    settings: Settings
+
+    def spelled(self) -> dict[str, Any]:
+        """Everything that it may differ in."""
+        plain = self.settings.to_json()
+        return {part: plain[part] for part in PARTS}
+
+
+def choices_of(common: Settings, named: Mapping[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each arm has of its own: those ``listed``, each with every combination of what is ``named``.
+
+    Raises:
+        UnknownName: an arm says something that arms cannot differ in.
+        UsageError: there are fewer than two arms.
+    """
+    for key in [*named, *(key for arm in listed for key in arm)]:
+        if key not in PARTS:
+            raise UnknownName("part of an arm:", key, PARTS)
+    varied = [part for part in PARTS if named.get(part)]
+    combined = [dict(zip(varied, chosen, strict=True)) for chosen in product(*(named[part] for part in varied))]
+    found = [mixed | arm for arm in listed or [{}] for mixed in combined]
+    if len(found) < 2:
+        raise UsageError("there is one arm, and nothing to compare it with. Name two or more: --loss cross_entropy --loss mse.")
+    return found
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The common settings and the ``[[arms]]`` that a TOML file lists.
+
+    Raises:
+        DataError: no such file, or not TOML.
+        UsageError: arms that are no tables.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}.") from None
+    listed = values.pop("arms", [])
+    if not isinstance(listed, list) or not all(isinstance(arm, dict) for arm in listed):
+        raise UsageError(f"{path}: arms must be tables, [[arms]], each with what it has of its own.")
+    return values, listed
+
+
+def arms_of(common: Settings, choices: Sequence[dict[str, Any]], task: str, rows: int, tuned: set[str]) -> tuple[Arm, ...]:
+    """The arms, resolved for a ``task`` with ``rows`` training rows. The first is the baseline.
+
+    Raises:
+        UsageError: two arms are the same once spelled out, or but for the learning rate that is to be tuned.
+    """
+    settings = [replace(common, **chosen).resolved(task, rows) for chosen in choices]
+    names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, tuple[str, Any]]()
+    for name, one in zip(names, settings, strict=True):
+        leveled = _at_usual_rate(one) if "lr" in tuned else one
+        key = repr({part: value for part, value in leveled.to_json().items() if part in PARTS})
+        if key in seen:
+            other, lr = seen[key]
+            why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != lr else ""
+            raise UsageError(f"the arms {other!r} and {name!r} are the same{why}. Leave one out.")
+        seen[key] = name, one.lr
+    return tuple(Arm(name, one) for name, one in zip(names, settings, strict=True))
+
+
+def _at_usual_rate(settings: Settings) -> Settings:
+    """At the optimizer's own learning rate: where rates are tuned, the one given tells no arms apart."""
+    lr = type(optim.build(settings.optimizer or "")).__dataclass_fields__["lr"].default
+    return settings.with_lr(lr) if isinstance(lr, float) else settings
+
+
+def _names(settings: Sequence[Settings]) -> list[str]:
+    """What tells each from the others, in few words."""
+    plain = [one.to_json() for one in settings]
+    varied = [part for part in PARTS if len({repr(each[part]) for each in plain}) > 1]
+    if "optimizer" in varied and "lr" in varied:
+        varied.remove("lr")  # the optimizer's spec says it
+    if not varied:
+        varied = ["model", "loss", "optimizer"]
+    bare = ("model", "loss", "optimizer")
+    return [" · ".join(str(each[part]) if part in bare else f"{part}={each[part]}" for part in varied) for each in plain]

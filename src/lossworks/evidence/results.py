@@ -1,0 +1,162 @@
+"""What a comparison found, as its record keeps it: one JSON object, and a table of every training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluate import PROPER, RISING
+from ..record import write_atomic
+from .runs import Protocol
+from .statistics import LEVEL
+from .store import RUN, TUNE, Finished, Key
+from .training import Outcome
+from .verdicts import Measured, judge, variances_of
+
+UNITS = {
+    "nll": "nats", "brier": "of Brier's score", "mse": "squared units", "mae": "units", "accuracy": "of accuracy",
+    "subset_accuracy": "of exact match", "macro_f1": "of macro-F1", "micro_f1": "of micro-F1",
+}  # fmt: skip
+"""What a difference in a metric is counted in."""
+
+
+def results(
+    protocol: Protocol, done: Finished, prior: NDArray[np.float64], kind: str, margin: float | None, doubled: NDArray[np.int64]
+) -> dict[str, Any]:
+    """The verdicts and what stands behind them.
+
+    prior: the metric of each test row for the answer that never reads the text.
+    doubled: places of the test rows that stand among the training rows too.
+    """
+    measured = [_measured(protocol, done, arm, prior) for arm in range(len(protocol.arms))]
+    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric])
+    soonest = _soonest(protocol, done)
+    arms = []
+    for number, (arm, rows, verdict) in enumerate(zip(protocol.arms, measured, verdicts, strict=True)):
+        runs = [(seed, done[Key(RUN, number, seed)]) for seed in rows.seeds]
+        arms.append({
+            "name": arm.name,
+            "settings": arm.spelled(),
+            "tuning": _tuning(protocol, done, number),
+            "verdict": verdict.to_json() | {"without_duplicates": _without(rows, measured[0], doubled)},
+            "value": float(rows.rows.mean()) if runs else None,
+            "standard_error": variances_of(rows),
+            "seeds": [_run(protocol, seed, one, prior) for seed, one in runs],
+            "metrics": _means([one.metrics for _, one in runs if one.metrics]),
+            "seconds": _median([one.seconds for _, one in runs]),
+            "texts": runs[0][1].texts if runs else None,
+            "at_equal_seconds": _at(soonest, [one.curve for _, one in runs if one.curve]),
+        })  # fmt: skip
+    return {
+        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING, "judged_by": PROPER[kind],
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "prior": float(prior.mean()),
+        "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
+        "of": len(protocol.arms) * protocol.seeds,
+    }  # fmt: skip
+
+
+def write_table(path: Path, protocol: Protocol, done: Finished) -> None:
+    """Every training as a row of a Parquet file: ``polars.read_parquet`` loads it."""
+    import polars as pl
+
+    rows = [_row(protocol, done, key) for key in sorted(done, key=lambda key: (key.stage, key.arm, key.number))]
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    write_atomic(path, lambda part: table.write_parquet(part))
+
+
+def _row(protocol: Protocol, done: Finished, key: Key) -> dict[str, Any]:
+    arm, one = protocol.arms[key.arm], done[key]
+    chosen = protocol.chosen(key.arm, done)
+    point = protocol.points(key.arm, done)[key.number] if key.stage == TUNE else chosen[0] if chosen else {}
+    tried = {one.name: point.get(one.name) for one in protocol.tune}
+    return {
+        "stage": key.stage, "arm": arm.name, "number": key.number, "seed": protocol.seed(key),
+        **{part: value for part, value in arm.spelled().items() if part in ("model", "loss", "optimizer")},
+        **tried,
+        "validation": one.judged if math.isfinite(one.judged) else None, "diverged": bool(one.note), "note": one.note,
+        "seconds": one.seconds, "texts": one.texts, **{f"test_{name}": value for name, value in one.metrics.items()},
+        "curve_epoch": [epoch for epoch, _, _ in one.curve], "curve_seconds": [seconds for _, seconds, _ in one.curve],
+        "curve_validation": [score for _, _, score in one.curve],
+    }  # fmt: skip
+
+
+def _measured(protocol: Protocol, done: Finished, arm: int, prior: NDArray[np.float64]) -> Measured:
+    runs = {seed: done[Key(RUN, arm, seed)] for seed in range(protocol.seeds) if Key(RUN, arm, seed) in done}
+    rows = [prior if one.rows is None else one.rows for one in runs.values()]
+    diverged = tuple(seed for seed, one in runs.items() if one.rows is None)
+    return Measured(
+        name=protocol.arms[arm].name,
+        rows=np.stack(rows) if rows else np.empty((0, len(prior))),
+        seeds=tuple(runs),
+        diverged=diverged,
+    )
+
+
+def _run(protocol: Protocol, seed: int, one: Outcome, prior: NDArray[np.float64]) -> dict[str, Any]:
+    value = float((prior if one.rows is None else one.rows).mean())
+    return {
+        "seed": protocol.seed(Key(RUN, 0, seed)),
+        "value": value,
+        "seconds": one.seconds,
+        "note": one.note,
+        "curve": one.curve,
+    }
+
+
+def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:
+    """The trials of an arm, what was chosen of them, and what of that stands at the end of where it was looked for."""
+    points, chosen = protocol.points(arm, done), protocol.chosen(arm, done)
+    trials = []
+    for number, point in enumerate(points):
+        one = done.get(Key(TUNE, arm, number))
+        if one is not None:
+            score = one.judged if math.isfinite(one.judged) else None
+            trials.append({**point, "score": score, "note": one.note, "seconds": one.seconds})
+    best = chosen[0] if chosen else None
+    tried = {one.name: sorted(point[one.name] for point in points) for one in protocol.tune if best and one.name in best}
+    ends = [name for name, values in tried.items() if best and best[name] in (values[0], values[-1])]
+    lr = None if chosen is None else chosen[1].lr
+    return {"trials": trials, "chosen": best, "at_end": ends, "lr": lr}
+
+
+def _without(arm: Measured, baseline: Measured, doubled: NDArray[np.int64]) -> float | None:
+    """The difference on the test rows that have no double among the training rows; None where all or none have."""
+    seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
+    kept = np.setdiff1d(np.arange(arm.rows.shape[1]), doubled)
+    if not seeds or not len(doubled) or not len(kept) or arm is baseline:
+        return None
+    return float((arm.at(seeds) - baseline.at(seeds))[:, kept].mean())
+
+
+def _soonest(protocol: Protocol, done: Finished) -> float | None:
+    """The median seconds of the arm that was trained soonest, which all the others had too."""
+    medians = [
+        _median([one.seconds for key, one in done.items() if key.stage == RUN and key.arm == arm and not one.note])
+        for arm in range(len(protocol.arms))
+    ]
+    known = [median for median in medians if median is not None]
+    return min(known, default=None)
+
+
+def _at(seconds: float | None, curves: Sequence[list[tuple[float, float, float]]]) -> dict[str, float] | None:
+    """The validation rows' score at the last epoch that ended within ``seconds``, and which: means over the seeds."""
+    if seconds is None or not curves:
+        return None
+    reached = [[(epoch, score) for epoch, at, score in curve if at <= seconds * 1.02] for curve in curves]
+    last = [found[-1] for found in reached if found]
+    if len(last) < len(curves):
+        return None
+    return {"epoch": float(np.mean([epoch for epoch, _ in last])), "score": float(np.mean([score for _, score in last]))}
+
+
+def _means(metrics: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in metrics])) for name in metrics[0]} if metrics else {}
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None

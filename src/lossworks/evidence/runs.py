@@ -1,0 +1,238 @@
+"""The grid of trainings: what is to be done, done by one process or by several, in any order, killed and gone on with at will."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
+from ..text import Corpus, ReadOptions, load
+from ..train import Settings
+from . import tuning
+from .arms import Arm
+from .store import RUN, TUNE, Finished, Key, Store
+from .training import Field, Outcome
+
+_POLL = 1.0  # seconds between looks at what other machines have finished
+Watch = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """All that a worker needs to know; the same for every worker of a comparison.
+
+    name: in the storage; the same on every machine that takes part.    sources: as ``load`` takes them, each with its part.
+    """
+
+    name: str
+    sources: tuple[tuple[Any, int | None], ...]
+    read: ReadOptions | None
+    common: Settings
+    arms: tuple[Arm, ...]
+    metric: str
+    seeds: int
+    trials: int
+    tune: tuple[tuning.Dimension, ...]
+    folder: Path
+    storage: str | None
+
+    def store(self) -> Store:
+        """The finished trainings, as this process sees them."""
+        return Store(self.folder, self.storage, self.name, [arm.name for arm in self.arms])
+
+    def points(self, arm: int, done: Finished) -> list[dict[str, float]]:
+        """The trials of an arm that can be told so far."""
+        scores: list[float] = []
+        while (outcome := done.get(Key(TUNE, arm, len(scores)))) is not None:
+            scores.append(outcome.judged)
+        return tuning.points(self.tune, self.arms[arm].settings, self.trials, scores, self.common.seed)
+
+    def chosen(self, arm: int, done: Finished) -> tuple[dict[str, float], Settings] | None:
+        """What an arm was tuned to, and its settings with that; None while trials are missing."""
+        points, settings = self.points(arm, done), self.arms[arm].settings
+        wanted = self.trials if points else 0
+        if len(points) < wanted or any(Key(TUNE, arm, n) not in done for n in range(wanted)):
+            return None
+        if not points:
+            return {}, settings
+        best = points[min(range(wanted), key=lambda n: done[Key(TUNE, arm, n)].judged)]
+        return best, self.tuned(settings, best)
+
+    def tuned(self, settings: Settings, point: dict[str, float]) -> Settings:
+        """The settings with what was tuned put in."""
+        for one in self.tune:
+            if one.name in point:
+                settings = one.apply(settings, point[one.name])
+        return settings
+
+    def seed(self, key: Key) -> int:
+        """Trials have the split's seed, the trainings that count the seeds after it."""
+        return self.common.seed + (0 if key.stage == TUNE else 1 + key.number)
+
+    def ready(self, done: Finished) -> list[tuple[Key, dict[str, float], Settings]]:
+        """The trainings that can be done now: every arm's trials, then seed by seed every arm that is tuned."""
+        found: list[tuple[Key, dict[str, float], Settings]] = []
+        for arm, one in enumerate(self.arms):
+            points = enumerate(self.points(arm, done))
+            found += [(Key(TUNE, arm, number), point, self.tuned(one.settings, point)) for number, point in points]
+        found.sort(key=lambda task: task[0].number)
+        chosen = [self.chosen(arm, done) for arm in range(len(self.arms))]
+        for seed in range(self.seeds):
+            found += [(Key(RUN, arm, seed), *of) for arm, of in enumerate(chosen) if of is not None]
+        return [task for task in found if task[0] not in done]
+
+    @property
+    def total(self) -> int:
+        """How many trainings there are."""
+        tuned = sum(bool(self.points(arm, {})) for arm in range(len(self.arms)))
+        return tuned * self.trials + len(self.arms) * self.seeds
+
+
+@contextmanager
+def opened(
+    sources: Sequence[tuple[Any, int | None]],
+    read: ReadOptions | None,
+    common: Settings,
+    watch: Watch = lambda event, fields: None,
+    stop: threading.Event | None = None,
+) -> Iterator[Field]:
+    """The data of a comparison, as one process has it."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        corpora: list[Corpus] = []
+        for source, _ in sources:
+            corpora.append(load(source, read, spill=scratch))
+            stack.callback(corpora[-1].close)
+        yield Field(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
+
+
+def work(protocol: Protocol, field: Field, store: Store, watch: Watch, deadline: float | None) -> None:
+    """Do trainings until none is left, or until the clock says ``deadline``; what others are at is left to them.
+
+    Raises:
+        Interrupted: the field's ``stop`` was set; the training at hand is lost, those finished are kept.
+    """
+    while True:
+        tasks = protocol.ready(store.finished())
+        if not tasks or (deadline is not None and time.time() >= deadline):
+            return
+        for key, point, settings in tasks:
+            with store.claim(key) as ours:
+                if not ours or store.has(key):
+                    continue
+                settings = replace(settings, seed=protocol.seed(key))
+                outcome = field.train(settings, protocol.metric if key.stage == RUN else None)
+                store.add(key, point, _ranges(protocol, key, point), outcome)
+                watch("training", told(protocol, key, point, outcome))
+                break
+        else:
+            if field.stop.wait(_POLL):
+                raise Interrupted(
+                    "stopped while other processes were at the last trainings. The same command with --resume goes on."
+                )
+
+
+def told(protocol: Protocol, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
+    """A finished training as an event."""
+    score = outcome.metrics.get(protocol.metric, outcome.judged)
+    return {
+        "stage": key.stage, "arm": protocol.arms[key.arm].name, "number": key.number, "seed": protocol.seed(key), **point,
+        "score": score if outcome.note == "" else None, "seconds": outcome.seconds, "note": outcome.note,
+    }  # fmt: skip
+
+
+def work_together(protocol: Protocol, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
+    """The same by ``jobs`` processes of this machine; an error in one ends all.
+
+    Raises:
+        LossworksError: what a worker raised.
+    """
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    ours: dict[Any, Any] = {}  # a pipe to each worker: nothing is shared that one who is killed could hold on to
+    error: Exception | None = None
+    try:
+        for _ in range(jobs):
+            own, theirs = context.Pipe()
+            ours[own] = context.Process(target=_worker, args=(protocol, theirs, deadline, threads))
+            ours[own].start()
+            theirs.close()
+        talking = set(ours)
+        while talking:
+            if stop.is_set() or error is not None:
+                _tell_to_stop(talking)
+            heard: list[Any] = wait(list(talking), 0.2)
+            for pipe in heard:
+                try:
+                    event, fields = pipe.recv()
+                except (EOFError, OSError):
+                    talking.discard(pipe)
+                    continue
+                if event == "error":
+                    error = error or fields
+                else:
+                    watch(event, fields)
+    finally:
+        _tell_to_stop(ours)
+        for worker in ours.values():
+            worker.join()
+    if error is not None:
+        raise error
+    if stop.is_set():
+        raise Interrupted("stopped; the trainings that had finished are kept. The same command with --resume goes on.")
+    if lost := [worker.exitcode for worker in ours.values() if worker.exitcode]:
+        raise LossworksError(
+            f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at."
+        )
+
+
+def _tell_to_stop(pipes: Iterable[Any]) -> None:
+    for pipe in pipes:
+        with suppress(OSError):  # it has ended already
+            pipe.send("stop")
+
+
+def _worker(protocol: Protocol, pipe: Any, deadline: float | None, threads: int) -> None:
+    """One process of several: ends with its parent, and when told to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has heard it too, and says what to do
+    os.environ["LOSSWORKS_THREADS"] = str(threads)
+    torch.set_num_threads(threads)
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
+    try:
+        with opened(protocol.sources, protocol.read, protocol.common, stop=stop) as field:
+            work(protocol, field, protocol.store(), lambda event, fields: pipe.send((event, fields)), deadline)
+    except Interrupted:
+        pass
+    except LossworksError as error:
+        pipe.send(
+            ("error", error if type(error) is not UnknownName else UsageError(str(error)))
+        )  # that one's parts do not travel
+
+
+def _listen(pipe: Any, stop: threading.Event) -> None:
+    """Hear the parent's word to stop; leave at once where it is gone, for killed it cannot say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if parent.sentinel in wait([parent.sentinel, pipe]):
+        os._exit(1)
+    stop.set()
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _ranges(protocol: Protocol, key: Key, point: dict[str, float]) -> dict[str, tuple[float, float, bool]]:
+    settings = protocol.arms[key.arm].settings
+    return {one.name: one.range_of(settings) for one in protocol.tune if one.name in point}

@@ -1,0 +1,187 @@
+"""One training of one arm: what every trial and every seed of a comparison is.
+
+The data is split once and read once for each reading of text; a training then differs by its settings and its seed alone: same
+seed, same first weights where the shapes allow, same order of rows, whichever the arm.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import evaluate, losses, models
+from ..core.errors import Diverged, UsageError
+from ..models import NetworkPredictor, Task
+from ..text import TEST, TRAIN, VALID, Corpus
+from ..train import Control, Settings
+from ..train.dataset import Dataset, Part, assemble, read_features
+from ..train.fitting import BUDGET, TURN, calibrate, describe, memory_named, scored
+from ..train.loop import Loop
+from ..train.objective import loss_for
+from ..train.refit import training
+from ..train.validation import metric_of
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training ended in.
+
+    judged: the proper score of the validation rows at its end, what trials are judged by; infinite where it diverged.
+    rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
+    metrics: their means, and those of the other metrics.
+    curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
+    note: why it ended early.
+    """
+
+    judged: float
+    rows: NDArray[np.float64] | None
+    metrics: dict[str, float]
+    curve: list[tuple[float, float, float]]
+    seconds: float
+    texts: int
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Field:
+    """The data of a comparison, split by one seed, on which every arm is trained."""
+
+    corpora: list[Corpus]
+    fixed: list[int | None]
+    common: Settings
+    scratch: Path
+    watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
+    stop: Event = field(default_factory=Event)
+    _split: Dataset | None = None
+    _read: dict[tuple[str, str | None], Dataset] = field(default_factory=dict)
+
+    @property
+    def split(self) -> Dataset:
+        """Parts and targets, no text read yet."""
+        if self._split is None:
+            self._split = self._assemble(self.common.class_weight)
+        return self._split
+
+    @property
+    def task(self) -> Task:
+        return self.split.task
+
+    @property
+    def train_rows(self) -> int:
+        """How many rows train."""
+        return int((self.split.parts == TRAIN).sum())
+
+    def describe(self) -> dict[str, Any]:
+        """What the record says of the data."""
+        return describe(self.split)
+
+    def check(self, settings: Settings) -> None:
+        """Raise UsageError where an arm's loss or class weights do not fit the data."""
+        self._loss(settings)
+        if settings.class_weight is not None:
+            self._assemble(settings.class_weight)
+
+    def train(self, settings: Settings, metric: str | None) -> Outcome:
+        """Train one arm to the end of its schedule; with a ``metric``, measure the test rows, else the validation rows alone."""
+        curve: list[tuple[float, float, float]] = []
+        started = time.monotonic()
+
+        def note(event: str, fields: dict[str, Any]) -> None:
+            if event == "valid":
+                curve.append((fields["epoch"], time.monotonic() - started, fields[metric_of(self.task)]))
+
+        with TURN, memory_named(settings):
+            loop = self.loop(settings, Control(watch=note, stop=self.stop))
+            texts = self.train_rows * int(settings.epochs or 1)
+            started = time.monotonic()
+            try:
+                seconds = loop.run().seconds
+            except Diverged as error:
+                return Outcome(math.inf, None, {}, curve, time.monotonic() - started, texts, str(error))
+            judged, rows = self.measure(loop, metric is not None)
+        metrics = {name: float(values.mean()) for name, values in rows.items()}
+        if not math.isfinite(judged) or not all(map(math.isfinite, metrics.values())):
+            return Outcome(math.inf, None, {}, curve, seconds, texts, "the held-out scores are not finite")
+        return Outcome(judged, rows.get(metric or ""), metrics, curve, seconds, texts)
+
+    def loop(self, settings: Settings, control: Control, most_steps: int | None = None) -> Loop:
+        """A training of an arm, not begun. It ends with its schedule, and the weights are those it ends with."""
+        data = self._ready(settings)
+        endless = replace(settings, patience=int(settings.epochs or 1) + 1)
+        loop = training(data, models.build(settings.model), self._loss(settings), endless, control, most_steps=most_steps)
+        loop.keeps_best = False
+        return loop
+
+    def measure(self, loop: Loop, tested: bool) -> tuple[float, dict[str, NDArray[np.float64]]]:
+        """The validation rows' proper score, calibrated, and the metrics of each test row where they are to be ``tested``."""
+        data = loop.data
+        assert data.features is not None
+        assert data.valid is not None
+        predictor = NetworkPredictor(self.task, models.build(loop.settings.model), data.features, loop.network.eval())
+        calibrate(predictor, data, data.valid, loop.settings.class_weight)
+        judged = float(self._rows(predictor, data, data.valid)[evaluate.PROPER[self.task.kind]].mean())
+        return judged, self._rows(predictor, data, data.test) if tested and data.test is not None else {}
+
+    def prior(self, metric: str) -> NDArray[np.float64]:
+        """The metric of each test row for the answer that never reads the text."""
+        data = self.split
+        rows = np.flatnonzero(data.parts == TEST)
+        scores = evaluate.constant_scores(
+            self.task.kind, data.target[data.parts == TRAIN], data.target[rows], len(self.task.labels)
+        )
+        weight = None if data.weight is None else data.weight[rows]
+        return evaluate.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
+
+    def _rows(self, predictor: NetworkPredictor, data: Dataset, part: Part) -> dict[str, NDArray[np.float64]]:
+        """Every metric of each row of a part, in the order of the data, which does not depend on how the texts are kept."""
+        scores, target, weight, numbers = scored(predictor, data, part)
+        order = np.argsort(numbers)
+        return evaluate.by_row(
+            self.task.kind,
+            scores[order],
+            target[order],
+            weights=None if weight is None else weight[order],
+            temperature=predictor.temperature,
+            thresholds=predictor.thresholds,
+        )
+
+    def _ready(self, settings: Settings) -> Dataset:
+        """The data as an arm's model reads it."""
+        key = settings.model, settings.class_weight
+        if key not in self._read:
+            data = self._assemble(settings.class_weight)
+            folder = self.scratch / str(len(self._read))
+            folder.mkdir()
+            rows = len(data.parts)
+            read_features(
+                data,
+                models.build(settings.model).features(),
+                folder,
+                self.common.seed,
+                BUDGET,
+                lambda row: self.watch("read", {"rows": row, "of": rows}),
+            )
+            self._read[key] = data
+        return self._read[key]
+
+    def _loss(self, settings: Settings) -> losses.Loss:
+        return loss_for(settings.loss or "", self.task, self.split.target[self.split.parts == TRAIN])
+
+    def _assemble(self, class_weight: str | None) -> Dataset:
+        common = self.common
+        data = assemble(self.corpora, self.fixed, common.task, class_weight, common.valid, common.test, common.seed)
+        for part, name in ((VALID, "validation"), (TEST, "test")):
+            if not (data.parts == part).any():
+                raise UsageError(
+                    f"{self.corpora[0].source}: no {name} rows are held out, and compare judges by them. Give more rows (40 or "
+                    "more), or files of them with --valid and --test."
+                )
+        return data

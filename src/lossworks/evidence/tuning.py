@@ -1,0 +1,166 @@
+"""What is tuned, and the points that are tried: for every arm as many, spread first and then closer around the best.
+
+A point depends on the arm's finished trials alone and not on the order in which they ended, so any number of workers, killed and
+begun again as often as you like, try the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from .. import losses, models, optim, penalties
+from ..core.errors import UnknownName, UsageError
+from ..core.seeds import derive, generator
+from ..train import Settings
+
+WIDE = 100.0
+"""A learning rate is looked for between this many times less and more than the optimiser's own."""
+_SPEC = re.compile(r"(?P<part>[a-z]+)\.(?P<key>\w+)=(?P<low>[^:]+):(?P<high>[^:]+)")
+_ROOMS: dict[str, Any] = {"model": models, "loss": losses, "optimizer": optim, "penalty": penalties}
+_LOG_FROM = 10.0  # a range this many times as high as low is gone through in ratios
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """Something to tune: the learning rate (``lr``), or a number ``part.key`` between ``low`` and ``high``."""
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+
+    @classmethod
+    def parse(cls, spec: str) -> Dimension:
+        """From ``lr``, or ``loss.gamma=0.5:5``.
+
+        Raises:
+            UsageError: neither; or a range that is none.
+        """
+        if spec == "lr":
+            return cls("lr")
+        found = _SPEC.fullmatch(spec.strip())
+        try:
+            if found is None or found["part"] not in _ROOMS:
+                raise ValueError
+            low, high = float(found["low"]), float(found["high"])
+        except ValueError:
+            parts = ", ".join(_ROOMS)
+            raise UsageError(f"--tune {spec!r}: wanted lr, or part.key=low:high, the part one of {parts}.") from None
+        if not -math.inf < low < high < math.inf:
+            raise UsageError(f"--tune {spec!r}: wanted a range from low to high.")
+        return cls(f"{found['part']}.{found['key']}", low, high)
+
+    def range_of(self, settings: Settings) -> tuple[float, float, bool]:
+        """Low, high, and whether it is gone through in ratios."""
+        if self.name == "lr":
+            usual = float(settings.lr or 0)
+            return usual / WIDE, usual * WIDE, True
+        return self.low, self.high, self.low > 0 and self.high >= _LOG_FROM * self.low
+
+    def fits(self, settings: Settings) -> bool:
+        """Whether an arm has such a number."""
+        return self.name == "lr" or _field(settings, self.name) is not None
+
+    def apply(self, settings: Settings, value: float) -> Settings:
+        """The settings with the number set."""
+        if self.name == "lr":
+            return settings.with_lr(value)
+        part, key = self.name.split(".")
+        room = _ROOMS[part]
+        member = room.build(getattr(settings, part))
+        changed = replace(member, **{key: round(value) if isinstance(getattr(member, key), int) else value})
+        return replace(settings, **{part: room.render(changed)})
+
+
+def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
+    """The dimensions that the specs spell.
+
+    Raises:
+        UsageError: a spec that is none, or one given twice.
+    """
+    found = tuple(map(Dimension.parse, specs))
+    if len({one.name for one in found}) < len(found):
+        raise UsageError(f"--tune names something twice: {', '.join(specs)}.")
+    return found
+
+
+def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Settings]) -> None:
+    """Raise UnknownName where no arm has what is to be tuned."""
+    for one in dimensions:
+        if not any(one.fits(each) for each in settings):
+            part = one.name.split(".")[0]
+            members = [_ROOMS[part].build(getattr(each, part)) for each in settings if getattr(each, part)]
+            raise UnknownName("thing to tune:", one.name, {f"{part}.{f.name}" for member in members for f in fields(member)})
+
+
+def points(
+    dimensions: Sequence[Dimension], settings: Settings, trials: int, scores: Sequence[float], seed: int
+) -> list[dict[str, float]]:
+    """The points to try that can be told so far, given the ``scores`` of the first ones (lower is better).
+
+    Two thirds are spread over the whole range, a Latin hypercube. Once all of those have scores, the rest are spread between the
+    best one's neighbours; where the best learning rate is the outermost, they go on beyond it, as far apart as the first were.
+    """
+    own = [one for one in dimensions if one.fits(settings)]
+    if not own or not trials:
+        return []
+    first = max(1, math.ceil(trials * 2 / 3))
+    ranges = [one.range_of(settings) for one in own]
+    spread = _spread(own, ranges, first, derive(seed, "spread"))
+    if len(scores) < first or first == trials:
+        return spread
+    best = spread[min(range(first), key=scores.__getitem__)]
+    rest = trials - first
+    closer = [
+        _further(best[one.name], tried, *reach, first, rest)
+        if one.name == "lr" and first > 1 and best[one.name] in (tried[0], tried[-1])
+        else _around(best[one.name], *reach, first)
+        for one, reach, tried in zip(own, ranges, (sorted(point[one.name] for point in spread) for one in own), strict=True)
+    ]
+    return spread + _spread(own, closer, rest, derive(seed, "closer"), shifted=True)
+
+
+def _spread(
+    own: Sequence[Dimension], ranges: Sequence[tuple[float, float, bool]], count: int, seed: int, shifted: bool = False
+) -> list[dict[str, float]]:
+    """``count`` points; shifted: in the middle of an even count stands a gap, so that nothing is tried twice."""
+    draw = generator(seed, "cells")
+    cells = np.stack([draw.permutation(count) + 0.5 for _ in own], 1) / count  # one point in each slice of every number's range
+    if shifted and count % 2:
+        cells = cells * count / (count + 1) + (cells > 0.5 - 1e-9) / (count + 1)  # leaves out the middle, which was tried
+    return [
+        {one.name: _between(*reach, place) for one, reach, place in zip(own, ranges, row, strict=True)} for row in cells.tolist()
+    ]
+
+
+def _between(low: float, high: float, ratio: bool, place: float) -> float:
+    value = low * (high / low) ** place if ratio else low + (high - low) * place
+    return float(f"{value:.4g}")
+
+
+def _around(value: float, low: float, high: float, ratio: bool, count: int) -> tuple[float, float, bool]:
+    """Between the neighbours of a value that is one of ``count``, within the range."""
+    step = (high / low) ** (1 / count) if ratio else (high - low) / count
+    below, above = (value / step, value * step) if ratio else (value - step, value + step)
+    return max(low, below), min(high, above), ratio
+
+
+def _further(
+    value: float, tried: Sequence[float], low: float, high: float, ratio: bool, count: int, rest: int
+) -> tuple[float, float, bool]:
+    """Onwards from the outermost of the ``count`` rates that were tried, for ``rest`` more of them."""
+    far = (high / low) ** (rest / count)
+    return (value / far, value / far**0.02, ratio) if value == tried[0] else (value * far**0.02, value * far, ratio)
+
+
+def _field(settings: Settings, name: str) -> float | None:
+    """The number ``part.key`` of the settings, where there is one."""
+    part, key = name.split(".")
+    spec = getattr(settings, part)
+    value = getattr(_ROOMS[part].build(spec), key, None) if spec else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

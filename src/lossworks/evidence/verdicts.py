@@ -1,0 +1,202 @@
+"""From the finished trainings to a verdict on every arm, and the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluate import RISING
+from .statistics import LEVEL, Difference, Variances, difference, holm
+
+FEWEST = 2
+"""Seeds below which nothing is known of what seeds do."""
+Word = Literal["baseline", "better", "worse", "no difference shown", "equivalent", "not enough to say"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """An arm's test rows seed by seed, as they are compared.
+
+    rows: the metric [S, N]; where a seed diverged, that of the answer that never reads the text.
+    seeds: their numbers [S].        diverged: those of them that did.
+    """
+
+    name: str
+    rows: NDArray[np.float64]
+    seeds: tuple[int, ...]
+    diverged: tuple[int, ...]
+
+    def at(self, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """The rows of some of the seeds."""
+        return self.rows[[self.seeds.index(seed) for seed in seeds]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was shown of one arm against the baseline, in the metric's own unit (arm − baseline).
+
+    low, high: a 95 % interval by itself, uncorrected.        p: before, p_holm: after Holm's correction over the arms.
+    p_within: after Holm's, against a difference of the margin or more.
+    smallest: the true difference that 80 % of such comparisons would have shown, were there only chance and Holm's first step.
+    seeds: how many pairs there are.        shares: of the variance of the mean, what seeds and what examples brought.
+    """
+
+    arm: str
+    word: Word
+    sentence: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    p_interval: float | None = None
+    p_flips: float | None = None
+    p_within: float | None = None
+    smallest: float | None = None
+    seeds: int = 0
+    shares: dict[str, float] | None = None
+    diverged: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "diverged": list(self.diverged)}
+
+
+def judge(arms: Sequence[Measured], metric: str, margin: float | None, unit: str) -> list[Verdict]:
+    """A verdict on every arm, the first being the baseline."""
+    baseline, others = arms[0], arms[1:]
+    pairs = [[seed for seed in arm.seeds if seed in baseline.seeds] for arm in others]
+    found = [
+        difference(arm.at(seeds) - baseline.at(seeds)) if len(seeds) >= FEWEST else None
+        for arm, seeds in zip(others, pairs, strict=True)
+    ]
+    known = [one for one in found if one is not None]
+    corrected = iter(holm([one.p for one in known]))
+    within = iter(holm([one.p_within(margin) for one in known]) if margin else [])
+    verdicts = [
+        Verdict(
+            arm=baseline.name,
+            word="baseline",
+            sentence=_baseline(baseline),
+            seeds=len(baseline.seeds),
+            diverged=baseline.diverged,
+        )
+    ]
+    for arm, seeds, one in zip(others, pairs, found, strict=True):
+        if one is None:
+            verdicts.append(_too_few(arm, baseline, seeds, unit))
+            continue
+        judged = _Judged(arm, baseline, one, next(corrected), next(within) if margin else None, len(known), margin)
+        verdicts.append(judged.verdict(metric in RISING, unit, len(seeds)))
+    return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    arm: Measured
+    baseline: Measured
+    found: Difference
+    p_holm: float
+    p_within: float | None
+    among: int
+    margin: float | None
+
+    def verdict(self, rising: bool, unit: str, seeds: int) -> Verdict:
+        one, variances = self.found, self.found.variances
+        smallest = variances.smallest(LEVEL / self.among)
+        word = self._word(rising)
+        total = variances.seeds + variances.examples
+        return Verdict(
+            arm=self.arm.name,
+            word=word,
+            sentence=self._sentence(word, smallest, unit, seeds),
+            value=one.value,
+            low=one.low,
+            high=one.high,
+            p=one.p,
+            p_holm=self.p_holm,
+            p_interval=one.p_interval,
+            p_flips=one.p_flips,
+            p_within=self.p_within,
+            smallest=smallest,
+            seeds=seeds,
+            shares={"seeds": variances.seeds / total, "examples": variances.examples / total} if total else None,
+            diverged=self.arm.diverged,
+        )
+
+    def _word(self, rising: bool) -> Word:
+        """A diverged training counts as the answer that never reads the text, which flatters it: so an arm that has any is never
+        better nor equivalent, and none is worse than a baseline that has.
+        """
+        clean = not self.arm.diverged and not self.baseline.diverged
+        if self.p_within is not None and self.p_within <= LEVEL and clean:
+            return "equivalent"
+        if self.p_holm > LEVEL:
+            return "no difference shown"
+        better = (self.found.value > 0) == rising
+        if (self.arm if better else self.baseline).diverged:
+            return "no difference shown"
+        return "better" if better else "worse"
+
+    def _sentence(self, word: Word, smallest: float, unit: str, seeds: int) -> str:
+        one = self.found
+        doubt = f"(95 % interval {one.low:+.3g} to {one.high:+.3g}; p {_p(self.p_holm)} after Holm's correction)"
+        if word == "equivalent":
+            within = f"{self.margin:g} {unit}: it differs by {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})"
+            said = f"Equivalent to the baseline within {within}."
+        elif word in ("better", "worse"):
+            said = f"{word.capitalize()} than the baseline by {abs(one.value):.3g} {unit} {doubt}."
+        elif one.variances.standard_error == 0 and one.value == 0:
+            said = "No difference shown: with every seed the two say the same of every test row, as far as this metric sees."
+        else:
+            said = (
+                f"No difference shown: {one.value:+.3g} {unit} {doubt}. With {seeds} seeds and {one.variances.N:,} test rows, "
+                f"differences from {smallest:.2g} {unit} on would mostly have been shown."
+            )
+        return said + _divergence(self.arm, self.baseline)
+
+
+def _too_few(arm: Measured, baseline: Measured, seeds: Sequence[int], unit: str) -> Verdict:
+    value = float((arm.at(seeds) - baseline.at(seeds)).mean()) if seeds else None
+    said = "Not enough to say: " + (
+        f"with one seed nothing is known of what another would have brought. It gave {value:+.3g} {unit}."
+        if value is not None
+        else "no seed has ended for both."
+    )
+    return Verdict(
+        arm=arm.name,
+        word="not enough to say",
+        sentence=said + _divergence(arm, baseline),
+        value=value,
+        seeds=len(seeds),
+        diverged=arm.diverged,
+    )
+
+
+def _baseline(arm: Measured) -> str:
+    said = "The baseline, which the others are compared with."
+    return said + (f" {_diverged(arm)}; nothing is called worse than it." if arm.diverged else "")
+
+
+def _divergence(arm: Measured, baseline: Measured) -> str:
+    if arm.diverged:
+        return f" {_diverged(arm)}, so it is not called better."
+    return " The baseline diverged with some seeds." if baseline.diverged else ""
+
+
+def _diverged(arm: Measured) -> str:
+    few = f"{len(arm.diverged)} of {len(arm.seeds)} seeds"
+    return f"It diverged with {few}, which count as the answer that never reads the text"
+
+
+def _p(value: float) -> str:
+    return f"= {value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
+def variances_of(arm: Measured) -> float | None:
+    """The standard error of an arm's own mean, both sources in it."""
+    return Variances.of(arm.rows).standard_error if len(arm.seeds) >= FEWEST else None

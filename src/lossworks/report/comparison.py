@@ -1,0 +1,173 @@
+"""The page of a comparison: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from . import comparison_charts as charts
+from . import words
+from .frame import write_page
+from .words import THIN, Json
+
+_ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
+
+
+def write_comparison(name: str, summary: Json, path: Path) -> Path:
+    """Write the page of the comparison that ``summary`` tells of, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    result = summary.get("result")
+    figures = {} if result is None else {
+        "differences": charts.differences(result), "rates": charts.rates(result), "curves": charts.curves(result),
+        "time": charts.time_and_quality(result),
+    }  # fmt: skip
+    context = {
+        "name": name,
+        "run": summary,
+        "result": result,
+        "facts": _facts(summary),
+        "verdict": verdict(summary),
+        "figures": {key: figure for key, figure in figures.items() if figure},
+        "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
+        "few": result is not None and len(result["arms"]) > charts.MOST,
+        "steps": steps(summary),
+        "diverged": [] if result is None else _diverged(result),
+        "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
+    }
+    return write_page("comparison.html", context, path)
+
+
+def verdict(summary: Json) -> words.Verdict:
+    """How many arms are what, and of how much was looked at."""
+    result = summary.get("result")
+    if result is None:
+        again = "The same command with --resume goes on with it; what had finished is kept."
+        return words.Verdict("unsure", "Not finished", f"There is no verdict yet. {again}")
+    counts = Counter(arm["verdict"]["word"] for arm in result["arms"][1:])
+    told = {"no difference shown": "with no difference shown", "not enough to say": "with not enough to say"}
+    parts = [f"{counts[word]} {told.get(word, word)}" for word in _ORDER if counts[word]]
+    baseline = result["arms"][0]["name"]
+    sentence = (
+        f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
+        f"test rows and {result['done']} of {result['of']} trainings. The chance to call any arm different that is none is at "
+        f"most {100 * result['level']:.0f}{THIN}% for all arms together."
+    )
+    shown = counts["better"] + counts["worse"] + counts["equivalent"]
+    tone = "good" if shown else "unsure"
+    headline = ", ".join(parts).capitalize() if len(counts) > 1 else f"{next(iter(counts)).capitalize()}: {_all(counts)}"
+    return words.Verdict(tone, headline, sentence)
+
+
+def _all(counts: Counter[str]) -> str:
+    number = counts.total()
+    return "the one arm against the baseline" if number == 1 else f"all {number} arms against the baseline"
+
+
+def steps(summary: Json) -> list[str]:
+    """The protocol, as it was carried out."""
+    protocol, data, doubles = summary["protocol"], summary["data"], summary["duplicates"]
+    parts = data["parts"]
+    said = [
+        f"The data was split once, with seed {protocol['split_seed']}: {parts['train']:,} rows to train, {parts['valid']:,} to "
+        f"validate, {parts['test']:,} to test. {_doubles(doubles)}",
+        _tuning(summary),
+        f"Every arm was then trained anew with {protocol['seeds']} seeds ({_seeds(protocol)}), the same for all: the same first "
+        "weights where the shapes allow, and the rows in the same order. Each ran to the end of its schedule, and the weights "
+        "are those it ended with.",
+        "The test rows were looked at once, at the end. Probabilities are calibrated by a temperature from the validation rows, "
+        "as fit does.",
+        "Differences are paired, by seed and by test row. Their intervals hold both sources of chance, the seeds and the test "
+        "rows (a two-way layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a "
+        "sign-flip permutation test over seeds, rows and their interaction; over the arms it is corrected by Holm's method.",
+        "A training that diverged counts as the answer that never reads the text, and its arm is never called better.",
+    ]
+    if (summary.get("result") or {}).get("margin"):
+        said.append("Equivalent means that both of two one-sided tests at the margin's ends reject, after Holm's correction.")
+    return said
+
+
+def _doubles(doubles: Json) -> str:
+    exact, near = doubles["exact"], doubles["near"]
+    if not any([*exact.values(), *near.values()]):
+        return "No held-out text stands among the training texts, word for word or nearly."
+    told = [
+        f"{exact[part]:,} {name} rows word for word, {near[part]:,} nearly"
+        for part, name in (("test", "test"), ("valid", "validation"))
+    ]
+    return f"Held-out texts that stand among the training texts too: {'; '.join(told)}."
+
+
+def _tuning(summary: Json) -> str:
+    protocol = summary["protocol"]
+    if not protocol["trials"]:
+        return "Nothing was tuned: the learning rates are those given."
+    return (
+        f"Of every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, judged by the validation "
+        "rows' proper score (calibrated log loss, or squared error) at the end of the schedule, never by the training loss: two "
+        "thirds of them spread over the range, the rest around the best of those."
+    )
+
+
+def _seeds(protocol: Json) -> str:
+    first = protocol["split_seed"] + 1
+    return f"{first} to {first + protocol['seeds'] - 1}" if protocol["seeds"] > 1 else str(first)
+
+
+def _facts(summary: Json) -> list[str]:
+    protocol = summary.get("protocol") or {}
+    facts = (
+        [f"{len(protocol['arms'])} arms", f"{protocol['seeds']} seeds", f"{protocol['trials']} trials an arm"] if protocol else []
+    )
+    return [*facts, str(summary.get("status"))]
+
+
+def _row(arm: Json, result: Json) -> Json:
+    found = arm["verdict"]
+    interval = "–" if found["low"] is None else f"{signed(found['low'])} to {signed(found['high'])}"
+    equal = arm["at_equal_seconds"]
+    return {
+        "name": arm["name"],
+        "word": found["word"],
+        "sentence": found["sentence"],
+        "mean": _number(arm["value"]),
+        "error": _number(arm["standard_error"]),
+        "difference": signed(found["value"]),
+        "interval": interval,
+        "p": "–" if found["p_holm"] is None else f"{found['p_holm']:.2g}",
+        "smallest": _number(found["smallest"]),
+        "without": signed(found["without_duplicates"]),
+        "share": "–" if not found["shares"] else f"{100 * found['shares']['seeds']:.0f}{THIN}%",
+        "lr": "–" if arm["tuning"]["lr"] is None else f"{arm['tuning']['lr']:.4g}",
+        "at_end": arm["tuning"]["at_end"],
+        "chosen": {key: value for key, value in (arm["tuning"]["chosen"] or {}).items() if key != "lr"},
+        "seconds": "–" if arm["seconds"] is None else words.duration(arm["seconds"]),
+        "texts": "–" if arm["texts"] is None else f"{arm['texts']:,}",
+        "equal": "–" if equal is None else f"{equal['score']:.4g} (epoch {equal['epoch']:.3g})",
+        "metrics": {name: _number(value) for name, value in arm["metrics"].items()},
+        "seeds": len(arm["seeds"]),
+        "diverged": len(found["diverged"]),
+    }
+
+
+def _diverged(result: Json) -> list[Json]:
+    """Every training that diverged, the trials too."""
+    found = []
+    for arm in result["arms"]:
+        for trial in arm["tuning"]["trials"]:
+            if trial["note"]:
+                at = ", ".join(f"{name} {value:.4g}" for name, value in trial.items() if name not in ("score", "note", "seconds"))
+                found.append({"arm": arm["name"], "what": f"trial at {at}", "note": trial["note"]})
+        found += [{"arm": arm["name"], "what": f"seed {run['seed']}", "note": run["note"]} for run in arm["seeds"] if run["note"]]
+    return found
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return "–" if value is None else f"{value:+.4g}".replace("-", "−")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")

@@ -1,0 +1,160 @@
+"""The pictures of a comparison, one function each."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
+
+MOST = 8
+"""Arms that a chart of curves has room for: the baseline, and the best of the others."""
+TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
+_LINES = (
+    ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
+    ("@accent", "dot"), ("@second", "dot"), ("@good", "dot"), ("@unsure", "dot"),
+)  # fmt: skip
+
+
+def differences(result: Json) -> Json | None:
+    """Every arm's difference from the baseline with its interval, and beside it that of each seed."""
+    arms = [arm for arm in result["arms"][1:] if arm["verdict"]["value"] is not None]
+    if not arms:
+        return None
+    before = {run["seed"]: run["value"] for run in result["arms"][0]["seeds"]}
+    names = [_name(arm["name"]) for arm in arms]
+    traces: list[Json] = [{
+        "type": "scatter", "mode": "markers", "name": "one seed", "hovertemplate": "%{y}, one seed: %{x:.4g}<extra></extra>",
+        "x": [run["value"] - before[run["seed"]] for arm in arms for run in arm["seeds"] if run["seed"] in before],
+        "y": [name for name, arm in zip(names, arms, strict=True) for run in arm["seeds"] if run["seed"] in before],
+        "marker": {"symbol": "line-ns-open", "size": 11, "color": "@muted", "line": {"width": 1, "color": "@muted"}},
+    }]  # fmt: skip
+    for word in dict.fromkeys(arm["verdict"]["word"] for arm in arms):
+        some = [(name, arm["verdict"]) for name, arm in zip(names, arms, strict=True) if arm["verdict"]["word"] == word]
+        bars = [0.0 if v["low"] is None else v["high"] - v["value"] for _, v in some]
+        color = TONES.get(word, "@unsure")
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": word,
+            "x": [v["value"] for _, v in some], "y": [name for name, _ in some],
+            "error_x": {"type": "data", "array": bars, "color": color, "thickness": 2.5, "width": 6},
+            "marker": {"size": 10, "color": color}, "customdata": [[v["low"], v["high"]] for _, v in some],
+            "hovertemplate": "%{y}: %{x:.4g}, %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
+        })  # fmt: skip
+    shapes = [rule(0, 0, 0, 1, yref="paper")]
+    if margin := result["margin"]:
+        shapes.append({
+            "type": "rect", "x0": -margin, "x1": margin, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": "@cell",
+            "line": {"width": 0}, "layer": "below",
+        })  # fmt: skip
+    names_axis = axis(
+        "",
+        type="category",
+        autorange="reversed",
+        showgrid=False,
+        tickmode="array",
+        tickvals=names,
+        ticktext=[_short(n) for n in names],
+    )
+    across = axis(f"difference from the baseline, {result['unit']}")
+    return figure(
+        traces, height=130 + 34 * len(arms), xaxis=across, yaxis=names_axis, shapes=shapes, legend=LEGEND, showlegend=True
+    )
+
+
+def rates(result: Json) -> Json | None:
+    """The validation score at each learning rate tried, with the chosen one marked."""
+    traces: list[Json] = []
+    scores: list[float] = []
+    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
+        trials = [trial for trial in arm["tuning"]["trials"] if "lr" in trial]
+        found = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
+        if not found:
+            continue
+        scores += [score for _, score in found]
+        trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
+        trace["line"]["dash"] = dash
+        traces.append(trace | {"hovertemplate": "lr %{x:.4g}: %{y:.4g}"})
+        chosen = (arm["tuning"]["chosen"] or {}).get("lr")
+        if best := [point for point in found if point[0] == chosen]:
+            traces.append({
+                "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False,
+                "hoverinfo": "skip", "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
+            })  # fmt: skip
+    if not traces:
+        return None
+    across = axis("learning rate", type="log", exponentformat="power", dtick=1)
+    return figure(
+        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(scores)), legend=LEGEND, showlegend=True
+    )
+
+
+def curves(result: Json) -> Json | None:
+    """The validation score by epoch: the mean of the seeds, in a band from the best to the worst of them."""
+    traces: list[Json] = []
+    heights: list[float] = []
+    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
+        runs = [[(epoch, score) for epoch, _, score in run["curve"]] for run in arm["seeds"] if run["curve"] and not run["note"]]
+        if not runs:
+            continue
+        length = min(map(len, runs))
+        epochs = [epoch for epoch, _ in runs[0][:length]]
+        columns = [[run[at][1] for run in runs] for at in range(length)]
+        for edge, fill in ((min, None), (max, "tonexty")):
+            traces.append({
+                "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns],
+                "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": f"{color}/2e",
+                "hoverinfo": "skip", "showlegend": False,
+            })  # fmt: skip
+        means = [(epoch, sum(column) / len(column)) for epoch, column in zip(epochs, columns, strict=True)]
+        heights += [height for _, height in means]
+        trace = line(means, _name(arm["name"]), color=color, width=2)
+        trace["line"]["dash"] = dash
+        traces.append(trace)
+    if not traces:
+        return None
+    return figure(
+        traces, height=420, xaxis=axis("epoch"), yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
+    )
+
+
+def time_and_quality(result: Json) -> Json | None:
+    """Each arm's mean on the test rows, with two standard errors, by the seconds that a training took."""
+    arms = [arm for arm in result["arms"] if arm["value"] is not None and arm["seconds"] is not None]
+    if not arms:
+        return None
+    shown = drawn(result)
+    looks = {arm["name"]: look for arm, look in zip(shown, _LINES, strict=False)}
+    traces: list[Json] = []
+    for arm in arms:
+        color, dash = looks.get(arm["name"], ("@muted", "solid"))
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": _name(arm["name"]), "x": [arm["seconds"]], "y": [arm["value"]],
+            "error_y": {"type": "data", "array": [2 * (arm["standard_error"] or 0)], "color": color, "thickness": 1.2},
+            "marker": {"size": 10, "color": color, "symbol": "circle" if dash == "solid" else "circle-open"},
+            "showlegend": arm["name"] in looks, "hovertemplate": "%{y:.4g} in %{x:.3g} s",
+        })  # fmt: skip
+    across = axis("seconds a training", **(log_ticks([arm["seconds"] for arm in arms]) or {"rangemode": "tozero"}))
+    return figure(
+        traces, height=420, xaxis=across, yaxis=axis(f"test {html.escape(result['metric'])}"), legend=LEGEND, showlegend=True
+    )
+
+
+def drawn(result: Json) -> Sequence[Json]:
+    """The arms that curves are drawn of."""
+    baseline, *others = result["arms"]
+    rising = result["rising"]
+    known = [arm for arm in others if arm["value"] is not None]
+    best = sorted(known, key=lambda arm: -arm["value"] if rising else arm["value"])[: MOST - 1]
+    return [baseline, *(arm for arm in others if arm in best)]
+
+
+def _judged(result: Json) -> str:
+    return f"validation {html.escape(result['judged_by'])}"
+
+
+def _name(name: str) -> str:
+    return html.escape(name)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 44 else name[:43] + "…"

@@ -1,0 +1,195 @@
+"""Trainings killed, gone on with, shared among processes and machines: each is done once, and the end is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import lossworks
+from lossworks.core.errors import RecordError, UsageError
+from lossworks.evidence.store import FORMAT
+from lossworks.record import Run
+
+from .postgresql import serving
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    str(ROOT / "src/lossworks/data/reviews.csv"), "--loss", "cross_entropy", "--loss", "mse", "--model", "linear:bits=12,chars=3",
+    "--epochs", "3", "--seeds", "3", "--trials", "3",
+]  # fmt: skip
+TRAININGS = 2 * (3 + 3)
+
+
+def begun(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """The command in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "lossworks", "compare", *FLAGS, "--quiet", *flags]
+    with (folder / "said.txt").open("w") as said:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+
+
+def ended(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait for it to end well."""
+    assert process.wait(100) == 0, (folder / "said.txt").read_text()
+
+
+def noted(run: Path) -> list[tuple[str, str, int]]:
+    """The trainings in the log."""
+    return [(event["stage"], event["arm"], event["number"]) for event in Run(run).events() if event["event"] == "training"]
+
+
+def figures(run: Path) -> list[tuple[Any, ...]]:
+    """What every training ended in, but for the time it took."""
+    table = pl.read_parquet(run / "results.parquet")
+    return table.select("stage", "arm", "number", "seed", "lr", "validation", "test_nll", "curve_validation").rows()
+
+
+def waited(condition: Any, seconds: float = 60) -> None:
+    """Until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing came in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed comparison."""
+    folder = tmp_path_factory.mktemp("whole")
+    ended(begun(folder, "--out", "run"), folder)
+    return folder / "run"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_and_resumed(whole: Path, tmp_path: Path, jobs: int) -> None:
+    """Killed with SIGKILL in the midst, by one process or two, it goes on where it was: no finished training is done again, the
+    workers are gone with it, and it ends in the same figures as one never killed.
+    """
+    flags, run = ("--out", "run", "--jobs", str(jobs)), tmp_path / "run"
+    process = begun(tmp_path, *flags)
+    waited(lambda: (run / "log.jsonl").exists() and len(noted(run)) >= 4)
+    workers = _children(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(workers) >= (jobs if jobs > 1 else 0)
+    waited(lambda: not any(_alive(worker) for worker in workers))
+    before = noted(run)
+    assert json.loads((run / "run.json").read_text())["status"] == "running"
+    assert len(before) < TRAININGS
+    ended(begun(tmp_path, *flags, "--resume"), tmp_path)
+    again = Counter(noted(run))
+    assert max(again.values()) == 1
+    assert set(before) <= set(again)
+    assert figures(run) == figures(whole)
+    verdicts = [lossworks.Comparison.load(path).verdicts for path in (run, whole)]
+    assert verdicts[0] == verdicts[1]
+
+
+def test_minutes(whole: Path, tmp_path: Path) -> None:
+    """With no time left nothing is begun; what was asked for can be gone on with, and nothing is said of too few seeds."""
+    asked: dict[str, Any] = {
+        "loss": ["cross_entropy", "mse"], "model": "linear:bits=12,chars=3", "epochs": 3, "seeds": 3, "trials": 3,
+        "out": tmp_path / "run",
+    }  # fmt: skip
+    found = lossworks.compare(FLAGS[0], minutes=0, **asked)
+    assert found.record["status"] == "stopped"
+    assert found.verdicts["mse"]["word"] == "not enough to say"
+    assert (tmp_path / "run/report.html").exists()
+    finished = lossworks.compare(FLAGS[0], resume=True, **asked)
+    assert finished.verdicts == lossworks.Comparison.load(whole).verdicts
+    with pytest.raises(UsageError, match="is finished; there is nothing to resume"):
+        lossworks.compare(FLAGS[0], resume=True, **asked)
+
+
+def test_resumed_with_something_changed(tmp_path: Path) -> None:
+    """More seeds after a look, other arms, other data: each is refused and named."""
+    asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "out": tmp_path / "run"}
+    lossworks.compare(FLAGS[0], minutes=0, **asked)
+    for change, said in (
+        ({"seeds": 9}, "seeds was 2 and is now 9"),
+        ({"loss": ["mse", "focal"]}, "arms was"),
+        ({"epochs": 9}, "common was"),
+        ({"metric": "accuracy"}, "metric was None and is now 'accuracy'"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            lossworks.compare(FLAGS[0], resume=True, **asked | change)
+    rows = [(f"a {('lovely', 'awful')[i % 2]} thing {i}", ("good", "bad")[i % 2]) for i in range(60)]
+    with pytest.raises(UsageError, match="the data is not what it was"):
+        lossworks.compare(rows, resume=True, **asked)
+
+
+def test_records_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage whose trainings another version wrote is named, and so is a damaged one."""
+    asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "out": tmp_path / "run"}
+    lossworks.compare(FLAGS[0], minutes=0, **asked)
+    with monkeypatch.context() as patch:
+        patch.setattr("lossworks.evidence.store.FORMAT", FORMAT + 1)
+        with pytest.raises(RecordError, match=f"records of format {FORMAT} .*reads format {FORMAT + 1}"):
+            lossworks.compare(FLAGS[0], resume=True, **asked)
+    (tmp_path / "run/trials.db").write_bytes(b"no database" * 100)
+    with pytest.raises(RecordError, match="the storage of the trainings cannot be used"):
+        lossworks.compare(FLAGS[0], resume=True, **asked)
+
+
+def test_storage_out_of_reach(tmp_path: Path) -> None:
+    """A database that does not answer, and an address of another kind."""
+    asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "out": tmp_path / "run"}
+    with pytest.raises(RecordError, match=r"the storage of the trainings cannot be used: .*Check --storage"):
+        lossworks.compare(FLAGS[0], storage="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2", **asked)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match=r"'mysql://there': wanted postgresql://"):
+        lossworks.compare(FLAGS[0], storage="mysql://there", **asked)
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[str]:
+    """A PostgreSQL of the test's own."""
+    with serving() as address:
+        yield address
+
+
+def test_machines_share(whole: Path, tmp_path: Path, storage: str) -> None:
+    """Two machines (directories that share nothing but the database) divide the trainings: each is done once, one that is killed
+    leaves no lock behind, and both end with the whole.
+    """
+    folders = [tmp_path / "one", tmp_path / "two"]
+    processes = []
+    for folder in folders:
+        folder.mkdir()
+        processes.append(begun(folder, "--out", "run", "--storage", storage))
+    waited(lambda: all((folder / "run/log.jsonl").exists() for folder in folders) and len(noted(folders[0] / "run")) >= 2)
+    os.kill(processes[0].pid, signal.SIGKILL)
+    processes[0].wait()
+    ended(processes[1], folders[1])
+    done = [noted(folder / "run") for folder in folders]
+    assert max(Counter([*done[0], *done[1]]).values()) == 1
+    assert TRAININGS - 1 <= len(done[0]) + len(done[1]) <= TRAININGS  # the killed one may have kept one without noting it
+    assert done[0]
+    assert done[1]
+    ended(begun(folders[0], "--out", "run", "--storage", storage, "--resume"), folders[0])
+    assert figures(folders[0] / "run") == figures(folders[1] / "run") == figures(whole)
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _alive(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False

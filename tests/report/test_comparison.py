@@ -1,0 +1,118 @@
+"""The page of a comparison, from a record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossworks import report
+from lossworks.core.errors import RecordError
+from lossworks.record import Run
+from lossworks.report.comparison import verdict
+
+from .records import HOSTILE
+from .test_page import Page
+
+Json = dict[str, Any]
+WORDS = ("baseline", "better", "no difference shown", "worse", "equivalent", "not enough to say")
+
+
+def arm(name: str, word: str, place: int, **more: Any) -> Json:
+    """An arm as the record has it."""
+    known = word not in ("baseline", "not enough to say")
+    shown = {"low": place / 10 - 0.05, "high": place / 10 + 0.05, "p": 0.01, "p_holm": 0.03, "smallest": 0.08}
+    numbers = {key: value if known else None for key, value in shown.items()}
+    curve = [[epoch, epoch * 0.5, 1 / epoch + place / 100] for epoch in (1, 2, 3)]
+    runs = [{"seed": seed, "value": 0.5 + place / 10 + seed / 100, "seconds": 2.0, "note": "", "curve": curve} for seed in (1, 2)]
+    return {
+        "name": name, "settings": {}, "value": 0.5 + place / 10, "standard_error": 0.02, "seeds": runs, "seconds": 2.0 + place,
+        "metrics": {"nll": 0.5, "accuracy": 0.8}, "texts": 5000, "at_equal_seconds": {"epoch": 2.0, "score": 0.6},
+        "tuning": {
+            "trials": [{"lr": 10.0**n, "score": 0.5 + abs(n), "note": "", "seconds": 1.0} for n in (-2, -1, 0)]
+            + [{"lr": 10.0, "score": None, "note": "the loss was not finite at step 3", "seconds": 1.0}],
+            "chosen": {"lr": 1.0, "loss.gamma": 2.0}, "at_end": ["lr"] if place == 1 else [], "lr": 1.0,
+        },
+        "verdict": {
+            "arm": name, "word": word, "sentence": f"A sentence on {name}.", "value": place / 10 if word != "baseline" else None,
+            **numbers, "p_within": None, "seeds": 2, "shares": {"seeds": 0.3, "examples": 0.7} if known else None, "diverged": [],
+            "without_duplicates": place / 10 if known else None,
+        },
+    } | more  # fmt: skip
+
+
+def comparison(folder: Path, arms: list[Json], **more: Any) -> Path:
+    """A comparison's directory with its record alone."""
+    run = Run.create(folder / "compared")
+    result = {
+        "metric": "nll", "unit": "nats", "rising": False, "judged_by": "nll", "margin": 0.02, "level": 0.05, "test_rows": 500,
+        "prior": 0.69, "equal_seconds": 2.0, "arms": arms, "done": 2 * len(arms), "of": 2 * len(arms),
+    }  # fmt: skip
+    double = {"row": 3, "of": 9, "part": "test", "likeness": 0.9, "text": HOSTILE, "original": HOSTILE}
+    run.write_summary({
+        "kind": "comparison", "lossworks": "0.1.0", "created": "2026-01-02T03:04:05+00:00",
+        "command": "lossworks compare data.csv",
+        "status": "finished", "task": "classify", "labels": ["a", "b"], "given": {"common": {"epochs": 10}},
+        "data": {"source": "data.csv", "rows": 900, "parts": {"train": 600, "valid": 100, "test": 200}, "fingerprint": "abc"},
+        "duplicates": {"exact": {"test": 1, "valid": 0}, "near": {"test": 1, "valid": 2}, "shown": [double], "threshold": 0.8},
+        "protocol": {
+            "name": "x", "arms": arms, "seeds": 2, "trials": 4, "tune": ["lr"], "metric": "nll", "split_seed": 0, "jobs": 1,
+            "trainings": 6,
+        },
+        "versions": {"python": "3.11"}, "machine": {"cpu": "some", "cores": 2}, "result": result, **more,
+    })  # fmt: skip
+    return run.path
+
+
+def test_whole_page(tmp_path: Path) -> None:
+    """Every verdict, every chart, the tables, what diverged, the protocol and the command stand in the page."""
+    page = Page(report.write(comparison(tmp_path, [arm(f"arm {word}", word, n) for n, word in enumerate(WORDS)])))
+    for word in WORDS:
+        assert f"A sentence on arm {word}." in page.text
+    for said in (
+        "1 better, 1 equivalent, 1 with no difference shown, 1 worse, 1 with not enough to say", "trial at lr 10",
+        "Banerjee 1960",
+        "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
+        "lossworks compare data.csv",
+    ):  # fmt: skip
+        assert said in page.text, said
+    drawn = {attributes["data-figure"] for tag, attributes in page.tags if attributes.get("data-figure")}
+    assert drawn == {"differences", "rates", "curves", "time"}
+
+
+@pytest.mark.parametrize("arms", [2, 64])
+def test_few_and_many_arms(tmp_path: Path, arms: int) -> None:
+    """Two arms and sixty-four make a page; of many the curves are the baseline's and the best's, the table has all."""
+    words = ["baseline", *["no difference shown"] * (arms - 1)]
+    text = report.write(comparison(tmp_path, [arm(f"arm {n}", word, n) for n, word in enumerate(words)])).read_text("utf-8")
+    assert f"arm {arms - 1}" in text
+    assert ("Drawn are the baseline and the best of the others" in text) == (arms > 8)
+
+
+def test_hostile_names(tmp_path: Path) -> None:
+    """Names and texts from outside are shown and never run."""
+    page = Page(report.write(comparison(tmp_path, [arm(HOSTILE, "baseline", 0), arm(HOSTILE + "2", "worse", 1)])))
+    assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+    assert HOSTILE in page.text
+
+
+def test_unfinished(tmp_path: Path) -> None:
+    """A comparison that was stopped before its end has a page that says so."""
+    path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "better", 1)], result=None, status="interrupted")
+    assert "There is no verdict yet." in Page(report.write(path)).text
+
+
+def test_damaged(tmp_path: Path) -> None:
+    """A record without what the page needs is named."""
+    path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)], protocol=None)
+    with pytest.raises(RecordError, match="holds a record that no report can be made of"):
+        report.write(path)
+
+
+def test_headline() -> None:
+    """One word for all arms is said of all."""
+    arms = [arm("a", "baseline", 0), *(arm(n, "no difference shown", 1) for n in "bc")]
+    result = {"arms": arms, "metric": "nll", "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
+    found = verdict({"result": result})
+    assert (found.tone, found.headline) == ("unsure", "No difference shown: all 2 arms against the baseline")
