@@ -143,6 +143,37 @@ def test_refused(choices: dict[str, Any], words: str) -> None:
         lossworks.fit(LINES, **{"task": "lm", **choices})
 
 
+def test_by_gradients() -> None:
+    """A family of networks is trained by a named optimiser and loss, its held-out loss noted; else by its own method."""
+    events: list[str] = []
+    control = Control(watch=lambda event, fields: events.append(event))
+    choices = {"model": "hmm:states=3,iterations=2", "tokens": "words:min_count=2"}
+    trained = fit(LINES, **choices, optimizer="adam", lr=0.1, loss="cross_entropy+0.01*z_loss", epochs=2, control=control)
+    assert events.count("valid") == 2
+    assert "iteration" not in events
+    assert trained.metrics["perplexity"]["value"] < trained.tokenizer.vocabulary.size
+    events.clear()
+    fit(LINES, **choices, control=control)
+    assert events.count("iteration") == 2
+    assert "valid" not in events
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"model": "ngram:order=2", "loss": "focal"}, "--loss is for families trained by gradients"),
+        ({"model": "hmm", "epochs": 3}, "name --optimizer or --loss too"),
+        ({"model": "hmm", "optimizer": "adam", "epochs": 0}, "epochs is 0"),
+        ({"model": "hmm", "optimizer": "adam", "lr": "auto"}, "lr is 'auto'"),
+        ({"model": "hmm", "optimizer": "adamm"}, "unknown optimizer"),
+    ],
+)
+def test_gradients_refused(choices: dict[str, Any], words: str) -> None:
+    """Settings of gradients where there are none, or outside their domain, before anything is read."""
+    with pytest.raises(UsageError, match=words):
+        fit(LINES, **choices)
+
+
 def test_language_flags_for_networks() -> None:
     """A classifier over features knows no tokenizer."""
     with pytest.raises(UsageError, match="--tokens is for models of language"):
