@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lossworks.explain import Surface, find, text, trajectories
 from lossworks.explain.trajectories import GROUNDS, RATES, STEPS
 from lossworks.optim import Optimizer, build
-from lossworks.optim.own import Own
+from lossworks.optim.own import ByGroup
 from lossworks.optim.sgd import SGD
 
 ROSENBROCK, BEALE, BOWL = GROUNDS
@@ -95,7 +95,7 @@ def test_what_runs_away_is_cut_and_said() -> None:
     assert max(map(len, text(find("sgd:lr=30")).split("\n"))) <= 78
 
 
-class _Probing(Own):
+class _Probing(ByGroup):
     """Steps along the gradient that a curvature and a closure have been asked for before."""
 
     wants_curvature = True

@@ -11,7 +11,7 @@ from torch import nn
 
 from lossworks.batches import Ragged
 from lossworks.core.errors import DataError, Diverged, UsageError
-from lossworks.models import SequenceNetwork
+from lossworks.models import LanguageModel, SequenceNetwork
 from lossworks.optim import optimizers
 from lossworks.scores import Scores, dense
 from lossworks.tokens import Vocabulary
@@ -31,6 +31,9 @@ class Bigram(SequenceNetwork):
         nn.init.zeros_(self.table.weight)
         self.dropout = nn.Dropout(dropout)
         self.seen: list[torch.Tensor] = []
+
+    def model(self) -> LanguageModel:
+        raise NotImplementedError
 
     def scores(self, ids: torch.Tensor, lengths: torch.Tensor) -> Scores:
         self.seen.append(lengths)
