@@ -114,6 +114,13 @@ def test_causal(counted: Counted) -> None:
         np.testing.assert_array_equal(changed[len(text) + 1 :], before[len(text) + 1 :])
 
 
+def test_contexts_end_at_a_start() -> None:
+    """Even a model that holds n-grams over a start, as a file may, reads none of them over the start of a text."""
+    prob = {(w,): -1.0 for w in range(SIZE)} | {(END, START): -0.5, (END, START, 3): -0.25, (START, 3): -0.75}
+    model = NgramModel(Valued(prob, {}, SIZE, 3).trie(), vocabulary(SIZE))
+    np.testing.assert_allclose(model.logp(ragged([[4], [3]])) / math.log(10), [-1, -1, -0.75, -1])
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_states(order: int) -> None:
     """Token by token from the start, the states say what whole texts do, and stay as they are."""

@@ -153,9 +153,7 @@ class _File:
         except DuplicateError as error:
             first, second = (line + row for row in error.rows)
             gram = " ".join(words[word] for word in ids[error.rows[0]])
-            raise DataError(
-                f"{self.path}: the {k}-gram {gram!r} stands in line {first} and in line {second}. Remove one."
-            ) from None
+            raise DataError(f"{self.path}: lines {first} and {second} hold the same {k}-gram, {gram!r}. Remove one.") from None
 
     def peek(self) -> bytes:
         """The line at ``at``, without its end; empty at the end of the file."""

@@ -35,7 +35,7 @@ def write_arpa(model: NgramModel, words: Sequence[str], path: Path, watch: Watch
 
     Raises:
         UsageError: there are more or fewer words than tokens.
-        RecordError: the place cannot be written.
+        RecordError: the place cannot be written, or the model's file is damaged.
     """
     vocabulary = model.vocabulary
     if len(words) != vocabulary.size:
@@ -70,6 +70,8 @@ def _lines(model: NgramModel, lexicon: Lexicon, k: int, first: int, last: int) -
     """The lines of the k-grams ``first`` to ``last``."""
     query, level = model.query, model.query.levels[k]
     rows = rows_of(model.trie, k, first, last)
+    if rows.size and rows.max() >= model.vocabulary.size:
+        raise query.damaged(k)
     backoff = None
     with np.errstate(divide="ignore"):
         if level.prob is not None and k > 1:

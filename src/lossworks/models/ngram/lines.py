@@ -108,8 +108,9 @@ def _number(raw, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def read_lines(raw, at, highest, pool, offsets, table, ids, prob, backoff):  # type: ignore[no-untyped-def]
-    """N-grams from the lines at ``at`` on, into rows of ``ids`` [n, k], ``prob``, ``backoff``, until these are full or a line
-    begins with a backslash or is empty.
+    """N-grams from the lines at ``at`` on, into rows of ``ids`` [n, k], ``prob`` and ``backoff``.
+
+    Until these are full, or a line is empty or begins with a backslash.
 
     Returns how it ended, rows filled, and where: at the next line, or in the line that is wrong.
     """

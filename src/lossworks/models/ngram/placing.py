@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -61,10 +59,10 @@ def add_level(levels: list[Level], rows: Rows, prob: Numbers, backoff: Numbers |
 def rows_of(trie: Trie, k: int, first: int, last: int) -> Rows:
     """The words of the k-grams ``first`` to ``last`` of a trie, [last - first, k]."""
     rows = np.empty((last - first, k), np.uint32)
-    places: NDArray[Any] = np.arange(first, last)
+    places = np.arange(first, last)
     for j in range(k, 1, -1):
         rows[:, j - 1] = trie.levels[j].word[places]  # type: ignore[index]
-        places = np.searchsorted(trie.levels[j - 1].begin, places, side="right") - 1  # type: ignore[call-overload]
+        _to_contexts(trie.levels[j - 1].begin, places)
     rows[:, 0] = places
     return rows
 
@@ -125,3 +123,13 @@ def _children(part, parts, places, words, begin, word):  # type: ignore[no-untyp
             else:
                 end = middle
         places[i] = low if end > low and word[low] == words[i] else -1
+
+
+@njit(cache=True, nogil=True)
+def _to_contexts(begin, places):  # type: ignore[no-untyped-def]
+    """Replace each of ascending places by that of its context."""
+    context = np.searchsorted(begin, places[0], side="right") - 1 if len(places) else 0
+    for i in range(len(places)):
+        while begin[context + 1] <= places[i]:
+            context += 1
+        places[i] = context

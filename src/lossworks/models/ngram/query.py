@@ -104,7 +104,7 @@ class Query:
         """
         codes, rows = getattr(self.levels[k], code)[places], getattr(self.levels[k], table)
         if codes.size and codes.max() >= len(rows):
-            raise self._damaged(k)
+            raise self.damaged(k)
         found: NDArray[Any] = rows[codes]
         return found
 
@@ -118,9 +118,10 @@ class Query:
         arrays = above.begin, above.context, above.total, level.word, level.count, level.mass, level.prob
         share(kernel, work, *arguments, *arrays, faults)
         if faults[0]:
-            raise self._damaged(k)
+            raise self.damaged(k)
 
-    def _damaged(self, k: int) -> RecordError:
+    def damaged(self, k: int) -> RecordError:
+        """The error for k-grams that lead out of their arrays."""
         return RecordError(f"{self._origin} is damaged (its {k}-grams lead nowhere). Restore it from a copy, or fit again.")
 
     def _weight(self, level: Level) -> NDArray[np.float64]:

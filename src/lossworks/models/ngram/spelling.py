@@ -1,7 +1,7 @@
 """How words stand in an ARPA file, where spaces part them: spaces and control characters as their pictures.
 
 The space is ␠ (U+2420), a line feed ␊, and so on (U+2400 to U+2421). A word that holds such a picture itself, or is empty, or is
-spelled like a mark (``<s>``) although it is none, begins with ␛ (U+241B) before what is then meant literally. Other words, in
+spelled like a mark (``<s>``) although it is none, has ␦ (U+2426) before what is then meant literally. Other words, in
 other programs' files too, are spelled as they are.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 MARKS = ("<unk>", "<s>", "</s>")
-_ESCAPE = "\u241b"
+_ESCAPE = "\u2426"
 _PICTURES = {code: 0x2400 + code for code in range(0x21)} | {0x7F: 0x2421}
-_UNSAFE = re.compile("[\u2400-\u2421]")
-_READ = re.compile("\u241b(.?)|([\u2400-\u241a\u241c-\u2421])", re.DOTALL)
+_UNSAFE = re.compile("[\u2400-\u2421\u2426]")
+_READ = re.compile("\u2426(.?)|([\u2400-\u2421])", re.DOTALL)
 _MEANT = {chr(picture): chr(code) for code, picture in _PICTURES.items()}
 
 
