@@ -62,7 +62,7 @@ def test_saved(spec: str, tmp_path: Path) -> None:
 
 
 @given(ANY)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_bytes_and_pairs_are_lossless(text: str) -> None:
     """Any text at all comes back from bytes and from byte pairs, marks spelled in it too."""
     for tokenizer in (_BYTES, _BPE):
@@ -71,7 +71,7 @@ def test_bytes_and_pairs_are_lossless(text: str) -> None:
 
 
 @given(st.lists(ANY, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_chars_are_lossless_of_what_they_know(texts: list[str]) -> None:
     """Characters that were learnt come back; a character is one token."""
     tokenizer = learnt("chars", [*texts, "x"])
@@ -82,7 +82,7 @@ def test_chars_are_lossless_of_what_they_know(texts: list[str]) -> None:
 
 
 @given(st.lists(ANY, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_words_are_what_split_says(texts: list[str]) -> None:
     """Words are those of ``str.split``, for every kind of white space there is."""
     tokenizer = learnt("words", [*texts, "x"])

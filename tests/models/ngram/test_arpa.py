@@ -200,7 +200,7 @@ def test_missing_contexts(tmp_path: Path) -> None:
     assert log10_of(tmp_path / "model.arpa", "b a b")[2] == pytest.approx(-0.25 - 0.5, abs=1e-7)  # "a b", by backing off
 
 
-CASES = settings(max_examples=40, deadline=None)
+CASES = settings(max_examples=25, deadline=None)
 
 
 @CASES

@@ -21,7 +21,7 @@ from models.ngram.tries import END, START, Gram, ragged, vocabulary
 
 SIZE = 7
 TEXTS = st.lists(st.lists(st.sampled_from([0, 3, 4, 5, 6]), max_size=9), min_size=1, max_size=8).filter(any)
-CASES = settings(max_examples=80, deadline=None)
+CASES = settings(max_examples=30, deadline=None)
 
 
 def by_dicts(texts: list[list[int]], order: int, ends: bool, raw: bool) -> dict[Gram, int]:

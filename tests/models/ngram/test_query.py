@@ -18,7 +18,7 @@ from models.ngram.tries import END, START, Counted, Gram, Valued, ragged, vocabu
 
 SIZE = 6
 TEXTS = st.lists(st.lists(st.sampled_from([0, 3, 4, 5]), max_size=7), max_size=5)
-CASES = settings(max_examples=60, deadline=None)
+CASES = settings(max_examples=30, deadline=None)
 
 
 def by_recursion(p: Callable[[Gram, int], float], texts: list[list[int]], ends: bool) -> list[float]:
