@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
-from .fit import _number_or_word, _stem, _stop_on_signals
 from .options import print_json
+from .running import command_line, new_run, number_or_word, stop_on_signals
 
 if TYPE_CHECKING:
     from ..evidence.plan import Plan
@@ -88,12 +85,12 @@ def command(
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
         "loss": loss, "optimizer": optimizer, "model": model, "penalty": penalty, "risk": risk, "schedule": schedule,
-        "class_weight": class_weight, "lr": lr and [_number_or_word(rate, float) for rate in lr],
+        "class_weight": class_weight, "lr": lr and [number_or_word(rate, float) for rate in lr],
     }  # fmt: skip
     single = {"task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device}
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
-        "valid": _number_or_word(valid, float), "test": _number_or_word(test, float),
+        "valid": number_or_word(valid, float), "test": number_or_word(test, float),
         "read": options.read_options(text, label, weight, encoding, bad_rows, format, header),
         "settings": common_settings(values, f"configuration {config}"),
         **{name: [_none(one) for one in given] for name, given in varied.items() if given},
@@ -101,12 +98,12 @@ def command(
     }  # fmt: skip
     with _watcher(quiet) as watcher:
         control = Control(watch=watcher)
-        _stop_on_signals(control, watcher)
+        stop_on_signals(control, watcher)
         if plan:
             planned = plan_of(data, control=control, **asked)
         else:
             if out is None and not resume:
-                out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
+                out = new_run(data)
             found = compare(
                 data,
                 minutes=minutes,
@@ -115,7 +112,7 @@ def command(
                 out=out,
                 resume=resume,
                 control=control,
-                command=shlex.join(["lossworks", *sys.argv[1:]]),
+                command=command_line(),
                 **asked,
             )
     if plan:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import signal
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import options
 from .options import print_json
+from .running import command_line, new_run, number_or_word, stop_on_signals
 
 
 def command(
@@ -108,53 +104,29 @@ def command(
     given = {
         "task": task, "model": model, "tokens": tokens, "texts": texts, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk,
-        "lr": _number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": _number_or_word(batch_size, int),
-        "micro_batch": _number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
+        "lr": number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": number_or_word(batch_size, int),
+        "micro_batch": number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
         "class_weight": class_weight, "seed": seed, "device": device,
     }  # fmt: skip
     flags = {name: value for name, value in given.items() if value is not None}
     if out is None and not resume:
-        out = Path("runs") / f"{_stem(data)}-{time.strftime('%Y%m%d-%H%M%S')}"
+        out = new_run(data)
     with Watcher(quiet) as watcher:
         control = Control(watch=watcher, checkpoint_every=checkpoint_every)
-        _stop_on_signals(control, watcher)
+        stop_on_signals(control, watcher)
         trained = fit(
             data,
-            valid=_number_or_word(valid, float),
-            test=_number_or_word(test, float),
+            valid=number_or_word(valid, float),
+            test=number_or_word(test, float),
             out=out,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
             settings=toml(config, flags) if config else None,
             resume=resume,
             control=control,
-            command=shlex.join(["lossworks", *sys.argv[1:]]),
+            command=command_line(),
             **flags,
         )
     if json:
         print_json({"run": str(trained.path), **trained.record})
     else:
         tell(trained.record, trained.path or Path())
-
-
-def _number_or_word(value: str | None, kind: Callable[[str], float]) -> Any:
-    """The number that is spelled, or else the word: a file in the place of a share, auto in that of a rate."""
-    try:
-        return None if value is None else kind(value)
-    except ValueError:
-        return value
-
-
-def _stem(data: str) -> str:
-    return "stdin" if data == "-" else Path(data).name.split(".")[0] or "run"
-
-
-def _stop_on_signals(control: Any, watcher: Any) -> None:
-    """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one, or one before it, ends it at once."""
-
-    def stop(number: int, frame: Any) -> None:
-        if control.stop.is_set() or not watcher.training:
-            raise KeyboardInterrupt
-        control.stop.set()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)

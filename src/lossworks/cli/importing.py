@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from . import options
 from .options import print_json
+from .running import command_line
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        model = import_arpa(file, out, control=Control(watch=watcher), command=shlex.join(["lossworks", *sys.argv[1:]]))
+        model = import_arpa(file, out, control=Control(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

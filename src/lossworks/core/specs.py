@@ -7,11 +7,13 @@ documentation share one list of hyperparameters, with one set of types and defau
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 import types
 import typing
+from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import UnknownName, UsageError
+from .errors import DataError, UnknownName, UsageError
 from .registry import Registry
 
 T = TypeVar("T")
@@ -58,6 +60,20 @@ def configure(cls: type[T], values: dict[str, Any], what: str) -> T:
         return cls(**converted)
     except UsageError as error:
         raise UsageError(f"{what}: {error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys and values that a TOML file spells.
+
+    Raises:
+        DataError: no such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}.") from None
 
 
 def convert(value: Any, hint: Any, where: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import optim
-from ..core.errors import DataError, UnknownName, UsageError
+from ..core import specs
+from ..core.errors import UnknownName, UsageError
 from ..train import Settings
 
 PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
@@ -55,12 +55,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         DataError: no such file, or not TOML.
         UsageError: arms that are no tables.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not TOML: {error}.") from None
+    values = specs.read_toml(path)
     listed = values.pop("arms", [])
     if not isinstance(listed, list) or not all(isinstance(arm, dict) for arm in listed):
         raise UsageError(f"{path}: arms must be tables, [[arms]], each with what it has of its own.")

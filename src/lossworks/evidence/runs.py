@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
-from ..text import Corpus, ReadOptions, load
+from ..text import ReadOptions, load_all
 from ..train import Settings
 from . import tuning
 from .arms import Arm
@@ -111,10 +111,7 @@ def opened(
     """The data of a comparison, as one process has it."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora: list[Corpus] = []
-        for source, _ in sources:
-            corpora.append(load(source, read, spill=scratch))
-            stack.callback(corpora[-1].close)
+        corpora = stack.enter_context(load_all(sources, read, scratch))
         yield Field(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
 
 

@@ -7,7 +7,7 @@ class_names, label_sets, numbers, check_classes    the labels as each task needs
 """
 
 from .corpus import Corpus
-from .loading import load
+from .loading import load, load_all
 from .options import Label, ReadOptions
 from .splits import TEST, TRAIN, VALID, split
 from .tasks import check_classes, class_names, infer_task, label_sets, numbers
@@ -24,6 +24,7 @@ __all__ = [
     "infer_task",
     "label_sets",
     "load",
+    "load_all",
     "numbers",
     "split",
 ]

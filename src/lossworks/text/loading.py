@@ -53,6 +53,17 @@ def load(
     return corpus
 
 
+@contextmanager
+def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, scratch: Path) -> Iterator[list[Corpus]]:
+    """The corpora of ``sources``, each (source, part), as ``load`` reads them; what waits on disk is let go of at the end."""
+    corpora: list[Corpus] = []
+    with ExitStack() as stack:
+        for source, _ in sources:
+            corpora.append(load(source, options, spill=scratch))
+            stack.callback(corpora[-1].close)
+        yield corpora
+
+
 def _fill(corpus: Corpus, reading: Reading, options: ReadOptions) -> None:
     book = LabelBook(optional=options.unlabelled)
     for rows in reading.rows:

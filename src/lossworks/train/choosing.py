@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from .. import models
 from ..core import specs
-from ..core.errors import DataError, UnknownName, UsageError
+from ..core.errors import UnknownName, UsageError
 from .language_settings import LanguageSettings
 from .settings import Settings
 
@@ -41,12 +40,7 @@ def toml(path: Path, over: Mapping[str, Any]) -> Settings | LanguageSettings:
         DataError: no such file, or not TOML.
         UsageError: an unknown key or a value that does not fit.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not TOML: {error}.") from None
+    values = specs.read_toml(path)
     kind = _kind({**values, **over})
     return specs.configure(kind, values, f"configuration {path}")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, Interrupted, UsageError
-from ..text import TEST, VALID, Corpus, ReadOptions, load
+from ..text import TEST, VALID, Corpus, ReadOptions, load_all
 from ..train import Control, Fitted, FittedLanguage, LanguageSettings, Settings, choose, fit_corpora, fit_generative, fit_language
 from .language import Language
 from .model import Model
@@ -94,7 +93,7 @@ def _held(fitted: Fitted | FittedLanguage, record: dict[str, Any], path: Path | 
 def _train(
     sources: Sources, read: ReadOptions | None, settings: Settings, control: Control, scratch: Path, *, resume: bool
 ) -> Fitted:
-    with _corpora(sources, read, scratch) as corpora:
+    with load_all(sources, read, scratch) as corpora:
         return fit_corpora(corpora, [part for _, part in sources], settings, control, scratch=scratch, resume=resume)
 
 
@@ -110,7 +109,7 @@ def _learn(
         ignored = None if settings.task == "lm" else read.label
         read = replace(read, unlabelled=True, label=ignored, texts=settings.texts)
     try:
-        with _corpora(sources, read, scratch) as corpora:
+        with load_all(sources, read, scratch) as corpora:
             fixed = [part for _, part in sources]
             if labelled or (settings.task == "auto" and any(label is not None for label in corpora[0].labels)):
                 _check_labels(corpora)
@@ -128,17 +127,6 @@ def _check_labels(corpora: Sequence[Corpus]) -> None:
                 f"{corpus.place(missing[0])}: the label is missing ({len(missing):,} such rows). "
                 "Label or remove them, or learn a model of language from all texts: --task lm."
             )
-
-
-@contextmanager
-def _corpora(sources: Sources, read: ReadOptions | None, scratch: Path) -> Any:
-    """All sources read; what waits on disk is let go of at the end."""
-    corpora: list[Corpus] = []
-    with ExitStack() as stack:
-        for source, _ in sources:
-            corpora.append(load(source, read, spill=scratch))
-            stack.callback(corpora[-1].close)
-        yield corpora
 
 
 def _name(source: Any) -> str:

@@ -14,7 +14,7 @@ from ..core import specs
 from ..core.errors import RecordError, UnknownName, UsageError
 from ..models import is_language
 from ..record import Run
-from ..text import TEST, VALID, Corpus, ReadOptions, load
+from ..text import TEST, VALID, ReadOptions, load_all
 from ..train import Control, Settings
 from .fit import Source
 
@@ -104,10 +104,7 @@ def landscape(
     saved = _saved(opened)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora: list[Corpus] = []
-        for source, _ in sources:
-            corpora.append(load(source, read, spill=scratch))
-            stack.callback(corpora[-1].close)
+        corpora = stack.enter_context(load_all(sources, read, scratch))
         from ..train.retrace import retrace
 
         done = retrace(corpora, [part for _, part in sources], settings, record, control, scratch=scratch)

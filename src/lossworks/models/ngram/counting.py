@@ -22,6 +22,7 @@ from ...core import threads
 from ...tokens import Vocabulary
 from .codes import coded, narrowest
 from .columns import Column, Piece, keep
+from .positions import lay_out, length
 from .scanning import A_PLACE, FEW, Nodes, Way, scan
 from .spilling import Places, spilled
 
@@ -71,30 +72,14 @@ def count(
     places.
     """
     kind = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
-    total = int(texts.offsets[-1]) + (1 + ends) * len(texts)
+    total = length(texts, ends)
     whole = total * (np.dtype(kind).itemsize + A_PLACE * way.order)
     if memory is None or scratch is None or whole <= memory:
-        marked = np.full(
-            total + way.order + 2, vocabulary.start, kind
-        )  # one more before, `order` after: all places have neighbours
-        _mark(np.asarray(texts.ids), texts.offsets, vocabulary.start, vocabulary.end, ends, marked)
+        # one more before, and `order` after: all places have neighbours
+        marked = np.full(total + way.order + 2, vocabulary.start, kind)
+        lay_out(texts, vocabulary, ends, 0, marked[1 : total + 1], np.empty(total, np.uint8), 1)
         return _join(_in_memory(marked, total, way), total, way, None, tell)
-    return _join(spilled(texts, way, kind, ends, memory, scratch), total, way, scratch, tell)
-
-
-@njit(cache=True, nogil=True)
-def _mark(ids, offsets, start, end, ends, marked):  # type: ignore[no-untyped-def]
-    """The texts one after another, with their marks, from place 1 on."""
-    at = 1
-    for text in range(len(offsets) - 1):
-        marked[at] = start
-        at += 1
-        for i in range(offsets[text], offsets[text + 1]):
-            marked[at] = ids[i]
-            at += 1
-        if ends:
-            marked[at] = end
-            at += 1
+    return _join(spilled(texts, vocabulary, way, kind, ends, memory, scratch), total, way, scratch, tell)
 
 
 def _in_memory(marked: NDArray[Any], total: int, way: Way) -> list[Callable[[], Places]]:

@@ -48,7 +48,7 @@ def estimate(
         DataError: no tokens, an order longer than any text, or a token number that is not a word's.
         UsageError: an order or thresholds that make no sense.
     """
-    way = Way(order, vocabulary.size, vocabulary.start, vocabulary.end, smoothing.raw, _thresholds(prune, order))
+    way = Way(order, vocabulary.size, vocabulary.start, smoothing.raw, _thresholds(prune, order))
     _check(texts, vocabulary, order, ends)
     folder = scratch if memory is not None else None
     counted = count(

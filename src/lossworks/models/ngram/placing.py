@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -105,13 +107,17 @@ def _find(levels: list[Level], rows: Rows) -> NDArray[np.int64]:
     """The place of each row in its level; -1 where it is not there."""
     places = rows[:, 0].astype(np.int64)
     for j in range(1, rows.shape[1]):
-        share(_children, len(places), places, rows[:, j], levels[j].begin, levels[j + 1].word)
+        to_children(places, rows[:, j], levels[j], levels[j + 1])
     return places
+
+
+def to_children(places: NDArray[np.int64], words: NDArray[Any], above: Level, level: Level) -> None:
+    """Replace each place in ``above`` by that of its child in ``level``; by -1 where it has none by that word."""
+    share(_children, len(places), places, words, above.begin, level.word)
 
 
 @njit(cache=True, nogil=True)
 def _children(part, parts, places, words, begin, word):  # type: ignore[no-untyped-def]
-    """Replace each place by that of its child."""
     for i in range(len(places) * part // parts, len(places) * (part + 1) // parts):
         if places[i] < 0:
             continue

@@ -28,14 +28,26 @@ def stretches(texts: Ragged, vocabulary: Vocabulary, ends: bool, reach: int) -> 
     Raises:
         UsageError: a token that is not in the vocabulary.
     """
-    size = int(texts.offsets[-1]) + len(texts) * (1 + ends)
+    size = length(texts, ends)
     for begin in range(0, size, STRETCH):
         before = min(begin, reach)
         tokens = np.empty(min(begin + STRETCH, size) - begin + before, np.uint32)
         depth = np.empty(len(tokens), np.uint8)
-        _lay_out(begin - before, texts.ids, texts.offsets, vocabulary.start, vocabulary.end, ends, reach, tokens, depth)
+        lay_out(texts, vocabulary, ends, begin - before, tokens, depth, reach)
         check_tokens(tokens, vocabulary)
         yield tokens, depth, before
+
+
+def length(texts: Ragged, ends: bool) -> int:
+    """How many tokens the sequence has."""
+    return int(texts.offsets[-1]) + len(texts) * (1 + ends)
+
+
+def lay_out(
+    texts: Ragged, vocabulary: Vocabulary, ends: bool, begin: int, tokens: NDArray[Any], depth: NDArray[np.uint8], reach: int
+) -> None:
+    """Write the sequence from place ``begin`` on into ``tokens``, and how deep each stands, up to ``reach``, into ``depth``."""
+    _lay_out(begin, np.asarray(texts.ids), texts.offsets, vocabulary.start, vocabulary.end, ends, reach, tokens, depth)
 
 
 def check_tokens(tokens: NDArray[Any], vocabulary: Vocabulary) -> None:

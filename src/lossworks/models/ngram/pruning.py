@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ...tokens import Vocabulary
 from .codes import coded
+from .placing import to_children
 from .trie import Level, Trie
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,8 @@ def _known(trie: Trie, vocabulary: Vocabulary) -> list[_Known]:
         context = np.repeat(np.arange(len(shorter.p)), _sizes(above.begin))
         ends = level.word.astype(np.int64)
         if k > 2:
-            _find(shorter.end[context], level.word, trie.levels[k - 2].begin, above.word, ends)
+            ends = shorter.end[context]
+            to_children(ends, level.word, trie.levels[k - 2], above)
         own = _table(level.mass, level.count) / _table(above.total, above.context)[context]
         p = own + _table(above.backoff, above.context)[context] * shorter.p[ends]
         known.append(_Known(context, ends, p, shorter.log_whole[context] + np.log(p), own))
@@ -90,20 +91,6 @@ def _table(table: Floats | None, codes: NDArray[Any] | None) -> Floats:
     assert table is not None
     values: Floats = table[codes]
     return values
-
-
-@njit(cache=True, nogil=True)
-def _find(contexts, words, begin, word, found):  # type: ignore[no-untyped-def]
-    """The place of each word among the children of its context, where it is known to be."""
-    for i in range(len(words)):
-        low, high = np.int64(begin[contexts[i]]), np.int64(begin[contexts[i] + 1])
-        while high - low > 1:
-            middle = (low + high) // 2
-            if word[middle] <= words[i]:
-                low = middle
-            else:
-                high = middle
-        found[i] = low
 
 
 def _change(above: Level, contexts: _Known, here: _Known) -> Floats:

@@ -62,14 +62,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to count: up to ``order``, with ``marks`` (V, start, end), raw or by neighbours; ``prune`` [order + 1] is cut at
-    and below.
+    """How to count: n-grams up to ``order`` over ``size`` words, as they occur (``raw``) or by neighbours; those that occur as
+    often as ``prune`` [order + 1] says or less are left out. ``start`` begins every text.
     """
 
     order: int
     size: int
     start: int
-    end: int
     raw: bool
     prune: NDArray[np.int64]
 

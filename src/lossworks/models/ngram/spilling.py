@@ -21,6 +21,8 @@ from ...core import threads
 from ...core.errors import UsageError
 from ...record.files import unwritable
 from ...record.tensors import forget
+from ...tokens import Vocabulary
+from .positions import lay_out, length
 from .scanning import A_PLACE, Way
 
 _BLOCK = 1 << 21  # tokens read at once
@@ -31,7 +33,9 @@ Places = tuple[NDArray[Any], NDArray[Any]]
 """Tokens, and places in them."""
 
 
-def spilled(texts: Ragged, way: Way, kind: Any, ends: bool, memory: int, scratch: Path) -> list[Callable[[], Places]]:
+def spilled(
+    texts: Ragged, vocabulary: Vocabulary, way: Way, kind: Any, ends: bool, memory: int, scratch: Path
+) -> list[Callable[[], Places]]:
     """The buckets' tokens and places, to be read when their turn comes; ``memory`` is shared by as many as there are threads.
 
     Raises:
@@ -42,12 +46,12 @@ def spilled(texts: Ragged, way: Way, kind: Any, ends: bool, memory: int, scratch
     if limit < _FEWEST:
         least = _PROCESS + (_FEWEST * threads.available() * (A_PLACE + 8) * way.order)
         raise UsageError(f"memory is {memory / 2**20:,.0f} MB; counting needs {least / 2**20:,.0f} MB or more.")
-    division = _divided(texts, way, kind, ends, limit)
+    division = _divided(texts, vocabulary, way, kind, ends, limit)
     files = [scratch / f"places-{number}" for number in range(division.buckets)]
     try:
         for file in files:
             file.unlink(missing_ok=True)
-        for tokens, count in _windows(texts, way, kind, ends):
+        for tokens, count in _windows(texts, vocabulary, way.order, kind, ends):
             _write(tokens, count, way.order, division, files)
     except OSError as error:
         raise unwritable(scratch, error) from error
@@ -69,17 +73,17 @@ class _Division:
     buckets: int
 
 
-def _divided(texts: Ragged, way: Way, kind: Any, ends: bool, limit: int) -> _Division:
+def _divided(texts: Ragged, vocabulary: Vocabulary, way: Way, kind: Any, ends: bool, limit: int) -> _Division:
     """Buckets of about ``limit`` places, in the order of their words."""
     occurs = np.zeros(way.size, np.int64)
-    for tokens, count in _windows(texts, way, kind, ends):
+    for tokens, count in _windows(texts, vocabulary, way.order, kind, ends):
         occurs += np.bincount(tokens[1 : count + 1], minlength=way.size)
     heavy = np.flatnonzero(occurs > limit)
     row = np.full(way.size, -1)
     row[heavy] = np.arange(len(heavy))
     pairs = np.zeros((len(heavy), way.size), np.int64)
     if len(heavy):
-        for tokens, count in _windows(texts, way, kind, ends):
+        for tokens, count in _windows(texts, vocabulary, way.order, kind, ends):
             _count_pairs(tokens, count, row, pairs)
     of_word, by_second = np.zeros(way.size, np.int64), np.zeros_like(pairs)
     bucket, held = 0, 0
@@ -129,27 +133,23 @@ def _sort(tokens, count, of_word, by_second, stops, windows):  # type: ignore[no
         stops[bucket] += 1
 
 
-def _windows(texts: Ragged, way: Way, kind: Any, ends: bool) -> Iterator[tuple[NDArray[Any], int]]:
+def _windows(texts: Ragged, vocabulary: Vocabulary, order: int, kind: Any, ends: bool) -> Iterator[tuple[NDArray[Any], int]]:
     """Blocks of marked tokens and how many places each has, from 1 on: one token stands before them, ``order`` after."""
-    held = np.array([way.start], kind)
-    padding = np.full(way.order + 1, way.start, kind)
-    for block in itertools.chain(_marked(texts, way, kind, ends), [padding]):
+    held = np.array([vocabulary.start], kind)
+    padding = np.full(order + 1, vocabulary.start, kind)
+    for block in itertools.chain(_marked(texts, vocabulary, kind, ends), [padding]):
         tokens = np.concatenate((held, block))
-        count = max(len(tokens) - 1 - way.order, 0)
+        count = max(len(tokens) - 1 - order, 0)
         if count:
             yield tokens, count
         held = tokens[count:]
 
 
-def _marked(texts: Ragged, way: Way, kind: Any, ends: bool) -> Iterator[NDArray[Any]]:
+def _marked(texts: Ragged, vocabulary: Vocabulary, kind: Any, ends: bool) -> Iterator[NDArray[Any]]:
     """The tokens of all texts with their marks, block by block."""
-    total, marks = int(texts.offsets[-1]), np.array([way.end, way.start] if ends else [way.start], kind)
-    for low in range(int(texts.offsets[0]), total, _BLOCK):
-        high = min(low + _BLOCK, total)
-        first, last = np.searchsorted(texts.offsets[:-1], (low, high))
-        at = np.repeat(texts.offsets[first:last] - low, len(marks))
-        block = np.insert(texts.ids[low:high].astype(kind), at, np.tile(marks, last - first))
-        yield block[ends:] if first == 0 and low == texts.offsets[0] else block  # no text ends before the first
+    total, depth = length(texts, ends), np.empty(_BLOCK, np.uint8)
+    for begin in range(0, total, _BLOCK):
+        tokens = np.empty(min(_BLOCK, total - begin), kind)
+        lay_out(texts, vocabulary, ends, begin, tokens, depth, 1)
         forget(texts.ids)
-    empty = np.count_nonzero(texts.offsets[:-1] == total)  # texts without tokens after the last token
-    yield np.concatenate((np.tile(marks, empty), marks[:ends]))
+        yield tokens

@@ -1,0 +1,42 @@
+"""What the verbs that make a run share: its place, its command, and how it is stopped."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def number_or_word(value: str | None, kind: Callable[[str], float]) -> Any:
+    """The number that is spelled, or else the word: a file in the place of a share, auto in that of a rate."""
+    try:
+        return None if value is None else kind(value)
+    except ValueError:
+        return value
+
+
+def new_run(data: str) -> Path:
+    """Where a run goes that was given no directory: runs/NAME-TIME."""
+    name = "stdin" if data == "-" else Path(data).name.split(".")[0] or "run"
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def command_line() -> str:
+    """The command as it was given, for the record."""
+    return shlex.join(["lossworks", *sys.argv[1:]])
+
+
+def stop_on_signals(control: Any, watcher: Any) -> None:
+    """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one, or one before it, ends it at once."""
+
+    def stop(number: int, frame: Any) -> None:
+        if control.stop.is_set() or not watcher.training:
+            raise KeyboardInterrupt
+        control.stop.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
