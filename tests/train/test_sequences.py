@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from lossworks.batches import Ragged
+from lossworks.batches import Ragged, TokenRows
 from lossworks.core.errors import DataError, Diverged, UsageError
 from lossworks.models import LanguageModel, SequenceNetwork
 from lossworks.optim import optimizers
 from lossworks.scores import Scores, dense
 from lossworks.tokens import Vocabulary
-from lossworks.train import sequences, train_sequences
-from lossworks.train.windows import windows
+from lossworks.train import Control, sequences, train_sequences
+from lossworks.train.windows import Packed, Positions, Windows
 
 V = 7
 VOCABULARY = Vocabulary(V)
@@ -35,12 +35,10 @@ class Bigram(SequenceNetwork):
     def model(self) -> LanguageModel:
         raise NotImplementedError
 
-    def scores(self, ids: torch.Tensor, lengths: torch.Tensor) -> Scores:
-        self.seen.append(lengths)
-        before = torch.cat([torch.full_like(ids[:, :1], VOCABULARY.start), ids[:, :-1]], 1)
-        inside = torch.arange(ids.shape[1]) < lengths[:, None]
-        one_hot = nn.functional.one_hot(before[inside], V).double()
-        return dense(self.table(self.dropout(one_hot)), ids[inside])
+    def scores(self, rows: TokenRows) -> Scores:
+        self.seen.append(rows.lengths)
+        one_hot = nn.functional.one_hot(rows.given(VOCABULARY.start)[rows.inside], V).double()
+        return dense(self.table(self.dropout(one_hot)), rows.ids[rows.inside])
 
 
 def texts(lengths: list[int], seed: int = 0) -> Ragged:
@@ -61,44 +59,82 @@ def trained(texts: Ragged = TEXTS, **settings: Any) -> tuple[Bigram, Any]:
     return network, train_sequences(network, texts, VOCABULARY, **settings)
 
 
+def laid(rows: Any, epoch: int = 0) -> list[list[int]]:
+    """What each row holds, the token before it first."""
+    found = rows.take(np.arange(len(rows)), epoch)
+    return [[int(before), *row[:size].tolist()] for before, row, size in zip(found.before, found.ids, found.lengths, strict=True)]
+
+
 def test_windows_hold_every_token_once() -> None:
-    """Texts with their ends, cut where they are too long; each epoch's batches are all rows, none twice, within the size."""
-    rows = windows(TEXTS, VOCABULARY.end, 7)
+    """Texts with their ends, cut where they are too long; each epoch's steps are all rows, none twice, within the size."""
+    rows = Windows(Positions.of(TEXTS, VOCABULARY, True), 7, seed=1)
     assert sorted(rows.lengths.tolist()) == rows.lengths.tolist()
     assert rows.lengths.max() == 7
-    taken = np.concatenate([np.arange(f, f + size) for f, size in zip(rows.first, rows.lengths, strict=True)])
-    assert sorted(taken.tolist()) == list(range(96 + 10))
-    assert (rows.ids == VOCABULARY.end).sum() == 10
-    epochs = [rows.batches(20, seed=1, epoch=epoch) for epoch in range(3)]
+    wanted = []
+    for a, b in zip(TEXTS.offsets, TEXTS.offsets[1:], strict=False):
+        whole = [VOCABULARY.start, *TEXTS.ids[a:b].tolist(), VOCABULARY.end]
+        wanted += [whole[i : i + 8] for i in range(0, len(whole) - 1, 7)]
+    assert sorted(laid(rows)) == sorted(wanted)
+    epochs = [rows.steps(20, epoch=epoch) for epoch in range(3)]
     for epoch in epochs:
         assert sorted(np.concatenate(epoch).tolist()) == list(range(len(rows)))
-        assert all(len(batch) * rows.lengths[batch].max() <= 20 for batch in epoch)
+        assert all(len(step) * rows.lengths[step].max() <= 20 for step in epoch)
     assert len({len(epoch) for epoch in epochs}) == 1
-    assert [batch.tolist() for batch in epochs[0]] != [batch.tolist() for batch in epochs[1]]
-    again = rows.batches(20, seed=1, epoch=2)
-    assert [batch.tolist() for batch in epochs[2]] == [batch.tolist() for batch in again]
+    assert [step.tolist() for step in epochs[0]] != [step.tolist() for step in epochs[1]]
+    again = rows.steps(20, epoch=2)
+    assert [step.tolist() for step in epochs[2]] == [step.tolist() for step in again]
 
 
 def test_padded_rows() -> None:
-    """A row's tokens stand at its left, whatever follows them."""
-    rows = windows(TEXTS, None, 100)
-    ids, lengths = rows.padded(np.arange(len(rows)), torch.device("cpu"))
-    found = [row[:size].tolist() for row, size in zip(ids, lengths, strict=True)]
+    """A row's tokens stand at its left, whatever follows them; texts without an end have none."""
+    found = [row[1:] for row in laid(Windows(Positions.of(TEXTS, VOCABULARY, False), 100))]
     wanted = [TEXTS.ids[a:b].tolist() for a, b in zip(TEXTS.offsets, TEXTS.offsets[1:], strict=False) if b > a]
     assert sorted(found) == sorted(wanted)
+
+
+def test_a_long_text_is_cut_elsewhere_in_each_epoch() -> None:
+    """Whole windows of it, none overlapping, as many in each epoch; the token before each is the text's own."""
+    text = Ragged(np.arange(1000, dtype=np.uint16), np.array([0, 1000]))
+    rows = Windows(Positions.of(text, Vocabulary(1001, None, 1000, 1000), False), 10)
+    first = [sorted(laid(rows, epoch)) for epoch in range(3)]
+    assert [len(found) for found in first] == [99, 99, 99]
+    assert len({found[0][1] for found in first}) == 3
+    for found in first:
+        tokens = [token for row in found for token in row[1:]]
+        assert tokens == list(range(tokens[0], tokens[0] + 990))
+        assert all(row[0] == (row[1] - 1 if row[1] else 1000) for row in found)
+    fixed = Windows(rows.positions, 10, shifted=False)
+    assert sorted(laid(fixed, 0)) == sorted(laid(fixed, 1))
+
+
+def test_packed_rows() -> None:
+    """Every position once, in rows of one length, the texts in another order in each epoch; where a text begins is said."""
+    positions = Positions.of(TEXTS, VOCABULARY, True)
+    rows = Packed(positions, 16, seed=3)
+    assert rows.lengths.tolist() == [16] * 6 + [10]
+    orders = []
+    for epoch in range(2):
+        found = rows.take(np.arange(len(rows)), epoch)
+        starts, ids = found.starts[found.inside].numpy(), found.ids[found.inside].numpy()  # type: ignore[index]
+        pieces = np.split(ids, np.flatnonzero(starts)[1:])
+        whole = [[*TEXTS.ids[a:b].tolist(), VOCABULARY.end] for a, b in zip(TEXTS.offsets, TEXTS.offsets[1:], strict=False)]
+        assert sorted(piece.tolist() for piece in pieces) == sorted(whole)
+        orders.append([piece.tolist() for piece in pieces])
+        given = found.given(VOCABULARY.start)
+        assert (given[found.starts] == VOCABULARY.start).all()
+        flat = given[found.inside].numpy()
+        assert (flat[1:][~starts[1:]] == ids[:-1][~starts[1:]]).all()
+    assert orders[0] != orders[1]
 
 
 def test_the_gradient_of_all_tokens() -> None:
     """One step of gradient descent on everything is the table of counts: each token weighs the same, whatever its row."""
     network, progress = trained(optimizer="gradient_descent:lr=1", epochs=1)
-    targets = windows(TEXTS, VOCABULARY.end, 256)
     gradient = np.zeros((V, V))
-    for first, size in zip(targets.first, targets.lengths, strict=True):
-        before = VOCABULARY.start
-        for token in targets.ids[first : first + size]:
+    for row in laid(Windows(Positions.of(TEXTS, VOCABULARY, True), 256)):
+        for before, token in zip(row, row[1:], strict=False):
             gradient[:, before] += 1 / V
             gradient[token, before] -= 1
-            before = token
     np.testing.assert_allclose(network.table.weight.detach(), -gradient / 106, atol=1e-12)
     assert progress.step == 1
 
@@ -107,7 +143,7 @@ def test_the_gradient_of_all_tokens() -> None:
 def test_micro_batches_change_nothing(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A step whose scores do not fit into memory at once is made in parts, with the same result (but for what is drawn)."""
     whole, _ = trained(epochs=3, batch_tokens=60, **settings)
-    monkeypatch.setattr(sequences, "_SCORES", V * 10)
+    monkeypatch.setattr(sequences, "SCORES", V * 10)
     parts, _ = trained(epochs=3, batch_tokens=60, **settings)
     assert len(parts.seen) > 2 * len(whole.seen)
     if settings["optimizer"] != "sophia":
@@ -132,8 +168,7 @@ def test_every_optimiser(name: str) -> None:
     network, progress = trained(valid=valid, optimizer=name, epochs=6, batch_tokens=40)
     assert progress.best < np.log(V) - 1e-4
     with torch.no_grad():
-        rows = windows(valid, VOCABULARY.end, 256)
-        logp = network.scores(*rows.padded(np.arange(2), torch.device("cpu"))).logp
+        logp = network.scores(Windows(Positions.of(valid, VOCABULARY, True), 256).take(np.arange(2), 0)).logp
     assert -logp.mean().item() == pytest.approx(progress.best, rel=1e-12)
 
 
@@ -151,7 +186,12 @@ def test_ends_early_with_the_best_weights() -> None:
     told: list[tuple[str, dict[str, Any]]] = []
     valid = texts([6], seed=11)
     network, progress = trained(
-        texts([4, 4]), valid=valid, optimizer="adam:lr=0.3", epochs=100, patience=3, watch=lambda *what: told.append(what)
+        texts([4, 4]),
+        valid=valid,
+        optimizer="adam:lr=0.3",
+        epochs=100,
+        patience=3,
+        control=Control(watch=lambda *what: told.append(what)),
     )
     scores = [fields["nll"] for event, fields in told if event == "valid"]
     assert scores == progress.scores
@@ -159,9 +199,11 @@ def test_ends_early_with_the_best_weights() -> None:
     assert progress.best == min(scores)
     assert progress.best_epoch == len(scores) - 3
     assert "early" in progress.stopped
-    assert {event for event, _ in told} == {"train", "valid"}
-    rows = windows(valid, VOCABULARY.end, 256)
-    found = -network.scores(*rows.padded(np.array([0]), torch.device("cpu"))).logp.mean().item()
+    assert {event for event, _ in told} == {"train", "valid", "note"}
+    (note,) = (fields["text"] for event, fields in told if event == "note")
+    assert note.startswith("overfitting: the held-out loss rose from")
+    rows = Windows(Positions.of(valid, VOCABULARY, True), 256)
+    found = -network.scores(rows.take(np.array([0]), 0)).logp.mean().item()
     assert found == pytest.approx(progress.best, rel=1e-12)
 
 
@@ -173,7 +215,7 @@ def test_average_of_weights_and_schedule() -> None:
     rates: list[float] = []
     trained(
         epochs=2, batch_tokens=30, schedule="linear:warmup=1epochs", optimizer="sgd:lr=1",
-        watch=lambda event, fields: rates.append(fields["lr"]) if event == "train" else None,
+        control=Control(watch=lambda event, fields: rates.append(fields["lr"]) if event == "train" else None),
     )  # fmt: skip
     assert rates[-1] < max(rates) <= 1
 

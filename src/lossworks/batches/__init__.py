@@ -8,5 +8,6 @@ from .rows import RowGradient
 from .shards import Shards
 from .table import Table
 from .token_file import TokenFile
+from .token_rows import TokenRows
 
-__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "TokenFile", "epoch_order"]
+__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "TokenFile", "TokenRows", "epoch_order"]

@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .options import print_json
-from .running import command_line, new_run, number_or_word, stop_on_signals
+from .running import command_line, is_first, new_run, number_or_word, stop_on_signals
 
 
 def command(
@@ -37,7 +37,9 @@ def command(
     task: Annotated[
         str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels).", show_default=False)
     ] = None,
-    model: Annotated[str | None, typer.Option(help="linear, bag, ngram, hmm; keys: bag:dim=32.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="linear, bag, ngram, hmm, rnn, transformer; keys: bag:dim=32.", show_default=False)
+    ] = None,
     tokens: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +72,18 @@ def command(
         str | None, typer.Option(help="Of the learning rate: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
+    steps: Annotated[int | None, typer.Option(help="Of rnn, transformer: updates in all.", show_default=False)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Of rnn, transformer: as many as fit into them.  [default: 5]", show_default=False)
+    ] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Of language models: tokens per step.", show_default=False)] = None,
+    pack: Annotated[
+        bool | None,
+        typer.Option("--pack", help="Of transformer: several texts in a row, unseen by one another.", show_default=False),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of rnn, transformer: float32 or bfloat16 products; else the faster.", show_default=False)
+    ] = None,
     batch_size: Annotated[
         str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
     ] = None,
@@ -107,11 +121,12 @@ def command(
         "lr": number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": number_or_word(batch_size, int),
         "micro_batch": number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
         "class_weight": class_weight, "seed": seed, "device": device,
+        "steps": steps, "minutes": minutes, "batch_tokens": batch_tokens, "pack": pack, "dtype": dtype,
     }  # fmt: skip
     flags = {name: value for name, value in given.items() if value is not None}
     if out is None and not resume:
         out = new_run(data)
-    with Watcher(quiet) as watcher:
+    with Watcher(quiet or not is_first()) as watcher:
         control = Control(watch=watcher, checkpoint_every=checkpoint_every)
         stop_on_signals(control, watcher)
         trained = fit(
@@ -126,6 +141,8 @@ def command(
             command=command_line(),
             **flags,
         )
+    if not is_first():
+        return
     if json:
         print_json({"run": str(trained.path), **trained.record})
     else:

@@ -106,13 +106,14 @@ class Watcher:
     def _resume(self, fields: dict[str, Any]) -> None:
         say(f"resumed at step {fields['step']:,}")
 
+    def _plan(self, fields: dict[str, Any]) -> None:
+        say(f"plan   {fields['text']}")
+
     def _train(self, fields: dict[str, Any]) -> None:
-        self._show(
-            "training",
-            fields["epoch"],
-            self._epochs,
-            f"loss {number(fields['loss'])}{self._metric}  {fields['examples_per_second']:,.0f} examples/s",
-        )
+        things = "tokens" if "tokens_per_second" in fields else "examples"
+        done, total = (fields["step"], fields["of"]) if "of" in fields else (fields["epoch"], self._epochs)
+        speed = f"{fields[f'{things}_per_second']:,.0f} {things}/s"
+        self._show("training", done, total, f"loss {number(fields['loss'])}{self._metric}  {speed}")
 
     def _valid(self, fields: dict[str, Any]) -> None:
         names = [name for name in ("nll", "mse", "accuracy") if name in fields]

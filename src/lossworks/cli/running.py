@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -28,6 +29,11 @@ def new_run(data: str) -> Path:
 def command_line() -> str:
     """The command as it was given, for the record."""
     return shlex.join(["lossworks", *sys.argv[1:]])
+
+
+def is_first() -> bool:
+    """Whether this is the only process, or the first of those that torchrun started: the one that speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def stop_on_signals(control: Any, watcher: Any) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
-from ..batches import Batch, Features
+from ..batches import Batch, Features, TokenRows
 from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from .language import LanguageModel, LanguageSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
     from ..scores import Scores
 
@@ -34,19 +34,30 @@ class TextModel(nn.Module, ABC):
 class SequenceNetwork(nn.Module, ABC):
     """A network over rows of tokens that says how probable each was."""
 
+    carries: ClassVar[bool] = False
+    """Whether rows with ``lanes`` go on from a state that is carried, without gradient, from step to step (``carried``)."""
+    packs: ClassVar[bool] = False
+    """Whether several documents may stand in one row (``TokenRows.starts``)."""
+    context: int | None = None
+    """How many tokens a row may have; None: any number."""
+
     @abstractmethod
-    def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
+    def scores(self, rows: TokenRows) -> Scores:
         """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
 
-        Args:
-            ids: texts as they are to be predicted, without their ``start``, with their ``end`` where they have one; padded on
-                the right by any token.
-            lengths: how many tokens each row has, 1 or more.
+        Rows are texts as they are to be predicted: without their ``start``, with their ``end`` where they have one.
         """
 
     @abstractmethod
     def model(self) -> LanguageModel:
         """The model of language that the weights make now."""
+
+    def memory(self) -> list[Tensor]:
+        """What is carried from step to step besides the weights, for a checkpoint; nothing for most."""
+        return []
+
+    def remember(self, memory: list[Tensor]) -> None:  # most carry nothing
+        """Take up what ``memory`` gave; of an empty list, begin anew."""
 
 
 @dataclass(frozen=True, kw_only=True)

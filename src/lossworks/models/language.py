@@ -91,8 +91,9 @@ class LanguageSpec(ABC):
 
     tokens: ClassVar[str] = "words"
     """The tokenizer where none is named."""
+    by_gradients: ClassVar[bool] = False
+    """Whether the family is always trained by gradients, as a ``sequence_network``; else only where a loss or an optimiser is named."""
 
-    @abstractmethod
     def fit(
         self,
         texts: Ragged,
@@ -118,10 +119,11 @@ class LanguageSpec(ABC):
             watch: told of what happens: ``watch(event, fields)``, and of progress as ``("read", {"rows": done, "of": all})``.
 
         Raises:
-            DataError, UsageError: the texts or the settings do not fit.
+            DataError, UsageError: the texts or the settings do not fit, or the family is trained by gradients alone.
         """
+        raise UsageError("the model is trained by gradients: lossworks.train.train_sequences does that to its sequence_network.")
 
-    def network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
+    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
         """A network of this family to train by gradients, its first weights a function of the seed; its ``model`` is the result.
 
         Raises:

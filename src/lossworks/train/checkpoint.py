@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.errors import RecordError
 from ..record import write_atomic
 from ..record.files import unwritable
+from .control import Progress
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -45,6 +49,43 @@ def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
         raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
 
 
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """All that a network is: its parameters and buffers, what two layers share once."""
+    kept = network.state_dict(keep_vars=True)
+    once = {id(tensor): name for name, tensor in reversed(kept.items())}
+    return {name: kept[name].detach() for name in reversed(once.values())}
+
+
+@torch.no_grad()
+def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put back what ``weights_of`` gave.
+
+    Raises:
+        KeyError: something is missing. RuntimeError: it has another shape.
+    """
+    for name, tensor in weights_of(network).items():
+        tensor.copy_(weights[name])
+
+
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that."""
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def state(progress: Progress) -> dict[str, Any]:
+    """Where training stands, as JSON holds it."""
+    return {**asdict(progress), "best": progress.best if math.isfinite(progress.best) else None}
+
+
+def progress(state: dict[str, Any]) -> Progress:
+    """What ``state`` was given.
+
+    Raises:
+        TypeError, KeyError: something is missing from it, or is of another version.
+    """
+    return Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
+
+
 def search_in(folder: Path | None) -> dict[str, Any] | None:
     """What the search for a learning rate had found when the newest checkpoint was written; None where there is none."""
     found = load_newest(folder) if folder is not None else None
@@ -52,8 +93,8 @@ def search_in(folder: Path | None) -> dict[str, Any] | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove all checkpoints, and what a crash left of one."""
-    for path in folder.glob("step-*"):
+    """Remove all checkpoints, what a crash left of one, and the plan beside them."""
+    for path in [*folder.glob("step-*"), *folder.glob("plan.json*")]:
         path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

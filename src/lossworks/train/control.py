@@ -9,12 +9,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from .parallel import World
+
 
 @dataclass(slots=True)
 class Control:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
-    ``stepped`` is called after every step, while the weights are those to go on with.
+    ``stepped`` is called after every step, while the weights are those to go on with. ``world``: the processes that train together.
     """
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
@@ -22,6 +24,7 @@ class Control:
     checkpoint_every: float = 30.0
     stop: Event = field(default_factory=Event)
     stepped: Callable[[], None] = lambda: None
+    world: World = World()
 
 
 @dataclass(slots=True)

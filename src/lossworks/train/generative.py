@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +136,8 @@ def _learn(
         train, valid = (_of_class(data, part, number) for part in parts[:2])
         seed = derive(settings.seed, "class", number)
         held_out = valid if len(valid) else None
-        models.append(learn(train, tokenizer.vocabulary, settings, control, scratch, valid=held_out, seed=seed))
+        apart = replace(control, checkpoints=None)  # the classes' would lie on top of one another
+        models.append(learn(train, tokenizer.vocabulary, settings, apart, scratch, valid=held_out, seed=seed).model)
         counts.append(len(train))
     return GenerativePredictor(data.task, spec, tokenizer, tuple(models), tuple(counts))
 

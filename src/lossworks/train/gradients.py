@@ -38,6 +38,18 @@ class Made(NamedTuple):
     bad: int | None = None
 
 
+def with_less(run: Callable[[], T], lessen: Callable[[str], None]) -> T:
+    """What ``run`` gives, begun anew after ``lessen(reason)`` as often as memory runs out; ``lessen`` raises where it cannot go on."""
+    while True:
+        try:
+            return run()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error)
+        lessen(reason)  # outside of the handler, whose traceback holds on to the tensors
+
+
 @dataclass(slots=True)
 class Gradients:
     """Makes the gradients of steps stand in ``network``'s parameters. ``micro``: rows whose outputs stand in memory at once."""
@@ -75,14 +87,9 @@ class Gradients:
     def _halving(self, rows: list[Rows], run: Callable[[], T]) -> T:
         """What ``run`` gives, begun anew with smaller micro-batches as often as memory runs out."""
         remembered = self.reduction.state
-        while True:
-            try:
-                return run()
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                reason = str(error)
-            self.forget()  # outside of the handler, whose traceback holds on to the tensors
+
+        def lessen(reason: str) -> None:
+            self.forget()
             self.reduction.state = remembered
             if self.micro == 1:
                 remedy = (
@@ -90,6 +97,8 @@ class Gradients:
                 )
                 raise OutOfMemory(f"out of memory with a single row a micro-batch ({reason}). Try {remedy}.")
             self.micro = max(1, min(self.micro, max(len(chosen) for _, chosen in rows)) // 2)
+
+        return with_less(run, lessen)
 
     def forget(self) -> None:
         """Leave no part of a gradient."""

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import RecordError
-from ..models import TextLanguage, build_language
+from ..models import TextLanguage
 from ..record.tensors import map_tensors, write_tensors
 from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens import Tokenizer
-from .control import Control
+from .control import Control, Progress
 from .language_figures import counted, judge, samples
 from .language_learning import learn
 from .language_settings import LanguageSettings
@@ -66,10 +66,13 @@ def fit_language(
     settings: LanguageSettings,
     control: Control,
     scratch: Path,
+    *,
+    resume: bool = False,
 ) -> FittedLanguage:
     """Learn a model of language from ``corpora``: the first is split where no others were given as validation or test part.
 
-    Labels are not looked at. ``scratch`` is a folder for temporary files.
+    Labels are not looked at. ``scratch`` is a folder for temporary files. With ``resume`` the newest of the control's checkpoints is
+    taken up. Of several processes only the first one's result has figures.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit.
@@ -83,8 +86,9 @@ def fit_language(
     control.watch("data", {"reason": "lm: a model of language", **data, "config": settings.to_json()})
     for note in tokenizer.notes:
         control.watch("note", {"text": note})
-    control.watch("start", {"step": 0})
-    model = learn(
+    if not resume:
+        control.watch("start", {"step": 0})
+    learnt = learn(
         parts[TRAIN].texts,
         tokenizer.vocabulary,
         settings,
@@ -93,12 +97,23 @@ def fit_language(
         valid=parts[VALID].texts if len(parts[VALID].texts) else None,
         ends=settings.texts != "file",
         seed=settings.seed,
+        resume=resume,
     )
-    trained = TextLanguage(build_language(settings.model), tokenizer, model)
-    counts = counted(parts[TRAIN].texts, model)
+    trained = TextLanguage(learnt.spec, tokenizer, learnt.model)
+    counts = counted(parts[TRAIN].texts, learnt.model)
     seconds = time.monotonic() - began
-    result = {**_result(trained, parts[TEST], counts, settings), "facts": model.facts, "seconds": seconds}
-    return FittedLanguage(trained, counts, settings, data, result)
+    result = {"facts": learnt.model.facts, "seconds": seconds}
+    if learnt.progress is not None:
+        result["training"] = _training(learnt.progress)
+    if control.world.is_first:
+        result |= _result(trained, parts[TEST], counts, learnt.settings)
+    return FittedLanguage(trained, counts, learnt.settings, data, result)
+
+
+def _training(progress: Progress) -> dict[str, Any]:
+    """How a training by gradients went."""
+    seconds = {"seconds": progress.seconds}
+    return {"steps": progress.step, "epochs": progress.epoch, "scores": progress.scores, "stopped": progress.stopped, **seconds}
 
 
 def _result(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], settings: LanguageSettings) -> dict[str, Any]:

@@ -1,20 +1,37 @@
-"""From token numbers to a model of language: as its family learns, or by gradients where a loss or an optimiser is named."""
+"""From token numbers to a model of language: as its family learns, or by gradients."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .. import optim
 from ..batches import Ragged
-from ..models import LanguageModel, build_language
+from ..core.errors import RecordError
+from ..models import LanguageModel, LanguageSpec, build_language
+from ..record import read_json, write_json
 from ..tokens import Vocabulary
-from .control import Control
+from .control import Control, Progress
 from .language_settings import LanguageSettings
+from .planning import Plan, plan
 from .sequences import train_sequences
 
 _OPTIMIZER = "adam"
+_PLAN = "plan.json"
+
+
+@dataclass(slots=True)
+class Learnt:
+    """The model, the spec that makes it again, the settings it was learnt with, and how a training by gradients went."""
+
+    model: LanguageModel
+    spec: LanguageSpec
+    settings: LanguageSettings
+    progress: Progress | None = None
 
 
 def learn(
@@ -27,22 +44,81 @@ def learn(
     valid: Ragged | None,
     ends: bool = True,
     seed: int,
-) -> LanguageModel:
+    resume: bool = False,
+) -> Learnt:
     """The model that ``settings`` say, learnt from ``texts``; ``valid``, where there is any, chooses when to stop.
 
     Raises:
-        DataError, Diverged: nothing can be learnt, or training went wrong.
+        DataError, Diverged, Interrupted, OutOfMemory: nothing can be learnt, or training ended early.
     """
     spec = build_language(settings.model)
+    if spec.by_gradients:
+        return _network(texts, vocabulary, settings, control, valid=valid, ends=ends, seed=seed, resume=resume)
     chosen = settings.of_gradients()
     if not chosen:
         memory = None if settings.memory is None else int(settings.memory)
-        return spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=control.watch)
-    network = spec.network(texts, vocabulary, ends=ends, seed=seed)
+        watch = control.watch
+        model = spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=watch)
+        return Learnt(model, spec, settings)
+    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed)
     optimizer: Any = optim.build(chosen.pop("optimizer", _OPTIMIZER))
     if "lr" in chosen:
         optimizer = replace(optimizer, lr=float(chosen.pop("lr")))
-    train_sequences(
-        network, texts, vocabulary, ends=ends, valid=valid, seed=seed, optimizer=optimizer, watch=control.watch, **chosen
-    )
-    return network.model()
+    how = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
+    progress = train_sequences(network, texts, vocabulary, optimizer=optimizer, **how, **chosen)
+    return Learnt(network.model(), spec, settings, progress)
+
+
+def _network(
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    settings: LanguageSettings,
+    control: Control,
+    *,
+    valid: Ragged | None,
+    ends: bool,
+    seed: int,
+    resume: bool,
+) -> Learnt:
+    """A neural model, by a plan that is made before the first step and kept beside the checkpoints."""
+    planned = _planned(texts, vocabulary, settings, control, ends=ends, seed=seed, resume=resume)
+    for said in planned.said:
+        control.watch("plan", {"text": said})
+    recipe, spec = planned.recipe, build_language(planned.model)
+    config = {
+        name: getattr(recipe, name) for name in ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience", "clip")
+    }
+    settings = replace(settings, **config, model=planned.model, dtype=planned.dtype, epochs=recipe.epochs)
+    control.watch("config", {"config": settings.to_json()})
+    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
+    network.dtype = getattr(torch, planned.dtype)  # type: ignore[assignment]
+    how = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
+    progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)
+    return Learnt(network.model(), spec, settings, progress)
+
+
+def _planned(
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    settings: LanguageSettings,
+    control: Control,
+    *,
+    ends: bool,
+    seed: int,
+    resume: bool,
+) -> Plan:
+    """The plan; of a run that is resumed its own, of several processes the first one's."""
+    text, kept = "", None if control.checkpoints is None else control.checkpoints / _PLAN
+    if control.world.is_first:
+        if resume and kept is not None and kept.exists():
+            text = json.dumps(read_json(kept))
+        else:
+            text = json.dumps(plan(texts, vocabulary, settings, ends=ends, seed=seed).to_json())
+            if kept is not None:
+                kept.parent.mkdir(exist_ok=True)
+                write_json(kept, json.loads(text))
+    text = control.world.of_first(text, torch.device(settings.device))
+    try:
+        return Plan.read(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{kept} is damaged ({error}). Remove it to start from the beginning.") from None

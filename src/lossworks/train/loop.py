@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -115,11 +115,11 @@ class Loop:
             return
         tensors, state = found
         try:
-            self.network.load_state_dict(_under(tensors, "network."))
-            self.shell.load(_under(tensors, "shell."))
-            self._best = _under(tensors, "best.")
+            self.network.load_state_dict(checkpoint.under(tensors, "network."))
+            self.shell.load(checkpoint.under(tensors, "shell."))
+            self._best = checkpoint.under(tensors, "best.")
             self.gradients.reduction.state = tensors["risk.state"]
-            self.progress = Progress(**{**state, "best": math.inf if state["best"] is None else state["best"]})
+            self.progress = checkpoint.progress(state)
             self.gradients.micro = self.progress.micro or self.gradients.micro
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             folder = self.control.checkpoints
@@ -131,8 +131,7 @@ class Loop:
         named = {"network.": self.network.state_dict(), "shell.": self.shell.tensors(), "best.": self._best}
         tensors = {prefix + name: value for prefix, part in named.items() for name, value in part.items()}
         tensors["risk.state"] = self.gradients.reduction.state
-        state = asdict(self.progress)
-        checkpoint.save(self.control.checkpoints, self.progress.step, tensors, {**state, "best": _finite(state["best"])})
+        checkpoint.save(self.control.checkpoints, self.progress.step, tensors, checkpoint.state(self.progress))
         self._saved = time.monotonic()
         self._tell("checkpoint")
 
@@ -291,11 +290,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

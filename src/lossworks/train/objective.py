@@ -24,14 +24,24 @@ def loss_for(spec: str, task: Task, target: NDArray[Any]) -> Loss:
     Raises:
         UsageError: it is not for this kind of task.
     """
+    loss = fitting_loss(spec, task)
+    counts = np.bincount(target, minlength=len(task.labels)) if task.kind == "classify" else np.empty(0)
+    return loss.with_counts(tuple(counts.astype(float).tolist()))
+
+
+def fitting_loss(spec: str, task: Task) -> Loss:
+    """The loss that ``spec`` spells, not yet told any counts.
+
+    Raises:
+        UsageError: it is not for this kind of task.
+    """
     loss = build(spec)
     if reason := _misfit(loss, task):
         fitting = [entry.name for entry in losses if not _misfit(entry.thing(), task)]
         raise UsageError(
             f"the loss {render(loss)!r} is not for {_described(task)}: {reason}. Losses that are: {', '.join(fitting)}."
         )
-    counts = np.bincount(target, minlength=len(task.labels)) if task.kind == "classify" else np.empty(0)
-    return loss.with_counts(tuple(counts.astype(float).tolist()))
+    return loss
 
 
 def _misfit(loss: Loss, task: Task) -> str:

@@ -1,14 +1,13 @@
-"""Training a network that predicts tokens, with any loss over outcomes and any optimiser.
+"""Training a network that predicts tokens, with any loss over outcomes and any optimiser, in one process or several.
 
 The rows of a step are a function of (seed, epoch, step), random numbers of (seed, step). A step's loss is the sum over its
-tokens divided once by their number, whatever micro-batches it was made in.
+tokens, of all micro-batches and all processes, divided once by their number.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,25 +17,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import Ragged
-from ..core.errors import Diverged, UsageError
-from ..core.seeds import derive
+from ..core.errors import Diverged, Interrupted, RecordError
+from ..core.seeds import generator
 from ..losses import CategoricalLoss
 from ..models import SequenceNetwork, Task
-from ..optim import Optimizer, Shell
+from ..optim import Shell
 from ..optim import build as optimizer_of
-from ..risks.mean import Mean
 from ..schedules import Clock, Schedule
 from ..schedules import build as schedule_of
-from ..scores import Scores
 from ..tokens import Vocabulary
-from .control import Progress
-from .health import Since
-from .objective import loss_for
-from .reduction import Reduction
-from .windows import Windows, windows
+from . import checkpoint
+from .control import Control, Progress
+from .health import Since, Spikes
+from .objective import fitting_loss
+from .recipe import Recipe
+from .token_gradients import SCORES, TokenGradients
+from .turning import Turning
+from .windows import Positions, Windows, lay_out
 
-Watch = Callable[[str, dict[str, Any]], None]
-_SCORES = 1 << 24  # scores of tokens that stand in memory at once
 _TELL_EVERY = 0.2  # seconds between notes on progress
 
 
@@ -47,27 +45,21 @@ def train_sequences(
     *,
     ends: bool = True,
     valid: Ragged | None = None,
-    loss: str = "cross_entropy",
-    optimizer: str | Optimizer = "adam",
-    schedule: str | Schedule = "constant",
-    epochs: int = 10,
-    patience: int = 3,
-    batch_tokens: int = 4096,
-    window: int = 256,
-    clip: float | None = None,
-    ema: float | None = None,
     seed: int = 0,
-    watch: Watch = lambda event, fields: None,
+    control: Control | None = None,
+    resume: bool = False,
+    recipe: Recipe | None = None,
+    **choices: Any,
 ) -> Progress:
     """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
 
     Args:
         texts, vocabulary, ends: as ``LanguageSpec.fit`` takes them.
-        valid: texts to judge each epoch by, in nats a token whatever the loss; None: all epochs are trained.
-        patience: epochs without a better score before training ends.
-        batch_tokens: tokens a step, with their padding.
-        window: longer texts are cut into rows of so many tokens.
-        watch: told of "train" (loss, lr, tokens as ``examples_per_second``) now and then, and of "valid" (nll) after each epoch.
+        valid: texts to judge by, in nats a token whatever the loss; None: training goes to its end.
+        control: how to watch and stop the training, where checkpoints go, which processes share the steps. Its ``watch`` is told of "train" (loss, lr,
+            tokens_per_second), of "valid" (nll) after each judgement, and of what goes wrong.
+        resume: take up the newest of the control's checkpoints; training then ends in the bits of one that was never stopped.
+        recipe: how; or single ``choices`` of it.
 
     Returns:
         where training ended: epochs, steps, the best score and its epoch, all scores, seconds, why it stopped.
@@ -76,73 +68,156 @@ def train_sequences(
         UsageError: the loss is not one over outcomes alone, or settings do not go together.
         DataError: there are no tokens.
         Diverged: a loss was not finite; the weights are those before that step.
+        Interrupted: ``control.stop`` was set; a checkpoint was written.
     """
-    if epochs < 1 or patience < 1 or batch_tokens < 1:
-        raise UsageError(f"got epochs={epochs}, patience={patience}, batch_tokens={batch_tokens}; wanted 1 or more of each.")
-    end = vocabulary.end if ends else None
-    rows = windows(texts, end, window)
-    held_out = windows(valid, end, window) if valid is not None and (len(valid.ids) or (ends and len(valid))) else None
-    seen = np.append(rows.ids, np.arange(vocabulary.size))  # for losses that ask how often: no token occurs never
-    judged = loss_for(loss, Task("classify", tuple(map(str, range(vocabulary.size)))), seen)
-    assert isinstance(judged, CategoricalLoss)
-    shell = Shell(optimizer_of(optimizer), network, clip=clip, ema=ema)
-    tokens = len(rows) * window if shell.optimizer.full_batch else batch_tokens
-    steps = len(rows.batches(tokens, seed, 0))
-    times = schedule_of(schedule), Clock(epochs * steps, steps, len(rows.ids) / steps)
-    training = _Training(network, judged, shell, rows, held_out, *times, vocabulary.size, tokens, seed, watch)
+    recipe = recipe or Recipe(**choices)
+    positions = Positions.of(texts, vocabulary, ends)
+    held_out = None
+    if valid is not None and (len(valid.ids) or (ends and len(valid))):
+        held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), recipe, seed)
+    counts = positions.counts(vocabulary.size) + 1.0  # for losses that ask how often: no token occurs never
+    loss = fitting_loss(recipe.loss, Task("classify", tuple(map(str, range(vocabulary.size))))).with_counts(
+        tuple(counts.tolist())
+    )
+    assert isinstance(loss, CategoricalLoss)
+    shell = Shell(optimizer_of(recipe.optimizer), network, clip=recipe.clip, ema=recipe.ema)
+    layout = lay_out(network, positions, recipe, seed)
+    tokens = len(layout) * recipe.window if shell.optimizer.full_batch else recipe.batch_tokens
+    per_epoch = len(layout.steps(tokens, 0))
+    steps = min(recipe.epochs * per_epoch, recipe.steps or recipe.epochs * per_epoch)
+    clock = Clock(steps, per_epoch, int(layout.lengths.sum()) / per_epoch)
+    control = control or Control()
+    gradients = TokenGradients(network, loss, shell, layout, seed, control.world, SCORES // vocabulary.size)
+    loop = SequenceLoop(network, gradients, held_out, recipe, schedule_of(recipe.schedule), clock, tokens, control)
+    if resume:
+        loop.resume()
+        loop.tell("resume")
     with torch.random.fork_rng(devices=[]):
-        return training.run(epochs, patience)
+        return loop.run()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The rows that training is judged by, the shortest first, and how many tokens they have."""
+
+    layout: Windows
+    rows: NDArray[np.int64]
+    tokens: int
+
+    @classmethod
+    def of(cls, positions: Positions, recipe: Recipe, seed: int) -> HeldOut:
+        """All of them, or as many as the recipe says."""
+        layout = Windows(positions, recipe.window, shifted=False)
+        rows = np.arange(len(layout))
+        if recipe.judged_tokens is not None:
+            rows = generator(seed, "judged").permutation(rows)
+            enough = int(np.searchsorted(np.cumsum(layout.lengths[rows]), recipe.judged_tokens)) + 1
+            rows = np.sort(rows[:enough])
+        return cls(layout, rows, int(layout.lengths[rows].sum()))
 
 
 @dataclass(slots=True)
-class _Training:
+class SequenceLoop:
+    """Trains ``network`` on the rows of ``layout``. ``run`` leaves the best weights in it."""
+
     network: SequenceNetwork
-    loss: CategoricalLoss
-    shell: Shell
-    rows: Windows
-    held_out: Windows | None
+    gradients: TokenGradients
+    held_out: HeldOut | None
+    recipe: Recipe
     schedule: Schedule
     clock: Clock
-    vocabulary: int
     tokens: int
-    seed: int
-    watch: Watch
+    control: Control
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
     since: Since = field(default_factory=Since)
-    reduction: Reduction = field(default_factory=lambda: Reduction(Mean(), Task("regress")))
+    spikes: Spikes = field(default_factory=Spikes)
+    turning: Turning = field(default_factory=Turning)
+    _saved: float = 0.0
+    _asked: tuple[bool, bool] = (False, False)  # to stop, to write a checkpoint
 
-    def run(self, epochs: int, patience: int) -> Progress:
-        progress, start = self.progress, time.monotonic()
-        while progress.epoch < epochs and progress.stale < patience:
-            self.network.train()
-            for rows in self.rows.batches(self.tokens, self.seed, progress.epoch):
-                self.step(rows)
-                progress.done, progress.step = progress.done + 1, progress.step + 1
-                progress.seconds = time.monotonic() - start
-                if time.monotonic() - self.since.told >= _TELL_EVERY:
-                    self.tell_train()
-            self.tell_train()
-            progress.epoch, progress.done = progress.epoch + 1, 0
-            self.shell.settle()
-            if self.held_out is not None:
-                self.validate(self.held_out)
-        if progress.stale >= patience:
-            progress.stopped = f"early: nll had not fallen for {patience} epochs"
+    def run(self) -> Progress:
+        """Train to the end."""
+        progress = self.progress
+        self.gradients.told = self._tell_memory
+        self.gradients.room = progress.micro or self.gradients.room
+        self._saved = start = time.monotonic() - progress.seconds
+        progress.stopped = "all epochs done" if self.recipe.steps is None else "all steps done"
+        while not self._is_over:
+            self._epoch(start)
+        if progress.stale >= self.recipe.patience:
+            after = "epochs" if self.recipe.judged is None else "scores"
+            progress.stopped = f"early: nll had not fallen for {self.recipe.patience} {after}"
+        self.gradients.shell.settle()
         if self.best:
-            self.network.load_state_dict(self.best)
+            checkpoint.fill(self.network, self.best)
+        self.network.remember([])
         self.network.eval()
         progress.seconds = time.monotonic() - start
         return progress
 
+    def resume(self) -> None:
+        """Take up the newest checkpoint, if there is one.
+
+        Raises:
+            RecordError: it is damaged, or of another run.
+        """
+        found = checkpoint.load_newest(self.control.checkpoints) if self.control.checkpoints else None
+        if found is None:
+            return
+        tensors, state = found
+        try:
+            checkpoint.fill(self.network, checkpoint.under(tensors, "network."))
+            self.gradients.shell.load(checkpoint.under(tensors, "shell."))
+            self.best = checkpoint.under(tensors, "best.")
+            memory = checkpoint.under(tensors, "memory.")
+            self.network.remember([memory[str(number)] for number in range(len(memory))])
+            self.progress = checkpoint.progress(state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            folder = self.control.checkpoints
+            raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
+
+    def save(self) -> None:
+        """Write a checkpoint now; with several processes all of them take part, and the first writes."""
+        memory = {str(number): each for number, each in enumerate(self.gradients.world.lanes(self.network.memory()))}
+        if self.gradients.world.is_first and self.control.checkpoints is not None:
+            parts = checkpoint.weights_of(self.network), self.gradients.shell.tensors(), self.best, memory
+            named = zip(("network.", "shell.", "best.", "memory."), parts, strict=True)
+            tensors = {prefix + name: value for prefix, part in named for name, value in part.items()}
+            checkpoint.save(self.control.checkpoints, self.progress.step, tensors, checkpoint.state(self.progress))
+        self._saved = time.monotonic()
+        self.tell("checkpoint")
+
+    def _epoch(self, start: float) -> None:
+        progress, every = self.progress, self._every
+        self.network.train()
+        if not progress.done:
+            self.network.remember([])
+        steps = self.gradients.layout.steps(self.tokens, progress.epoch)
+        while progress.done < len(steps) and not self._is_over:
+            self._between_steps()  # before a step: the judgement of the last one is then behind its checkpoint
+            self.step(steps[progress.done])
+            progress.done, progress.step = progress.done + 1, progress.step + 1
+            progress.seconds = time.monotonic() - start
+            if every and (progress.step % every == 0 or progress.step == self.clock.steps):
+                self.judge()
+                self.network.train()
+        if progress.done == len(steps):
+            progress.epoch, progress.done = progress.epoch + 1, 0
+        self.tell_train()
+        if not every:
+            self.judge()
+
     def step(self, rows: NDArray[np.int64]) -> None:
         """One update: the gradient of the mean loss of all the tokens of ``rows``."""
-        shell, total, made = self.shell, float(self.rows.lengths[rows].sum()), list[float]()
+        gradients, shell, made = self.gradients, self.gradients.shell, list[float]()
+        total = float(gradients.layout.lengths[rows].sum())
+        mine, at = gradients.world.share(rows), (self.progress.epoch, self.progress.step)
         if shell.wants_curvature:
-            self.observe_curvature(rows, total)
+            gradients.curvature(mine, total, *at)
 
         def make() -> float:
-            made.append(self.gradient(rows, total))
+            made.append(self._agreed(gradients.make(mine, total, *at)) / total)
             if not math.isfinite(made[0]):  # before anything is updated; later ones are trials, which may be beyond all numbers
                 raise Diverged(
                     f"the loss was not finite at step {self.progress.step + 1:,} (epoch {self.progress.epoch + 1}). "
@@ -157,57 +232,75 @@ class _Training:
         began = time.monotonic()
         health = shell.step(factor, make if searches else None, examine=self.since.is_due)
         self.since.add(made[0] * total, total, int(total), health, time.monotonic() - began)
+        self.turning.add(made[0] * total, total)
+        usual = self.spikes.usual(made[0])
+        if usual is not None:
+            self.tell("spike", loss=made[0], usual=usual)
 
-    def gradient(self, rows: NDArray[np.int64], total: float) -> float:
-        """Make the gradient of the mean loss of the tokens of ``rows``, ``total`` of them, stand in the parameters."""
-        self.shell.forget()
-        torch.manual_seed(derive(self.seed, "step", self.progress.step))
-        amount = 0.0
-        for scores in self.scores(self.rows, rows):
-            values = self.loss.values(scores)
-            amount += self.reduction.add(values, torch.ones_like(values), scores.target, total)
-        return amount / total
+    def _agreed(self, amount: float) -> float:
+        """The sum over processes; on the way they agree on whether to stop, and whether to write a checkpoint."""
+        world = self.gradients.world
+        due = world.is_first and time.monotonic() - self._saved >= self.control.checkpoint_every
+        amount, *asked = world.sum(amount, self.control.stop.is_set(), due, device=self.gradients.device)
+        self._asked = bool(asked[0]), bool(asked[1])
+        return amount
 
-    def observe_curvature(self, rows: NDArray[np.int64], total: float) -> None:
-        """Have the shell observe the curvature: the gradient of the mean -log p of tokens that the network itself draws."""
-        torch.manual_seed(derive(self.seed, "curvature", self.progress.step))
-        for scores in self.scores(self.rows, rows):
-            drawn = torch.multinomial(scores.logits.detach().softmax(-1), 1)
-            (-scores.logp_of(drawn).sum() / total).backward()  # type: ignore[no-untyped-call]
-        self.shell.observe_curvature(int(total))
-
-    def scores(self, of: Windows, rows: NDArray[np.int64], *, training: bool = True) -> Iterator[Scores]:
-        """The scores of some rows, in as many parts as memory asks for."""
-        for part in of.parts(rows, _SCORES // self.vocabulary):
-            if training:
-                self.shell.prepare()
-            yield self.network.scores(*of.padded(part, self.device))
-
-    @torch.no_grad()
-    def validate(self, held_out: Windows) -> None:
-        """Score the held-out rows; keep the weights if they are the best so far."""
-        self.network.eval()
-        progress = self.progress
-        summed = [float(-s.logp.double().sum()) for s in self.scores(held_out, np.arange(len(held_out)), training=False)]
-        score = math.fsum(summed) / len(held_out.ids)
+    def judge(self) -> None:
+        """Score the held-out rows; keep the weights if they are the best so far; say where the score has turned."""
+        self.gradients.shell.settle()
+        if self.held_out is None:
+            return
+        progress, score = self.progress, self._held_out(self.held_out)
         if not math.isfinite(score):
-            raise Diverged(f"the held-out nll after epoch {progress.epoch} is {score}. Try a lower learning rate.")
+            raise Diverged(f"the held-out nll after step {progress.step:,} is {score}. Try a lower learning rate.")
         progress.stale += 1
         progress.scores.append(score)
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
-            self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
+            self.best = {name: value.clone() for name, value in checkpoint.weights_of(self.network).items()}
         self.tell("valid", nll=score)
+        turned = self.turning.judged(progress.scores, progress.stale)
+        if turned is not None:
+            self.control.watch("note", {"text": turned})
+
+    @torch.no_grad()
+    def _held_out(self, held_out: HeldOut) -> float:
+        self.network.eval()
+        gradients = self.gradients
+        rows = gradients.world.share(held_out.rows)
+        summed = math.fsum(float(-s.logp.double().sum()) for s in gradients.scores(held_out.layout, rows, 0, training=False))
+        return gradients.world.sum(summed, device=gradients.device)[0] / held_out.tokens
+
+    def _between_steps(self) -> None:
+        if time.monotonic() - self.since.told >= _TELL_EVERY:
+            self.tell_train()
+        stop, due = self._asked
+        if (due or stop) and self.control.checkpoints is not None:
+            self.save()
+        if stop:
+            raise Interrupted(f"stopped after step {self.progress.step:,}. The same command with --resume goes on from there.")
+
+    def _tell_memory(self, room: int) -> None:
+        self.progress.micro = room
+        self.tell("memory", micro_batch=room, was=2 * room)
 
     def tell_train(self) -> None:
         if self.since.weight:
-            self.tell("train", **self.since.fields(self.shell.lr, self.shell.clipped))
-        self.since = self.since.next(self.shell.clipped)
+            line = self.since.fields(self.gradients.shell.lr, self.gradients.shell.clipped)
+            speed = line.pop("examples_per_second")
+            self.tell("train", **line, tokens_per_second=speed, of=self.clock.steps)
+        self.since = self.since.next(self.gradients.shell.clipped)
 
     def tell(self, event: str, **fields: Any) -> None:
         epoch = self.progress.epoch + self.progress.done / self.clock.per_epoch
-        self.watch(event, {"step": self.progress.step, "epoch": round(epoch, 4), **fields})
+        self.control.watch(event, {"step": self.progress.step, "epoch": round(epoch, 4), **fields})
 
     @property
-    def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+    def _is_over(self) -> bool:
+        progress = self.progress
+        return progress.step >= self.clock.steps or progress.stale >= self.recipe.patience
+
+    @property
+    def _every(self) -> int | None:
+        """Steps between judgements; None: after each epoch."""
+        return None if self.recipe.judged is None else max(1, math.ceil(self.clock.steps / self.recipe.judged))

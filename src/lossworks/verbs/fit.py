@@ -13,6 +13,7 @@ from typing import Any
 from ..core.errors import DataError, Interrupted, UsageError
 from ..text import TEST, VALID, Corpus, ReadOptions, load_all
 from ..train import Control, Fitted, FittedLanguage, LanguageSettings, Settings, choose, fit_corpora, fit_generative, fit_language
+from ..train.parallel import check_alone, world
 from .language import Language
 from .model import Model
 from .recording import Recorder, Work
@@ -68,12 +69,19 @@ def fit(
     control = control or Control()
     if resume and out is None:
         raise UsageError("--resume goes on with the run in a directory; say which with --out.")
+    begun = resume and (Path(out or "") / "run.json").exists()
     if isinstance(settings, LanguageSettings):
-        if resume:
+        if resume and not settings.by_gradients:
             raise UsageError(f"--resume: what {settings.model} learns is not kept halfway. Fit again, with another --out.")
-        work: Work = partial(_learn, sources, read, settings)
+        if settings.by_gradients:
+            control = replace(control, world=world(settings.device))
+        work: Work = partial(_learn, sources, read, settings, resume=begun)
     else:
-        work = partial(_train, sources, read, settings, resume=resume and (Path(out or "") / "run.json").exists())
+        work = partial(_train, sources, read, settings, resume=begun)
+    check_alone(control.world)
+    if not control.world.is_first:  # the first process keeps the record
+        control = replace(control, checkpoints=None if out is None else Path(out) / "checkpoints")
+        out = None
     if out is None:
         with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
             fitted = work(control, Path(scratch))
@@ -98,7 +106,7 @@ def _train(
 
 
 def _learn(
-    sources: Sources, read: ReadOptions | None, settings: LanguageSettings, control: Control, scratch: Path
+    sources: Sources, read: ReadOptions | None, settings: LanguageSettings, control: Control, scratch: Path, *, resume: bool
 ) -> Fitted | FittedLanguage:
     """A model of language, or of texts with labels one for each class."""
     read = read or ReadOptions()
@@ -114,8 +122,10 @@ def _learn(
             if labelled or (settings.task == "auto" and any(label is not None for label in corpora[0].labels)):
                 _check_labels(corpora)
                 return fit_generative(corpora, fixed, settings, control, scratch)
-            return fit_language(corpora, fixed, settings, control, scratch)
+            return fit_language(corpora, fixed, settings, control, scratch, resume=resume)
     except KeyboardInterrupt:
+        if settings.by_gradients:
+            raise
         raise Interrupted("stopped. Nothing is kept of what was half learnt: fit again, with another --out.") from None
 
 

@@ -28,6 +28,7 @@ _LOGGED = (
     "memory",
     "checkpoint",
     "note",
+    "plan",
     "iteration",
     "restart",
     "class",

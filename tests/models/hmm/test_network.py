@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from lossworks.batches import Ragged
+from lossworks.batches import Ragged, TokenRows
 from lossworks.models.hmm import Chain, HmmModel, HmmNetwork, HmmSpec
 from lossworks.models.hmm.expectation import expectations
 from lossworks.tokens import Vocabulary
@@ -23,7 +25,7 @@ def rows(texts: Ragged) -> tuple[torch.Tensor, torch.Tensor]:
     ids = np.full((len(lengths), lengths.max()), 8)
     for number, text in enumerate(np.split(texts.ids, texts.offsets[1:-1])):
         ids[number, : len(text)] = text
-    return torch.from_numpy(ids), torch.from_numpy(lengths)
+    return TokenRows.of(torch.from_numpy(ids), torch.from_numpy(lengths), VOCABULARY.start)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +33,7 @@ def test_the_same_model(kind: str) -> None:
     """The network's scores are the model's, position by position, and its chain is the one it began with."""
     model = HmmModel(chain(kind), VOCABULARY, ends=False)
     network = model.network()
-    scores = network.scores(*rows(TEXTS))
+    scores = network.scores(rows(TEXTS))
     np.testing.assert_allclose(scores.logp.detach(), model.logp(TEXTS), atol=1e-12)
     assert scores.target.tolist() == model.targets(TEXTS).tolist()
     words = [token for token in range(9) if token != VOCABULARY.start]
@@ -46,7 +48,7 @@ def test_gradient_is_what_em_counts(kind: str) -> None:
     """∂ log p / ∂ log-weights = expected counts - their row's sum times the probabilities (Salakhutdinov et al. 2003)."""
     of = chain(kind, seed=2)
     network = HmmNetwork(of, VOCABULARY, ends=False)
-    network.scores(*rows(TEXTS)).logp.sum().backward()
+    network.scores(rows(TEXTS)).logp.sum().backward()
     counts = expectations(of, packed(TEXTS), 10**6)
     assert network.start.grad is not None
     np.testing.assert_allclose(network.start.grad, counts.start - counts.start.sum() * of.start, atol=1e-12)
@@ -60,11 +62,12 @@ def test_gradient_is_what_em_counts(kind: str) -> None:
 def test_padding_says_nothing(kind: str) -> None:
     """Other tokens in the padding, other texts beside it: a row's scores stay."""
     network = HmmNetwork(chain(kind), VOCABULARY)
-    ids, lengths = rows(TEXTS)
-    other = torch.where(torch.arange(ids.shape[1]) < lengths[:, None], ids, 3)
-    found = network.scores(ids, lengths).logp
-    assert torch.equal(found, network.scores(other, lengths).logp)
-    alone = [network.scores(ids[row : row + 1, :size], lengths[row : row + 1]).logp for row, size in enumerate(LENGTHS)]
+    whole = rows(TEXTS)
+    ids, lengths = whole.ids, whole.lengths
+    found = network.scores(whole).logp
+    assert torch.equal(found, network.scores(replace(whole, ids=torch.where(whole.inside, ids, 3))).logp)
+    parts = [(ids[row : row + 1, :size], lengths[row : row + 1]) for row, size in enumerate(LENGTHS)]
+    alone = [network.scores(TokenRows.of(*part, VOCABULARY.start)).logp for part in parts]
     np.testing.assert_allclose(found.detach(), torch.cat(alone).detach(), atol=1e-13)
 
 
@@ -83,9 +86,9 @@ def test_gradients_reach_what_em_reaches() -> None:
 
     train, valid = texts(150), texts(40)
     spec = HmmSpec(states=12, iterations=60, tolerance=1e-4)
-    start = -spec.network(train, vocabulary).model().logp(valid).mean()
+    start = -spec.sequence_network(train, vocabulary).model().logp(valid).mean()
     em = -spec.fit(train, vocabulary, valid=valid).logp(valid).mean()
-    network = spec.network(train, vocabulary)
+    network = spec.sequence_network(train, vocabulary)
     settings = {"optimizer": "adam:lr=0.2", "epochs": 12, "batch_tokens": 500}
     progress = train_sequences(network, train, vocabulary, valid=valid, **settings)  # type: ignore[arg-type]
     by_gradients = -network.model().logp(valid).mean()

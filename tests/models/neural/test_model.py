@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lossworks import losses
-from lossworks.batches import Ragged
+from lossworks.batches import Ragged, TokenRows
 from lossworks.core.errors import RecordError
 from lossworks.models.neural import NeuralModel, Predicting, TransformerSpec, load_model
 from lossworks.models.neural import windows as windows_module
@@ -168,10 +168,10 @@ def test_predicting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = torch.full((3, 7), 9)
     for row in range(3):
         ids[row, : lengths[row]] = torch.tensor([*given.ids[given.offsets[row] : given.offsets[row + 1]].tolist(), 2])
-    network = Predicting(found.network, 1)
+    network = Predicting(found.network, Vocabulary(V))
     for few, kind in ((1 << 20, Dense), (0, Fused)):
         monkeypatch.setattr("lossworks.models.neural.predicting._FEW", few)
-        scores = network.scores(ids, lengths)
+        scores = network.scores(TokenRows.of(ids, lengths, 1))
         assert isinstance(scores, kind)
         assert torch.equal(scores.target, torch.from_numpy(found.targets(given)))
         np.testing.assert_allclose(scores.logp.detach().numpy(), found.logp(given), atol=1e-5, rtol=1e-5)
@@ -180,11 +180,11 @@ def test_predicting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_learns() -> None:
     """A few steps on a text that repeats itself, and the model knows it by heart."""
     ids = torch.arange(3, 11).repeat(4)[None]
-    network = Predicting(TransformerSpec(layers=1, heads=2, dim=16, context=40).network(V), 1)
+    network = Predicting(TransformerSpec(layers=1, heads=2, dim=16, context=40).network(V), Vocabulary(V))
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
     for _ in range(80):
         optimizer.zero_grad()
-        loss = -network.scores(ids, torch.tensor([32])).logp.mean()
+        loss = -network.scores(TokenRows.of(ids, torch.tensor([32]), 1)).logp.mean()
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ...batches import TokenRows
 from ...scores import Scores, dense
 from ...tokens import Vocabulary
 from ..base import SequenceNetwork
@@ -45,7 +46,8 @@ class HmmNetwork(SequenceNetwork):
         emission = self.emission.masked_fill(~self.possible, -torch.inf).softmax(1)
         return self.start.softmax(0), [factor.softmax(1) for factor in self.factors], emission
 
-    def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
+    def scores(self, rows: TokenRows) -> Scores:
+        ids, lengths = rows.ids, rows.lengths
         order = torch.argsort(lengths, descending=True, stable=True)
         widths = (lengths[:, None] > torch.arange(int(lengths.max()), device=ids.device)).sum(0).tolist()
         start, factors, emission = self.probabilities()
@@ -58,12 +60,12 @@ class HmmNetwork(SequenceNetwork):
             if step + 1 < len(widths):
                 states = states * of_token[ids[order[:width], step]]
                 states = states / states.sum(1, keepdim=True).clamp_min(torch.finfo(states.dtype).tiny)
-        rows = torch.cat([order[:width] for width in widths])
+        of = torch.cat([order[:width] for width in widths])
         steps = torch.arange(len(widths), device=ids.device).repeat_interleave(torch.tensor(widths, device=ids.device))
-        place = torch.argsort(rows * ids.shape[1] + steps)
+        place = torch.argsort(of * ids.shape[1] + steps)
         predicted = torch.cat(seen)[place] @ emission
         logp = predicted.clamp_min(torch.finfo(predicted.dtype).tiny).log()
-        return dense(logp, ids[rows[place], steps[place]].long())
+        return dense(logp, ids[of[place], steps[place]].long())
 
     @torch.no_grad()
     def chain(self) -> Chain:

@@ -116,7 +116,7 @@ class HmmSpec(LanguageSpec):
         chain = random_chain(counts, self.states, seed, rank=rank, blocks=blocks, block=block)
         return chain.to(self.device, getattr(torch, self.dtype))
 
-    def network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> HmmNetwork:
+    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> HmmNetwork:
         """A network of this shape to train by gradients; it begins as EM does."""
         chain = self.first(texts, vocabulary, ends=ends, seed=derive(seed, "restart", 0))
         return HmmNetwork(chain, vocabulary, ends=ends)

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...batches import Ragged
 from ...core.errors import RecordError, UsageError
+from ...core.seeds import derive
 from ...tokens import Vocabulary
+from ..language import LanguageSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
     from .model import NeuralModel
+    from .predicting import Predicting
 
 
 class LanguageNetwork(nn.Module, ABC):
@@ -30,6 +34,7 @@ class LanguageNetwork(nn.Module, ABC):
     softcap: logits become softcap · tanh(logits / softcap); None: they stay.
     spec: the hyperparameters that it was made from; None: it comes from elsewhere.
     packs: whether several documents may stand in one row (``documents``).
+    carries: whether ``advance`` has a gradient and goes on from a state of tensors [1, B, width], a tuple of them for each layer.
     """
 
     head: nn.Module
@@ -37,6 +42,7 @@ class LanguageNetwork(nn.Module, ABC):
     softcap: float | None = None
     spec: NeuralSpec | None = None
     packs: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
 
     @abstractmethod
     def hidden(self, ids: Int[Tensor, "B T"], documents: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T d"]:
@@ -87,11 +93,17 @@ class TextEncoder(nn.Module, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeuralSpec(ABC):
+class NeuralSpec(LanguageSpec):
     """The hyperparameters of a family of networks over tokens. First weights are a function of the seed."""
 
-    tokens: ClassVar[str] = "words"
-    optimizer: ClassVar[str] = "adamw"
+    by_gradients: ClassVar[bool] = True
+    optimizer: ClassVar[str]
+    """What it is trained with where nothing else is said."""
+
+    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
+        from .predicting import Predicting
+
+        return Predicting(self.network(vocabulary.size, derive(seed, "weights")), vocabulary, ends=ends)
 
     def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
         """A network that predicts the next of ``vocabulary`` tokens."""

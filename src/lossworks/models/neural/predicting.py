@@ -1,41 +1,76 @@
-"""A network as training asks it: the scores of every token of a batch of texts."""
+"""A network as training asks it: the scores of every token of a batch of rows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
+from ...batches import TokenRows
+from ...core.errors import UsageError
 from ...scores import Scores, dense, fused
-from .base import LanguageNetwork, valid
+from ...tokens import Vocabulary
+from ..base import SequenceNetwork
+from .base import LanguageNetwork
+from .model import NeuralModel
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Float
 
 _FEW = 1 << 20  # logits that may as well stand whole: for so few, chunks and tiles cost more than they save
 
 
-class Predicting(nn.Module):
-    """``network`` beside the mark that stands before every text."""
+class Predicting(SequenceNetwork):
+    """``network`` beside what its tokens mean.
 
-    def __init__(self, network: LanguageNetwork, start: int) -> None:
+    dtype: of the products within the network; the last layer and the loss are in the weights' own.
+    carried: of each layer of a network that carries a state, the states of all lanes; empty before the first step.
+    """
+
+    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True) -> None:
         super().__init__()
         self.network = network
-        self.start = start
+        self.vocabulary, self.ends = vocabulary, ends
+        self.dtype = torch.float32
+        self.carries, self.packs, self.context = network.carries, network.packs, network.context  # type: ignore[misc]
+        self.carried: tuple[tuple[Tensor, ...], ...] = ()
 
-    def scores(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Scores:
-        """Scores of every token of each row, given those before it: positions row by row, without the padding.
-
-        Args:
-            ids: texts as they are to be predicted, without their start, with their end where they have one; padded on the
-                right by any token.
-            lengths: how many tokens each row has, 1 or more.
-        """
-        given = ids.roll(1, 1)
-        given[:, 0] = self.start
-        kept = valid(lengths, ids.shape[1])
-        hidden, target = self.network.hidden(given)[kept], ids[kept]
+    def scores(self, rows: TokenRows) -> Scores:
+        kept = slice(None) if rows.full else rows.inside.flatten()
+        hidden, target = self._hidden(rows).flatten(0, 1)[kept], rows.ids.flatten()[kept]
         classes = getattr(self.network.head, "out_features", None)
         if classes is not None and len(target) * classes <= _FEW:
             return dense(self.network.logits(hidden), target)
         return fused(hidden, self.network.head, target, softcap=self.network.softcap)
+
+    def model(self) -> NeuralModel:
+        return NeuralModel(self.network, self.vocabulary, ends=self.ends)
+
+    def _hidden(self, rows: TokenRows) -> Float[Tensor, "B T d"]:
+        """The states that predict the rows' tokens, in the weights' own numbers."""
+        given = rows.given(self.vocabulary.start)
+        with torch.autocast(given.device.type, self.dtype, enabled=self.dtype is not torch.float32):
+            states = self.network.hidden(given, rows.documents) if rows.lanes is None else self._continued(given, rows)
+        return states.to(next(self.network.parameters()).dtype)
+
+    def memory(self) -> list[Tensor]:
+        return [each for layer in self.carried for each in layer]
+
+    def remember(self, memory: list[Tensor]) -> None:
+        left = iter(memory)
+        self.carried = tuple(tuple(next(left) for _ in layer) for layer in self.network.start(1)) if memory else ()
+
+    def _continued(self, given: Tensor, rows: TokenRows) -> Float[Tensor, "B T d"]:
+        """The states of rows that go on in their lanes, whose states are then those after them, without a past."""
+        lanes = rows.lanes
+        if not self.carries:
+            raise UsageError("the network carries no state from row to row. Give it rows that each begin anew.")
+        if not self.carried:
+            begun = self.network.start(rows.lane_count)
+            self.carried = tuple(tuple(each.clone() for each in layer) for layer in begun)  # they are written on
+        state = tuple(tuple(each[:, lanes] for each in layer) for layer in self.carried)
+        states, after = self.network.advance(state, given)
+        for whole, part in zip(self.memory(), (each for layer in after for each in layer), strict=True):
+            whole[:, lanes] = part.detach().to(whole.dtype)
+        return states

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import UsageError
+from ..base import models
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_pooling, mean_of, valid
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ State = tuple[tuple[Tensor, ...], ...]
 _PASS = 1024  # tokens of a row worked on at once where a state is carried
 
 
+@models.add("rnn", source="Merity et al. 2018, arXiv:1708.02182; Hochreiter & Schmidhuber 1997; Cho et al. 2014, arXiv:1406.1078")
 @dataclass(frozen=True, kw_only=True)
 class RnnSpec(NeuralSpec):
     """An LSTM or GRU in the form of AWD-LSTM (Merity et al. 2018, arXiv:1708.02182).
@@ -40,6 +42,7 @@ class RnnSpec(NeuralSpec):
     input_dropout: float = 0.0
     embedding_dropout: float = 0.0
     pooling: str = "mean"
+    optimizer: ClassVar[str] = "adamw:lr=0.003"
 
     def __post_init__(self) -> None:
         if self.cell not in ("lstm", "gru"):
@@ -123,6 +126,7 @@ class Rnn(LanguageNetwork):
 
     head: nn.Linear
     spec: RnnSpec
+    carries: ClassVar[bool] = True
 
     def __init__(self, spec: RnnSpec, vocabulary: int) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
+from ..base import models
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
 from .decode import Weights
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 
+@models.add("transformer", source="Touvron et al. 2023, arXiv:2302.13971 (Llama); Vaswani et al. 2017, arXiv:1706.03762")
 @dataclass(frozen=True, kw_only=True)
 class TransformerSpec(NeuralSpec):
     """A Transformer of ``layers`` blocks of width ``dim``, in the form of Llama (Touvron et al. 2023, arXiv:2302.13971).
@@ -41,6 +43,7 @@ class TransformerSpec(NeuralSpec):
     theta: float = 10_000.0
     eps: float = 1e-5
     pooling: str = "mean"
+    optimizer: ClassVar[str] = "muon"
 
     def __post_init__(self) -> None:
         for name in ("layers", "heads", "kv_heads", "dim", "head_dim", "context", "ffn", "window"):

@@ -1,0 +1,210 @@
+"""What is chosen before the first step of a network over tokens: its size, its numbers, how many steps; measured, and said aloud.
+
+What was chosen stands beside the checkpoints, so a run that is resumed goes on by the same plan, on whatever machine.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import optim
+from ..batches import Ragged
+from ..models import build_language, render
+from ..models.neural import NeuralSpec, Predicting, RnnSpec, TransformerSpec, fastest_dtype
+from ..optim import Shell
+from ..tokens import Vocabulary
+from .language_settings import LanguageSettings
+from .recipe import Recipe
+from .windows import Positions, lay_out
+
+MINUTES = 5.0
+"""How long a network is trained where nothing else is said."""
+_LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 512, 8), (12, 768, 12))  # layers, dim, heads
+_TOKENS_A_WEIGHT = 4.0
+"""Tokens seen in training for each weight, at least: docs/BENCHMARKS.md has what more and fewer gave."""
+_LONGEST = 256  # tokens of a row where nothing else is said
+_JUDGED, _TRAINING, _JUDGING = 12, 0.9, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
+_FASTER = 3  # scoring is, than training
+_TIMED = 4  # steps that are timed, after one that is not
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training goes by. ``said``: what was chosen and why, in words."""
+
+    model: str
+    recipe: Recipe
+    dtype: str
+    said: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the file beside the checkpoints."""
+        return {"model": self.model, "recipe": asdict(self.recipe), "dtype": self.dtype, "said": list(self.said)}
+
+    @classmethod
+    def read(cls, saved: dict[str, Any]) -> Plan:
+        """What ``to_json`` gave.
+
+        Raises:
+            KeyError, TypeError, UsageError: it is damaged.
+        """
+        return cls(saved["model"], Recipe(**saved["recipe"]), saved["dtype"], tuple(saved["said"]))
+
+
+def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool, seed: int) -> Plan:
+    """Everything that ``settings`` leave open, for these training texts on this machine.
+
+    Raises:
+        DataError: there are no texts. UsageError: the settings do not fit together.
+    """
+    positions = Positions.of(texts, vocabulary, ends)
+    spec = build_language(settings.model)
+    assert isinstance(spec, NeuralSpec)
+    told = {pair.partition("=")[0].strip() for pair in settings.model.partition(":")[2].split(",")}
+    window = _window(spec, settings, positions, told)
+    if isinstance(spec, TransformerSpec) and "context" not in told:
+        spec = replace(spec, context=window)
+    recipe = _recipe(spec, settings, window)
+    seconds = 60 * (settings.minutes or MINUTES)
+    timed = settings.steps is None and settings.epochs is None
+    said = []
+    if timed and not told & {"layers", "dim", "heads"}:
+        spec, why = _sized(spec, recipe, texts, vocabulary, ends, seconds, settings)
+        said.append(why)
+    dtype, why = _dtype(spec, recipe, vocabulary, settings)
+    said.append(why)
+    if timed:
+        a_step = _seconds_a_step(spec, recipe, texts, vocabulary, ends, dtype, settings.device, seed)
+        steps = max(_JUDGED, int(_TRAINING * seconds / a_step))
+        epochs = steps * recipe.batch_tokens / len(positions)
+        judged = int(_JUDGING * seconds / a_step * _FASTER * recipe.batch_tokens / _JUDGED)
+        recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1, judged_tokens=max(judged, 4 * recipe.batch_tokens))
+        said.append(
+            f"{steps:,} steps of {recipe.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each: "
+            f"{epochs:.3g} passes over the texts. --minutes, --steps or --epochs say otherwise."
+        )
+    return Plan(render(spec), recipe, dtype, tuple(filter(None, said)))
+
+
+def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, told: set[str]) -> int:
+    """Tokens of a row: the model's context where it is given, else as long as nearly all texts are, within a limit."""
+    if isinstance(spec, TransformerSpec) and "context" in told:
+        return spec.context
+    if settings.pack:
+        return _LONGEST
+    usual = int(np.quantile(np.diff(positions.bounds), 0.999))
+    longest = _LONGEST if isinstance(spec, TransformerSpec) else _LONGEST // 2
+    return int(min(longest, max(16, 16 * math.ceil(usual / 16))))
+
+
+def _recipe(spec: NeuralSpec, settings: LanguageSettings, window: int) -> Recipe:
+    """What is told, and the defaults of the rest."""
+    told = settings.of_gradients()
+    optimizer = optim.build(told.pop("optimizer", None) or spec.optimizer)
+    if "lr" in told:
+        optimizer = replace(optimizer, lr=float(told.pop("lr")))
+    defaults: dict[str, Any] = {
+        "schedule": "linear:warmup=5%",
+        "clip": None if optimizer.needs_closure else 1.0,
+        "judged": None if settings.epochs is not None and settings.steps is None else _JUDGED,
+        "batch_tokens": max(2048, 8 * window),
+        "patience": 4,
+    }
+    return Recipe(**{**defaults, **told, "optimizer": optim.render(optimizer), "window": window})
+
+
+def _sized(
+    spec: NeuralSpec,
+    recipe: Recipe,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    ends: bool,
+    seconds: float,
+    settings: LanguageSettings,
+) -> tuple[NeuralSpec, str]:
+    """The largest size of the ladder that sees enough tokens a weight in the time, and why."""
+    probe = _at(spec, *_LADDER[1])
+    a_step = _seconds_a_step(probe, recipe, texts, vocabulary, ends, "float32", settings.device, 0, quick=True)
+    a_product = a_step / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
+    chosen, seen = _at(spec, *_LADDER[0]), 0.0
+    for size in _LADDER:
+        larger = _at(spec, *size)
+        tokens = _TRAINING * seconds / (a_product * _products(larger, vocabulary, recipe.window))
+        if larger is not chosen and tokens < _TOKENS_A_WEIGHT * larger.parameters(vocabulary.size) and size != _LADDER[0]:
+            break
+        chosen, seen = larger, tokens
+    weights = chosen.parameters(vocabulary.size)
+    return chosen, (
+        f"{render(chosen)}: {weights:,} weights, the most that see {_TOKENS_A_WEIGHT:g} tokens each or more in {seconds / 60:g} "
+        f"minutes on this machine (about {seen / weights:.2g}). Name layers or dim to choose yourself."
+    )
+
+
+def _at(spec: NeuralSpec, layers: int, dim: int, heads: int) -> NeuralSpec:
+    """The family at a size; of a recurrent one two layers, twice as wide."""
+    if isinstance(spec, TransformerSpec):
+        return replace(spec, layers=layers, dim=dim, heads=heads, kv_heads=None)
+    assert isinstance(spec, RnnSpec)
+    return replace(spec, layers=2, dim=2 * dim)
+
+
+def _products(spec: NeuralSpec, vocabulary: Vocabulary, window: int) -> float:
+    """Multiplications a token, about: one a weight, and those of attention."""
+    own = spec.parameters(vocabulary.size)
+    return own + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
+
+
+def _dtype(spec: NeuralSpec, recipe: Recipe, vocabulary: Vocabulary, settings: LanguageSettings) -> tuple[str, str]:
+    if settings.dtype is not None:
+        return settings.dtype, ""
+    ids = torch.randint(vocabulary.size, (max(1, recipe.batch_tokens // recipe.window), recipe.window), device=settings.device)
+    found = fastest_dtype(spec.network(vocabulary.size).to(settings.device), ids, rounds=3)
+    return str(found.dtype).removeprefix("torch."), f"numbers: {found.said}"
+
+
+def _seconds_a_step(
+    spec: NeuralSpec,
+    recipe: Recipe,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    ends: bool,
+    dtype: str,
+    device: str,
+    seed: int,
+    *,
+    quick: bool = False,
+) -> float:
+    """The median of a few real steps of a network that is then thrown away; all of this training but the loss's own cost."""
+    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(device)
+    assert isinstance(network, Predicting)
+    network.dtype = getattr(torch, dtype)
+    network.train()
+    layout = lay_out(network, Positions.of(texts, vocabulary, ends), recipe, seed)
+    shell = Shell(optim.build("adamw" if quick else recipe.optimizer), network, clip=recipe.clip)
+    seen = []
+    with torch.random.fork_rng(devices=[]):
+        for rows in layout.steps(recipe.batch_tokens, 0)[: _TIMED + 1]:
+            start = time.perf_counter()
+            shell.prepare()
+
+            def loss() -> float:
+                mean = -network.scores(layout.take(rows, 0).to(torch.device(device))).logp.mean()  # noqa: B023
+                mean.backward()  # type: ignore[no-untyped-call]
+                return mean.item()
+
+            closure = loss if shell.optimizer.needs_closure else None
+            if closure is None:
+                loss()
+            if shell.wants_curvature:
+                shell.observe_curvature(1)
+            else:
+                shell.step(1.0, closure)
+            seen.append(time.perf_counter() - start)
+    return statistics.median(seen[1:] or seen)
