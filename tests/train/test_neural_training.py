@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ def test_learns(case: str) -> None:
     assert progress.best < 0.75 * np.log(V - 3)
 
 
+def _stop_at(step: int, stop: threading.Event, event: str, fields: dict[str, Any]) -> None:
+    if event == "train" and fields["step"] >= step:
+        stop.set()
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "judged": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}])
 def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path: Path) -> None:
@@ -83,10 +89,7 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
     whole, plain = fit(case, DROPPED, **settings)
     for until in (7, 23):
         stop = threading.Event()
-        control = Control(
-            watch=lambda event, fields, n=until: stop.set() if event == "train" and fields["step"] >= n else None,
-            checkpoints=tmp_path, stop=stop,
-        )  # fmt: skip
+        control = Control(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("lossworks.train.sequences._TELL_EVERY", 0.0)
             with pytest.raises(Interrupted, match="--resume"):
@@ -100,9 +103,9 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
 
 def test_damaged_checkpoint(tmp_path: Path) -> None:
     """One of another network is refused with what to do."""
+    stop = threading.Event()
+    stop.set()
     with pytest.raises(Interrupted):
-        stop = threading.Event()
-        stop.set()
         fit("stream", control=Control(checkpoints=tmp_path, stop=stop))
     with pytest.raises(RecordError, match="does not fit the run"):
         fit("carried", control=Control(checkpoints=tmp_path), resume=True)
@@ -224,7 +227,7 @@ def test_half_precision_trains() -> None:
     """With products in bfloat16 the weights stay float32, and the loss comes down as far."""
     name, own = CASES["stream"]
     network = SPECS[name].sequence_network(stream(700), VOCABULARY, ends=False, seed=1)
-    network.dtype = torch.bfloat16  # type: ignore[assignment]
+    network.dtype = torch.bfloat16
     how = {"batch_tokens": 40, "epochs": 6, "optimizer": "adamw:lr=0.03", **own}
     progress = train_sequences(network, stream(700), VOCABULARY, ends=False, valid=stream(100, 5), **how)
     assert progress.best < 0.75 * np.log(V - 3)

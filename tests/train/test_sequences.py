@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_the_gradient_of_all_tokens() -> None:
     network, progress = trained(optimizer="gradient_descent:lr=1", epochs=1)
     gradient = np.zeros((V, V))
     for row in laid(Windows(Positions.of(TEXTS, VOCABULARY, True), 256)):
-        for before, token in zip(row, row[1:], strict=False):
+        for before, token in pairwise(row):
             gradient[:, before] += 1 / V
             gradient[token, before] -= 1
     np.testing.assert_allclose(network.table.weight.detach(), -gradient / 106, atol=1e-12)
@@ -185,14 +186,8 @@ def test_ends_early_with_the_best_weights() -> None:
     """Training ends when the held-out score has not fallen for a while; the weights are those of the best epoch."""
     told: list[tuple[str, dict[str, Any]]] = []
     valid = texts([6], seed=11)
-    network, progress = trained(
-        texts([4, 4]),
-        valid=valid,
-        optimizer="adam:lr=0.3",
-        epochs=100,
-        patience=3,
-        control=Control(watch=lambda *what: told.append(what)),
-    )
+    control = Control(watch=lambda *what: told.append(what))
+    network, progress = trained(texts([4, 4]), valid=valid, optimizer="adam:lr=0.3", epochs=100, patience=3, control=control)
     scores = [fields["nll"] for event, fields in told if event == "valid"]
     assert scores == progress.scores
     assert progress.epoch == len(scores) < 100

@@ -18,7 +18,7 @@ class TokenRows:
 
     ids [B, T]: the tokens, padded on the right by any token.
     lengths [B]: how many tokens each row has, 1 or more.
-    before [B]: the token that stands before each: the mark of a start or, where a row is cut out of a text, the last one before it.
+    before [B]: the token that stands before each: the mark of a start or, of a row cut out of a text, the last one before it.
     starts [B, T]: where in a row another document begins, which knows nothing of what stands before it; None: a row is of one.
     lanes [B]: of which of ``lane_count`` lanes each row is the continuation; None: each begins anew.
     """
@@ -37,9 +37,9 @@ class TokenRows:
 
     def to(self, device: torch.device) -> TokenRows:
         """The same rows on a device."""
-        tensors = (self.ids, self.lengths, self.before, self.starts, self.lanes)
-        moved = (None if tensor is None else tensor.to(device) for tensor in tensors)
-        return TokenRows(*moved, lane_count=self.lane_count)  # type: ignore[arg-type]
+        starts, lanes = (None if tensor is None else tensor.to(device) for tensor in (self.starts, self.lanes))
+        ids, lengths, before = (tensor.to(device) for tensor in (self.ids, self.lengths, self.before))
+        return TokenRows(ids, lengths, before, starts, lanes, self.lane_count)
 
     @property
     def inside(self) -> Bool[Tensor, "B T"]:

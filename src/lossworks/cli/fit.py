@@ -38,7 +38,8 @@ def command(
         str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels).", show_default=False)
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="linear, bag, ngram, hmm, rnn, transformer; keys: bag:dim=32.", show_default=False)
+        str | None,
+        typer.Option(help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH; keys: bag:dim=32.", show_default=False),
     ] = None,
     tokens: Annotated[
         str | None,

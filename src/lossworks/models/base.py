@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ..batches import Batch, Features, TokenRows
@@ -40,6 +41,8 @@ class SequenceNetwork(nn.Module, ABC):
     """Whether several documents may stand in one row (``TokenRows.starts``)."""
     context: int | None = None
     """How many tokens a row may have; None: any number."""
+    dtype: torch.dtype = torch.float32
+    """Of a neural network's products; weights, last layer and loss stay in their own."""
 
     @abstractmethod
     def scores(self, rows: TokenRows) -> Scores:

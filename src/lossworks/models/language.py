@@ -92,7 +92,7 @@ class LanguageSpec(ABC):
     tokens: ClassVar[str] = "words"
     """The tokenizer where none is named."""
     by_gradients: ClassVar[bool] = False
-    """Whether the family is always trained by gradients, as a ``sequence_network``; else only where a loss or an optimiser is named."""
+    """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 
     def fit(
         self,

@@ -16,7 +16,8 @@ from .parallel import World
 class Control:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
-    ``stepped`` is called after every step, while the weights are those to go on with. ``world``: the processes that train together.
+    ``stepped`` is called after every step, while the weights are those to go on with.
+    ``world``: the processes that train together.
     """
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
@@ -24,7 +25,7 @@ class Control:
     checkpoint_every: float = 30.0
     stop: Event = field(default_factory=Event)
     stepped: Callable[[], None] = lambda: None
-    world: World = World()
+    world: World = field(default_factory=World)
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ class Made(NamedTuple):
 
 
 def with_less(run: Callable[[], T], lessen: Callable[[str], None]) -> T:
-    """What ``run`` gives, begun anew after ``lessen(reason)`` as often as memory runs out; ``lessen`` raises where it cannot go on."""
+    """What ``run`` gives, begun anew after ``lessen(reason)`` as often as memory runs out; that raises where it cannot go on."""
     while True:
         try:
             return run()

@@ -71,8 +71,8 @@ def fit_language(
 ) -> FittedLanguage:
     """Learn a model of language from ``corpora``: the first is split where no others were given as validation or test part.
 
-    Labels are not looked at. ``scratch`` is a folder for temporary files. With ``resume`` the newest of the control's checkpoints is
-    taken up. Of several processes only the first one's result has figures.
+    Labels are not looked at. ``scratch`` is a folder for temporary files. With ``resume`` the newest of the control's
+    checkpoints is taken up. Of several processes only the first one's result has figures.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit.

@@ -22,6 +22,7 @@ from .sequences import train_sequences
 
 _OPTIMIZER = "adam"
 _PLAN = "plan.json"
+_TOLD = ("loss", "optimizer", "schedule", "epochs", "steps", "batch_tokens", "patience", "clip")
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ def learn(
     optimizer: Any = optim.build(chosen.pop("optimizer", _OPTIMIZER))
     if "lr" in chosen:
         optimizer = replace(optimizer, lr=float(chosen.pop("lr")))
-    how = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
+    how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
     progress = train_sequences(network, texts, vocabulary, optimizer=optimizer, **how, **chosen)
     return Learnt(network.model(), spec, settings, progress)
 
@@ -91,8 +92,8 @@ def _network(
     settings = replace(settings, **config, model=planned.model, dtype=planned.dtype, epochs=recipe.epochs)
     control.watch("config", {"config": settings.to_json()})
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
-    network.dtype = getattr(torch, planned.dtype)  # type: ignore[assignment]
-    how = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
+    network.dtype = getattr(torch, planned.dtype)
+    how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
     progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)
     return Learnt(network.model(), spec, settings, progress)
 

@@ -1,7 +1,7 @@
 """The processes that train together, as torchrun starts them: each makes the gradient of a part of every step's rows.
 
-Every process has all weights and makes the same updates. What is summed over processes is summed before it is divided, by the tokens of
-all of them; so how rows are dealt out, evenly or not, changes nothing but the order of the sums.
+Every process has all weights and makes the same updates. What is summed over processes is summed before it is divided, by the
+tokens of all of them; so how rows are dealt out, evenly or not, changes nothing but the order of the sums.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class World:
         return [float(number) for number in together.tolist()]
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Sum the gradients of all processes, in one exchange for each type of numbers; where a process has none, it counts as 0."""
+        """Sum the gradients of all processes, in one exchange for each type of numbers; a missing one counts as 0."""
         if self.size == 1:
             return
         kinds: dict[torch.dtype, list[Tensor]] = {}
@@ -57,7 +57,7 @@ class World:
         for gradients in kinds.values():
             flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
             distributed.all_reduce(flat)
-            parts = flat.split([gradient.numel() for gradient in gradients])
+            parts = torch.split(flat, [gradient.numel() for gradient in gradients])
             torch._foreach_copy_(gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)])
 
     def of_first(self, text: str, device: torch.device) -> str:

@@ -157,8 +157,7 @@ def _at(spec: NeuralSpec, layers: int, dim: int, heads: int) -> NeuralSpec:
 
 def _products(spec: NeuralSpec, vocabulary: Vocabulary, window: int) -> float:
     """Multiplications a token, about: one a weight, and those of attention."""
-    own = spec.parameters(vocabulary.size)
-    return own + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
+    return spec.parameters(vocabulary.size) + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
 
 
 def _dtype(spec: NeuralSpec, recipe: Recipe, vocabulary: Vocabulary, settings: LanguageSettings) -> tuple[str, str]:

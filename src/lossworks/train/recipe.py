@@ -14,13 +14,13 @@ class Recipe:
     """A training by gradients.
 
     loss: over outcomes alone. optimizer, schedule: a spec, or one made already.
-    epochs: passes over the texts at most. steps: updates at most, which the schedule then plans for; None: as many as the epochs have.
+    epochs: passes over the texts at most. steps: updates at most, which the schedule then plans for; None: those of the epochs.
     judged: how often in all of training the held-out texts are scored, evenly spread; None: after each epoch.
     judged_tokens: how many held-out tokens are scored each time, drawn by lot; None: all.
     patience: such scores without a better one before training ends.
     batch_tokens: tokens a step, with their padding. window: longer texts are cut into rows of so many tokens.
     pack: rows of ``window`` tokens of several texts, none of which sees another; else texts of about one length make a step.
-    clip: the norm that gradients are cut to. ema: decay of a moving average of the weights, which is then what is judged and kept.
+    clip: the norm that gradients are cut to. ema: decay of a moving average of the weights, which is then judged and kept.
     """
 
     loss: str = "cross_entropy"

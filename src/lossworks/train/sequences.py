@@ -56,8 +56,8 @@ def train_sequences(
     Args:
         texts, vocabulary, ends: as ``LanguageSpec.fit`` takes them.
         valid: texts to judge by, in nats a token whatever the loss; None: training goes to its end.
-        control: how to watch and stop the training, where checkpoints go, which processes share the steps. Its ``watch`` is told of "train" (loss, lr,
-            tokens_per_second), of "valid" (nll) after each judgement, and of what goes wrong.
+        control: how to watch and stop the training, where checkpoints go, which processes share the steps. Its ``watch`` is
+            told of "train" (loss, lr, tokens_per_second), of "valid" (nll) after each judgement, and of what goes wrong.
         resume: take up the newest of the control's checkpoints; training then ends in the bits of one that was never stopped.
         recipe: how; or single ``choices`` of it.
 

@@ -20,7 +20,7 @@ class Turning:
         self.amount, self.weight = self.amount + amount, self.weight + weight
 
     def judged(self, scores: list[float], stale: int) -> str | None:
-        """After a held-out score, the last of ``scores``, ``stale`` of them since the best: what there is to say, the moment it turns."""
+        """What there is to say after the last of the held-out ``scores``, ``stale`` of them since the best."""
         self.losses.append(self.amount / max(self.weight, 1.0))
         self.amount = self.weight = 0.0
         if stale != _TURNED or len(self.losses) <= _TURNED:
@@ -30,6 +30,6 @@ class Turning:
             return None
         return (
             f"overfitting: the held-out loss rose from {min(scores):.4g} to {scores[-1]:.4g} nats a token while that of training "
-            f"fell from {before:.4g} to {now:.4g}. The weights of the lowest are kept. More text, dropout, a smaller model or fewer "
-            "steps would help."
+            f"fell from {before:.4g} to {now:.4g}. The weights of the lowest are kept. More text, dropout, a smaller model or "
+            "fewer steps would help."
         )

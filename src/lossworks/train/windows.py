@@ -1,8 +1,8 @@
 """Texts as rows of tokens for a network: cut to windows, batched, padded; nothing is copied but the rows of a step.
 
-Three ways of laying them out. ``Windows``: each text by itself, cut where it is longer than a row, with rows of about its length.
-``Packed``: texts end to end in rows of one length, none seeing another. ``Lanes``: one long text in lanes read side by side, each row
-going on where the one before it ended. The rows of a step are a function of (seed, epoch).
+Three ways of laying them out. ``Windows``: each text by itself, cut where it is longer than a row, with rows of about its
+length. ``Packed``: texts end to end in rows of one length, none seeing another. ``Lanes``: one long text in lanes read side by
+side, each row going on where the one before it ended. The rows of a step are a function of (seed, epoch).
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Windows(Layout):
 
 
 class Packed(Layout):
-    """Texts end to end, in another order in each epoch, cut into rows of ``size``; what a text was cut off from it knows nothing of."""
+    """Texts end to end, in another order in each epoch, cut into rows of ``size``; what was cut off knows nothing of the rest."""
 
     def __init__(self, positions: Positions, size: int, seed: int = 0) -> None:
         total = len(positions)
@@ -151,7 +151,8 @@ class Packed(Layout):
         ids = self.positions.tokens(place, text)
         starts = at == bounds[slot]
         before = self.positions.tokens(place[:, 0] - 1, text[:, 0])
-        return TokenRows(*map(torch.from_numpy, (ids, lengths, before, starts)))
+        ids, lengths, before = (torch.from_numpy(array) for array in (ids, lengths, before))
+        return TokenRows(ids, lengths, before, torch.from_numpy(starts))
 
     def _epoch(self, epoch: int) -> tuple[Places, Places]:
         """The order of the texts, and where each begins."""
@@ -164,7 +165,7 @@ class Packed(Layout):
 
 
 class Lanes(Layout):
-    """One text in ``count`` stretches of equal length read side by side; a step is a window of each. They begin elsewhere in each epoch."""
+    """One text in ``count`` equal stretches read side by side; a step is a window of each. They begin elsewhere in each epoch."""
 
     def __init__(self, positions: Positions, size: int, count: int, seed: int = 0) -> None:
         self._size, self._count = size, count

@@ -105,6 +105,10 @@ class NeuralSpec(LanguageSpec):
 
         return Predicting(self.network(vocabulary.size, derive(seed, "weights")), vocabulary, ends=ends)
 
+    @abstractmethod
+    def parameters(self, vocabulary: int) -> int:
+        """How many weights a network over so many tokens has."""
+
     def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
         """A network that predicts the next of ``vocabulary`` tokens."""
         with torch.random.fork_rng(devices=[]):

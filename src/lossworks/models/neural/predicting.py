@@ -24,7 +24,6 @@ _FEW = 1 << 20  # logits that may as well stand whole: for so few, chunks and ti
 class Predicting(SequenceNetwork):
     """``network`` beside what its tokens mean.
 
-    dtype: of the products within the network; the last layer and the loss are in the weights' own.
     carried: of each layer of a network that carries a state, the states of all lanes; empty before the first step.
     """
 
@@ -32,7 +31,6 @@ class Predicting(SequenceNetwork):
         super().__init__()
         self.network = network
         self.vocabulary, self.ends = vocabulary, ends
-        self.dtype = torch.float32
         self.carries, self.packs, self.context = network.carries, network.packs, network.context  # type: ignore[misc]
         self.carried: tuple[tuple[Tensor, ...], ...] = ()
 
