@@ -12,19 +12,25 @@ from .options import print_json
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit --model ngram`.")],
-    file: Annotated[Path, typer.Argument(help="The file to write; packed where its name ends in .gz.")],
-    to: Annotated[str, typer.Option("--to", help="arpa: n-grams as KenLM and SRILM read them.")] = "arpa",
+    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, of hf a folder; ARPA is packed where its name ends in .gz.")],
+    to: Annotated[
+        str, typer.Option("--to", help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network.")
+    ] = "arpa",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """A model of language as a file for other programs; `lossworks import` reads it back."""
-    from ..verbs import export, load_language
+    """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back."""
+    from ..interop.exporting import export_run
+    from ..verbs import load
     from .progress import Watcher
+    from .tables import say
 
     with Watcher(quiet or json) as watcher:
-        export(load_language(run), file, to=to, watch=watcher)
+        said = export_run(load(run), file, to, watcher)
     if json:
-        print_json({"run": str(run), "file": str(file), "format": to})
+        print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
     else:
+        for note in said:
+            say(f"note   {note}", "yellow")
         print(file)

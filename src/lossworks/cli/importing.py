@@ -14,18 +14,20 @@ from .running import command_line
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="An ARPA file of words, of any program; .gz is unpacked.")],
+    file: Annotated[Path, typer.Argument(help="An ARPA file of words, .gz or not; or a Llama directory of Hugging Face's.")],
     out: Annotated[Path, typer.Option("--out", help="The run directory to make.")],
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """An n-gram model of another program as a run directory, for score, next, generate and evaluate."""
+    """A model of another program as a run directory, for score, next, generate and evaluate."""
+    from ..interop.exporting import import_directory
     from ..train import Control
     from ..verbs import import_arpa
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        model = import_arpa(file, out, control=Control(watch=watcher), command=command_line())
+        take = import_directory if file.is_dir() else import_arpa
+        model = take(file, out, control=Control(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

@@ -1,7 +1,8 @@
 """Specs: the one spelling ``name:key=value,key=value`` of a configured thing.
 
 The fields of a frozen dataclass are its keys, so the Python API, the command, the run record and the
-documentation share one list of hyperparameters, with one set of types and defaults.
+documentation share one list of hyperparameters, with one set of types and defaults. A class may name a key ``leading``,
+which then stands first and without its name: ``hf:PATH,lora=8``.
 """
 
 from __future__ import annotations
@@ -38,13 +39,18 @@ def build(registry: Registry[Any], spec: Any) -> Any:
         return spec
     name, _, rest = spec.partition(":")
     cls = registry[name].thing
-    return configure(cls, _pairs(spec, rest), f"{registry.kind} {name!r}")
+    return configure(cls, _pairs(spec, rest, getattr(cls, "leading", None)), f"{registry.kind} {name!r}")
 
 
 def render(registry: Registry[Any], thing: Any) -> str:
     """The spec of ``thing``, with only the fields that differ from their defaults."""
     name = registry.name_of(type(thing))
-    keys = [f"{f.name}={_text(getattr(thing, f.name))}" for f in _fields(type(thing)) if getattr(thing, f.name) != f.default]
+    leading = getattr(thing, "leading", None)
+    keys = [
+        ("" if f.name == leading else f"{f.name}=") + _text(getattr(thing, f.name))
+        for f in _fields(type(thing))
+        if getattr(thing, f.name) != f.default
+    ]
     return name + (":" + ",".join(keys) if keys else "")
 
 
@@ -117,10 +123,12 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def _pairs(spec: str, rest: str) -> dict[str, Any]:
+def _pairs(spec: str, rest: str, leading: str | None) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
+    for number, part in enumerate(filter(None, rest.split(","))):
         key, equals, value = part.partition("=")
+        if leading and not number and not equals:
+            key, equals, value = leading, "=", part
         if not equals:
             raise UsageError(f"spec {spec!r}: got {part!r}, wanted key=value")
         if key.strip() in pairs:

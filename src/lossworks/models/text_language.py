@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ TASK = "lm"
 
 @dataclass(slots=True)
 class TextLanguage:
-    """A model of language over raw text."""
+    """A model of language over raw text. What its marks are, the model knows best: one that was made elsewhere has its own."""
 
     spec: LanguageSpec
     tokenizer: Tokenizer
     model: LanguageModel
+
+    def __post_init__(self) -> None:
+        self.tokenizer.vocabulary = replace(self.model.vocabulary, unknown=self.tokenizer.vocabulary.unknown)
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The texts in the model's tokens."""

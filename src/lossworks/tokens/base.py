@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from ..core import specs
 from ..core.registry import Registry
 from ..record import write_json
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import tokenizers as library
 
 FORMAT = 1
 UNKNOWN, START, END = "<unk>", "<s>", "</s>"
@@ -56,6 +59,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def save(self, path: Path) -> None:
         """Write ``tokenizer.json``; ``load`` reads it."""
+
+    def library(self) -> library.Tokenizer | None:
+        """The same as a tokenizer of the ``tokenizers`` library, for programs that know no other; None where it has none such."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..record import write_atomic
 from .base import END, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers
+from .byte_names import BYTE_OF
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import tokenizers as library
 
 _BYTES = 256
-_PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_BYTE_OF = {chr(byte): byte for byte in _PRINTED} | {
-    chr(_BYTES + place): byte for place, byte in enumerate(byte for byte in range(_BYTES) if byte not in _PRINTED)
-}
-"""The bytes by the characters that name them in a byte-level vocabulary."""
 # What other tokenizers call the same, the likeliest first.
 _UNKNOWNS, _STARTS, _ENDS = (
     (UNKNOWN, "[UNK]", "<UNK>"),
@@ -112,11 +108,14 @@ class Bpe(Tokenizer):
             return START if token == self.vocabulary.start else END
         alone, name = self.decode([token]), str(self._made.id_to_token(token))
         if "\ufffd" in alone and self.lossless:  # part of a character: its name would read as other characters
-            return "".join(f"\\x{_BYTE_OF[char]:02x}" for char in name) if set(name) <= _BYTE_OF.keys() else alone
+            return "".join(f"\\x{BYTE_OF[char]:02x}" for char in name) if set(name) <= BYTE_OF.keys() else alone
         return name if "\ufffd" in alone or not alone else alone
 
     def save(self, path: Path) -> None:
         write_atomic(path, lambda part: self._made.save(str(part)))
+
+    def library(self) -> library.Tokenizer:
+        return self._made
 
 
 def _first_known(made: library.Tokenizer, names: Iterable[str | None]) -> int | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .base import END, START, Encoded, Tell, Tokenizer, TokenizerSpec, tokenizers, write
+from .byte_names import BYTE_OF
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import tokenizers as library
 
 _FIRST = 2  # the token of byte 0, after the marks of start and end
 
@@ -55,3 +59,15 @@ class Bytes(Tokenizer):
 
     def save(self, path: Path) -> None:
         write(path, self.spec)
+
+    def library(self) -> library.Tokenizer:
+        from tokenizers import Tokenizer as Library
+        from tokenizers import decoders, models, pre_tokenizers
+
+        numbers = {START: 0, END: 1, **{name: byte + _FIRST for name, byte in BYTE_OF.items()}}
+        made = Library(models.BPE(numbers, []))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        made.decoder = decoders.ByteLevel()
+        made.add_special_tokens([START, END])
+        made.encode_special_tokens = True
+        return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from ..core.errors import DataError, UsageError
 from .base import SPECIALS, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers, write
 from .characters import LIMIT, points
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import tokenizers as library
 
 _REPLACEMENT = 0xFFFD  # how an unknown character reads
 
@@ -72,6 +75,17 @@ class Chars(Tokenizer):
 
     def save(self, path: Path) -> None:
         write(path, self.spec, characters=_text(self._codes[len(SPECIALS) :]))
+
+    def library(self) -> library.Tokenizer:
+        from tokenizers import Regex, decoders, models, pre_tokenizers
+        from tokenizers import Tokenizer as Library
+
+        made = Library(models.WordLevel({self.spelling(token): token for token in range(self.vocabulary.size)}, SPECIALS[0]))
+        made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+        made.decoder = decoders.Fuse()
+        made.add_special_tokens(list(SPECIALS))
+        made.encode_special_tokens = True
+        return made
 
 
 def _text(codes: NDArray[np.uint32]) -> str:

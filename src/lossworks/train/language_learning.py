@@ -93,6 +93,7 @@ def _network(
     control.watch("config", {"config": settings.to_json()})
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
     network.dtype = getattr(torch, planned.dtype)
+    vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own marks
     how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
     progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)
     return Learnt(network.model(), spec, settings, progress)

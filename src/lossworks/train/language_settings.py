@@ -84,8 +84,9 @@ class LanguageSettings:
     def resolved(self, task: str) -> LanguageSettings:
         """Every choice made; all specs in their shortest spelling."""
         spec = models.build_language(self.model)
-        chosen = tokens.named(self.tokens or (spec.tokens if task == "lm" else _CLASS_TOKENS))
-        spelled = tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else self.tokens
+        asked = self.tokens or (spec.tokens if task == "lm" else _CLASS_TOKENS)
+        chosen = tokens.named(asked)
+        spelled = tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else asked
         memory = None if self.memory is None else units.size(self.memory)
         return replace(self, task=task, model=models.render(spec), tokens=spelled, memory=memory)
 

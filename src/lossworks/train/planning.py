@@ -17,7 +17,7 @@ import torch
 from .. import optim
 from ..batches import Ragged
 from ..models import build_language, render
-from ..models.neural import NeuralSpec, Predicting, RnnSpec, TransformerSpec, fastest_dtype
+from ..models.neural import HfSpec, NeuralSpec, RnnSpec, TransformerSpec, fastest_dtype
 from ..optim import Shell
 from ..tokens import Vocabulary
 from .language_settings import LanguageSettings
@@ -75,7 +75,7 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     seconds = 60 * (settings.minutes or MINUTES)
     timed = settings.steps is None and settings.epochs is None
     said = []
-    if timed and not told & {"layers", "dim", "heads"}:
+    if timed and isinstance(spec, TransformerSpec | RnnSpec) and not told & {"layers", "dim", "heads"}:
         spec, why = _sized(spec, recipe, texts, vocabulary, ends, seconds, settings)
         said.append(why)
     dtype, why = _dtype(spec, recipe, vocabulary, settings)
@@ -99,6 +99,8 @@ def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, 
         return spec.context
     if settings.pack:
         return _LONGEST
+    if isinstance(spec, HfSpec):
+        return min(_LONGEST, spec.network(0).context or _LONGEST)
     usual = int(np.quantile(np.diff(positions.bounds), 0.999))
     longest = _LONGEST if isinstance(spec, TransformerSpec) else _LONGEST // 2
     return int(min(longest, max(16, 16 * math.ceil(usual / 16))))
@@ -182,7 +184,6 @@ def _seconds_a_step(
 ) -> float:
     """The median of a few real steps of a network that is then thrown away; all of this training but the loss's own cost."""
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(device)
-    assert isinstance(network, Predicting)
     network.dtype = getattr(torch, dtype)
     network.train()
     layout = lay_out(network, Positions.of(texts, vocabulary, ends), recipe, seed)

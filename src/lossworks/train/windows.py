@@ -151,8 +151,9 @@ class Packed(Layout):
         ids = self.positions.tokens(place, text)
         starts = at == bounds[slot]
         before = self.positions.tokens(place[:, 0] - 1, text[:, 0])
-        ids, lengths, before = (torch.from_numpy(array) for array in (ids, lengths, before))
-        return TokenRows(ids, lengths, before, torch.from_numpy(starts))
+        return TokenRows(
+            torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(before), starts=torch.from_numpy(starts)
+        )
 
     def _epoch(self, epoch: int) -> tuple[Places, Places]:
         """The order of the texts, and where each begins."""

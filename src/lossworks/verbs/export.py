@@ -78,20 +78,20 @@ def _taken(path: Path, control: Control, scratch: Path) -> FittedLanguage:
     notes = {"orders": json.dumps([{"order": k, "ngrams": trie.size(k)} for k in range(1, trie.order + 1)])}
     model = NgramModel(trie, tokenizer.vocabulary, ends=ends, notes=notes, origin=str(path))
     spec = NgramSpec(order=trie.order)
-    settings = LanguageSettings(model=f"ngram:order={trie.order}", texts="line" if ends else "file").resolved("lm")
-    data = {
-        "source": str(path),
-        "imported": True,
-        "rows": 0,
-        "skipped": 0,
-        "fingerprint": "",
-        "vocabulary": tokenizer.vocabulary.size,
-    }
+    settings = LanguageSettings(model=f"ngram:order={trie.order}", texts="line" if ends else "file")
+    trained = TextLanguage(spec, tokenizer, model)
+    note = "it was read from an ARPA file, which says nothing of how good it is"
+    return imported(trained, settings, str(path), note, control, began)
+
+
+def imported(
+    trained: TextLanguage, settings: LanguageSettings, source: str, note: str, control: Control, began: float
+) -> FittedLanguage:
+    """A model read from elsewhere as something fitted, of whose texts nothing is known. ``began``: when, monotonic."""
+    settings = settings.resolved("lm")
+    data = {"source": source, "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
+    data["vocabulary"] = trained.tokenizer.vocabulary.size
     control.watch("data", {"task": "lm", "labels": None, **data, "config": settings.to_json()})
-    result: dict[str, Any] = {
-        "part": None,
-        "rows": 0,
-        "note": "it was read from an ARPA file, which says nothing of how good it is",
-    }
-    result |= {"facts": model.facts, "seconds": time.monotonic() - began}
-    return FittedLanguage(TextLanguage(spec, tokenizer, model), None, settings, data, result)
+    result: dict[str, Any] = {"part": None, "rows": 0, "note": note}
+    result |= {"facts": trained.model.facts, "seconds": time.monotonic() - began}
+    return FittedLanguage(trained, None, settings, data, result)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .. import tokens
 from ..core.errors import UsageError
-from ..models import Predictor, TextLanguage
+from ..models import Predictor, TextLanguage, build_language, render
+from ..models.neural import HfSpec
 from ..record import Run, read_json
+from ..tokens import Tokenizer
 from ..train.language import read_counts
 from ..train.settings import check_device
 from .language import Language
@@ -14,12 +17,15 @@ from .model import Model
 
 
 def load(path: Path | str, device: str = "cpu") -> Model | Language:
-    """The model in a run directory: a ``Language`` where it is one of language, else a ``Model``.
+    """The model in a run directory: a ``Language`` where it is one of language, else a ``Model``. Of ``"hf:PATH"`` the model of
+    Hugging Face there, as it is, over texts as wholes.
 
     Raises:
         RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
     """
     check_device(device)
+    if str(path).startswith("hf:"):
+        return _pretrained(str(path))
     run = Run(path)
     record = run.summary
     config = read_json(run.path / "config.json")
@@ -31,6 +37,16 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
     model = Model(Predictor.load(run.path, device), record, run.path)
     model.predictor.scores([""])  # compiled code is loaded now, not at the first question
     return model
+
+
+def _pretrained(spec: str) -> Language:
+    """A model of Hugging Face that was never fitted here, with the tokenizer that stands beside it."""
+    family = build_language(spec)
+    assert isinstance(family, HfSpec)
+    tokenizer = tokens.named(family.tokens)
+    assert isinstance(tokenizer, Tokenizer)
+    config = {"model": render(family), "tokens": family.tokens, "texts": "file", "seed": 0}
+    return Language(TextLanguage(family, tokenizer, family.pretrained()), None, {"config": config})
 
 
 def load_labels(path: Path | str, device: str = "cpu") -> Model:

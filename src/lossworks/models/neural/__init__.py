@@ -2,13 +2,14 @@
 
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .dtype import fastest_dtype
-from .model import FAMILIES, NeuralModel, load_model
+from .hf_spec import HfSpec
+from .model import NeuralModel, load_model
 from .predicting import Predicting
 from .rnn import RnnSpec
 from .transformer import TransformerSpec
 
 __all__ = [
-    "FAMILIES",
+    "HfSpec",
     "LanguageNetwork",
     "NeuralModel",
     "NeuralSpec",

@@ -35,7 +35,7 @@ def load_hf(
     start: int | None = None,
     end: int | None = None,
     ends: bool = True,
-) -> NeuralModel:
+) -> NeuralHf:
     """The model in a directory, or of a name at Hugging Face. Only safetensors are read, and no program from there is run.
 
     Args:
@@ -137,25 +137,49 @@ class HfNetwork(LanguageNetwork):
 class NeuralHf(NeuralModel):
     """A model of transformers as a model of language; its files are those of transformers (and of peft)."""
 
+    within: str = ""
+    """The folder, inside of the one that is saved to, that its files go to: of a run, whose own they would overwrite."""
+
     def save(self, folder: Path) -> None:
         """Write the directory that ``load_hf`` (and ``from_pretrained``) reads; of adapters, them alone."""
         try:
-            self.network.model.save_pretrained(folder)  # type: ignore[operator, union-attr]
+            self.network.model.save_pretrained(folder / self.within)  # type: ignore[operator, union-attr]
         except OSError as error:
             raise unwritable(folder, error) from error
 
 
 def _pretrained(name: str | Path) -> Any:
-    try:
-        from transformers import AutoModelForCausalLM
-    except ModuleNotFoundError:
-        raise UsageError("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+    classes = _transformers()
     folder = Path(name)
     here = folder.is_dir()
     with _told(name, here):
         if here and (folder / "adapter_config.json").exists():
             return _with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
-        return AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, trust_remote_code=False, local_files_only=here)
+        return classes.AutoModelForCausalLM.from_pretrained(
+            name, use_safetensors=True, trust_remote_code=False, local_files_only=here
+        )
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ModuleNotFoundError:
+        raise UsageError("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+    return transformers
+
+
+def hub_file(name: str, file: str) -> str | None:
+    """Where a file of what the hub calls ``name`` is on this machine, fetched if it must be; None where it has no such file.
+
+    Raises:
+        UsageError: transformers is missing, or there is no such name.
+    """
+    _transformers()
+    from transformers.utils.hub import cached_file
+
+    with _told(name, here=False):
+        found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+        return None if found is None else str(found)
 
 
 @contextlib.contextmanager

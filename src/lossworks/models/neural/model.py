@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...batches import Ragged
-from ...core import specs
 from ...core.errors import LossworksError, RecordError, UsageError
 from ...scores import fused
 from ...tokens import Vocabulary
+from ..base import build_language, render
 from ..language import LanguageModel
 from .base import LanguageNetwork, NeuralSpec
-from .rnn import RnnSpec
-from .transformer import TransformerSpec
 from .weights import read_tensors, read_weights, write_weights
 from .windows import readings, stride
 
-FAMILIES: dict[str, type[NeuralSpec]] = {"rnn": RnnSpec, "transformer": TransformerSpec}
 _FORMAT = 1
 _FILE = "model.safetensors"
 _WHOLE = 1 << 24  # numbers of whole distributions worked on at once
@@ -93,10 +90,9 @@ class NeuralModel(LanguageModel):
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, in whose head stands what made it: one file, for ``load_model`` or the spec's ``load``."""
-        names = {family: name for name, family in FAMILIES.items()}
         if (spec := self.network.spec) is None:
             raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
-        made = {"format": _FORMAT, "model": names[type(spec)], "spec": asdict(spec)}
+        made = {"format": _FORMAT, "model": render(spec)}
         read = {"vocabulary": asdict(self.vocabulary), "ends": self.ends}
         write_weights(self.network, folder / _FILE, {"lossworks": json.dumps(made | read)})
 
@@ -136,7 +132,9 @@ def load_model(folder: Path) -> NeuralModel:
         made = json.loads(notes["lossworks"])
         if made["format"] != _FORMAT:
             raise RecordError(f"format {made['format']!r}; this version reads format {_FORMAT}")
-        spec = specs.configure(FAMILIES[made["model"]], made["spec"], f"model {made['model']!r}")
+        spec = build_language(made["model"])
+        if not isinstance(spec, NeuralSpec):
+            raise RecordError(f"it holds {made['model']!r}")
         network = spec.network(Vocabulary(**made["vocabulary"]).size)
         read_weights(network, path)
         return NeuralModel(network.eval(), Vocabulary(**made["vocabulary"]), ends=bool(made["ends"]))

@@ -1,0 +1,214 @@
+"""Neural models of language from the command: whole runs, resume after a kill, torchrun, other programs' forms, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import lossworks
+
+from .conftest import Command
+
+Put = Callable[[str, str | bytes], Path]
+TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, and {('purred', 'barked')[i % 2]}.\n" for i in range(120))
+SMALL = {"transformer": "transformer:layers=1,heads=2,dim=16,context=32", "rnn": "rnn:layers=1,dim=16"}
+QUICK = ["--task", "lm", "--steps", "12", "--batch-tokens", "256"]
+STREAM = ["--tokens", "chars", "--texts", "file"]
+
+
+@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize(("tokens", "texts"), [("chars", "file"), ("bytes", "line"), ("words", "line"), ("bpe:size=300", "file")])
+def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: str) -> None:
+    """Fit, score, next, generate, evaluate and report, with every kind of tokens."""
+    corpus = put("corpus.txt", TEXT)
+    ended = command("fit", corpus, "--model", SMALL[model], *QUICK, "--tokens", tokens, "--texts", texts, "--out", "run")
+    assert ended.code == 0, ended.err
+    assert "bits_per_byte" in ended.out
+    assert "plan   numbers:" in ended.err
+    assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
+        path.name for path in Path("run").iterdir()
+    }
+    assert not Path("run/checkpoints").exists()
+    record = json.loads(Path("run/run.json").read_text())
+    assert record["result"]["training"]["steps"] == 12
+    assert record["config"]["dtype"] in ("float32", "bfloat16")
+    assert command("score", "run", "the cat sat").code == 0
+    assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
+    assert command("generate", "run", "--prompt", "the", "--tokens", 5).out.startswith("the")
+    assert "nats_per_token" in command("evaluate", "run", corpus).out
+    page = Path("run/report.html").read_text()
+    assert "Learning" in page
+    assert "float32" in page
+
+
+def test_time_is_kept_and_said(command: Command, put: Put) -> None:
+    """With minutes alone, sizes and steps are chosen and said, and it takes about as long."""
+    began = time.monotonic()
+    ended = command("fit", put("corpus.txt", TEXT), "--model", "transformer", "--task", "lm", "--tokens", "chars",
+                    "--texts", "file", "--minutes", "0.05", "--out", "run")  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "weights, the most that see" in ended.err
+    assert "steps of" in ended.err
+    config = json.loads(Path("run/run.json").read_text())["config"]
+    assert config["model"].startswith("transformer:layers=")
+    assert config["steps"] > 0
+    assert time.monotonic() - began < 60
+
+
+def _start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL)
+
+
+def _weights(run: str) -> dict[str, torch.Tensor]:
+    return dict(lossworks.load(run).model.network.named_parameters())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("model", ["transformer:layers=1,heads=2,dim=16,context=32,dropout=0.1", "rnn:dim=16,dropout=0.2"])
+def test_killed_and_resumed(command: Command, put: Put, model: str) -> None:
+    """SIGKILL in the midst of it, dropout on; --resume ends in the bits of a run that was left alone."""
+    corpus = put("corpus.txt", TEXT)
+    fit = ["lossworks", "fit", str(corpus), "--model", model, "--task", "lm", *STREAM, "--dtype", "float32",
+           "--steps", "150", "--batch-tokens", "128", "--quiet", "--checkpoint-every", "0.02", "--out"]  # fmt: skip
+    assert _start(*fit, "whole").wait() == 0
+    killed = _start(*fit, "killed")
+    deadline = time.monotonic() + 120
+    while not list(Path("killed/checkpoints").glob("step-*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert json.loads(Path("killed/run.json").read_text())["status"] == "running"
+    assert _start(*fit, "killed", "--resume").wait() == 0
+    whole, resumed = _weights("whole"), _weights("killed")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert "resume" in Path("killed/log.jsonl").read_text()
+
+
+def test_torchrun(command: Command, put: Put) -> None:
+    """Two processes leave one run, with the result of one process."""
+    corpus = put("corpus.txt", TEXT)
+    fit = ["fit", str(corpus), "--model", SMALL["transformer"], *QUICK, *STREAM, "--dtype", "float32",
+           "--quiet", "--optimizer", "adamw:lr=0.003", "--out"]  # fmt: skip
+    two = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lossworks"]
+    assert _start(*two, *fit, "two").wait() == 0
+    assert _start("lossworks", *fit, "one").wait() == 0
+    one, both = _weights("one"), _weights("two")
+    for name in one:
+        torch.testing.assert_close(one[name], both[name], atol=2e-3, rtol=2e-2)
+    losses = [json.loads(Path(run, "run.json").read_text())["result"]["training"]["scores"] for run in ("one", "two")]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_torchrun_of_what_is_counted(command: Command, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that one process trains is refused to several."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    ended = command("fit", put("corpus.txt", TEXT), "--model", "ngram", "--out", "run")
+    assert ended.code == 2
+    assert "trained by one" in ended.err
+
+
+def test_export(command: Command, put: Put) -> None:
+    """A Llama directory that transformers reads, back as a run with the same answers; ONNX; what does not fit is named."""
+    corpus = put("corpus.txt", TEXT)
+    assert command("fit", corpus, "--model", SMALL["transformer"], *QUICK, *STREAM, "--out", "run").code == 0
+    assert command("export", "run", "llama", "--to", "hf").code == 0
+    ended = command("import", "llama", "--out", "again")
+    assert ended.code == 0, ended.err
+    run, again = lossworks.load("run"), lossworks.load("again")
+    np.testing.assert_allclose(run.score(["the cat"])[0].nats, again.score(["the cat"])[0].nats, atol=1e-5)  # type: ignore[union-attr]
+    assert command("generate", "again", "--prompt", "the", "--tokens", 5).out == command(
+        "generate", "run", "--prompt", "the", "--tokens", 5
+    ).out  # fmt: skip
+    assert command("report", "again").code == 0
+    assert "n-grams" in command("export", "run", "x.arpa").err
+    assert "Did you mean 'onnx'" in command("export", "run", "x", "--to", "onx").err
+    transformers = pytest.importorskip("transformers")
+    ids = transformers.AutoTokenizer.from_pretrained("llama")("the cat")["input_ids"]
+    assert ids == [run.tokenizer.vocabulary.start, *run.trained.encode(["the cat"]).ids.tolist()]  # type: ignore[union-attr]
+    pytest.importorskip("onnxscript")
+    assert command("export", "run", "model.onnx", "--to", "onnx").code == 0
+    assert Path("model.onnx").stat().st_size > 1000
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_hugging_face(command: Command, put: Put) -> None:
+    """Of Hugging Face's: evaluated and generated from as it is, fitted further whole and by adapters, and exported."""
+    pytest.importorskip("transformers")
+    corpus = put("corpus.txt", TEXT)
+    assert command("fit", corpus, "--model", SMALL["transformer"], *QUICK, *STREAM, "--out", "run").code == 0
+    assert command("export", "run", "llama", "--to", "hf").code == 0
+    ours = command("evaluate", "run", corpus, "--json").json["metrics"]["bits_per_byte"]["value"]
+    theirs = command("evaluate", "hf:llama", corpus, "--json").json["metrics"]["bits_per_byte"]["value"]
+    assert theirs == pytest.approx(ours, rel=1e-4)
+    assert command("generate", "hf:llama", "--prompt", "the", "--tokens", 5).out.startswith("the")
+    how = [corpus, "--texts", "file", "--steps", "30", "--batch-tokens", "256", "--lr", "0.003", "--loss", "focal"]
+    for model, out in (("hf:llama", "further"), ("hf:llama,lora=2", "adapted")):
+        if "lora" in model:
+            pytest.importorskip("peft")
+        ended = command("fit", *how, "--model", model, "--task", "lm", "--out", out)
+        assert ended.code == 0, ended.err
+        assert command("evaluate", out, corpus, "--json").json["metrics"]["bits_per_byte"]["value"] < ours
+        assert command("score", out, "the cat").code == 0
+    assert command("export", "further", "out", "--to", "hf").code == 0
+    assert Path("out/model.safetensors").exists()
+
+
+BAD: dict[str, tuple[Any, list[str], str]] = {
+    "no UTF-8": (b"caf\xe9 " * 100, [], "utf-8"),
+    "empty": ("", [], "no texts|empty|holds no|no rows"),
+    "loss": (TEXT, ["--loss", "dpo"], "outcomes"),
+    "loss's name": (TEXT, ["--loss", "focl"], "focal"),
+    "dtype": (TEXT, ["--dtype", "float8"], "float32"),
+    "minutes": (TEXT, ["--minutes", "-1"], "above 0"),
+    "device": (TEXT, ["--device", "cuda:99"], "device"),
+    "spec": (TEXT, ["--model", "transformer:dim=15"], "even width"),
+    "no such directory": (TEXT, ["--model", "hf:nowhere/at/all"], "nowhere"),
+    "no path": (TEXT, ["--model", "hf"], "hf:PATH"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(command: Command, put: Put, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is refused with exit code 2, what was got and what to do; no run is left behind."""
+    text, flags, said = BAD[case]
+    if "hf" in " ".join(flags):
+        pytest.importorskip("transformers")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    ended = command(
+        "fit", put("corpus.txt", text), "--task", "lm", "--model", SMALL["transformer"], "--steps", "2", *flags, "--out", "run"
+    )
+    assert ended.code == 2, ended.err
+    assert re.search(said, ended.err, re.IGNORECASE), ended.err
+    assert not Path("run").exists() or json.loads(Path("run/run.json").read_text())["status"] == "failed"
+
+
+def test_short_corpus_and_long_prompt(command: Command, put: Put) -> None:
+    """A text shorter than one context trains; a prompt longer than it is read in windows; unknown characters are said."""
+    ended = command("fit", put("corpus.txt", "abc abd"), "--task", "lm", "--model", "transformer:layers=1,heads=2,dim=16,context=64",
+                    *STREAM, "--steps", "3", "--out", "run")  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "no texts were held out" in ended.out
+    assert command("generate", "run", "--prompt", "abc " * 100, "--tokens", 3).code == 0
+    scored = command("score", "run", "zzz", "--json").json["texts"][0]
+    assert [token["token"] for token in scored["tokens"]] == ["<unk>"] * 3
+
+
+def test_damaged_model(command: Command, put: Put) -> None:
+    """A cut file is refused with what to do."""
+    assert command("fit", put("corpus.txt", TEXT), "--model", SMALL["rnn"], *QUICK, "--out", "run").code == 0
+    path = Path("run/model.safetensors")
+    path.write_bytes(path.read_bytes()[: os.path.getsize(path) // 2])
+    ended = command("score", "run", "the")
+    assert ended.code == 2
+    assert "damaged" in ended.err
