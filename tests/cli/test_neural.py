@@ -107,7 +107,7 @@ def test_torchrun(command: Command, put: Put) -> None:
     for name in one:
         torch.testing.assert_close(one[name], both[name], atol=2e-3, rtol=2e-2)
     losses = [json.loads(Path(run, "run.json").read_text())["result"]["training"]["scores"] for run in ("one", "two")]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
 def test_torchrun_of_what_is_counted(command: Command, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,8 @@ def test_bad_input(command: Command, put: Put, case: str, monkeypatch: pytest.Mo
 
 def test_short_corpus_and_long_prompt(command: Command, put: Put) -> None:
     """A text shorter than one context trains; a prompt longer than it is read in windows; unknown characters are said."""
-    ended = command("fit", put("corpus.txt", "abc abd"), "--task", "lm", "--model", "transformer:layers=1,heads=2,dim=16,context=64",
+    model = "transformer:layers=1,heads=2,dim=16,context=64"
+    ended = command("fit", put("corpus.txt", "abc abd"), "--task", "lm", "--model", model,
                     *STREAM, "--steps", "3", "--out", "run")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "no texts were held out" in ended.out

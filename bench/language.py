@@ -1,0 +1,258 @@
+"""Language models as trained from end to end: beside nanoGPT's training program, and all families beside one another.
+
+    bench/language.py race      [SEEDS]  nanoGPT's recipe for processors, and ours until its loss on the whole validation split
+    bench/language.py equal     [SEEDS]  five minutes for each
+    bench/language.py families  [MINUTES …]  bits a byte of every family against the seconds it learnt, and the picture in docs/
+
+LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py runs as it is, with the flags that its README gives for processors.
+The text is tiny-shakespeare, its split nanoGPT's (the first nine tenths to train on). Both sides' losses are of the whole
+validation split, in windows of 64 characters that do not overlap. Seconds are of the whole program, reading and scoring on the way
+included, as its user would wait.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import _bench
+import numpy as np
+import torch
+from scipy import stats
+
+import lossworks
+
+CONTEXT = 64
+SHAPE = ["--n_layer=4", "--n_head=4", "--n_embd=128", f"--block_size={CONTEXT}", "--batch_size=12", "--dropout=0.0"]
+CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=100"]
+FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokens", "chars", "--texts", "file", "--json"]
+RECIPE = 2000
+"""Steps of nanoGPT's recipe."""
+OURS = "transformer:layers=4,heads=4,dim=128,context=64"
+RACE = {"steps": 450, "batch_tokens": 1152, "lr": 0.02}
+EQUAL = 300.0
+
+
+def nanogpt(seed: int, steps: int) -> dict[str, float]:
+    """nanoGPT's own program: its seconds, and its last weights' loss."""
+    home = Path(os.environ.get("LOSSWORKS_NANOGPT") or sys.exit("skipped: LOSSWORKS_NANOGPT names no checkout of nanoGPT"))
+    data = home / "data" / "lossworks"
+    data.mkdir(exist_ok=True)
+    text = corpus()
+    letters = sorted(set(text))
+    ids = np.array([letters.index(letter) for letter in text], np.uint16)
+    cut = int(0.9 * len(ids))
+    ids[:cut].tofile(data / "train.bin")
+    ids[cut:].tofile(data / "val.bin")
+    with (data / "meta.pkl").open("wb") as file:
+        pickle.dump({"vocab_size": len(letters)}, file)
+    source = (home / "train.py").read_text().replace("torch.manual_seed(1337 + seed_offset)", f"torch.manual_seed({seed})")
+    program = home / "seeded.py"
+    program.write_text(source)
+    with tempfile.TemporaryDirectory() as out:
+        flags = [f"--out_dir={out}", "--dataset=lossworks", "--learning_rate=1e-3", "--min_lr=1e-4", "--beta2=0.99"]
+        flags += [f"--max_iters={steps}", f"--lr_decay_iters={steps}", "--warmup_iters=100", "--eval_interval=250"]
+        flags += ["--always_save_checkpoint=True"]
+        began = time.monotonic()
+        command = [sys.executable, str(program), *CPU, *SHAPE, *flags]
+        done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - began
+        if done.returncode:
+            sys.exit(f"nanoGPT ended with {done.returncode}:\n{done.stderr}")
+        state = torch.load(Path(out) / "ckpt.pt", weights_only=False)
+    sys.path.insert(0, str(home))
+    from model import GPT, GPTConfig
+
+    model = GPT(GPTConfig(**state["model_args"]))
+    model.load_state_dict(state["model"])
+    model.eval()
+    held = torch.from_numpy(ids[cut:].astype(np.int64))
+    total = 0.0
+    with torch.no_grad():
+        for first in range(0, len(held) - 1, 64 * CONTEXT):
+            part = held[first : first + 64 * CONTEXT + 1]
+            for given, target in _windows(part):
+                total += float(model(given, target)[1].double()) * target.numel()
+    return {"seconds": seconds, "nll": total / (len(held) - 1), "said": _last_said(done.stdout)}
+
+
+def ours(seed: int, flags: dict[str, Any]) -> dict[str, float]:
+    """Our command, as a user would call it; the loss of the weights that it kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, cut = corpus(), int(0.9 * len(corpus()))
+        train, valid = Path(folder) / "train.txt", Path(folder) / "valid.txt"
+        train.write_text(text[:cut])
+        valid.write_text(text[cut:])
+        out = Path(folder) / "run"
+        options = [part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        command = [*FIT, str(train), "--valid", str(valid), "--test", "0", "--seed", str(seed), "--out", str(out), *options]
+        began = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - began
+        if done.returncode:
+            sys.exit(f"lossworks ended with {done.returncode}:\n{done.stderr}")
+        model = lossworks.load(out)
+        assert isinstance(model, lossworks.Language)
+        held = torch.from_numpy(model.trained.encode([text[cut:]]).ids.astype(np.int64))
+        network, total = model.model.network.eval(), 0.0
+        with torch.no_grad():
+            for first in range(0, len(held) - 1, 64 * CONTEXT):
+                for given, target in _windows(held[first : first + 64 * CONTEXT + 1]):
+                    logits = network.logits(network.hidden(given)).double()
+                    total += float(torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum"))
+        config = json.loads(done.stdout)["config"]
+        return {"seconds": seconds, "nll": total / (len(held) - 1), "model": config["model"], "steps": config["steps"]}
+
+
+def _windows(part: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Windows that do not overlap, the shorter last one by itself."""
+    given, target = part[:-1], part[1:]
+    whole = len(given) // CONTEXT * CONTEXT
+    found = [(given[:whole].view(-1, CONTEXT), target[:whole].view(-1, CONTEXT))] if whole else []
+    return found + ([(given[whole:][None], target[whole:][None])] if whole < len(given) else [])
+
+
+def corpus() -> str:
+    """Tiny-shakespeare."""
+    return (_bench.data() / "tiny-shakespeare.txt").read_text()
+
+
+def race(seeds: int = 3) -> None:
+    """Time to the loss that nanoGPT's recipe ends with."""
+    _pair({"nanoGPT": lambda seed: nanogpt(seed, RECIPE), "ours": lambda seed: ours(seed, {"model": OURS, **RACE})}, seeds)
+
+
+def equal(seeds: int = 3) -> None:
+    """Five minutes for each: nanoGPT's recipe with as many steps as fit, and what `--minutes` chooses."""
+    pace = nanogpt(0, 200)["seconds"]
+    more = nanogpt(0, 600)["seconds"]
+    steps = int(200 + (EQUAL - pace) / (more - pace) * 400)
+    minutes = {"model": "transformer", "minutes": EQUAL / 60}
+    _pair({"nanoGPT": lambda seed: nanogpt(seed, steps), "ours": lambda seed: ours(seed, minutes)}, seeds)
+
+
+def _pair(sides: dict[str, Any], seeds: int) -> None:
+    """Both sides in turn, seed by seed; medians of seconds, and the interval of the paired differences in loss."""
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    for seed in range(seeds):
+        for name, side in sides.items():
+            seen[name].append(side(seed))
+            print(name, seed, json.dumps(seen[name][-1]), file=sys.stderr, flush=True)
+    seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in seen.items()}
+    rows = [
+        (
+            name,
+            seconds[name],
+            statistics.mean(r["nll"] for r in runs),
+            max(r["nll"] for r in runs),
+            seconds["nanoGPT"] / seconds[name],
+        )
+        for name, runs in seen.items()
+    ]
+    _bench.table(("", "seconds", "nats a character", "highest", "times as fast"), rows)
+    gaps = [b["nll"] - a["nll"] for a, b in zip(*seen.values(), strict=True)]
+    if seeds > 1:
+        half = float(stats.t.ppf(0.975, seeds - 1)) * statistics.stdev(gaps) / seeds**0.5
+        mean = statistics.mean(gaps)
+        print(f"ours − nanoGPT: {mean:+.4f} nats (95 % interval over seeds {mean - half:+.4f} to {mean + half:+.4f})")
+
+
+def _last_said(out: str) -> float:
+    """The validation loss of 20 random batches that nanoGPT itself said last."""
+    return float(re.findall(r"val loss ([0-9.]+)", out)[-1])
+
+
+FAMILIES = {
+    "n-gram, order 2": {"model": "ngram:order=2"}, "n-gram, order 4": {"model": "ngram:order=4"},
+    "n-gram, order 6": {"model": "ngram:order=6"}, "n-gram, order 8": {"model": "ngram:order=8"},
+    "HMM, 16 states": {"model": "hmm:states=16,iterations=30"}, "HMM, 64 states": {"model": "hmm:states=64,iterations=30"},
+}  # fmt: skip
+
+
+def families(*minutes: str) -> None:
+    """Bits a byte on the test part against seconds of learning, as a table and a picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "text.txt"
+        text.write_text(corpus())
+        rows = [(name, *_fitted(text, flags)) for name, flags in FAMILIES.items()]
+        for each in minutes or ("0.25", "1", "4"):
+            for family, name in (("transformer", "Transformer"), ("rnn", "LSTM")):
+                rows.append((f"{name}, {each} min", *_fitted(text, {"model": family, "minutes": each})))
+    _bench.table(("family", "seconds", "bits a byte", "low", "high", "model"), rows)
+    _draw([row[:3] for row in rows], Path(__file__).parents[1] / "docs" / "families.svg")
+
+
+def _fitted(text: Path, flags: dict[str, Any]) -> tuple[float, float, float, float, str]:
+    out = text.parent / f"run{len(list(text.parent.iterdir()))}"
+    options = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+    command = [*FIT, str(text), "--out", str(out), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    found = json.loads(done.stdout)
+    bits = found["result"]["metrics"]["bits_per_byte"]
+    print(flags, bits, file=sys.stderr, flush=True)
+    return found["result"]["seconds"], bits["value"], bits["low"], bits["high"], found["config"]["model"]
+
+
+def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
+    """The picture: seconds along, on a scale of powers; bits a byte upwards."""
+    wide, high, left, top, right, bottom = 760, 420, 60, 20, 150, 50
+    x0, x1 = np.log10(min(p[1] for p in points) / 1.5), np.log10(max(p[1] for p in points) * 1.5)
+    y0, y1 = min(p[2] for p in points) - 0.15, max(p[2] for p in points) + 0.15
+
+    def at(seconds: float, bits: float) -> tuple[float, float]:
+        x = left + (np.log10(seconds) - x0) / (x1 - x0) * (wide - left - right)
+        return x, top + (y1 - bits) / (y1 - y0) * (high - top - bottom)
+
+    colours = dict(
+        zip(dict.fromkeys(name.split(",")[0] for name, *_ in points), ("#2a6fdb", "#c2410c", "#15803d", "#7e22ce"), strict=False)
+    )
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">',
+             f'<rect width="{wide}" height="{high}" fill="#fff"/>']  # fmt: skip
+    for power in range(int(np.floor(x0)), int(np.ceil(x1)) + 1):
+        for times in (1, 3):
+            seconds = times * 10.0**power
+            if x0 <= np.log10(seconds) <= x1:
+                x, _ = at(seconds, y0)
+                parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{high - bottom}" stroke="#e5e7eb"/>')
+                parts.append(f'<text x="{x:.1f}" y="{high - bottom + 18}" text-anchor="middle">{seconds:g}</text>')
+    for bits in np.arange(np.ceil(y0 * 2) / 2, y1, 0.5):
+        _, y = at(10**x0, bits)
+        parts.append(f'<line x1="{left}" x2="{wide - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5e7eb"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{bits:g}</text>')
+    for name, seconds, bits in points:
+        x, y = at(seconds, bits)
+        colour = colours[name.split(",")[0]]
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
+    parts.append(
+        f'<text x="{(left + wide - right) / 2}" y="{high - 12}" text-anchor="middle">seconds of learning, 2 cores</text>'
+    )
+    parts.append(
+        f'<text transform="translate(16 {(top + high - bottom) / 2}) rotate(-90)" text-anchor="middle">bits a byte</text>'
+    )
+    path.write_text("\n".join([*parts, "</svg>\n"]))
+
+
+def main() -> None:
+    """Run the part that is named."""
+    _bench.machine()
+    name, *rest = sys.argv[1:] or ["race"]
+    if name == "families":
+        families(*rest)
+    else:
+        {"race": race, "equal": equal}[name](*map(int, rest))
+
+
+if __name__ == "__main__":
+    main()
