@@ -7,9 +7,10 @@ from .evaluate import evaluate
 from .export import export, import_arpa
 from .fit import fit
 from .landscape import Landscape, landscape
-from .language import Language, Scored
+from .language import Language
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
+from .scored import Scored, Word
 from .show import show
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Language",
     "Model",
     "Scored",
+    "Word",
     "evaluate",
     "export",
     "fit",
