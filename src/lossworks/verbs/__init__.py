@@ -10,7 +10,7 @@ from .landscape import Landscape, landscape
 from .language import Language
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
-from .scored import Scored, Word
+from .scored import Scored, Word, write_scored
 from .show import show
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "load_language",
     "load_run",
     "show",
+    "write_scored",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 BIT = math.log(2)
 """Nats in a bit."""
+_REDDEST = 12.0  # bits from which on a token is as deep in colour as any: one in 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +70,29 @@ class Scored:
         return tuple(Word(self._word(first, last), first, last, float(self.nats[first:last].sum())) for first, last in pairs)
 
     @property
-    def gaps(self) -> tuple[str, ...]:
-        """What stands before each token and is of none: the white space that a tokenizer of words leaves out."""
-        before = np.concatenate([[0], np.maximum.accumulate(self.spans[:, 1])[:-1]]).astype(np.int64)
-        return tuple(self.text[first:last] for first, last in zip(before.tolist(), self.spans[:, 0].tolist(), strict=False))
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """How each token is shown in its text: what stands before it and is of none (the white space that a tokenizer of words leaves
+        out; a space before the end), and the token, its line ends marked.
+        """
+        ends = np.maximum.accumulate(self.spans[:, 1])
+        gaps = zip([0, *ends.tolist()], self.spans.tolist(), self.tokens, strict=False)
+        return tuple(
+            (self.text[before:first] or " " * (first == last), "⏎\n" if self.text[first:last] == "\n" else token.replace("\n", "⏎\n"))
+            for before, (first, last), token in gaps
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values, surprisals in both units; what is not finite as None."""
+        """Everything as plain values, surprisals in both units; what is not finite as None. ``characters`` is a token's place in the
+        text, the first and the one after the last; ``tokens`` of a word are their numbers.
+        """
         return {
             "text": self.text,
             "logp": _finite(self.logp),
             **_both(-self.logp),
             "perplexity": _finite(self.perplexity),
             "tokens": [
-                {"token": token, **_both(nats), "probability": math.exp(-nats)}
-                for token, nats in zip(self.tokens, self.nats.tolist(), strict=True)
+                {"token": token, **_both(nats), "probability": math.exp(-nats), "characters": span}
+                for token, nats, span in zip(self.tokens, self.nats.tolist(), self.spans.tolist(), strict=True)
             ],
             "words": [
                 {"word": word.text, **_both(word.nats), "tokens": list(range(word.first, word.last))} for word in self.words
@@ -103,10 +114,30 @@ class Scored:
         return word or "".join(self.tokens[first:last])
 
 
+def heat(bits: float) -> float:
+    """How deep the colour of a token is, 0 to 1."""
+    return min(bits / _REDDEST, 1.0)
+
+
 def perplexity(nats: NDArray[np.float64]) -> float:
     """exp of the mean surprisal; infinite where something was impossible, nan where there is nothing."""
     with np.errstate(over="ignore"):
         return float(np.exp(nats.mean())) if len(nats) else math.nan
+
+
+def write_scored(scored: Sequence[Scored], path: Path | str, *, name: str, facts: Sequence[str] = ()) -> Path:
+    """Write scored texts as one coloured HTML file, ``facts`` below its ``name``, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    from .. import report
+
+    texts = [row.to_json() for row in scored]
+    for row, text in zip(scored, texts, strict=True):
+        for token, (gap, shown), bits in zip(text["tokens"], row.shown, row.bits.tolist(), strict=True):
+            token.update(gap=gap, shown=shown, heat=heat(bits))
+    return report.write_scored(name, facts, texts, Path(path))
 
 
 def _both(nats: float) -> dict[str, float | None]:
