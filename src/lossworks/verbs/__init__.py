@@ -12,6 +12,7 @@ from .loading import load, load_labels, load_language, load_run
 from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
+from .side_by_side import labels_side_by_side, side_by_side
 
 __all__ = [
     "Landscape",
@@ -23,11 +24,13 @@ __all__ = [
     "export",
     "fit",
     "import_arpa",
+    "labels_side_by_side",
     "landscape",
     "load",
     "load_labels",
     "load_language",
     "load_run",
     "show",
+    "side_by_side",
     "write_scored",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -160,6 +160,22 @@ class Language:
                     if stream is not None:
                         stream(piece, number, sample)
         return drawn[0] if isinstance(prompt, str) else drawn
+
+    def sliding(self, stride: int | None) -> Language:
+        """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default, half the
+        context, it takes longer, and every token is predicted from more. None: as it is.
+
+        Raises:
+            UsageError: the model reads texts of any length, or the windows would leave tokens out.
+        """
+        if stride is None:
+            return self
+        try:
+            model = self.model.sliding(stride)
+        except UsageError as error:
+            spec = self.record.get("config", {}).get("model", type(self.model).__name__)
+            raise UsageError(f"--stride with {spec}: {error}") from None
+        return replace(self, trained=replace(self.trained, model=model))
 
     def beyond(self, text: str) -> int:
         """How many tokens a text has beyond the model's context, its start counted; 0 where all of it is read at once.
