@@ -68,7 +68,9 @@ def _labels(result: dict[str, Any]) -> None:
     for row in result["runs"]:
         table.add_row(row["run"], *(_interval(row["metrics"][name], 0) for name in names))
     _print(table)
-    console().print(Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim"))
+    console().print(
+        Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim")
+    )
 
 
 def _table(title: str) -> Table:

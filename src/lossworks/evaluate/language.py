@@ -52,8 +52,8 @@ def units(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) ->
 
 
 def stretches(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[np.bool_]) -> Units:
-    """The stretches of one text between the characters ``cuts`` as units, the same for every tokenizer: a token is of the stretch that
-    it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each stretch; ``unknown`` [tokens]: which are.
+    """The stretches of one text between the characters ``cuts`` as units, the same for every tokenizer: a token is of the stretch
+    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each stretch; ``unknown`` [tokens]: which are.
     """
     bounds = np.searchsorted(begins, cuts).astype(np.int64)
     return Units(bounds, np.diff(bounds), sizes.astype(np.float64), _between(unknown, bounds))
@@ -69,8 +69,8 @@ def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
 
 
 def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
-    """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval is that
-    of the paired differences: what makes a unit hard for both does not widen it.
+    """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval
+    is that of the paired differences: what makes a unit hard for both does not widen it.
     """
     return ratio((nats - others) / math.log(2), sizes.astype(np.float64))
 

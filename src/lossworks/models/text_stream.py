@@ -21,7 +21,7 @@ def pieces(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], st
     held = ""  # what may be the beginning of a stop text
     for piece in _settled(tokenizer, begun, tokens):
         held += piece
-        if (places := [place for each in stop if (place := held.find(each)) >= 0]):
+        if places := [place for each in stop if (place := held.find(each)) >= 0]:
             held = held[: min(places)]
             break
         sure = len(held) - max((n for n in range(1, min(longest, len(held) + 1)) if _begins(stop, held[-n:])), default=0)
@@ -33,9 +33,9 @@ def pieces(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], st
 
 
 def check_stop(stop: Sequence[str]) -> None:
-    """Raise UsageError where a stop text is empty, or none."""
-    if not all(isinstance(each, str) and each for each in stop):
-        raise UsageError(f"stop is {list(stop)!r}; wanted texts, none of them empty.")
+    """Raise UsageError where a stop text is empty: it stands everywhere."""
+    if not all(stop):
+        raise UsageError(f"stop is {list(stop)!r}; wanted texts that are not empty.")
 
 
 def _begins(stop: Sequence[str], end: str) -> bool:

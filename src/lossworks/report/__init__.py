@@ -1,5 +1,5 @@
-"""The pages to open, each one self-contained HTML file: a run's record, its loss landscape, a member, texts that a model of language
-scored. Never trains anything.
+"""The pages to open, each one self-contained HTML file: a run's record, its loss landscape, a member, scored texts. Never trains
+anything.
 """
 
 from .landscape import write_landscape

@@ -20,9 +20,7 @@ from .language import Language
 from .model import Model
 
 
-def evaluate(
-    model: Model | Language, data: Any, read: ReadOptions | None = None, *, stride: int | None = None
-) -> dict[str, Any]:
+def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None, *, stride: int | None = None) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     model of language the most and least surprising texts.
 

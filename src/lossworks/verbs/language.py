@@ -134,8 +134,8 @@ class Language:
             stop: a text, or several; what is drawn ends before the first of them that stands in it.
             samples: how many texts for each prompt.
             seed: the same seed draws the same.
-            stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The first
-                piece of a text is its prompt; together they are the text; none ends within a character.
+            stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The
+                first piece of a text is its prompt; together they are the text; none ends within a character.
 
         Raises:
             UsageError: an argument is outside its domain.
@@ -162,8 +162,8 @@ class Language:
         return drawn[0] if isinstance(prompt, str) else drawn
 
     def sliding(self, stride: int | None) -> Language:
-        """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default, half the
-        context, it takes longer, and every token is predicted from more. None: as it is.
+        """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default,
+        half the context, it takes longer, and every token is predicted from more. None: as it is.
 
         Raises:
             UsageError: the model reads texts of any length, or the windows would leave tokens out.

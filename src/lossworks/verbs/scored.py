@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,29 +62,32 @@ class Scored:
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """What white space parts. Every token is of one word, so their surprisals have the text's sum: white space that is a token
-        or stands at the beginning of one is of the word after it; what has none after it, such as the text's end, is a last word
-        of its own; and words that a token stands across are one.
+        """What white space parts. Every token is of one word, so their surprisals sum to the text's. White space that is a token,
+        or begins one, is of the word after it; what has no word after it, such as the text's end, is a last one of its own; words
+        that one token stands across are one.
         """
         firsts = [*np.flatnonzero(self._begins()).tolist(), len(self.tokens)]
-        pairs = zip(firsts[:-1], firsts[1:], strict=True)
-        return tuple(Word(self._word(first, last), first, last, float(self.nats[first:last].sum())) for first, last in pairs)
+        parts = pairwise(firsts)
+        return tuple(Word(self._word(first, last), first, last, float(self.nats[first:last].sum())) for first, last in parts)
 
     @property
     def shown(self) -> tuple[tuple[str, str], ...]:
-        """How each token is shown in its text: what stands before it and is of none (the white space that a tokenizer of words leaves
-        out; a space before the end), and the token, its line ends marked.
+        """How each token is shown in its text: what stands before it and is of none (the white space that a tokenizer of words
+        leaves out; a space before the end), and the token, its line ends marked.
         """
         ends = np.maximum.accumulate(self.spans[:, 1])
         gaps = zip([0, *ends.tolist()], self.spans.tolist(), self.tokens, strict=False)
         return tuple(
-            (self.text[before:first] or " " * (first == last), "⏎\n" if self.text[first:last] == "\n" else token.replace("\n", "⏎\n"))
+            (
+                self.text[before:first] or " " * (first == last),
+                "⏎\n" if self.text[first:last] == "\n" else token.replace("\n", "⏎\n"),
+            )
             for before, (first, last), token in gaps
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values, surprisals in both units; what is not finite as None. ``characters`` is a token's place in the
-        text, the first and the one after the last; ``tokens`` of a word are their numbers.
+        """Everything as plain values, surprisals in both units; what is not finite as None. ``characters`` is a token's place in
+        the text, the first and the one after the last; ``tokens`` of a word are their numbers.
         """
         return {
             "text": self.text,

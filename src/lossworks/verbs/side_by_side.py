@@ -32,10 +32,10 @@ def side_by_side(
 ) -> dict[str, Any]:
     """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
 
-    ``runs`` has, for each model, its ``metrics`` with 95 % intervals (nats a token, perplexity, bits a byte, bits a character, the
-    rate of unknown tokens) and its ``difference`` in bits a byte from the best model, with the interval of the paired differences
-    of the same texts, or of the same stretches of one long text. The best is sought among models that have every token of the
-    text, if there is one: a token that is unknown is never spelled out, and costs too little.
+    ``runs`` has, for each model, its ``metrics`` with 95 % intervals (nats a token, perplexity, bits a byte, bits a character,
+    the rate of unknown tokens) and its ``difference`` in bits a byte from the best model, with the interval of the paired
+    differences of the same texts, or of the same stretches of one long text. The best is sought among models that have every
+    token of the text, if there is one: a token that is unknown is never spelled out, and costs too little.
 
     Args:
         models: by their names.
@@ -119,7 +119,6 @@ class _Texts:
     @property
     def name(self) -> str:
         return "texts" if self.cuts is None else f"{len(self.bytes)} stretches"
-
 
     def of_tokens(self, model: Language, texts: Ragged, corpus: Corpus) -> figures.Units:
         """The same units in a model's tokens."""

@@ -48,9 +48,7 @@ class NeuralModel(LanguageModel):
     mark is one of the outcomes, to which training gives next to no probability.
     """
 
-    def __init__(
-        self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True, stride: int | None = None
-    ) -> None:
+    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True, stride: int | None = None) -> None:
         self.network = network
         self.vocabulary = vocabulary
         self.ends = ends

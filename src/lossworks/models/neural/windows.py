@@ -29,7 +29,7 @@ class Reading:
 
 
 def stride(context: int) -> int:
-    """How far a window moves once it is full, where nothing else is asked for: what is predicted then still sees half the context."""
+    """How far a full window moves, where nothing else is asked for: what is predicted then still sees half the context."""
     return max(1, context // 2)
 
 
