@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -80,9 +81,9 @@ def test_json_has_both_units(chars: Language) -> None:
 
 
 @pytest.mark.parametrize("make", [fitted, lambda: fitted("hmm:states=3", "bytes"), neural])
-def test_drawing_is_a_function_of_seed_prompt_and_sample(make: object) -> None:
+def test_drawing_is_a_function_of_seed_prompt_and_sample(make: Callable[[], Language]) -> None:
     """A text is the same alone, among other prompts, among more samples; other prompts and samples draw others."""
-    model: Language = make()  # type: ignore[operator]
+    model = make()
     alone = model.generate("the ", tokens=30, samples=2, seed=3)
     among = model.generate(["a", "the ", "the "], tokens=30, samples=3, seed=3)
     assert among[1][:2] == alone
