@@ -71,6 +71,7 @@ def test_page(command: Command, run: str) -> None:
     assert not {"script", "img", "iframe"} & set(spans.tags)
     assert "prefers-color-scheme: dark" in page
     assert not [word for word in ("http:", "https:", "@import") if word in page.lower()]
+    assert command("score", run, "caf\udce9", "--html", "c.html").code == 0
     assert command("score", run, text, "--html", "none/page.html").code == 2
     assert command("score", run, text, "--html", "b.html", "--json").json["page"] == "b.html"
 
