@@ -42,12 +42,16 @@ def test_as_soon_as_it_is_whole() -> None:
 
 
 def test_what_is_no_text() -> None:
-    """Bytes that are no UTF-8 come as the mark that decoding gives, wherever they stand, and nothing is lost behind them."""
+    """Bytes that are no UTF-8 come as the mark that decoding gives, and nothing is lost behind them; half a character at the end
+    is left out, an unknown one is not.
+    """
     learnt = tokens.build("bytes").learn([])
     data = b"a\xe7\x94b\xff\xff\xff\xff\xff\xff\xe7\x94\xb5c\xf0\x9f"
     found = list(pieces(learnt, [], [byte + 2 for byte in data]))
-    assert "".join(found) == data.decode("utf-8", "replace")
+    assert "".join(found) == data.decode("utf-8", "replace").removesuffix("\ufffd")
     assert "电" in "".join(found)
+    known = tokens.build("chars").learn([["ab"]])
+    assert "".join(pieces(known, [], known.encode(["abzz"])[0].tolist())) == "ab\ufffd\ufffd"
 
 
 @pytest.mark.parametrize("spec", SPECS[1:])

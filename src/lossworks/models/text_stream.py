@@ -12,7 +12,8 @@ _LONGEST = 4  # tokens that a character can be spread over: its bytes in UTF-8
 
 
 def pieces(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], stop: Sequence[str] = ()) -> Iterator[str]:
-    """The text of ``tokens``, which follow those of ``begun``, piece by piece; none is empty, none ends within a character.
+    """The text of ``tokens``, which follow those of ``begun``, piece by piece; none is empty, none ends within a character, and
+    one that the tokens end within is left out.
 
     It ends before the first place where one of the texts ``stop`` stands, on however many tokens that is spread. No more tokens
     are taken than that takes.
@@ -47,6 +48,7 @@ def _settled(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int]) 
     """What each token adds to the text, as soon as its last character is whole.
 
     Tokens are decoded with those before them back to a whole character: what joins two (a space, or nothing) is known only then.
+    A character that is never completed is left out.
     """
     ids, shown = list(begun), len(tokenizer.decode(begun))
     known = len(ids)  # tokens whose characters are whole and were given
@@ -61,5 +63,5 @@ def _settled(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int]) 
         if whole == len(text):
             ids = ids[known:]
             known, shown, text = len(ids), len(tokenizer.decode(ids)), ""
-    if len(text) > shown:
-        yield text[shown:]  # ended within a character
+    if len(text) > shown and ids[-1] == tokenizer.vocabulary.unknown:  # which some decode to the same sign
+        yield text[shown:]
