@@ -37,9 +37,13 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
     assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
         p.name for p in Path("run").iterdir()
     }
-    scored = command("score", "run", "the cat sat", "zebra").out.splitlines()
-    assert [line.split("\t")[2] for line in scored] == ["the cat sat", "zebra"]
-    assert float(scored[0].split("\t")[1]) < float(scored[1].split("\t")[1])
+    scored = [line.split("\t") for line in command("score", "run", "the cat sat", "zebra").out.splitlines()]
+    assert [line[2] for line in scored] == ["the cat sat", "zebra"]
+    assert float(scored[0][1]) < float(scored[1][1])
+    for table in ("word", "token"):
+        lines = [line.split("\t") for line in command("score", "run", "the cat sat", "zebra", "--by", table).out.splitlines()]
+        first = [float(line[lines[0].index("bits")]) for line in lines[1:] if line[0] == "1"]
+        assert sum(first) == pytest.approx(float(scored[0][0]), abs=1e-3)
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
     assert command("generate", "run", "--prompt", "the", "--tokens", 5).out.startswith("the")
     assert "gram" in command("explain", "run", "the cat").out
@@ -62,8 +66,10 @@ def test_json(command: Command, put: Put) -> None:
     assert [each["token"] for each in score["texts"][0]["tokens"]] == ["the", "cat", "</s>"]
     assert score["texts"][0]["logp"] == pytest.approx(-sum(each["nats"] for each in score["texts"][0]["tokens"]))
     assert score["perplexity"] == pytest.approx(score["texts"][0]["perplexity"])
+    assert score["bits"] == pytest.approx(sum(each["bits"] for each in score["texts"][0]["words"]))
+    assert score["nats"] == pytest.approx(-score["texts"][0]["logp"])
     drawn = command("generate", "run", "--samples", 2, "--json").json
-    assert len(drawn["samples"]) == 2
+    assert [len(each["samples"]) for each in drawn["prompts"]] == [2]
     assert drawn == command("generate", "run", "--samples", 2, "--json").json
     following = command("next", "run", "the", "--json").json["next"]
     assert sum(each["probability"] for each in following) <= 1 + 1e-9
@@ -126,6 +132,13 @@ def test_classes(command: Command) -> None:
         (["next", "run", "a", "--top", "0"], "top is 0"),
         (["generate", "run", "--temperature", "-1"], "temperature is -1"),
         (["generate", "run", "--samples", "0"], "samples is 0"),
+        (["generate", "run", "--min-p", "1.5"], "min_p is 1.5"),
+        (["generate", "run", "--stop", ""], "not empty"),
+        (["generate", "run", "--prompts", "none.txt"], "none.txt"),
+        (["score", "run", "a", "--by", "sentence"], "sentence"),
+        (["evaluate", "run", "corpus.txt", "--stride", "4"], "no context"),
+        (["evaluate", "corpus.txt"], "one run directory or more"),
+        (["evaluate", "run", "run", "corpus.txt"], "named twice"),
     ],
 )
 def test_bad_input(command: Command, put: Put, arguments: list[str], words: str) -> None:
@@ -169,12 +182,17 @@ def test_damaged_run(command: Command, run: Path, name: str, spoil: str) -> None
 
 
 def test_terminal_colours(command: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a terminal each token is shown with its spaces, and the sums below."""
+    """In a terminal each token is shown with its spaces, and the sums below; no text steers the screen."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     ended = command("score", "run", "the cat sat")
     assert "\x1b[" in ended.out
     assert re.sub(r"\x1b\[[\d;]*m", "", ended.out).splitlines()[0].split() == ["the", "cat", "sat", "</s>"]
-    assert "nats, perplexity" in ended.out
+    assert re.search(r"[\d.]+ bits in 3 words \([\d.]+ a word\), perplexity [\d.]+ over 4 tokens", ended.out)
+    for arguments in (["score", "run", "cat\x1b[2J"], ["score", "run", "cat\x1b[2J", "--by", "word"]):
+        assert "\x1b[2J" not in command(*arguments).out
+    words = command("score", "run", "the  zebra", "--by", "word").out
+    assert "'<unk>'" in words
+    assert "zebra" in words
 
 
 def test_list_and_show(command: Command) -> None:

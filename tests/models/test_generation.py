@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lossworks.batches import Ragged
 from lossworks.core.errors import UsageError
 from lossworks.models import LanguageModel, Sampling, build_language, generate
+from lossworks.models.ngram import NgramModel
 from lossworks.tokens import Vocabulary
 
 LOGP = np.log(np.array([0.5, 0.3, 0.15, 0.05]))
@@ -31,6 +33,13 @@ def fitted(ends: bool = True) -> LanguageModel:
         (Sampling(top_p=0.51), [0.625, 0.375, 0, 0]),
         (Sampling(top_p=1.0), [0.5, 0.3, 0.15, 0.05]),
         (Sampling(top_k=3, top_p=0.6), [0.625, 0.375, 0, 0]),
+        (Sampling(min_p=0.0), [0.5, 0.3, 0.15, 0.05]),
+        (Sampling(min_p=0.5), [0.625, 0.375, 0, 0]),
+        (Sampling(min_p=0.61), [1, 0, 0, 0]),
+        (Sampling(min_p=1.0), [1, 0, 0, 0]),
+        (Sampling(min_p=0.5, temperature=2.0), np.sqrt([0.5, 0.3, 0.15, 0]) / np.sqrt([0.5, 0.3, 0.15]).sum()),
+        (Sampling(min_p=0.2, top_k=2), [0.625, 0.375, 0, 0]),
+        (Sampling(temperature=1e-300), [1, 0, 0, 0]),
     ],
 )
 def test_probabilities(sampling: Sampling, wanted: list[float]) -> None:
@@ -46,7 +55,16 @@ def test_impossible_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"temperature": -1}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}]
+    "wrong",
+    [
+        {"temperature": -1},
+        {"temperature": float("inf")},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
+    ],
 )
 def test_refused(wrong: dict[str, float]) -> None:
     """Values outside their domain."""
@@ -67,6 +85,37 @@ def test_the_most_probable_text() -> None:
 def test_without_ends() -> None:
     """A model without ends goes on for as long as it is told."""
     assert len(generate(fitted(ends=False), [], 30, Sampling(), np.random.default_rng(1))) == 30
+
+
+class Odd(NgramModel):
+    """A model that gives the same to every token, or only to some."""
+
+    only: tuple[int, ...] = tuple(range(6))
+
+    def next(self, state: tuple[int, ...]) -> NDArray[np.float64]:
+        logp = np.full(6, -np.inf)
+        logp[list(self.only)] = -np.log(len(self.only))
+        return logp
+
+
+def odd(ends: bool, only: tuple[int, ...]) -> Odd:
+    """Such a model."""
+    found = fitted(ends)
+    assert isinstance(found, NgramModel)
+    made = Odd(found.trie, found.vocabulary, ends=ends)
+    made.only = only
+    return made
+
+
+def test_marks_are_not_drawn() -> None:
+    """Whatever a model gives to the marks of start and end, text holds neither; the end ends it where texts have one."""
+    drawn = generate(odd(False, tuple(range(6))), [], 500, Sampling(), np.random.default_rng(0))
+    assert set(drawn) == {0, 3, 4, 5}
+    assert len(drawn) == 500
+    ended = generate(odd(True, tuple(range(6))), [], 500, Sampling(), np.random.default_rng(0))
+    assert len(ended) < 100
+    assert not {1, 2} & set(ended)
+    assert generate(odd(False, (1, 2)), [], 9, Sampling(), np.random.default_rng(0)) == []
 
 
 def test_frequencies() -> None:

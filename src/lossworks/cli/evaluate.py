@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
 from .options import print_json
 
+if TYPE_CHECKING:
+    from ..text import ReadOptions
+    from ..verbs import Language, Model
+
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
-    data: Annotated[str, typer.Argument(help="Text as `lossworks fit` takes it, with labels for a model of labels.")],
+    runs_data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN... DATA",
+            help="Run directories made by `lossworks fit`, and at last the text, with labels for models of labels.",
+        ),
+    ],
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            "--stride", help="Tokens between the windows of a text beyond a network's context; else half.", show_default=False
+        ),
+    ] = None,
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,
@@ -25,16 +39,56 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Figures of a trained model on other text, each with its interval and the baseline beside it."""
+    """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
+    from ..core.errors import UsageError
     from ..verbs import evaluate, load
-    from .tables import console, metrics_table, say
+    from .side_by_side import tell
+    from .tables import console, metrics_table
 
-    result = evaluate(load(run, device), data, options.read_options(text, label, weight, encoding, bad_rows, format, header))
+    *runs, data = runs_data
+    if not runs:
+        raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
+    if len(set(runs)) < len(runs):
+        raise UsageError("a run is named twice. Name each once.")
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header)
+    models = {run: load(run, device) for run in runs}
+    result = evaluate(models[runs[0]], data, read, stride=stride) if len(runs) == 1 else _together(models, data, read, stride)
     if json:
-        print_json({"run": str(run), **result})
+        print_json({"run": runs[0], **result} if len(runs) == 1 else result)
         return
+    _notes(result, quiet)
+    if len(runs) > 1:
+        tell(result)
+    else:
+        console().print(metrics_table(result, f"{result['source']}: {result['rows']:,} rows"))
+
+
+def _together(models: dict[str, Model | Language], data: str, read: ReadOptions, stride: int | None) -> dict[str, Any]:
+    """Several models side by side, all of language or all of labels."""
+    from ..core.errors import UsageError
+    from ..verbs import Language, Model, labels_side_by_side, side_by_side
+
+    languages = {run: model for run, model in models.items() if isinstance(model, Language)}
+    labels = {run: model for run, model in models.items() if isinstance(model, Model)}
+    if languages and labels:
+        raise UsageError(f"{next(iter(languages))} is a model of language, {next(iter(labels))} one of labels: nothing compares.")
+    if languages:
+        return side_by_side(languages, data, read, stride)
+    if stride is not None:
+        raise UsageError("--stride is for models of language, and these are of labels. Leave it out.")
+    return labels_side_by_side(labels, data, read)
+
+
+def _notes(result: dict[str, Any], quiet: bool) -> None:
+    """What people should know before they read the figures."""
+    from .tables import say
+
     if result["skipped"] and not quiet:
         say(f"note   {result['skipped']:,} bad rows left out", "yellow")
-    if result["trained_on"]:
-        say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")
-    console().print(metrics_table(result, f"{result['source']}: {result['rows']:,} rows"))
+    if "runs" not in result:
+        if result["trained_on"]:
+            say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")
+        return
+    for row in result["runs"]:
+        if row["trained_on"]:
+            say(f"note   {row['run']} was trained on rows of this very data: its figures flatter it", "yellow")

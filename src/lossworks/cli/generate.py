@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
 from .options import print_json
+from .visible import visible
+
+if TYPE_CHECKING:
+    from ..verbs import Language
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit --task lm`.")],
-    prompt: Annotated[str, typer.Option("--prompt", help="How the text begins.", show_default=False)] = "",
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", help="How the text begins; repeat for several.", show_default=False)
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option("--prompts", help="A file of prompts, one a line, or - for stdin.", show_default=False)
+    ] = None,
     tokens: Annotated[int, typer.Option("--tokens", help="At most so many tokens more.")] = 100,
     temperature: Annotated[float, typer.Option("--temperature", help="Below 1 safer, above 1 wilder; 0: the likeliest.")] = 1.0,
     top_k: Annotated[
@@ -22,17 +32,80 @@ def command(
     top_p: Annotated[
         float | None, typer.Option("--top-p", help="Draw from the most probable tokens of this share only.", show_default=False)
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", help="How many texts.")] = 1,
+    min_p: Annotated[
+        float | None,
+        typer.Option("--min-p", help="Draw from tokens at least this share as probable as the likeliest.", show_default=False),
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help="End before this text; repeat for several.", show_default=False)
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", help="How many texts of each prompt.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same texts.")] = 0,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Text that a model of language makes up, from a beginning or from nothing."""
+    """Text that a model of language makes up, from a beginning or from nothing, shown while it is drawn."""
     from ..verbs import load_language
 
+    begun = [*(prompt or []), *(_lines(prompts) if prompts is not None else [])] or [""]
     model = load_language(run)
-    drawn = model.generate(prompt, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p, samples=samples, seed=seed)
+    tell_beyond(model, begun, quiet)
+    drawn = model.generate(
+        begun,
+        tokens=tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        stop=stop or [],
+        samples=samples,
+        seed=seed,
+        stream=None if json else _Screen(),
+    )
     if json:
-        print_json({"run": str(run), "prompt": prompt, "seed": seed, "samples": drawn})
+        rows = [{"prompt": each, "samples": texts} for each, texts in zip(begun, drawn, strict=True)]
+        print_json({"run": str(run), "seed": seed, "prompts": rows})
     else:
-        print("\n\n".join(drawn))
+        print()
+
+
+def tell_beyond(model: Language, texts: list[str], quiet: bool) -> None:
+    """Say on stderr which prompts are longer than what the model reads at once."""
+    from .tables import say
+
+    over = [beyond for text in texts if (beyond := model.beyond(text))]
+    if not over or quiet:
+        return
+    what = "the prompt is" if len(texts) == 1 else f"{len(over):,} of {len(texts):,} prompts are"
+    by = f"{'' if len(over) == 1 else 'up to '}{max(over):,} tokens"
+    say(
+        f"note   {what} longer than the model's context of {model.model.context:,} tokens (its start counted), by {by}: "
+        "of what was read in earlier windows nothing is seen any more",
+        "yellow",
+    )
+
+
+def _lines(source: str) -> list[str]:
+    """The lines of a file that are not blank."""
+    from ..text import ReadOptions, load
+
+    corpus = load(source, ReadOptions(format="lines", unlabelled=True, texts="line"))
+    try:
+        return [text for block in corpus.blocks() for text in block]
+    finally:
+        corpus.close()
+
+
+class _Screen:
+    """Texts on stdout piece by piece, a blank line between two."""
+
+    def __init__(self) -> None:
+        self._text = (0, 0)
+        self._visible = visible if sys.stdout.isatty() else str
+
+    def __call__(self, piece: str, prompt: int, sample: int) -> None:
+        if (prompt, sample) != self._text:
+            self._text = (prompt, sample)
+            sys.stdout.write("\n\n")
+        sys.stdout.write(self._visible(piece))
+        sys.stdout.flush()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .generate import tell_beyond
 from .options import print_json
 
 
@@ -21,7 +22,9 @@ def command(
     """What a model of language expects next, the most probable first."""
     from ..verbs import load_language
 
-    found = load_language(run).next(text, top)
+    model = load_language(run)
+    tell_beyond(model, [text], quiet)
+    found = model.next(text, top)
     if json:
         print_json({"run": str(run), "text": text, "next": [{"token": token, "probability": p} for token, p in found]})
         return

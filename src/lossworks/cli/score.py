@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import json as _json
 import math
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
 from .options import print_json
+from .visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from ..verbs import Scored
+    from ..text import ReadOptions
+    from ..verbs import Language, Scored
+
+_TABLES = {
+    "word": ("text", "word", "bits", "tokens"),
+    "token": ("text", "word", "token", "bits", "probability"),
+}
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit --task lm`.")],
     texts: options.Texts = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="A table of every word, or of every token: word, token.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the coloured texts as a page.", metavar="FILE", show_default=False)
+    ] = None,
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
@@ -29,25 +45,100 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """How surprised a model of language is by texts: in nats, by text and by token (the warmer the colour, the more)."""
-    from ..verbs import load_language
+    """How surprised a model of language is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
+    from ..core.errors import UnknownName
+    from ..verbs import load_language, write_scored
 
+    if by is not None and by not in _TABLES:
+        raise UnknownName("table", by, _TABLES)
     model = load_language(run)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    scored = [row for source in texts or ["-"] for block in options.texts_of(source, read) for row in model.score(block)]
+    scored = [row for block in _blocks(model, texts or ["-"], read) for row in model.score(block)]
+    page = None
+    if html is not None:
+        config = model.record.get("config", {})
+        facts = [str(config[key]) for key in ("model", "tokens") if config.get(key)]
+        page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
-        print_json({"run": str(run), "perplexity": _together(scored), "texts": [row.to_json() for row in scored]})
+        total = _together(scored)
+        print_json({"run": str(run), **total, "texts": [row.to_json() for row in scored]} | ({"page": str(page)} if page else {}))
+    elif by is not None:
+        _print_table(by, scored)
+    elif page is not None:
+        print(page)
     elif sys.stdout.isatty():
         _show(scored)
     else:
         for row in scored:
-            print(f"{row.logp:.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
+            print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
 
 
-def _together(scored: list[Scored]) -> float | None:
-    """The perplexity of all texts as one; None where it is not finite."""
-    nats, positions = -sum(row.logp for row in scored), sum(len(row.nats) for row in scored)
-    return math.exp(nats / positions) if positions and nats / positions < 700 else None
+def _blocks(model: Language, sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
+    """The texts of all arguments, those of plain files parted as the model's own texts were."""
+    read = replace(read, texts=model.texts)
+    for source in sources:
+        blocks = options.texts_of(source, read)
+        yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.texts == "file" else blocks
+
+
+def _together(scored: list[Scored]) -> dict[str, float | None]:
+    """Bits, nats and perplexity of all texts as one; None where they are not finite."""
+    import numpy as np
+
+    from ..verbs.scored import BIT, perplexity
+
+    nats = np.concatenate([np.empty(0), *(row.nats for row in scored)])
+    total = {"bits": float(nats.sum()) / BIT, "nats": float(nats.sum()), "perplexity": perplexity(nats)}
+    return {name: value if math.isfinite(value) else None for name, value in total.items()}
+
+
+def _print_table(by: str, scored: list[Scored]) -> None:
+    """Every word, or every token: a table for people, tab-separated lines for programs."""
+    terminal = sys.stdout.isatty()
+    rows = (_by_word if by == "word" else _by_token)(scored, terminal)
+    if not terminal:
+        print("\t".join(_TABLES[by]))
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.table import Table
+
+    from .tables import console
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in _TABLES[by]:
+        table.add_column(name, justify="right" if name in ("bits", "probability") else "left")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def _by_word(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
+    for number, row in enumerate(scored, 1):
+        bits = row.bits.tolist()
+        for word in row.words:
+            parts = list(zip(row.tokens[word.first : word.last], bits[word.first : word.last], strict=True))
+            told = "  ".join(f"{token!r} {each:.2f}" for token, each in parts) if terminal else _json_of(parts)
+            yield str(number), _line(word.text), f"{word.bits:.4f}", told
+
+
+def _by_token(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
+    for number, row in enumerate(scored, 1):
+        bits, nats = row.bits.tolist(), row.nats.tolist()
+        for word in row.words:
+            for i in range(word.first, word.last):
+                token = repr(row.tokens[i]) if terminal else _line(row.tokens[i])
+                yield str(number), _line(word.text), token, f"{bits[i]:.4f}", f"{math.exp(-nats[i]):.4g}"
+
+
+def _line(text: str) -> str:
+    """A text within a line's columns."""
+    return visible(text).replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _json_of(parts: list[tuple[str, float]]) -> str:
+    rows: list[Any] = [[token, round(bits, 4) if math.isfinite(bits) else None] for token, bits in parts]
+    return _json.dumps(rows, ensure_ascii=False)
 
 
 def _show(scored: list[Scored]) -> None:
@@ -57,18 +148,21 @@ def _show(scored: list[Scored]) -> None:
     screen = console()
     for row in scored:
         screen.print(_heat(row))
-        screen.print(f"  log p {row.logp:.4f} nats, perplexity {row.perplexity:.6g} over {len(row.nats):,} tokens\n", style="dim")
+        words, bits = len(row.text.split()), float(row.bits.sum())
+        each = f" ({bits / words:.2f} a word)" if words else ""
+        told = f"{bits:.2f} bits in {words:,} word{'' if words == 1 else 's'}{each}"
+        screen.print(f"  {told}, perplexity {row.perplexity:.6g} over {len(row.nats):,} tokens\n", style="dim")
 
 
 def _heat(row: Scored) -> Text:
     from rich.text import Text
 
-    spaced = "".join(row.text.split()) != row.text and not any(token.isspace() or token[:1] == " " for token in row.tokens)
+    from ..verbs.scored import heat
+
     shown = Text()
-    for token, nats in zip(row.tokens, row.nats, strict=True):
-        share = min(nats / 10, 1.0)  # ten nats, one in 22,000, are as red as it gets
+    for (gap, token), bits in zip(row.shown, row.bits.tolist(), strict=True):
+        share = heat(bits)
         colour = f"rgb({int(90 + 165 * share)},{int(190 - 130 * share)},{int(120 - 70 * share)})"
-        shown.append(token.replace("\n", "⏎"), style=colour)
-        if spaced:
-            shown.append(" ")
+        shown.append(visible(gap))
+        shown.append(visible(token), style=colour)
     return shown

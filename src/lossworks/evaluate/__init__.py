@@ -15,7 +15,18 @@ from .baselines import baseline, constant_scores
 from .classification import classify
 from .evaluation import Evaluation
 from .intervals import Interval
-from .language import Units, hit_rate, surprisal, unigram, units, unknown_rate
+from .language import (
+    STRETCHES,
+    Units,
+    bits_between,
+    bits_per_character,
+    hit_rate,
+    stretches,
+    surprisal,
+    unigram,
+    units,
+    unknown_rate,
+)
 from .mistake import mistakes
 from .multilabels import multilabel
 from .regression import regress
@@ -27,10 +38,13 @@ __all__ = [
     "METRICS",
     "PROPER",
     "RISING",
+    "STRETCHES",
     "Evaluation",
     "Interval",
     "Units",
     "baseline",
+    "bits_between",
+    "bits_per_character",
     "by_row",
     "check_metric",
     "classify",
@@ -40,6 +54,7 @@ __all__ = [
     "mistakes",
     "multilabel",
     "regress",
+    "stretches",
     "surprisal",
     "tune_thresholds",
     "unigram",

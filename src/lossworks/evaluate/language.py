@@ -51,6 +51,14 @@ def units(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) ->
     return Units(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
 
 
+def stretches(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[np.bool_]) -> Units:
+    """The stretches of one text between the characters ``cuts`` as units, the same for every tokenizer: a token is of the stretch
+    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each stretch; ``unknown`` [tokens]: which are.
+    """
+    bounds = np.searchsorted(begins, cuts).astype(np.int64)
+    return Units(bounds, np.diff(bounds), sizes.astype(np.float64), _between(unknown, bounds))
+
+
 def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
     """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]."""
     nats = of.sums(-logp)
@@ -58,6 +66,18 @@ def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
     byte = ratio(nats / math.log(2), of.bytes, low=0.0)
     perplexity = Interval(*(_exp(number) for number in (token.value, token.low, token.high)))
     return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
+
+
+def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
+    """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval
+    is that of the paired differences: what makes a unit hard for both does not widen it.
+    """
+    return ratio((nats - others) / math.log(2), sizes.astype(np.float64))
+
+
+def bits_per_character(nats: Floats, characters: Ints) -> Interval:
+    """Bits a character, of sums over units [U] and their characters."""
+    return ratio(nats / math.log(2), characters.astype(np.float64), low=0.0)
 
 
 def unknown_rate(of: Units) -> Interval:

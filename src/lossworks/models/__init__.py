@@ -1,13 +1,14 @@
 """Models, one family a file or folder, found by walking this one; ``Predictor`` and ``TextLanguage`` are trained ones."""
 
 from .base import ModelSpec, SequenceNetwork, TextModel, build, build_language, is_language, models, render
-from .generation import Sampling, generate
+from .generation import Sampling, check_tokens, draws, generate
 from .generative import GenerativePredictor, text_logp
 from .language import LanguageModel, LanguageSpec
 from .network import NetworkPredictor
 from .predictor import Predictor
 from .task import Task
 from .text_language import TextLanguage
+from .text_stream import check_stop, pieces
 
 __all__ = [
     "GenerativePredictor",
@@ -23,9 +24,13 @@ __all__ = [
     "TextModel",
     "build",
     "build_language",
+    "check_stop",
+    "check_tokens",
+    "draws",
     "generate",
     "is_language",
     "models",
+    "pieces",
     "render",
     "text_logp",
 ]

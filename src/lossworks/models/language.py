@@ -53,6 +53,26 @@ class LanguageModel(ABC):
     def next(self, state: Any) -> NDArray[np.float64]:
         """Log-probabilities [V] of the token that follows."""
 
+    def read(self, text: Sequence[int]) -> Any:
+        """The state after a text's first tokens."""
+        state = self.start()
+        for token in text:
+            state = self.advance(state, token)
+        return state
+
+    @property
+    def context(self) -> int | None:
+        """How many tokens are read at once, the mark of the start among them; None: a text of any length."""
+        return None
+
+    def sliding(self, stride: int) -> LanguageModel:
+        """The same model, which reads a text beyond its context in windows ``stride`` tokens apart.
+
+        Raises:
+            UsageError: it reads texts of any length, or the windows would leave tokens out.
+        """
+        raise UsageError("it has no context that could slide over a text: it reads texts of any length. Leave --stride out.")
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the model's file or files; ``LanguageSpec.load`` reads them."""

@@ -31,4 +31,4 @@ def write_page(template: str, context: Json, path: Path) -> Path:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
+    path.write_text(text, "utf-8", "replace")  # half a surrogate pair is no text

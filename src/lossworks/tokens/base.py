@@ -53,6 +53,12 @@ class Tokenizer(ABC):
         """The text that tokens spell."""
 
     @abstractmethod
+    def spans(self, text: str) -> NDArray[np.int64]:
+        """Where each token of a text stands in it [tokens, 2]: its first character, and the one after its last. A character that
+        several tokens share belongs whole to each of them.
+        """
+
+    @abstractmethod
     def spelling(self, token: int) -> str:
         """How one token is shown."""
 

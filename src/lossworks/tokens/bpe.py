@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..core.errors import UsageError
 from ..record import write_atomic
 from .base import END, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers
 from .byte_names import BYTE_OF
+from .characters import bytes_of
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -103,6 +105,16 @@ class Bpe(Tokenizer):
         text: str = self._made.decode([int(token) for token in ids], skip_special_tokens=False)
         return text
 
+    def spans(self, text: str) -> NDArray[np.int64]:
+        text = text.encode("utf-8", "replace").decode()
+        found = self._made.encode(text, add_special_tokens=False)
+        if self.lossless:  # the library leaves white space out of a token's place
+            sizes, owner = self._sizes[found.ids], bytes_of(text)
+            after = np.cumsum(sizes)
+            if sizes.sum() == len(owner):
+                return np.stack([owner[after - sizes], owner[after - 1] + 1], 1)
+        return np.array(found.offsets, np.int64).reshape(-1, 2)
+
     def spelling(self, token: int) -> str:
         if token in (self.vocabulary.start, self.vocabulary.end):
             return START if token == self.vocabulary.start else END
@@ -110,6 +122,12 @@ class Bpe(Tokenizer):
         if "\ufffd" in alone and self.lossless:  # part of a character: its name would read as other characters
             return "".join(f"\\x{BYTE_OF[char]:02x}" for char in name) if set(name) <= BYTE_OF.keys() else alone
         return name if "\ufffd" in alone or not alone else alone
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.int64]:
+        """How many bytes each token is, of those that name bytes."""
+        names = (str(self._made.id_to_token(token)) for token in range(self._made.get_vocab_size()))
+        return np.array([len(name) if set(name) <= BYTE_OF.keys() else len(name.encode()) for name in names], np.int64)
 
     def save(self, path: Path) -> None:
         write_atomic(path, lambda part: self._made.save(str(part)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .base import END, START, Encoded, Tell, Tokenizer, TokenizerSpec, tokenizers, write
 from .byte_names import BYTE_OF
+from .characters import bytes_of
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Bytes(Tokenizer):
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         tokens = np.asarray(ids, np.int64)
         return (tokens[tokens >= _FIRST] - _FIRST).astype(np.uint8).tobytes().decode("utf-8", "replace")
+
+    def spans(self, text: str) -> NDArray[np.int64]:
+        owner = bytes_of(text)
+        return np.stack([owner, owner + 1], 1)
 
     def spelling(self, token: int) -> str:
         if token < _FIRST:

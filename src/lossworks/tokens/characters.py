@@ -53,3 +53,10 @@ def points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
     joined = "".join(texts).encode("utf-32-le", "surrogatepass")
     return np.frombuffer(joined, np.uint32), offsets
+
+
+def bytes_of(text: str) -> NDArray[np.int64]:
+    """For each byte of a text in UTF-8 the number of the character that it is of."""
+    codes = points([text])[0]
+    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int64) + (codes >= 0x10000)
+    return np.repeat(np.arange(len(codes)), sizes)

@@ -70,6 +70,10 @@ class Chars(Tokenizer):
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         return _text(self._codes[np.asarray(ids, np.int64)])
 
+    def spans(self, text: str) -> NDArray[np.int64]:
+        first = np.arange(len(text))
+        return np.stack([first, first + 1], 1)
+
     def spelling(self, token: int) -> str:
         return SPECIALS[token] if token < len(SPECIALS) else chr(self._codes[token])
 

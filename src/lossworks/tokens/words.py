@@ -76,6 +76,10 @@ class Words(Tokenizer):
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         return " ".join(self._words[token] for token in ids)
 
+    def spans(self, text: str) -> NDArray[np.int64]:
+        words = words_of([text], lowered=False)
+        return np.stack([words.begin, words.end], 1)
+
     def spelling(self, token: int) -> str:
         return self._words[token]
 

@@ -7,24 +7,30 @@ from .evaluate import evaluate
 from .export import export, import_arpa
 from .fit import fit
 from .landscape import Landscape, landscape
-from .language import Language, Scored
+from .language import Language
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
+from .scored import Scored, Word, write_scored
 from .show import show
+from .side_by_side import labels_side_by_side, side_by_side
 
 __all__ = [
     "Landscape",
     "Language",
     "Model",
     "Scored",
+    "Word",
     "evaluate",
     "export",
     "fit",
     "import_arpa",
+    "labels_side_by_side",
     "landscape",
     "load",
     "load_labels",
     "load_language",
     "load_run",
     "show",
+    "side_by_side",
+    "write_scored",
 ]

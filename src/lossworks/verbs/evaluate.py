@@ -20,7 +20,7 @@ from .language import Language
 from .model import Model
 
 
-def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None, *, stride: int | None = None) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     model of language the most and least surprising texts.
 
@@ -30,11 +30,16 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; labelled, for a model of labels.
         read: which columns to read and how.
+        stride: of the windows in which a network reads what is longer than its context; half of it if None.
 
     Raises:
+        UsageError: a stride is given for a model that has no context to slide.
         DataError: the data cannot be read, or holds a label that training had not seen.
     """
+    if not isinstance(model, Language) and stride is not None:
+        raise UsageError("--stride is for models of language, and this one is of labels. Leave it out.")
     if isinstance(model, Language):
+        model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.texts)
     corpus = load(data, read)
     try:

@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..core.seeds import generator
-from ..models import Sampling, TextLanguage, generate
+from ..models import Sampling, TextLanguage, check_stop, check_tokens, draws, pieces
 from .model import several
+from .scored import Scored, perplexity
 
 if TYPE_CHECKING:
     from ..scores import Scores
 
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A text's tokens (its end among them, where the model predicts it) and the surprisal of each, in nats."""
-
-    text: str
-    tokens: tuple[str, ...]
-    nats: NDArray[np.float64]
-
-    @property
-    def logp(self) -> float:
-        """log p of the whole text, in nats."""
-        return -float(self.nats.sum())
-
-    @property
-    def perplexity(self) -> float:
-        """exp of the mean surprisal; infinite of a text with an impossible token, nan of one without tokens."""
-        return _perplexity(self.nats)
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain values; what is not finite as None."""
-        nats = [float(each) if math.isfinite(each) else None for each in self.nats]
-        tokens = [{"token": token, "nats": each} for token, each in zip(self.tokens, nats, strict=True)]
-        total = {"logp": self.logp, "perplexity": self.perplexity}
-        return {
-            "text": self.text,
-            **{key: value if math.isfinite(value) else None for key, value in total.items()},
-            "tokens": tokens,
-        }
+Stream = Callable[[str, int, int], object]
 
 
 @dataclass(slots=True)
@@ -85,22 +59,25 @@ class Language:
         return metrics
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
-        """Tokens and surprisals of each text."""
+        """Tokens, words and surprisals of each text."""
         encoded = self.trained.encode(several(texts))
         spelled, nats = self.trained.spelled(encoded), -self.model.logp(encoded)
         bounds = encoded.offsets + self.model.ends * np.arange(len(encoded) + 1)
         parts = zip(texts, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-        return [Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0) for text, first, last in parts]
+        return [
+            Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0, self._spans(text)) for text, first, last in parts
+        ]
 
     def perplexity(self, texts: Sequence[str]) -> float:
         """exp of the mean surprisal over all positions of all texts."""
-        return _perplexity(-self.model.logp(self.trained.encode(several(texts))))
+        return perplexity(-self.model.logp(self.trained.encode(several(texts))))
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Scores at every position, for any loss over outcomes and any metric. V numbers a position: give few texts."""
         scores: Scores = self.model.scores(self.trained.encode(several(texts)))
         return scores
 
+    @overload
     def generate(
         self,
         prompt: str = "",
@@ -109,29 +86,110 @@ class Language:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
         samples: int = 1,
         seed: int = 0,
-    ) -> list[str]:
-        """Texts that begin with ``prompt``, each up to ``tokens`` tokens longer; the same seed draws the same.
+        stream: Stream | None = None,
+    ) -> list[str]: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        *,
+        tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        samples: int = 1,
+        seed: int = 0,
+        stream: Stream | None = None,
+    ) -> list[list[str]]: ...
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        *,
+        tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        samples: int = 1,
+        seed: int = 0,
+        stream: Stream | None = None,
+    ) -> list[str] | list[list[str]]:
+        """Texts that begin with ``prompt``, each up to ``tokens`` tokens longer; of several prompts a list of texts for each.
+
+        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it.
+
+        Args:
+            prompt: a text, or a list of them.
+            tokens: at most so many are drawn for each text.
+            temperature, top_k, top_p, min_p: as of ``models.Sampling``.
+            stop: a text, or several; what is drawn ends before the first of them that stands in it.
+            samples: how many texts for each prompt.
+            seed: the same seed draws the same.
+            stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The
+                first piece of a text is its prompt; together they are the text; none ends within a character.
 
         Raises:
             UsageError: an argument is outside its domain.
         """
         if samples < 1:
             raise UsageError(f"samples is {samples}; wanted 1 or more.")
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
-        begun = self._ids(prompt)
-        drawn = (generate(self.model, begun, tokens, sampling, generator(seed, "generate", i)) for i in range(samples))
-        return [self.tokenizer.decode([*begun, *more]) for more in drawn]
+        check_tokens(tokens)
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        ends = (stop,) if isinstance(stop, str) else tuple(stop)
+        check_stop(ends)
+        prompts = [prompt] if isinstance(prompt, str) else several(prompt)
+        drawn = []
+        for number, each in enumerate(prompts):
+            begun = self._ids(each)
+            state, text = self.model.read(begun), self.tokenizer.decode(begun)
+            drawn.append([""] * samples)
+            for sample in range(samples):
+                random = generator(seed, "generate", *begun, sample)
+                following = islice(draws(self.model, state, sampling, random), tokens)
+                for piece in chain([text], pieces(self.tokenizer, begun, following, ends)):
+                    drawn[number][sample] += piece
+                    if stream is not None:
+                        stream(piece, number, sample)
+        return drawn[0] if isinstance(prompt, str) else drawn
+
+    def sliding(self, stride: int | None) -> Language:
+        """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default,
+        half the context, it takes longer, and every token is predicted from more. None: as it is.
+
+        Raises:
+            UsageError: the model reads texts of any length, or the windows would leave tokens out.
+        """
+        if stride is None:
+            return self
+        try:
+            model = self.model.sliding(stride)
+        except UsageError as error:
+            spec = self.record.get("config", {}).get("model", type(self.model).__name__)
+            raise UsageError(f"--stride with {spec}: {error}") from None
+        return replace(self, trained=replace(self.trained, model=model))
+
+    def beyond(self, text: str) -> int:
+        """How many tokens a text has beyond the model's context, its start counted; 0 where all of it is read at once.
+
+        A text beyond the context is read in windows: of what comes first only the later part is still seen at its end.
+        """
+        context = self.model.context
+        return 0 if context is None else max(0, 1 + len(self._ids(text)) - context)
 
     def next(self, text: str = "", top: int = 10) -> list[tuple[str, float]]:
         """The ``top`` most probable tokens after ``text``, and their probabilities."""
         if top < 1:
             raise UsageError(f"top is {top}; wanted 1 or more.")
-        state = self.model.start()
-        for token in self._ids(text):
-            state = self.model.advance(state, token)
-        logp = self.model.next(state)
+        logp = self.model.next(self.model.read(self._ids(text)))
         best = np.argsort(-logp, kind="stable")[:top]
         return [(self.tokenizer.spelling(int(token)), math.exp(logp[token])) for token in best]
 
@@ -157,10 +215,10 @@ class Language:
         tokens = {key: [spell(token) for token in told[key]] for key in ("context", "says") if key in told}
         return ({"token": spell(told["token"])} if "token" in told else {}) | tokens | shown
 
+    def _spans(self, text: str) -> NDArray[np.int64]:
+        """Which characters of a text each position stands for."""
+        spans: NDArray[np.int64] = self.tokenizer.spans(text)
+        return np.concatenate([spans, np.full((int(self.model.ends), 2), len(text))])
+
     def _ids(self, text: str) -> list[int]:
         return [int(token) for token in self.trained.encode(several([text])).ids]
-
-
-def _perplexity(nats: NDArray[np.float64]) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.exp(nats.mean())) if len(nats) else math.nan

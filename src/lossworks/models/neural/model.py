@@ -40,15 +40,27 @@ class State:
 class NeuralModel(LanguageModel):
     """A network, trained, beside the meaning of its numbers.
 
-    A text longer than the context is read in windows: when one is full, the next begins half a context later. So a token is
-    predicted from half a context at least, in ``logp`` and in generation alike. The ``start`` mark is one of the outcomes, to
-    which training gives next to no probability.
+    A text longer than the context is read in windows: when one is full, the next begins ``stride`` tokens later, half a context
+    if None. So a token is predicted from the context less the stride at least, in ``logp`` and in generation alike. The ``start``
+    mark is one of the outcomes, to which training gives next to no probability.
     """
 
-    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True) -> None:
+    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True, stride: int | None = None) -> None:
         self.network = network
         self.vocabulary = vocabulary
         self.ends = ends
+        self.stride = stride
+
+    @property
+    def context(self) -> int | None:
+        return self.network.context
+
+    def sliding(self, stride: int) -> LanguageModel:
+        if self.context is None:
+            return super().sliding(stride)
+        if not 1 <= stride <= self.context:
+            raise UsageError(f"stride is {stride}; wanted 1 to the model's context, {self.context} tokens.")
+        return NeuralModel(self.network, self.vocabulary, ends=self.ends, stride=stride)
 
     @torch.inference_mode()
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
@@ -81,7 +93,8 @@ class NeuralModel(LanguageModel):
             return self._after(state.network, (token,), ())
         if len(state.recent) < context:
             return self._after(state.network, (token,), state.recent)
-        return self._after(self.network.start(), (*state.recent[stride(context) :], token), ())
+        step = stride(context) if self.stride is None else self.stride
+        return self._after(self.network.start(), (*state.recent[step:], token), ())
 
     @torch.inference_mode()
     def next(self, state: State) -> NDArray[np.float64]:
@@ -103,7 +116,7 @@ class NeuralModel(LanguageModel):
     def _states(self, texts: Ragged) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Positions, and the states that predict them, part by part."""
         self.network.eval()
-        for reading in readings(texts, self.vocabulary.start, self.ends, self.network.context):
+        for reading in readings(texts, self.vocabulary.start, self.ends, self.context, self.stride):
             ids = reading.ids.to(self._device)
             done = 0
             rows, places = np.divmod(reading.scored.numpy(), ids.shape[1])

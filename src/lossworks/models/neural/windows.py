@@ -29,15 +29,17 @@ class Reading:
 
 
 def stride(context: int) -> int:
-    """How far a window moves once it is full: what is predicted then still sees half the context."""
+    """How far a full window moves, where nothing else is asked for: what is predicted then still sees half the context."""
     return max(1, context // 2)
 
 
-def readings(texts: Ragged, start: int, ends: bool, context: int | None) -> Iterator[Reading]:
-    """All windows of all texts, in batches of like length. Every position is scored once."""
+def readings(texts: Ragged, start: int, ends: bool, context: int | None, step: int | None = None) -> Iterator[Reading]:
+    """All windows of all texts, ``step`` tokens apart (None: ``stride``), in batches of like length. Every position is scored
+    once.
+    """
     sizes = np.diff(texts.offsets) + ends  # a text's positions; before each of them stands one token
     before = np.concatenate([[0], np.cumsum(sizes)])
-    windows = _windows(sizes, context)
+    windows = _windows(sizes, context, step)
     windows = windows[np.argsort(windows[:, 2] - windows[:, 1], kind="stable")]
     first = 0
     while first < len(windows):
@@ -48,13 +50,15 @@ def readings(texts: Ragged, start: int, ends: bool, context: int | None) -> Iter
         first += max(1, fitting)
 
 
-def _windows(sizes: NDArray[np.int64], context: int | None) -> NDArray[np.int64]:
+def _windows(sizes: NDArray[np.int64], context: int | None, step: int | None) -> NDArray[np.int64]:
     """Rows (text, first, last, scored from), in positions of the text."""
     found = []
+    if step is None:
+        step = 1 if context is None else stride(context)
     for text, size in enumerate(sizes.tolist()):
         if not size:
             continue
-        reach, step = (size, 1) if context is None else (min(context, size), stride(context))
+        reach = size if context is None else min(context, size)
         found.append((text, 0, reach, 0))
         found += [(text, last - reach, min(last, size), last - step) for last in range(reach + step, size + step, step)]
     return np.array(found, np.int64).reshape(-1, 4)

@@ -1,0 +1,93 @@
+"""Several models' figures as one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from .tables import console, number
+
+
+def tell(result: dict[str, Any]) -> None:
+    """The table of ``verbs.side_by_side`` or ``verbs.labels_side_by_side``, and how it is to be read."""
+    if result["task"] == "lm":
+        _languages(result)
+    else:
+        _labels(result)
+
+
+def _languages(result: dict[str, Any]) -> None:
+    runs, names = result["runs"], _tokenizers(result["runs"])
+    size = f"{result['characters']:,} characters in {result['bytes']:,} bytes"
+    table = _table(f"{result['source']}: {size}; ordered by bits/byte")
+    for name in ("bits/byte", "above the best", "bits/character", "nats/token", "perplexity", "unknown"):
+        table.add_column(name, justify="right")
+    table.add_column("of tokens")
+    for row, tokens in zip(runs, names, strict=True):
+        metrics = row["metrics"]
+        figures = [_interval(metrics[name], row["impossible"]) for name in ("bits_per_character", "nats_per_token", "perplexity")]
+        unknown = f"{100 * (metrics['unknown_rate']['value'] or 0):.1f} %"
+        apart = "best" if row["run"] == result["best"] else _interval(row["difference"], row["impossible"])
+        table.add_row(row["run"], _interval(metrics["bits_per_byte"], row["impossible"]), apart, *figures, unknown, tokens)
+    _print(table)
+    for line in _reading(result, names):
+        console().print(Text(line, style="dim"))
+
+
+def _reading(result: dict[str, Any], names: list[str]) -> list[str]:
+    """How the table is to be read."""
+    runs = result["runs"]
+    lines = [f"Each with its 95 % interval, from {result['units']}; differences are of the same ones, in bits/byte."]
+    if len(set(names)) > 1:
+        lines.append("Perplexity and nats/token compare only between models of the same tokens.")
+    if partial := [row["run"] for row in runs if row["unknown"]]:
+        told = " An unknown token is never spelled out: bits/byte flatter " + ", ".join(partial)
+        lines.append(told.strip() + (", so the best is sought among the others." if len(partial) < len(runs) else "."))
+    if lossy := [row["run"] for row in runs if not row["lossless"]]:
+        lines.append(f"The tokens of {', '.join(lossy)} do not tell which white space parts them: that too is not paid for.")
+    if impossible := [row["run"] for row in runs if row["impossible"]]:
+        lines.append(f"The text holds tokens that {', '.join(impossible)} took for impossible.")
+    return lines
+
+
+def _tokenizers(runs: list[dict[str, Any]]) -> list[str]:
+    """What to call each run's tokenizer, so that two have one name only if they are the same."""
+    kinds = Counter(row["tokens"] for row in {row["tokenizer"]: row for row in runs}.values())
+    return [f"{row['tokens']} ({row['tokenizer']})" if kinds[row["tokens"]] > 1 else str(row["tokens"]) for row in runs]
+
+
+def _labels(result: dict[str, Any]) -> None:
+    table = _table(f"{result['source']}: {result['rows']:,} rows")
+    names = list(result["runs"][0]["metrics"])
+    for name in names:
+        table.add_column(name, justify="right")
+    for row in result["runs"]:
+        table.add_row(row["run"], *(_interval(row["metrics"][name], 0) for name in names))
+    _print(table)
+    console().print(
+        Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim")
+    )
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    return table
+
+
+def _print(table: Table) -> None:
+    """Whole, on a narrow screen too."""
+    screen = console()
+    screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), table).maximum)
+    screen.print(table)
+
+
+def _interval(metric: dict[str, Any], impossible: int) -> str:
+    """A figure over its interval."""
+    if impossible:
+        return "∞"
+    return f"{number(metric['value'])}\n{number(metric['low'])} to {number(metric['high'])}"

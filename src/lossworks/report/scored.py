@@ -1,0 +1,46 @@
+"""Texts that a model of language scored, as a page: every token as deep in colour as it surprised, and the words in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .frame import write_page
+from .words import Json
+
+_SHADES = 8
+
+
+def write_scored(name: str, facts: Sequence[str], texts: Sequence[Json], path: Path) -> Path:
+    """Write the page of scored texts and return its path.
+
+    Args:
+        name: what to call the model.
+        facts: what stands below its name.
+        texts: each with ``bits``, ``perplexity``, ``tokens`` (``token``, ``bits``, ``probability``, ``gap`` before it, how it is
+            ``shown``, its ``heat`` from 0 to 1) and ``words`` (``word``, ``bits``, ``tokens`` as numbers). Bits are None where
+            infinite.
+        path: of the file.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    return write_page("scored.html", {"name": name, "facts": facts, "texts": [_shaded(text) for text in texts]}, path)
+
+
+def _shaded(text: Json) -> Json:
+    """A text whose tokens each have a shade, 0 to 7, and a title."""
+    tokens = [{**token, "shade": min(int(_SHADES * token["heat"]), _SHADES - 1)} for token in text["tokens"]]
+    for word in text["words"]:
+        for number in word["tokens"]:
+            tokens[number]["title"] = _title(tokens[number], word)
+    return {**text, "tokens": tokens}
+
+
+def _title(token: Json, word: Json) -> str:
+    said = f"{token['token']!r}: {_bits(token['bits'])}, probability {token['probability']:.3g}"
+    return said if len(word["tokens"]) == 1 else f"{said}; the word {word['word']!r}: {_bits(word['bits'])}"
+
+
+def _bits(bits: float | None) -> str:
+    return "infinitely many bits" if bits is None else f"{bits:.2f} bits"

@@ -1,0 +1,152 @@
+"""A text with the surprisal of each of its tokens and words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BIT = math.log(2)
+"""Nats in a bit."""
+_REDDEST = 12.0  # bits from which on a token is as deep in colour as any: one in 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, which is the tokens ``first`` to ``last`` - 1, and its surprisal in nats: the sum of theirs."""
+
+    text: str
+    first: int
+    last: int
+    nats: float
+
+    @property
+    def bits(self) -> float:
+        """The surprisal in bits."""
+        return self.nats / BIT
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A text's tokens (its end among them, where the model predicts it) and the surprisal of each.
+
+    nats: the surprisals.
+    spans [tokens, 2]: which characters each token stands for, the end for none: the first, and the one after the last.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    nats: NDArray[np.float64]
+    spans: NDArray[np.int64]
+
+    @property
+    def bits(self) -> NDArray[np.float64]:
+        """The surprisals in bits."""
+        return self.nats / BIT
+
+    @property
+    def logp(self) -> float:
+        """log p of the whole text, in nats."""
+        return -float(self.nats.sum())
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean surprisal; infinite of a text with an impossible token, nan of one without tokens."""
+        return perplexity(self.nats)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """What white space parts. Every token is of one word, so their surprisals sum to the text's. White space that is a token,
+        or begins one, is of the word after it; what has no word after it, such as the text's end, is a last one of its own; words
+        that one token stands across are one.
+        """
+        firsts = [*np.flatnonzero(self._begins()).tolist(), len(self.tokens)]
+        parts = pairwise(firsts)
+        return tuple(Word(self._word(first, last), first, last, float(self.nats[first:last].sum())) for first, last in parts)
+
+    @property
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """How each token is shown in its text: what stands before it and is of none (the white space that a tokenizer of words
+        leaves out; a space before the end), and the token, its line ends marked.
+        """
+        ends = np.maximum.accumulate(self.spans[:, 1])
+        gaps = zip([0, *ends.tolist()], self.spans.tolist(), self.tokens, strict=False)
+        return tuple(
+            (
+                self.text[before:first] or " " * (first == last),
+                "⏎\n" if self.text[first:last] == "\n" else token.replace("\n", "⏎\n"),
+            )
+            for before, (first, last), token in gaps
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values, surprisals in both units; what is not finite as None. ``characters`` is a token's place in
+        the text, the first and the one after the last; ``tokens`` of a word are their numbers.
+        """
+        return {
+            "text": self.text,
+            "logp": _finite(self.logp),
+            **_both(-self.logp),
+            "perplexity": _finite(self.perplexity),
+            "tokens": [
+                {"token": token, **_both(nats), "probability": math.exp(-nats), "characters": span}
+                for token, nats, span in zip(self.tokens, self.nats.tolist(), self.spans.tolist(), strict=True)
+            ],
+            "words": [
+                {"word": word.text, **_both(word.nats), "tokens": list(range(word.first, word.last))} for word in self.words
+            ],
+        }
+
+    def _begins(self) -> NDArray[np.bool_]:
+        """Which tokens a word begins with."""
+        solid = np.flatnonzero(np.fromiter((not char.isspace() for char in self.text), np.bool_, len(self.text)))
+        numbers = np.cumsum(np.diff(solid, prepend=-1) > 1) if len(solid) else solid  # the word of each
+        numbers = np.append(numbers, np.iinfo(np.int64).max)  # and what comes after all words
+        following = np.searchsorted(solid, self.spans[:, 0])
+        inside = np.searchsorted(solid, self.spans[:, 1]) - following  # characters of each token that are of words
+        first, last = numbers[following], numbers[following + np.maximum(inside - 1, 0)]
+        return first > np.concatenate([[-1], np.maximum.accumulate(last)[:-1]])[: len(first)]
+
+    def _word(self, first: int, last: int) -> str:
+        word = self.text[self.spans[first, 0] : self.spans[last - 1, 1]].strip()
+        return word or "".join(self.tokens[first:last])
+
+
+def heat(bits: float) -> float:
+    """How deep the colour of a token is, 0 to 1."""
+    return min(bits / _REDDEST, 1.0)
+
+
+def perplexity(nats: NDArray[np.float64]) -> float:
+    """exp of the mean surprisal; infinite where something was impossible, nan where there is nothing."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(nats.mean())) if len(nats) else math.nan
+
+
+def write_scored(scored: Sequence[Scored], path: Path | str, *, name: str, facts: Sequence[str] = ()) -> Path:
+    """Write scored texts as one coloured HTML file, ``facts`` below its ``name``, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    from .. import report
+
+    texts = [row.to_json() for row in scored]
+    for row, text in zip(scored, texts, strict=True):
+        for token, (gap, shown), bits in zip(text["tokens"], row.shown, row.bits.tolist(), strict=True):
+            token.update(gap=gap, shown=shown, heat=heat(bits))
+    return report.write_scored(name, facts, texts, Path(path))
+
+
+def _both(nats: float) -> dict[str, float | None]:
+    return {"bits": _finite(nats / BIT), "nats": _finite(nats)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
