@@ -6,8 +6,8 @@
 
 LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py runs as it is, with the flags that its README gives for processors.
 The text is tiny-shakespeare, its split nanoGPT's (the first nine tenths to train on). Both sides' losses are of the whole
-validation split, in windows of 64 characters that do not overlap. Seconds are of the whole program, reading and scoring on the way
-included, as its user would wait.
+validation split, in windows of 64 characters that do not overlap. Seconds are of the whole program, as its user would wait:
+reading, and scoring on the way, included.
 """
 
 from __future__ import annotations

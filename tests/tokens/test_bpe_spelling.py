@@ -5,13 +5,13 @@ from __future__ import annotations
 from tokenizers import pre_tokenizers
 
 from lossworks import tokens
-from lossworks.tokens.bpe import _BYTE_OF
+from lossworks.tokens.byte_names import BYTE_OF
 
 
 def test_names_of_bytes() -> None:
     """The table has the library's own alphabet, and every byte once."""
-    assert set(_BYTE_OF) == set(pre_tokenizers.ByteLevel.alphabet())
-    assert sorted(_BYTE_OF.values()) == list(range(256))
+    assert set(BYTE_OF) == set(pre_tokenizers.ByteLevel.alphabet())
+    assert sorted(BYTE_OF.values()) == list(range(256))
 
 
 def test_spelled_apart() -> None:
