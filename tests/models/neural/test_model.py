@@ -117,7 +117,7 @@ def test_damaged(tmp_path: Path) -> None:
         {"format": 9},
         {"model": "bag"},
         {"model": "ngram"},
-        {"model": good["model"] + ",ffn=80"},
+        {"model": good["model"] + ",ffn=96"},
         {"model": good["model"] + ",theta=wide"},
         {"model": good["model"] + ",colour=1"},
         {"model": None},
