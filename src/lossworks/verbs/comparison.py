@@ -99,6 +99,10 @@ class Recorder:
 
     def record(self, minutes: float | None, margin: float | None) -> Comparison:
         """Train what is to be trained, judge, and leave a whole record whatever happens."""
+        with self.run.held():
+            return self._record(minutes, margin)
+
+    def _record(self, minutes: float | None, margin: float | None) -> Comparison:
         begun = time.time()
         try:
             with self.asked.opened(self.control) as field:
