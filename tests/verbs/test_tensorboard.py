@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import lossworks
-from lossworks.core.errors import Interrupted, UsageError
+from lossworks.core.errors import UsageError
 from lossworks.train import Control
 
 ROWS = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(60)]
@@ -59,16 +59,14 @@ def test_what_the_log_says(tmp_path: Path) -> None:
 
 def test_resumed(tmp_path: Path) -> None:
     """What a resumed run did again is shown once."""
-    control = Control()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
-        if event == "valid" and fields["step"]:
-            control.stop.set()
+        if event == "valid":  # a step beyond the last checkpoint
+            raise KeyboardInterrupt
 
-    control.watch = watch
     asked = SMALL | {"out": tmp_path / "run", "log": "tensorboard"}
-    with pytest.raises(Interrupted):
-        lossworks.fit(ROWS, control=control, **asked)
+    with pytest.raises(KeyboardInterrupt):
+        lossworks.fit(ROWS, control=Control(watch=watch, checkpoint_every=0), **asked)
     lossworks.fit(ROWS, resume=True, **asked)
     assert len(list((tmp_path / "run/tensorboard").iterdir())) == 2
     check(tmp_path / "run")
@@ -85,7 +83,7 @@ def test_models_of_language(tmp_path: Path) -> None:
 
 def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, without a place and by another name: each is said, and nothing is left."""
-    with pytest.raises(UsageError, match="unknown log 'tensorbord'. Did you mean 'tensorboard'"):
+    with pytest.raises(UsageError, match=r"unknown log 'tensorbord'. Did you mean 'tensorboard'"):
         lossworks.fit(ROWS, out=tmp_path / "run", log="tensorbord")
     with pytest.raises(UsageError, match="say which with --out"):
         lossworks.fit(ROWS, log="tensorboard")

@@ -91,7 +91,7 @@ class Run:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Be the run's one writer while the block lasts. The lock is on the directory, and goes with the process however that ends.
+        """Be the run's one writer while the block lasts. The lock is the directory's and goes with the process.
 
         Raises:
             RecordError: another process is writing the run.

@@ -105,6 +105,8 @@ class Recorder:
     def _record(self, minutes: float | None, margin: float | None) -> Comparison:
         begun = time.time()
         try:
+            if not self.resume:
+                self.run.write_summary(self.summary)
             with self.asked.opened(self.control) as field:
                 protocol = self.asked.protocol(field, self.run.path)
                 store = protocol.store()
@@ -145,7 +147,8 @@ class Recorder:
                 "name": protocol.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in protocol.arms],
                 "epochs": [arm.settings.epochs for arm in protocol.arms], "seeds": protocol.seeds, "trials": protocol.trials,
                 "tune": self.asked.spelled_tune if protocol.trials else [], "metric": protocol.metric,
-                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "trainings": protocol.total,
+                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "shared": protocol.storage is not None,
+                "trainings": protocol.total,
             },
         }  # fmt: skip
         before = self.run.summary["data"]["fingerprint"] if self.resume and "data" in self.run.summary else None

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, written beside the log while a fit runs: every number of the log as a curve, the settings as text."""
+"""TensorBoard's event files, written while a fit runs: every number of the log as a curve, the settings as text."""
 
 from __future__ import annotations
 
