@@ -17,6 +17,7 @@ from lossworks.explain import find
 from .browsing import DRAWN, INVALID, look, requests
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
 
+
 @pytest.mark.parametrize(
     ("make", "theme", "width"),
     [

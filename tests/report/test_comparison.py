@@ -28,6 +28,8 @@ def arm(name: str, word: str, place: int, **more: Any) -> Json:
     runs = [{"seed": seed, "value": 0.5 + place / 10 + seed / 100, "seconds": 2.0, "note": "", "curve": curve} for seed in (1, 2)]
     return {
         "name": name, "settings": {}, "value": 0.5 + place / 10, "standard_error": 0.02, "seeds": runs, "seconds": 2.0 + place,
+        "bins": [{"confidence": 0.6 + 0.1 * n, "accuracy": 0.58 + 0.1 * n, "count": 50} for n in range(4)], "ece": [0.02, 0.04],
+        "f1": [{"mean": 0.8, "low": 0.75, "high": 0.85}, {"mean": 0.7, "low": 0.65, "high": 0.75}],
         "metrics": {"nll": 0.5, "accuracy": 0.8}, "texts": 5000, "at_equal_seconds": {"epoch": 2.0, "score": 0.6},
         "tuning": {
             "trials": [{"lr": 10.0**n, "score": 0.5 + abs(n), "note": "", "seconds": 1.0} for n in (-2, -1, 0)]
@@ -42,12 +44,40 @@ def arm(name: str, word: str, place: int, **more: Any) -> Json:
     } | more  # fmt: skip
 
 
+SLICES = [("label", "a"), ("label", "b"), ("length", "3 to 80 characters"), ("length", "81 to 900 characters")]
+
+
+def slice_of(kind: str, name: str, arms: int) -> Json:
+    """Some of the test rows, as the record tells of them."""
+    known = [{"value": 0.5, "difference": 0.1, "low": 0.05, "high": 0.15} for _ in range(1, arms)]
+    return {
+        "kind": kind,
+        "name": name,
+        "rows": 120,
+        "arms": [{"value": 0.4, "difference": None, "low": None, "high": None}, *known],
+    }
+
+
+def reading(answers: list[str], arms: int) -> Json:
+    """A text to read."""
+    said = dict.fromkeys(answers, 2)
+    return {"row": 7, "text": HOSTILE, "truth": "a", "values": [1.5] * arms, "said": [said] * arms}
+
+
 def comparison(folder: Path, arms: list[Json], **more: Any) -> Path:
     """A comparison's directory with its record alone."""
     run = Run.create(folder / "compared")
     result = {
         "metric": "nll", "unit": "nats", "rising": False, "judged_by": "nll", "margin": 0.02, "level": 0.05, "test_rows": 500,
         "prior": 0.69, "equal_seconds": 2.0, "arms": arms, "done": 2 * len(arms), "of": 2 * len(arms),
+        "slices": {"metric": "nll", "groups": [slice_of(kind, name, len(arms)) for kind, name in SLICES]},
+        "reading": {
+            "hard": [reading(["a", "b"][: k % 2 + 1], 1) for k in range(3)],
+            "apart": [
+                {"arm": one["name"], "better": [reading(["a", "b"], 2)], "worse": [], "won": 3.5, "lost": 1.25}
+                for one in arms[1:8]
+            ],
+        },
     }  # fmt: skip
     double = {"row": 3, "of": 9, "part": "test", "likeness": 0.9, "text": HOSTILE, "original": HOSTILE}
     run.write_summary({
@@ -74,11 +104,13 @@ def test_whole_page(tmp_path: Path) -> None:
         "1 better, 1 equivalent, 1 with no difference shown, 1 worse, 1 with not enough to say", "trial at lr 10",
         "Banerjee 1960",
         "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
-        "lossworks compare data.csv",
+        "lossworks compare data.csv", "Where they differ", "+0.1 (+0.05 to +0.15)", "3 to 80 characters", "Label by label",
+        "0.750 to 0.850", "Can their confidence be believed?", "0.03 0.02 to 0.04", "Texts to read",
+        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline part: 3.5 test rows won, 1.2 lost", "row 7",
     ):  # fmt: skip
         assert said in page.text, said
     drawn = {attributes["data-figure"] for tag, attributes in page.tags if attributes.get("data-figure")}
-    assert drawn == {"differences", "rates", "curves", "time"}
+    assert drawn == {"differences", "rates", "curves", "seconds", "time", "calibration"}
 
 
 @pytest.mark.parametrize("arms", [2, 64])

@@ -122,7 +122,9 @@ def test_status(tmp_path: Path) -> None:
     assert status()[0] == "gone"
     assert "--resume" in status()[1]
     for word, error in (("interrupted", "stopped after step 7."), ("diverged", "not finite at step 9"), ("failed", "no room")):
-        run.write_summary({key: value for key, value in run.summary.items() if key != "format"} | {"status": word, "error": error})
+        run.write_summary(
+            {key: value for key, value in run.summary.items() if key != "format"} | {"status": word, "error": error}
+        )
         assert status() == (word, error)
 
 
@@ -169,7 +171,9 @@ def test_comparison(tmp_path: Path) -> None:
     run, live = Run(path), Live(path)
     with run.held():
         for number, (name, score) in enumerate([("a", 0.5), ("b <i>", None), ("a", 0.4)]):
-            run.note("training", stage="tune", arm=name, number=number, seed=0, lr=0.1 * 3**number, score=score, seconds=2.0, note="")
+            run.note(
+                "training", stage="tune", arm=name, number=number, seed=0, lr=0.1 * 3**number, score=score, seconds=2.0, note=""
+            )
         run.note("training", stage="run", arm="a", number=0, seed=1, lr=0.9, score=0.45, seconds=2.0, note="")
         run.close()
         state = live.state()
@@ -213,7 +217,9 @@ def command(*arguments: object) -> subprocess.Popen[str]:
 
 def test_a_real_fit(tmp_path: Path) -> None:
     """A fit is watched by the command at work, and seen to be gone when killed; Ctrl-C ends the watching with code 0."""
-    fit = command("fit", REVIEWS, "--model", "bag:dim=64", "--epochs", 100000, "--patience", 100000, "--out", tmp_path / "run", "-q")
+    fit = command(
+        "fit", REVIEWS, "--model", "bag:dim=64", "--epochs", 100000, "--patience", 100000, "--out", tmp_path / "run", "-q"
+    )
     serving = None
     try:
         waited(lambda: (tmp_path / "run/log.jsonl").exists() and Run(tmp_path / "run").events())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
+from .comparison_rows import behind, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
@@ -22,7 +23,8 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
     result = summary.get("result")
     figures = {} if result is None else {
         "differences": charts.differences(result), "rates": charts.rates(result), "curves": charts.curves(result),
-        "time": charts.time_and_quality(result),
+        "time": charts.time_and_quality(result), "seconds": charts.curves(result, by_time=True),
+        "calibration": charts.calibration(result),
     }  # fmt: skip
     context = {
         "name": name,
@@ -33,6 +35,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "figures": {key: figure for key, figure in figures.items() if figure},
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
         "few": result is not None and len(result["arms"]) > charts.MOST,
+        "behind": None if result is None else behind(summary),
         "steps": steps(summary),
         "diverged": [] if result is None else _diverged(result),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -132,12 +135,12 @@ def _row(arm: Json, result: Json) -> Json:
         "name": arm["name"],
         "word": found["word"],
         "sentence": found["sentence"],
-        "mean": _number(arm["value"]),
-        "error": _number(arm["standard_error"]),
+        "mean": number(arm["value"]),
+        "error": number(arm["standard_error"]),
         "difference": signed(found["value"]),
         "interval": interval,
         "p": "–" if found["p_holm"] is None else f"{found['p_holm']:.2g}",
-        "smallest": _number(found["smallest"]),
+        "smallest": number(found["smallest"]),
         "without": signed(found["without_duplicates"]),
         "share": "–" if not found["shares"] else f"{100 * found['shares']['seeds']:.0f}{THIN}%",
         "lr": "–" if arm["tuning"]["lr"] is None else f"{arm['tuning']['lr']:.4g}",
@@ -146,7 +149,7 @@ def _row(arm: Json, result: Json) -> Json:
         "seconds": "–" if arm["seconds"] is None else words.duration(arm["seconds"]),
         "texts": "–" if arm["texts"] is None else f"{arm['texts']:,}",
         "equal": "–" if equal is None else f"{equal['score']:.4g} (epoch {equal['epoch']:.3g})",
-        "metrics": {name: _number(value) for name, value in arm["metrics"].items()},
+        "metrics": {name: number(value) for name, value in arm["metrics"].items()},
         "seeds": len(arm["seeds"]),
         "diverged": len(found["diverged"]),
     }
@@ -162,12 +165,3 @@ def _diverged(result: Json) -> list[Json]:
                 found.append({"arm": arm["name"], "what": f"trial at {at}", "note": trial["note"]})
         found += [{"arm": arm["name"], "what": f"seed {run['seed']}", "note": run["note"]} for run in arm["seeds"] if run["note"]]
     return found
-
-
-def signed(value: float | None) -> str:
-    """A difference, with its sign."""
-    return "–" if value is None else f"{value:+.4g}".replace("-", "−")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}".replace("-", "−")

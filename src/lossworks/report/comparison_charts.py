@@ -88,33 +88,60 @@ def rates(result: Json) -> Json | None:
     )
 
 
-def curves(result: Json) -> Json | None:
-    """The validation score by epoch: the mean of the seeds, in a band from the best to the worst of them."""
+def curves(result: Json, by_time: bool = False) -> Json | None:
+    """The validation score by epoch, or by the seconds of training: the mean of the seeds, in a band from best to worst."""
     traces: list[Json] = []
     heights: list[float] = []
     for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
-        runs = [[(epoch, score) for epoch, _, score in run["curve"]] for run in arm["seeds"] if run["curve"] and not run["note"]]
+        runs = [[(note[by_time], note[2]) for note in run["curve"]] for run in arm["seeds"] if run["curve"] and not run["note"]]
         if not runs:
             continue
         length = min(map(len, runs))
-        epochs = [epoch for epoch, _ in runs[0][:length]]
+        places = [sum(run[at][0] for run in runs) / len(runs) for at in range(length)]
         columns = [[run[at][1] for run in runs] for at in range(length)]
         for edge, fill in ((min, None), (max, "tonexty")):
             traces.append({
-                "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns],
+                "type": "scatter", "mode": "lines", "x": places, "y": [edge(column) for column in columns],
                 "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": f"{color}/2e",
                 "hoverinfo": "skip", "showlegend": False,
             })  # fmt: skip
-        means = [(epoch, sum(column) / len(column)) for epoch, column in zip(epochs, columns, strict=True)]
+        means = [(place, sum(column) / len(column)) for place, column in zip(places, columns, strict=True)]
         heights += [height for _, height in means]
         trace = line(means, _name(arm["name"]), color=color, width=2)
+        trace["line"]["dash"] = dash
+        traces.append(trace | {"hovertemplate": "%{x:.3g} s: %{y:.4g}"} if by_time else trace)
+    if not traces:
+        return None
+    across = axis("seconds of training") if by_time else axis("epoch")
+    return figure(
+        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
+    )
+
+
+def calibration(result: Json) -> Json | None:
+    """Stated confidence against the share that was right, all seeds of an arm together; bins of few statements left out."""
+    traces: list[Json] = []
+    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
+        bins = arm.get("bins") or []
+        fewest = max(10, sum(one["count"] for one in bins) / 500)
+        shown = [one for one in bins if one["count"] >= fewest]
+        if not shown:
+            continue
+        points = [(one["confidence"], one["accuracy"]) for one in shown]
+        trace = line(points, _name(arm["name"]), color=color, width=1.8, marked=True) | {
+            "customdata": [one["count"] for one in shown],
+            "hovertemplate": "stated %{x:.2f}, right %{y:.2f}, of %{customdata:,}",
+        }
         trace["line"]["dash"] = dash
         traces.append(trace)
     if not traces:
         return None
+    start = max(0.0, min(min(trace["x"]) for trace in traces) - 0.03)
+    across = axis("stated confidence", range=[start, 1.02])
     return figure(
-        traces, height=420, xaxis=axis("epoch"), yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
-    )
+        traces, height=440, xaxis=across, yaxis=axis("share right", range=[-0.03, 1.05]), shapes=[rule(start, 1, start, 1)],
+        legend=LEGEND, showlegend=True,
+    )  # fmt: skip
 
 
 def time_and_quality(result: Json) -> Json | None:

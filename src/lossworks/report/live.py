@@ -61,10 +61,8 @@ class Live:
     def _state(self, held: bool) -> Json:
         summary, events = self.run.summary, self._events.all
         status = summary["status"]
-        if summary.get("kind") == "comparison":
-            told = live_comparison.state(summary, events)
-        else:
-            told = _of_fit(summary, events)
+        of = live_comparison.state if summary.get("kind") == "comparison" else _of_fit
+        told = of(summary, events)
         figures = told.pop("figures")
         verdict = _verdict(summary, held)
         return {
@@ -79,7 +77,13 @@ class Live:
 
     def _unreadable(self, why: str) -> Json:
         nothing: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "charts": [], "figures": {}}
-        told = {"name": self.name, "status": "unreadable", "tone": "bad", "headline": "The record cannot be read", "sentence": why}
+        told = {
+            "name": self.name,
+            "status": "unreadable",
+            "tone": "bad",
+            "headline": "The record cannot be read",
+            "sentence": why,
+        }
         return {"seen": "", "report": False, **told, **nothing}
 
 
@@ -94,7 +98,7 @@ def _verdict(summary: Json, held: bool) -> Verdict:
         return Verdict("unsure", doing, f"The run is at work; this page follows it.{more}")
     if status == "running":
         again = "The same command with --resume goes on with it." if _resumable(summary) else "Nothing of it can be gone on with."
-        return Verdict("bad", "Its process is gone", f"It was killed before it could say so, and is not running any more. {again}")
+        return Verdict("bad", "Its process is gone", f"It was killed before it could say so. {again}")
     return {
         "finished": Verdict("good", "Finished", "The run has ended well."),
         "stopped": Verdict("unsure", "Stopped", "The time given was up. The same command with --resume goes on."),

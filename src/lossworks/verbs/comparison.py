@@ -117,8 +117,7 @@ class Recorder:
                 else:
                     work(protocol, field, store, self._watch, deadline)
                 done = store.finished()
-                prior = field.prior(protocol.metric)
-                found = results(protocol, done, prior, field.task.kind, margin, doubles.test_rows)
+                found = results(protocol, done, field, margin, doubles.test_rows)
             whole = sum(key.stage == RUN for key in done) == len(protocol.arms) * protocol.seeds
             self.summary |= {"status": "finished" if whole else "stopped", "result": found}
             self.run.note("end", finished=found["done"], of=found["of"])
