@@ -145,6 +145,7 @@ def test_damaged(tmp_path: Path) -> None:
 def test_headline() -> None:
     """One word for all arms is said of all."""
     arms = [arm("a", "baseline", 0), *(arm(n, "no difference shown", 1) for n in "bc")]
-    result = {"arms": arms, "metric": "nll", "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
+    result = {"arms": arms, "metric": "nll", "rising": False, "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
     found = verdict({"result": result})
-    assert (found.tone, found.headline) == ("unsure", "No difference shown: all 2 arms against the baseline")
+    assert "The best mean is the baseline's, 0.5." in found.sentence
+    assert (found.tone, found.headline) == ("unsure", "No difference shown: both arms against the baseline")

@@ -37,6 +37,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "few": result is not None and len(result["arms"]) > charts.MOST,
         "behind": None if result is None else behind(summary),
         "steps": steps(summary),
+        "doubled": result is not None and any(arm["verdict"]["without_duplicates"] is not None for arm in result["arms"]),
         "diverged": [] if result is None else _diverged(result),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
     }
@@ -55,8 +56,8 @@ def verdict(summary: Json) -> words.Verdict:
     baseline = result["arms"][0]["name"]
     sentence = (
         f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
-        f"test rows and {result['done']} of {result['of']} trainings. The chance to call any arm different that is none is at "
-        f"most {100 * result['level']:.0f}{THIN}% for all arms together."
+        f"test rows and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm different "
+        f"that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
     )
     shown = counts["better"] + counts["worse"] + counts["equivalent"]
     tone = "good" if shown else "unsure"
@@ -64,9 +65,20 @@ def verdict(summary: Json) -> words.Verdict:
     return words.Verdict(tone, headline, sentence)
 
 
+def _best(result: Json) -> str:
+    """The arm with the best mean, by its name."""
+    known = [arm for arm in result["arms"] if arm["value"] is not None]
+    if len(known) < 2 or known[0] is not result["arms"][0]:
+        return ""
+    best = (max if result["rising"] else min)(known, key=lambda arm: arm["value"])
+    if best is known[0]:
+        return f"The best mean is the baseline's, {number(best['value'])}. "
+    return f"The best mean is that of {best['name']!r}, {number(best['value'])} to the baseline's {number(known[0]['value'])}. "
+
+
 def _all(counts: Counter[str]) -> str:
-    number = counts.total()
-    return "the one arm against the baseline" if number == 1 else f"all {number} arms against the baseline"
+    arms = counts.total()
+    return {1: "the one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
 
 
 def steps(summary: Json) -> list[str]:

@@ -9,6 +9,7 @@ from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
 
 MOST = 8
 """Arms that a chart of curves has room for: the baseline, and the best of the others."""
+_FAR = 4.0  # times the middle score's distance from the best, above which a score would hide what the others differ in
 TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
 _LINES = (
     ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
@@ -62,30 +63,41 @@ def differences(result: Json) -> Json | None:
 
 
 def rates(result: Json) -> Json | None:
-    """The validation score at each learning rate tried, with the chosen one marked."""
+    """The validation score at each learning rate tried, with the chosen one marked; at the top, what is far above the rest."""
+    tried = [
+        (arm, look, [trial for trial in arm["tuning"]["trials"] if "lr" in trial])
+        for arm, look in zip(drawn(result), _LINES, strict=False)
+    ]
+    scores = sorted(trial["score"] for _, _, trials in tried for trial in trials if trial["score"] is not None)
+    if not scores:
+        return None
+    top = min(scores[-1], scores[0] + _FAR * (scores[len(scores) // 2] - scores[0]) or scores[-1])
     traces: list[Json] = []
-    scores: list[float] = []
-    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
-        trials = [trial for trial in arm["tuning"]["trials"] if "lr" in trial]
-        found = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
-        if not found:
-            continue
-        scores += [score for _, score in found]
+    for arm, (color, dash), trials in tried:
+        known = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
+        found = [(lr, min(score, top)) for lr, score in known]
         trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
         trace["line"]["dash"] = dash
-        traces.append(trace | {"hovertemplate": "lr %{x:.4g}: %{y:.4g}"})
+        trace["marker"]["symbol"] = ["triangle-up" if score > top else "circle" for _, score in known]
+        told = {
+            "customdata": [score for _, score in known],
+            "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}",
+            "cliponaxis": False,
+        }
+        traces.append(trace | told)
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
             traces.append({
                 "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False,
                 "hoverinfo": "skip", "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
             })  # fmt: skip
-    if not traces:
-        return None
+    if lost := [trial["lr"] for _, _, trials in tried for trial in trials if trial["score"] is None]:
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": "diverged", "x": lost, "y": [top] * len(lost),
+            "marker": {"symbol": "x", "size": 10, "color": "@bad"}, "hovertemplate": "lr %{x:.4g}: diverged<extra></extra>",
+        })  # fmt: skip
     across = axis("learning rate", type="log", exponentformat="power", dtick=1)
-    return figure(
-        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(scores)), legend=LEGEND, showlegend=True
-    )
+    return figure(traces, height=420, xaxis=across, yaxis=axis(_judged(result)), legend=LEGEND, showlegend=True)
 
 
 def curves(result: Json, by_time: bool = False) -> Json | None:
@@ -99,7 +111,7 @@ def curves(result: Json, by_time: bool = False) -> Json | None:
         length = min(map(len, runs))
         places = [sum(run[at][0] for run in runs) / len(runs) for at in range(length)]
         columns = [[run[at][1] for run in runs] for at in range(length)]
-        for edge, fill in ((min, None), (max, "tonexty")):
+        for edge, fill in ((min, "none"), (max, "tonexty")):
             traces.append({
                 "type": "scatter", "mode": "lines", "x": places, "y": [edge(column) for column in columns],
                 "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": f"{color}/2e",

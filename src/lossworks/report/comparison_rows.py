@@ -37,8 +37,8 @@ def _slices(result: Json, places: Sequence[int]) -> Json | None:
         for arm in (group["arms"][place] for place in places):
             known = arm["difference"] is not None
             clear = known and (arm["low"] > 0 or arm["high"] < 0)
-            about = f"{signed(arm['difference'])} ({signed(arm['low'])} to {signed(arm['high'])})" if known else ""
-            cells.append({"value": number(arm["value"]), "about": about, "clear": clear})
+            about = f"{short(arm['difference'])} ({short(arm['low'])} to {short(arm['high'])})" if known else ""
+            cells.append({"value": number(arm["value"]), "about": about, "told": clear})
         rows.append({"name": group["name"], "kind": group["kind"], "rows": f"{group['rows']:,}", "cells": cells})
     return {"metric": told["metric"], "rows": rows}
 
@@ -107,7 +107,12 @@ def _answer(answer: Any) -> str:
 
 def signed(value: float | None) -> str:
     """A difference, with its sign."""
-    return "–" if value is None else f"{value:+.4g}".replace("-", "−")
+    return "–" if value is None else f"{value:+.3g}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """A difference among many."""
+    return f"{value:+.2g}".replace("-", "−")
 
 
 def number(value: float | None) -> str:
