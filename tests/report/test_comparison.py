@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from lossworks import report
+from lossworks import Comparison, report
 from lossworks.core.errors import RecordError
 from lossworks.record import Run
 from lossworks.report.comparison import verdict
+from lossworks.report.comparison_charts import rates
+from lossworks.report.live import Live
 
 from .records import HOSTILE
 from .test_page import Page
@@ -135,6 +137,31 @@ def test_unfinished(tmp_path: Path) -> None:
     assert "There is no verdict yet." in Page(report.write(path)).text
 
 
+def test_earlier_record(tmp_path: Path) -> None:
+    """A comparison recorded before slices, labels, calibration and texts were kept has a page of what it has."""
+    arms = [arm("a", "baseline", 0), arm("b", "worse", 1)]
+    for one in arms:
+        del one["bins"], one["ece"], one["f1"]
+    path = comparison(tmp_path, arms)
+    record = {key: value for key, value in Run(path).summary.items() if key != "format"}
+    del record["result"]["slices"], record["result"]["reading"]
+    Run(path).write_summary(record)
+    text = Page(report.write(path)).text
+    assert "A sentence on b." in text
+    assert not [
+        title for title in ("Where they differ", "Label by label", "Can their confidence", "Texts to read") if title in text
+    ]
+
+
+def test_another_version(tmp_path: Path) -> None:
+    """A record of another format is refused, with both formats named, whatever reads it."""
+    path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)])
+    (path / "run.json").write_text((path / "run.json").read_text().replace('"format": 1', '"format": 2'))
+    for read in (report.write, Comparison.load, Live):
+        with pytest.raises(RecordError, match="has format 2; this version reads format 1"):
+            read(path)
+
+
 def test_damaged(tmp_path: Path) -> None:
     """A record without what the page needs is named."""
     path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)], protocol=None)
@@ -149,3 +176,21 @@ def test_headline() -> None:
     found = verdict({"result": result})
     assert "The best mean is the baseline's, 0.5." in found.sentence
     assert (found.tone, found.headline) == ("unsure", "No difference shown: both arms against the baseline")
+
+
+def test_far_scores_hide_nothing() -> None:
+    """Among rates tried, a score far above the rest is drawn at the top, with its number; few scores are drawn as they are."""
+    one = arm("a", "baseline", 0)
+    scores = [0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 12.0, 0.5]
+    one["tuning"]["trials"] = [{"lr": 10.0**-n, "score": score, "note": "", "seconds": 1.0} for n, score in enumerate(scores)]
+    told = {"arms": [one], "rising": False, "judged_by": "nll"}
+    drawn = rates(told)
+    assert drawn is not None
+    (trace,) = drawn["data"][:1]
+    assert max(trace["y"]) == pytest.approx(0.62)
+    assert max(trace["customdata"]) == 12
+    assert trace["marker"]["symbol"].count("triangle-up") == 1
+    del one["tuning"]["trials"][:2]
+    drawn = rates(told)
+    assert drawn is not None
+    assert max(drawn["data"][0]["y"]) == 12

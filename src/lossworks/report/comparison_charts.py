@@ -9,7 +9,10 @@ from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
 
 MOST = 8
 """Arms that a chart of curves has room for: the baseline, and the best of the others."""
-_FAR = 4.0  # times the middle score's distance from the best, above which a score would hide what the others differ in
+_USUAL, _FAR = (
+    0.6,
+    4.0,
+)  # a score above this share of the scores, so many times as far from the best, would hide their differences
 TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
 _LINES = (
     ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
@@ -71,7 +74,8 @@ def rates(result: Json) -> Json | None:
     scores = sorted(trial["score"] for _, _, trials in tried for trial in trials if trial["score"] is not None)
     if not scores:
         return None
-    top = min(scores[-1], scores[0] + _FAR * (scores[len(scores) // 2] - scores[0]) or scores[-1])
+    usual = scores[int(_USUAL * len(scores))] if len(scores) >= MOST else scores[-1]
+    top = min(scores[-1], scores[0] + _FAR * (usual - scores[0]))
     traces: list[Json] = []
     for arm, (color, dash), trials in tried:
         known = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)

@@ -22,13 +22,13 @@ def behind(summary: Json) -> Json:
         "slices": _slices(result, places),
         "labels": _labels(summary, shown),
         "calibration": _calibration(result),
-        **_reading(result["reading"], [arm["name"] for arm in result["arms"]], result["metric"]),
+        **_reading(result.get("reading") or {"hard": [], "apart": []}, [arm["name"] for arm in result["arms"]], result["metric"]),
     }
 
 
 def _slices(result: Json, places: Sequence[int]) -> Json | None:
     """Each group of rows with every arm's mean, and its difference from the baseline where that is known."""
-    told = result["slices"]
+    told = result.get("slices")  # no part of the records of earlier comparisons, as are the other things shown here
     if told is None or not told["groups"]:
         return None
     rows = []
@@ -46,13 +46,13 @@ def _slices(result: Json, places: Sequence[int]) -> Json | None:
 def _labels(summary: Json, shown: Sequence[Json]) -> list[Json]:
     """Every label's F1 by arm, the most frequent labels first."""
     labels, counts = summary.get("labels") or [], summary["data"].get("label_counts") or {}
-    if not labels or not any(arm["f1"] for arm in shown):
+    if not labels or not any(arm.get("f1") for arm in shown):
         return []
     rows = []
     for place, label in enumerate(labels):
         cells = [
             {"value": f"{f1['mean']:.3f}", "about": f"{f1['low']:.3f} to {f1['high']:.3f}"} if f1 else {"value": "–", "about": ""}
-            for f1 in (arm["f1"][place] if arm["f1"] else None for arm in shown)
+            for f1 in (arm["f1"][place] if arm.get("f1") else None for arm in shown)
         ]
         rows.append({"name": label, "texts": f"{counts.get(label, 0):,}", "cells": cells})
     return sorted(rows, key=lambda row: -counts.get(row["name"], 0))[:_LABELS]
@@ -67,7 +67,7 @@ def _calibration(result: Json) -> list[Json]:
             "range": f"{number(min(arm['ece']))} to {number(max(arm['ece']))}" if len(arm["ece"]) > 1 else "–",
         }
         for arm in result["arms"]
-        if arm["ece"]
+        if arm.get("ece")
     ]
 
 
