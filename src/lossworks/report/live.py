@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -39,10 +40,19 @@ class Live:
         _ = self.run.summary  # read once, so that what is no run is told at once
 
     @property
-    def report(self) -> Path | None:
-        """The report of a run that is finished, where it has been written."""
-        path = self.run.path / "report.html"
-        return path if path.exists() and self.run.summary["status"] == "finished" else None
+    def report(self) -> bytes | None:
+        """The report, where one has been written."""
+        try:
+            return (self.run.path / "report.html").read_bytes()
+        except OSError:
+            return None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing to watch any more."""
+        with suppress(RecordError):
+            return bool(self.run.summary.get("status") == "finished")
+        return False
 
     def state(self, seen: str = "") -> Json | None:
         """Status, numbers and figures as plain values; None where nothing has changed since the state called ``seen``."""

@@ -70,10 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(HTTPStatus.OK, "application/json", json.dumps(state, allow_nan=False).encode())
         elif asked.path == "/":
-            report = live.report
-            self._answer(HTTPStatus.OK, "text/html", self.server.page if report is None else report.read_bytes())
-        elif asked.path == "/report.html" and (report := live.run.path / "report.html").exists():
-            self._answer(HTTPStatus.OK, "text/html", report.read_bytes())
+            self._answer(HTTPStatus.OK, "text/html", (live.report if live.is_finished else None) or self.server.page)
+        elif asked.path == "/report.html" and (report := live.report) is not None:
+            self._answer(HTTPStatus.OK, "text/html", report)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n")
 

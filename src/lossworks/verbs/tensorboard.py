@@ -70,7 +70,7 @@ class EventFiles:
         """Begin a file; what earlier ones hold from step ``purged`` on is done again by a resumed run, and no more shown."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(self.folder), purge_step=purged, flush_secs=_FLUSH)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(self.folder), purge_step=purged, flush_secs=_FLUSH)
         rows = [f"| {name} | {value} |" for name, value in self._settings.items()]
         self._writer.add_text("settings", "\n".join(["| setting | value |", "|---|---|", *rows]), 0)
 
