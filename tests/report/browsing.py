@@ -28,6 +28,31 @@ INVALID = """return [...document.querySelectorAll('[data-figure]')]
     .flatMap(place => Plotly.validate(place.data, place.layout) || [])
     .filter(error => error.code !== 'unused').map(error => error.msg)"""
 
+LEGIBLE = 4.5  # of WCAG 2, AA
+CONTRASTS = """
+const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+const light = (color) => {
+    const [r, g, b] = numbers(color).slice(0, 3).map((v) => (v /= 255, v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+    for (; element; element = element.parentElement) {
+        const color = getComputedStyle(element).backgroundColor;
+        if (numbers(color)[3] !== 0) return color;
+    }
+};
+const found = [];
+for (const element of document.body.querySelectorAll("*")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.getClientRects().length || element.closest("script, style, noscript, .skip")) continue;
+    if (element.closest("#chart-confusion .textpoint")) continue;  // on cells, which are no element around it
+    const style = getComputedStyle(element);
+    const [a, b] = [element instanceof SVGElement ? style.fill : style.color, behind(element)].map(light).sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), element.textContent.trim().slice(0, 40)]);
+}
+return found;
+"""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
@@ -67,3 +92,10 @@ def requests(browser: webdriver.Chrome) -> list[str]:
 def said(browser: webdriver.Chrome) -> list[str]:
     """What the console has had to say since the last time."""
     return [entry["message"] for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
+
+
+def illegible(browser: webdriver.Chrome) -> list[tuple[float, str]]:
+    """The texts, in charts too, that stand out too little of what is behind them, each with its contrast."""
+    found = browser.execute_script(CONTRASTS)
+    assert found
+    return [(contrast, text) for contrast, text in found if contrast < LEGIBLE]

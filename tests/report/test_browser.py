@@ -14,7 +14,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from lossworks import report
 from lossworks.explain import find
 
-from .browsing import DRAWN, INVALID, look, requests
+from .browsing import DRAWN, INVALID, illegible, look, requests
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
 
 
@@ -50,6 +50,8 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
     assert [url for url in requests(browser) if url.split(":")[0] not in ("file", "data", "blob")] == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script(INVALID) == []
+    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert illegible(browser) == []
 
 
 def test_hostile_text_stays_text(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from lossworks.record import Run
 from lossworks.report.live import Live
 from lossworks.report.serving import Server
 
-from .browsing import DRAWN, INVALID, look, requests, said
+from .browsing import DRAWN, INVALID, illegible, look, requests, said
 from .records import classify_run, summary
 from .test_comparison import arm, comparison
 
@@ -269,6 +269,7 @@ def test_in_a_browser(browser: Any, tmp_path: Path, theme: str, width: int) -> N
             assert browser.execute_script(INVALID) == []
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width
             assert said(browser) == []
+            assert illegible(browser) == []
             assert [url for url in requests(browser) if not url.startswith((server.address, "data:", "blob:"))] == []
             run.write_summary({key: value for key, value in run.summary.items() if key != "format"} | {"status": "finished"})
             waited(lambda: browser.execute_script(shown, "headline") == "Finished")
