@@ -158,7 +158,9 @@ def trap(comparisons: int) -> None:
                 loop.run()
                 assert loop.data.test is not None
                 own = held_out(loop.data, loop.network, loop.loss, loop.data.test)["loss"]
-                values[loss] = own, data.measure(loop, tested=True)[1]["nll"].mean()
+                tested = data.measure(loop, tested=True)[1]
+                assert tested is not None
+                values[loss] = own, tested.rows["nll"].mean()
             for one, other in combinations(losses, 2):
                 own, nll = (values[one][k] - values[other][k] for k in (0, 1))
                 flipped[one, other] += own * nll < 0

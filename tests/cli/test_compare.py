@@ -126,6 +126,78 @@ def test_refused(command: Command, flags: list[str], said: str) -> None:
     assert not Path("run").exists()
 
 
+def test_one_seed(command: Command) -> None:
+    """With one seed a comparison runs, and its verdict is that there is not enough to say; the page says so too, and has its
+    curves without a band.
+    """
+    ended = command("compare", REVIEWS, *TWO, *SMALL[:-1], "1", "--out", "run")
+    assert ended.code == 0, ended.err
+    said = "Not enough to say: with one seed nothing is known of what another would have brought. It gave"
+    assert said in ended.out
+    verdict = lossworks.Comparison.load("run").verdicts["mse"]
+    assert (verdict["word"], verdict["low"], verdict["p"]) == ("not enough to say", None, None)
+    page = Path("run/report.html").read_text("utf-8")
+    assert "Not enough to say: the one arm against the baseline" in page
+    assert said in page
+
+
+def test_storage_out_of_reach(command: Command) -> None:
+    """A database that does not answer ends the command with code 2, what is wrong and what to check, and leaves nothing."""
+    address = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=2"
+    ended = command("compare", REVIEWS, *TWO, *SMALL, "--storage", address, "--out", "run")
+    assert (ended.code, "Check --storage" in ended.err, "Traceback" in ended.err) == (2, True, False)
+    assert not Path("run").exists()
+
+
+def test_what_is_behind(command: Command) -> None:
+    """By label and length the rows are all there and the means add up to the arm's own; the texts to read are test rows, those
+    that an arm is ahead on have a lower loss than the baseline's; F1 by label is what the mean F1 is the mean of.
+    """
+    result = command("compare", REVIEWS, *TWO, *SMALL, "--json", "-q", "--out", "run").json["result"]
+    for kind in ("label", "length"):
+        groups = [group for group in result["slices"]["groups"] if group["kind"] == kind]
+        assert len(groups) > 1
+        assert sum(group["rows"] for group in groups) == result["test_rows"]
+        for number, arm in enumerate(result["arms"]):
+            whole = sum(group["rows"] * group["arms"][number]["value"] for group in groups) / result["test_rows"]
+            assert whole == pytest.approx(arm["value"])
+            assert arm["verdict"]["word"] == "baseline" or whole - result["arms"][0]["value"] == pytest.approx(
+                arm["verdict"]["value"]
+            )
+    for arm in result["arms"]:
+        assert sum(one["mean"] for one in arm["f1"]) / 2 == pytest.approx(arm["metrics"]["macro_f1"])
+        assert sum(one["count"] for one in arm["bins"]) == 2 * result["test_rows"]
+        right = sum(one["count"] * one["accuracy"] for one in arm["bins"]) / (2 * result["test_rows"])
+        assert right == pytest.approx(arm["metrics"]["accuracy"], abs=0.06)  # but for the cut, which the bins know nothing of
+    rows = pl.read_csv(REVIEWS)
+    (apart,) = result["reading"]["apart"]
+    for text in [*result["reading"]["hard"], *apart["better"], *apart["worse"]]:
+        assert (text["text"], text["truth"]) == rows.row(text["row"])
+    assert all(text["values"][1] < text["values"][0] for text in apart["better"])
+    assert all(text["values"][1] > text["values"][0] for text in apart["worse"])
+    assert apart["won"] - apart["lost"] == pytest.approx(
+        result["test_rows"] * (result["arms"][1]["metrics"]["accuracy"] - result["arms"][0]["metrics"]["accuracy"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "flags", "sections"),
+    [
+        (REVIEWS, ["--metric", "macro_f1", *TWO], {"slices", "labels", "calibration", "reading"}),
+        (TOPICS, TWO, {"slices", "labels", "calibration", "reading"}),
+        (TOPICS, ["--metric", "micro_f1", *TWO], {"labels", "calibration", "reading"}),
+        (STARS, ["--loss", "mse", "--loss", "huber"], {"slices", "reading"}),
+    ],
+    ids=["macro_f1", "sets", "micro_f1", "numbers"],
+)
+def test_sections_that_make_sense(command: Command, data: Path, flags: list[str], sections: set[str]) -> None:
+    """Every task and metric has the parts of the page that there is something to say in."""
+    ended = command("compare", data, *flags, *SMALL, "-q", "--out", "run")
+    assert ended.code == 0, ended.err
+    page = Path("run/report.html").read_text("utf-8")
+    assert {name for name in ("slices", "labels", "calibration", "reading") if f'<h2 id="{name}">' in page} == sections
+
+
 def test_too_few_rows(command: Command, put: Put) -> None:
     """Data of which nothing can be held out cannot be compared on."""
     ended = command("compare", put("few.csv", csv_of(reviews(20))), *TWO, "--out", "run")

@@ -2,73 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from lossworks import report
 from lossworks.explain import find
 
+from .browsing import DRAWN, INVALID, illegible, look, requests
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromedriver are not installed")
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-DRAWN = """return [...document.querySelectorAll('[data-figure]')].map(place => {
-    const box = place.querySelector('svg.main-svg')?.getBoundingClientRect();
-    return [place.dataset.figure, box ? box.width * box.height : 0];
-})"""
-INVALID = """return [...document.querySelectorAll('[data-figure]')]
-    .flatMap(place => Plotly.validate(place.data, place.layout) || [])
-    .filter(error => error.code !== 'unused').map(error => error.msg)"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One Chromium for all tests, with a profile of its own."""
-    options = webdriver.ChromeOptions()
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.binary_location = str(BROWSER)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    try:
-        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    except WebDriverException as error:
-        pytest.skip(f"Chromium does not start here: {error.msg}")
-    driver.get("about:blank")  # away from the new-tab page, whose own resources would be counted
-    yield driver
-    driver.quit()
-
-
-def look(browser: webdriver.Chrome, page: Path, *, theme: str = "light", width: int = 1100) -> None:
-    """Open the page in one theme and width, and wait until every chart is drawn."""
-    features = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get(page.as_uri())
-    WebDriverWait(browser, 20).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
-
-
-def requests(browser: webdriver.Chrome) -> list[str]:
-    """Every address asked for since the last look."""
-    notes = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]  # type: ignore[no-untyped-call]
-    return [n["params"]["request"]["url"] for n in notes if n["method"] == "Network.requestWillBeSent"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +50,8 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
     assert [url for url in requests(browser) if url.split(":")[0] not in ("file", "data", "blob")] == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script(INVALID) == []
+    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert illegible(browser) == []
 
 
 def test_hostile_text_stays_text(browser: webdriver.Chrome, tmp_path: Path) -> None:

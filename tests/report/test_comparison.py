@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from lossworks import report
+from lossworks import Comparison, report
 from lossworks.core.errors import RecordError
 from lossworks.record import Run
 from lossworks.report.comparison import verdict
+from lossworks.report.comparison_charts import rates
+from lossworks.report.live import Live
 
 from .records import HOSTILE
 from .test_page import Page
@@ -28,6 +30,8 @@ def arm(name: str, word: str, place: int, **more: Any) -> Json:
     runs = [{"seed": seed, "value": 0.5 + place / 10 + seed / 100, "seconds": 2.0, "note": "", "curve": curve} for seed in (1, 2)]
     return {
         "name": name, "settings": {}, "value": 0.5 + place / 10, "standard_error": 0.02, "seeds": runs, "seconds": 2.0 + place,
+        "bins": [{"confidence": 0.6 + 0.1 * n, "accuracy": 0.58 + 0.1 * n, "count": 50} for n in range(4)], "ece": [0.02, 0.04],
+        "f1": [{"mean": 0.8, "low": 0.75, "high": 0.85}, {"mean": 0.7, "low": 0.65, "high": 0.75}],
         "metrics": {"nll": 0.5, "accuracy": 0.8}, "texts": 5000, "at_equal_seconds": {"epoch": 2.0, "score": 0.6},
         "tuning": {
             "trials": [{"lr": 10.0**n, "score": 0.5 + abs(n), "note": "", "seconds": 1.0} for n in (-2, -1, 0)]
@@ -42,12 +46,40 @@ def arm(name: str, word: str, place: int, **more: Any) -> Json:
     } | more  # fmt: skip
 
 
+SLICES = [("label", "a"), ("label", "b"), ("length", "3 to 80 characters"), ("length", "81 to 900 characters")]
+
+
+def slice_of(kind: str, name: str, arms: int) -> Json:
+    """Some of the test rows, as the record tells of them."""
+    known = [{"value": 0.5, "difference": 0.1, "low": 0.05, "high": 0.15} for _ in range(1, arms)]
+    return {
+        "kind": kind,
+        "name": name,
+        "rows": 120,
+        "arms": [{"value": 0.4, "difference": None, "low": None, "high": None}, *known],
+    }
+
+
+def reading(answers: list[str], arms: int) -> Json:
+    """A text to read."""
+    said = dict.fromkeys(answers, 2)
+    return {"row": 7, "text": HOSTILE, "truth": "a", "values": [1.5] * arms, "said": [said] * arms}
+
+
 def comparison(folder: Path, arms: list[Json], **more: Any) -> Path:
     """A comparison's directory with its record alone."""
     run = Run.create(folder / "compared")
     result = {
         "metric": "nll", "unit": "nats", "rising": False, "judged_by": "nll", "margin": 0.02, "level": 0.05, "test_rows": 500,
         "prior": 0.69, "equal_seconds": 2.0, "arms": arms, "done": 2 * len(arms), "of": 2 * len(arms),
+        "slices": {"metric": "nll", "groups": [slice_of(kind, name, len(arms)) for kind, name in SLICES]},
+        "reading": {
+            "hard": [reading(["a", "b"][: k % 2 + 1], 1) for k in range(3)],
+            "apart": [
+                {"arm": one["name"], "better": [reading(["a", "b"], 2)], "worse": [], "won": 3.5, "lost": 1.25}
+                for one in arms[1:8]
+            ],
+        },
     }  # fmt: skip
     double = {"row": 3, "of": 9, "part": "test", "likeness": 0.9, "text": HOSTILE, "original": HOSTILE}
     run.write_summary({
@@ -74,11 +106,13 @@ def test_whole_page(tmp_path: Path) -> None:
         "1 better, 1 equivalent, 1 with no difference shown, 1 worse, 1 with not enough to say", "trial at lr 10",
         "Banerjee 1960",
         "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
-        "lossworks compare data.csv",
+        "lossworks compare data.csv", "Where they differ", "+0.1 (+0.05 to +0.15)", "3 to 80 characters", "Label by label",
+        "0.750 to 0.850", "Can their confidence be believed?", "0.03 0.02 to 0.04", "Texts to read",
+        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline part: 3.5 test rows won, 1.2 lost", "row 7",
     ):  # fmt: skip
         assert said in page.text, said
     drawn = {attributes["data-figure"] for tag, attributes in page.tags if attributes.get("data-figure")}
-    assert drawn == {"differences", "rates", "curves", "time"}
+    assert drawn == {"differences", "rates", "curves", "seconds", "time", "calibration"}
 
 
 @pytest.mark.parametrize("arms", [2, 64])
@@ -103,6 +137,31 @@ def test_unfinished(tmp_path: Path) -> None:
     assert "There is no verdict yet." in Page(report.write(path)).text
 
 
+def test_earlier_record(tmp_path: Path) -> None:
+    """A comparison recorded before slices, labels, calibration and texts were kept has a page of what it has."""
+    arms = [arm("a", "baseline", 0), arm("b", "worse", 1)]
+    for one in arms:
+        del one["bins"], one["ece"], one["f1"]
+    path = comparison(tmp_path, arms)
+    record = {key: value for key, value in Run(path).summary.items() if key != "format"}
+    del record["result"]["slices"], record["result"]["reading"]
+    Run(path).write_summary(record)
+    text = Page(report.write(path)).text
+    assert "A sentence on b." in text
+    assert not [
+        title for title in ("Where they differ", "Label by label", "Can their confidence", "Texts to read") if title in text
+    ]
+
+
+def test_another_version(tmp_path: Path) -> None:
+    """A record of another format is refused, with both formats named, whatever reads it."""
+    path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)])
+    (path / "run.json").write_text((path / "run.json").read_text().replace('"format": 1', '"format": 2'))
+    for read in (report.write, Comparison.load, Live):
+        with pytest.raises(RecordError, match="has format 2; this version reads format 1"):
+            read(path)
+
+
 def test_damaged(tmp_path: Path) -> None:
     """A record without what the page needs is named."""
     path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)], protocol=None)
@@ -113,6 +172,25 @@ def test_damaged(tmp_path: Path) -> None:
 def test_headline() -> None:
     """One word for all arms is said of all."""
     arms = [arm("a", "baseline", 0), *(arm(n, "no difference shown", 1) for n in "bc")]
-    result = {"arms": arms, "metric": "nll", "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
+    result = {"arms": arms, "metric": "nll", "rising": False, "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
     found = verdict({"result": result})
-    assert (found.tone, found.headline) == ("unsure", "No difference shown: all 2 arms against the baseline")
+    assert "The best mean is the baseline's, 0.5." in found.sentence
+    assert (found.tone, found.headline) == ("unsure", "No difference shown: both arms against the baseline")
+
+
+def test_far_scores_hide_nothing() -> None:
+    """Among rates tried, a score far above the rest is drawn at the top, with its number; few scores are drawn as they are."""
+    one = arm("a", "baseline", 0)
+    scores = [0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 12.0, 0.5]
+    one["tuning"]["trials"] = [{"lr": 10.0**-n, "score": score, "note": "", "seconds": 1.0} for n, score in enumerate(scores)]
+    told = {"arms": [one], "rising": False, "judged_by": "nll"}
+    drawn = rates(told)
+    assert drawn is not None
+    (trace,) = drawn["data"][:1]
+    assert max(trace["y"]) == pytest.approx(0.62)
+    assert max(trace["customdata"]) == 12
+    assert trace["marker"]["symbol"].count("triangle-up") == 1
+    del one["tuning"]["trials"][:2]
+    drawn = rates(told)
+    assert drawn is not None
+    assert max(drawn["data"][0]["y"]) == 12

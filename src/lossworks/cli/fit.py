@@ -103,6 +103,9 @@ def command(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
+    log: Annotated[
+        str | None, typer.Option(help="tensorboard: event files in the run directory too.", show_default=False)
+    ] = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
@@ -140,6 +143,7 @@ def command(
             resume=resume,
             control=control,
             command=command_line(),
+            log=log,
             **flags,
         )
     if not is_first():

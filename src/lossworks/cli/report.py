@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..core.errors import UsageError
 from . import options
 from .options import print_json
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories made by `lossworks fit`.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run directories made by `lossworks fit` or `compare`.")],
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Watch one run as it goes, at an address of this machine, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to serve at.  [default: a free one]", show_default=False)
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write each run's report.html anew from its record; nothing is run again."""
+    """Write each run's report.html anew from its record; nothing is run again. Or watch a run that is not at its end: --serve."""
+    if serve:
+        _serve(runs, port or 0, json)
+        return
+    if port is not None:
+        raise UsageError("--port is for --serve, which was not given.")
     from ..report import write
 
     pages = [str(write(run)) for run in runs]
@@ -24,3 +38,23 @@ def command(
         print_json({"reports": pages})
     elif not quiet:
         print("\n".join(pages))
+
+
+def _serve(runs: list[Path], port: int, json: bool) -> None:
+    from ..report.serving import Server, serve
+
+    if len(runs) != 1:
+        raise UsageError(f"--serve shows one run; got {len(runs)}. Start one for each.")
+    server = Server(runs[0], port)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)  # even where the shell has it ignored, as for what is begun with &
+    if json:
+        print_json({"address": server.address})
+        sys.stdout.flush()
+    else:
+        print(f"{server.address}   (Ctrl-C ends it)", flush=True)
+    serve(server)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt

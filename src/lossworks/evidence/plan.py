@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from threading import Event
+from statistics import fmean, median
 from typing import Any
 
-from ..core.errors import Diverged, Interrupted
+from ..core.errors import Diverged
 from ..train import Control, Settings
-from ..train.validation import held_out
+from . import duplicates
 from .runs import Protocol
 from .store import RUN, TUNE, Finished, Key
 from .training import Field
@@ -33,7 +33,7 @@ class ArmPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Trainings to do and the seconds they take on ``jobs`` processes, reading included."""
+    """Trainings to do and the seconds they take on ``jobs`` processes, reading and the search for duplicates included."""
 
     arms: tuple[ArmPlan, ...]
     reading: float
@@ -64,6 +64,7 @@ def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Call
     begun = time.monotonic()
     for model in {(arm.settings.model, arm.settings.class_weight): arm for arm in protocol.arms}.values():
         field.loop(model.settings, Control())  # reads the texts
+    duplicates.find(field.split)
     reading = time.monotonic() - begun
     arms = []
     for number, arm in enumerate(protocol.arms):
@@ -79,26 +80,31 @@ def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Call
 
 def _seconds(field: Field, settings: Settings) -> float:
     """Of one training with its validations and the figures at its end."""
-    stop, times = Event(), list[float]()
+    steps, validations = list[float](), list[float]()
+    begun = mark = time.monotonic()
+
+    def note(into: list[float]) -> None:
+        nonlocal mark
+        mark, before = time.monotonic(), mark
+        into.append(mark - before)
 
     def stepped() -> None:
-        times.append(time.monotonic())
-        timed = len(times) - 1 - _WARM
-        if timed >= _FEWEST and (times[-1] - times[_WARM] >= _TIMED or timed >= _MOST):
-            stop.set()
+        note(steps)
+        timed = len(steps) - _WARM
+        if timed >= _FEWEST and (timed >= _MOST or sum(steps[_WARM:]) >= _TIMED):
+            loop.most_steps = len(steps)  # ends the epoch here, with its validation
 
-    begun = time.monotonic()
-    loop = field.loop(settings, Control(stop=stop, stepped=stepped))
-    made, times = time.monotonic() - begun, [time.monotonic()]
-    with suppress(Interrupted, Diverged):
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        if event == "valid":
+            note(validations)
+
+    loop = field.loop(settings, Control(watch=watch, stepped=stepped))
+    made, mark = time.monotonic() - begun, time.monotonic()
+    with suppress(Diverged):
         loop.run()
-    timed = times[_WARM:] if len(times) > _WARM + 1 else times
-    step = (timed[-1] - timed[0]) / max(1, len(timed) - 1)
-    assert loop.data.valid is not None
-    begun = time.monotonic()
-    held_out(loop.data, loop.network, loop.loss, loop.data.valid)
-    validation = time.monotonic() - begun
     begun = time.monotonic()
     field.measure(loop, tested=True)
     measured = time.monotonic() - begun
+    step = fmean(steps[_WARM:] or steps or [0.0])
+    validation = median(validations or [0.0])
     return made + (step * loop.length + validation) * int(settings.epochs or 1) + measured

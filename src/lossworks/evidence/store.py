@@ -24,7 +24,7 @@ from ..core.errors import RecordError, UsageError
 from ..record.files import unwritable
 from .training import Outcome
 
-FORMAT = 1
+FORMAT = 2
 TUNE, RUN = "tune", "run"
 _PATIENCE = 60  # seconds that a write waits for another process's
 _MAKING = 0x6C6F7373776F726B  # the lock under which the tables are made
@@ -95,6 +95,9 @@ class Store:
             "texts": outcome.texts,
             "note": outcome.note,
             "rows": None if outcome.rows is None else packed(outcome.rows),
+            "said": None if outcome.said is None else packed(outcome.said),
+            "bins": outcome.bins,
+            "f1": outcome.f1,
         }
         trial = optuna.trial.create_trial(value=outcome.judged, params=params, distributions=distributions, user_attrs=attributes)
         with _told():
@@ -172,10 +175,19 @@ def unpacked(text: str) -> NDArray[np.float64]:
 def _outcome(trial: Any) -> Outcome:
     try:
         told = trial.user_attrs
-        rows = None if told["rows"] is None else unpacked(told["rows"])
-        curve = [(float(a), float(b), float(c)) for a, b, c in told["curve"]]
-        value = math.inf if trial.value is None else float(trial.value)
-        return Outcome(value, rows, dict(told["metrics"]), curve, float(told["seconds"]), int(told["texts"]), str(told["note"]))
+        rows, said = (None if told[name] is None else unpacked(told[name]) for name in ("rows", "said"))
+        return Outcome(
+            judged=math.inf if trial.value is None else float(trial.value),
+            rows=rows,
+            metrics=dict(told["metrics"]),
+            curve=[(float(a), float(b), float(c)) for a, b, c in told["curve"]],
+            seconds=float(told["seconds"]),
+            texts=int(told["texts"]),
+            note=str(told["note"]),
+            said=said,
+            bins=[(float(a), float(b), int(c)) for a, b, c in told["bins"]],
+            f1=[float(value) for value in told["f1"]],
+        )
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise RecordError(
             f"trial {trial.number} of the storage is damaged or of another version ({error}). Choose another --out."

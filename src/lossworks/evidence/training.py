@@ -23,7 +23,7 @@ from ..models import NetworkPredictor, Task
 from ..text import TEST, TRAIN, VALID, Corpus
 from ..train import Control, Settings
 from ..train.dataset import Dataset, Part, assemble, read_features
-from ..train.fitting import BUDGET, TURN, calibrate, describe, memory_named, scored
+from ..train.fitting import BUDGET, TURN, calibrate, describe, measure, memory_named, scored
 from ..train.loop import Loop
 from ..train.objective import loss_for
 from ..train.refit import training
@@ -39,6 +39,8 @@ class Outcome:
     metrics: their means, and those of the other metrics.
     curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
     note: why it ended early.
+    said: what it answered to each test row, a class's number or a number; None for label sets, and where ``rows`` is.
+    bins: (stated confidence, share right, statements) of the test rows, after calibration.        f1: of each label.
     """
 
     judged: float
@@ -48,6 +50,19 @@ class Outcome:
     seconds: float
     texts: int
     note: str = ""
+    said: NDArray[np.float64] | None = None
+    bins: list[tuple[float, float, int]] = field(default_factory=list)
+    f1: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What the test rows show of a training: every metric of each row, in the order of the data, and as in ``Outcome``."""
+
+    rows: dict[str, NDArray[np.float64]]
+    said: NDArray[np.float64] | None
+    bins: list[tuple[float, float, int]]
+    f1: list[float]
 
 
 @dataclass(slots=True)
@@ -106,11 +121,13 @@ class Field:
                 seconds = loop.run().seconds
             except Diverged as error:
                 return Outcome(math.inf, None, {}, curve, time.monotonic() - started, texts, str(error))
-            judged, rows = self.measure(loop, metric is not None)
+            judged, tested = self.measure(loop, metric is not None)
+        rows = tested.rows if tested else {}
         metrics = {name: float(values.mean()) for name, values in rows.items()}
         if not math.isfinite(judged) or not all(map(math.isfinite, metrics.values())):
             return Outcome(math.inf, None, {}, curve, seconds, texts, "the held-out scores are not finite")
-        return Outcome(judged, rows.get(metric or ""), metrics, curve, seconds, texts)
+        whole = Outcome(judged, rows.get(metric or ""), metrics, curve, seconds, texts)
+        return whole if tested is None else replace(whole, said=tested.said, bins=tested.bins, f1=tested.f1)
 
     def loop(self, settings: Settings, control: Control, most_steps: int | None = None) -> Loop:
         """A training of an arm, not begun. It ends with its schedule, and the weights are those it ends with."""
@@ -120,15 +137,16 @@ class Field:
         loop.keeps_best = False
         return loop
 
-    def measure(self, loop: Loop, tested: bool) -> tuple[float, dict[str, NDArray[np.float64]]]:
-        """The validation rows' proper score, calibrated, and the metrics of each test row where they are to be ``tested``."""
+    def measure(self, loop: Loop, tested: bool) -> tuple[float, Tested | None]:
+        """The validation rows' proper score, calibrated, and what the test rows show where they are to be ``tested``."""
         data = loop.data
         assert data.features is not None
         assert data.valid is not None
         predictor = NetworkPredictor(self.task, models.build(loop.settings.model), data.features, loop.network.eval())
         calibrate(predictor, data, data.valid, loop.settings.class_weight)
-        judged = float(self._rows(predictor, data, data.valid)[evaluate.PROPER[self.task.kind]].mean())
-        return judged, self._rows(predictor, data, data.test) if tested and data.test is not None else {}
+        judged = self._by_row(predictor, *_in_order(predictor, data, data.valid))
+        proper = float(judged[evaluate.PROPER[self.task.kind]].mean())
+        return proper, self._tested(predictor, data, data.test) if tested and data.test is not None else None
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         """The metric of each test row for the answer that never reads the text."""
@@ -140,18 +158,20 @@ class Field:
         weight = None if data.weight is None else data.weight[rows]
         return evaluate.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
 
-    def _rows(self, predictor: NetworkPredictor, data: Dataset, part: Part) -> dict[str, NDArray[np.float64]]:
-        """Every metric of each row of a part, in the order of the data, which does not depend on how the texts are kept."""
-        scores, target, weight, numbers = scored(predictor, data, part)
-        order = np.argsort(numbers)
-        return evaluate.by_row(
-            self.task.kind,
-            scores[order],
-            target[order],
-            weights=None if weight is None else weight[order],
-            temperature=predictor.temperature,
-            thresholds=predictor.thresholds,
-        )
+    def _tested(self, predictor: NetworkPredictor, data: Dataset, part: Part) -> Tested:
+        scores, target, weight = _in_order(predictor, data, part)
+        found = measure(predictor, scores, target, weight)
+        bins = [(one["confidence"], one["accuracy"], int(one["count"])) for one in found.reliability.get("after", [])]
+        said = None if found.predicted.ndim > 1 else found.predicted.astype(np.float64)
+        rows = self._by_row(predictor, scores, target, weight)
+        return Tested(rows, said, bins, [one["f1"] for one in found.per_class])
+
+    def _by_row(
+        self, predictor: NetworkPredictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Every metric of each row."""
+        temperature, thresholds = predictor.temperature, predictor.thresholds
+        return evaluate.by_row(self.task.kind, scores, target, weights=weight, temperature=temperature, thresholds=thresholds)
 
     def _ready(self, settings: Settings) -> Dataset:
         """The data as an arm's model reads it."""
@@ -185,3 +205,10 @@ class Field:
                     "more), or files of them with --valid and --test."
                 )
         return data
+
+
+def _in_order(predictor: NetworkPredictor, data: Dataset, part: Part) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    """Scores, targets and weights of a part in the order of the data, which does not depend on how the texts are kept."""
+    scores, target, weight, numbers = scored(predictor, data, part)
+    order = np.argsort(numbers)
+    return scores[order], target[order], None if weight is None else weight[order]

@@ -144,18 +144,21 @@ class _Judged:
 
     def _sentence(self, word: Word, smallest: float, unit: str, seeds: int) -> str:
         one = self.found
-        doubt = f"(95 % interval {one.low:+.3g} to {one.high:+.3g}; p {_p(self.p_holm)} after Holm's correction)"
+        p = f"p {_p(self.p_holm)} after Holm's correction"
         if word == "equivalent":
             within = f"{self.margin:g} {unit}: it differs by {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})"
             said = f"Equivalent to the baseline within {within}."
         elif word in ("better", "worse"):
-            said = f"{word.capitalize()} than the baseline by {abs(one.value):.3g} {unit} {doubt}."
+            low, high = (one.low, one.high) if one.value > 0 else (-one.high, -one.low)  # as what is said, without a sign
+            by = f"{abs(one.value):.3g} {unit} (95 % interval {low:.3g} to {high:.3g}; {p})"
+            said = f"{word.capitalize()} than the baseline by {by}."
         elif one.variances.standard_error == 0 and one.value == 0:
             said = "No difference shown: with every seed the two say the same of every test row, as far as this metric sees."
         else:
             said = (
-                f"No difference shown: {one.value:+.3g} {unit} {doubt}. With {seeds} seeds and {one.variances.N:,} test rows, "
-                f"differences from {smallest:.2g} {unit} on would mostly have been shown."
+                f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; {p}). "
+                f"With {seeds} seeds and {one.variances.N:,} test rows, differences from {smallest:.2g} {unit} on would mostly "
+                "have been shown."
             )
         return said + _divergence(self.arm, self.baseline)
 

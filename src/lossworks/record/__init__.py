@@ -7,7 +7,8 @@ checkpoints/         what --resume needs, one file each, removed when the run en
 report.html          the page to open
 """
 
+from .events import Events
 from .files import read_json, write_atomic, write_json
 from .run import Run
 
-__all__ = ["Run", "read_json", "write_atomic", "write_json"]
+__all__ = ["Events", "Run", "read_json", "write_atomic", "write_json"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..core.errors import RecordError, UsageError
+from .events import Events
 from .files import read_json, unwritable, write_json
 
 FORMAT = 1
+_LOOKS, _APART = 20, 0.05  # tries to hold a run, and seconds between: who only asks holds it for a moment
 
 
 class Run:
@@ -76,27 +80,45 @@ class Run:
                 raise unwritable(self.path / "log.jsonl", error) from error
 
     def events(self) -> list[dict[str, Any]]:
-        """The events in order. What a resumed run did again replaces what the killed one had noted."""
-        events: list[dict[str, Any]] = []
-        for event in self._lines():
-            if event["event"] == "resume":
-                events = [e for e in events if e.get("step", 0) <= event["step"]]
-            events.append(event)
-        return events
+        """The events in order. What a resumed run did again replaces what the killed one had noted.
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        path = self.path / "log.jsonl"
-        if not path.exists():
-            return
-        lines = path.read_bytes().split(b"\n")  # bytes: a crash may have torn a character too
-        for number, line in enumerate(lines[:-1], 1):  # the last piece is empty, or torn by a crash
-            try:
-                event = json.loads(line)
-                if event["event"] == "resume":
-                    event["step"] + 0
-            except (ValueError, TypeError, KeyError, RecursionError):
-                raise RecordError(f"{path}, line {number} is damaged. Delete that line to read the rest.") from None
-            yield event
+        Raises:
+            RecordError: a line of the log is damaged.
+        """
+        events = Events(self.path / "log.jsonl")
+        events.read()
+        return events.all
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the run's one writer while the block lasts. The lock is the directory's and goes with the process.
+
+        Raises:
+            RecordError: another process is writing the run.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                for _ in range(_LOOKS):
+                    if _locked(folder, fcntl.LOCK_EX):
+                        break
+                    time.sleep(_APART)
+                else:
+                    raise RecordError(f"another process is writing {self.path}. Wait for its end, or choose another --out.")
+            yield
+        finally:
+            os.close(folder)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process is writing the run. On a file system without locks that is not known, and counts as yes."""
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            return not _locked(folder, fcntl.LOCK_SH)
+        except OSError:
+            return True
+        finally:
+            os.close(folder)
 
     def _open_log(self) -> TextIO:
         """The log, opened for appending, a line torn by a crash cut off first."""
@@ -112,3 +134,12 @@ class Run:
             with contextlib.suppress(OSError):
                 self._log.close()
             self._log = None
+
+
+def _locked(folder: int, kind: int) -> bool:
+    """Whether the lock is now ours; OSError where there are no locks."""
+    try:
+        fcntl.flock(folder, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

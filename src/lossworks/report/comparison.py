@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
+from .comparison_rows import behind, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
@@ -22,7 +23,8 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
     result = summary.get("result")
     figures = {} if result is None else {
         "differences": charts.differences(result), "rates": charts.rates(result), "curves": charts.curves(result),
-        "time": charts.time_and_quality(result),
+        "time": charts.time_and_quality(result), "seconds": charts.curves(result, by_time=True),
+        "calibration": charts.calibration(result),
     }  # fmt: skip
     context = {
         "name": name,
@@ -33,7 +35,9 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "figures": {key: figure for key, figure in figures.items() if figure},
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
         "few": result is not None and len(result["arms"]) > charts.MOST,
+        "behind": None if result is None else behind(summary),
         "steps": steps(summary),
+        "doubled": result is not None and any(arm["verdict"]["without_duplicates"] is not None for arm in result["arms"]),
         "diverged": [] if result is None else _diverged(result),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
     }
@@ -52,8 +56,8 @@ def verdict(summary: Json) -> words.Verdict:
     baseline = result["arms"][0]["name"]
     sentence = (
         f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
-        f"test rows and {result['done']} of {result['of']} trainings. The chance to call any arm different that is none is at "
-        f"most {100 * result['level']:.0f}{THIN}% for all arms together."
+        f"test rows and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm different "
+        f"that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
     )
     shown = counts["better"] + counts["worse"] + counts["equivalent"]
     tone = "good" if shown else "unsure"
@@ -61,9 +65,20 @@ def verdict(summary: Json) -> words.Verdict:
     return words.Verdict(tone, headline, sentence)
 
 
+def _best(result: Json) -> str:
+    """The arm with the best mean, by its name."""
+    known = [arm for arm in result["arms"] if arm["value"] is not None]
+    if len(known) < 2 or known[0] is not result["arms"][0]:
+        return ""
+    best = (max if result["rising"] else min)(known, key=lambda arm: arm["value"])
+    if best is known[0]:
+        return f"The best mean is the baseline's, {number(best['value'])}. "
+    return f"The best mean is that of {best['name']!r}, {number(best['value'])} to the baseline's {number(known[0]['value'])}. "
+
+
 def _all(counts: Counter[str]) -> str:
-    number = counts.total()
-    return "the one arm against the baseline" if number == 1 else f"all {number} arms against the baseline"
+    arms = counts.total()
+    return {1: "the one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
 
 
 def steps(summary: Json) -> list[str]:
@@ -132,12 +147,12 @@ def _row(arm: Json, result: Json) -> Json:
         "name": arm["name"],
         "word": found["word"],
         "sentence": found["sentence"],
-        "mean": _number(arm["value"]),
-        "error": _number(arm["standard_error"]),
+        "mean": number(arm["value"]),
+        "error": number(arm["standard_error"]),
         "difference": signed(found["value"]),
         "interval": interval,
         "p": "–" if found["p_holm"] is None else f"{found['p_holm']:.2g}",
-        "smallest": _number(found["smallest"]),
+        "smallest": number(found["smallest"]),
         "without": signed(found["without_duplicates"]),
         "share": "–" if not found["shares"] else f"{100 * found['shares']['seeds']:.0f}{THIN}%",
         "lr": "–" if arm["tuning"]["lr"] is None else f"{arm['tuning']['lr']:.4g}",
@@ -146,7 +161,7 @@ def _row(arm: Json, result: Json) -> Json:
         "seconds": "–" if arm["seconds"] is None else words.duration(arm["seconds"]),
         "texts": "–" if arm["texts"] is None else f"{arm['texts']:,}",
         "equal": "–" if equal is None else f"{equal['score']:.4g} (epoch {equal['epoch']:.3g})",
-        "metrics": {name: _number(value) for name, value in arm["metrics"].items()},
+        "metrics": {name: number(value) for name, value in arm["metrics"].items()},
         "seeds": len(arm["seeds"]),
         "diverged": len(found["diverged"]),
     }
@@ -162,12 +177,3 @@ def _diverged(result: Json) -> list[Json]:
                 found.append({"arm": arm["name"], "what": f"trial at {at}", "note": trial["note"]})
         found += [{"arm": arm["name"], "what": f"seed {run['seed']}", "note": run["note"]} for run in arm["seeds"] if run["note"]]
     return found
-
-
-def signed(value: float | None) -> str:
-    """A difference, with its sign."""
-    return "–" if value is None else f"{value:+.4g}".replace("-", "−")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}".replace("-", "−")

@@ -9,6 +9,10 @@ from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
 
 MOST = 8
 """Arms that a chart of curves has room for: the baseline, and the best of the others."""
+_USUAL, _FAR = (
+    0.6,
+    4.0,
+)  # a score above this share of the scores, so many times as far from the best, would hide their differences
 TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
 _LINES = (
     ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
@@ -62,59 +66,98 @@ def differences(result: Json) -> Json | None:
 
 
 def rates(result: Json) -> Json | None:
-    """The validation score at each learning rate tried, with the chosen one marked."""
+    """The validation score at each learning rate tried, with the chosen one marked; at the top, what is far above the rest."""
+    tried = [
+        (arm, look, [trial for trial in arm["tuning"]["trials"] if "lr" in trial])
+        for arm, look in zip(drawn(result), _LINES, strict=False)
+    ]
+    scores = sorted(trial["score"] for _, _, trials in tried for trial in trials if trial["score"] is not None)
+    if not scores:
+        return None
+    usual = scores[int(_USUAL * len(scores))] if len(scores) >= MOST else scores[-1]
+    top = min(scores[-1], scores[0] + _FAR * (usual - scores[0]))
     traces: list[Json] = []
-    scores: list[float] = []
-    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
-        trials = [trial for trial in arm["tuning"]["trials"] if "lr" in trial]
-        found = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
-        if not found:
-            continue
-        scores += [score for _, score in found]
+    for arm, (color, dash), trials in tried:
+        known = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
+        found = [(lr, min(score, top)) for lr, score in known]
         trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
         trace["line"]["dash"] = dash
-        traces.append(trace | {"hovertemplate": "lr %{x:.4g}: %{y:.4g}"})
+        trace["marker"]["symbol"] = ["triangle-up" if score > top else "circle" for _, score in known]
+        told = {
+            "customdata": [score for _, score in known],
+            "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}",
+            "cliponaxis": False,
+        }
+        traces.append(trace | told)
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
             traces.append({
                 "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False,
                 "hoverinfo": "skip", "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
             })  # fmt: skip
-    if not traces:
-        return None
+    if lost := [trial["lr"] for _, _, trials in tried for trial in trials if trial["score"] is None]:
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": "diverged", "x": lost, "y": [top] * len(lost),
+            "marker": {"symbol": "x", "size": 10, "color": "@bad"}, "hovertemplate": "lr %{x:.4g}: diverged<extra></extra>",
+        })  # fmt: skip
     across = axis("learning rate", type="log", exponentformat="power", dtick=1)
-    return figure(
-        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(scores)), legend=LEGEND, showlegend=True
-    )
+    return figure(traces, height=420, xaxis=across, yaxis=axis(_judged(result)), legend=LEGEND, showlegend=True)
 
 
-def curves(result: Json) -> Json | None:
-    """The validation score by epoch: the mean of the seeds, in a band from the best to the worst of them."""
+def curves(result: Json, by_time: bool = False) -> Json | None:
+    """The validation score by epoch, or by the seconds of training: the mean of the seeds, in a band from best to worst."""
     traces: list[Json] = []
     heights: list[float] = []
     for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
-        runs = [[(epoch, score) for epoch, _, score in run["curve"]] for run in arm["seeds"] if run["curve"] and not run["note"]]
+        runs = [[(note[by_time], note[2]) for note in run["curve"]] for run in arm["seeds"] if run["curve"] and not run["note"]]
         if not runs:
             continue
         length = min(map(len, runs))
-        epochs = [epoch for epoch, _ in runs[0][:length]]
+        places = [sum(run[at][0] for run in runs) / len(runs) for at in range(length)]
         columns = [[run[at][1] for run in runs] for at in range(length)]
-        for edge, fill in ((min, None), (max, "tonexty")):
+        for edge, fill in ((min, "none"), (max, "tonexty")):
             traces.append({
-                "type": "scatter", "mode": "lines", "x": epochs, "y": [edge(column) for column in columns],
+                "type": "scatter", "mode": "lines", "x": places, "y": [edge(column) for column in columns],
                 "line": {"width": 0, "color": color}, "fill": fill, "fillcolor": f"{color}/2e",
                 "hoverinfo": "skip", "showlegend": False,
             })  # fmt: skip
-        means = [(epoch, sum(column) / len(column)) for epoch, column in zip(epochs, columns, strict=True)]
+        means = [(place, sum(column) / len(column)) for place, column in zip(places, columns, strict=True)]
         heights += [height for _, height in means]
         trace = line(means, _name(arm["name"]), color=color, width=2)
+        trace["line"]["dash"] = dash
+        traces.append(trace | {"hovertemplate": "%{x:.3g} s: %{y:.4g}"} if by_time else trace)
+    if not traces:
+        return None
+    across = axis("seconds of training") if by_time else axis("epoch")
+    return figure(
+        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
+    )
+
+
+def calibration(result: Json) -> Json | None:
+    """Stated confidence against the share that was right, all seeds of an arm together; bins of few statements left out."""
+    traces: list[Json] = []
+    for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
+        bins = arm.get("bins") or []
+        fewest = max(10, sum(one["count"] for one in bins) / 500)
+        shown = [one for one in bins if one["count"] >= fewest]
+        if not shown:
+            continue
+        points = [(one["confidence"], one["accuracy"]) for one in shown]
+        trace = line(points, _name(arm["name"]), color=color, width=1.8, marked=True) | {
+            "customdata": [one["count"] for one in shown],
+            "hovertemplate": "stated %{x:.2f}, right %{y:.2f}, of %{customdata:,}",
+        }
         trace["line"]["dash"] = dash
         traces.append(trace)
     if not traces:
         return None
+    start = max(0.0, min(min(trace["x"]) for trace in traces) - 0.03)
+    across = axis("stated confidence", range=[start, 1.02])
     return figure(
-        traces, height=420, xaxis=axis("epoch"), yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
-    )
+        traces, height=440, xaxis=across, yaxis=axis("share right", range=[-0.03, 1.05]), shapes=[rule(start, 1, start, 1)],
+        legend=LEGEND, showlegend=True,
+    )  # fmt: skip
 
 
 def time_and_quality(result: Json) -> Json | None:

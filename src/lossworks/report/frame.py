@@ -21,13 +21,18 @@ def write_page(template: str, context: Json, path: Path) -> Path:
     Raises:
         RecordError: the page cannot be written.
     """
+    html = rendered(template, context)
+    record.write_atomic(path, lambda part: _write_text(part, html))
+    return path
+
+
+def rendered(template: str, context: Json) -> str:
+    """The page that ``template``, which extends ``frame.html``, makes of ``context``."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
-    html = environment.get_template(template).render(context, plotly=Markup(get_plotlyjs()))
-    record.write_atomic(path, lambda part: _write_text(part, html))
-    return path
+    return environment.get_template(template).render(context, plotly=Markup(get_plotlyjs()))
 
 
 def _write_text(path: Path, text: str) -> None:

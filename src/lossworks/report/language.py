@@ -9,7 +9,7 @@ from .metric_rows import metric_row
 from .plot import LEGEND, axis, figure, line
 from .words import THIN, Json, Verdict
 
-_SHOWN = {"model": "model", "tokens": "tokens"}
+SHOWN = {"model": "model", "tokens": "tokens"}
 _STEPS = 8  # shades of surprisal
 _REDDEST = 8.0  # nats from which a token is as deep in colour as any
 
@@ -18,14 +18,13 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
     """All that the template ``language.html`` asks for."""
     result: Json = summary.get("result") or {}
     surprising = result.get("surprising") or {"most": [], "least": []}
-    curve = _curve([event for event in events if event["event"] in ("iteration", "train", "valid")])
     return {
         "name": name,
         "run": summary,
         "result": result,
         "data": summary.get("data") or {},
         "verdict": _verdict(summary),
-        "facts": words.facts(summary, _SHOWN),
+        "facts": words.facts(summary, SHOWN),
         "metrics": [metric_row(key, result) for key in result.get("metrics", {})],
         "scaled": False,
         "orders": _table((result.get("facts") or {}).get("orders") or []),
@@ -33,9 +32,15 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
         "notes": [event["text"] for event in events if event["event"] == "note"],
         "surprising": {kind: [_shaded(text) for text in texts] for kind, texts in surprising.items()},
         "samples": result.get("samples") or [],
-        "figures": {"curve": curve} if curve else {},
+        "figures": figures(events),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
     }
+
+
+def figures(events: Sequence[Json]) -> dict[str, Json]:
+    """The charts there is something to draw for."""
+    curve = _curve([event for event in events if event["event"] in ("iteration", "train", "valid")])
+    return {"curve": curve} if curve else {}
 
 
 def _verdict(summary: Json) -> Verdict:

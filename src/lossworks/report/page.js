@@ -1,7 +1,7 @@
 "use strict";
 // Draws the figures with the page's own colours, and again whenever those change or the page goes to paper.
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  let figures = JSON.parse(document.getElementById("figures").textContent);
   const root = document.documentElement;
 
   const painted = (value, style) => {
@@ -18,6 +18,7 @@
   const draw = () => {
     const style = getComputedStyle(root);
     for (const place of document.querySelectorAll("[data-figure]")) {
+      if (!figures[place.dataset.figure]) continue;
       const { data, layout } = painted(figures[place.dataset.figure], style);
       const eye = layout.scene?.camera.eye;
       if (eye && place.clientWidth < 500) for (const axis of "xyz") eye[axis] *= 1.35;  // a narrow screen wants more distance
@@ -45,4 +46,5 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   addEventListener("beforeprint", () => { root.classList.add("paper"); draw(); });
   addEventListener("afterprint", () => { root.classList.remove("paper"); draw(); });
+  addEventListener("figures", (event) => { figures = event.detail; draw(); });  // of a run that still grows
 })();

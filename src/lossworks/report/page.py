@@ -60,6 +60,16 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
 _SHOWN = {"model": "model", "loss": "loss", "optimizer": ""}
 
 
+def facts(summary: Json) -> list[str]:
+    """The few things that are known of a fit before its end."""
+    return words.facts(summary, language.SHOWN if summary.get("task") == "lm" else _SHOWN)[:-1]
+
+
+def live_figures(summary: Json, events: list[Json]) -> dict[str, Json]:
+    """The charts of a fit that is not at its end."""
+    return language.figures(events) if summary.get("task") == "lm" else _figures(summary, {}, events)
+
+
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
     """The charts there is something to draw for, by the id of their place in the page."""
     watched = "mse" if summary.get("task") == "regress" else "nll"

@@ -14,7 +14,9 @@ from typing import Any
 Json = dict[str, Any]
 POINTS = 1500  # points a curve is thinned to
 
-LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@muted"}}
+LEGEND = {
+    "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@muted"}, "traceorder": "normal",
+}  # fmt: skip
 
 
 def figure(traces: Sequence[Json], *, height: int = 320, **layout: Any) -> Json:

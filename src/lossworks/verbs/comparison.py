@@ -99,8 +99,14 @@ class Recorder:
 
     def record(self, minutes: float | None, margin: float | None) -> Comparison:
         """Train what is to be trained, judge, and leave a whole record whatever happens."""
+        with self.run.held():
+            return self._record(minutes, margin)
+
+    def _record(self, minutes: float | None, margin: float | None) -> Comparison:
         begun = time.time()
         try:
+            if not self.resume:
+                self.run.write_summary(self.summary)
             with self.asked.opened(self.control) as field:
                 protocol = self.asked.protocol(field, self.run.path)
                 store = protocol.store()
@@ -111,8 +117,7 @@ class Recorder:
                 else:
                     work(protocol, field, store, self._watch, deadline)
                 done = store.finished()
-                prior = field.prior(protocol.metric)
-                found = results(protocol, done, prior, field.task.kind, margin, doubles.test_rows)
+                found = results(protocol, done, field, margin, doubles.test_rows)
             whole = sum(key.stage == RUN for key in done) == len(protocol.arms) * protocol.seeds
             self.summary |= {"status": "finished" if whole else "stopped", "result": found}
             self.run.note("end", finished=found["done"], of=found["of"])
@@ -141,7 +146,8 @@ class Recorder:
                 "name": protocol.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in protocol.arms],
                 "epochs": [arm.settings.epochs for arm in protocol.arms], "seeds": protocol.seeds, "trials": protocol.trials,
                 "tune": self.asked.spelled_tune if protocol.trials else [], "metric": protocol.metric,
-                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "trainings": protocol.total,
+                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "shared": protocol.storage is not None,
+                "trainings": protocol.total,
             },
         }  # fmt: skip
         before = self.run.summary["data"]["fingerprint"] if self.resume and "data" in self.run.summary else None

@@ -17,6 +17,7 @@ from ..train.parallel import check_alone, world
 from .language import Language
 from .model import Model
 from .recording import Recorder, Work
+from .tensorboard import check as check_log
 
 Watch = Callable[[str, dict[str, Any]], None]
 Source = str | os.PathLike[str] | Iterable[Any]
@@ -35,6 +36,7 @@ def fit(
     resume: bool = False,
     control: Control | None = None,
     command: str | None = None,
+    log: str | None = None,
     **choices: Any,
 ) -> Model | Language:
     """Train on labelled text, or learn a model of language from any text.
@@ -50,6 +52,7 @@ def fit(
         resume: go on with the run in ``out``, which must have been started by the same call.
         control: how to watch and stop the training.
         command: what to put in the record as the command.
+        log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
 
     Returns:
         A ``Language`` where a model of language was learnt, else a ``Model``.
@@ -70,6 +73,9 @@ def fit(
     if resume and out is None:
         raise UsageError("--resume goes on with the run in a directory; say which with --out.")
     begun = resume and (Path(out or "") / "run.json").exists()
+    if log is not None and out is None:
+        raise UsageError("--log writes into the directory of a run; say which with --out.")
+    check_log(log)
     if isinstance(settings, LanguageSettings):
         if resume and not settings.by_gradients:
             raise UsageError(f"--resume: what {settings.model} learns is not kept halfway. Fit again, with another --out.")
@@ -87,7 +93,7 @@ def fit(
             fitted = work(control, Path(scratch))
         return _held(fitted, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result}, None)
     names = {"data": _name(data), **{("valid", "test")[part - 1]: _name(source) for source, part in given}}
-    recorder = Recorder(Path(out), {**settings.to_json(), **names}, control, command, resume)
+    recorder = Recorder(Path(out), {**settings.to_json(), **names}, control, command, resume, log)
     return _held(recorder.record(work), recorder.run.summary, recorder.run.path)
 
 

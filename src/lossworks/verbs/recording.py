@@ -17,6 +17,7 @@ from ..core.machine import machine, versions
 from ..record import Run
 from ..record.files import unwritable
 from ..train import Control, checkpoint
+from .tensorboard import EventFiles
 
 _LOGGED = (
     "start",
@@ -39,12 +40,15 @@ Work = Callable[[Control, Path], Any]
 
 
 class Recorder:
-    """Writes the run directory while the training runs."""
+    """Writes the run directory while the training runs; with ``log="tensorboard"``, TensorBoard's files in it too."""
 
-    def __init__(self, out: Path, given: dict[str, Any], control: Control, command: str | None, resume: bool) -> None:
+    def __init__(
+        self, out: Path, given: dict[str, Any], control: Control, command: str | None, resume: bool, log: str | None = None
+    ) -> None:
         self.resume = resume and (out / "run.json").exists()
         self.run = Run(out) if self.resume else Run.create(out)
         self.control = control
+        self.drawn = None if log is None else EventFiles(self.run.path / log)
         self.step = 0
         self.before: str | None = None  # fingerprint of the data that the run began with
         self.summary: dict[str, Any] = {
@@ -61,6 +65,10 @@ class Recorder:
 
     def record(self, work: Work) -> Any:
         """What ``work`` has fitted; a whole record is left whatever happens."""
+        with self.run.held():
+            return self._record(work)
+
+    def _record(self, work: Work) -> Any:
         run, scratch = self.run, self.run.path / "scratch"
         control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
         try:
@@ -88,6 +96,8 @@ class Recorder:
         path = self.run.path
         try:
             self.run.close()
+            if self.drawn is not None:
+                self.drawn.close(self.summary.get("result"))
             if "data" in self.summary and (path / "log.jsonl").exists():
                 self.run.write_summary(self.summary)
                 if self.summary["status"] == "finished":
@@ -131,6 +141,8 @@ class Recorder:
             self.run.write_summary(self.summary)
         elif event in _LOGGED:
             self.run.note(event, **fields)
+        if self.drawn is not None:
+            self.drawn(event, fields)
         self.control.watch(event, fields)
 
 

@@ -1,0 +1,120 @@
+"""The tables and texts of a comparison that no verdict is made of: label by label, slice by slice, what to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import words
+from .comparison_charts import drawn
+from .words import Json
+
+_LABELS = 40  # rows that a table of labels has room for
+
+
+def behind(summary: Json) -> Json:
+    """What the template shows below the verdicts and their figures, of the arms that curves are drawn of."""
+    result = summary["result"]
+    shown = drawn(result)
+    places = [result["arms"].index(arm) for arm in shown]
+    return {
+        "arms": [arm["name"] for arm in shown],
+        "slices": _slices(result, places),
+        "labels": _labels(summary, shown),
+        "calibration": _calibration(result),
+        **_reading(result.get("reading") or {"hard": [], "apart": []}, [arm["name"] for arm in result["arms"]], result["metric"]),
+    }
+
+
+def _slices(result: Json, places: Sequence[int]) -> Json | None:
+    """Each group of rows with every arm's mean, and its difference from the baseline where that is known."""
+    told = result.get("slices")  # no part of the records of earlier comparisons, as are the other things shown here
+    if told is None or not told["groups"]:
+        return None
+    rows = []
+    for group in told["groups"]:
+        cells = []
+        for arm in (group["arms"][place] for place in places):
+            known = arm["difference"] is not None
+            clear = known and (arm["low"] > 0 or arm["high"] < 0)
+            about = f"{short(arm['difference'])} ({short(arm['low'])} to {short(arm['high'])})" if known else ""
+            cells.append({"value": number(arm["value"]), "about": about, "told": clear})
+        rows.append({"name": group["name"], "kind": group["kind"], "rows": f"{group['rows']:,}", "cells": cells})
+    return {"metric": told["metric"], "rows": rows}
+
+
+def _labels(summary: Json, shown: Sequence[Json]) -> list[Json]:
+    """Every label's F1 by arm, the most frequent labels first."""
+    labels, counts = summary.get("labels") or [], summary["data"].get("label_counts") or {}
+    if not labels or not any(arm.get("f1") for arm in shown):
+        return []
+    rows = []
+    for place, label in enumerate(labels):
+        cells = [
+            {"value": f"{f1['mean']:.3f}", "about": f"{f1['low']:.3f} to {f1['high']:.3f}"} if f1 else {"value": "–", "about": ""}
+            for f1 in (arm["f1"][place] if arm.get("f1") else None for arm in shown)
+        ]
+        rows.append({"name": label, "texts": f"{counts.get(label, 0):,}", "cells": cells})
+    return sorted(rows, key=lambda row: -counts.get(row["name"], 0))[:_LABELS]
+
+
+def _calibration(result: Json) -> list[Json]:
+    """Every arm's calibration error: mean and range of its seeds."""
+    return [
+        {
+            "name": arm["name"],
+            "mean": number(sum(arm["ece"]) / len(arm["ece"])),
+            "range": f"{number(min(arm['ece']))} to {number(max(arm['ece']))}" if len(arm["ece"]) > 1 else "–",
+        }
+        for arm in result["arms"]
+        if arm.get("ece")
+    ]
+
+
+def _reading(told: Json, names: Sequence[str], metric: str) -> Json:
+    """The texts to read, with what was said of each in words."""
+    hard = [_text(one, ["all arms"], metric) for one in told["hard"]]
+    apart = [
+        {
+            **one,
+            "won": None if one["won"] is None else f"{one['won']:.1f}",
+            "lost": None if one["lost"] is None else f"{one['lost']:.1f}",
+            **{side: [_text(text, [names[0], one["arm"]], metric) for text in one[side]] for side in ("better", "worse")},
+        }
+        for one in told["apart"]
+        if one["better"] or one["worse"]
+    ]
+    return {"hard": hard, "apart": apart}
+
+
+def _text(one: Json, whose: Sequence[str], metric: str) -> Json:
+    said = [
+        {"who": name, "what": _answer(answer), "value": f"{metric} {number(value)}"}
+        for name, answer, value in zip(whose, one["said"], one["values"], strict=True)
+    ]
+    return {"text": one["text"], "row": one["row"], "truth": words.smart(one["truth"]), "said": said}
+
+
+def _answer(answer: Any) -> str:
+    """What was said: a label and of how many trainings, a number, or nothing that was kept."""
+    if answer is None:
+        return ""
+    if isinstance(answer, float):
+        return f"{answer:.4g}"
+    of = sum(answer.values())
+    return ", ".join(label if count == of else f"{label} {count} of {of} times" for label, count in answer.items())
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return "–" if value is None else f"{value:+.3g}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """A difference among many."""
+    return f"{value:+.2g}".replace("-", "−")
+
+
+def number(value: float | None) -> str:
+    """A figure, with a minus that is one."""
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")
