@@ -52,7 +52,7 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
     predictor = NetworkPredictor.load(tmp_path / "run")
     export_onnx(predictor, tmp_path / "model.onnx")
     for texts in (["good awful", "", "nice poor great", "zzz"], ["bad"], ["", "", "so"], [""]):
-        selected = predictor.features.select(predictor.features.hashed(texts))
+        selected = predictor.features.select(predictor.features.read(texts))
         batch = selected.batch(np.arange(len(texts)), torch.empty(0), torch.empty(0))
         given = {"ids": batch.ids.astype(np.int64), "offsets": batch.offsets, "values": batch.values}
         found, facts = run(tmp_path / "model.onnx", **given)

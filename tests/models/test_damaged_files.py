@@ -27,7 +27,7 @@ def saved(tmp_path: Path) -> Path:
     spec = build("linear:bits=12")
     features = spec.features()
     counter = features.counter()
-    counter.add(features.hashed(TEXTS), np.ones(3, bool))
+    counter.add(features.read(TEXTS), np.ones(3, bool))
     features.learn(counter)
     NetworkPredictor(Task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
     assert Predictor.load(tmp_path).predict(TEXTS) == ["a", "a", "a"]

@@ -30,7 +30,7 @@ def made(name: str, task: str = "multiclass", seed: int = 0) -> NetworkPredictor
     spec, kind = build(SPECS.get(name, name)), TASKS[task]
     features = spec.features()
     counter = features.counter()
-    counter.add(features.hashed(TEXTS), np.ones(len(TEXTS), bool))
+    counter.add(features.read(TEXTS), np.ones(len(TEXTS), bool))
     features.learn(counter)
     network = spec.network(len(features), kind.outputs, seed)
     rng = torch.Generator().manual_seed(7)

@@ -2,6 +2,8 @@
 
 from .batch import Batch
 from .features import Features, Selected
+from .hashed import HashedFeatures
+from .ordered import OrderedFeatures
 from .order import epoch_order
 from .ragged import Ragged
 from .rows import RowGradient
@@ -9,4 +11,16 @@ from .shards import Shards
 from .table import Table
 from .token_file import TokenFile
 
-__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "TokenFile", "epoch_order"]
+__all__ = [
+    "Batch",
+    "Features",
+    "HashedFeatures",
+    "OrderedFeatures",
+    "Ragged",
+    "RowGradient",
+    "Selected",
+    "Shards",
+    "Table",
+    "TokenFile",
+    "epoch_order",
+]

@@ -18,7 +18,7 @@ from ..batches.rows import row_sums
 from ..core.seeds import generator
 from ..train.objective import example_losses, proper_score
 from ..train.retrace import Retraced
-from ..train.settings import MICRO
+from ..models import MICRO
 from ..train.validation import cut, metric_of
 
 if TYPE_CHECKING:

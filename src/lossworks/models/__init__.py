@@ -1,6 +1,6 @@
 """Models, one family a file or folder, found by walking this one; ``Predictor`` and ``TextLanguage`` are trained ones."""
 
-from .base import ModelSpec, SequenceNetwork, TextModel, build, build_language, is_language, models, render
+from .base import MICRO, ModelSpec, SequenceNetwork, TextModel, build, build_language, is_language, models, render
 from .generation import Sampling, generate
 from .generative import GenerativePredictor, text_logp
 from .language import LanguageModel, LanguageSpec
@@ -10,6 +10,7 @@ from .task import Task
 from .text_language import TextLanguage
 
 __all__ = [
+    "MICRO",
     "GenerativePredictor",
     "LanguageModel",
     "LanguageSpec",

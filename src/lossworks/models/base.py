@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+MICRO = 4096
+"""Rows whose outputs stand in memory at once, where a model says nothing else."""
+
 
 class TextModel(nn.Module, ABC):
     """A network over batches of weighted ids."""
@@ -56,6 +59,11 @@ class ModelSpec(ABC):
     optimizer: ClassVar[str]
     epochs: ClassVar[int]
     patience: ClassVar[int]
+
+    @property
+    def micro_batch(self) -> int:
+        """Rows whose outputs stand in memory at once."""
+        return MICRO
 
     @abstractmethod
     def features(self) -> Features:

@@ -93,6 +93,8 @@ def fit_corpora(
             budget,
             lambda row: control.watch("read", {"rows": row, "of": len(data.parts)}),
         )
+        for note in () if data.features is None else data.features.notes:
+            control.watch("note", {"text": note})
         found = None
         if settings.lr == AUTO:
             found = (checkpoint.search_in(control.checkpoints) if resume else None) or search(data, spec, loss, settings, control)

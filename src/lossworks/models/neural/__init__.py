@@ -1,7 +1,9 @@
 """Recurrent and Transformer networks over tokens, and the model of language that each makes."""
 
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
+from .classifier import Classifier, EncoderSpec
 from .dtype import fastest_dtype
+from .encoders import RnnEncoderSpec, TransformerEncoderSpec
 from .model import FAMILIES, NeuralModel, load_model
 from .predicting import Predicting
 from .rnn import RnnSpec
@@ -9,12 +11,16 @@ from .transformer import TransformerSpec
 
 __all__ = [
     "FAMILIES",
+    "Classifier",
+    "EncoderSpec",
     "LanguageNetwork",
     "NeuralModel",
     "NeuralSpec",
     "Predicting",
+    "RnnEncoderSpec",
     "RnnSpec",
     "TextEncoder",
+    "TransformerEncoderSpec",
     "TransformerSpec",
     "fastest_dtype",
     "load_model",
