@@ -26,6 +26,7 @@ def saved(tmp_path: Path) -> Path:
     """A folder with a sound model."""
     spec = build("linear:bits=12")
     features = spec.features()
+    features.prepare([TEXTS])
     counter = features.counter()
     counter.add(features.read(TEXTS), np.ones(3, bool))
     features.learn(counter)

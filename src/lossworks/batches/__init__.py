@@ -3,8 +3,8 @@
 from .batch import Batch
 from .features import Features, Selected
 from .hashed import HashedFeatures
-from .ordered import OrderedFeatures
 from .order import epoch_order
+from .ordered import OrderedFeatures
 from .ragged import Ragged
 from .rows import RowGradient
 from .shards import Shards

@@ -65,8 +65,9 @@ class Features(ABC):
     def __len__(self) -> int:
         """How many different ids there are."""
 
+    @abstractmethod
     def prepare(self, training: Iterable[Sequence[str]]) -> None:
-        """Learn what is needed before any text can be read, from blocks of training texts. Nothing, where nothing is.
+        """Learn what is needed before any text can be read, from blocks of training texts; nothing, where nothing is.
 
         Raises:
             DataError: the texts hold nothing to learn from.

@@ -6,7 +6,7 @@ busiest rows of a table lie together), and how many texts each occurs in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +55,9 @@ class HashedFeatures(Features):
         for name, value in state.items():
             setattr(self, name, value)
         self.restore(np.array(self.buckets), np.array(self.weights))  # what joblib maps from a file is read-only
+
+    def prepare(self, training: Iterable[Sequence[str]]) -> None:
+        pass
 
     def read(self, texts: Sequence[str]) -> Ragged:
         """Every n-gram's bucket, nothing left out."""

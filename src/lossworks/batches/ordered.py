@@ -24,7 +24,7 @@ _FILE = "tokenizer.json"
 class OrderedFeatures(Features):
     """The mark of a text's start, then its tokens, ``context`` of them in all; an empty text is the mark alone.
 
-    spec: what the tokenizer is learnt by. What ``read`` gives has a token more where a text goes on, so that it is known to be cut.
+    spec: what the tokenizer is learnt by. Where a text goes on, ``read`` gives a token more, so that it is known to be cut.
     """
 
     spec: TokenizerSpec
