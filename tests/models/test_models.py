@@ -133,7 +133,7 @@ def test_spec_goes_there_and_back(name: str) -> None:
         ("linaer", "linear"), ("linear:word=2", "words"), ("linear:bits=99", "bits"), ("linear:chars=1", "chars"),
         ("bag:dim=0", "dim"), ("bag:dropout=1", "dropout"), ("bag:dropout=nan", "dropout"), ("linear:min_count=0", "min_count"),
         ("transformer_encoder:heads=3", "heads"), ("transformer_encoder:pooling=last", "'mean' or 'first'"),
-        ("transformer_encoder:context=0", "context"), ("transformer_encoder:dropout=1", "dropout"),
+        ("transformer_encoder:context=1", "context"), ("transformer_encoder:dropout=1", "dropout"),
         ("transformer_encoder:tokens=wrods", "words"), ("transformer_encoder:vocabulary=3", "vocabulary"),
         ("transformer_encoder:min_count=0", "min_count"), ("transformer_encoder:tokens=bpe,vocabulary=99", "size"),
         ("rnn_encoder:pooling=first", "'mean' or 'last'"), ("rnn_encoder:cell=rnn", "cell"), ("rnn_encoder:layers=0", "layers"),

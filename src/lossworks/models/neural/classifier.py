@@ -40,8 +40,8 @@ class EncoderSpec(ModelSpec):
     context: int = 256
 
     def __post_init__(self) -> None:
-        if self.context < 1:
-            raise UsageError(f"context is {self.context}; wanted 1 or more.")
+        if self.context < 2:
+            raise UsageError(f"context is {self.context}; wanted 2 or more: the mark that each text begins with, and a token.")
         self._tokenizer()
         self.body()
 

@@ -179,12 +179,12 @@ class RnnEncoder(TextEncoder):
             x = locked_dropout(torch.cat([right, _along(left, back)], -1), self.spec.dropout, self.training)
         if self.spec.pooling == "mean":
             return mean_of(x, lengths)
-        return torch.cat([x[torch.arange(len(x)), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
+        return torch.cat([x[torch.arange(x.shape[0]), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
 
 
 def turned_round(lengths: Int[Tensor, "B"], size: int) -> Int[Tensor, "B T"]:
     """Places of each row, those of its tokens in reverse; the padding stays where it is. Twice is the row again."""
-    places = torch.arange(size, device=lengths.device).expand(len(lengths), -1)
+    places = torch.arange(size, device=lengths.device).expand(lengths.shape[0], -1)
     return torch.where(valid(lengths, size), lengths[:, None] - 1 - places, places)
 
 
