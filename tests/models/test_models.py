@@ -137,7 +137,8 @@ def test_spec_goes_there_and_back(name: str) -> None:
         ("transformer_encoder:tokens=wrods", "words"), ("transformer_encoder:vocabulary=3", "vocabulary"),
         ("transformer_encoder:min_count=0", "min_count"), ("transformer_encoder:tokens=bpe,vocabulary=99", "size"),
         ("rnn_encoder:pooling=first", "'mean' or 'last'"), ("rnn_encoder:cell=rnn", "cell"), ("rnn_encoder:layers=0", "layers"),
-        ("rnn_encoder:weight_drop=1", "weight_drop"), ("rnn_encoder:tokens=words:lower=true", "bpe"),
+        ("rnn_encoder:weight_drop=1", "weight_drop"), ("rnn_encoder:word_dropout=1", "word_dropout"),
+        ("rnn_encoder:tokens=words:lower=true", "bpe"),
     ],
 )  # fmt: skip
 def test_wrong_specs(spec: str, message: str) -> None:

@@ -37,7 +37,10 @@ def command(
     task: Annotated[
         str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels).", show_default=False)
     ] = None,
-    model: Annotated[str | None, typer.Option(help="linear, bag, ngram, hmm; keys: bag:dim=32.", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="linear, bag, transformer_encoder, rnn_encoder, ngram, hmm; keys: bag:dim=32.", show_default=False),
+    ] = None,
     tokens: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +77,8 @@ def command(
         str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
     ] = None,
     micro_batch: Annotated[
-        str | None, typer.Option(help="Rows in memory at once, with the same result.  [default: 4096]", show_default=False)
+        str | None,
+        typer.Option(help="Rows in memory at once, with the same result.  [default: what suits the model]", show_default=False),
     ] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     ema: Annotated[

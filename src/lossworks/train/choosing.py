@@ -60,5 +60,11 @@ def _unfit(
     if name not in other.__dataclass_fields__:
         return UnknownName("argument of fit:", name, [*kind.__dataclass_fields__, *_OF_FIT])
     model, flag = choices.get("model", base.model), name.replace("_", "-")
-    whose = "models of language (ngram, hmm)" if other is LanguageSettings else "classifiers over features (linear, bag)"
+    if name == "tokens" and hasattr(models.build(model), "tokens"):
+        return UsageError(
+            f"--tokens is for models of language. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe."
+        )
+    whose = (
+        "models of language (ngram, hmm)" if other is LanguageSettings else "classifiers over features (linear, bag, encoders)"
+    )
     return UsageError(f"--{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

@@ -125,6 +125,21 @@ def test_dropout_is_on_the_vector_once() -> None:
         assert torch.equal(network.eval()(batch), network(batch))
 
 
+def test_word_dropout() -> None:
+    """While training that share of the tokens is read as token 0, others each time, and none afterwards."""
+    network = build("rnn_encoder:dim=4,dropout=0,input_dropout=0,embedding_dropout=0,word_dropout=0.3").network(V, 2, 0)
+    assert isinstance(network, Classifier)
+    seen: list[Tensor] = []
+    network.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    ids, lengths = torch.full((50, 40), 7), torch.full((50,), 40)
+    for training in (True, True, False):
+        network.train(training).outputs(ids, lengths)
+    assert set(seen[0].unique().tolist()) == {0, 7}
+    assert abs((seen[0] == 0).float().mean() - 0.3) < 0.03
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[2], ids)
+
+
 @pytest.mark.parametrize("spec", ["transformer_encoder:dim=32,layers=1,dropout=0.1", "rnn_encoder:dim=16,dropout=0.1"])
 def test_learns_what_no_bag_can(spec: str) -> None:
     """Texts of the same words in another order are told apart."""

@@ -30,7 +30,8 @@ class EncoderSpec(ModelSpec):
     """What classifiers by an encoder have in common: how they read a text.
 
     Keys: tokens, the kind of tokenizer; of its keys, vocabulary, the most tokens there are (of words and bpe), min_count, how
-    often one must occur in the training texts (of words and chars), and lower, whether words are read in lower case.
+    often one must occur in the training texts (of words and chars), and lower, whether words are read in lower case; context, how
+    many tokens of a text are read; word_dropout, of them while training.
     """
 
     tokens: str = "words"
@@ -38,10 +39,13 @@ class EncoderSpec(ModelSpec):
     min_count: int = 2
     lower: bool = True
     context: int = 256
+    word_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.context < 2:
             raise UsageError(f"context is {self.context}; wanted 2 or more: the mark that each text begins with, and a token.")
+        if not 0 <= self.word_dropout < 1:
+            raise UsageError(f"word_dropout is {self.word_dropout}; wanted 0 or more, below 1.")
         self._tokenizer()
         self.body()
 
@@ -56,7 +60,7 @@ class EncoderSpec(ModelSpec):
         encoder = self.body().encoder(features, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Classifier(encoder, outputs, self.last_dropout)
+            return Classifier(encoder, outputs, self.last_dropout, self.word_dropout)
 
     @abstractmethod
     def body(self) -> NeuralSpec:
@@ -86,11 +90,15 @@ class EncoderSpec(ModelSpec):
 
 
 class Classifier(TextModel):
-    """Encoder → dropout → one layer to the outputs, whose first weights are small."""
+    """Encoder → dropout → one layer to the outputs, whose first weights are small.
 
-    def __init__(self, encoder: TextEncoder, outputs: int, dropout: float) -> None:
+    While training, ``word_dropout`` of the tokens are read as token 0, which is no text in any tokenizer of ours but the unknown
+    word or the mark of the start (Iyyer et al. 2015, ACL, section 3, where they are left out).
+    """
+
+    def __init__(self, encoder: TextEncoder, outputs: int, dropout: float, word_dropout: float = 0.0) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.word_dropout = encoder, word_dropout
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, outputs)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -107,6 +115,8 @@ class Classifier(TextModel):
 
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
         """The same of padded rows."""
+        if self.training and self.word_dropout:
+            ids = ids * torch.bernoulli(torch.full(ids.shape, 1 - self.word_dropout, device=ids.device)).long()
         found: Tensor = self.head(self.dropout(self.encoder(ids, lengths)))
         return found
 

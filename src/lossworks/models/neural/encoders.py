@@ -19,8 +19,9 @@ class TransformerEncoderSpec(EncoderSpec):
 
     Keys: layers; heads; dim; ffn, the width within the gated layer (none: 8/3 dim, to the nearest 16); window, how far a token
     sees to either side (none: all); dropout, on embeddings, on what each layer adds and on the mean; pooling, mean or first
-    (the state of the mark that each text begins with); context, tokens read of a text; tokens, words, chars, bytes or bpe;
-    vocabulary, the most words or pieces; min_count, how often a word or character must occur; lower, of words.
+    (the state of the mark that each text begins with); word_dropout, of whole tokens; context, tokens read of a text; tokens,
+    words, chars, bytes or bpe; vocabulary, the most words or pieces; min_count, how often a word or character must occur; lower,
+    of words.
     """
 
     layers: int = 2
@@ -58,9 +59,9 @@ class RnnEncoderSpec(EncoderSpec):
 
     Keys: cell, lstm or gru; layers; dim, of embeddings and of each side's last states; hidden, of each side in the layers before
     (none: dim); weight_drop, of recurrent weights; dropout, between layers and at the end; input_dropout, on embeddings;
-    embedding_dropout, of words as a whole; pooling, mean or last (each side's own); context, tokens read of a text; tokens,
-    words, chars, bytes or bpe; vocabulary, the most words or pieces; min_count, how often a word or character must occur; lower,
-    of words.
+    embedding_dropout, of words as a whole, wherever they stand in a batch; word_dropout, of single tokens; pooling, mean or last
+    (each side's own); context, tokens read of a text; tokens, words, chars, bytes or bpe; vocabulary, the most words or pieces;
+    min_count, how often a word or character must occur; lower, of words.
     """
 
     cell: str = "lstm"
