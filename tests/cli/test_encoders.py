@@ -55,6 +55,10 @@ def test_said_what_is_cut_and_unknown(command: Command, put: Put) -> None:
     assert "of the tokens of held-out texts are unknown" in ended.err
     assert "40 of 60 texts are longer than the context" in Path("run/report.html").read_text("utf-8")
     assert command("predict", "run", "ζζζ 好 " * 500).code == 0
+    other = put("b.csv", csv_of([("lovely lovely ζζζ 好", "good"), ("awful " * 6, "bad")]))
+    said = command("evaluate", "run", other).err
+    assert "note   1 of 2 texts are longer than the context" in said
+    assert "note   20 % of the tokens of these texts are unknown" in said  # 2 of 10
 
 
 @pytest.mark.parametrize("tokens", ["chars", "bytes", "bpe,vocabulary=300"])

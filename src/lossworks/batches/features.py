@@ -93,6 +93,10 @@ class Features(ABC):
     def select(self, read: Ragged) -> Selected:
         """What a network is given of texts as ``read`` gave them. Uses them up: their memory may be written over."""
 
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        """What is odd about blocks of texts to be answered, in words."""
+        return []
+
     @abstractmethod
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         """What was learnt: the arrays that are to stand in the model's file, the rest written into files of its own."""

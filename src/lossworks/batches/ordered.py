@@ -56,11 +56,17 @@ class OrderedFeatures(Features):
         return TokenTally(self.context, self.tokenizer.vocabulary.unknown)
 
     def learn(self, counter: TokenTally) -> None:
-        self.notes = (*self.tokenizer.notes, *counter.notes())
+        self.notes = (*self.tokenizer.notes, *counter.notes("held-out texts"))
 
     def select(self, read: Ragged) -> Selected:
         lengths = np.minimum(np.diff(read.offsets), self.context)
         return Selected(read.ids, np.empty(0, np.float32), read.offsets[:-1], lengths)
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        counter = self.counter()
+        for texts in blocks:
+            counter.add(self.read(texts), np.zeros(len(texts), np.bool_))
+        return counter.notes("these texts")
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         self.tokenizer.save(folder / _FILE)
@@ -86,8 +92,8 @@ class TokenTally:
         self._held_out += len(held_out) - int((~use).sum())  # but for the marks
         self._strange += 0 if self._unknown is None else int((held_out == self._unknown).sum())
 
-    def notes(self) -> list[str]:
-        """What there is to tell, in words."""
+    def notes(self, held_out: str) -> list[str]:
+        """What there is to tell, in words; ``held_out``: what to call the texts that are no training texts."""
         told = []
         if self._cut:
             told.append(
@@ -96,7 +102,7 @@ class TokenTally:
             )
         if self._strange:
             share_ = 100 * self._strange / self._held_out
-            told.append(f"{share_:.2g} % of the tokens of held-out texts are unknown to the tokenizer, all read as one")
+            told.append(f"{share_:.2g} % of the tokens of {held_out} are unknown to the tokenizer, all read as one")
         return told
 
 

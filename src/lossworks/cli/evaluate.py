@@ -35,6 +35,8 @@ def command(
         return
     if result["skipped"] and not quiet:
         say(f"note   {result['skipped']:,} bad rows left out", "yellow")
+    for note in [] if quiet else result.get("notes", []):
+        say(f"note   {note}", "yellow")
     if result["trained_on"]:
         say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")
     console().print(metrics_table(result, f"{result['source']}: {result['rows']:,} rows"))

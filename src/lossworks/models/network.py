@@ -1,8 +1,8 @@
-"""The predictor of networks over features: ``linear`` and ``bag``."""
+"""The predictor of networks over features: ``linear``, ``bag`` and encoders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class NetworkPredictor(Predictor):
     def scores_of(self, prepared: Selected) -> NDArray[Any]:
         outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
         return self.task.readable(outputs)
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        return self.features.remarks(blocks)
 
     def to(self, device: str) -> NetworkPredictor:
         self.network.to(device)
