@@ -12,7 +12,7 @@ from .conftest import REVIEWS, STARS, TOPICS, Command, csv_of, reviews
 
 Put = Callable[[str, str | bytes], Path]
 SMALL = ["--epochs", "2", "--model"]
-TRANSFORMER, RNN = "transformer_encoder:layers=1,heads=2,dim=8", "rnn_encoder:dim=6"
+TRANSFORMER, RNN = "transformer_encoder:heads=2,dim=8", "rnn_encoder:dim=6"
 
 
 @pytest.mark.parametrize("model", [TRANSFORMER, RNN])

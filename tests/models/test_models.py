@@ -79,7 +79,8 @@ def test_texts_do_not_see_each_other(name: str) -> None:
     predictor = made(name)
     together = predictor.scores(TEXTS * 1500)
     alone = np.concatenate([predictor.scores([text]) for text in TEXTS])
-    np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5, atol=1e-6)
+    rounding = 10 if name in ORDERED else 1  # of products, which depends on their shapes, through many layers and steps
+    np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5 * rounding, atol=1e-6 * rounding)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ORDERED])

@@ -39,7 +39,7 @@ CHOICES: dict[str, dict[str, Any]] = {
         "micro_batch": 9,
         "epochs": 4,
     },
-    "recurrent": {"model": "rnn_encoder:dim=4,weight_drop=0.3,embedding_dropout=0.2,context=16", "micro_batch": 9, "epochs": 3},
+    "recurrent": {"model": "rnn_encoder:dim=4,cell=lstm,weight_drop=0.3,context=16", "micro_batch": 9, "epochs": 3},
     "l1": {"model": "linear:bits=12,chars=3", "optimizer": "sgd:lr=0.5", "penalty": "l1:strength=0.001", "epochs": 4},
 }
 RANDOM_KILLS, AIMED_KILLS = 5, 4  # for each of the choices

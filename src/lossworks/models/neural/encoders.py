@@ -24,12 +24,13 @@ class TransformerEncoderSpec(EncoderSpec):
     of words.
     """
 
-    layers: int = 2
+    layers: int = 1
     heads: int = 4
-    dim: int = 64
+    dim: int = 128
     ffn: int | None = None
     window: int | None = None
     dropout: float = 0.3
+    word_dropout: float = 0.4
     pooling: str = "mean"
     optimizer: ClassVar[str] = "adamw:lr=0.001"
     epochs: ClassVar[int] = 30
@@ -64,14 +65,14 @@ class RnnEncoderSpec(EncoderSpec):
     min_count, how often a word or character must occur; lower, of words.
     """
 
-    cell: str = "lstm"
+    cell: str = "gru"
     layers: int = 1
     dim: int = 64
     hidden: int | None = None
     weight_drop: float = 0.0
-    dropout: float = 0.3
-    input_dropout: float = 0.3
-    embedding_dropout: float = 0.0
+    dropout: float = 0.5
+    input_dropout: float = 0.5
+    embedding_dropout: float = 0.2
     pooling: str = "mean"
     optimizer: ClassVar[str] = "adamw:lr=0.003"
     epochs: ClassVar[int] = 30
