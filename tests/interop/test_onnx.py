@@ -52,7 +52,7 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
     predictor = NetworkPredictor.load(tmp_path / "run")
     export_onnx(predictor, tmp_path / "model.onnx")
     for texts in (["good awful", "", "nice poor great", "zzz"], ["bad"], ["", "", "so"], [""]):
-        selected = predictor.features.select(predictor.features.hashed(texts))
+        selected = predictor.features.select(predictor.features.read(texts))
         batch = selected.batch(np.arange(len(texts)), torch.empty(0), torch.empty(0))
         given = {"ids": batch.ids.astype(np.int64), "offsets": batch.offsets, "values": batch.values}
         found, facts = run(tmp_path / "model.onnx", **given)
@@ -61,6 +61,34 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
     assert facts["lossworks.labels"] == ["a", "b", "c"]
     assert facts["lossworks.task"] == "classify"
     np.testing.assert_allclose(facts["lossworks.temperature"], predictor.temperature)
+
+
+ENCODERS = [
+    "transformer_encoder:dim=16,heads=2,context=6,min_count=1",
+    "transformer_encoder:dim=16,heads=2,window=2,pooling=first,min_count=1",
+    "transformer_encoder:dim=16,heads=2,context=2,min_count=1",
+    "rnn_encoder:dim=8,layers=2,cell=lstm,context=6,min_count=1",
+    "rnn_encoder:dim=8,cell=gru,pooling=last,min_count=1",
+]
+
+
+@pytest.mark.parametrize("spec", ENCODERS)
+def test_encoder(spec: str, tmp_path: Path) -> None:
+    """Outputs of padded tokens are ours, for texts of any lengths, empty ones too; what they are padded by does not matter."""
+    rows = [("good fine nice", "a"), ("bad awful", "b"), ("great", "a"), ("poor thing", "b"), ("so so", "c")] * 6
+    lossworks.fit(rows, model=spec, epochs=2, out=tmp_path / "run")
+    predictor = NetworkPredictor.load(tmp_path / "run")
+    export_onnx(predictor, tmp_path / "model.onnx")
+    for texts in (["good awful", "", "nice poor great so bad bad thing fine", "zzz"], ["bad"], ["", "", "so"], [""]):
+        selected = predictor.prepared(texts)
+        batch = selected.batch(np.arange(len(texts)), torch.empty(0), torch.empty(0))
+        ids = np.full((len(texts), selected.lengths.max()), len(predictor.features) - 1)
+        for row, length in enumerate(selected.lengths):
+            ids[row, :length] = batch.ids[batch.offsets[row] : batch.offsets[row + 1]]
+        found, facts = run(tmp_path / "model.onnx", ids=ids, lengths=selected.lengths)
+        with torch.no_grad():
+            np.testing.assert_allclose(found, predictor.network(batch).numpy(), atol=1e-5, rtol=1e-5)
+    assert (facts["lossworks.labels"], facts["lossworks.start"]) == (["a", "b", "c"], 1)
 
 
 def test_unchanged(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ def saved(tmp_path: Path) -> Path:
     """A folder with a sound model."""
     spec = build("linear:bits=12")
     features = spec.features()
+    features.prepare([TEXTS])
     counter = features.counter()
-    counter.add(features.hashed(TEXTS), np.ones(3, bool))
+    counter.add(features.read(TEXTS), np.ones(3, bool))
     features.learn(counter)
     NetworkPredictor(Task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
     assert Predictor.load(tmp_path).predict(TEXTS) == ["a", "a", "a"]

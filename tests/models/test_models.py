@@ -14,7 +14,13 @@ from lossworks.core.errors import UsageError
 from lossworks.models import ModelSpec, NetworkPredictor, Predictor, Task, build, models, render
 
 NAMES = [entry.name for entry in models if issubclass(entry.thing, ModelSpec)]
-SPECS = {"linear": "linear:bits=18", "bag": "bag:dim=8,hidden=6,dropout=0.5,bits=14"}
+SPECS = {
+    "linear": "linear:bits=18",
+    "bag": "bag:dim=8,hidden=6,dropout=0.5,bits=14",
+    "transformer_encoder": "transformer_encoder:dim=8,heads=2,dropout=0.5,min_count=1,context=32",
+    "rnn_encoder": "rnn_encoder:dim=6,layers=2,weight_drop=0.5,embedding_dropout=0.3,min_count=1,context=32",
+}
+ORDERED = [name for name in NAMES if "encoder" in name]
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]
 TASKS = {
@@ -29,8 +35,9 @@ def made(name: str, task: str = "multiclass", seed: int = 0) -> NetworkPredictor
     """A model with the features of the texts and weights drawn at random."""
     spec, kind = build(SPECS.get(name, name)), TASKS[task]
     features = spec.features()
+    features.prepare([TEXTS])
     counter = features.counter()
-    counter.add(features.hashed(TEXTS), np.ones(len(TEXTS), bool))
+    counter.add(features.read(TEXTS), np.ones(len(TEXTS), bool))
     features.learn(counter)
     network = spec.network(len(features), kind.outputs, seed)
     rng = torch.Generator().manual_seed(7)
@@ -72,12 +79,13 @@ def test_texts_do_not_see_each_other(name: str) -> None:
     predictor = made(name)
     together = predictor.scores(TEXTS * 1500)
     alone = np.concatenate([predictor.scores([text]) for text in TEXTS])
-    np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5, atol=1e-6)
+    rounding = 10 if name in ORDERED else 1  # of products, which depends on their shapes, through many layers and steps
+    np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5 * rounding, atol=1e-6 * rounding)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ORDERED])
 def test_nothing_known_in_the_text(name: str) -> None:
-    """An empty text and one of unknown words get the same answer, whatever the model says without evidence."""
+    """Of bags an empty text and one of unknown words get the same answer, whatever the model says without evidence."""
     empty, unknown = made(name).scores(["", "ζζζ"])
     assert np.array_equal(empty, unknown)
 
@@ -94,7 +102,8 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     assert (loaded.temperature, loaded.thresholds) == (predictor.temperature, predictor.thresholds)
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
     assert predictor.predict(TEXTS) == loaded.predict(TEXTS)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in ORDERED else [])]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,6 +133,13 @@ def test_spec_goes_there_and_back(name: str) -> None:
     [
         ("linaer", "linear"), ("linear:word=2", "words"), ("linear:bits=99", "bits"), ("linear:chars=1", "chars"),
         ("bag:dim=0", "dim"), ("bag:dropout=1", "dropout"), ("bag:dropout=nan", "dropout"), ("linear:min_count=0", "min_count"),
+        ("transformer_encoder:heads=3", "heads"), ("transformer_encoder:pooling=last", "'mean' or 'first'"),
+        ("transformer_encoder:context=1", "context"), ("transformer_encoder:dropout=1", "dropout"),
+        ("transformer_encoder:tokens=wrods", "words"), ("transformer_encoder:vocabulary=3", "vocabulary"),
+        ("transformer_encoder:min_count=0", "min_count"), ("transformer_encoder:tokens=bpe,vocabulary=99", "size"),
+        ("rnn_encoder:pooling=first", "'mean' or 'last'"), ("rnn_encoder:cell=rnn", "cell"), ("rnn_encoder:layers=0", "layers"),
+        ("rnn_encoder:weight_drop=1", "weight_drop"), ("rnn_encoder:word_dropout=1", "word_dropout"),
+        ("rnn_encoder:tokens=words:lower=true", "bpe"),
     ],
 )  # fmt: skip
 def test_wrong_specs(spec: str, message: str) -> None:

@@ -29,6 +29,7 @@ REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 CHOICES: dict[str, dict[str, Any]] = {
     "adagrad": {"model": "linear:bits=12,chars=3", "epochs": 4},
     "dropout": {"model": "bag:dim=8,hidden=4,dropout=0.3,bits=12", "epochs": 4},
+    "encoder": {"model": "transformer_encoder:dim=8,heads=2,layers=1,dropout=0.3,context=16", "epochs": 3},
     "everything": {
         "model": "bag:dim=8,hidden=4,dropout=0.3,bits=12",
         "optimizer": "adamw:lr=0.01",
@@ -38,9 +39,10 @@ CHOICES: dict[str, dict[str, Any]] = {
         "micro_batch": 9,
         "epochs": 4,
     },
+    "recurrent": {"model": "rnn_encoder:dim=4,cell=lstm,weight_drop=0.3,context=16", "micro_batch": 9, "epochs": 3},
     "l1": {"model": "linear:bits=12,chars=3", "optimizer": "sgd:lr=0.5", "penalty": "l1:strength=0.001", "epochs": 4},
 }
-RANDOM_KILLS, AIMED_KILLS = 5, 4  # for each of the four
+RANDOM_KILLS, AIMED_KILLS = 5, 4  # for each of the choices
 
 Hook = Callable[[], None]
 
@@ -135,7 +137,7 @@ def _finished(out: Path) -> bool:
 
 def _check_history(out: Path) -> None:
     """Steps never go back, each epoch is validated once, and there is one end."""
-    events = [event for event in lossworks.load_run(out).events() if event["event"] not in ("resume", "checkpoint")]
+    events = [event for event in lossworks.load_run(out).events() if event["event"] not in ("resume", "checkpoint", "note")]
     steps = [event["step"] for event in events]
     assert steps == sorted(steps)
     kinds = [event["event"] for event in events]

@@ -60,7 +60,7 @@ def test_full_gradient(micro: int) -> None:
     rows = _rows(60)
     model = _once(rows, micro_batch=micro)
     features = model.predictor.features
-    selected = features.select(features.hashed([text for text, _ in rows]))
+    selected = features.select(features.read([text for text, _ in rows]))
     nothing = torch.empty(0)
     batch = selected.batch(np.arange(60), nothing, nothing)
     error = np.array([0.5 - (label == "yes") for _, label in rows])  # p is 1/2 at first

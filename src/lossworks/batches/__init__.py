@@ -2,7 +2,9 @@
 
 from .batch import Batch
 from .features import Features, Selected
+from .hashed import HashedFeatures
 from .order import epoch_order
+from .ordered import OrderedFeatures
 from .ragged import Ragged
 from .rows import RowGradient
 from .shards import Shards
@@ -10,4 +12,17 @@ from .table import Table
 from .token_file import TokenFile
 from .token_rows import TokenRows
 
-__all__ = ["Batch", "Features", "Ragged", "RowGradient", "Selected", "Shards", "Table", "TokenFile", "TokenRows", "epoch_order"]
+__all__ = [
+    "Batch",
+    "Features",
+    "HashedFeatures",
+    "OrderedFeatures",
+    "Ragged",
+    "RowGradient",
+    "Selected",
+    "Shards",
+    "Table",
+    "TokenFile",
+    "TokenRows",
+    "epoch_order",
+]

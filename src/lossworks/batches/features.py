@@ -1,33 +1,32 @@
-"""From texts to weighted ids: which hashed n-grams are kept, what each weighs, and the batches made of them.
+"""What every reading of text owes: from texts to ids that can be kept, and from those to the batches of a network.
 
-What is learnt here is learnt from training texts alone: which buckets occur (numbered by falling frequency, so that the
-busiest rows of a table lie together), and how many texts each occurs in.
+What is learnt here is learnt from training texts alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
-from ..core.threads import available, share
-from ..tokens.ngrams import hashed_ngrams
+from ..core.threads import share
 from .batch import Batch
 from .ragged import Ragged
-
-_DROPPED = np.uint32(2**32 - 1)  # stands for the feature of a bucket that is not kept
-_WORDS_SHARE = 0.9  # of a text's squared length; its characters, many and repeating what its words say, have the rest
 
 
 @dataclass(slots=True)
 class Selected:
-    """Kept features of N texts and their values: text i's are ``ids`` and ``values[starts[i]:starts[i] + lengths[i]]``."""
+    """What a network is given of N texts: text i's ids are ``ids[starts[i]:starts[i] + lengths[i]]``, their ``values`` likewise.
+
+    Tokens in their order have no values: the array is empty.
+    """
 
     ids: NDArray[np.uint32]
     values: NDArray[np.float32]
@@ -41,160 +40,77 @@ class Selected:
         """The batch of the texts ``rows``."""
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(self.lengths[rows], out=offsets[1:])
-        ids, values = np.empty(offsets[-1], np.uint32), np.empty(offsets[-1], np.float32)
+        ids = np.empty(offsets[-1], np.uint32)
+        values = np.empty(offsets[-1] if len(self.values) else 0, np.float32)
         share(_gather, len(ids), self.ids, self.values, self.starts, rows, offsets, ids, values)
         return Batch(ids, offsets, values, target, weight)
 
 
-@dataclass(slots=True)
-class Features:
-    """Hashed n-grams of words and characters (see ``tokens.ngrams``), selected and weighted.
+class Tally(Protocol):
+    """What ``Features.learn`` wants to know of the texts that were read."""
 
-    ``norm="tfidf"``: each occurrence weighs √(log((1 + N)/(1 + n)) + 1), with N training texts of which n have it; the words
-    of a text are then scaled to three times the length of its characters, together to 1.
-    ``norm="mean"``: each occurrence weighs 1/length, so that a table's row sums are means.
+    def add(self, read: Ragged, use: NDArray[np.bool_]) -> None:
+        """Look at some texts; those marked in ``use`` are training texts."""
+
+
+class Features(ABC):
+    """A reading of text: ``prepare``, ``read`` all texts, ``learn``, and then ``select`` what a network is given.
+
+    notes: what was odd about the texts, in words.
     """
 
-    words: int
-    chars: int
-    bits: int
-    min_count: int
-    max_features: int
-    norm: Literal["tfidf", "mean"]
-    buckets: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
-    weights: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-    _ids: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    notes: tuple[str, ...] = ()
 
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.buckets)
+        """How many different ids there are."""
 
-    def __getstate__(self) -> dict[str, Any]:
-        """For pickle; the table of ids, 4 bytes a bucket, is made anew where it arrives."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "_ids"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
-        self.restore(np.array(self.buckets), np.array(self.weights))  # what joblib maps from a file is read-only
-
-    def hashed(self, texts: Sequence[str]) -> Ragged:
-        """Every n-gram's bucket, nothing left out."""
-        return Ragged(*hashed_ngrams(texts, self.words, self.chars, self.bits))
-
-    def counter(self) -> DocumentCounter:
-        """What ``learn`` needs to be shown the training texts."""
-        return DocumentCounter(self.bits)
-
-    def learn(self, counter: DocumentCounter) -> None:
-        """Choose the features and their weights.
+    @abstractmethod
+    def prepare(self, training: Iterable[Sequence[str]]) -> None:
+        """Learn what is needed before any text can be read, from blocks of training texts; nothing, where nothing is.
 
         Raises:
-            DataError: the texts hold nothing to learn from (spaces alone, or all of it rarer than ``min_count``).
+            DataError: the texts hold nothing to learn from.
         """
-        counts = counter.counts
-        seen = np.flatnonzero(counts >= self.min_count)
-        if not len(seen):
-            raise DataError(
-                f"no word or character occurs in {self.min_count} training texts or more; there is nothing to learn from."
-            )
-        rarity = np.uint16(65535) - np.minimum(counts[seen], 65535).astype(np.uint16)  # 16 bits are sorted in linear time
-        order = np.argsort(rarity, kind="stable")[: self.max_features]
-        idf = np.sqrt(np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1)
-        self.restore(seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32))
 
-    def restore(self, buckets: NDArray[np.uint32], weights: NDArray[np.float32]) -> None:
-        """Take up what was learnt before."""
-        self.buckets, self.weights = buckets, weights
-        self._ids = np.full(1 << self.bits, _DROPPED, np.uint32)
-        self._ids[buckets] = np.arange(len(buckets), dtype=np.uint32)
+    @abstractmethod
+    def read(self, texts: Sequence[str]) -> Ragged:
+        """Texts in the form in which they are kept."""
 
-    def select(self, hashed: Ragged) -> Selected:
-        """The kept features of hashed texts. Uses up ``hashed``: its memory is written over."""
-        values, lengths = np.empty(len(hashed.ids), np.float32), np.zeros(len(hashed), np.int64)
-        half = np.uint32(1 << (self.bits - 1))
-        arguments = (hashed.ids, hashed.offsets, self._ids, self.weights, half, self.norm == "mean")
-        share(_select, len(hashed.ids), *arguments, values, lengths)
-        return Selected(hashed.ids, values, hashed.offsets[:-1], lengths)
+    @abstractmethod
+    def counter(self) -> Any:
+        """A new ``Tally``, to be shown all texts before ``learn``."""
 
+    @abstractmethod
+    def learn(self, counter: Any) -> None:
+        """Learn the rest.
 
-class DocumentCounter:
-    """In how many texts each bucket occurs."""
+        Raises:
+            DataError: the texts hold nothing to learn from.
+        """
 
-    def __init__(self, bits: int) -> None:
-        self.texts = 0
-        self._counts = np.zeros((min(available(), 4), 1 << bits), np.int32)  # each thread's own
+    @abstractmethod
+    def select(self, read: Ragged) -> Selected:
+        """What a network is given of texts as ``read`` gave them. Uses them up: their memory may be written over."""
 
-    @property
-    def counts(self) -> NDArray[np.int32]:
-        """Texts per bucket."""
-        return np.asarray(self._counts.sum(0, dtype=np.int32))
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        """What is odd about blocks of texts to be answered, in words."""
+        return []
 
-    def add(self, hashed: Ragged, use: NDArray[np.bool_]) -> None:
-        """Count the texts marked in ``use``."""
-        share(_count, len(hashed.ids), hashed.ids, hashed.offsets, use, self._counts)
-        self.texts += int(use.sum())
+    @abstractmethod
+    def save(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """What was learnt: the arrays that are to stand in the model's file, the rest written into files of its own."""
+
+    @abstractmethod
+    def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what ``save`` left.
+
+        Raises:
+            RecordError, KeyError: a file or an array is missing or damaged.
+        """
 
 
-# In the kernels below a text's part of an array is sliced first, and loops have no branch on what they look up: the compiler
-# then checks no index, and the processor looks ahead to the next look-ups while one waits for memory (2.5 times as fast).
-
-
-@njit(cache=True, nogil=True)
-def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-def]
-    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache."""
-    texts, parts = len(offsets) - 1, min(parts, len(counts))
-    if part >= parts:
-        return
-    mine, met = counts[part], np.zeros(64, np.uint64)
-    for text in range(texts * part // parts, texts * (part + 1) // parts):
-        row = ids[offsets[text] : offsets[text + 1]]
-        while len(met) < 2 * len(row):
-            met = np.zeros(2 * len(met), np.uint64)
-        number, last = np.uint64(text + 1) << np.uint64(32), np.uint64(len(met) - 1)
-        for place in range(len(row) if use[text] else 0):
-            key = number | row[place]
-            slot = key & last
-            while met[slot] > number and met[slot] != key:  # what is below the number is of a text before
-                slot = (slot + np.uint64(1)) & last
-            mine[row[place]] += met[slot] != key
-            met[slot] = key
-
-
-@njit(cache=True, nogil=True)
-def _select(part, parts, ids, offsets, kept, weights, half, mean, values, lengths):  # type: ignore[no-untyped-def]
-    """Write each text's kept features over its buckets, and what each weighs once words and characters have their length."""
-    texts = len(offsets) - 1
-    for text in range(texts * part // parts, texts * (part + 1) // parts):
-        row, value = ids[offsets[text] : offsets[text + 1]], values[offsets[text] : offsets[text + 1]]
-        chars = of_chars = count = 0  # a text's characters come first, then its words
-        for place in range(len(row)):
-            of_chars += row[place] >= half
-        for place in range(len(row)):
-            row[place] = kept[row[place]]
-        for place in range(len(row)):
-            row[count] = row[place]
-            chars += (row[place] != _DROPPED) & (place < of_chars)
-            count += row[place] != _DROPPED
-        lengths[text] = count
-        for place in range(count):
-            value[place] = weights[row[place]]
-        if mean:
-            value[:count] *= np.float32(1 / max(count, 1))
-        else:
-            both = 0 < chars < count
-            _scale(value[:chars], 1 - _WORDS_SHARE if both else 1.0)
-            _scale(value[chars:count], _WORDS_SHARE if both else 1.0)
-
-
-@njit(cache=True, nogil=True)
-def _scale(value, share):  # type: ignore[no-untyped-def]
-    """Give the vector the length √share."""
-    squares = np.float32(0)
-    for place in range(len(value)):
-        squares += value[place] * value[place]
-    factor = np.float32(np.sqrt(share / max(squares, np.float32(1e-30))))
-    for place in range(len(value)):
-        value[place] *= factor
+# In the kernel a text's part of an array is sliced first, so that the compiler checks no index.
 
 
 @njit(cache=True, nogil=True)

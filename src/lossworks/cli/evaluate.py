@@ -85,6 +85,8 @@ def _notes(result: dict[str, Any], quiet: bool) -> None:
 
     if result["skipped"] and not quiet:
         say(f"note   {result['skipped']:,} bad rows left out", "yellow")
+    for note in [] if quiet else result.get("notes", []):
+        say(f"note   {note}", "yellow")
     if "runs" not in result:
         if result["trained_on"]:
             say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")

@@ -89,7 +89,8 @@ def command(
         str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
     ] = None,
     micro_batch: Annotated[
-        str | None, typer.Option(help="Rows in memory at once, with the same result.  [default: 4096]", show_default=False)
+        str | None,
+        typer.Option(help="Rows in memory at once, with the same result.  [default: what suits the model]", show_default=False),
     ] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     ema: Annotated[

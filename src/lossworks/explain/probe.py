@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from ..batches import Batch, Table
 from ..batches.rows import row_sums
 from ..core.seeds import generator
+from ..models import MICRO
 from ..train.objective import example_losses, proper_score
 from ..train.retrace import Retraced
-from ..train.settings import MICRO
 from ..train.validation import cut, metric_of
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Networks as ONNX files, for any runtime: language models from token numbers, classifiers from their hashed features."""
+"""Networks as ONNX files, for any runtime: language models from token numbers, classifiers from their features."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from ..batches import OrderedFeatures
 from ..core.errors import UsageError
 from ..models import NetworkPredictor
-from ..models.neural import LanguageNetwork, NeuralModel
-from ..models.neural.rnn import Layer, Rnn
+from ..models.neural import Classifier, LanguageNetwork, NeuralModel
+from ..models.neural.rnn import Layer, Rnn, RnnEncoder
 from ..record import write_atomic
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def export_onnx(model: NeuralModel | NetworkPredictor, path: Path) -> None:
 
     A language model takes ``ids`` [batch, length] (the start mark first; pad on the right by any token) and gives ``logits``
     [batch, length, V] of the next token. A predictor takes features as ``Selected.batch`` has them, ``ids`` [nnz],
-    ``offsets`` [examples + 1] and ``values`` [nnz], and gives the network's ``outputs`` [examples, outputs]. The marks, or the
-    task, labels and temperature, stand in the file's metadata as JSON, under ``lossworks.…``.
+    ``offsets`` [examples + 1] and ``values`` [nnz], and gives the network's ``outputs`` [examples, outputs]; one that reads
+    tokens in their order takes ``ids`` [examples, length], padded likewise, and ``lengths`` [examples], the marks counted. The
+    marks, or the task, labels and temperature, stand in the file's metadata as JSON, under ``lossworks.…``.
 
     Raises:
         UsageError: the packages are missing, or PyTorch cannot write this network as ONNX.
@@ -84,7 +86,7 @@ def _quietly() -> Iterator[None]:
 def _of_language(model: NeuralModel) -> _Form:
     network = copy.deepcopy(model.network).cpu().float().eval()
     if isinstance(network, Rnn):
-        network.layers = nn.ModuleList(_Recurrence(layer) for layer in cast(list[Layer], network.layers))
+        network.layers = _recurrences(network.layers)
     # Traced with more tokens than a window has, for then its mask is written too; what is written is right for fewer.
     window = getattr(getattr(network, "spec", None), "window", None)
     least = 1 if window is None else min(window + 1, network.context or window + 1)
@@ -101,6 +103,10 @@ class _Logits(nn.Module):
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.network.logits(self.network.hidden(ids))
+
+
+def _recurrences(layers: nn.ModuleList) -> nn.ModuleList:
+    return nn.ModuleList(_Recurrence(layer) for layer in cast(list[Layer], layers))
 
 
 class _Recurrence(nn.Module):
@@ -136,11 +142,33 @@ class _Recurrence(nn.Module):
 
 
 def _of_predictor(model: NetworkPredictor) -> _Form:
+    facts = {"task": model.task.kind, "labels": model.task.labels, "temperature": model.temperature}
+    if isinstance(model.features, OrderedFeatures):
+        return _of_encoder(cast(Classifier, model.network), model.features, facts)
     nnz = Dim("nnz")
     given = {"ids": torch.zeros(5, dtype=torch.long), "offsets": torch.tensor([0, 2, 2, 5]), "values": torch.ones(5)}
     shapes = {"ids": {0: nnz}, "offsets": {0: Dim("ends", min=3)}, "values": {0: nnz}}
-    facts = {"task": model.task.kind, "labels": model.task.labels, "temperature": model.temperature}
     return _Form(_FromFeatures(model.network).cpu().eval(), given, shapes, "outputs", facts)
+
+
+def _of_encoder(network: Classifier, features: OrderedFeatures, facts: dict[str, Any]) -> _Form:
+    network = copy.deepcopy(network).cpu().eval()
+    if isinstance(encoder := network.encoder, RnnEncoder):
+        encoder.forwards, encoder.backwards = _recurrences(encoder.forwards), _recurrences(encoder.backwards)
+    size = min(8, features.context)
+    given = {"ids": torch.zeros(2, size, dtype=torch.long), "lengths": torch.tensor([size, 1])}
+    batch = Dim("batch")
+    shapes = {"ids": {0: batch, 1: Dim("length", max=features.context)}, "lengths": {0: batch}}
+    return _Form(_FromTokens(network), given, shapes, "outputs", facts | {"start": features.tokenizer.vocabulary.start})
+
+
+class _FromTokens(nn.Module):
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
+        return self.network.outputs(ids, lengths)
 
 
 class _FromFeatures(nn.Module):

@@ -1,6 +1,6 @@
 """Models, one family a file or folder, found by walking this one; ``Predictor`` and ``TextLanguage`` are trained ones."""
 
-from .base import ModelSpec, SequenceNetwork, TextModel, build, build_language, is_language, models, render
+from .base import MICRO, ModelSpec, SequenceNetwork, TextModel, build, build_language, for_labels, is_language, models, render
 from .generation import Sampling, check_tokens, draws, generate
 from .generative import GenerativePredictor, text_logp
 from .language import LanguageModel, LanguageSpec
@@ -11,6 +11,7 @@ from .text_language import TextLanguage
 from .text_stream import check_stop, pieces
 
 __all__ = [
+    "MICRO",
     "GenerativePredictor",
     "LanguageModel",
     "LanguageSpec",
@@ -27,6 +28,7 @@ __all__ = [
     "check_stop",
     "check_tokens",
     "draws",
+    "for_labels",
     "generate",
     "is_language",
     "models",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..batches import Batch, Features, Table
+from ..batches import Batch, Features, HashedFeatures, Table
 from ..core.errors import UsageError
 from .base import ModelSpec, TextModel, check_reading, models
 
@@ -44,7 +44,7 @@ class BagSpec(ModelSpec):
             raise UsageError(f"dropout is {self.dropout}; wanted 0 or more, below 1.")
 
     def features(self) -> Features:
-        return Features(self.words, 0, self.bits, self.min_count, max_features=self.vocabulary, norm="mean")
+        return HashedFeatures(self.words, 0, self.bits, self.min_count, max_features=self.vocabulary, norm="mean")
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         with torch.random.fork_rng(devices=[]):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+MICRO = 4096
+"""Rows whose outputs stand in memory at once, where a model says nothing else."""
+
 
 class TextModel(nn.Module, ABC):
     """A network over batches of weighted ids."""
@@ -71,6 +74,11 @@ class ModelSpec(ABC):
     epochs: ClassVar[int]
     patience: ClassVar[int]
 
+    @property
+    def micro_batch(self) -> int:
+        """Rows whose outputs stand in memory at once."""
+        return MICRO
+
     @abstractmethod
     def features(self) -> Features:
         """How raw text is read; nothing is learnt yet."""
@@ -112,6 +120,21 @@ def is_language(spec: str | ModelSpec | LanguageSpec) -> bool:
     """
     thing = models[spec.partition(":")[0]].thing if isinstance(spec, str) else type(spec)
     return issubclass(thing, LanguageSpec)
+
+
+def for_labels(spec: str | ModelSpec | LanguageSpec) -> str | ModelSpec | LanguageSpec:
+    """The same family for texts with labels: an encoder in the place of a network that reads from left to right.
+
+    Raises:
+        UnknownName: no family is named so. UsageError: it has no such form.
+    """
+    if not isinstance(spec, str):
+        if isinstance(spec, LanguageSpec) and spec.classifier is not None:
+            raise UsageError(f"got {spec!r} for texts with labels. Name its encoder: {spec.classifier}.")
+        return spec
+    name, colon, keys = spec.partition(":")
+    other = getattr(models[name].thing, "classifier", None)
+    return spec if other is None else other + colon + keys
 
 
 def render(model: ModelSpec | LanguageSpec) -> str:

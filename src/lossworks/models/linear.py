@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..batches import Batch, Features, Table
+from ..batches import Batch, Features, HashedFeatures, Table
 from .base import ModelSpec, TextModel, check_reading, models
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class LinearSpec(ModelSpec):
         check_reading(self.words, self.chars, self.bits, self.min_count)
 
     def features(self) -> Features:
-        return Features(self.words, self.chars, self.bits, self.min_count, max_features=1 << self.bits, norm="tfidf")
+        return HashedFeatures(self.words, self.chars, self.bits, self.min_count, max_features=1 << self.bits, norm="tfidf")
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         return Linear(features, outputs)

@@ -1,8 +1,8 @@
-"""The predictor of networks over features: ``linear`` and ``bag``."""
+"""The predictor of networks over features: ``linear``, ``bag`` and encoders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ..batches import Features, Selected
 from ..core.errors import RecordError
@@ -20,7 +21,7 @@ from .base import ModelSpec, TextModel, build
 from .predictor import CHUNK, Predictor
 from .task import Task
 
-_PREFIX = "network."
+_NETWORK, _FEATURES = "network.", "features."
 
 
 @dataclass(slots=True)
@@ -32,20 +33,22 @@ class NetworkPredictor(Predictor):
     network: TextModel
 
     def prepared(self, texts: Sequence[str]) -> Selected:
-        return self.features.select(self.features.hashed(texts))
+        return self.features.select(self.features.read(texts))
 
     def scores_of(self, prepared: Selected) -> NDArray[Any]:
         outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
         return self.task.readable(outputs)
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        return self.features.remarks(blocks)
 
     def to(self, device: str) -> NetworkPredictor:
         self.network.to(device)
         return self
 
     def write(self, folder: Path) -> None:
-        tensors = {f"{_PREFIX}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
-        tensors["features.buckets"] = torch.from_numpy(self.features.buckets)
-        tensors["features.weights"] = torch.from_numpy(self.features.weights)
+        tensors = {f"{_NETWORK}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        tensors |= {f"{_FEATURES}{name}": torch.from_numpy(array) for name, array in self.features.save(folder).items()}
         write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
 
     @classmethod
@@ -60,12 +63,9 @@ class NetworkPredictor(Predictor):
             raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
         built = build(spec)
         features = built.features()
-        buckets, weights = tensors["features.buckets"].numpy(), tensors["features.weights"].numpy()
-        if buckets.dtype != np.uint32 or weights.dtype != np.float32 or buckets.shape != weights.shape or buckets.ndim != 1:
-            raise RecordError("the features' buckets and weights are not arrays of one length")  # compiled code trusts them
-        features.restore(buckets, weights)
+        features.load(folder, {name: value.numpy() for name, value in _under(tensors, _FEATURES).items()})
         network = built.network(len(features), task.outputs, seed=0)
-        network.load_state_dict({name[len(_PREFIX) :]: value for name, value in tensors.items() if name.startswith(_PREFIX)})
+        network.load_state_dict(_under(tensors, _NETWORK))
         return cls(task, built, features, network.eval())
 
     @torch.inference_mode()
@@ -77,3 +77,7 @@ class NetworkPredictor(Predictor):
 
 def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
     return (np.arange(start, min(start + CHUNK, count)) for start in range(0, max(count, 1), CHUNK))
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

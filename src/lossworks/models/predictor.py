@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ class Predictor(ABC):
         Raises:
             RecordError: a file is missing, damaged, or does not fit the task and the spec.
         """
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        """What is odd about blocks of texts to be answered, in words."""
+        return []
 
     def to(self, device: str) -> Predictor:
         """Move what can be moved; text is always read on the processor."""

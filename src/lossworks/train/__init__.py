@@ -3,7 +3,7 @@
 The only room that divides a loss or steps a parameter.
 """
 
-from .choosing import choose, toml
+from .choosing import choose, toml, with_labels
 from .control import Control
 from .fitting import Fitted, fit_corpora
 from .generative import fit_generative
@@ -24,4 +24,5 @@ __all__ = [
     "fit_language",
     "toml",
     "train_sequences",
+    "with_labels",
 ]

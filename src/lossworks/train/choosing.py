@@ -13,6 +13,7 @@ from ..core.errors import UnknownName, UsageError
 from .language_settings import LanguageSettings
 from .settings import Settings
 
+_LABELLED = ("classify", "multilabel", "regress")
 _OF_FIT = ("out", "read", "resume", "valid", "test")
 
 
@@ -23,6 +24,7 @@ def choose(settings: Settings | LanguageSettings | None, choices: Mapping[str, A
         UsageError: an unknown name, a value outside its domain, or a choice that is nothing to the model.
     """
     told = {} if settings is None else {"task": settings.task, "model": settings.model}
+    choices = _encoding(choices, {**told, **choices})
     kind = _kind({**told, **choices})
     base = kind() if settings is None else settings
     if not isinstance(base, kind):
@@ -41,8 +43,34 @@ def toml(path: Path, over: Mapping[str, Any]) -> Settings | LanguageSettings:
         UsageError: an unknown key or a value that does not fit.
     """
     values = specs.read_toml(path)
+    values = _encoding(values, {**values, **over})
     kind = _kind({**values, **over})
     return specs.configure(kind, values, f"configuration {path}")
+
+
+def with_labels(settings: LanguageSettings) -> Settings:
+    """The settings of the classifier, or regression, that a family has where texts turn out to have labels.
+
+    Raises:
+        UsageError: something is set that is nothing to it.
+    """
+    blank, chosen = LanguageSettings(), dict[str, Any]()
+    for name in LanguageSettings.__dataclass_fields__:
+        value = getattr(settings, name)
+        if name in Settings.__dataclass_fields__:
+            chosen[name] = value
+        elif value not in (getattr(blank, name), None):
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is for models of language, and the texts have labels. Leave it out, or say --task lm.")
+    return Settings(**{**chosen, "task": "auto", "model": models.for_labels(settings.model)})
+
+
+def _encoding(choices: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """``choices`` with a family that reads from left to right replaced by its encoder, where the task is one of labels."""
+    model = told.get("model")
+    if model is None or told.get("task") not in _LABELLED or not models.is_language(model):
+        return dict(choices)
+    return {**choices, "model": models.for_labels(model)}
 
 
 def _kind(choices: Mapping[str, Any]) -> type[Settings] | type[LanguageSettings]:
@@ -60,5 +88,11 @@ def _unfit(
     if name not in other.__dataclass_fields__:
         return UnknownName("argument of fit:", name, [*kind.__dataclass_fields__, *_OF_FIT])
     model, flag = choices.get("model", base.model), name.replace("_", "-")
-    whose = "models of language (ngram, hmm)" if other is LanguageSettings else "classifiers over features (linear, bag)"
+    if name == "tokens" and hasattr(models.build(model), "tokens"):
+        return UsageError(
+            f"--tokens is for models of language. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe."
+        )
+    whose = (
+        "models of language (ngram, hmm)" if other is LanguageSettings else "classifiers over features (linear, bag, encoders)"
+    )
     return UsageError(f"--{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

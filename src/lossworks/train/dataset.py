@@ -77,6 +77,15 @@ class Dataset:
         """The texts of a few rows."""
         return [corpus.texts([within])[0] for corpus, within in map(self._find, rows.tolist())]
 
+    def blocks(self, part: int) -> Iterator[tuple[int, list[str]]]:
+        """The texts of one part, some MB at a time, with the number of rows gone over so far."""
+        row = 0
+        for corpus in self.corpora:
+            for texts in corpus.blocks():
+                of_part = self.parts[row : row + len(texts)] == part
+                row += len(texts)
+                yield row, [texts[i] for i in np.flatnonzero(of_part)]
+
     def label_counts(self) -> dict[str, int] | None:
         """Rows of each label, all parts together."""
         counts = self._counts(self.target)
@@ -147,20 +156,21 @@ def assemble(
 def read_features(
     data: Dataset, features: Features, folder: Path, seed: int, budget: int, progress: Callable[[int], None]
 ) -> None:
-    """Hash every text once, learn the features from the training part, and keep the parts for the epochs."""
+    """Read every text, learn the features from the training part, and keep the parts for the epochs."""
     data.features = features
+    features.prepare(texts for _, texts in data.blocks(TRAIN))
     stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
     counter = features.counter()
     row = 0
     for corpus in data.corpora:
         for texts in corpus.blocks():
-            hashed = features.hashed(texts)
+            read = features.read(texts)
             part_of = data.parts[row : row + len(texts)]
-            counter.add(hashed, part_of == TRAIN)
+            counter.add(read, part_of == TRAIN)
             for part, store in enumerate(stores):
                 chosen = np.flatnonzero(part_of == part)
                 if len(chosen):
-                    store.append(row + chosen, hashed, chosen)
+                    store.append(row + chosen, read, chosen)
             row += len(texts)
             progress(row)
     features.learn(counter)

@@ -85,14 +85,17 @@ def fit_corpora(
     settings = replace(settings, loss=losses.render(loss))
     control.watch("data", {"reason": data.reason, "leaked": data.leaked, **describe(data), "config": settings.to_json()})
     with TURN, memory_named(settings):
+        features = spec.features()
         read_features(
             data,
-            spec.features(),
+            features,
             scratch,
             settings.seed,
             budget,
             lambda row: control.watch("read", {"rows": row, "of": len(data.parts)}),
         )
+        for note in () if resume else features.notes:
+            control.watch("note", {"text": note})
         found = None
         if settings.lr == AUTO:
             found = (checkpoint.search_in(control.checkpoints) if resume else None) or search(data, spec, loss, settings, control)
@@ -104,8 +107,7 @@ def fit_corpora(
         loop.progress.search = found
         control.watch("resume" if resume else "start", {"step": loop.progress.step})
         progress = loop.run()
-        assert data.features is not None
-        predictor = NetworkPredictor(data.task, spec, data.features, loop.network.eval())
+        predictor = NetworkPredictor(data.task, spec, features, loop.network.eval())
         calibrate(predictor, data, data.valid, settings.class_weight)
         whole = None if VALID in fixed else with_validation_rows(data)
         if whole is not None:
@@ -113,7 +115,12 @@ def fit_corpora(
             refit(predictor, loop, whole, scratch, budget)
             data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
         result = judge(predictor, data, data.test, _ended(progress)) | _weights(predictor.network)
-        result |= {"lr_search": found, "micro_batch": loop.gradients.micro, "scores": progress.scores}
+        result |= {
+            "notes": list(features.notes),
+            "lr_search": found,
+            "micro_batch": loop.gradients.micro,
+            "scores": progress.scores,
+        }
         result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     _close(data)
     return Fitted(predictor, settings, describe(data), result)

@@ -98,25 +98,15 @@ def _read(
     """The tokenizer, learnt from the training rows where it is not given, and every part in tokens."""
     scratch.mkdir(exist_ok=True)
     chosen = tokens.named(settings.tokens or "")
-    tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(texts for _, texts in _blocks(data, TRAIN))
+    tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(texts for _, texts in data.blocks(TRAIN))
     parts = []
     for part, name in enumerate(("train", "valid", "test")):
         file = TokenFile(scratch, name, tokenizer.dtype, whole=False)
-        for row, texts in _blocks(data, part):
+        for row, texts in data.blocks(part):
             file.append(*tokenizer.encode(texts))
             control.watch("read", {"rows": row, "of": len(data.parts)})
         parts.append(TokenPart(np.flatnonzero(data.parts == part), file.finish()))
     return tokenizer, (parts[0], parts[1], parts[2])
-
-
-def _blocks(data: Dataset, part: int) -> Iterator[tuple[int, list[str]]]:
-    """The texts of one part, with the number of rows gone over so far."""
-    row = 0
-    for corpus in data.corpora:
-        for texts in corpus.blocks():
-            of_part = data.parts[row : row + len(texts)] == part
-            row += len(texts)
-            yield row, [texts[i] for i in np.flatnonzero(of_part)]
 
 
 def _learn(

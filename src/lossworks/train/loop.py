@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import epoch_order
+from ..batches import Table, epoch_order
 from ..core.errors import Diverged, Interrupted, RecordError
 from ..losses import Loss
 from ..models import TextModel
@@ -86,7 +86,7 @@ class Loop:
         """
         self._saved = start = time.monotonic() - self.progress.seconds
         self._since = Since(clipped=self.shell.clipped)
-        with torch.random.fork_rng(devices=[]), _threads(1 if self.shell.by_rows else torch.get_num_threads()):
+        with torch.random.fork_rng(devices=[]), _threads(1 if self._is_all_ours else torch.get_num_threads()):
             self._fit_memory()
             while not self._is_over:
                 self._epoch(start)
@@ -251,6 +251,11 @@ class Loop:
         progress = self.progress
         epoch = progress.epoch + progress.done / max(self.length, 1)
         self.control.watch(event, {"step": progress.step, "epoch": round(epoch, 4), **fields})
+
+    @property
+    def _is_all_ours(self) -> bool:
+        """Whether kernels of ours do the work: the first layer is a table, and steps go by its rows."""
+        return self.shell.by_rows and any(isinstance(module, Table) for module in self.network.modules())
 
     @property
     def _is_over(self) -> bool:

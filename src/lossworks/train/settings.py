@@ -15,8 +15,6 @@ from .reduction import check_risk
 _SMALLEST_BATCH = 16
 
 AUTO = "auto"
-MICRO = 4096
-"""Rows whose outputs stand in memory at once, where nothing else is said."""
 TASKS = ("auto", "classify", "multilabel", "regress")
 
 
@@ -88,6 +86,7 @@ class Settings:
         optimizer = optim.build(self.optimizer or model.optimizer)
         full = optimizer.full_batch
         batch_size = rows if full else self.batch_size if isinstance(self.batch_size, int) else _batch_size(rows)
+        measured = AUTO in (self.batch_size, self.micro_batch)
         if self.optimizer is None:  # the models' own are for the smallest batches
             optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
         if isinstance(self.lr, float | int):
@@ -104,7 +103,7 @@ class Settings:
             lr=AUTO if self.lr == AUTO else optimizer.lr,
             epochs=self.epochs or (500 if full else model.epochs),
             batch_size=batch_size,
-            micro_batch=AUTO if AUTO in (self.batch_size, self.micro_batch) else min(batch_size, int(self.micro_batch or MICRO)),
+            micro_batch=AUTO if measured else min(batch_size, int(self.micro_batch or model.micro_batch)),
             patience=self.patience or (20 if full else model.patience),
         )
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..losses import Loss
-from ..models import Task, TextModel
+from ..models import MICRO, Task, TextModel
 from .dataset import Dataset, Part
 from .objective import example_losses, proper_score, scores
-from .settings import MICRO
 
 
 def metric_of(task: Task) -> str:

@@ -59,6 +59,7 @@ def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
         "source": corpus.source,
         "rows": len(corpus),
         "skipped": corpus.skipped,
+        "notes": predictor.remarks(corpus.blocks()),
         "trained_on": corpus.fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
         "task": predictor.task.kind,
         "labels": list(predictor.task.labels) or None,

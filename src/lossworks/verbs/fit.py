@@ -11,8 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, Interrupted, UsageError
+from ..models import build_language
 from ..text import TEST, VALID, Corpus, ReadOptions, load_all
-from ..train import Control, Fitted, FittedLanguage, LanguageSettings, Settings, choose, fit_corpora, fit_generative, fit_language
+from ..train import (
+    Control,
+    Fitted,
+    FittedLanguage,
+    LanguageSettings,
+    Settings,
+    choose,
+    fit_corpora,
+    fit_generative,
+    fit_language,
+    with_labels,
+)
 from ..train.parallel import check_alone, world
 from .language import Language
 from .model import Model
@@ -127,6 +139,8 @@ def _learn(
             fixed = [part for _, part in sources]
             if labelled or (settings.task == "auto" and any(label is not None for label in corpora[0].labels)):
                 _check_labels(corpora)
+                if build_language(settings.model).classifier is not None:
+                    return fit_corpora(corpora, fixed, with_labels(settings), control, scratch=scratch, resume=resume)
                 return fit_generative(corpora, fixed, settings, control, scratch)
             return fit_language(corpora, fixed, settings, control, scratch, resume=resume)
     except KeyboardInterrupt:

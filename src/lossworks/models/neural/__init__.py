@@ -1,7 +1,9 @@
 """Recurrent and Transformer networks over tokens, and the model of language that each makes."""
 
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
+from .classifier import Classifier, EncoderSpec
 from .dtype import fastest_dtype
+from .encoders import RnnEncoderSpec, TransformerEncoderSpec
 from .hf_spec import HfSpec
 from .model import NeuralModel, load_model
 from .predicting import Predicting
@@ -9,13 +11,17 @@ from .rnn import RnnSpec
 from .transformer import TransformerSpec
 
 __all__ = [
+    "Classifier",
+    "EncoderSpec",
     "HfSpec",
     "LanguageNetwork",
     "NeuralModel",
     "NeuralSpec",
     "Predicting",
+    "RnnEncoderSpec",
     "RnnSpec",
     "TextEncoder",
+    "TransformerEncoderSpec",
     "TransformerSpec",
     "fastest_dtype",
     "load_model",

@@ -43,6 +43,7 @@ class RnnSpec(NeuralSpec):
     embedding_dropout: float = 0.0
     pooling: str = "mean"
     optimizer: ClassVar[str] = "adamw:lr=0.003"
+    classifier: ClassVar[str | None] = "rnn_encoder"
 
     def __post_init__(self) -> None:
         if self.cell not in ("lstm", "gru"):
@@ -183,12 +184,12 @@ class RnnEncoder(TextEncoder):
             x = locked_dropout(torch.cat([right, _along(left, back)], -1), self.spec.dropout, self.training)
         if self.spec.pooling == "mean":
             return mean_of(x, lengths)
-        return torch.cat([x[torch.arange(len(x)), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
+        return torch.cat([x[torch.arange(x.shape[0]), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
 
 
 def turned_round(lengths: Int[Tensor, "B"], size: int) -> Int[Tensor, "B T"]:
     """Places of each row, those of its tokens in reverse; the padding stays where it is. Twice is the row again."""
-    places = torch.arange(size, device=lengths.device).expand(len(lengths), -1)
+    places = torch.arange(size, device=lengths.device).expand(lengths.shape[0], -1)
     return torch.where(valid(lengths, size), lengths[:, None] - 1 - places, places)
 
 

@@ -44,6 +44,7 @@ class TransformerSpec(NeuralSpec):
     eps: float = 1e-5
     pooling: str = "mean"
     optimizer: ClassVar[str] = "muon"
+    classifier: ClassVar[str | None] = "transformer_encoder"
 
     def __post_init__(self) -> None:
         for name in ("layers", "heads", "kv_heads", "dim", "head_dim", "context", "ffn", "window"):
@@ -210,8 +211,8 @@ class TransformerEncoder(TextEncoder):
         seen = valid(lengths, ids.shape[1])[:, None, None, :]
         if (window := self.spec.window) is not None:
             places = torch.arange(ids.shape[1], device=ids.device)
-            near = (places[:, None] - places).abs() < window
-            seen = seen & (near | torch.eye(len(places), dtype=torch.bool, device=ids.device))
+            away = (places[:, None] - places).abs()
+            seen = (seen & (away < window)) | (away == 0)  # padding far behind a text's end sees itself, rather than nothing
         states = self.body(ids, seen, causal=False)
         return mean_of(states, lengths) if self.spec.pooling == "mean" else states[:, 0]
 

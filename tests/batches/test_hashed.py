@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossworks.batches import Batch, Features, Selected
+from lossworks.batches import Batch, HashedFeatures, Selected
 from lossworks.core.errors import DataError
 from lossworks.tokens.ngrams import hashed_ngrams
 
@@ -19,41 +19,41 @@ HALF = 1 << 15
 NOTHING = torch.empty(0)
 
 
-def made(norm: str = "tfidf", chars: int = 4, min_count: int = 1, most: int = 1 << 16) -> Features:
+def made(norm: str = "tfidf", chars: int = 4, min_count: int = 1, most: int = 1 << 16) -> HashedFeatures:
     """Features with 16 bits; nothing learnt."""
-    return Features(2, chars, 16, min_count, most, norm)  # type: ignore[arg-type]
+    return HashedFeatures(2, chars, 16, min_count, most, norm)  # type: ignore[arg-type]
 
 
-def learnt(features: Features, texts: list[str], use: list[bool] | None = None) -> Features:
+def learnt(features: HashedFeatures, texts: list[str], use: list[bool] | None = None) -> HashedFeatures:
     """The features, shown the texts marked in ``use``."""
     counter = features.counter()
-    counter.add(features.hashed(texts), np.array(use if use is not None else [True] * len(texts)))
+    counter.add(features.read(texts), np.array(use if use is not None else [True] * len(texts)))
     features.learn(counter)
     return features
 
 
-def grams(features: Features, text: str) -> list[int]:
+def grams(features: HashedFeatures, text: str) -> list[int]:
     """A text's buckets."""
-    return features.hashed([text]).ids.tolist()
+    return features.read([text]).ids.tolist()
 
 
-def word_bucket(features: Features, word: str) -> int:
+def word_bucket(features: HashedFeatures, word: str) -> int:
     """The bucket of a word by itself."""
     return int(hashed_ngrams([word], 1, 0, features.bits)[0][0])
 
 
-def document_counts(features: Features, texts: list[str]) -> Counter[int]:
+def document_counts(features: HashedFeatures, texts: list[str]) -> Counter[int]:
     """In how many texts each bucket is."""
     return Counter(bucket for text in texts for bucket in set(grams(features, text)))
 
 
-def batch_of(features: Features, texts: list[str]) -> tuple[Selected, Batch]:
+def batch_of(features: HashedFeatures, texts: list[str]) -> tuple[Selected, Batch]:
     """The batch of all texts."""
-    selected = features.select(features.hashed(texts))
+    selected = features.select(features.read(texts))
     return selected, selected.batch(np.arange(len(texts)), NOTHING, NOTHING)
 
 
-def values_of(batch: Batch, features: Features) -> list[list[tuple[int, float]]]:
+def values_of(batch: Batch, features: HashedFeatures) -> list[list[tuple[int, float]]]:
     """(bucket, value) of each example."""
     spans = zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
     return [
@@ -83,9 +83,9 @@ def test_counting_in_pieces() -> None:
     """Documents are counted once each, however the texts are divided among calls."""
     features = made()
     whole, pieces = features.counter(), features.counter()
-    whole.add(features.hashed(TEXTS), np.ones(5, bool))
+    whole.add(features.read(TEXTS), np.ones(5, bool))
     for text in TEXTS:
-        pieces.add(features.hashed([text]), np.ones(1, bool))
+        pieces.add(features.read([text]), np.ones(1, bool))
     assert np.array_equal(whole.counts, pieces.counts)
     assert whole.texts == pieces.texts == 5
     assert {b: int(n) for b, n in enumerate(whole.counts) if n} == dict(document_counts(features, TEXTS))
@@ -95,9 +95,9 @@ def test_long_texts_are_counted_like_short_ones() -> None:
     """A text counts once in each of its buckets, also one of thousands among short ones, and many of them to a bucket."""
     rng = np.random.default_rng(0)
     texts = [" ".join(f"w{n}" for n in rng.integers(0, 3000, size)) for size in (3, 4000, 0, 1, 4000, 50)]
-    features = Features(2, 3, 10, 1, 1 << 10, "tfidf")
+    features = HashedFeatures(2, 3, 10, 1, 1 << 10, "tfidf")
     counter = features.counter()
-    counter.add(features.hashed(texts), np.array([True, True, True, True, False, True]))
+    counter.add(features.read(texts), np.array([True, True, True, True, False, True]))
     found = {bucket: int(n) for bucket, n in enumerate(counter.counts) if n}
     assert found == dict(document_counts(features, texts[:4] + texts[5:]))
 

@@ -1,0 +1,117 @@
+"""Texts as their tokens in order, for networks that read them so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .. import tokens
+from ..core.threads import share
+from ..tokens import Tokenizer, TokenizerSpec
+from .features import Features, Selected
+from .ragged import Ragged
+
+_FILE = "tokenizer.json"
+
+
+@dataclass(slots=True)
+class OrderedFeatures(Features):
+    """The mark of a text's start, then its tokens, ``context`` of them in all; an empty text is the mark alone.
+
+    spec: what the tokenizer is learnt by. Where a text goes on, ``read`` gives a token more, so that it is known to be cut.
+    """
+
+    spec: TokenizerSpec
+    context: int
+    notes: tuple[str, ...] = ()
+    _learnt: Tokenizer | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What was learnt."""
+        assert self._learnt is not None
+        return self._learnt
+
+    def __len__(self) -> int:
+        return self.tokenizer.vocabulary.size
+
+    def prepare(self, training: Iterable[Sequence[str]]) -> None:
+        self._learnt = self.spec.learn(training)
+
+    def read(self, texts: Sequence[str]) -> Ragged:
+        ids, starts = self.tokenizer.encode(texts)
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum(np.minimum(np.diff(starts), self.context) + 1, out=offsets[1:])
+        found = np.empty(offsets[-1], np.uint32)
+        share(_begin, len(found), ids, starts, offsets, self.tokenizer.vocabulary.start, found)
+        return Ragged(found, offsets)
+
+    def counter(self) -> TokenTally:
+        return TokenTally(self.context, self.tokenizer.vocabulary.unknown)
+
+    def learn(self, counter: TokenTally) -> None:
+        self.notes = (*self.tokenizer.notes, *counter.notes("held-out texts"))
+
+    def select(self, read: Ragged) -> Selected:
+        lengths = np.minimum(np.diff(read.offsets), self.context)
+        return Selected(read.ids, np.empty(0, np.float32), read.offsets[:-1], lengths)
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        counter = self.counter()
+        for texts in blocks:
+            counter.add(self.read(texts), np.zeros(len(texts), np.bool_))
+        return counter.notes("these texts")
+
+    def save(self, folder: Path) -> dict[str, NDArray[Any]]:
+        self.tokenizer.save(folder / _FILE)
+        return {}
+
+    def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._learnt = tokens.load(folder / _FILE)
+
+
+class TokenTally:
+    """How many texts are longer than ``context``, and how many tokens of those held out are ``unknown``."""
+
+    def __init__(self, context: int, unknown: int | None) -> None:
+        self._context, self._unknown = context, unknown
+        self._texts = self._cut = self._held_out = self._strange = 0
+
+    def add(self, read: Ragged, use: NDArray[np.bool_]) -> None:
+        """Look at some texts; those marked in ``use`` are training texts."""
+        lengths = np.diff(read.offsets)
+        self._texts += len(lengths)
+        self._cut += int((lengths > self._context).sum())
+        held_out = read.ids[: read.offsets[-1]][np.repeat(~use, lengths)]
+        self._held_out += len(held_out) - int((~use).sum())  # but for the marks
+        self._strange += 0 if self._unknown is None else int((held_out == self._unknown).sum())
+
+    def notes(self, held_out: str) -> list[str]:
+        """What there is to tell, in words; ``held_out``: what to call the texts that are no training texts."""
+        told = []
+        if self._cut:
+            told.append(
+                f"{self._cut:,} of {self._texts:,} texts are longer than the context, {self._context} tokens with the mark of "
+                "the start, and are cut there; a larger context reads on"
+            )
+        if self._strange:
+            share_ = 100 * self._strange / self._held_out
+            told.append(f"{share_:.2g} % of the tokens of {held_out} are unknown to the tokenizer, all read as one")
+        return told
+
+
+@njit(cache=True, nogil=True)
+def _begin(part, parts, ids, starts, offsets, mark, found):  # type: ignore[no-untyped-def]
+    """Each text's mark, and as many of its tokens as there is room for."""
+    texts = len(starts) - 1
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
+        of, to = ids[starts[text] : starts[text + 1]], found[offsets[text] : offsets[text + 1]]
+        to[0] = mark
+        for place in range(1, len(to)):
+            to[place] = of[place - 1]

@@ -1,0 +1,140 @@
+"""Classes, labels and numbers by an encoder: a text's tokens, one vector of them, one layer to the outputs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...batches import Batch, Features, OrderedFeatures
+from ...core.errors import UsageError
+from ...tokens import TokenizerSpec, tokenizers
+from ...tokens.base import SPECIALS
+from ..base import MICRO, ModelSpec, TextModel
+from .base import NeuralSpec, TextEncoder
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+_AT_ONCE = 16_384  # tokens worked on at once, padding included
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(ModelSpec):
+    """What classifiers by an encoder have in common: how they read a text.
+
+    Keys: tokens, the kind of tokenizer; of its keys, vocabulary, the most tokens there are (of words and bpe), min_count, how
+    often one must occur in the training texts (of words and chars), and lower, whether words are read in lower case; context, how
+    many tokens of a text are read; word_dropout, of them while training.
+    """
+
+    tokens: str = "words"
+    vocabulary: int = 20_000
+    min_count: int = 2
+    lower: bool = True
+    context: int = 256
+    word_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.context < 2:
+            raise UsageError(f"context is {self.context}; wanted 2 or more: the mark that each text begins with, and a token.")
+        if not 0 <= self.word_dropout < 1:
+            raise UsageError(f"word_dropout is {self.word_dropout}; wanted 0 or more, below 1.")
+        self._tokenizer()
+        self.body()
+
+    @property
+    def micro_batch(self) -> int:
+        return min(MICRO, max(1, _AT_ONCE // self.context))
+
+    def features(self) -> Features:
+        return OrderedFeatures(self._tokenizer(), self.context)
+
+    def network(self, features: int, outputs: int, seed: int) -> TextModel:
+        encoder = self.body().encoder(features, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Classifier(encoder, outputs, self.last_dropout, self.word_dropout)
+
+    @abstractmethod
+    def body(self) -> NeuralSpec:
+        """The spec of the encoder.
+
+        Raises:
+            UsageError: a key is outside its domain.
+        """
+
+    @property
+    @abstractmethod
+    def last_dropout(self) -> float:
+        """Of the text's vector."""
+
+    def _tokenizer(self) -> TokenizerSpec:
+        """The tokenizer of that kind, with those of our keys that it has."""
+        kind = tokenizers[self.tokens].thing
+        if self.vocabulary <= len(SPECIALS):
+            raise UsageError(f"vocabulary is {self.vocabulary}; wanted {len(SPECIALS) + 1} or more.")
+        ours = {
+            "min_count": self.min_count,
+            "lower": self.lower,
+            "max_size": self.vocabulary - len(SPECIALS),
+            "size": self.vocabulary,
+        }
+        return kind(**{field.name: ours[field.name] for field in fields(kind) if field.name in ours})
+
+
+class Classifier(TextModel):
+    """Encoder → dropout → one layer to the outputs, whose first weights are small.
+
+    While training, ``word_dropout`` of the tokens are read as token 0, which is no text in any tokenizer of ours but the unknown
+    word or the mark of the start (Iyyer et al. 2015, ACL, section 3, where they are left out).
+    """
+
+    def __init__(self, encoder: TextEncoder, outputs: int, dropout: float, word_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder, self.word_dropout = encoder, word_dropout
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.dim, outputs)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
+        """All texts at once where there is a gradient; otherwise those of like length together, a bounded number at once."""
+        if torch.is_grad_enabled():
+            return self.outputs(*padded(batch, np.arange(len(batch)), self.head.weight.device))
+        found = self.head.weight.new_empty(len(batch), self.head.out_features)
+        for rows in alike(batch):
+            found[rows] = self.outputs(*padded(batch, rows, found.device))
+        return found
+
+    def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
+        """The same of padded rows."""
+        if self.training and self.word_dropout:
+            ids = ids * torch.bernoulli(torch.full(ids.shape, 1 - self.word_dropout, device=ids.device)).long()
+        found: Tensor = self.head(self.dropout(self.encoder(ids, lengths)))
+        return found
+
+
+def alike(batch: Batch) -> Iterator[NDArray[np.int64]]:
+    """The rows of a batch, those of like length together, no more at once than is worked on with their padding."""
+    lengths = np.diff(batch.offsets)
+    order = np.argsort(-lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        count = max(1, _AT_ONCE // int(lengths[order[first]]))
+        yield order[first : first + count]
+        first += count
+
+
+def padded(batch: Batch, rows: NDArray[np.int64], device: torch.device) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B"]]:
+    """The tokens of some rows, 1 or more each, padded on the right by any, and how many each has."""
+    lengths = batch.offsets[rows + 1] - batch.offsets[rows]
+    steps = np.minimum(np.arange(lengths.max(initial=1)), lengths[:, None] - 1)
+    ids: NDArray[Any] = batch.ids[batch.offsets[rows][:, None] + steps].astype(np.int64)
+    return torch.from_numpy(ids).to(device), torch.from_numpy(lengths).to(device)
