@@ -19,7 +19,7 @@ import torch
 
 import lossworks
 
-from .conftest import Command
+from .conftest import REVIEWS, Command
 
 Put = Callable[[str, str | bytes], Path]
 TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, and {('purred', 'barked')[i % 2]}.\n" for i in range(120))
@@ -213,3 +213,15 @@ def test_damaged_model(command: Command, put: Put) -> None:
     ended = command("score", "run", "the")
     assert ended.code == 2
     assert "damaged" in ended.err
+
+
+@pytest.mark.parametrize("flags", [[], ["--task", "classify"]])
+def test_labels_take_the_encoder(command: Command, flags: list[str]) -> None:
+    """Where texts have labels the family is its encoder, found by looking or told; what is for language alone is refused."""
+    ended = command("fit", REVIEWS, "--model", "transformer:dim=16,heads=2", *flags, "--epochs", "1", "--out", "run")
+    assert ended.code == 0, ended.err
+    assert json.loads(Path("run/run.json").read_text())["config"]["model"].startswith("transformer_encoder:")
+    assert command("predict", "run", "I love it").code == 0
+    refused = command("fit", REVIEWS, "--model", "transformer", *flags, "--minutes", "1", "--out", "other")
+    assert refused.code == 2
+    assert "--minutes" in refused.err

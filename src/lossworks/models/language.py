@@ -112,7 +112,7 @@ class LanguageSpec(ABC):
     tokens: ClassVar[str] = "words"
     """The tokenizer where none is named."""
     classifier: ClassVar[str | None] = None
-    """The family of networks that has its place where texts have labels; None: it tells them apart itself, a model for each class."""
+    """The family that has its place where texts have labels; None: it tells them apart itself, a model for each class."""
     by_gradients: ClassVar[bool] = False
     """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 

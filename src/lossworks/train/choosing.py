@@ -57,9 +57,11 @@ def with_labels(settings: LanguageSettings) -> Settings:
     blank, chosen = LanguageSettings(), dict[str, Any]()
     for name in LanguageSettings.__dataclass_fields__:
         value = getattr(settings, name)
+        if value is None:
+            continue
         if name in Settings.__dataclass_fields__:
             chosen[name] = value
-        elif value not in (getattr(blank, name), None):
+        elif value != getattr(blank, name):
             flag = name.replace("_", "-")
             raise UsageError(f"--{flag} is for models of language, and the texts have labels. Leave it out, or say --task lm.")
     return Settings(**{**chosen, "task": "auto", "model": models.for_labels(settings.model)})
