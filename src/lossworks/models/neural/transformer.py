@@ -12,6 +12,7 @@ from ...core.errors import UsageError
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
 from .decode import Weights
+from .stack import stackable, stacked
 from .steps import RmsNorm, gated, turned_heads
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Body(nn.Module):
         stop = size if past is None else past.shape[4]
         tables = self.cosines[stop - size : stop], self.sines[stop - size : stop]
         x = self.dropout(self.embedding(ids))
+        if causal and mask is None and past is None and stackable(self, x):
+            return stacked(self, x)
         for layer, block in enumerate(self.blocks):
             x = block(x, tables, mask, causal=causal, past=None if past is None else past[layer])
         states: Tensor = self.norm(x)
