@@ -1,16 +1,14 @@
 """All blocks of a Transformer and its last norm as one step of autograd, for training on a processor.
 
 A small Transformer spends a third of its time beside the matrix products: in calls, in passes over memory, and in threads that wait
-for each other at the end of each. Here every thread takes some of the batch's rows through all layers by itself, its products
-on one core each; between them stand the compiled passes of ``stack_passes``. The backward pass meets once a layer and
-once for the weights' gradients, of which each thread then makes some rows. Every number is a sum in the same order on any number of threads.
+for each other at the end of each. Here every thread takes some of the batch's texts through all layers by itself, its products
+on one core each; between them stand the compiled passes of ``stack_passes``. Backwards the threads meet once a layer, and
+make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from ...core.threads import available, share
 from . import stack_passes as passes
+from .stack_room import Layer, Lease, Piece, Room, Sizes, Weights, layer_weights
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 512  # tokens; the shares of a longer row's attention take more memory than they save time
 _EVEN = 1.1  # the most that a thread may have to do beyond its share
+_ALL = 1 << 62  # touched numbers: worth sharing
 
 
 def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
@@ -72,283 +72,143 @@ def _narrow() -> torch.dtype | None:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Of a stack and a batch: texts and their tokens; layers; the stream's width; heads, those shared, and one's width; inner."""
-
-    texts: int
-    tokens: int
-    layers: int
-    width: int
-    heads: int
-    shared: int
-    head: int
-    inner: int
-    eps: float
-
-    @property
-    def scale(self) -> np.float32:
-        """What attention's scores are multiplied by."""
-        return np.float32(self.head**-0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the backward pass reads: of each layer (twice, where it adds to the stream twice), all rows.
-
-    streams, scales, normed: before, of, and after each norm. queries … shares: of attention, shares being its softmax.
-    """
-
-    sizes: Sizes
-    streams: Tensor
-    scales: Tensor
-    normed: Tensor
-    queries: Tensor
-    keys: Tensor
-    values: Tensor
-    shares: Tensor
-    seen: Tensor
-    both: Tensor
-    inner: Tensor
-
-    @classmethod
-    def room(cls, sizes: Sizes, kind: torch.dtype) -> Kept:
-        """Room for all of it, products being of ``kind``."""
-        s = sizes
-        rows, twice = s.texts * s.tokens, 2 * s.layers
-
-        def many(*shape: int, dtype: torch.dtype = kind) -> Tensor:
-            return torch.empty(shape, dtype=dtype)
-
-        one, heads = (s.layers, s.texts), (s.tokens, s.head)
-        return cls(
-            s,
-            many(twice + 1, rows, s.width, dtype=torch.float32),
-            many(twice + 1, rows, dtype=torch.float32),
-            many(twice, rows, s.width),
-            many(*one, s.heads, *heads),
-            many(*one, s.shared, *heads),
-            many(*one, s.shared, *heads),
-            many(*one, s.heads, s.tokens, s.tokens),
-            many(s.layers, rows, s.heads * s.head),
-            many(s.layers, rows, 2 * s.inner),
-            many(s.layers, rows, s.inner),
-        )
-
-    def of(self, texts: slice) -> Kept:
-        """That of some of the texts."""
-        size = self.sizes.tokens
-        rows = slice(texts.start * size, texts.stop * size)
-        by_row = [t[:, rows] for t in (self.streams, self.scales, self.normed)]
-        by_text = [t[:, texts] for t in (self.queries, self.keys, self.values, self.shares)]
-        return Kept(self.sizes, *by_row, *by_text, *(t[:, rows] for t in (self.seen, self.both, self.inner)))
-
-
 class _Stack(Function):
     @staticmethod
     def forward(ctx: Any, body: Body, x: Tensor, norm: Tensor, *weights: Tensor) -> Tensor:
-        spec, (texts, tokens, width) = body.spec, x.shape
-        sizes = Sizes(
-            texts, tokens, spec.layers, width, spec.heads, spec.shared_heads, spec.head_width, spec.ffn_width, spec.eps
-        )
-        kind = _narrow() or torch.float32
+        spec, kind = body.spec, _narrow() or torch.float32
+        heads = spec.heads, spec.shared_heads, spec.head_width
+        lease = Lease(body.spare, Sizes(*x.shape[:2], spec.layers, x.shape[2], *heads, spec.ffn_width, kind, available()))
+        found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):
-            layers = _by_layer([w.detach() if w.ndim == 1 else w.detach().to(kind) for w in weights])
-            tables = body.cosines[:tokens].numpy(), body.sines[:tokens].numpy()
-            kept, found = Kept.room(sizes, kind), torch.empty_like(x)
-            last = norm.detach().numpy()
-
-            def rows(texts: slice) -> None:
-                _forward(kept.of(texts), layers, last, tables, x.detach()[texts], found[texts])
-
-            _by_text(texts, rows)
+            run = _Run(lease.room, layer_weights(lease.room, weights), norm.detach().numpy(), body)
+            run.forward(x.detach().view(-1, x.shape[2]).numpy(), found.view(-1, x.shape[2]).numpy())
         ctx.save_for_backward(norm, *weights)  # PyTorch sees by them whether a weight was changed before its gradient is made
-        ctx.kept, ctx.layers, ctx.tables = kept, layers, tables
+        ctx.lease, ctx.run = lease, run
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        norm, *weights = ctx.saved_tensors
+        _, *weights = ctx.saved_tensors
+        given = outer.contiguous()
         with torch.autocast("cpu", enabled=False):
-            slope, of_norms, of_weights = _backward(ctx.kept, ctx.layers, norm, ctx.tables, outer.contiguous())
-        found = [of_norms[-1]]
-        for layer, (qkv, merge, gate_up, down) in enumerate(of_weights):
-            found += [of_norms[2 * layer], qkv, merge, of_norms[2 * layer + 1], gate_up, down]
-        return None, slope, *(each.to(w.dtype) for each, w in zip(found, (norm, *weights), strict=True))
+            slope, norms, matrices = ctx.run.backward(given.view(-1, given.shape[2]).numpy(), weights)
+        found = [norms[-1]]
+        for layer, (qkv, merge, gate_up, down) in enumerate(matrices):
+            found += [norms[2 * layer], qkv, merge, norms[2 * layer + 1], gate_up, down]
+        return None, slope.view_as(given), *found
 
 
-def _by_layer(weights: Sequence[Tensor]) -> list[Sequence[Tensor]]:
-    return [weights[first : first + 6] for first in range(0, len(weights), 6)]
+class _Run:
+    """One way there and back through a room."""
 
+    def __init__(self, room: Room, layers: list[Weights], norm: Any, body: Body) -> None:
+        self.room, self.layers, self.norm, self.eps = room, layers, norm, body.spec.eps
+        self.tables = body.cosines[: room.sizes.tokens].numpy(), body.sines[: room.sizes.tokens].numpy()
+        self.scale = np.float32(room.sizes.head**-0.5)
 
-def _forward(kept: Kept, layers: list[Sequence[Tensor]], last: Any, tables: Any, x: Tensor, found: Tensor) -> None:
-    """Some texts through all layers."""
-    s, (texts, tokens, width) = kept.sizes, x.shape
-    count = texts * tokens
-    before, added = _array(x).reshape(count, width), _array(x.new_empty(0, width))
-    every, seen, more = (kept.normed.new_empty(count, size) for size in ((s.heads + 2 * s.shared) * s.head, 0, width))
-    seen = torch.empty_like(kept.queries[0])
-    room = np.empty(tokens, np.float32)
-    for layer, (attention_norm, qkv, merge, ffn_norm, gate_up, down) in enumerate(layers):
-        first, second = 2 * layer, 2 * layer + 1
-        streams, scales, normed = _array(kept.streams), _array(kept.scales), _array(kept.normed)
-        passes.add_norm(before, added, _array(attention_norm), s.eps, streams[first], scales[first], normed[first])
-        torch.mm(kept.normed[first], qkv.t(), out=every)
-        queries, keys, values, shares = (each[layer] for each in (kept.queries, kept.keys, kept.values, kept.shares))
-        passes.turn(_array(every), *tables, _array(queries), _array(keys), _array(values))
-        torch.bmm(_grouped(queries, s), _grouped(keys, s).transpose(1, 2), out=_grouped(shares, s))
-        passes.softmax(_array(shares.view(-1, tokens, tokens)), s.scale, room)
-        torch.bmm(_grouped(shares, s), _grouped(values, s), out=_grouped(seen, s))
-        passes.merge(_array(seen), _array(kept.seen[layer]))
-        torch.mm(kept.seen[layer], merge.t(), out=more)
-        added = _array(more)
-        passes.add_norm(streams[first], added, _array(ffn_norm), s.eps, streams[second], scales[second], normed[second])
-        torch.mm(kept.normed[second], gate_up.t(), out=kept.both[layer])
-        passes.gate(_array(kept.both[layer]), _array(kept.inner[layer]))
-        torch.mm(kept.inner[layer], down.t(), out=more)
-        before = streams[second]
-    passes.add_norm(before, added, last, s.eps, _array(kept.streams[-1]), _array(kept.scales[-1]), _array(found.view(count, width)))
+    def forward(self, x: Any, found: Any) -> None:
+        """All texts through all layers."""
 
+        def work(part: int) -> None:
+            piece = self.room.pieces[part]
+            before, added = x[piece.rows], piece.nothing
+            for kept, weights in zip(piece.layers, self.layers, strict=True):
+                self._layer(piece, kept, weights, before, added)
+                before, added = kept.second.stream, piece.stream.array
+            last = piece.last
+            passes.add_norm(before, added, self.norm, self.eps, last.stream, last.scales, found[piece.rows])
 
-@dataclass(frozen=True, slots=True)
-class Slopes:
-    """What the backward pass makes, all rows: of the stream (and as products read it, after each half of a layer), and of a layer."""
+        _share(self.room.sizes.parts, work)
 
-    stream: Tensor
-    after: Tensor
-    between: Tensor
-    both: Tensor
-    every: Tensor
-    by_text: Tensor
+    def _layer(self, piece: Piece, kept: Layer, weights: Weights, before: Any, added: Any) -> None:
+        first, second, heads = kept.first, kept.second, kept.attention
+        queries, keys, values, shares = heads.grouped
+        passes.add_norm(before, added, weights.attention_norm, self.eps, first.stream, first.scales, first.normed.array)
+        torch.mm(first.normed.tensor, weights.qkv.turned, out=piece.every.tensor)
+        passes.turn(piece.every.array, *self.tables, heads.queries.array, heads.keys.array, heads.values.array)
+        torch.bmm(queries, keys.transpose(1, 2), out=shares)
+        passes.softmax(heads.shares.array, self.scale, piece.room)
+        torch.bmm(shares, values, out=piece.slopes.grouped[0])
+        passes.merge(piece.slopes.queries.array, kept.seen.array)
+        torch.mm(kept.seen.tensor, weights.merge.turned, out=piece.stream.tensor)
+        more = piece.stream.array
+        passes.add_norm(first.stream, more, weights.ffn_norm, self.eps, second.stream, second.scales, second.normed.array)
+        torch.mm(second.normed.tensor, weights.gate_up.turned, out=kept.both.tensor)
+        passes.gate(kept.both.array, kept.inner.array)
+        torch.mm(kept.inner.tensor, weights.down.turned, out=piece.stream.tensor)
 
-    @classmethod
-    def room(cls, sizes: Sizes, kind: torch.dtype) -> Slopes:
-        """Room for all of it, products being of ``kind``."""
-        s = sizes
-        rows = s.texts * s.tokens
-        widths = s.width, s.width, 2 * s.inner, (s.heads + 2 * s.shared) * s.head
-        of_products = (torch.empty(rows, size, dtype=kind) for size in widths)
-        return cls(torch.zeros(rows, s.width), *of_products, torch.empty(2 * s.layers + 1, s.texts, s.width))
+    def backward(self, outer: Any, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
+        """The slopes of the stream, of all norms' weights, and of each layer's matrices."""
+        room, parts = self.room, self.room.sizes.parts
+        found: list[list[Tensor]] = [[torch.empty_like(w) for w in weights[6 * n : 6 * n + 6] if w.ndim == 2] for n in range(len(self.layers))]
+        top = len(self.layers) - 1
 
-    def of(self, texts: slice, size: int) -> Slopes:
-        """That of some of the texts."""
-        rows = slice(texts.start * size, texts.stop * size)
-        return Slopes(
-            *(t[rows] for t in (self.stream, self.after, self.between, self.both, self.every)), self.by_text[:, texts]
-        )
+        def last(part: int) -> None:
+            piece = room.pieces[part]
+            end, copy = piece.last, piece.layers[-1].of_end.array
+            piece.slope[:] = 0
+            passes.norm_slope(end.stream, self.norm, end.scales, outer[piece.rows], piece.slope, copy, end.by_text)
 
+        def work(part: int, layer: int) -> None:
+            piece = room.pieces[part]
+            if layer == top:
+                last(part)
+            else:
+                self._products(layer + 1, part, parts, found[layer + 1])
+            if layer >= 0:
+                self._layer_back(piece, piece.layers[layer], self.layers[layer])
 
-def _backward(
-    kept: Kept, layers: list[Sequence[Tensor]], norm: Tensor, tables: Any, outer: Tensor
-) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
-    """The slopes of the stream, of all norms' weights, and of the matrices of each layer."""
-    s, kind = kept.sizes, kept.normed.dtype
-    slopes = Slopes.room(s, kind)
-    last, given = norm.detach().numpy(), _array(outer.view(-1, s.width))
+        for layer in range(top, -2, -1):
+            _share(parts, lambda part, layer=layer: work(part, layer))
+        return room.slope.clone(), room.by_text.sum(1), found
 
-    def begin(texts: slice) -> None:
-        here, of = slopes.of(texts, s.tokens), kept.of(texts)
-        rows = given[texts.start * s.tokens : texts.stop * s.tokens]
-        read = _array(of.streams[-1]), last, _array(of.scales[-1]), rows
-        passes.norm_slope(*read, _array(here.stream), _array(here.after), _array(here.by_text[-1]))
+    def _layer_back(self, piece: Piece, kept: Layer, weights: Weights) -> None:
+        first, second, heads, slopes = kept.first, kept.second, kept.attention, piece.slopes
+        queries, keys, values, shares = heads.grouped
+        of_queries, of_keys, of_values, of_shares = slopes.grouped
+        of_normed = piece.stream
+        torch.mm(kept.of_end.tensor, weights.down.given, out=piece.inner.tensor)
+        passes.gate_slope(kept.both.array, piece.inner.array, kept.of_both.array)
+        torch.mm(kept.of_both.tensor, weights.gate_up.given, out=of_normed.tensor)
+        read = second.stream, weights.ffn_norm, second.scales, of_normed.array
+        passes.norm_slope(*read, piece.slope, kept.of_middle.array, second.by_text)
 
-    _by_text(s.texts, begin)
-    found = []
-    for layer in reversed(range(s.layers)):
-        weights = layers[layer]
+        torch.mm(kept.of_middle.tensor, weights.merge.given, out=piece.merged.tensor)
+        passes.split(piece.merged.array, piece.apart.array)
+        seen = piece.apart.tensor.view_as(of_queries)
+        torch.bmm(shares.transpose(1, 2), seen, out=of_values)
+        torch.bmm(seen, values.transpose(1, 2), out=of_shares)
+        passes.softmax_slope(heads.shares.array, self.scale, slopes.shares.array)
+        torch.bmm(of_shares, keys, out=of_queries)
+        torch.bmm(of_shares.transpose(1, 2), queries, out=of_keys)
+        passes.turn_back(slopes.queries.array, slopes.keys.array, slopes.values.array, *self.tables, kept.of_every.array)
+        torch.mm(kept.of_every.tensor, weights.qkv.given, out=of_normed.tensor)
+        read = first.stream, weights.attention_norm, first.scales, of_normed.array
+        passes.norm_slope(*read, piece.slope, kept.of_end_before.array, first.by_text)
 
-        # What the layer's last product was given is read after the layer below has begun to write: it gets a copy's place.
-        ends = slopes.after.clone()
-
-        def rows(texts: slice, layer: int = layer, weights: Sequence[Tensor] = weights) -> None:
-            _layer_backward(kept.of(texts), slopes.of(texts, s.tokens), layer, weights, tables)
-
-        _by_text(s.texts, rows)
-        pairs = (
-            (slopes.every, kept.normed[2 * layer]),
-            (slopes.between, kept.seen[layer]),
-            (slopes.both, kept.normed[2 * layer + 1]),
-            (ends, kept.inner[layer]),
-        )
-        found.append(_products(pairs))
-    return slopes.stream.view(s.texts, s.tokens, s.width), slopes.by_text.sum(1), found[::-1]
-
-
-def _layer_backward(kept: Kept, slopes: Slopes, layer: int, weights: Sequence[Tensor], tables: Any) -> None:
-    """Some texts back through a layer."""
-    s, tokens = kept.sizes, kept.sizes.tokens
-    attention_norm, qkv, merge, ffn_norm, gate_up, down = weights
-    first, second = 2 * layer, 2 * layer + 1
-    stream, streams, scales, by_text = (_array(t) for t in (slopes.stream, kept.streams, kept.scales, slopes.by_text))
-    of_inner = torch.mm(slopes.after, down)
-    passes.gate_slope(_array(kept.both[layer]), _array(of_inner), _array(slopes.both))
-    of_normed = torch.mm(slopes.both, gate_up)
-    read = streams[second], _array(ffn_norm), scales[second], _array(of_normed)
-    passes.norm_slope(*read, stream, _array(slopes.between), by_text[second])
-
-    of_merged = torch.mm(slopes.between, merge)
-    queries, keys, values, shares = (each[layer] for each in (kept.queries, kept.keys, kept.values, kept.shares))
-    of_seen = torch.empty_like(queries)
-    passes.split(_array(of_merged), _array(of_seen))
-    seen, share_of = _grouped(of_seen, s), _grouped(shares, s)
-    of_values = torch.bmm(share_of.transpose(1, 2), seen)
-    of_scores = torch.bmm(seen, _grouped(values, s).transpose(1, 2))
-    passes.softmax_slope(_array(shares.view(-1, tokens, tokens)), s.scale, _array(of_scores.view(-1, tokens, tokens)))
-    of_queries = torch.bmm(of_scores, _grouped(keys, s)).view_as(queries)
-    of_keys = torch.bmm(of_scores.transpose(1, 2), _grouped(queries, s)).view_as(keys)
-    passes.turn_back(_array(of_queries), _array(of_keys), _array(of_values.view_as(values)), *tables, _array(slopes.every))
-    torch.mm(slopes.every, qkv, out=of_normed)
-    read = streams[first], _array(attention_norm), scales[first], _array(of_normed)
-    passes.norm_slope(*read, stream, _array(slopes.after), by_text[first])
-
-
-def _products(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """aᵀ b of each pair, its rows divided among threads."""
-    found = [b.new_empty(a.shape[1], b.shape[1]) for a, b in pairs]
-
-    def some(part: int, parts: int) -> None:
-        with _alone(parts):
-            for (a, b), product in zip(pairs, found, strict=True):
-                rows = slice(len(product) * part // parts, len(product) * (part + 1) // parts)
+    def _products(self, layer: int, part: int, parts: int, found: list[Tensor]) -> None:
+        """Some rows of the gradients of a layer's matrices."""
+        for (a, b), product in zip(self.room.products[layer], found, strict=True):
+            rows = slice(len(product) * part // parts, len(product) * (part + 1) // parts)
+            if a.dtype is product.dtype:
                 torch.mm(a[:, rows].t(), b, out=product[rows])
+            else:
+                product[rows] = torch.mm(a[:, rows].t(), b)
 
-    _share(some)
-    return found
 
-
-def _by_text(texts: int, work: Callable[[slice], None]) -> None:
-    """Some of the texts for every thread."""
+def _share(parts: int, work: Callable[[int], None]) -> None:
+    """``work(part)`` for each, on a thread of its own, where PyTorch has to do with one, and has to be told that there is no graph."""
+    before = torch.get_num_threads()
 
     def some(part: int, parts: int) -> None:
-        with _alone(parts):
-            work(slice(texts * part // parts, texts * (part + 1) // parts))
+        if parts > 1 and torch.get_num_threads() > 1:
+            torch.set_num_threads(1)
+        with torch.no_grad():
+            work(part)
 
-    _share(some)
-
-
-def _share(work: Callable[[int, int], None]) -> None:
-    before = torch.get_num_threads()
     try:
-        share(work, 1 << 62)
+        share(some, _ALL)
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
-
-
-@contextmanager
-def _alone(parts: int) -> Iterator[None]:
-    """In each of several threads PyTorch has to do with one, and needs to be told that there is no graph."""
-    if parts > 1 and torch.get_num_threads() > 1:
-        torch.set_num_threads(1)
-    with torch.no_grad():
-        yield
-
-
-def _grouped(x: Tensor, sizes: Sizes) -> Tensor:
-    """[B, heads, T, n] as [B·shared, heads/shared·T, n]: the queries that read the same keys, as one matrix."""
-    return x.reshape(-1, x.shape[1] // sizes.shared * x.shape[2], x.shape[3])
-
-
-def _array(x: Tensor) -> Any:
-    return x.view(torch.uint16).numpy() if x.dtype is torch.bfloat16 else x.numpy()

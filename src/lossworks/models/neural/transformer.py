@@ -13,6 +13,7 @@ from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
 from .decode import Weights
 from .stack import stackable, stacked
+from .stack_room import Spare
 from .steps import RmsNorm, gated, turned_heads
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Body(nn.Module):
         self.norm = RmsNorm(spec.dim, spec.eps)
         for name, table in zip(("cosines", "sines"), rotary_tables(spec.context, spec.head_width, spec.theta), strict=True):
             self.register_buffer(name, table, persistent=False)
+        self.spare = Spare()
         _initialise(self, spec.layers)
 
     def forward(
