@@ -8,6 +8,7 @@ make the gradients of its weights, some rows each, when they begin on the next. 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
     from .transformer import Block, Body
 
-_LONGEST = 512  # tokens; the shares of a longer row's attention take more memory than they save time
+_LONGEST = 256  # tokens; the shares of a longer row's attention take more memory than they save time
 _EVEN = 1.1  # the most that a thread may have to do beyond its share
-_ALL = 1 << 62  # touched numbers: worth sharing
+_PACE = 16  # weights are multiplied this much faster than ``share`` reckons
 
 
 def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
@@ -77,7 +78,8 @@ class _Stack(Function):
     def forward(ctx: Any, body: Body, x: Tensor, norm: Tensor, *weights: Tensor) -> Tensor:
         spec, kind = body.spec, _narrow() or torch.float32
         heads = spec.heads, spec.shared_heads, spec.head_width
-        lease = Lease(body.spare, Sizes(*x.shape[:2], spec.layers, x.shape[2], *heads, spec.ffn_width, kind, available()))
+        sizes = Sizes(*x.shape[:2], spec.layers, x.shape[2], *heads, spec.ffn_width, kind, available())
+        lease = Lease(body.spare, body.spare.take(sizes))
         found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):
             run = _Run(lease.room, layer_weights(lease.room, weights), norm.detach().numpy(), body)
@@ -106,12 +108,13 @@ class _Run:
         self.room, self.layers, self.norm, self.eps = room, layers, norm, body.spec.eps
         self.tables = body.cosines[: room.sizes.tokens].numpy(), body.sines[: room.sizes.tokens].numpy()
         self.scale = np.float32(room.sizes.head**-0.5)
+        matrices = sum(m.given.numel() for w in layers for m in (w.qkv, w.merge, w.gate_up, w.down))
+        self.work = len(room.slope) * matrices // _PACE
 
     def forward(self, x: Any, found: Any) -> None:
         """All texts through all layers."""
 
-        def work(part: int) -> None:
-            piece = self.room.pieces[part]
+        def work(piece: Piece) -> None:
             before, added = x[piece.rows], piece.nothing
             for kept, weights in zip(piece.layers, self.layers, strict=True):
                 self._layer(piece, kept, weights, before, added)
@@ -119,7 +122,7 @@ class _Run:
             last = piece.last
             passes.add_norm(before, added, self.norm, self.eps, last.stream, last.scales, found[piece.rows])
 
-        _share(self.room.sizes.parts, work)
+        self._share(work)
 
     def _layer(self, piece: Piece, kept: Layer, weights: Weights, before: Any, added: Any) -> None:
         first, second, heads = kept.first, kept.second, kept.attention
@@ -140,27 +143,22 @@ class _Run:
 
     def backward(self, outer: Any, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
         """The slopes of the stream, of all norms' weights, and of each layer's matrices."""
-        room, parts = self.room, self.room.sizes.parts
-        found: list[list[Tensor]] = [[torch.empty_like(w) for w in weights[6 * n : 6 * n + 6] if w.ndim == 2] for n in range(len(self.layers))]
-        top = len(self.layers) - 1
+        room, layers = self.room, len(self.layers)
+        matrices = [[w for w in weights[6 * layer : 6 * layer + 6] if w.ndim == 2] for layer in range(layers)]
+        found = [[torch.empty_like(w) for w in of_layer] for of_layer in matrices]
 
-        def last(part: int) -> None:
-            piece = room.pieces[part]
-            end, copy = piece.last, piece.layers[-1].of_end.array
-            piece.slope[:] = 0
-            passes.norm_slope(end.stream, self.norm, end.scales, outer[piece.rows], piece.slope, copy, end.by_text)
-
-        def work(part: int, layer: int) -> None:
-            piece = room.pieces[part]
-            if layer == top:
-                last(part)
+        def work(piece: Piece, layer: int) -> None:
+            if layer == layers - 1:
+                piece.slope[:] = 0
+                last, copy = piece.last, piece.layers[-1].of_end.array
+                passes.norm_slope(last.stream, self.norm, last.scales, outer[piece.rows], piece.slope, copy, last.by_text)
             else:
-                self._products(layer + 1, part, parts, found[layer + 1])
+                self._products(piece, layer + 1, found[layer + 1])
             if layer >= 0:
                 self._layer_back(piece, piece.layers[layer], self.layers[layer])
 
-        for layer in range(top, -2, -1):
-            _share(parts, lambda part, layer=layer: work(part, layer))
+        for layer in range(layers - 1, -2, -1):
+            self._share(functools.partial(work, layer=layer))
         return room.slope.clone(), room.by_text.sum(1), found
 
     def _layer_back(self, piece: Piece, kept: Layer, weights: Weights) -> None:
@@ -187,28 +185,29 @@ class _Run:
         read = first.stream, weights.attention_norm, first.scales, of_normed.array
         passes.norm_slope(*read, piece.slope, kept.of_end_before.array, first.by_text)
 
-    def _products(self, layer: int, part: int, parts: int, found: list[Tensor]) -> None:
-        """Some rows of the gradients of a layer's matrices."""
+    def _products(self, piece: Piece, layer: int, found: list[Tensor]) -> None:
+        """This piece's rows of the gradients of a layer's matrices, which all pieces have made the factors of."""
         for (a, b), product in zip(self.room.products[layer], found, strict=True):
-            rows = slice(len(product) * part // parts, len(product) * (part + 1) // parts)
+            parts = self.room.sizes.parts
+            rows = slice(len(product) * piece.number // parts, len(product) * (piece.number + 1) // parts)
             if a.dtype is product.dtype:
                 torch.mm(a[:, rows].t(), b, out=product[rows])
             else:
                 product[rows] = torch.mm(a[:, rows].t(), b)
 
+    def _share(self, work: Callable[[Piece], None]) -> None:
+        """``work`` of all pieces, among threads, where PyTorch has to do with one and has to be told that there is no graph."""
+        before, pieces = torch.get_num_threads(), self.room.pieces
 
-def _share(parts: int, work: Callable[[int], None]) -> None:
-    """``work(part)`` for each, on a thread of its own, where PyTorch has to do with one, and has to be told that there is no graph."""
-    before = torch.get_num_threads()
+        def some(part: int, parts: int) -> None:
+            if parts > 1 and torch.get_num_threads() > 1:
+                torch.set_num_threads(1)
+            with torch.no_grad():
+                for piece in pieces[len(pieces) * part // parts : len(pieces) * (part + 1) // parts]:
+                    work(piece)
 
-    def some(part: int, parts: int) -> None:
-        if parts > 1 and torch.get_num_threads() > 1:
-            torch.set_num_threads(1)
-        with torch.no_grad():
-            work(part)
-
-    try:
-        share(some, _ALL)
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
+        try:
+            share(some, self.work)
+        finally:
+            if torch.get_num_threads() != before:
+                torch.set_num_threads(before)

@@ -102,7 +102,7 @@ class Layer:
 class Piece:
     """The part of one thread: its rows of the layers, and what it needs for a while."""
 
-    texts: slice
+    number: int
     rows: slice
     layers: list[Layer]
     last: Half
@@ -137,7 +137,7 @@ class Room:
         self.of_end, self.of_middle = of_layers(s.width, 3), of_layers(s.width, 2)
         self.of_both, self.of_every = of_layers(2 * s.inner, 2), of_layers(many, 2)
         cuts = [s.texts * part // s.parts for part in range(s.parts + 1)]
-        self.pieces = [self._piece(slice(*ends)) for ends in zip(cuts, cuts[1:], strict=False)]
+        self.pieces = [self._piece(number, slice(*ends)) for number, ends in enumerate(zip(cuts, cuts[1:], strict=False))]
         self.products = [self._products(layer) for layer in range(s.layers)]
         self.narrow: list[Tensor] = []
 
@@ -150,7 +150,7 @@ class Room:
             (self.of_end[layer % 3], self.inner[layer]),
         )
 
-    def _piece(self, texts: slice) -> Piece:
+    def _piece(self, number: int, texts: slice) -> Piece:
         s = self.sizes
         rows = slice(texts.start * s.tokens, texts.stop * s.tokens)
         count = rows.stop - rows.start
@@ -158,7 +158,7 @@ class Room:
         every, stream, inner, merged = (Pair(torch.empty(count, width, dtype=s.kind)) for width in widths)
         apart = Pair(torch.empty(texts.stop - texts.start, s.heads, s.tokens, s.head, dtype=s.kind))
         return Piece(
-            texts=texts,
+            number=number,
             rows=rows,
             layers=[self._layer(layer, texts, rows) for layer in range(s.layers)],
             last=Half(*(t[-1, rows].numpy() for t in (self.streams, self.scales)), every, self.by_text[-1, texts].numpy()),
@@ -201,27 +201,25 @@ def _heads(sizes: Sizes, texts: int) -> list[tuple[int, ...]]:
 
 
 class Spare:
-    """Rooms that nobody is in, of the last shapes. It is no part of a model: a copy of a model has its own."""
-
-    _MOST = 2
+    """The last room that nobody is in. It is no part of a model: a copy of a model has its own."""
 
     def __init__(self) -> None:
         self._rooms: list[Room] = []
 
     def take(self, sizes: Sizes) -> Room:
-        """A room of these sizes, which is the caller's alone."""
-        for room in list(self._rooms):
-            if room.sizes == sizes:
-                try:
-                    self._rooms.remove(room)
-                except ValueError:  # another thread was quicker
-                    continue
-                return room
+        """A room of these sizes, which is the caller's alone; one of others is given up, before memory is asked for."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            return Room(sizes)
+        if room.sizes == sizes:
+            return room
+        del room
         return Room(sizes)
 
     def put(self, room: Room) -> None:
         """Take a room back."""
-        self._rooms = [*self._rooms[1 - self._MOST :], room]
+        self._rooms = [room]
 
     def clear(self) -> None:
         """Give the memory back."""
@@ -239,9 +237,8 @@ class Lease:
 
     __slots__ = ("_spare", "room")
 
-    def __init__(self, spare: Spare, sizes: Sizes) -> None:
-        self._spare = spare
-        self.room = spare.take(sizes)
+    def __init__(self, spare: Spare, room: Room) -> None:
+        self._spare, self.room = spare, room
 
     def __del__(self) -> None:
         self._spare.put(self.room)

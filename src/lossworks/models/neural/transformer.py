@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -138,6 +138,11 @@ class Body(nn.Module):
             self.register_buffer(name, table, persistent=False)
         self.spare = Spare()
         _initialise(self, spec.layers)
+
+    def train(self, mode: bool = True) -> Self:
+        if not mode:
+            self.spare.clear()
+        return super().train(mode)
 
     def forward(
         self, ids: Int[Tensor, "B T"], mask: Tensor | None, *, causal: bool = True, past: Tensor | None = None
