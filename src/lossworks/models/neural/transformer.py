@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from ..base import models
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
 from .decode import Weights
+from .stack import stackable, stacked
+from .stack_room import Spare
 from .steps import RmsNorm, gated, turned_heads
 
 if TYPE_CHECKING:
@@ -138,7 +140,13 @@ class Body(nn.Module):
         self.norm = RmsNorm(spec.dim, spec.eps)
         for name, table in zip(("cosines", "sines"), rotary_tables(spec.context, spec.head_width, spec.theta), strict=True):
             self.register_buffer(name, table, persistent=False)
+        self.spare = Spare()
         _initialise(self, spec.layers)
+
+    def train(self, mode: bool = True) -> Self:
+        if not mode:
+            self.spare.clear()
+        return super().train(mode)
 
     def forward(
         self, ids: Int[Tensor, "B T"], mask: Tensor | None, *, causal: bool = True, past: Tensor | None = None
@@ -148,6 +156,8 @@ class Body(nn.Module):
         stop = size if past is None else past.shape[4]
         tables = self.cosines[stop - size : stop], self.sines[stop - size : stop]
         x = self.dropout(self.embedding(ids))
+        if causal and mask is None and past is None and stackable(self, x):
+            return stacked(self, x)
         for layer, block in enumerate(self.blocks):
             x = block(x, tables, mask, causal=causal, past=None if past is None else past[layer])
         states: Tensor = self.norm(x)
