@@ -129,7 +129,7 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     """No such format or file, a classifier, a model of no n-grams, a place that holds a run: each is said with the remedy."""
     assert "arpa" in command("export", tmp_path / "words", "x", "--to", "arap").err
     assert command("import", "nothing.arpa", "--out", "run").code == 2
-    assert "predict" in command("export", fitted, "x.arpa").err
+    assert "--model ngram" in command("export", fitted, "x.arpa").err
     export(words, tmp_path / "model.arpa")
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
     hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokens="words")

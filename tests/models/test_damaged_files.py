@@ -149,7 +149,7 @@ def test_tensors_that_do_not_fit(saved: Path, change: Change) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [
-        ("model", "transformer", "transformer"), ("model", "linear:bits=60", "bits"), ("model", "linear:bits=8", ""),
+        ("model", "perceiver", "perceiver"), ("model", "linear:bits=60", "bits"), ("model", "linear:bits=8", ""),
         ("model", "bag", ""), ("model", 3, ""), ("model", None, ""), ("format", 3, "format"), ("format", None, "format"),
         ("labels", ["a", "b"], ""), ("labels", None, ""), ("temperature", "warm", ""), ("temperature", None, ""),
         ("center", [], ""),

@@ -33,8 +33,6 @@ class HfSpec(NeuralSpec):
     optimizer: ClassVar[str] = "adamw:lr=0.0001"
 
     def __post_init__(self) -> None:
-        if not self.path:
-            raise UsageError("path is empty; wanted a directory or a name: hf:PATH.")
         for name in ("lora", "context"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -47,22 +45,33 @@ class HfSpec(NeuralSpec):
         Raises:
             UsageError: it has none that the ``tokenizers`` library reads.
         """
-        if Path(self.path).is_dir():
+        if Path(self.named).is_dir():
             file = Path(self.path) / "tokenizer.json"
             if file.exists():
                 return str(file)
-        elif found := hub_file(self.path, "tokenizer.json"):
+        elif found := hub_file(self.named, "tokenizer.json"):
             return found
         raise UsageError(
             f"{self.path} holds no tokenizer.json. Save its tokenizer there (AutoTokenizer.from_pretrained(…).save_pretrained("
             f"{self.path!r})), or name one: --tokens FILE.json."
         )
 
+    @property
+    def named(self) -> str:
+        """The path.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not self.path:
+            raise UsageError("hf alone names no model; wanted a directory or a name at the hub: hf:PATH.")
+        return self.path
+
     def parameters(self, vocabulary: int) -> int:
-        return sum(p.numel() for p in load_hf(self.path).network.parameters())
+        return sum(p.numel() for p in load_hf(self.named).network.parameters())
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
-        model = load_hf(self.path, lora=self.lora, context=self.context, ends=ends)
+        model = load_hf(self.named, lora=self.lora, context=self.context, ends=ends)
         if len(texts.ids) and int(texts.ids.max()) >= model.vocabulary.size:
             most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} tells {model.vocabulary.size} apart"
             raise UsageError(f"{most}. Give its own.")
@@ -75,10 +84,10 @@ class HfSpec(NeuralSpec):
 
     def pretrained(self) -> NeuralHf:
         """The model as it is, of texts that have no end."""
-        return load_hf(self.path, context=self.context, ends=False)
+        return load_hf(self.named, context=self.context, ends=False)
 
     def _network(self, vocabulary: int) -> LanguageNetwork:
-        return load_hf(self.path, lora=self.lora, context=self.context).network
+        return load_hf(self.named, lora=self.lora, context=self.context).network
 
     def _encoder(self, vocabulary: int) -> TextEncoder:
         raise UsageError("a causal language model of Hugging Face is no encoder. Fit it with --task lm.")
