@@ -133,6 +133,7 @@ def _of_fit(summary: Json, events: list[Json]) -> Json:
     if done:
         told.append(("epoch" if train else "iteration" if "iteration" in counted else "class", _of(done, of)))
     told += [("step", train["step"])] if train else []
+    told += [("rates tried", last["search"]["done"])] if "search" in last and not train else []
     told += [(name, train[key]) for name, key in (("loss", "loss"), ("learning rate", "lr")) if train.get(key) is not None]
     told += [("nll", counted["nll"])] if counted.get("nll") is not None else []
     kept = ((key, value) for key, value in valid.items() if key not in ("event", "step", "epoch") and isinstance(value, float))
