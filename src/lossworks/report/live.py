@@ -105,7 +105,7 @@ def _verdict(summary: Json, held: bool) -> Verdict:
         began = "data" in summary
         doing = ("Comparing" if comparison else "Training") if began else "Reading the data"
         more = " No verdict is made before all trainings are done." if comparison and began else ""
-        return Verdict("running", doing, f"The run is at work; this page follows it.{more}")
+        return Verdict("plain", doing, f"The run is at work; this page follows it.{more}")
     if status == "running":
         again = "The same command with --resume goes on with it." if _resumable(summary) else "Nothing of it can be gone on with."
         return Verdict("bad", "Its process is gone", f"It was killed before it could say so. {again}")
