@@ -173,6 +173,7 @@ def test_what_is_behind(command: Command) -> None:
     (apart,) = result["reading"]["apart"]
     for text in [*result["reading"]["hard"], *apart["better"], *apart["worse"]]:
         assert (text["text"], text["truth"]) == rows.row(text["row"])
+        assert text["place"] == f"{REVIEWS}, line {text['row'] + 2}"
     assert all(text["values"][1] < text["values"][0] for text in apart["better"])
     assert all(text["values"][1] > text["values"][0] for text in apart["worse"])
     assert apart["won"] - apart["lost"] == pytest.approx(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lossworks.core.errors import RecordError, UsageError
-from lossworks.record import Run
+from lossworks.record import Events, Run
 
 
 @pytest.fixture
@@ -129,3 +129,33 @@ def test_closing_on_a_failing_disk(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(RecordError, match=r"log\.jsonl: Input/output error"):
         run.close()
     run.close()
+
+
+def test_read_as_it_grows(tmp_path: Path) -> None:
+    """Only whole lines are taken, each once; a resumed run replaces; another log in the same place is read from its beginning."""
+    path = tmp_path / "log.jsonl"
+    events = Events(path)
+    assert (events.read(), events.all) == (False, [])
+    path.write_bytes(b'{"event": "start", "step": 0}\n{"event": "train", "st')
+    assert events.read()
+    assert [event["event"] for event in events.all] == ["start"]
+    assert not events.read()
+    with path.open("ab") as log:
+        log.write(b'ep": 5}\n{"event": "resume", "step": 3}\n')
+    assert events.read()
+    assert [event["event"] for event in events.all] == ["start", "resume"]
+    path.write_bytes(b'{"event": "start", "step": 0, "seed": 1}\n')
+    assert events.read()
+    assert events.all == [{"event": "start", "step": 0, "seed": 1}]
+
+
+def test_one_writer(tmp_path: Path) -> None:
+    """A run is held by one writer at a time, and everybody can see whether it is; nothing is left in the directory."""
+    run, other = Run.create(tmp_path / "run"), Run(tmp_path / "run")
+    assert not other.is_held
+    with run.held():
+        assert other.is_held
+        with pytest.raises(RecordError, match="another process is writing"), other.held():
+            pass
+    assert not other.is_held
+    assert list(run.path.iterdir()) == []

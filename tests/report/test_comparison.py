@@ -11,7 +11,7 @@ from lossworks import Comparison, report
 from lossworks.core.errors import RecordError
 from lossworks.record import Run
 from lossworks.report.comparison import verdict
-from lossworks.report.comparison_charts import rates
+from lossworks.report.comparison_charts import curves, rates
 from lossworks.report.live import Live
 
 from .records import HOSTILE
@@ -63,7 +63,7 @@ def slice_of(kind: str, name: str, arms: int) -> Json:
 def reading(answers: list[str], arms: int) -> Json:
     """A text to read."""
     said = dict.fromkeys(answers, 2)
-    return {"row": 7, "text": HOSTILE, "truth": "a", "values": [1.5] * arms, "said": [said] * arms}
+    return {"row": 7, "place": "data.csv, line 9", "text": HOSTILE, "truth": "a", "values": [1.5] * arms, "said": [said] * arms}
 
 
 def comparison(folder: Path, arms: list[Json], **more: Any) -> Path:
@@ -108,7 +108,8 @@ def test_whole_page(tmp_path: Path) -> None:
         "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
         "lossworks compare data.csv", "Where they differ", "+0.1 (+0.05 to +0.15)", "3 to 80 characters", "Label by label",
         "0.750 to 0.850", "Can their confidence be believed?", "0.03 0.02 to 0.04", "Texts to read",
-        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline part: 3.5 test rows won, 1.2 lost", "row 7",
+        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline part: 3.5 test rows won, 1.2 lost",
+        "data.csv, line 9",
     ):  # fmt: skip
         assert said in page.text, said
     drawn = {attributes["data-figure"] for tag, attributes in page.tags if attributes.get("data-figure")}
@@ -176,6 +177,23 @@ def test_headline() -> None:
     found = verdict({"result": result})
     assert "The best mean is the baseline's, 0.5." in found.sentence
     assert (found.tone, found.headline) == ("unsure", "No difference shown: both arms against the baseline")
+
+
+def test_first_epochs_hide_nothing() -> None:
+    """Curves that begin far above the rest leave the picture, so that the rest can be told apart; others are seen whole."""
+    one, other = arm("a", "baseline", 0), arm("b", "worse", 1)
+    for run in [*one["seeds"], *other["seeds"]]:
+        run["curve"] = [[epoch, epoch * 0.5, 0.5 + 0.01 * epoch] for epoch in range(1, 9)]
+    told = {"arms": [one, other], "rising": False, "judged_by": "nll"}
+    whole = curves(told)
+    for run in other["seeds"]:
+        run["curve"][0][2] = 9.0
+    cut = curves(told)
+    assert whole is not None
+    assert cut is not None
+    assert "range" not in whole["layout"]["yaxis"]
+    low, high = cut["layout"]["yaxis"]["range"]
+    assert low < 0.51 < 0.58 < high < 1
 
 
 def test_far_scores_hide_nothing() -> None:

@@ -171,6 +171,7 @@ def _text(tested: Tested, row: int, arms: Sequence[int], measured: Sequence[Meas
         values, said = [float(np.mean(values))], [[one for some in said for one in some]]
     return {
         "row": int(tested.rows[row]),
+        "place": tested.field.split.place(int(tested.rows[row])),
         "text": text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
         "truth": _spoken(tested, tested.target[row]),
         "values": values,

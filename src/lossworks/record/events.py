@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class Events:
         """
         try:
             with self.path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) < self.end:  # another log than the one that was read
+                    self.all, self.end, self._lines = [], 0, 0
                 file.seek(self.end)
                 news = file.read()
         except FileNotFoundError:

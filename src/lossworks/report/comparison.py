@@ -59,8 +59,8 @@ def verdict(summary: Json) -> words.Verdict:
         f"test rows and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm different "
         f"that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
     )
-    shown = counts["better"] + counts["worse"] + counts["equivalent"]
-    tone = "good" if shown else "unsure"
+    shown = counts["worse"] + counts["equivalent"]
+    tone = "good" if counts["better"] else "plain" if shown else "unsure"
     headline = ", ".join(parts).capitalize() if len(counts) > 1 else f"{next(iter(counts)).capitalize()}: {_all(counts)}"
     return words.Verdict(tone, headline, sentence)
 

@@ -9,10 +9,8 @@ from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
 
 MOST = 8
 """Arms that a chart of curves has room for: the baseline, and the best of the others."""
-_USUAL, _FAR = (
-    0.6,
-    4.0,
-)  # a score above this share of the scores, so many times as far from the best, would hide their differences
+_USUAL, _MOSTLY = 0.6, 0.8  # shares of the scores of trials, and of the heights of curves, that shall be told apart
+_FAR = 4.0  # times their distance from the best, beyond which others would hide their differences
 TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
 _LINES = (
     ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
@@ -129,9 +127,15 @@ def curves(result: Json, by_time: bool = False) -> Json | None:
     if not traces:
         return None
     across = axis("seconds of training") if by_time else axis("epoch")
-    return figure(
-        traces, height=420, xaxis=across, yaxis=axis(_judged(result), **log_ticks(heights)), legend=LEGEND, showlegend=True
-    )
+    upright = log_ticks(heights) or _focus(heights)
+    return figure(traces, height=420, xaxis=across, yaxis=axis(_judged(result), **upright), legend=LEGEND, showlegend=True)
+
+
+def _focus(heights: Sequence[float]) -> Json:
+    """An axis that lets go of a few heights far above the rest, as of first epochs, so that the rest can be told apart."""
+    low, usual, high = min(heights), sorted(heights)[int(_MOSTLY * len(heights))], max(heights)
+    top = low + _FAR * (usual - low)
+    return {"range": [low - 0.05 * (top - low), top]} if high > top > low else {}
 
 
 def calibration(result: Json) -> Json | None:

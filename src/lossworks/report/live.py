@@ -105,7 +105,7 @@ def _verdict(summary: Json, held: bool) -> Verdict:
         began = "data" in summary
         doing = ("Comparing" if comparison else "Training") if began else "Reading the data"
         more = " No verdict is made before all trainings are done." if comparison and began else ""
-        return Verdict("running", doing, f"The run is at work; this page follows it.{more}")
+        return Verdict("plain", doing, f"The run is at work; this page follows it.{more}")
     if status == "running":
         again = "The same command with --resume goes on with it." if _resumable(summary) else "Nothing of it can be gone on with."
         return Verdict("bad", "Its process is gone", f"It was killed before it could say so. {again}")
@@ -133,6 +133,7 @@ def _of_fit(summary: Json, events: list[Json]) -> Json:
     if done:
         told.append(("epoch" if train else "iteration" if "iteration" in counted else "class", _of(done, of)))
     told += [("step", train["step"])] if train else []
+    told += [("rates tried", last["search"]["done"])] if "search" in last and not train else []
     told += [(name, train[key]) for name, key in (("loss", "loss"), ("learning rate", "lr")) if train.get(key) is not None]
     told += [("nll", counted["nll"])] if counted.get("nll") is not None else []
     kept = ((key, value) for key, value in valid.items() if key not in ("event", "step", "epoch") and isinstance(value, float))

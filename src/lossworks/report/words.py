@@ -33,7 +33,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The headline ("good", "unsure" or "bad" in ``tone``), and one or two sentences that back it."""
+    """The headline ("good", "unsure", "bad" or "plain" in ``tone``), and one or two sentences that back it."""
 
     tone: str
     headline: str
