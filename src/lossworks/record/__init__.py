@@ -3,6 +3,7 @@
 run.json             rendered config, versions, seeds, data fingerprint, status, result
 log.jsonl            append-only, one object per event
 model.safetensors    weights, beside config.json and tokenizer.json
+tensorboard/         TensorBoard's files, if asked for
 checkpoints/         what --resume needs, one file each, removed when the run ends
 report.html          the page to open
 """
