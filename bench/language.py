@@ -37,8 +37,8 @@ CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=100
 FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokens", "chars", "--texts", "file", "--json"]
 RECIPE = 2000
 """Steps of nanoGPT's recipe."""
-OURS = "transformer:layers=4,heads=4,dim=128,context=64"
-RACE = {"steps": 450, "batch_tokens": 1152, "lr": 0.02}
+OURS = "transformer:layers=2,heads=2,dim=64,context=64"
+RACE = {"steps": 850, "batch_tokens": 768, "lr": 0.02}
 EQUAL = 300.0
 
 

@@ -32,6 +32,7 @@ _TOKENS_A_WEIGHT = 4.0
 _LONGEST = 256  # tokens of a row where nothing else is said
 _JUDGED, _TRAINING, _JUDGING = 12, 0.9, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
 _FASTER = 3  # scoring is, than training
+_MANY = 1_000_000  # epochs, where steps say how long training is
 _TIMED = 4  # steps that are timed, after one that is not
 
 
@@ -84,12 +85,14 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
         a_step = _seconds_a_step(spec, recipe, texts, vocabulary, ends, dtype, settings.device, seed)
         steps = max(_JUDGED, int(_TRAINING * seconds / a_step))
         epochs = steps * recipe.batch_tokens / len(positions)
-        judged = int(_JUDGING * seconds / a_step * _FASTER * recipe.batch_tokens / _JUDGED)
-        recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1, judged_tokens=max(judged, 4 * recipe.batch_tokens))
+        recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1)
         said.append(
             f"{steps:,} steps of {recipe.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each: "
             f"{epochs:.3g} passes over the texts. --minutes, --steps or --epochs say otherwise."
         )
+    if recipe.steps is not None:
+        judged = int(_JUDGING * recipe.steps * _FASTER * recipe.batch_tokens / _JUDGED)
+        recipe = replace(recipe, judged_tokens=max(judged, 4 * recipe.batch_tokens))
     return Plan(render(spec), recipe, dtype, tuple(filter(None, said)))
 
 
@@ -116,6 +119,7 @@ def _recipe(spec: NeuralSpec, settings: LanguageSettings, window: int) -> Recipe
         "schedule": "linear:warmup=5%",
         "clip": None if optimizer.needs_closure else 1.0,
         "judged": None if settings.epochs is not None and settings.steps is None else _JUDGED,
+        "epochs": 1 if settings.steps is None else _MANY,
         "batch_tokens": max(2048, 8 * window),
         "patience": 4,
     }
