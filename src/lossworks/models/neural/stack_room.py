@@ -5,6 +5,7 @@ At a small model's sizes a view of a tensor costs as much as some thousand numbe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +138,7 @@ class Room:
         self.of_end, self.of_middle = of_layers(s.width, 3), of_layers(s.width, 2)
         self.of_both, self.of_every = of_layers(2 * s.inner, 2), of_layers(many, 2)
         cuts = [s.texts * part // s.parts for part in range(s.parts + 1)]
-        self.pieces = [self._piece(number, slice(*ends)) for number, ends in enumerate(zip(cuts, cuts[1:], strict=False))]
+        self.pieces = [self._piece(number, slice(*ends)) for number, ends in enumerate(itertools.pairwise(cuts))]
         self.products = [self._products(layer) for layer in range(s.layers)]
         self.narrow: list[Tensor] = []
 
