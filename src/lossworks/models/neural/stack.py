@@ -2,8 +2,8 @@
 
 A small Transformer spends a third of its time beside the matrix products: in calls, in passes over memory, and in threads that
 wait for one another at the end of each. Here every thread takes some of the batch's texts through all layers by itself, its
-products on one core each; between them stand the compiled passes of ``stack_passes``. Backwards the threads meet once a layer, and
-make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
+products on one core each; between them stand the compiled passes of ``stack_passes``. Backwards the threads meet once a layer,
+and make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ class _Stack(Function):
     @staticmethod
     def forward(ctx: Any, body: Body, x: Tensor, norm: Tensor, *weights: Tensor) -> Tensor:
         spec, kind = body.spec, _narrow() or torch.float32
-        heads = spec.heads, spec.shared_heads, spec.head_width
-        sizes = Sizes(*x.shape[:2], spec.layers, x.shape[2], *heads, spec.ffn_width, kind, available())
+        texts, tokens, width = x.shape
+        heads, shared, head = spec.heads, spec.shared_heads, spec.head_width
+        sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, kind, available())
         lease = Lease(body.spare, body.spare.take(sizes))
         found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):
