@@ -3,7 +3,8 @@
     bench/neural.py [training] [recurrent] [generation] [memory] [dtype]
 
 training    forward, backward and AdamW at nanoGPT's recipe for processors (4 layers, 4 heads, width 128, context 64, batch 12),
-            beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself where LOSSWORKS_NANOGPT names its folder
+            in float32 and in what ``fastest_dtype`` finds, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself
+            where LOSSWORKS_NANOGPT names its folder
 recurrent   the same for two LSTM layers, beside nn.LSTM
 generation  greedy, one text, with the cache, beside ``generate`` of transformers on the exported model
 memory      peak of a step at a vocabulary of 50,000, beside whole logits
@@ -79,14 +80,20 @@ TRAINING = (
 side, vocabulary, layers, heads, width, context, batch, steps = sys.argv[1], *map(int, sys.argv[2:9])
 ids = torch.randint(vocabulary, (batch, context + 1))
 given, target = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
-if side == "ours":
+if side in ("ours", "fastest"):
     from lossworks import losses, scores
-    from lossworks.models.neural import TransformerSpec
+    from lossworks.models.neural import TransformerSpec, fastest_dtype
     from lossworks.optim import build
     model = TransformerSpec(layers=layers, heads=heads, dim=width, context=context).network(vocabulary)
     optimizer = build("adamw:lr=1e-3,weight_decay=0.1").over(model)
     entropy = losses.build("cross_entropy")
-    loss = lambda: entropy(scores.dense(model.logits(model.hidden(given)), target)).mean()  # 65 tokens: whole logits are quicker
+    dtype = fastest_dtype(model, given).dtype if side == "fastest" else torch.float32
+    def loss():
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+            states = model.hidden(given)
+        if vocabulary < 1000:
+            return entropy(scores.dense(model.logits(states), target)).mean()  # 65 tokens: whole logits are quicker
+        return scores.fused(states, model.head, target).mean(entropy)
 elif side == "nanogpt":
     sys.path.insert(0, os.environ["LOSSWORKS_NANOGPT"])
     from model import GPT, GPTConfig
@@ -211,8 +218,8 @@ SHAPE = ("65", "4", "4", "128", "64", "12")
 
 
 def training() -> None:
-    """Steps at nanoGPT's recipe for processors."""
-    names = ["ours", "plain", *(["nanogpt"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
+    """Steps at nanoGPT's recipe for processors: in float32, and in what ``fastest_dtype`` finds."""
+    names = ["ours", "fastest", "plain", *(["nanogpt"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
     found = _sides(TRAINING, names, *SHAPE, STEPS)
     rows = [(name, f["size"], f["tokens"], f["tokens"] / found["plain"]["tokens"]) for name, f in found.items()]
     _bench.table(("training", "parameters", "tokens/s", "to plain"), rows)

@@ -1,9 +1,9 @@
 """All blocks of a Transformer and its last norm as one step of autograd, for training on a processor.
 
-A small Transformer spends a third of its time beside the matrix products: in calls, in passes over memory, and in threads that wait
-for each other at the end of each. Here every thread takes some of the batch's texts through all layers by itself, its products
-on one core each; between them stand the compiled passes of ``stack_passes``. Backwards the threads meet once a layer, and
-make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
+A small Transformer spends a third of its time beside the matrix products: in calls, in passes over memory, and in threads that
+wait for one another at the end of each. Here every thread takes some of the batch's texts through all layers by itself, its
+products on one core each; between them stand the compiled passes of ``stack_passes``. Backwards the threads meet once a layer,
+and make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from ...core.threads import available, share
 from . import stack_passes as passes
 from .stack_room import Layer, Lease, Piece, Room, Sizes, Weights, layer_weights
+from .steps import RmsNorm
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -34,7 +35,7 @@ _PACE = 16  # weights are multiplied this much faster than ``share`` reckons
 
 def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
     """The states after all blocks and the norm, each token seeing those before it; where ``stackable`` says so."""
-    weights = [p for block in body.blocks for p in _weights(cast("Block", block))]
+    weights = [module.weight for block in body.blocks for module in _modules(cast("Block", block))]
     states: Tensor = _Stack.apply(body, x.contiguous(), body.norm.weight, *weights)  # type: ignore[no-untyped-call]
     return states
 
@@ -48,24 +49,28 @@ def stackable(body: Body, x: Float[Tensor, "B T d"]) -> bool:
     parts = available()
     if -(-len(x) // parts) * parts > _EVEN * len(x):
         return False
-    return all(_plain(module) for module in body.blocks.modules()) and _plain(body.norm)
+    blocks = cast("list[Block]", body.blocks)
+    return _plain(body.norm) and all(_untouched(block) and all(map(_plain, _modules(block))) for block in blocks)
+
+
+def _untouched(module: nn.Module) -> bool:
+    """Whether no hook wants to see what goes through."""
+    hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
+    return not any(hooks)
 
 
 def _plain(module: nn.Module) -> bool:
-    """Whether a module is what the spec made: no hooks, no other layer in its place, all weights its own and trained."""
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+    """Whether a norm or a linear layer is what the spec made, and its weight is its own and trained."""
+    if type(module) not in (RmsNorm, nn.Linear) or list(module._parameters.values())[1:] not in ([], [None]):
         return False
-    if not module._parameters:
-        return True
-    weight = module._parameters.get("weight")
-    if type(weight) is not nn.Parameter or len(module._parameters) > 1 + (type(module) is nn.Linear):
+    weight = module._parameters["weight"]
+    if type(weight) is not nn.Parameter or not _untouched(module):
         return False
     return weight.dtype is torch.float32 and weight.is_cpu and weight.is_contiguous() and weight.requires_grad
 
 
-def _weights(block: Block) -> list[Tensor]:
-    modules = block.attention_norm, block.qkv, block.merge, block.ffn_norm, block.gate_up, block.down
-    return [module.weight for module in modules]
+def _modules(block: Block) -> tuple[nn.Module, ...]:
+    return block.attention_norm, block.qkv, block.merge, block.ffn_norm, block.gate_up, block.down
 
 
 def _narrow() -> torch.dtype | None:
@@ -77,8 +82,9 @@ class _Stack(Function):
     @staticmethod
     def forward(ctx: Any, body: Body, x: Tensor, norm: Tensor, *weights: Tensor) -> Tensor:
         spec, kind = body.spec, _narrow() or torch.float32
-        heads = spec.heads, spec.shared_heads, spec.head_width
-        sizes = Sizes(*x.shape[:2], spec.layers, x.shape[2], *heads, spec.ffn_width, kind, available())
+        texts, tokens, width = x.shape
+        heads, shared, head = spec.heads, spec.shared_heads, spec.head_width
+        sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, kind, available())
         lease = Lease(body.spare, body.spare.take(sizes))
         found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):

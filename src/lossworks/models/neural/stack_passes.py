@@ -7,8 +7,10 @@ and each is worked on by itself, so nothing depends on how they are divided.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit, types  # type: ignore[attr-defined]
+from numba import njit, types
 from numba.extending import overload, register_jitable
 
 _SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
@@ -16,12 +18,12 @@ _LANES = 16  # numbers of a vector
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
 
 
-def wide(x):  # type: ignore[no-untyped-def]
+def wide(x: Any) -> Any:
     """A number of an array, in float32."""
     raise NotImplementedError
 
 
-def narrow(x, like):  # type: ignore[no-untyped-def]
+def narrow(x: Any, like: Any) -> Any:
     """A float32 as what the array ``like`` holds; bfloat16 rounds to the nearest, ties to even."""
     raise NotImplementedError
 
@@ -46,7 +48,7 @@ def _narrow(x, like):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(fastmath=_SUM)
-def _exp(x):  # type: ignore[no-untyped-def]
+def _exp(x: Any) -> Any:
     """e**x to about one unit in the last place, in operations that the vector units have (Cephes' expf)."""
     x = min(max(x, np.float32(-87)), np.float32(88))
     whole = np.floor(x * np.float32(1.44269504088896341) + np.float32(0.5))

@@ -5,6 +5,7 @@ At a small model's sizes a view of a tensor costs as much as some thousand numbe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,8 +59,8 @@ class Attention:
         group = sizes.heads // sizes.shared * sizes.tokens
         rows = group, sizes.tokens, sizes.tokens, group
         queries, keys, values, shares = (t.view(-1, size, t.shape[3]) for t, size in zip(whole, rows, strict=True))
-        by_head = whole[3].view(-1, sizes.tokens, sizes.tokens)
-        return cls(*(Pair(t) for t in (*whole[:3], by_head)), (queries, keys, values, shares))
+        by_head = Pair(whole[3].view(-1, sizes.tokens, sizes.tokens))
+        return cls(Pair(whole[0]), Pair(whole[1]), Pair(whole[2]), by_head, (queries, keys, values, shares))
 
     @classmethod
     def room(cls, sizes: Sizes, texts: int) -> Attention:
@@ -130,14 +131,14 @@ class Room:
         def of_layers(width: int, layers: int = s.layers) -> Tensor:
             return torch.empty(layers, rows, width, dtype=s.kind)
 
-        self.normed = of_layers(s.width, 2 * s.layers)
+        self.normed = of_layers(s.width, 2 * s.layers + 1)  # the last is not used
         self.heads = [torch.empty(s.layers, *shape, dtype=s.kind) for shape in _heads(s, s.texts)]
         self.seen, self.both, self.inner = of_layers(s.heads * s.head), of_layers(2 * s.inner), of_layers(s.inner)
         # A layer's weights get their gradients while the layer below goes on, so there are two of each slope, and a third end.
         self.of_end, self.of_middle = of_layers(s.width, 3), of_layers(s.width, 2)
         self.of_both, self.of_every = of_layers(2 * s.inner, 2), of_layers(many, 2)
         cuts = [s.texts * part // s.parts for part in range(s.parts + 1)]
-        self.pieces = [self._piece(number, slice(*ends)) for number, ends in enumerate(zip(cuts, cuts[1:], strict=False))]
+        self.pieces = [self._piece(number, slice(*ends)) for number, ends in enumerate(itertools.pairwise(cuts))]
         self.products = [self._products(layer) for layer in range(s.layers)]
         self.narrow: list[Tensor] = []
 
@@ -161,7 +162,7 @@ class Room:
             number=number,
             rows=rows,
             layers=[self._layer(layer, texts, rows) for layer in range(s.layers)],
-            last=Half(*(t[-1, rows].numpy() for t in (self.streams, self.scales)), every, self.by_text[-1, texts].numpy()),
+            last=self._half(2 * s.layers, texts, rows),
             slope=self.slope[rows].numpy(),
             every=every,
             apart=apart,
@@ -190,8 +191,8 @@ class Room:
         )
 
     def _half(self, number: int, texts: slice, rows: slice) -> Half:
-        stream, scales = (t[number, rows].numpy() for t in (self.streams, self.scales))
-        return Half(stream, scales, Pair(self.normed[number, rows]), self.by_text[number, texts].numpy())
+        stream, scales, by_text = self.streams[number, rows], self.scales[number, rows], self.by_text[number, texts]
+        return Half(stream.numpy(), scales.numpy(), Pair(self.normed[number, rows]), by_text.numpy())
 
 
 def _heads(sizes: Sizes, texts: int) -> list[tuple[int, ...]]:
