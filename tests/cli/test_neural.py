@@ -36,7 +36,7 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     ended = command("fit", corpus, "--model", SMALL[model], *QUICK, "--tokens", tokens, "--texts", texts, "--out", "run")
     assert ended.code == 0, ended.err
     assert "bits_per_byte" in ended.out
-    assert "plan   numbers:" in ended.err
+    assert "plan   a step takes" in ended.err
     assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
         path.name for path in Path("run").iterdir()
     }

@@ -209,17 +209,18 @@ def test_plan_fills_the_time() -> None:
     """What is left open is chosen and said: size by time, steps by the speed measured; what is told stays."""
     text = stream(5000)
     settings = LanguageSettings(task="lm", model="transformer", minutes=0.05).resolved("lm")
-    found = plan(text, VOCABULARY, settings, ends=False, seed=0)
+    found = plan(text, VOCABULARY, settings, ends=False)
     assert found.recipe.steps is not None
     assert found.recipe.steps >= 12
     assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
     assert len(found.said) == 3
     assert Plan.read(found.to_json()) == found
     told = LanguageSettings(task="lm", model="transformer:dim=16,heads=2", steps=7, optimizer="adam", dtype="float32", lr=0.5)
-    found = plan(text, VOCABULARY, told.resolved("lm"), ends=False, seed=0)
-    assert (found.recipe.steps, found.recipe.optimizer, found.said, found.dtype) == (7, "adam:lr=0.5", (), "float32")
+    found = plan(text, VOCABULARY, told.resolved("lm"), ends=False)
+    assert (found.recipe.steps, found.recipe.optimizer, found.dtype) == (7, "adam:lr=0.5", "float32")
+    assert "float32" in found.said[0]
     assert found.model.startswith("transformer:heads=2,dim=16")
-    short = plan(lines(50), VOCABULARY, replace(told, model="transformer:heads=2,dim=16"), ends=True, seed=0)
+    short = plan(lines(50), VOCABULARY, replace(told, model="transformer:heads=2,dim=16"), ends=True)
     assert short.recipe.window == 16
 
 

@@ -17,6 +17,7 @@ from ..record import read_json, write_json
 from ..tokens import Vocabulary
 from .control import Control, Progress
 from .language_settings import LanguageSettings
+from .pace import torch_threads
 from .planning import Plan, plan
 from .sequences import train_sequences
 
@@ -82,7 +83,7 @@ def _network(
     resume: bool,
 ) -> Learnt:
     """A neural model, by a plan that is made before the first step and kept beside the checkpoints."""
-    planned = _planned(texts, vocabulary, settings, control, ends=ends, seed=seed, resume=resume)
+    planned = _planned(texts, vocabulary, settings, control, ends=ends, resume=resume)
     for said in planned.said:
         control.watch("plan", {"text": said})
     recipe, spec = planned.recipe, build_language(planned.model)
@@ -95,7 +96,8 @@ def _network(
     network.dtype = getattr(torch, planned.dtype)
     vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own marks
     how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
-    progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)
+    with torch_threads(planned.threads):
+        progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)
     return Learnt(network.model(), spec, settings, progress)
 
 
@@ -106,7 +108,6 @@ def _planned(
     control: Control,
     *,
     ends: bool,
-    seed: int,
     resume: bool,
 ) -> Plan:
     """The plan; of a run that is resumed its own, of several processes the first one's."""
@@ -115,7 +116,7 @@ def _planned(
         if resume and kept is not None and kept.exists():
             text = json.dumps(read_json(kept))
         else:
-            text = json.dumps(plan(texts, vocabulary, settings, ends=ends, seed=seed).to_json())
+            text = json.dumps(plan(texts, vocabulary, settings, ends=ends).to_json())
             if kept is not None:
                 kept.parent.mkdir(exist_ok=True)
                 write_json(kept, json.loads(text))

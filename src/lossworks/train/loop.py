@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +29,7 @@ from .control import Control, Progress
 from .dataset import Dataset, Part
 from .gradients import Gradients, Made, Rows
 from .health import Since, Spikes
+from .pace import torch_threads
 from .reduction import Reduction
 from .settings import AUTO, Settings
 from .validation import cut, held_out, metric_of
@@ -86,7 +86,7 @@ class Loop:
         """
         self._saved = start = time.monotonic() - self.progress.seconds
         self._since = Since(clipped=self.shell.clipped)
-        with torch.random.fork_rng(devices=[]), _threads(1 if self._is_all_ours else torch.get_num_threads()):
+        with torch.random.fork_rng(devices=[]), torch_threads(1 if self._is_all_ours else torch.get_num_threads()):
             self._fit_memory()
             while not self._is_over:
                 self._epoch(start)
@@ -284,14 +284,3 @@ class Loop:
     def _batch_size(self) -> int:
         assert isinstance(self.settings.batch_size, int)
         return self.settings.batch_size
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """PyTorch's threads for a while. Where our own kernels do the work, its waiting threads only get in their way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

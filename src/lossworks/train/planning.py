@@ -6,23 +6,20 @@ What was chosen stands beside the checkpoints, so a run that is resumed goes on 
 from __future__ import annotations
 
 import math
-import statistics
-import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from .. import optim
 from ..batches import Ragged
 from ..models import build_language, render
-from ..models.neural import HfSpec, NeuralSpec, RnnSpec, TransformerSpec, fastest_dtype
-from ..optim import Shell
+from ..models.neural import HfSpec, NeuralSpec, RnnSpec, TransformerSpec
 from ..tokens import Vocabulary
 from .language_settings import LanguageSettings
+from .pace import Pace, fastest, paces
 from .recipe import Recipe
-from .windows import Positions, lay_out
+from .windows import Positions
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
@@ -33,21 +30,27 @@ _LONGEST = 256  # tokens of a row where nothing else is said
 _JUDGED, _TRAINING, _JUDGING = 12, 0.9, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
 _FASTER = 3  # scoring is, than training
 _MANY = 1_000_000  # epochs, where steps say how long training is
-_TIMED = 4  # steps that are timed, after one that is not
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training goes by. ``said``: what was chosen and why, in words."""
+    """What a training goes by. ``threads``: of PyTorch's own. ``said``: what was chosen and why, in words."""
 
     model: str
     recipe: Recipe
     dtype: str
+    threads: int
     said: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the file beside the checkpoints."""
-        return {"model": self.model, "recipe": asdict(self.recipe), "dtype": self.dtype, "said": list(self.said)}
+        return {
+            "model": self.model,
+            "recipe": asdict(self.recipe),
+            "dtype": self.dtype,
+            "threads": self.threads,
+            "said": list(self.said),
+        }
 
     @classmethod
     def read(cls, saved: dict[str, Any]) -> Plan:
@@ -56,10 +59,10 @@ class Plan:
         Raises:
             KeyError, TypeError, UsageError: it is damaged.
         """
-        return cls(saved["model"], Recipe(**saved["recipe"]), saved["dtype"], tuple(saved["said"]))
+        return cls(saved["model"], Recipe(**saved["recipe"]), saved["dtype"], int(saved["threads"]), tuple(saved["said"]))
 
 
-def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool, seed: int) -> Plan:
+def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool) -> Plan:
     """Everything that ``settings`` leave open, for these training texts on this machine.
 
     Raises:
@@ -79,10 +82,10 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     if timed and isinstance(spec, TransformerSpec | RnnSpec) and not told & {"layers", "dim", "heads"}:
         spec, why = _sized(spec, recipe, texts, vocabulary, ends, seconds, settings)
         said.append(why)
-    dtype, why = _dtype(spec, recipe, vocabulary, settings)
+    pace, why = _pace(spec, recipe, texts, vocabulary, ends, settings)
     said.append(why)
     if timed:
-        a_step = _seconds_a_step(spec, recipe, texts, vocabulary, ends, dtype, settings.device, seed)
+        a_step = pace.seconds
         steps = max(_JUDGED, int(_TRAINING * seconds / a_step))
         epochs = steps * recipe.batch_tokens / len(positions)
         recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1)
@@ -93,7 +96,7 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     if recipe.steps is not None:
         judged = int(_JUDGING * recipe.steps * _FASTER * recipe.batch_tokens / _JUDGED)
         recipe = replace(recipe, judged_tokens=max(judged, 4 * recipe.batch_tokens))
-    return Plan(render(spec), recipe, dtype, tuple(filter(None, said)))
+    return Plan(render(spec), recipe, pace.dtype, pace.threads, tuple(said))
 
 
 def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, told: set[str]) -> int:
@@ -137,8 +140,10 @@ def _sized(
 ) -> tuple[NeuralSpec, str]:
     """The largest size of the ladder that sees enough tokens a weight in the time, and why."""
     probe = _at(spec, *_LADDER[1])
-    a_step = _seconds_a_step(probe, recipe, texts, vocabulary, ends, "float32", settings.device, 0, quick=True)
-    a_product = a_step / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
+    quick = replace(recipe, optimizer="adamw")
+    a_product = _pace(probe, quick, texts, vocabulary, ends, settings)[0].seconds / (
+        recipe.batch_tokens * _products(probe, vocabulary, recipe.window)
+    )
     chosen, seen = _at(spec, *_LADDER[0]), 0.0
     for size in _LADDER:
         larger = _at(spec, *size)
@@ -166,49 +171,13 @@ def _products(spec: NeuralSpec, vocabulary: Vocabulary, window: int) -> float:
     return spec.parameters(vocabulary.size) + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
 
 
-def _dtype(spec: NeuralSpec, recipe: Recipe, vocabulary: Vocabulary, settings: LanguageSettings) -> tuple[str, str]:
-    if settings.dtype is not None:
-        return settings.dtype, ""
-    ids = torch.randint(vocabulary.size, (max(1, recipe.batch_tokens // recipe.window), recipe.window), device=settings.device)
-    found = fastest_dtype(spec.network(vocabulary.size).to(settings.device), ids, rounds=3)
-    return str(found.dtype).removeprefix("torch."), f"numbers: {found.said}"
-
-
-def _seconds_a_step(
-    spec: NeuralSpec,
-    recipe: Recipe,
-    texts: Ragged,
-    vocabulary: Vocabulary,
-    ends: bool,
-    dtype: str,
-    device: str,
-    seed: int,
-    *,
-    quick: bool = False,
-) -> float:
-    """The median of a few real steps of a network that is then thrown away; all of this training but the loss's own cost."""
-    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(device)
-    network.dtype = getattr(torch, dtype)
-    network.train()
-    layout = lay_out(network, Positions.of(texts, vocabulary, ends), recipe, seed)
-    shell = Shell(optim.build("adamw" if quick else recipe.optimizer), network, clip=recipe.clip)
-    seen = []
-    with torch.random.fork_rng(devices=[]):
-        for rows in layout.steps(recipe.batch_tokens, 0)[: _TIMED + 1]:
-            start = time.perf_counter()
-            shell.prepare()
-
-            def loss() -> float:
-                mean = -network.scores(layout.take(rows, 0).to(torch.device(device))).logp.mean()  # noqa: B023
-                mean.backward()  # type: ignore[no-untyped-call]
-                return mean.item()
-
-            closure = loss if shell.optimizer.needs_closure else None
-            if closure is None:
-                loss()
-            if shell.wants_curvature:
-                shell.observe_curvature(1)
-            else:
-                shell.step(1.0, closure)
-            seen.append(time.perf_counter() - start)
-    return statistics.median(seen[1:] or seen)
+def _pace(
+    spec: NeuralSpec, recipe: Recipe, texts: Ragged, vocabulary: Vocabulary, ends: bool, settings: LanguageSettings
+) -> tuple[Pace, str]:
+    """In which numbers and on how many threads to go, and what was measured of it."""
+    network = spec.sequence_network(texts, vocabulary, ends=ends).to(settings.device)
+    dtypes = ["float32", "bfloat16"] if settings.dtype is None else [settings.dtype]
+    found = paces(network, texts, vocabulary, recipe, ends=ends, dtypes=dtypes)
+    best = fastest(found)
+    measured = " and ".join(pace.said for pace in found)
+    return best, f"a step takes {measured}: {best.dtype}, on {best.threads} of PyTorch's threads"

@@ -1,0 +1,111 @@
+"""How long a step takes on this machine, in which numbers and on how many of PyTorch's threads: measured, by real steps.
+
+Fewer of its threads can be faster: where compiled code of ours shares the work among its own, PyTorch's wait for one another
+and get in their way.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..batches import Ragged
+from ..models import SequenceNetwork
+from ..optim import Shell
+from ..optim import build as optimizer_of
+from ..tokens import Vocabulary
+from .recipe import Recipe
+from .windows import Layout, Positions, lay_out
+
+_ROUNDS = 3
+_WORTH = 0.9  # bfloat16 has to take less than this part of float32's time, for it costs precision
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A way to go: the type of the products' numbers, PyTorch's threads; and the seconds of a step."""
+
+    dtype: str
+    threads: int
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        """It in words."""
+        return f"{1e3 * self.seconds:.3g} ms in {self.dtype}"
+
+
+def paces(
+    network: SequenceNetwork, texts: Ragged, vocabulary: Vocabulary, recipe: Recipe, *, ends: bool, dtypes: Sequence[str]
+) -> list[Pace]:
+    """The fastest way for each of some types of numbers, all in turn, a few steps each. The network is used up."""
+    network.train()
+    layout = lay_out(network, Positions.of(texts, vocabulary, ends), recipe, 0)
+    shell = Shell(optimizer_of(recipe.optimizer), network, clip=recipe.clip)
+    many = torch.get_num_threads()
+    ways = [(dtype, threads) for dtype in dtypes for threads in sorted({many, 1 if _on_processor(network) else many})]
+    steps = layout.steps(recipe.batch_tokens, 0)
+    seen: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
+    with torch.random.fork_rng(devices=[]):
+        for number in range(_ROUNDS + 1):
+            for way in ways:
+                with torch_threads(way[1]):
+                    network.dtype = getattr(torch, way[0])
+                    seconds = _step(network, shell, layout, steps[number % len(steps)])
+                if number:  # the first finds its kernels
+                    seen[way].append(seconds)
+    found = [Pace(*way, statistics.median(times)) for way, times in seen.items()]
+    return [min((pace for pace in found if pace.dtype == dtype), key=lambda pace: pace.seconds) for dtype in dtypes]
+
+
+def fastest(found: Sequence[Pace]) -> Pace:
+    """The one to go by; a narrower type only where it is clearly faster."""
+    wide, *narrow = found
+    best = min(narrow, key=lambda pace: pace.seconds, default=wide)
+    return best if best.seconds < _WORTH * wide.seconds else wide
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """PyTorch's threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _step(network: SequenceNetwork, shell: Shell, layout: Layout, rows: NDArray[np.int64]) -> float:
+    """The seconds of one step, by -log p whatever the loss is."""
+    device = next(network.parameters()).device
+
+    def loss() -> float:
+        mean = -network.scores(layout.take(rows, 0).to(device)).logp.mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean.item()
+
+    start = time.perf_counter()
+    shell.forget()
+    shell.prepare()
+    searches = shell.optimizer.needs_closure
+    if not searches:
+        loss()
+    if shell.wants_curvature:
+        shell.observe_curvature(1)
+        loss()
+    shell.step(1.0, loss if searches else None)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _on_processor(network: SequenceNetwork) -> bool:
+    return next(network.parameters()).device.type == "cpu"
