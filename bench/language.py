@@ -33,7 +33,7 @@ import lossworks
 
 CONTEXT = 64
 SHAPE = ["--n_layer=4", "--n_head=4", "--n_embd=128", f"--block_size={CONTEXT}", "--batch_size=12", "--dropout=0.0"]
-CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=100"]
+CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=1", "--always_save_checkpoint=True"]
 FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokens", "chars", "--texts", "file", "--json"]
 RECIPE = 2000
 """Steps of nanoGPT's recipe."""
@@ -59,11 +59,9 @@ def nanogpt(seed: int, steps: int) -> dict[str, float]:
     program = home / "seeded.py"
     program.write_text(source)
     with tempfile.TemporaryDirectory() as out:
-        flags = [f"--out_dir={out}", "--dataset=lossworks", "--learning_rate=1e-3", "--min_lr=1e-4", "--beta2=0.99"]
-        flags += [f"--max_iters={steps}", f"--lr_decay_iters={steps}", "--warmup_iters=100", "--eval_interval=250"]
-        flags += ["--always_save_checkpoint=True"]
+        flags = [f"--out_dir={out}", "--dataset=lossworks", f"--max_iters={steps}", f"--lr_decay_iters={steps}"]
         began = time.monotonic()
-        command = [sys.executable, str(program), *CPU, *SHAPE, *flags]
+        command = [sys.executable, str(program), "config/train_shakespeare_char.py", *CPU, *SHAPE, *flags]
         done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - began
         if done.returncode:
