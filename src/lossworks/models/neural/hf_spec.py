@@ -11,7 +11,8 @@ from ...core.errors import RecordError, UsageError
 from ...tokens import Vocabulary
 from ..base import models
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
-from .hf import NeuralHf, hub_file, load_hf
+from .hf import NeuralHf, load_hf
+from .hf_library import tokenizer_file
 from .predicting import Predicting
 
 _FOLDER = "hf"
@@ -31,6 +32,7 @@ class HfSpec(NeuralSpec):
     context: int | None = None
     leading: ClassVar[str] = "path"
     optimizer: ClassVar[str] = "adamw:lr=0.0001"
+    classifier: ClassVar[str | None] = "hf_classifier"
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -47,16 +49,7 @@ class HfSpec(NeuralSpec):
         Raises:
             UsageError: it has none that the ``tokenizers`` library reads.
         """
-        if Path(self.path).is_dir():
-            file = Path(self.path) / "tokenizer.json"
-            if file.exists():
-                return str(file)
-        elif found := hub_file(self.path, "tokenizer.json"):
-            return found
-        raise UsageError(
-            f"{self.path} holds no tokenizer.json. Save its tokenizer there (AutoTokenizer.from_pretrained(…).save_pretrained("
-            f"{self.path!r})), or name one: --tokens FILE.json."
-        )
+        return tokenizer_file(self.path)
 
     def parameters(self, vocabulary: int) -> int:
         return sum(p.numel() for p in load_hf(self.path).network.parameters())
