@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import RecordError, UsageError
+from ...core.errors import NotInstalled, RecordError, UsageError
 
 _WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
 
@@ -16,12 +17,12 @@ def with_transformers() -> Any:
     """The package.
 
     Raises:
-        UsageError: it is missing.
+        NotInstalled: it is missing.
     """
     try:
         import transformers
     except ModuleNotFoundError:
-        raise UsageError("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+        raise NotInstalled("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
     return transformers
 
 
@@ -29,12 +30,12 @@ def with_peft() -> Any:
     """The package.
 
     Raises:
-        UsageError: it is missing.
+        NotInstalled: it is missing.
     """
     try:
         import peft
     except ModuleNotFoundError:
-        raise UsageError("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+        raise NotInstalled("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
     return peft
 
 
@@ -106,7 +107,9 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft's, of what it puts right by itself
+            yield
     finally:
         logging.set_verbosity(before)
         if bars:
