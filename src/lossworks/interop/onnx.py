@@ -145,9 +145,7 @@ def _of_predictor(model: NetworkPredictor) -> _Form:
     facts = {"task": model.task.kind, "labels": model.task.labels, "temperature": model.temperature}
     if isinstance(model.features, OrderedFeatures):
         if not isinstance(model.network, Classifier):
-            raise UsageError(
-                "a classifier of Hugging Face is not written as ONNX here. Its weights are in the run's safetensors."
-            )
+            raise UsageError("a classifier of Hugging Face is not written as ONNX. Its weights are in the run's safetensors.")
         return _of_encoder(model.network, model.features, facts)
     nnz = Dim("nnz")
     given = {"ids": torch.zeros(5, dtype=torch.long), "offsets": torch.tensor([0, 2, 2, 5]), "values": torch.ones(5)}

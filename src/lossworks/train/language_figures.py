@@ -33,7 +33,10 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
     if counts is not None:
-        below = evaluate.surprisal(evaluate.unigram(counts, vocabulary.start)[model.targets(test.texts)], units)
+        marks = model.vocabulary
+        below = evaluate.surprisal(
+            evaluate.unigram(counts, None if marks.start == marks.end else marks.start)[model.targets(test.texts)], units
+        )
         figures = {name: interval.to_json() for name, interval in below.items()}
         baseline = {"baseline": {"name": "unigram model", "metrics": figures}}
     accuracy = evaluate.hit_rate([hits for hits, _ in guessed], [positions for _, positions in guessed])

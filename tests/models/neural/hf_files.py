@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import lossworks
-import transformers
 
 WORDS = ["a lovely great fine superb thing, number 0 1 2 3 4 5 6 7 8 9", "awful broken poor dreadful"]
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}

@@ -51,6 +51,9 @@ class HfSpec(NeuralSpec):
         """
         return tokenizer_file(self.path)
 
+    def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
+        return load_hf(self.path).vocabulary
+
     def parameters(self, vocabulary: int) -> int:
         return sum(p.numel() for p in load_hf(self.path).network.parameters())
 
