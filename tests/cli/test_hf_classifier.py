@@ -55,11 +55,12 @@ def test_numbers_and_label_sets(command: Command) -> None:
 
 
 def test_language_stays(command: Command, put: Put) -> None:
-    """With --task lm the same directory is a model of language, labels or no."""
+    """With --task lm the same directory is a model of language, labels or no; its end mark is its start too, as GPT-2's."""
     hf_files.gpt2(Path("theirs"))
     data = put("a.csv", csv_of(reviews()))
     ended = command("fit", data, "--model", "hf:theirs", "--task", "lm", "--steps", "2", "--out", "run")
     assert ended.code == 0, ended.err
+    assert json.loads(Path("run/run.json").read_text())["result"]["baseline"]["metrics"]["nats_per_token"]["value"] < 10
     assert command("score", "run", "a lovely thing").code == 0
 
 
