@@ -59,10 +59,14 @@ KINDS = {"bert": bert, "roberta": roberta, "distilbert": distilbert, "gpt2": gpt
 
 
 def _wordpiece(specials: list[str]) -> Any:
-    made = Tokenizer(models.WordPiece(unk_token=next(mark for mark in specials if "unk" in mark.lower())))
+    """Of the words above and all single letters and digits."""
+    single = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = " ".join(WORDS).replace(",", " ,").split()
+    names = dict.fromkeys([*specials, *words, *single, *(f"##{one}" for one in single)])
+    unknown = next(mark for mark in specials if "unk" in mark.lower())
+    made = Tokenizer(models.WordPiece({name: number for number, name in enumerate(names)}, unk_token=unknown))
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(WORDS, trainers.WordPieceTrainer(vocab_size=120, special_tokens=specials, show_progress=False))
     return made
 
 

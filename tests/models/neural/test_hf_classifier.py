@@ -66,6 +66,7 @@ def test_same_logits(kind: str, folders: dict[str, Path], tmp_path: Path) -> Non
     from tokenizers import Tokenizer
 
     predictor = untrained(folders[kind])
+    torch.nn.init.normal_(network_of(predictor).head.weight)  # so that what is wrong shows
     network_of(predictor).model.save_pretrained(tmp_path)
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     tokenizer = Tokenizer.from_file(str(folders[kind] / "tokenizer.json"))
@@ -85,6 +86,7 @@ def test_same_logits(kind: str, folders: dict[str, Path], tmp_path: Path) -> Non
 def test_neighbours_do_not_matter(kind: str, folders: dict[str, Path]) -> None:
     """With a gradient, where all rows are padded to the longest, a text's outputs are those that it has alone."""
     predictor = untrained(folders[kind])
+    torch.nn.init.normal_(network_of(predictor).head.weight)
     selected, nothing = predictor.prepared(TEXTS), torch.empty(0)
     together = predictor.network(selected.batch(np.arange(len(TEXTS)), nothing, nothing))
     alone = np.concatenate([predictor.scores([text]) for text in TEXTS])
@@ -231,6 +233,9 @@ def test_refused(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.M
     transformers.BartConfig(vocab_size=20, **sizes).save_pretrained(tmp_path / "bart")
     with pytest.raises(UsageError, match="a bart model is an encoder and a decoder"):
         untrained(tmp_path / "bart")
+    transformers.MambaConfig(vocab_size=20, hidden_size=8).save_pretrained(tmp_path / "mamba")
+    with pytest.raises(UsageError, match="transformers makes no classifier of texts of"):
+        load_classifier(str(tmp_path / "mamba"), 2)
     with pytest.raises(UsageError, match="no directory here"):
         untrained(tmp_path / "nowhere")
     hf_files.fitted(folders["bert"], rows(), tmp_path / "run")
