@@ -1,7 +1,7 @@
 """Language models as trained from end to end: beside nanoGPT's training program, and all families beside one another.
 
-    bench/language.py race      [SEEDS]  nanoGPT's recipe for processors, and ours until its loss on the whole validation split
-    bench/language.py equal     [SEEDS]  five minutes for each
+    bench/language.py race      [SEEDS]  nanoGPT's recipe for processors; a short run of ours that reaches its loss on the whole
+                                         validation split; and what `--minutes` chooses for as long as nanoGPT's recipe takes
     bench/language.py families  [MINUTES …]  bits a byte of every family against the seconds it learnt, and the picture in docs/
 
 LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py runs as it is, with the flags that its README gives for processors.
@@ -39,7 +39,6 @@ RECIPE = 2000
 """Steps of nanoGPT's recipe."""
 OURS = "transformer:layers=2,heads=2,dim=64,context=64"
 RACE = {"steps": 850, "batch_tokens": 768, "lr": 0.02}
-EQUAL = 300.0
 
 
 def nanogpt(seed: int, steps: int) -> dict[str, float]:
@@ -125,43 +124,26 @@ def corpus() -> str:
 
 
 def race(seeds: int = 3) -> None:
-    """Time to the loss that nanoGPT's recipe ends with."""
-    _pair({"nanoGPT": lambda seed: nanogpt(seed, RECIPE), "ours": lambda seed: ours(seed, {"model": OURS, **RACE})}, seeds)
-
-
-def equal(seeds: int = 3) -> None:
-    """Five minutes for each: nanoGPT's recipe with as many steps as fit, and what `--minutes` chooses."""
-    pace = nanogpt(0, 200)["seconds"]
-    more = nanogpt(0, 600)["seconds"]
-    steps = int(200 + (EQUAL - pace) / (more - pace) * 400)
-    minutes = {"model": "transformer", "minutes": EQUAL / 60}
-    _pair({"nanoGPT": lambda seed: nanogpt(seed, steps), "ours": lambda seed: ours(seed, minutes)}, seeds)
-
-
-def _pair(sides: dict[str, Any], seeds: int) -> None:
-    """Both sides in turn, seed by seed; medians of seconds, and the interval of the paired differences in loss."""
-    seen: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    """All three, seed by seed in turn: medians of seconds, and the interval of the paired differences in loss."""
+    seen: dict[str, list[dict[str, Any]]] = {"nanoGPT": [], "ours, short": [], "ours, as long": []}
     for seed in range(seeds):
-        for name, side in sides.items():
-            seen[name].append(side(seed))
-            print(name, seed, json.dumps(seen[name][-1]), file=sys.stderr, flush=True)
-    seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in seen.items()}
-    rows = [
-        (
-            name,
-            seconds[name],
-            statistics.mean(r["nll"] for r in runs),
-            max(r["nll"] for r in runs),
-            seconds["nanoGPT"] / seconds[name],
-        )
-        for name, runs in seen.items()
-    ]
+        theirs = nanogpt(seed, RECIPE)
+        short = ours(seed, {"model": OURS, **RACE})
+        as_long = ours(seed, {"model": "transformer", "minutes": theirs["seconds"] / 60})
+        for name, run in zip(seen, (theirs, short, as_long), strict=True):
+            seen[name].append(run)
+            print(name, seed, json.dumps(run), file=sys.stderr, flush=True)
+    rows = []
+    for name, runs in seen.items():
+        losses, times = ([run[key] for run in runs] for key in ("nll", "seconds"))
+        ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(seen["nanoGPT"], runs, strict=True))
+        rows.append((name, statistics.median(times), statistics.mean(losses), max(losses), ratio))
     _bench.table(("", "seconds", "nats a character", "highest", "times as fast"), rows)
-    gaps = [b["nll"] - a["nll"] for a, b in zip(*seen.values(), strict=True)]
-    if seeds > 1:
+    for name in list(seen)[1:] if seeds > 1 else []:
+        gaps = [b["nll"] - a["nll"] for a, b in zip(seen["nanoGPT"], seen[name], strict=True)]
         half = float(stats.t.ppf(0.975, seeds - 1)) * statistics.stdev(gaps) / seeds**0.5
         mean = statistics.mean(gaps)
-        print(f"ours − nanoGPT: {mean:+.4f} nats (95 % interval over seeds {mean - half:+.4f} to {mean + half:+.4f})")
+        print(f"{name} − nanoGPT: {mean:+.4f} nats (95 % interval over seeds {mean - half:+.4f} to {mean + half:+.4f})")
 
 
 def _last_said(out: str) -> float:
@@ -249,7 +231,7 @@ def main() -> None:
     if name == "families":
         families(*rest)
     else:
-        {"race": race, "equal": equal}[name](*map(int, rest))
+        race(*map(int, rest))
 
 
 if __name__ == "__main__":

@@ -43,9 +43,10 @@ def test_one_text_settles_nothing() -> None:
 
 
 def test_unigram() -> None:
-    """Counts plus one, the start left out; sums to one."""
+    """Counts plus one, the start left out unless it is the end too; sums to one."""
     logp = unigram(np.array([0, 0, 3, 5]), start=1)
     assert np.exp(logp).tolist() == pytest.approx([1 / 11, 0, 4 / 11, 6 / 11])
+    assert np.exp(unigram(np.array([1, 5]), start=None)).tolist() == pytest.approx([2 / 8, 6 / 8])
 
 
 def test_coverage() -> None:

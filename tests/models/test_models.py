@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ SPECS = {
     "transformer_encoder": "transformer_encoder:dim=8,heads=2,dropout=0.5,min_count=1,context=32",
     "rnn_encoder": "rnn_encoder:dim=6,layers=2,weight_drop=0.5,embedding_dropout=0.3,min_count=1,context=32",
 }
-ORDERED = [name for name in NAMES if "encoder" in name]
+ORDERED = [name for name in NAMES if "encoder" in name or name == "hf_classifier"]
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]
 TASKS = {
@@ -31,9 +33,20 @@ TASKS = {
 }
 
 
+@cache
+def spec_of(name: str) -> str:
+    """A small one of a family; a pretrained one is written first."""
+    if name != "hf_classifier":
+        return SPECS[name]
+    pytest.importorskip("transformers")
+    from models.neural import hf_files
+
+    return f"{name}:{hf_files.bert(Path(tempfile.mkdtemp()))}"
+
+
 def made(name: str, task: str = "multiclass", seed: int = 0) -> NetworkPredictor:
     """A model with the features of the texts and weights drawn at random."""
-    spec, kind = build(SPECS.get(name, name)), TASKS[task]
+    spec, kind = build(spec_of(name)), TASKS[task]
     features = spec.features()
     features.prepare([TEXTS])
     counter = features.counter()
@@ -103,13 +116,14 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
     assert predictor.predict(TEXTS) == loaded.predict(TEXTS)
     files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in ORDERED else [])]
+    files = sorted([*files, "hf"]) if name == "hf_classifier" else files
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_first_weights_are_a_function_of_the_seed(name: str) -> None:
     """The same seed gives the same bits and leaves PyTorch's own random numbers alone; another gives others, or zeros."""
-    spec = build(SPECS.get(name, name))
+    spec = build(spec_of(name))
     torch.manual_seed(3)
     before = torch.get_rng_state()
     one, two, other = (spec.network(20, 3, seed).state_dict() for seed in (1, 1, 2))
@@ -122,7 +136,7 @@ def test_first_weights_are_a_function_of_the_seed(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_spec_goes_there_and_back(name: str) -> None:
     """The spec that a run records builds the same model; sources and defaults are there."""
-    spec = build(SPECS.get(name, name))
+    spec = build(spec_of(name))
     assert build(render(spec)) == spec
     assert models[name].source
     assert spec.epochs >= spec.patience >= 1

@@ -4,7 +4,7 @@ from .batch import Batch
 from .features import Features, Selected
 from .hashed import HashedFeatures
 from .order import epoch_order
-from .ordered import OrderedFeatures
+from .ordered import Marks, OrderedFeatures
 from .ragged import Ragged
 from .rows import RowGradient
 from .shards import Shards
@@ -16,6 +16,7 @@ __all__ = [
     "Batch",
     "Features",
     "HashedFeatures",
+    "Marks",
     "OrderedFeatures",
     "Ragged",
     "RowGradient",

@@ -2,7 +2,8 @@
 
     LossworksError            exit code 2
     ├── UsageError            a flag, a name, a spec or an argument is wrong
-    │   └── UnknownName       a name nobody knows, with what was probably meant
+    │   ├── UnknownName       a name nobody knows, with what was probably meant
+    │   └── NotInstalled      a package that this needs is missing
     ├── DataError             the user's data cannot be used; names the place and the remedy
     ├── RecordError           a run directory cannot be read or written
     ├── Diverged              exit code 3: the loss stopped being finite; nothing was updated with it
@@ -37,6 +38,10 @@ class UnknownName(UsageError):
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
         super().__init__(f"unknown {kind} {name!r}. {hint}")
         self.name = name
+
+
+class NotInstalled(UsageError):
+    """A package that is only needed for some things is missing."""
 
 
 class DataError(LossworksError, ValueError):

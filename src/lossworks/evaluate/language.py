@@ -90,10 +90,13 @@ def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
     return ratio(np.array(hits, np.float64), np.array(positions, np.float64), 0.0, 1.0)
 
 
-def unigram(counts: Ints, start: int) -> Floats:
-    """log p [V] of a model that knows how frequent each token is and nothing else: counts plus one, of all but the start."""
+def unigram(counts: Ints, start: int | None) -> Floats:
+    """log p [V] of a model that knows how frequent each token is and nothing else: counts plus one, of all but the start,
+    which is never predicted; None: it is the end too.
+    """
     weights = counts + 1.0
-    weights[start] = 0
+    if start is not None:
+        weights[start] = 0
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(weights / weights.sum()))
 

@@ -144,7 +144,9 @@ class _Recurrence(nn.Module):
 def _of_predictor(model: NetworkPredictor) -> _Form:
     facts = {"task": model.task.kind, "labels": model.task.labels, "temperature": model.temperature}
     if isinstance(model.features, OrderedFeatures):
-        return _of_encoder(cast(Classifier, model.network), model.features, facts)
+        if not isinstance(model.network, Classifier):
+            raise UsageError("a classifier of Hugging Face is not written as ONNX. Its weights are in the run's safetensors.")
+        return _of_encoder(model.network, model.features, facts)
     nnz = Dim("nnz")
     given = {"ids": torch.zeros(5, dtype=torch.long), "offsets": torch.tensor([0, 2, 2, 5]), "values": torch.ones(5)}
     shapes = {"ids": {0: nnz}, "offsets": {0: Dim("ends", min=3)}, "values": {0: nnz}}

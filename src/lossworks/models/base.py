@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -33,6 +34,9 @@ class TextModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """One row of outputs an example: logits, or predicted numbers."""
+
+    def keep(self, folder: Path) -> None:  # most need no more than their spec says
+        """Write what is needed, besides its spec and weights, to make the network again (``ModelSpec.restored``)."""
 
 
 class SequenceNetwork(nn.Module, ABC):
@@ -86,6 +90,14 @@ class ModelSpec(ABC):
     @abstractmethod
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         """The network over ``features`` ids, its first weights a function of ``seed``."""
+
+    def restored(self, folder: Path, features: int, outputs: int) -> TextModel:
+        """The network that ``TextModel.keep`` was asked of in ``folder``, its weights still to be filled in.
+
+        Raises:
+            RecordError: something is missing in ``folder``, or damaged.
+        """
+        return self.network(features, outputs, seed=0)
 
 
 models: Registry[type[ModelSpec] | type[LanguageSpec]] = Registry("model", "lossworks.models")

@@ -49,6 +49,7 @@ class NetworkPredictor(Predictor):
     def write(self, folder: Path) -> None:
         tensors = {f"{_NETWORK}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
         tensors |= {f"{_FEATURES}{name}": torch.from_numpy(array) for name, array in self.features.save(folder).items()}
+        self.network.keep(folder)
         write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
 
     @classmethod
@@ -64,7 +65,7 @@ class NetworkPredictor(Predictor):
         built = build(spec)
         features = built.features()
         features.load(folder, {name: value.numpy() for name, value in _under(tensors, _FEATURES).items()})
-        network = built.network(len(features), task.outputs, seed=0)
+        network = built.restored(folder, len(features), task.outputs)
         network.load_state_dict(_under(tensors, _NETWORK))
         return cls(task, built, features, network.eval())
 

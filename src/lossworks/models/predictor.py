@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from ..core.errors import LossworksError, RecordError
+from ..core.errors import LossworksError, NotInstalled, RecordError
 from ..record import read_json, write_json
 from .base import ModelSpec, is_language, render
 from .language import LanguageSpec
@@ -119,7 +119,7 @@ class Predictor(ABC):
         try:
             return _restore(config, folder).to(device)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
-            if isinstance(error, RecordError) and str(folder) in str(error):
+            if isinstance(error, NotInstalled) or (isinstance(error, RecordError) and str(folder) in str(error)):
                 raise
             raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
 

@@ -75,6 +75,8 @@ class Bpe(Tokenizer):
 
     def __init__(self, made: library.Tokenizer) -> None:
         made.encode_special_tokens = True  # a mark that stands in a text is text
+        made.no_truncation()  # whoever reads texts cuts and pads them
+        made.no_padding()
         self._made = made
         size = made.get_vocab_size()
         unknown = _first_known(made, (getattr(made.model, "unk_token", None), *_UNKNOWNS))

@@ -33,7 +33,8 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
     if counts is not None:
-        below = evaluate.surprisal(evaluate.unigram(counts, vocabulary.start)[model.targets(test.texts)], units)
+        start = None if model.vocabulary.start == model.vocabulary.end else model.vocabulary.start
+        below = evaluate.surprisal(evaluate.unigram(counts, start)[model.targets(test.texts)], units)
         figures = {name: interval.to_json() for name, interval in below.items()}
         baseline = {"baseline": {"name": "unigram model", "metrics": figures}}
     accuracy = evaluate.hit_rate([hits for hits, _ in guessed], [positions for _, positions in guessed])

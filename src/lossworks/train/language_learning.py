@@ -13,6 +13,7 @@ from .. import optim
 from ..batches import Ragged
 from ..core.errors import RecordError
 from ..models import LanguageModel, LanguageSpec, build_language
+from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
 from ..tokens import Vocabulary
 from .control import Control, Progress
@@ -54,8 +55,8 @@ def learn(
         DataError, Diverged, Interrupted, OutOfMemory: nothing can be learnt, or training ended early.
     """
     spec = build_language(settings.model)
-    if spec.by_gradients:
-        return _network(texts, vocabulary, settings, control, valid=valid, ends=ends, seed=seed, resume=resume)
+    if isinstance(spec, NeuralSpec):
+        return _network(spec, texts, vocabulary, settings, control, valid=valid, ends=ends, seed=seed, resume=resume)
     chosen = settings.of_gradients()
     if not chosen:
         memory = None if settings.memory is None else int(settings.memory)
@@ -72,6 +73,7 @@ def learn(
 
 
 def _network(
+    family: NeuralSpec,
     texts: Ragged,
     vocabulary: Vocabulary,
     settings: LanguageSettings,
@@ -83,6 +85,7 @@ def _network(
     resume: bool,
 ) -> Learnt:
     """A neural model, by a plan that is made before the first step and kept beside the checkpoints."""
+    vocabulary = family.told_apart(vocabulary)
     planned = _planned(texts, vocabulary, settings, control, ends=ends, resume=resume)
     for said in planned.said:
         control.watch("plan", {"text": said})
@@ -94,7 +97,6 @@ def _network(
     control.watch("config", {"config": settings.to_json()})
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
     network.dtype = getattr(torch, planned.dtype)
-    vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own marks
     how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}
     with torch_threads(planned.threads):
         progress = train_sequences(network, texts, vocabulary, recipe=recipe, **how)

@@ -32,7 +32,7 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
     if isinstance(config, dict) and config.get("task") == "lm":
         trained = TextLanguage.load(run.path)
         imported = record.get("data", {}).get("imported", False)
-        counts = None if imported else read_counts(run.path, trained.tokenizer.vocabulary.size)
+        counts = None if imported else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
     model = Model(Predictor.load(run.path, device), record, run.path)
     model.predictor.scores([""])  # compiled code is loaded now, not at the first question

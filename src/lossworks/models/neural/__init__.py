@@ -4,6 +4,7 @@ from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .classifier import Classifier, EncoderSpec
 from .dtype import fastest_dtype
 from .encoders import RnnEncoderSpec, TransformerEncoderSpec
+from .hf_classifier_spec import HfClassifierSpec
 from .hf_spec import HfSpec
 from .model import NeuralModel, load_model
 from .predicting import Predicting
@@ -13,6 +14,7 @@ from .transformer import TransformerSpec
 __all__ = [
     "Classifier",
     "EncoderSpec",
+    "HfClassifierSpec",
     "HfSpec",
     "LanguageNetwork",
     "NeuralModel",

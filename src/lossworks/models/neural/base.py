@@ -105,6 +105,10 @@ class NeuralSpec(LanguageSpec):
 
         return Predicting(self.network(vocabulary.size, derive(seed, "weights")), vocabulary, ends=ends)
 
+    def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
+        """The tokens that a network over a tokenizer's ``vocabulary`` tells apart, with its marks; a pretrained one's own."""
+        return vocabulary
+
     @abstractmethod
     def parameters(self, vocabulary: int) -> int:
         """How many weights a network over so many tokens has."""

@@ -51,7 +51,7 @@ class EncoderSpec(ModelSpec):
 
     @property
     def micro_batch(self) -> int:
-        return min(MICRO, max(1, _AT_ONCE // self.context))
+        return rows_at_once(self.context)
 
     def features(self) -> Features:
         return OrderedFeatures(self._tokenizer(), self.context)
@@ -89,7 +89,29 @@ class EncoderSpec(ModelSpec):
         return kind(**{field.name: ours[field.name] for field in fields(kind) if field.name in ours})
 
 
-class Classifier(TextModel):
+class PaddedModel(TextModel):
+    """A network over the tokens of texts as padded rows.
+
+    head: the last layer, whose outputs are the network's.
+    """
+
+    head: nn.Linear
+
+    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
+        """All texts at once where there is a gradient; otherwise those of like length together, a bounded number at once."""
+        if torch.is_grad_enabled():
+            return self.outputs(*padded(batch, np.arange(len(batch)), self.head.weight.device))
+        found = self.head.weight.new_empty(len(batch), self.head.out_features)
+        for rows in alike(batch):
+            found[rows] = self.outputs(*padded(batch, rows, found.device))
+        return found
+
+    @abstractmethod
+    def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
+        """The same of padded rows. ``ids`` are padded on the right by any token; ``lengths`` are 1 or more."""
+
+
+class Classifier(PaddedModel):
     """Encoder → dropout → one layer to the outputs, whose first weights are small.
 
     While training, ``word_dropout`` of the tokens are read as token 0, which is no text in any tokenizer of ours but the unknown
@@ -101,24 +123,25 @@ class Classifier(TextModel):
         self.encoder, self.word_dropout = encoder, word_dropout
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, outputs)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
-        """All texts at once where there is a gradient; otherwise those of like length together, a bounded number at once."""
-        if torch.is_grad_enabled():
-            return self.outputs(*padded(batch, np.arange(len(batch)), self.head.weight.device))
-        found = self.head.weight.new_empty(len(batch), self.head.out_features)
-        for rows in alike(batch):
-            found[rows] = self.outputs(*padded(batch, rows, found.device))
-        return found
+        begin_small(self.head)
 
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
-        """The same of padded rows."""
         if self.training and self.word_dropout:
             ids = ids * torch.bernoulli(torch.full(ids.shape, 1 - self.word_dropout, device=ids.device)).long()
         found: Tensor = self.head(self.dropout(self.encoder(ids, lengths)))
         return found
+
+
+def begin_small(head: nn.Linear) -> None:
+    """Draw the first weights of a last layer."""
+    nn.init.normal_(head.weight, std=0.02)
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
+
+
+def rows_at_once(context: int) -> int:
+    """Rows of a micro-batch that memory has room for, were each as long as the context."""
+    return min(MICRO, max(1, _AT_ONCE // context))
 
 
 def alike(batch: Batch) -> Iterator[NDArray[np.int64]]:

@@ -8,8 +8,6 @@ loss = lossworks.fused("focal", network.hidden(ids), network.head, target, softc
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import RecordError, UsageError
+from ...core.errors import UsageError
 from ...record.files import unwritable
 from ...tokens import Vocabulary
 from .base import LanguageNetwork, check_length
+from .hf_library import told, with_peft, with_transformers
 from .model import NeuralModel
 
 if TYPE_CHECKING:
@@ -149,76 +148,23 @@ class NeuralHf(NeuralModel):
 
 
 def _pretrained(name: str | Path) -> Any:
-    classes = _transformers()
+    classes = with_transformers()
     folder = Path(name)
     here = folder.is_dir()
-    with _told(name, here):
+    with told(name, here):
         if here and (folder / "adapter_config.json").exists():
-            return _with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
+            return with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
         return classes.AutoModelForCausalLM.from_pretrained(
             name, use_safetensors=True, trust_remote_code=False, local_files_only=here
         )
 
 
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ModuleNotFoundError:
-        raise UsageError("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return transformers
-
-
-def hub_file(name: str, file: str) -> str | None:
-    """Where a file of what the hub calls ``name`` is on this machine, fetched if it must be; None where it has no such file.
-
-    Raises:
-        UsageError: transformers is missing, or there is no such name.
-    """
-    _transformers()
-    from transformers.utils.hub import cached_file
-
-    with _told(name, here=False):
-        found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
-        return None if found is None else str(found)
-
-
-@contextlib.contextmanager
-def _told(name: str | Path, here: bool) -> Iterator[None]:
-    """The errors of transformers as ours: it raises whatever the layer that failed raises."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except UsageError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        said = str(error).strip().split("\n", 1)[0]
-        if here and not any(Path(name).glob("*.safetensors")) and any(Path(name).glob("*.bin")):
-            raise UsageError(
-                f"{name} holds its weights as pickles, which can run any program when read. Where you trust it, write them as "
-                "safetensors: AutoModelForCausalLM.from_pretrained(path).save_pretrained(other)."
-            ) from None
-        if here:
-            raise RecordError(f"{name} cannot be read as a causal language model ({said}). Restore it from its source.") from None
-        raise UsageError(
-            f"{name!r} is no directory here, and Hugging Face gave none ({said}). Look at the name's spelling."
-        ) from None
-
-
 def _adapted(model: Any, rank: int) -> Any:
     if rank < 1:
         raise UsageError(f"lora is {rank}; wanted a rank of 1 or more.")
-    peft = _with_peft()
+    peft = with_peft()
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     return peft.get_peft_model(model, config)
-
-
-def _with_peft() -> Any:
-    try:
-        import peft
-    except ModuleNotFoundError:
-        raise UsageError("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return peft
 
 
 def _mark(found: Any, key: str, argument: str, other: int | None = None) -> int:

@@ -11,7 +11,8 @@ from ...core.errors import RecordError, UsageError
 from ...tokens import Vocabulary
 from ..base import models
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
-from .hf import NeuralHf, hub_file, load_hf
+from .hf import NeuralHf, load_hf
+from .hf_library import tokenizer_file
 from .predicting import Predicting
 
 _FOLDER = "hf"
@@ -31,6 +32,7 @@ class HfSpec(NeuralSpec):
     context: int | None = None
     leading: ClassVar[str] = "path"
     optimizer: ClassVar[str] = "adamw:lr=0.0001"
+    classifier: ClassVar[str | None] = "hf_classifier"
 
     def __post_init__(self) -> None:
         for name in ("lora", "context"):
@@ -45,16 +47,10 @@ class HfSpec(NeuralSpec):
         Raises:
             UsageError: it has none that the ``tokenizers`` library reads.
         """
-        if Path(self.named).is_dir():
-            file = Path(self.path) / "tokenizer.json"
-            if file.exists():
-                return str(file)
-        elif found := hub_file(self.named, "tokenizer.json"):
-            return found
-        raise UsageError(
-            f"{self.path} holds no tokenizer.json. Save its tokenizer there (AutoTokenizer.from_pretrained(…).save_pretrained("
-            f"{self.path!r})), or name one: --tokens FILE.json."
-        )
+        return tokenizer_file(self.named)
+
+    def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
+        return load_hf(self.named).vocabulary
 
     @property
     def named(self) -> str:

@@ -1,0 +1,116 @@
+"""transformers and peft, where they are installed: kept quiet, their files found, and their errors as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import NotInstalled, RecordError, UsageError
+
+_WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
+
+
+def with_transformers() -> Any:
+    """The package.
+
+    Raises:
+        NotInstalled: it is missing.
+    """
+    try:
+        import transformers
+    except ModuleNotFoundError:
+        raise NotInstalled("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+    return transformers
+
+
+def with_peft() -> Any:
+    """The package.
+
+    Raises:
+        NotInstalled: it is missing.
+    """
+    try:
+        import peft
+    except ModuleNotFoundError:
+        raise NotInstalled("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
+    return peft
+
+
+def hub_file(name: str, file: str) -> str | None:
+    """Where a file of what the hub calls ``name`` is on this machine, fetched if it must be; None where it has no such file.
+
+    Raises:
+        UsageError: transformers is missing, or there is no such name.
+    """
+    with_transformers()
+    from transformers.utils.hub import cached_file
+
+    with told(name, here=False):
+        found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+        return None if found is None else str(found)
+
+
+def tokenizer_file(path: str) -> str:
+    """The ``tokenizer.json`` of a directory, or of what the hub calls so.
+
+    Raises:
+        UsageError: it has none that the ``tokenizers`` library reads.
+    """
+    if Path(path).is_dir():
+        file = Path(path) / "tokenizer.json"
+        if file.exists():
+            return str(file)
+    elif found := hub_file(path, "tokenizer.json"):
+        return found
+    raise UsageError(
+        f"{path} holds no tokenizer.json. Save its tokenizer there: "
+        f"AutoTokenizer.from_pretrained(…).save_pretrained({path!r}). For a model of language --tokens FILE.json names another."
+    )
+
+
+@contextlib.contextmanager
+def told(name: str | Path, here: bool, auto: str = "AutoModelForCausalLM") -> Iterator[None]:
+    """The errors of transformers as ours: it raises whatever the layer that failed raises.
+
+    ``here``: whether ``name`` is a directory; ``auto``: the class that is to read it.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        said = str(error).strip().split("\n", 1)[0]
+        if here and not any(Path(name).glob("*.safetensors")) and any(Path(name).glob("*.bin")):
+            raise UsageError(
+                f"{name} holds its weights as pickles, which can run any program when read. Where you trust it, write them as "
+                f"safetensors: {auto}.from_pretrained(path).save_pretrained(other)."
+            ) from None
+        if said.startswith("Unrecognized configuration class"):
+            raise UsageError(f"transformers makes no {_WHAT[auto]} of {name} ({said}). Give a model of another kind.") from None
+        if here:
+            raise RecordError(f"{name} cannot be read as a {_WHAT[auto]} ({said}). Restore it from its source.") from None
+        raise UsageError(
+            f"{name!r} is no directory here, and Hugging Face gave none ({said}). Look at the name's spelling."
+        ) from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No bars, and no reports of weights that are left out or drawn anew, where that is meant."""
+    logging = with_transformers().utils.logging
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft's, of what it puts right by itself
+            yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
