@@ -227,7 +227,7 @@ def test_plan_fills_the_time() -> None:
 
 
 def test_paces() -> None:
-    """Each type of numbers is timed by real steps; a narrower one is taken where it is clearly faster; nothing is left changed."""
+    """Each type of numbers is timed by real steps; a narrower one is taken where clearly faster; nothing is left changed."""
     text, recipe = stream(700), Recipe(window=16, batch_tokens=40, optimizer="lbfgs")
     threads, random = torch.get_num_threads(), torch.get_rng_state()
     network = SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
