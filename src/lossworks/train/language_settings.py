@@ -88,7 +88,9 @@ class LanguageSettings:
         chosen = tokens.named(asked)
         spelled = tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else asked
         memory = None if self.memory is None else units.size(self.memory)
-        return replace(self, task=task, model=models.render(spec), tokens=spelled, memory=memory)
+        # What is left open of a network is chosen later, so what was said of it must still be known, though it be the default.
+        model = self.model if spec.by_gradients else models.render(spec)
+        return replace(self, task=task, model=model, tokens=spelled, memory=memory)
 
     def of_gradients(self) -> dict[str, Any]:
         """What was chosen of a training by gradients; nothing where the family learns by a method of its own."""
