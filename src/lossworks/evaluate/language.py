@@ -75,6 +75,12 @@ def by_unit(nats: Floats, of: Units) -> dict[str, Floats]:
     return {"nats_per_token": _linear(nats, of.positions), "bits_per_byte": _linear(nats / math.log(2), of.bytes)}
 
 
+def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
+    """The units' sums [U] again, of ``by_unit``'s ``values`` of a metric and the ``sizes`` that it is a rate of."""
+    value = float(values.mean())
+    return np.asarray(value * sizes + (values - value) * (float(sizes.sum()) / len(values)))
+
+
 def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
     """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval
     is that of the paired differences: what makes a unit hard for both does not widen it.
