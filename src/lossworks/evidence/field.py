@@ -25,6 +25,10 @@ class AnyField(Protocol):
     def kind(self) -> str:
         """Of the task: classify, multilabel, regress, lm."""
 
+    @property
+    def rows_are(self) -> str:
+        """What the rows of figures are."""
+
     def describe(self) -> dict[str, Any]:
         """What the record says of the data."""
 

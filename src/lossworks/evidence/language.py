@@ -83,6 +83,11 @@ class LanguageField:
             self._stretches = Stretches.of(lambda: division.blocks(TEST), whole=not self.ends)
         return self._stretches
 
+    @property
+    def rows_are(self) -> str:
+        """What the rows of figures are."""
+        return "test texts" if self.ends else "test stretches"
+
     def describe(self) -> dict[str, Any]:
         """What the record says of the data, in the tokens of the settings in common."""
         reading = self.ready(self._resolved)

@@ -37,7 +37,7 @@ def results(
     """
     prior = field.prior(protocol.metric)
     measured = [_measured(protocol, done, arm, prior) for arm in range(len(protocol.arms))]
-    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric])
+    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric], field.rows_are)
     soonest = _soonest(protocol, done)
     arms = []
     for number, (arm, rows, verdict) in enumerate(zip(protocol.arms, measured, verdicts, strict=True)):
@@ -61,7 +61,7 @@ def results(
     return {
         "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING,
         "judged_by": PROPER[field.kind],
-        "margin": margin, "level": LEVEL, "test_rows": len(prior), "prior": float(prior.mean()),
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": field.rows_are, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
         "of": len(protocol.arms) * protocol.seeds,
         **field.behind(ended, measured, protocol.metric, [arm.settings for arm in protocol.arms]),

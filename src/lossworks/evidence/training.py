@@ -78,6 +78,11 @@ class Field:
         """How many rows train."""
         return int((self.split.parts == TRAIN).sum())
 
+    @property
+    def rows_are(self) -> str:
+        """What the rows of figures are."""
+        return "test rows"
+
     def describe(self) -> dict[str, Any]:
         """What the record says of the data."""
         return describe(self.split)

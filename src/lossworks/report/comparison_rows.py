@@ -92,7 +92,12 @@ def _text(one: Json, whose: Sequence[str], metric: str) -> Json:
         {"who": name, "what": _answer(answer), "value": f"{metric} {number(value)}"}
         for name, answer, value in zip(whose, one["said"], one["values"], strict=True)
     ]
-    return {"text": one["text"], "row": one["row"], "truth": words.smart(one["truth"]), "said": said}
+    return {
+        "text": one["text"],
+        "row": one["row"],
+        "truth": None if one["truth"] is None else words.smart(one["truth"]),
+        "said": said,
+    }
 
 
 def _answer(answer: Any) -> str:
