@@ -33,12 +33,17 @@ def resolve(common: LanguageSettings, shared: Mapping[str, Any], chosen: Mapping
     Raises:
         UsageError: the choices do not go together, or the length of training is not said, or not the same for all.
     """
-    spec = models.build_language(chosen.get("model", common.model))
+    given = str(chosen.get("model", common.model))
+    spec = models.build_language(given)
     told = {**shared, **chosen}
     if not spec.by_gradients and not told.get("loss") and not told.get("optimizer"):
         told = dict(chosen)
     settings = replace(common, **told).resolved("lm")
-    return _of_gradients(settings, spec) if settings.by_gradients else settings
+    if not settings.by_gradients:
+        return settings
+    if isinstance(spec, TransformerSpec) and "context=" in given:
+        _check_context(spec.context, settings.batch_tokens or _BATCH_TOKENS)
+    return _of_gradients(settings, spec)
 
 
 def _of_gradients(settings: LanguageSettings, spec: models.LanguageSpec) -> LanguageSettings:
@@ -47,12 +52,6 @@ def _of_gradients(settings: LanguageSettings, spec: models.LanguageSpec) -> Lang
     if settings.lr is not None:
         optimizer = replace(optimizer, lr=settings.lr)
     _check_length(settings, optimizer)
-    tokens = settings.batch_tokens or _BATCH_TOKENS
-    if isinstance(spec, TransformerSpec) and "context" in settings.model and spec.context > tokens:
-        raise UsageError(
-            f"{settings.model} reads {spec.context:,} tokens at once, and a step has {tokens:,}, in every arm as many. "
-            f"Say --batch-tokens {spec.context} or more."
-        )
     return replace(
         settings,
         loss=losses.render(losses.build(settings.loss or "cross_entropy")),
@@ -60,9 +59,18 @@ def _of_gradients(settings: LanguageSettings, spec: models.LanguageSpec) -> Lang
         lr=optimizer.lr,
         schedule=schedules.render(schedules.build(settings.schedule or _SCHEDULE)),
         clip=settings.clip or (_CLIP if neural and not optimizer.needs_closure else None),
-        batch_tokens=tokens,
+        batch_tokens=settings.batch_tokens or _BATCH_TOKENS,
         dtype=settings.dtype or ("float32" if neural else None),
     )
+
+
+def _check_context(context: int, tokens: int) -> None:
+    """A step has as many tokens in every arm."""
+    if context > tokens:
+        raise UsageError(
+            f"the context is {context:,} tokens, and a step has {tokens:,}, in every arm as many. "
+            f"Say --batch-tokens {context} or more."
+        )
 
 
 def _check_length(settings: LanguageSettings, optimizer: optim.Optimizer) -> None:
