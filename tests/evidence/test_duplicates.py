@@ -87,6 +87,7 @@ def test_trec() -> None:
         lines = (Path(os.environ["LOSSWORKS_DATA"]) / f"trec/TREC.{part}").read_text("latin-1").split("\n")
         pairs = [line.partition(" ")[::2] for line in lines if line.strip()]
         corpora.append(load([(text.strip(), label.partition(":")[0]) for label, text in pairs]))
-    found = duplicates.find(assemble(corpora, [None, TEST], "classify", None, 0.0, 0.1, 0))
+    data = assemble(corpora, [None, TEST], "classify", None, 0.0, 0.1, 0)
+    found = duplicates.find(data.corpora, data.parts)
     assert (found.exact["test"], found.near["test"]) == (10, 1)
     assert found.shown[-1].text == "What are the twin cities ?"

@@ -11,7 +11,10 @@ from .comparison_rows import behind, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
-_SIZES = "Each stretch or text counts by its size, so the mean over them is the figure of the whole part."
+_SIZES = (
+    "Probabilities are those that the models state, uncalibrated. Each text or stretch counts by its size, so the mean over them "
+    "is the figure of the whole part."
+)
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
 
 
