@@ -39,7 +39,7 @@ from .learning import ByGradients, Counted
 from .outcome import Outcome
 from .verdicts import Measured
 
-_JUDGED, _JUDGED_TOKENS = 8, 20_000  # scores on the way, each of so many validation tokens, the same for all; the last is of all
+_JUDGED, _JUDGED_TOKENS = 8, 10_000  # scores on the way, each of so many validation tokens, the same for all; the last is of all
 
 
 @dataclass(frozen=True, slots=True)
