@@ -38,7 +38,7 @@ def test_compare(command: Command, text: Path) -> None:
     page = Path("run/report.html").read_text("utf-8")
     for said in ("Tokens seen", "test stretches", "as many characters", "Texts to read"):
         assert said in page
-    for said in ("Reliability", " calibrated by", "Label by label", "truth <strong>", "Texts seen", "test row", "validation rows"):
+    for said in ("Reliability", " calibrated by", "Label by label", "truth <strong>", "Texts seen", "test row"):
         assert said not in page
     assert lossworks.Comparison.load("run").table()["verdict"].to_list()[0] == "baseline"
     assert command("report", "run").code == 0
