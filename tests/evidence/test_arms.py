@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ COMMON = Settings(epochs=3)
 
 def names(choices: list[dict[str, object]], tuned: set[str] | None = None) -> list[str]:
     """The arms' names."""
-    return [arm.name for arm in arms_of(COMMON, choices, "classify", 1000, {"lr"} if tuned is None else tuned)]
+    resolved = [replace(COMMON, **chosen).resolved("classify", 1000) for chosen in choices]  # type: ignore[arg-type]
+    return [arm.name for arm in arms_of(resolved, {"lr"} if tuned is None else tuned)]
 
 
 def test_product() -> None:

@@ -37,7 +37,7 @@ def test_found() -> None:
     others = [" ".join(_text(rng)) for _ in range(50)]
     data = _data([" ".join(words) for words in train], [exact, cased, near, half, *others])
     kept = np.flatnonzero(data.parts[:300] == 0)
-    found = duplicates.find(data)
+    found = duplicates.find(data.corpora, data.parts)
     expected = [n for n, source in enumerate((3, 4, 5)) if source in kept]
     assert found.test_rows.tolist() == expected
     assert found.exact["test"] == int(3 in kept)
@@ -56,7 +56,7 @@ def test_agrees_with_every_pair() -> None:
     expected = [
         n for n, words in enumerate(test) if max(_jaccard(set(_grams(words)), other) for other in trained) >= duplicates.NEAR
     ]
-    found = duplicates.find(data).test_rows.tolist()
+    found = duplicates.find(data.corpora, data.parts).test_rows.tolist()
     assert found == expected
     assert 40 < len(found) < len(test) - 40
 
@@ -64,7 +64,7 @@ def test_agrees_with_every_pair() -> None:
 def test_nothing_to_find() -> None:
     """Texts that share nothing, and texts of one character each, give no doubles but those that are."""
     data = _data([f"only{n} this{n}" for n in range(60)], ["other words", "x"])
-    found = duplicates.find(data)
+    found = duplicates.find(data.corpora, data.parts)
     assert (found.exact, found.near, found.shown) == ({"valid": 0, "test": 0}, {"valid": 0, "test": 0}, [])
 
 
@@ -87,6 +87,7 @@ def test_trec() -> None:
         lines = (Path(os.environ["LOSSWORKS_DATA"]) / f"trec/TREC.{part}").read_text("latin-1").split("\n")
         pairs = [line.partition(" ")[::2] for line in lines if line.strip()]
         corpora.append(load([(text.strip(), label.partition(":")[0]) for label, text in pairs]))
-    found = duplicates.find(assemble(corpora, [None, TEST], "classify", None, 0.0, 0.1, 0))
+    data = assemble(corpora, [None, TEST], "classify", None, 0.0, 0.1, 0)
+    found = duplicates.find(data.corpora, data.parts)
     assert (found.exact["test"], found.near["test"]) == (10, 1)
     assert found.shown[-1].text == "What are the twin cities ?"

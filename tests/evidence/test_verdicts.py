@@ -66,7 +66,7 @@ def test_same_rows() -> None:
     one = arm("a")
     verdict = only([one, Measured(name="b", rows=one.rows, seeds=one.seeds, diverged=())])
     assert verdict.word == "no difference shown"
-    assert "the two say the same of every test row" in verdict.sentence
+    assert "the two say the same of all test rows" in verdict.sentence
 
 
 def test_too_few_seeds() -> None:

@@ -23,7 +23,7 @@ def _repeated(said: str) -> Any:
 
 
 def command(
-    data: Annotated[str, typer.Argument(help="Labelled text, as `lossworks fit` takes it.")],
+    data: Annotated[str, typer.Argument(help="Labelled text, or for models of language any, as `lossworks fit` takes it.")],
     loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
     model: Annotated[Many, _repeated("linear, bag:dim=32, ….")] = None,
@@ -31,6 +31,7 @@ def command(
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
     schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
+    tokens: Annotated[Many, _repeated("Of models of language: chars, words, bytes, bpe:size=8000, ….")] = None,
     class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
     config: Annotated[
         Path | None,
@@ -40,7 +41,11 @@ def command(
     trials: Annotated[int, typer.Option(help="Trainings to tune each arm with; 0: rates as given.")] = 12,
     tune: Annotated[Many, typer.Option(help="lr, or part.key=low:high; repeat.  [default: lr]", show_default=False)] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What verdicts are about: nll, brier, accuracy, macro_f1, mse, ….", show_default=False)
+        str | None,
+        typer.Option(
+            help="What verdicts are about: nll, brier, accuracy, macro_f1, mse, …; nats_per_token, bits_per_byte.",
+            show_default=False,
+        ),
     ] = None,
     margin: Annotated[float | None, typer.Option(help="A difference small enough to be none.", show_default=False)] = None,
     minutes: Annotated[
@@ -59,8 +64,15 @@ def command(
         str | None, typer.Option(help="Validation rows: a file, or a share.  [default: 0.1]", show_default=False)
     ] = None,
     test: Annotated[str | None, typer.Option(help="Test rows: a file, or a share.  [default: 0.1]", show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel or regress.", show_default=False)] = None,
+    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel, regress, lm.", show_default=False)] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
+    texts: Annotated[
+        str | None, typer.Option(help="Of models of language: line, paragraph, file.  [default: line]", show_default=False)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Of models of language: updates, for --epochs.", show_default=False)] = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Of models of language: tokens a step.  [default: 2048]", show_default=False)
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.", show_default=False)] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     seed: Annotated[
@@ -80,20 +92,27 @@ def command(
     """Tune arms alike, train each with the same seeds, and say what that shows; the first arm is the baseline."""
     from ..evidence.arms import read_toml
     from ..train import Control
-    from ..verbs.compare import common_settings, compare, plan_of
+    from ..verbs.compare import compare, plan_of
+    from ..verbs.in_common import InCommon, candidates
 
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
-        "loss": loss, "optimizer": optimizer, "model": model, "penalty": penalty, "risk": risk, "schedule": schedule,
+        "loss": loss, "optimizer": optimizer, "model": model, "tokens": tokens,
+        "penalty": penalty, "risk": risk, "schedule": schedule,
         "class_weight": class_weight, "lr": lr and [number_or_word(rate, float) for rate in lr],
     }  # fmt: skip
-    single = {"task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device}
+    named = {name: [_none(one) for one in given] for name, given in varied.items() if given}
+    single = {
+        "task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device, "texts": texts,
+        "steps": steps, "batch_tokens": batch_tokens,
+    }  # fmt: skip
+    told = values | ({"task": task} if task else {})
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": number_or_word(valid, float), "test": number_or_word(test, float),
         "read": options.read_options(text, label, weight, encoding, bad_rows, format, header),
-        "settings": common_settings(values, f"configuration {config}"),
-        **{name: [_none(one) for one in given] for name, given in varied.items() if given},
+        "settings": InCommon.of(told, candidates(named, arms), f"configuration {config}"),
+        **named,
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip
     with _watcher(quiet) as watcher:
@@ -167,8 +186,9 @@ def _watcher(quiet: bool) -> Any:
         def _comparison(self, fields: dict[str, Any]) -> None:
             self.training, self.total = True, fields["protocol"]["trainings"]
             data, doubles = fields["data"], fields["duplicates"]
-            sizes = ", ".join(f"{data['parts'][name]:,} {name}" for name in ("train", "valid", "test"))
-            say(f"{data['source']}: {data['rows']:,} rows ({sizes})")
+            counted, what = (data["tokens"], "tokens") if "tokens" in data else (data["parts"], "rows")
+            sizes = ", ".join(f"{counted[name]:,} {name}" for name in ("train", "valid", "test"))
+            say(f"{data['source']}: {sum(counted.values()):,} {what} ({sizes})")
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 say(

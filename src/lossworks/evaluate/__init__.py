@@ -6,7 +6,7 @@
     baseline                         what to beat: the answer that never reads the text
     mistakes                         the rows to read first
     surprisal                        of a model of language: nats a token, perplexity, bits a byte
-    by_row                           each metric row by row, for comparisons
+    by_row, by_unit                  each metric row by row, or text by text, for comparisons
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
@@ -20,7 +20,9 @@ from .language import (
     Units,
     bits_between,
     bits_per_character,
+    by_unit,
     hit_rate,
+    linear_sums,
     stretches,
     surprisal,
     unigram,
@@ -46,11 +48,13 @@ __all__ = [
     "bits_between",
     "bits_per_character",
     "by_row",
+    "by_unit",
     "check_metric",
     "classify",
     "constant_scores",
     "fit_temperature",
     "hit_rate",
+    "linear_sums",
     "mistakes",
     "multilabel",
     "regress",

@@ -68,6 +68,19 @@ def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
     return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
 
 
+def by_unit(nats: Floats, of: Units) -> dict[str, Floats]:
+    """nats_per_token and bits_per_byte unit by unit [U], of the units' ``nats``, for those who compare: the plain mean over the
+    units is the metric itself, and a unit counts by its size (value + U × the unit's influence on the ratio of sums).
+    """
+    return {"nats_per_token": _linear(nats, of.positions), "bits_per_byte": _linear(nats / math.log(2), of.bytes)}
+
+
+def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
+    """The units' sums [U] again, of ``by_unit``'s ``values`` of a metric and the ``sizes`` that it is a rate of."""
+    value = float(values.mean())
+    return np.asarray(value * sizes + (values - value) * (float(sizes.sum()) / len(values)))
+
+
 def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
     """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval
     is that of the paired differences: what makes a unit hard for both does not widen it.
@@ -99,6 +112,12 @@ def unigram(counts: Ints, start: int | None) -> Floats:
         weights[start] = 0
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(weights / weights.sum()))
+
+
+def _linear(sums: Floats, sizes: NDArray[Any]) -> Floats:
+    """The ratio of the sums of both, plus as many times as there are units what each unit moves it by."""
+    value, total = float(sums.sum()) / float(sizes.sum()), float(sizes.sum())
+    return np.asarray(value + len(sums) * (sums - value * sizes) / total)
 
 
 def _between(flags: NDArray[np.bool_], bounds: Ints) -> Ints:

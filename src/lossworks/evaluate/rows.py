@@ -17,7 +17,7 @@ from .classification import Rows
 from .evaluation import ratio
 from .intervals import Floats
 
-PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse"}
+PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token"}
 """The proper score that each kind of task is judged by where nothing else is said."""
 RISING = {"accuracy", "macro_f1", "micro_f1", "subset_accuracy"}
 """Metrics of which more is better."""
@@ -118,5 +118,6 @@ METRICS = {
     "classify": ("nll", "brier", "accuracy", "macro_f1"),
     "multilabel": ("nll", "brier", "subset_accuracy", "micro_f1", "macro_f1"),
     "regress": ("mse", "mae"),
+    "lm": ("nats_per_token", "bits_per_byte"),
 }
-"""The metrics of each kind of task, the proper ones first."""
+"""The metrics of each kind of task, the proper ones first; those of a model of language are ``language.by_unit``'s."""

@@ -2,7 +2,8 @@
 
 arms          what is compared
 tuning        what is tuned, and the points that are tried
-training      one training of one arm
+training      one training of one arm that tells labels apart, and the data for it
+language      the same of a model of language
 runs          all of them, by one process or many, killed and gone on with
 store         where the finished ones are kept
 statistics    the paired difference, its interval, its tests

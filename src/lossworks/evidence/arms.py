@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,19 @@ from typing import Any
 from .. import optim
 from ..core import specs
 from ..core.errors import UnknownName, UsageError
-from ..train import Settings
+from ..train import LanguageSettings, Settings
 
 PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
 """What arms may differ in, in the order in which they are named."""
+LANGUAGE_PARTS = ("model", "tokens", "loss", "optimizer", "lr", "schedule", "clip", "ema")
+"""The same of models of language: a step has as many tokens in every arm."""
+
+Told = Settings | LanguageSettings
+
+
+def parts_of(settings: Told) -> tuple[str, ...]:
+    """What arms of such settings may differ in."""
+    return LANGUAGE_PARTS if isinstance(settings, LanguageSettings) else PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +31,26 @@ class Arm:
     """``name`` says what tells it from the others; ``settings`` are resolved, all specs in their shortest spelling."""
 
     name: str
-    settings: Settings
+    settings: Told
 
     def spelled(self) -> dict[str, Any]:
         """Everything that it may differ in."""
         plain = self.settings.to_json()
-        return {part: plain[part] for part in PARTS}
+        return {part: plain[part] for part in parts_of(self.settings)}
 
 
-def choices_of(common: Settings, named: Mapping[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def choices_of(common: Told, named: Mapping[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each arm has of its own: those ``listed``, each with every combination of what is ``named``.
 
     Raises:
         UnknownName: an arm says something that arms cannot differ in.
         UsageError: there are fewer than two arms.
     """
+    parts = parts_of(common)
     for key in [*named, *(key for arm in listed for key in arm)]:
-        if key not in PARTS:
-            raise UnknownName("part of an arm:", key, PARTS)
-    varied = [part for part in PARTS if named.get(part)]
+        if key not in parts:
+            raise UnknownName("part of an arm:", key, parts)
+    varied = [part for part in parts if named.get(part)]
     combined = [dict(zip(varied, chosen, strict=True)) for chosen in product(*(named[part] for part in varied))]
     found = [mixed | arm for arm in listed or [{}] for mixed in combined]
     if len(found) < 2:
@@ -62,17 +72,16 @@ def read_toml(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return values, listed
 
 
-def arms_of(common: Settings, choices: Sequence[dict[str, Any]], task: str, rows: int, tuned: set[str]) -> tuple[Arm, ...]:
-    """The arms, resolved for a ``task`` with ``rows`` training rows. The first is the baseline.
+def arms_of(settings: Sequence[Told], tuned: set[str]) -> tuple[Arm, ...]:
+    """The arms of ``settings`` with every choice made. The first is the baseline.
 
     Raises:
         UsageError: two arms are the same once spelled out, or but for the learning rate that is to be tuned.
     """
-    settings = [replace(common, **chosen).resolved(task, rows) for chosen in choices]
     names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, tuple[str, Any]]()
     for name, one in zip(names, settings, strict=True):
         leveled = _at_usual_rate(one) if "lr" in tuned else one
-        key = repr({part: value for part, value in leveled.to_json().items() if part in PARTS})
+        key = repr({part: value for part, value in leveled.to_json().items() if part in parts_of(one)})
         if key in seen:
             other, lr = seen[key]
             why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != lr else ""
@@ -81,19 +90,31 @@ def arms_of(common: Settings, choices: Sequence[dict[str, Any]], task: str, rows
     return tuple(Arm(name, one) for name, one in zip(names, settings, strict=True))
 
 
-def _at_usual_rate(settings: Settings) -> Settings:
+def _at_usual_rate(settings: Told) -> Told:
     """At the optimizer's own learning rate: where rates are tuned, the one given tells no arms apart."""
-    lr = type(optim.build(settings.optimizer or "")).__dataclass_fields__["lr"].default
+    if settings.optimizer is None:  # it is counted
+        return settings
+    lr = type(optim.build(settings.optimizer)).__dataclass_fields__["lr"].default
     return settings.with_lr(lr) if isinstance(lr, float) else settings
 
 
-def _names(settings: Sequence[Settings]) -> list[str]:
+def _names(settings: Sequence[Told]) -> list[str]:
     """What tells each from the others, in few words."""
     plain = [one.to_json() for one in settings]
-    varied = [part for part in PARTS if len({repr(each[part]) for each in plain}) > 1]
+    parts = parts_of(settings[0])
+    varied = [part for part in parts if len({repr(each[part]) for each in plain}) > 1]
     if "optimizer" in varied and "lr" in varied:
         varied.remove("lr")  # the optimizer's spec says it
     if not varied:
         varied = ["model", "loss", "optimizer"]
     bare = ("model", "loss", "optimizer")
-    return [" · ".join(str(each[part]) if part in bare else f"{part}={each[part]}" for part in varied) for each in plain]
+    return [" · ".join(_said(part, each[part], part in bare) for part in varied if _is_told(part, each)) for each in plain]
+
+
+def _said(part: str, value: Any, bare: bool) -> str:
+    return str(value) if bare else f"{part}={value}"
+
+
+def _is_told(part: str, plain: dict[str, Any]) -> bool:
+    """A counted family has no loss or optimizer, and nothing that goes with them, to be named by."""
+    return part in ("model", "tokens") or plain["optimizer"] is not None

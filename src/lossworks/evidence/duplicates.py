@@ -7,6 +7,7 @@ each is then looked at exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..core.threads import share
-from ..text import TEST, TRAIN, VALID
+from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens.ngrams import hashed_ngrams
-from ..train.dataset import Dataset
 
 NEAR = 0.8
 _BANDS, _EACH = 20, 5  # a pair at the threshold is missed once in 3,000
@@ -52,12 +52,18 @@ class Duplicates:
         return {"exact": self.exact, "near": self.near, "shown": [asdict(pair) for pair in self.shown], "threshold": NEAR}
 
 
-def find(data: Dataset) -> Duplicates:
-    """The doubles across the split."""
-    grams, offsets = _grams(data)
-    keys = np.concatenate([corpus.keys for corpus in data.corpora])
-    train = np.flatnonzero(data.parts == TRAIN)
-    held = np.flatnonzero(data.parts != TRAIN)
+def nothing() -> Duplicates:
+    """Where there are none, or none can be."""
+    none = {"valid": 0, "test": 0}
+    return Duplicates(none, none, [], np.empty(0, np.int64))
+
+
+def find(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> Duplicates:
+    """The doubles across the split of the corpora's rows, numbered through."""
+    grams, offsets = _grams(corpora)
+    keys = np.concatenate([corpus.keys for corpus in corpora])
+    train = np.flatnonzero(parts == TRAIN)
+    held = np.flatnonzero(parts != TRAIN)
     likeness, twin = np.zeros(len(keys)), np.full(len(keys), -1, np.int64)
     _match_near(grams, offsets, train, held, likeness, twin)
     likeness[likeness >= 1] = 0.9999  # the same n-grams, but for case and spaces: not word for word
@@ -66,23 +72,30 @@ def find(data: Dataset) -> Duplicates:
     same = keys[order[at]] == keys[held]
     likeness[held[same]], twin[held[same]] = 1.0, order[at[same]]
     names = {VALID: "valid", TEST: "test"}
-    exact = {name: int((likeness[data.parts == part] == 1).sum()) for part, name in names.items()}
-    near = {name: int((likeness[data.parts == part] >= NEAR).sum()) - exact[name] for part, name in names.items()}
+    exact = {name: int((likeness[parts == part] == 1).sum()) for part, name in names.items()}
+    near = {name: int((likeness[parts == part] >= NEAR).sum()) - exact[name] for part, name in names.items()}
     doubled = held[likeness[held] >= NEAR]
-    chosen = doubled[np.lexsort((doubled, -likeness[doubled], data.parts[doubled] != TEST))][:_SHOWN]
-    texts = zip(data.texts(chosen), data.texts(twin[chosen]), strict=True)
+    chosen = doubled[np.lexsort((doubled, -likeness[doubled], parts[doubled] != TEST))][:_SHOWN]
+    texts = zip(_texts(corpora, chosen), _texts(corpora, twin[chosen]), strict=True)
     shown = [
-        Pair(int(row), int(twin[row]), names[int(data.parts[row])], round(float(likeness[row]), 4), text, original)
+        Pair(int(row), int(twin[row]), names[int(parts[row])], round(float(likeness[row]), 4), text, original)
         for row, (text, original) in zip(chosen.tolist(), texts, strict=True)
     ]
-    test = np.flatnonzero(data.parts == TEST)
+    test = np.flatnonzero(parts == TEST)
     return Duplicates(exact, near, shown, np.flatnonzero(likeness[test] >= NEAR))
 
 
-def _grams(data: Dataset) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _texts(corpora: Sequence[Corpus], rows: NDArray[np.int64]) -> list[str]:
+    """The texts of a few rows."""
+    starts = np.cumsum([0, *map(len, corpora)])
+    places = np.searchsorted(starts, rows, side="right") - 1
+    return [corpora[place].texts([int(row - starts[place])])[0] for row, place in zip(rows, places, strict=True)]
+
+
+def _grams(corpora: Sequence[Corpus]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The n-grams of every text, sorted within it and each once, end to end, and where each text begins."""
     ids, lengths = [], [np.zeros(1, np.int64)]
-    for corpus in data.corpora:
+    for corpus in corpora:
         for texts in corpus.blocks():
             found, offsets = hashed_ngrams(texts, _WORDS, 0, _BITS)
             sizes = np.empty(len(texts), np.int64)

@@ -11,11 +11,11 @@ from statistics import fmean, median
 from typing import Any
 
 from ..core.errors import Diverged
-from ..train import Control, Settings
-from . import duplicates
+from ..train import Control
+from .arms import Told
+from .field import AnyField
 from .runs import Protocol
 from .store import RUN, TUNE, Finished, Key
-from .training import Field
 
 _WARM, _FEWEST, _MOST = 3, 10, 400  # steps before the clock starts; steps timed at least and at most
 _TIMED = 0.7  # seconds of steps that are enough
@@ -59,12 +59,12 @@ class Plan:
         }
 
 
-def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]) -> Plan:
+def plan(protocol: Protocol, field: AnyField, done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]) -> Plan:
     """Time every arm's steps and say what is left to do."""
     begun = time.monotonic()
-    for model in {(arm.settings.model, arm.settings.class_weight): arm for arm in protocol.arms}.values():
-        field.loop(model.settings, Control())  # reads the texts
-    duplicates.find(field.split)
+    for arm in protocol.arms:
+        field.ready(arm.settings)
+    field.duplicates()
     reading = time.monotonic() - begun
     arms = []
     for number, arm in enumerate(protocol.arms):
@@ -78,7 +78,7 @@ def plan(protocol: Protocol, field: Field, done: Finished, jobs: int, tell: Call
     return Plan(tuple(arms), reading, jobs)
 
 
-def _seconds(field: Field, settings: Settings) -> float:
+def _seconds(field: AnyField, settings: Told) -> float:
     """Of one training with its validations and the figures at its end."""
     steps, validations = list[float](), list[float]()
     begun = mark = time.monotonic()
@@ -103,8 +103,9 @@ def _seconds(field: Field, settings: Settings) -> float:
     with suppress(Diverged):
         loop.run()
     begun = time.monotonic()
-    field.measure(loop, tested=True)
+    field.measure(loop, settings, tested=True)
     measured = time.monotonic() - begun
     step = fmean(steps[_WARM:] or steps or [0.0])
     validation = median(validations or [0.0])
-    return made + (step * loop.length + validation) * int(settings.epochs or 1) + measured
+    whole, scored = field.lasts(loop, settings)
+    return made + step * whole + validation * scored + measured

@@ -12,28 +12,32 @@ from numpy.typing import NDArray
 
 from ..evaluate import PROPER, RISING
 from ..record import write_atomic
-from . import behind
+from .behind_labels import by_label, calibration
+from .field import AnyField
+from .outcome import Outcome
 from .runs import Protocol
 from .statistics import LEVEL
 from .store import RUN, TUNE, Finished, Key
-from .training import Field, Outcome
 from .verdicts import Measured, judge, variances_of
 
 UNITS = {
     "nll": "nats", "brier": "of Brier's score", "mse": "squared units", "mae": "units", "accuracy": "of accuracy",
     "subset_accuracy": "of exact match", "macro_f1": "of macro-F1", "micro_f1": "of micro-F1",
+    "nats_per_token": "nats a token", "bits_per_byte": "bits a byte",
 }  # fmt: skip
 """What a difference in a metric is counted in."""
 
 
-def results(protocol: Protocol, done: Finished, field: Field, margin: float | None, doubled: NDArray[np.int64]) -> dict[str, Any]:
+def results(
+    protocol: Protocol, done: Finished, field: AnyField, margin: float | None, doubled: NDArray[np.int64]
+) -> dict[str, Any]:
     """The verdicts and what stands behind them.
 
     doubled: places of the test rows that stand among the training rows too.
     """
-    kind, prior = field.task.kind, field.prior(protocol.metric)
+    prior = field.prior(protocol.metric)
     measured = [_measured(protocol, done, arm, prior) for arm in range(len(protocol.arms))]
-    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric])
+    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric], field.rows_are)
     soonest = _soonest(protocol, done)
     arms = []
     for number, (arm, rows, verdict) in enumerate(zip(protocol.arms, measured, verdicts, strict=True)):
@@ -50,18 +54,17 @@ def results(protocol: Protocol, done: Finished, field: Field, margin: float | No
             "seconds": _median([one.seconds for _, one in runs]),
             "texts": runs[0][1].texts if runs else None,
             "at_equal_seconds": _at(soonest, [one.curve for _, one in runs if one.curve]),
-            **behind.calibration([one.bins for _, one in runs if one.bins]),
-            "f1": behind.by_label([one.f1 for _, one in runs if one.f1]),
+            **calibration([one.bins for _, one in runs if one.bins]),
+            "f1": by_label([one.f1 for _, one in runs if one.f1]),
         })  # fmt: skip
-    tested = behind.Tested.of(
-        field, [[done[Key(RUN, number, seed)] for seed in one.seeds] for number, one in enumerate(measured)]
-    )
+    ended = [[done[Key(RUN, number, seed)] for seed in one.seeds] for number, one in enumerate(measured)]
     return {
-        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING, "judged_by": PROPER[kind],
-        "margin": margin, "level": LEVEL, "test_rows": len(prior), "prior": float(prior.mean()),
+        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING,
+        "judged_by": PROPER[field.kind],
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": field.rows_are, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
         "of": len(protocol.arms) * protocol.seeds,
-        "slices": behind.slices(tested, measured, protocol.metric), "reading": behind.reading(tested, measured, protocol.metric),
+        **field.behind(ended, measured, protocol.metric, [arm.settings for arm in protocol.arms]),
     }  # fmt: skip
 
 

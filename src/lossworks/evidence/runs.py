@@ -19,11 +19,14 @@ import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..text import ReadOptions, load_all
-from ..train import Settings
+from ..train import LanguageSettings
 from . import tuning
-from .arms import Arm
+from .arms import Arm, Told
+from .field import AnyField
+from .language import LanguageField
+from .outcome import Outcome
 from .store import RUN, TUNE, Finished, Key, Store
-from .training import Field, Outcome
+from .training import Field
 
 _POLL = 1.0  # seconds between looks at what other machines have finished
 Watch = Callable[[str, dict[str, Any]], None]
@@ -39,7 +42,7 @@ class Protocol:
     name: str
     sources: tuple[tuple[Any, int | None], ...]
     read: ReadOptions | None
-    common: Settings
+    common: Told
     arms: tuple[Arm, ...]
     metric: str
     seeds: int
@@ -59,7 +62,7 @@ class Protocol:
             scores.append(outcome.judged)
         return tuning.points(self.tune, self.arms[arm].settings, self.trials, scores, self.common.seed)
 
-    def chosen(self, arm: int, done: Finished) -> tuple[dict[str, float], Settings] | None:
+    def chosen(self, arm: int, done: Finished) -> tuple[dict[str, float], Told] | None:
         """What an arm was tuned to, and its settings with that; None while trials are missing."""
         points, settings = self.points(arm, done), self.arms[arm].settings
         wanted = self.trials if points else 0
@@ -70,7 +73,7 @@ class Protocol:
         best = points[min(range(wanted), key=lambda n: done[Key(TUNE, arm, n)].judged)]
         return best, self.tuned(settings, best)
 
-    def tuned(self, settings: Settings, point: dict[str, float]) -> Settings:
+    def tuned(self, settings: Told, point: dict[str, float]) -> Told:
         """The settings with what was tuned put in."""
         for one in self.tune:
             if one.name in point:
@@ -81,9 +84,9 @@ class Protocol:
         """Trials have the split's seed, the trainings that count the seeds after it."""
         return self.common.seed + (0 if key.stage == TUNE else 1 + key.number)
 
-    def ready(self, done: Finished) -> list[tuple[Key, dict[str, float], Settings]]:
+    def ready(self, done: Finished) -> list[tuple[Key, dict[str, float], Told]]:
         """The trainings that can be done now: every arm's trials, then seed by seed every arm that is tuned."""
-        found: list[tuple[Key, dict[str, float], Settings]] = []
+        found: list[tuple[Key, dict[str, float], Told]] = []
         for arm, one in enumerate(self.arms):
             points = enumerate(self.points(arm, done))
             found += [(Key(TUNE, arm, number), point, self.tuned(one.settings, point)) for number, point in points]
@@ -104,18 +107,22 @@ class Protocol:
 def opened(
     sources: Sequence[tuple[Any, int | None]],
     read: ReadOptions | None,
-    common: Settings,
+    common: Told,
     watch: Watch = lambda event, fields: None,
     stop: threading.Event | None = None,
-) -> Iterator[Field]:
+) -> Iterator[AnyField]:
     """The data of a comparison, as one process has it."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(sources, read, scratch))
-        yield Field(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
+        fixed, stop = [part for _, part in sources], stop or threading.Event()
+        if isinstance(common, LanguageSettings):
+            yield LanguageField(corpora, fixed, common, scratch, watch, stop)
+        else:
+            yield Field(corpora, fixed, common, scratch, watch, stop)
 
 
-def work(protocol: Protocol, field: Field, store: Store, watch: Watch, deadline: float | None) -> None:
+def work(protocol: Protocol, field: AnyField, store: Store, watch: Watch, deadline: float | None) -> None:
     """Do trainings until none is left, or until the clock says ``deadline``; what others are at is left to them.
 
     Raises:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import RecordError, UsageError
 from ..record.files import unwritable
-from .training import Outcome
+from .outcome import Outcome
 
 FORMAT = 2
 TUNE, RUN = "tune", "run"

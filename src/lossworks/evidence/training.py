@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -28,31 +28,10 @@ from ..train.loop import Loop
 from ..train.objective import loss_for
 from ..train.refit import training
 from ..train.validation import metric_of
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a training ended in.
-
-    judged: the proper score of the validation rows at its end, what trials are judged by; infinite where it diverged.
-    rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
-    metrics: their means, and those of the other metrics.
-    curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
-    note: why it ended early.
-    said: what it answered to each test row, a class's number or a number; None for label sets, and where ``rows`` is.
-    bins: (stated confidence, share right, statements) of the test rows, after calibration.        f1: of each label.
-    """
-
-    judged: float
-    rows: NDArray[np.float64] | None
-    metrics: dict[str, float]
-    curve: list[tuple[float, float, float]]
-    seconds: float
-    texts: int
-    note: str = ""
-    said: NDArray[np.float64] | None = None
-    bins: list[tuple[float, float, int]] = field(default_factory=list)
-    f1: list[float] = field(default_factory=list)
+from . import behind_labels
+from .duplicates import Duplicates, find
+from .outcome import Outcome
+from .verdicts import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +69,37 @@ class Field:
         return self.split.task
 
     @property
+    def kind(self) -> str:
+        """Of the task."""
+        return self.task.kind
+
+    @property
     def train_rows(self) -> int:
         """How many rows train."""
         return int((self.split.parts == TRAIN).sum())
 
+    @property
+    def rows_are(self) -> str:
+        """What the rows of figures are."""
+        return "test rows"
+
     def describe(self) -> dict[str, Any]:
         """What the record says of the data."""
         return describe(self.split)
+
+    def resolve(self, shared: Mapping[str, Any], chosen: Mapping[str, Any]) -> Settings:
+        """An arm with every choice made; ``shared`` by arms beside the settings in common is nothing here."""
+        return replace(self.common, **{**shared, **chosen}).resolved(self.kind, self.train_rows)
+
+    def metric(self, asked: str | None, arms: Sequence[Settings]) -> str:
+        """The metric of the verdicts. Raises UsageError where it is none of the task."""
+        metric = asked or evaluate.PROPER[self.kind]
+        evaluate.check_metric(self.kind, metric)
+        return metric
+
+    def duplicates(self) -> Duplicates:
+        """Held-out texts that stand among the training texts."""
+        return find(self.split.corpora, self.split.parts)
 
     def check(self, settings: Settings) -> None:
         """Raise UsageError where an arm's loss or class weights do not fit the data."""
@@ -121,7 +124,7 @@ class Field:
                 seconds = loop.run().seconds
             except Diverged as error:
                 return Outcome(math.inf, None, {}, curve, time.monotonic() - started, texts, str(error))
-            judged, tested = self.measure(loop, metric is not None)
+            judged, tested = self.measure(loop, settings, metric is not None)
         rows = tested.rows if tested else {}
         metrics = {name: float(values.mean()) for name, values in rows.items()}
         if not math.isfinite(judged) or not all(map(math.isfinite, metrics.values())):
@@ -131,19 +134,24 @@ class Field:
 
     def loop(self, settings: Settings, control: Control, most_steps: int | None = None) -> Loop:
         """A training of an arm, not begun. It ends with its schedule, and the weights are those it ends with."""
-        data = self._ready(settings)
+        data = self.ready(settings)
         endless = replace(settings, patience=int(settings.epochs or 1) + 1)
         loop = training(data, models.build(settings.model), self._loss(settings), endless, control, most_steps=most_steps)
         loop.keeps_best = False
         return loop
 
-    def measure(self, loop: Loop, tested: bool) -> tuple[float, Tested | None]:
+    def lasts(self, loop: Loop, settings: Settings) -> tuple[int, int]:
+        """Steps of a whole training, and scores of the validation rows on the way."""
+        epochs = int(settings.epochs or 1)
+        return loop.length * epochs, epochs
+
+    def measure(self, loop: Loop, settings: Settings, tested: bool) -> tuple[float, Tested | None]:
         """The validation rows' proper score, calibrated, and what the test rows show where they are to be ``tested``."""
         data = loop.data
         assert data.features is not None
         assert data.valid is not None
-        predictor = NetworkPredictor(self.task, models.build(loop.settings.model), data.features, loop.network.eval())
-        calibrate(predictor, data, data.valid, loop.settings.class_weight)
+        predictor = NetworkPredictor(self.task, models.build(settings.model), data.features, loop.network.eval())
+        calibrate(predictor, data, data.valid, settings.class_weight)
         judged = self._by_row(predictor, *_in_order(predictor, data, data.valid))
         proper = float(judged[evaluate.PROPER[self.task.kind]].mean())
         return proper, self._tested(predictor, data, data.test) if tested and data.test is not None else None
@@ -157,6 +165,15 @@ class Field:
         )
         weight = None if data.weight is None else data.weight[rows]
         return evaluate.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
+
+    def behind(
+        self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
+    ) -> dict[str, Any]:
+        """In which rows arms differ, and texts to read."""
+        tested = behind_labels.Tested.of(self.split, outcomes)
+        return {
+            "slices": behind_labels.slices(tested, measured, metric), "reading": behind_labels.reading(tested, measured, metric),
+        }  # fmt: skip
 
     def _tested(self, predictor: NetworkPredictor, data: Dataset, part: Part) -> Tested:
         scores, target, weight = _in_order(predictor, data, part)
@@ -173,7 +190,7 @@ class Field:
         temperature, thresholds = predictor.temperature, predictor.thresholds
         return evaluate.by_row(self.task.kind, scores, target, weights=weight, temperature=temperature, thresholds=thresholds)
 
-    def _ready(self, settings: Settings) -> Dataset:
+    def ready(self, settings: Settings) -> Dataset:
         """The data as an arm's model reads it."""
         key = settings.model, settings.class_weight
         if key not in self._read:

@@ -17,7 +17,7 @@ import numpy as np
 from .. import losses, models, optim, penalties
 from ..core.errors import UnknownName, UsageError
 from ..core.seeds import derive, generator
-from ..train import Settings
+from .arms import Told
 
 WIDE = 100.0
 """A learning rate is looked for between this many times less and more than the optimiser's own."""
@@ -55,26 +55,25 @@ class Dimension:
             raise UsageError(f"--tune {spec!r}: wanted a range from low to high.")
         return cls(f"{found['part']}.{found['key']}", low, high)
 
-    def range_of(self, settings: Settings) -> tuple[float, float, bool]:
+    def range_of(self, settings: Told) -> tuple[float, float, bool]:
         """Low, high, and whether it is gone through in ratios."""
         if self.name == "lr":
             usual = float(settings.lr or 0)
             return usual / WIDE, usual * WIDE, True
         return self.low, self.high, self.low > 0 and self.high >= _LOG_FROM * self.low
 
-    def fits(self, settings: Settings) -> bool:
+    def fits(self, settings: Told) -> bool:
         """Whether an arm has such a number."""
-        return self.name == "lr" or _field(settings, self.name) is not None
+        return settings.optimizer is not None if self.name == "lr" else _field(settings, self.name) is not None
 
-    def apply(self, settings: Settings, value: float) -> Settings:
+    def apply(self, settings: Told, value: float) -> Told:
         """The settings with the number set."""
         if self.name == "lr":
             return settings.with_lr(value)
         part, key = self.name.split(".")
-        room = _ROOMS[part]
-        member = room.build(getattr(settings, part))
+        member = _built(settings, part)
         changed = replace(member, **{key: round(value) if isinstance(getattr(member, key), int) else value})
-        return replace(settings, **{part: room.render(changed)})
+        return replace(settings, **{part: _ROOMS[part].render(changed)})
 
 
 def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
@@ -89,17 +88,17 @@ def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
     return found
 
 
-def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Settings]) -> None:
+def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Told]) -> None:
     """Raise UnknownName where no arm has what is to be tuned."""
     for one in dimensions:
-        if not any(one.fits(each) for each in settings):
+        if one.name != "lr" and not any(one.fits(each) for each in settings):
             part = one.name.split(".")[0]
-            members = [_ROOMS[part].build(getattr(each, part)) for each in settings if getattr(each, part)]
+            members = [_built(each, part) for each in settings if getattr(each, part, None)]
             raise UnknownName("thing to tune:", one.name, {f"{part}.{f.name}" for member in members for f in fields(member)})
 
 
 def points(
-    dimensions: Sequence[Dimension], settings: Settings, trials: int, scores: Sequence[float], seed: int
+    dimensions: Sequence[Dimension], settings: Told, trials: int, scores: Sequence[float], seed: int
 ) -> list[dict[str, float]]:
     """The points to try that can be told so far, given the ``scores`` of the first ones (lower is better).
 
@@ -158,9 +157,16 @@ def _further(
     return (value / far, value / far**0.02, ratio) if value == tried[0] else (value * far**0.02, value * far, ratio)
 
 
-def _field(settings: Settings, name: str) -> float | None:
+def _field(settings: Told, name: str) -> float | None:
     """The number ``part.key`` of the settings, where there is one."""
     part, key = name.split(".")
-    spec = getattr(settings, part)
-    value = getattr(_ROOMS[part].build(spec), key, None) if spec else None
+    value = getattr(_built(settings, part), key, None) if getattr(settings, part, None) else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _built(settings: Told, part: str) -> Any:
+    """The member of a room that the settings spell."""
+    spec = getattr(settings, part)
+    if part == "model" and models.is_language(spec):
+        return models.build_language(spec)
+    return _ROOMS[part].build(spec)

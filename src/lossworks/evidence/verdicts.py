@@ -66,8 +66,8 @@ class Verdict:
         return {**asdict(self), "diverged": list(self.diverged)}
 
 
-def judge(arms: Sequence[Measured], metric: str, margin: float | None, unit: str) -> list[Verdict]:
-    """A verdict on every arm, the first being the baseline."""
+def judge(arms: Sequence[Measured], metric: str, margin: float | None, unit: str, rows_are: str = "test rows") -> list[Verdict]:
+    """A verdict on every arm, the first being the baseline; ``rows_are``: what sentences call the rows."""
     baseline, others = arms[0], arms[1:]
     pairs = [[seed for seed in arm.seeds if seed in baseline.seeds] for arm in others]
     found = [
@@ -90,7 +90,7 @@ def judge(arms: Sequence[Measured], metric: str, margin: float | None, unit: str
         if one is None:
             verdicts.append(_too_few(arm, baseline, seeds, unit))
             continue
-        judged = _Judged(arm, baseline, one, next(corrected), next(within) if margin else None, len(known), margin)
+        judged = _Judged(arm, baseline, one, next(corrected), next(within) if margin else None, len(known), margin, rows_are)
         verdicts.append(judged.verdict(metric in RISING, unit, len(seeds)))
     return verdicts
 
@@ -104,6 +104,7 @@ class _Judged:
     p_within: float | None
     among: int
     margin: float | None
+    rows_are: str
 
     def verdict(self, rising: bool, unit: str, seeds: int) -> Verdict:
         one, variances = self.found, self.found.variances
@@ -153,12 +154,14 @@ class _Judged:
             by = f"{abs(one.value):.3g} {unit} (95 % interval {low:.3g} to {high:.3g}; {p})"
             said = f"{word.capitalize()} than the baseline by {by}."
         elif one.variances.standard_error == 0 and one.value == 0:
-            said = "No difference shown: with every seed the two say the same of every test row, as far as this metric sees."
+            said = (
+                f"No difference shown: with every seed the two say the same of all {self.rows_are}, as far as this metric sees."
+            )
         else:
             said = (
                 f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; {p}). "
-                f"With {seeds} seeds and {one.variances.N:,} test rows, differences from {smallest:.2g} {unit} on would mostly "
-                "have been shown."
+                f"With {seeds} seeds and {one.variances.N:,} {self.rows_are}, differences from {smallest:.2g} {unit} on would "
+                "mostly have been shown."
             )
         return said + _divergence(self.arm, self.baseline)
 

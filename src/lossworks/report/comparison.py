@@ -11,6 +11,10 @@ from .comparison_rows import behind, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
+_SIZES = (
+    "Probabilities are those that the models state, uncalibrated. Each text or stretch counts by its size, so the mean over them "
+    "is the figure of the whole part."
+)
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
 
 
@@ -37,6 +41,9 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "few": result is not None and len(result["arms"]) > charts.MOST,
         "behind": None if result is None else behind(summary),
         "steps": steps(summary),
+        "language": summary.get("task") == "lm",
+        "rows_are": rows_are(result or {}),
+        "mixed": len({arm.get("tokens") for arm in (summary.get("protocol") or {}).get("arms", [])}) > 1,
         "doubled": result is not None and any(arm["verdict"]["without_duplicates"] is not None for arm in result["arms"]),
         "diverged": [] if result is None else _diverged(result),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -56,8 +63,8 @@ def verdict(summary: Json) -> words.Verdict:
     baseline = result["arms"][0]["name"]
     sentence = (
         f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
-        f"test rows and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm different "
-        f"that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
+        f"{rows_are(result)} and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm "
+        f"different that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
     )
     shown = counts["worse"] + counts["equivalent"]
     tone = "good" if counts["better"] else "plain" if shown else "unsure"
@@ -81,27 +88,45 @@ def _all(counts: Counter[str]) -> str:
     return {1: "the one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
 
 
+def rows_are(result: Json) -> str:
+    """What the rows of figures are called."""
+    return str(result.get("rows_are", "test rows"))  # no part of the records of earlier comparisons
+
+
 def steps(summary: Json) -> list[str]:
     """The protocol, as it was carried out."""
-    protocol, data, doubles = summary["protocol"], summary["data"], summary["duplicates"]
-    parts = data["parts"]
+    protocol, result = summary["protocol"], summary.get("result") or {}
+    language, rows = summary["task"] == "lm", rows_are(result)
     said = [
-        f"The data was split once, with seed {protocol['split_seed']}: {parts['train']:,} rows to train, {parts['valid']:,} to "
-        f"validate, {parts['test']:,} to test. {_doubles(doubles)}",
+        _split(summary),
         _tuning(summary),
         f"Every arm was then trained anew with {protocol['seeds']} seeds ({_seeds(protocol)}), the same for all: the same first "
         "weights where the shapes allow, and the rows in the same order. Each ran to the end of its schedule, and the weights "
         "are those it ended with.",
-        "The test rows were looked at once, at the end. Probabilities are calibrated by a temperature from the validation rows, "
-        "as fit does.",
-        "Differences are paired, by seed and by test row. Their intervals hold both sources of chance, the seeds and the test "
-        "rows (a two-way layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a "
+        "The test part was looked at once, at the end. "
+        + (_SIZES if language else "Probabilities are calibrated by a temperature from the validation rows, as fit does."),
+        f"Differences are paired, by seed and over the {rows}. Their intervals hold both sources of chance, the seeds and the "
+        f"{rows} (a two-way layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a "
         "sign-flip permutation test over seeds, rows and their interaction; over the arms it is corrected by Holm's method.",
         "A training that diverged counts as the answer that never reads the text, and its arm is never called better.",
     ]
-    if (summary.get("result") or {}).get("margin"):
+    if result.get("margin"):
         said.append("Equivalent means that both of two one-sided tests at the margin's ends reject, after Holm's correction.")
     return said
+
+
+def _split(summary: Json) -> str:
+    """How the data was divided, in rows or in tokens."""
+    data, seed = summary["data"], summary["protocol"]["split_seed"]
+    if "tokens" not in data:
+        parts = data["parts"]
+        told = f"{parts['train']:,} rows to train, {parts['valid']:,} to validate, {parts['test']:,} to test"
+        return f"The data was split once, with seed {seed}: {told}. {_doubles(summary['duplicates'])}"
+    tokens = data["tokens"]
+    told = f"{tokens['train']:,} tokens to train on, {tokens['valid']:,} to validate, {tokens['test']:,} to test"
+    if data["units"] == "texts":
+        return f"The texts were divided once, with seed {seed}: {told}. {_doubles(summary['duplicates'])}"
+    return f"The text was divided once, at two places: {told}, the last in {data['units']} of as many characters."
 
 
 def _doubles(doubles: Json) -> str:
@@ -119,9 +144,10 @@ def _tuning(summary: Json) -> str:
     protocol = summary["protocol"]
     if not protocol["trials"]:
         return "Nothing was tuned: the learning rates are those given."
+    score = "nats a token" if summary["task"] == "lm" else "calibrated log loss, or squared error"
     return (
         f"Of every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, judged by the validation "
-        "rows' proper score (calibrated log loss, or squared error) at the end of the schedule, never by the training loss: two "
+        f"part's proper score ({score}) at the end of the schedule, never by the training loss: two "
         "thirds of them spread over the range, the rest around the best of those."
     )
 

@@ -92,7 +92,8 @@ def _text(one: Json, whose: Sequence[str], metric: str) -> Json:
         {"who": name, "what": _answer(answer), "value": f"{metric} {number(value)}"}
         for name, answer, value in zip(whose, one["said"], one["values"], strict=True)
     ]
-    return {"text": one["text"], "place": one["place"], "truth": words.smart(one["truth"]), "said": said}
+    truth = None if one["truth"] is None else words.smart(one["truth"])
+    return {"text": one["text"], "place": one["place"], "truth": truth, "said": said}
 
 
 def _answer(answer: Any) -> str:

@@ -82,7 +82,7 @@ def fit_language(
     division = divide(corpora, fixed, settings)
     control.watch("tokens", {"rows": 0, "of": sum(map(len, corpora))})
     tokenizer, parts = encode(division, settings, control, scratch)
-    data = _describe(division, tokenizer, parts)
+    data = describe(division, tokenizer, parts)
     control.watch("data", {"reason": "lm: a model of language", **data, "config": settings.to_json()})
     for note in tokenizer.notes:
         control.watch("note", {"text": note})
@@ -125,7 +125,8 @@ def _result(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], set
     return {"part": "test", **judge(trained, test, counts, settings.seed), **made_up}
 
 
-def _describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]) -> dict[str, Any]:
+def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]) -> dict[str, Any]:
+    """What the record says of the data."""
     main, names = division.corpora[0], {"train": TRAIN, "valid": VALID, "test": TEST}
     tokens, size = int(parts[TRAIN].texts.offsets[-1]), int(parts[TRAIN].bytes.sum())
     return {

@@ -92,6 +92,10 @@ class LanguageSettings:
         model = self.model if spec.by_gradients else models.render(spec)
         return replace(self, task=task, model=model, tokens=spelled, memory=memory)
 
+    def with_lr(self, lr: float) -> LanguageSettings:
+        """The same with the learning rate decided; an optimizer must be named."""
+        return replace(self, lr=lr, optimizer=optim.render(replace(optim.build(self.optimizer or ""), lr=lr)))
+
     def of_gradients(self) -> dict[str, Any]:
         """What was chosen of a training by gradients; nothing where the family learns by a method of its own."""
         return {name: getattr(self, name) for name in _OF_GRADIENTS if getattr(self, name) is not None}

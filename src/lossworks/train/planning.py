@@ -68,14 +68,8 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     Raises:
         DataError: there are no texts. UsageError: the settings do not fit together.
     """
-    positions = Positions.of(texts, vocabulary, ends)
-    spec = build_language(settings.model)
-    assert isinstance(spec, NeuralSpec)
-    told = {pair.partition("=")[0].strip() for pair in settings.model.partition(":")[2].split(",")}
-    window = _window(spec, settings, positions, told)
-    if isinstance(spec, TransformerSpec) and "context" not in told:
-        spec = replace(spec, context=window)
-    recipe = _recipe(spec, settings, window)
+    spec, recipe = by_texts(texts, vocabulary, settings, ends=ends)
+    told = _told(settings)
     seconds = 60 * (settings.minutes or MINUTES)
     timed = settings.steps is None and settings.epochs is None
     said = []
@@ -87,7 +81,7 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     if timed:
         a_step = pace.seconds
         steps = max(_JUDGED, int(_TRAINING * seconds / a_step))
-        epochs = steps * recipe.batch_tokens / len(positions)
+        epochs = steps * recipe.batch_tokens / len(Positions.of(texts, vocabulary, ends))
         recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1)
         said.append(
             f"{steps:,} steps of {recipe.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each: "
@@ -97,6 +91,26 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
         judged = int(_JUDGING * recipe.steps * _FASTER * recipe.batch_tokens / _JUDGED)
         recipe = replace(recipe, judged_tokens=max(judged, 4 * recipe.batch_tokens))
     return Plan(render(spec), recipe, pace.dtype, pace.threads, tuple(said))
+
+
+def by_texts(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool) -> tuple[NeuralSpec, Recipe]:
+    """What the texts decide of what is left open, and the settings: the same on every machine.
+
+    Raises:
+        DataError: there are no texts. UsageError: the settings do not fit together.
+    """
+    spec = build_language(settings.model)
+    assert isinstance(spec, NeuralSpec)
+    told = _told(settings)
+    window = _window(spec, settings, Positions.of(texts, vocabulary, ends), told)
+    if isinstance(spec, TransformerSpec) and "context" not in told:
+        spec = replace(spec, context=window)
+    return spec, _recipe(spec, settings, window)
+
+
+def _told(settings: LanguageSettings) -> set[str]:
+    """The keys of the model that were said."""
+    return {pair.partition("=")[0].strip() for pair in settings.model.partition(":")[2].split(",")}
 
 
 def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, told: set[str]) -> int:

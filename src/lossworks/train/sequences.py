@@ -71,10 +71,30 @@ def train_sequences(
         Interrupted: ``control.stop`` was set; a checkpoint was written.
     """
     recipe = recipe or Recipe(**choices)
-    positions = Positions.of(texts, vocabulary, ends)
     held_out = None
     if valid is not None and (len(valid.ids) or (ends and len(valid))):
         held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), recipe, seed)
+    control = control or Control()
+    loop = sequence_loop(network, texts, vocabulary, recipe, ends=ends, held_out=held_out, seed=seed, control=control)
+    if resume:
+        loop.resume()
+        loop.tell("resume")
+    return loop.run()
+
+
+def sequence_loop(
+    network: SequenceNetwork,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    *,
+    ends: bool,
+    held_out: HeldOut | None,
+    seed: int,
+    control: Control,
+) -> SequenceLoop:
+    """A training that is not begun; arguments and errors as of ``train_sequences``."""
+    positions = Positions.of(texts, vocabulary, ends)
     counts = positions.counts(vocabulary.size) + 1.0  # for losses that ask how often: no token occurs never
     loss = fitting_loss(recipe.loss, Task("classify", tuple(map(str, range(vocabulary.size))))).with_counts(
         tuple(counts.tolist())
@@ -86,14 +106,8 @@ def train_sequences(
     per_epoch = len(layout.steps(tokens, 0))
     steps = min(recipe.epochs * per_epoch, recipe.steps or recipe.epochs * per_epoch)
     clock = Clock(steps, per_epoch, int(layout.lengths.sum()) / per_epoch)
-    control = control or Control()
     gradients = TokenGradients(network, loss, shell, layout, seed, control.world, SCORES // vocabulary.size)
-    loop = SequenceLoop(network, gradients, held_out, recipe, schedule_of(recipe.schedule), clock, tokens, control)
-    if resume:
-        loop.resume()
-        loop.tell("resume")
-    with torch.random.fork_rng(devices=[]):
-        return loop.run()
+    return SequenceLoop(network, gradients, held_out, recipe, schedule_of(recipe.schedule), clock, tokens, control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +132,11 @@ class HeldOut:
 
 @dataclass(slots=True)
 class SequenceLoop:
-    """Trains ``network`` on the rows of ``layout``. ``run`` leaves the best weights in it."""
+    """Trains ``network`` on the rows of ``layout``. ``run`` leaves the best weights in it.
+
+    keeps_best: whether those are of the best score, or the last.
+    most_steps: steps after which it ends, sooner than the schedule plans for.
+    """
 
     network: SequenceNetwork
     gradients: TokenGradients
@@ -128,6 +146,8 @@ class SequenceLoop:
     clock: Clock
     tokens: int
     control: Control
+    keeps_best: bool = True
+    most_steps: int | None = None
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
     since: Since = field(default_factory=Since)
@@ -143,8 +163,9 @@ class SequenceLoop:
         self.gradients.room = progress.micro or self.gradients.room
         self._saved = start = time.monotonic() - progress.seconds
         progress.stopped = "all epochs done" if self.recipe.steps is None else "all steps done"
-        while not self._is_over:
-            self._epoch(start)
+        with torch.random.fork_rng(devices=[]):
+            while not self._is_over:
+                self._epoch(start)
         if progress.stale >= self.recipe.patience:
             after = "epochs" if self.recipe.judged is None else "scores"
             progress.stopped = f"early: nll had not fallen for {self.recipe.patience} {after}"
@@ -189,7 +210,7 @@ class SequenceLoop:
         self.tell("checkpoint")
 
     def _epoch(self, start: float) -> None:
-        progress, every = self.progress, self._every
+        progress, every = self.progress, self.every
         self.network.train()
         if not progress.done:
             self.network.remember([])
@@ -199,7 +220,8 @@ class SequenceLoop:
             self.step(steps[progress.done])
             progress.done, progress.step = progress.done + 1, progress.step + 1
             progress.seconds = time.monotonic() - start
-            if every and (progress.step % every == 0 or progress.step == self.clock.steps):
+            self.control.stepped()
+            if every and (progress.step % every == 0 or progress.step == self._last):
                 self.judge()
                 self.network.train()
         if progress.done == len(steps):
@@ -257,7 +279,8 @@ class SequenceLoop:
         progress.scores.append(score)
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
-            self.best = {name: value.clone() for name, value in checkpoint.weights_of(self.network).items()}
+            if self.keeps_best:
+                self.best = {name: value.clone() for name, value in checkpoint.weights_of(self.network).items()}
         self.tell("valid", nll=score)
         turned = self.turning.judged(progress.scores, progress.stale)
         if turned is not None:
@@ -298,9 +321,13 @@ class SequenceLoop:
     @property
     def _is_over(self) -> bool:
         progress = self.progress
-        return progress.step >= self.clock.steps or progress.stale >= self.recipe.patience
+        return progress.step >= self._last or progress.stale >= self.recipe.patience
 
     @property
-    def _every(self) -> int | None:
+    def _last(self) -> int:
+        return min(self.clock.steps, self.most_steps or self.clock.steps)
+
+    @property
+    def every(self) -> int | None:
         """Steps between judgements; None: after each epoch."""
         return None if self.recipe.judged is None else max(1, math.ceil(self.clock.steps / self.recipe.judged))

@@ -8,26 +8,23 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import specs
-from ..core.errors import UnknownName, UsageError
-from ..evaluate import PROPER, check_metric
+from ..core.errors import UsageError
 from ..evidence import arms as arms_
 from ..evidence import tuning
+from ..evidence.field import AnyField
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Protocol, opened
 from ..evidence.store import FORMAT
-from ..evidence.training import Field
 from ..text import TEST, VALID, ReadOptions
-from ..train import Control, Settings
+from ..train import Control, LanguageSettings, Settings
 from .comparison import Comparison, Recorder
 from .fit import Source
+from .in_common import InCommon, candidates
 
 SEEDS, TRIALS = 8, 12
-_EPOCHS, _SCHEDULE = 10, "linear"  # one length for all arms, and a rate that ends at nothing: the end is then worth evaluating
 
 
 def compare(
@@ -46,7 +43,7 @@ def compare(
     test: Source | float | None = None,
     out: Path | str | None = None,
     read: ReadOptions | None = None,
-    settings: Settings | None = None,
+    settings: Settings | LanguageSettings | InCommon | None = None,
     resume: bool = False,
     control: Control | None = None,
     command: str | None = None,
@@ -60,14 +57,16 @@ def compare(
         seeds: trainings of each arm whose figures count; the k-th has the same seed in all arms.
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".
-        metric: what verdicts are about: nll, brier, accuracy, macro_f1, …, of the test rows; nll (mse for numbers) by default.
+        metric: what verdicts are about: nll, brier, accuracy, macro_f1, …, of the test rows; nll (mse for numbers) by default. Of
+            models of language nats_per_token or bits_per_byte, of the test part's texts or of stretches of one long text.
         margin: a difference, in the metric's unit, small enough to call two arms equivalent.
         minutes: after these no training is begun any more; ``resume`` goes on.
         jobs: processes. In a script, call this under ``if __name__ == "__main__"``, as for every use of several processes.
         storage: a PostgreSQL address that machines with the same call share.
         out: the directory to make; none is left without it.
         settings: what the arms have in common, or as single ``choices``; a choice that is a list makes arms of all combinations.
-            Ten epochs and the schedule "linear" where nothing else is said.
+            Ten epochs and the schedule "linear" where nothing else is said. With ``task="lm"``, or families of models of
+            language and texts without labels, those of ``LanguageSettings``; ``steps`` or ``epochs`` must be said.
         resume: go on with the comparison in ``out``, begun by the same call.
         control, command: as in ``fit``.
 
@@ -95,15 +94,6 @@ def plan_of(data: Source, *, control: Control | None = None, **asked: Any) -> Pl
         return plan(wanted.protocol(field, Path()), field, {}, wanted.jobs, control.watch)
 
 
-def common_settings(values: dict[str, Any], what: str = "settings") -> Settings:
-    """What arms have in common, from keys and values: as in ``fit``, but for the epochs and the schedule if not given.
-
-    Raises:
-        UsageError: an unknown key or a value that does not fit.
-    """
-    return specs.configure(Settings, {"epochs": _EPOCHS, "schedule": _SCHEDULE} | values, what)
-
-
 class Asked:
     """What was asked for, checked as far as can be without the data."""
 
@@ -114,7 +104,7 @@ class Asked:
         valid: Source | float | None = None,
         test: Source | float | None = None,
         read: ReadOptions | None = None,
-        settings: Settings | None = None,
+        settings: Settings | LanguageSettings | InCommon | None = None,
         arms: Sequence[dict[str, Any]] = (),
         seeds: int = SEEDS,
         trials: int = TRIALS,
@@ -130,15 +120,18 @@ class Asked:
         choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}
         single = {key: value for key, value in choices.items() if key not in named}
-        for key in single:
-            if key not in Settings.__dataclass_fields__:
-                raise UnknownName(
-                    "argument of compare:", key, [*Settings.__dataclass_fields__, "arms", "seeds", "trials", "tune", "out"]
-                )
-        self.common = replace(settings or common_settings({}), **single)
-        if "auto" in (self.common.lr, *named.get("lr", [])):
+        models = candidates(named, arms)
+        if settings is None:
+            told = {key: single[key] for key in ("task", "model") if single.get(key)}
+            settings = InCommon.of(told, models)
+        elif not isinstance(settings, InCommon):
+            settings = InCommon.of_settings(settings)
+        self.in_common = settings.with_choices(single, models)
+        self.common = self.in_common.settings
+        if "auto" in (single.get("lr"), getattr(self.common, "lr", None), *named.get("lr", [])):
             raise UsageError("lr is auto; compare tunes the rates itself, of all arms alike. Leave it out.")
         self.own = arms_.choices_of(self.common, named, arms)
+        read = self.in_common.reading(read)
         self.read, self.jobs, self.storage = read, jobs, storage
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()
@@ -147,25 +140,23 @@ class Asked:
         self.sources: tuple[tuple[Any, int | None], ...] = tuple((_kept(source), part) for source, part in [(data, None), *given])
 
     @contextmanager
-    def opened(self, control: Control) -> Iterator[Field]:
+    def opened(self, control: Control) -> Iterator[AnyField]:
         """The data, open."""
         with opened(self.sources, self.read, self.common, control.watch, control.stop) as field:
             yield field
 
-    def protocol(self, field: Field, folder: Path) -> Protocol:
+    def protocol(self, field: AnyField, folder: Path) -> Protocol:
         """What is to be done, all checks passed."""
-        task = field.task.kind
-        metric = self.metric or PROPER[task]
-        check_metric(task, metric)
-        tuned = {one.name for one in self.tune}
-        found = arms_.arms_of(self.common, self.own, task, field.train_rows, tuned)
+        settings = [field.resolve(self.in_common.shared, chosen) for chosen in self.own]
+        found = arms_.arms_of(settings, {one.name for one in self.tune})
+        metric = field.metric(self.metric, settings)
         tuning.check_fits(self.tune, [arm.settings for arm in found])
         for arm in found:
             field.check(arm.settings)
         sources = self.sources
         if self.jobs > 1:
             sources = tuple(
-                (_rows(corpus) if source == "-" else source, part)
+                (_rows(corpus, field.kind) if source == "-" else source, part)
                 for (source, part), corpus in zip(sources, field.corpora, strict=True)
             )
         name = json.dumps([FORMAT, self.given(), metric, field.describe()["fingerprint"]], sort_keys=True, default=str)
@@ -187,7 +178,7 @@ class Asked:
     def given(self) -> dict[str, Any]:
         """What must be the same for the comparison to go on. Seeds too: to add some after a look at the verdict would undo it."""
         return {
-            "common": self.common.to_json(), "arms": self.own, "seeds": self.seeds, "trials": self.trials,
+            "common": self.in_common.to_json(), "arms": self.own, "seeds": self.seeds, "trials": self.trials,
             "tune": self.spelled_tune, "metric": self.metric,
         }  # fmt: skip
 
@@ -197,8 +188,10 @@ def _kept(source: Any) -> Any:
     return source if isinstance(source, str | os.PathLike) else list(source)
 
 
-def _rows(corpus: Any) -> list[tuple[Any, ...]]:
+def _rows(corpus: Any, kind: str) -> list[Any]:
     """The rows of stdin, for processes that cannot read it again."""
     texts = (text for block in corpus.blocks() for text in block)
+    if kind == "lm":
+        return list(texts)
     weights = [1.0] * len(corpus) if corpus.weights is None else corpus.weights.tolist()
     return list(zip(texts, corpus.labels, weights, strict=True))

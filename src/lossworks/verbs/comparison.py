@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from .. import report
 from ..core.errors import Interrupted, LossworksError, RecordError, UsageError
 from ..core.machine import machine, versions
-from ..evidence import duplicates
+from ..evidence.duplicates import Duplicates
+from ..evidence.field import AnyField
 from ..evidence.results import results, write_table
 from ..evidence.runs import Protocol, work, work_together
 from ..evidence.store import RUN
-from ..evidence.training import Field
 from ..record import Run
 from ..train import Control
 
@@ -133,9 +133,9 @@ class Recorder:
         comparison = Comparison.load(self.run.path)
         return comparison if self.kept else replace(comparison, path=None)
 
-    def _begin(self, field: Field, protocol: Protocol) -> duplicates.Duplicates:
+    def _begin(self, field: AnyField, protocol: Protocol) -> Duplicates:
         """Describe data and protocol, in the record and to whoever watches."""
-        doubles = duplicates.find(field.split)
+        doubles = field.duplicates()
         about = field.describe()
         self.summary |= {
             "task": about.pop("task"),
@@ -144,7 +144,9 @@ class Recorder:
             "duplicates": doubles.to_json(),
             "protocol": {
                 "name": protocol.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in protocol.arms],
-                "epochs": [arm.settings.epochs for arm in protocol.arms], "seeds": protocol.seeds, "trials": protocol.trials,
+                "epochs": [arm.settings.epochs for arm in protocol.arms],
+                "steps": [getattr(arm.settings, "steps", None) for arm in protocol.arms],
+                "seeds": protocol.seeds, "trials": protocol.trials,
                 "tune": self.asked.spelled_tune if protocol.trials else [], "metric": protocol.metric,
                 "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "shared": protocol.storage is not None,
                 "trainings": protocol.total,

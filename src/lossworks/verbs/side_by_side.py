@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import evaluate as figures
-from ..batches import Ragged
 from ..core.errors import UsageError
 from ..text import Corpus, ReadOptions, load
-from ..tokens import Tokenizer
 from ..train.language_figures import logp_of
+from ..train.stretches import Stretches
 from ..train.token_parts import in_tokens
 from .evaluate import evaluate
 from .language import Language
 from .model import Model
-
-_FEWEST = 100  # characters of a stretch
 
 
 def side_by_side(
@@ -56,7 +53,7 @@ def side_by_side(
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
     corpus = load(data, read)
     try:
-        texts = _Texts.of(corpus, whole=read.texts == "file")
+        texts = Stretches.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
     finally:
         corpus.close()
@@ -99,37 +96,6 @@ def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOption
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
-    """What intervals are from: texts, or the stretches between ``cuts`` of one text. Characters and bytes of each."""
-
-    characters: NDArray[np.int64]
-    bytes: NDArray[np.int64]
-    cuts: NDArray[np.int64] | None
-
-    @classmethod
-    def of(cls, corpus: Corpus, *, whole: bool) -> _Texts:
-        rows = [(len(text), len(text.encode())) for texts in corpus.blocks() for text in texts]
-        characters, sizes = np.array(rows, np.int64).T
-        if not whole:
-            return cls(characters, sizes, None)
-        total = int(characters.sum())
-        cuts = np.linspace(0, total, max(1, min(figures.STRETCHES, total // _FEWEST)) + 1).astype(np.int64)
-        return cls(np.diff(cuts), _bytes_between(corpus, cuts), cuts)
-
-    @property
-    def name(self) -> str:
-        return "texts" if self.cuts is None else f"{len(self.bytes)} stretches"
-
-    def of_tokens(self, model: Language, texts: Ragged, corpus: Corpus) -> figures.Units:
-        """The same units in a model's tokens."""
-        ids, mark = texts.ids[: texts.offsets[-1]], model.tokenizer.vocabulary.unknown
-        unknown = np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
-        if self.cuts is None:
-            return figures.units(texts.offsets, model.model.ends, self.bytes, unknown)
-        return figures.stretches(_begins(model.tokenizer, corpus), self.cuts, self.bytes, unknown)
-
-
-@dataclass(frozen=True, slots=True)
 class _Measured:
     """What a model says of the texts: nats of each unit, how many tokens are unknown and how many impossible, and the metrics."""
 
@@ -144,10 +110,10 @@ class _Measured:
         return math.inf if self.impossible else self.metrics["bits_per_byte"].value
 
 
-def _measured(model: Language, corpus: Corpus, texts: _Texts) -> _Measured:
+def _measured(model: Language, corpus: Corpus, texts: Stretches) -> _Measured:
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
-        logp, units = logp_of(model.model, encoded), texts.of_tokens(model, encoded, corpus)
+        logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     with np.errstate(invalid="ignore"):  # infinities
         nats = units.sums(-logp)
         metrics = figures.surprisal(logp, units)
@@ -162,7 +128,7 @@ def _best(measured: Mapping[str, _Measured]) -> str:
     return min(whole or measured, key=lambda name: measured[name].value)
 
 
-def _row(model: Language, found: _Measured, best: _Measured | None, texts: _Texts, fingerprint: str) -> dict[str, Any]:
+def _row(model: Language, found: _Measured, best: _Measured | None, texts: Stretches, fingerprint: str) -> dict[str, Any]:
     """What is told of one model; ``best`` is None for the best itself."""
     config = model.record.get("config", {})
     with np.errstate(invalid="ignore"):
@@ -187,28 +153,3 @@ def _digest(model: Language) -> str:
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         model.tokenizer.save(path := Path(scratch, "tokenizer.json"))
         return hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
-
-
-def _pieces(corpus: Corpus) -> Iterator[tuple[int, str]]:
-    """The pieces of one text, each with the number of its first character."""
-    at = 0
-    for texts in corpus.blocks():
-        for piece in texts:
-            yield at, piece
-            at += len(piece)
-
-
-def _begins(tokenizer: Tokenizer, corpus: Corpus) -> NDArray[np.int64]:
-    """The character that each token of one text begins with."""
-    found = [tokenizer.spans(piece)[:, 0] + at for at, piece in _pieces(corpus)]
-    return np.asarray(np.maximum.accumulate(np.concatenate(found)), np.int64)
-
-
-def _bytes_between(corpus: Corpus, cuts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bytes of one text between characters."""
-    before, done = np.zeros(len(cuts), np.int64), 0
-    for at, piece in _pieces(corpus):
-        for i in np.flatnonzero((cuts > at) & (cuts <= at + len(piece))):
-            before[i] = done + len(piece[: cuts[i] - at].encode())
-        done += len(piece.encode())
-    return np.diff(before)

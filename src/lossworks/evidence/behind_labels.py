@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..evaluate import RISING
 from ..text import TEST
+from ..train.dataset import Dataset
+from .outcome import Outcome
 from .statistics import LEVEL, Variances
-from .training import Field, Outcome
 from .verdicts import FEWEST, Measured
 
 _LABELS, _LENGTHS = 20, 4  # labels looked at by themselves, the most frequent; parts of the rows by length
@@ -32,16 +33,16 @@ Json = dict[str, Any]
 class Tested:
     """The test rows [N], and what every training of every arm ended in."""
 
-    field: Field
+    data: Dataset
     rows: NDArray[np.int64]
     target: NDArray[Any]
     outcomes: list[list[Outcome]]
 
     @classmethod
-    def of(cls, field: Field, outcomes: list[list[Outcome]]) -> Tested:
+    def of(cls, data: Dataset, outcomes: list[list[Outcome]]) -> Tested:
         """The test rows of the data."""
-        rows = np.flatnonzero(field.split.parts == TEST)
-        return cls(field, rows, field.split.target[rows], outcomes)
+        rows = np.flatnonzero(data.parts == TEST)
+        return cls(data, rows, data.target[rows], outcomes)
 
     def said(self, arm: int) -> list[NDArray[np.float64]]:
         """What an arm's trainings answered, those that ended well."""
@@ -80,12 +81,12 @@ def slices(tested: Tested, measured: Sequence[Measured], metric: str) -> Json | 
     None where the metric is no mean over rows and has none to stand for it, and where rows have weights.
     """
     rows = [arm.rows for arm in measured]
-    if metric in _F1 and tested.field.task.kind == "classify":
+    if metric in _F1 and tested.data.task.kind == "classify":
         metric = "accuracy"
         rows = [np.array([said == tested.target for said in tested.said(arm)], np.float64) for arm in range(len(measured))]
     elif metric in _F1:
         return None
-    if tested.field.split.weight is not None:
+    if tested.data.weight is not None:
         return None
     paired = [len(arm.rows) == len(values) and arm.seeds == measured[0].seeds for arm, values in zip(measured, rows, strict=True)]
     groups = []
@@ -108,7 +109,7 @@ def _slice(own: NDArray[np.float64], baseline: NDArray[np.float64] | None, mask:
 
 def _labels(tested: Tested) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """The rows of each label, the most frequent labels first; a set's rows are those that it is among."""
-    task, target = tested.field.task, tested.target
+    task, target = tested.data.task, tested.target
     if task.kind == "regress":
         return []
     masks = [target == number if target.ndim == 1 else target[:, number] > 0 for number in range(len(task.labels))]
@@ -118,7 +119,7 @@ def _labels(tested: Tested) -> list[tuple[str, str, NDArray[np.bool_]]]:
 
 def _lengths(tested: Tested) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """The rows in four parts by the length of the text in characters, about as many in each."""
-    corpora = tested.field.split.corpora
+    corpora = tested.data.corpora
     every = np.concatenate([np.fromiter(map(len, texts), np.int64) for corpus in corpora for texts in corpus.blocks()])
     lengths = every[tested.rows]
     ends = np.unique(np.quantile(lengths, np.arange(1, _LENGTHS + 1) / _LENGTHS, method="higher"))
@@ -164,14 +165,14 @@ def _missed(tested: Tested, arms: Sequence[int], row: int) -> bool:
 
 def _text(tested: Tested, row: int, arms: Sequence[int], measured: Sequence[Measured], together: bool = False) -> Json:
     """A row to read: its text, its truth, what was said of it, and the metric; of the arms one by one, or all ``together``."""
-    (text,) = tested.field.split.texts(tested.rows[[row]])
+    (text,) = tested.data.texts(tested.rows[[row]])
     values = [float(measured[arm].rows[:, row].mean()) for arm in arms]
     said = [[float(answers[row]) for answers in tested.said(arm)] for arm in arms]
     if together:
         values, said = [float(np.mean(values))], [[one for some in said for one in some]]
     return {
         "row": int(tested.rows[row]),
-        "place": tested.field.split.place(int(tested.rows[row])),
+        "place": tested.data.place(int(tested.rows[row])),
         "text": text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
         "truth": _spoken(tested, tested.target[row]),
         "values": values,
@@ -183,14 +184,14 @@ def _answers(tested: Tested, said: Sequence[float]) -> Json | float | None:
     """How many trainings gave each answer, the commonest first; of numbers the mean."""
     if not said:
         return None
-    if tested.field.task.kind == "regress":
+    if tested.data.task.kind == "regress":
         return float(np.mean(said))
-    labels = tested.field.task.labels
+    labels = tested.data.task.labels
     return {labels[int(number)]: count for number, count in Counter(said).most_common()}
 
 
 def _spoken(tested: Tested, truth: Any) -> Any:
-    task = tested.field.task
+    task = tested.data.task
     if task.kind == "regress":
         return float(truth)
     return task.labels[int(truth)] if task.kind == "classify" else [task.labels[n] for n in np.flatnonzero(truth)]
@@ -200,7 +201,7 @@ def _turned(tested: Tested, measured: Sequence[Measured], arm: int) -> Json:
     """Rows that the arm has right and the baseline wrong, and the other way round: means over the seeds of both."""
     both = zip(tested.outcomes[0], tested.outcomes[arm], strict=False)
     pairs = [(one.said, other.said) for one, other in both if one.said is not None and other.said is not None]
-    if tested.field.task.kind != "classify" or not pairs or measured[0].seeds != measured[arm].seeds:
+    if tested.data.task.kind != "classify" or not pairs or measured[0].seeds != measured[arm].seeds:
         return {"won": None, "lost": None}
     right = [(before == tested.target, after == tested.target) for before, after in pairs]
     return {

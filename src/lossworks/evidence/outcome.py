@@ -1,0 +1,33 @@
+"""What a training ended in: all of it that is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training ended in.
+
+    judged: the proper score of the validation rows at its end, what trials are judged by; infinite where it diverged.
+    rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
+    metrics: their means, and those of the other metrics.
+    curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
+    texts: seen in training; of a model of language tokens.        note: why it ended early.
+    said: what it answered to each test row, a class's number or a number; None for label sets, and where ``rows`` is.
+    bins: (stated confidence, share right, statements) of the test rows, after calibration.        f1: of each label.
+    """
+
+    judged: float
+    rows: NDArray[np.float64] | None
+    metrics: dict[str, float]
+    curve: list[tuple[float, float, float]]
+    seconds: float
+    texts: int
+    note: str = ""
+    said: NDArray[np.float64] | None = None
+    bins: list[tuple[float, float, int]] = field(default_factory=list)
+    f1: list[float] = field(default_factory=list)

@@ -1,0 +1,198 @@
+"""Models of language as arms: the same rows for all, the weights at the end, figures that are those of a fit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import lossworks
+from lossworks import evaluate
+from lossworks.core.errors import Interrupted, UsageError
+from lossworks.core.seeds import generator
+from lossworks.evidence.runs import opened
+from lossworks.text import ReadOptions
+from lossworks.train import Control, LanguageSettings
+from lossworks.verbs.compare import plan_of
+
+from . import test_runs as runs
+
+WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
+TINY = "transformer:layers=1,heads=1,dim=16,context=16"
+SHORT: dict[str, Any] = {"texts": "file", "tokens": "chars", "model": TINY, "steps": 24, "batch_tokens": 256}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """Some thousands of characters of few words, of which each makes the next likely."""
+    draw, path, at, words = generator(3, "text"), tmp_path / "text.txt", 0, []
+    for _ in range(2500):
+        at = (at + int(draw.integers(1, 4))) % len(WORDS)
+        words.append(WORDS[at] + ("\n" if draw.random() < 0.1 else " "))
+    path.write_text("".join(words))
+    return path
+
+
+def test_units() -> None:
+    """The mean over units of each metric is the metric of the whole, whatever the units' sizes; from the values come the sums."""
+    draw = generator(0, "units")
+    nats, bounds, sizes = draw.exponential(size=50), np.array([0, 1, 1, 20, 34, 50]), np.array([3, 0, 44, 17, 30])
+    units = evaluate.Units(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
+    whole, rows = evaluate.surprisal(-nats, units), evaluate.by_unit(units.sums(nats), units)
+    for name in ("nats_per_token", "bits_per_byte"):
+        assert rows[name].mean() == pytest.approx(whole[name].value)
+    assert evaluate.linear_sums(rows["nats_per_token"], units.positions) == pytest.approx(units.sums(nats))
+
+
+@pytest.mark.parametrize("texts", ["file", "line"])
+def test_figures_are_those_of_a_fit(text: Path, texts: str) -> None:
+    """Counted families, which a fit ends in the same way, get the figures that ``fit`` tells, whichever the tokens; seeds change
+    nothing, tokens that differ are compared by bits a byte alone, and nothing is tuned.
+    """
+    asked: dict[str, Any] = {"task": "lm", "texts": texts, "model": ["ngram:order=2", "ngram:order=4"], "seeds": 2}
+    found = lossworks.compare(text, tokens=["chars", "bytes"], **asked)
+    assert found.record["result"]["metric"] == "bits_per_byte"
+    for arm in found.arms:
+        of = arm["settings"]
+        fitted = lossworks.fit(text, task="lm", texts=texts, model=of["model"], tokens=of["tokens"])
+        for name in ("bits_per_byte", "nats_per_token"):
+            assert arm["metrics"][name] == pytest.approx(fitted.record["result"]["metrics"][name]["value"])
+        if of["tokens"] == "chars":
+            unigram = fitted.record["result"]["baseline"]["metrics"]["bits_per_byte"]["value"]
+            assert found.record["result"]["prior"] == pytest.approx(unigram)
+        assert (arm["tuning"]["trials"], arm["settings"]["loss"]) == ([], None)
+        assert arm["seeds"][0]["value"] == arm["seeds"][1]["value"]
+    assert "ngram:order=2 · tokens=chars" in found.verdicts
+    with pytest.raises(UsageError, match="nats_per_token does not compare between the arms' tokens"):
+        lossworks.compare(text, tokens=["chars", "bytes"], metric="nats_per_token", **asked)
+
+
+def test_paired(text: Path) -> None:
+    """Arms that are the same but for what does not matter end in the same figures, seed by seed: same weights, same rows."""
+    found = lossworks.compare(
+        text, optimizer=["sgd:lr=0.3", "momentum:lr=0.3,momentum=0"], trials=0, seeds=2, schedule="constant", **SHORT
+    )
+    values = [[run["value"] for run in arm["seeds"]] for arm in found.arms]
+    assert values[0] == pytest.approx(values[1], abs=1e-6)
+    assert values[0][0] != values[0][1]
+    assert found.arms[0]["texts"] == found.arms[1]["texts"] == pytest.approx(24 * 256, rel=0.05)
+
+
+def test_last_weights(text: Path, tmp_path: Path) -> None:
+    """A training ends with the weights of its last step, though an earlier score was better."""
+    common = LanguageSettings(task="lm", texts="file", tokens="chars", model=TINY)
+    (tmp_path / "scratch").mkdir()
+    with opened([(text, None)], ReadOptions(unlabelled=True, texts="file"), common) as field:
+        shared = {"steps": 40, "batch_tokens": 256, "optimizer": "adam:lr=0.5", "schedule": "constant"}
+        settings, seen, weights = field.resolve(shared, {}), list[float](), list[torch.Tensor]()
+
+        def stepped() -> None:
+            weights[:] = [p.detach().clone() for p in learning.loop.network.parameters()]
+
+        def watch(event: str, fields: dict[str, Any]) -> None:
+            if event == "valid":
+                seen.append(fields["nll"])
+
+        learning = field.loop(settings, Control(watch=watch, stepped=stepped))
+        learning.run()
+        assert min(seen) < seen[-1]
+        assert len(seen) == field.lasts(learning, settings)[1]
+        assert all(map(torch.equal, weights, learning.loop.network.parameters()))
+
+
+def test_planted(text: Path) -> None:
+    """A rate far too low is found worse; a loss that is the baseline's by another name is not, nor is it better; both sources of
+    chance are there.
+    """
+    arms: list[dict[str, Any]] = [
+        {"optimizer": "adamw"},
+        {"optimizer": "adamw:lr=1e-6"},
+        {"optimizer": "adamw", "loss": "focal:gamma=0"},
+    ]
+    found = lossworks.compare(text, arms=arms, trials=0, seeds=4, **SHORT)
+    _, low, same = found.arms
+    assert low["verdict"]["word"] == "worse", low["verdict"]["sentence"]
+    assert same["verdict"]["word"] == "no difference shown"
+    assert low["verdict"]["shares"]["seeds"] > 0
+    assert "test stretches" in found.record["result"]["rows_are"]
+    assert not found.record["result"]["slices"]
+    (apart, *_) = found.record["result"]["reading"]["apart"]
+    assert all(one["values"][1] > one["values"][0] for one in apart["worse"])
+    assert all(one["text"] in text.read_text() for one in apart["worse"])
+
+
+def test_beside_counts(text: Path) -> None:
+    """A counted family stands beside a trained one, which alone is tuned, and takes nothing of what is about training."""
+    choices = {**SHORT, "model": ["ngram:order=3", TINY]}
+    found = lossworks.compare(text, trials=2, seeds=2, **choices)
+    counted, trained = found.arms
+    assert (len(counted["tuning"]["trials"]), len(trained["tuning"]["trials"])) == (0, 2)
+    assert counted["settings"]["schedule"] is None
+    assert trained["verdict"]["word"] in ("worse", "no difference shown")
+
+
+def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
+    """Stopped in the midst of a training and gone on with by two processes, a comparison ends in the same figures as one that
+    was never stopped.
+    """
+    asked: dict[str, Any] = {**SHORT, "loss": ["cross_entropy", "mse"], "trials": 3, "seeds": 2}
+    whole = lossworks.compare(text, **asked)
+    control, ended = Control(), list[Any]()
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        ended.extend([fields] if event == "training" else [])
+        if len(ended) == 3:
+            control.stop.set()
+
+    control.watch = watch
+    with pytest.raises(Interrupted):
+        lossworks.compare(text, out=tmp_path / "run", control=control, **asked)
+    again = lossworks.compare(text, out=tmp_path / "run", resume=True, jobs=2, **asked)
+    assert again.verdicts == whole.verdicts
+    columns = ("stage", "arm", "number", "lr", "validation", "test_nats_per_token", "curve_validation")
+    assert again.trainings.select(columns).equals(whole.trainings.select(columns))
+
+
+def test_killed(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed with SIGKILL, the same command goes on, and does nothing twice."""
+    flags = [str(text), "--texts", "file", "--tokens", "chars", "--model", TINY, "--steps", "60", "--batch-tokens", "256"]
+    monkeypatch.setattr(runs, "FLAGS", [*flags, "--loss", "cross_entropy", "--loss", "mse", "--trials", "3", "--seeds", "2"])
+    process, run = runs.begun(tmp_path, "--out", "run"), tmp_path / "run"
+    runs.waited(lambda: runs.ahead(run))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = runs.noted(run)
+    assert len(before) < 10
+    runs.ended(runs.begun(tmp_path, "--out", "run", "--resume"), tmp_path)
+    assert sorted(set(runs.noted(run))) == sorted(runs.noted(run))
+    assert pl.read_parquet(run / "results.parquet").height == 10
+
+
+def test_plan(text: Path) -> None:
+    """Every training is counted, and a longer one is told to take longer."""
+    asked: dict[str, Any] = {**SHORT, "loss": ["cross_entropy", "mse"], "trials": 3, "seeds": 2}
+    short, long = plan_of(text, **asked), plan_of(text, **asked | {"steps": 2400})
+    assert (short.trainings, [(arm.trials, arm.seeds) for arm in short.arms]) == (10, [(3, 2), (3, 2)])
+    assert long.arms[0].seconds > 10 * short.arms[0].seconds
+    assert plan_of(text, task="lm", texts="file", tokens="chars", model=["ngram", "ngram:order=2"], seeds=1).trainings == 2
+
+
+def test_duplicates(tmp_path: Path) -> None:
+    """Test texts that stand among the training texts are found, and differences are given without them too."""
+    lines = [f"the {word} saw {other} at {number}" for number in range(4) for word in WORDS for other in WORDS]
+    train, valid, test = (tmp_path / name for name in ("train.txt", "valid.txt", "test.txt"))
+    train.write_text("\n".join(lines))
+    valid.write_text("\n".join(f"nothing of {n} is known" for n in range(20)))
+    test.write_text("\n".join([*lines[:7], *(f"a whole new line number {n} of {n * n}" for n in range(30))]))
+    found = lossworks.compare(
+        train, valid=valid, test=test, task="lm", model=["ngram:order=1", "ngram:order=3"], tokens="chars", seeds=2
+    )
+    assert found.record["duplicates"]["exact"]["test"] == 7
+    verdict = found.arms[1]["verdict"]
+    assert verdict["without_duplicates"] != pytest.approx(verdict["value"])
