@@ -89,7 +89,7 @@ def test_last_weights(text: Path, tmp_path: Path) -> None:
     common = LanguageSettings(task="lm", texts="file", tokens="chars", model=TINY)
     (tmp_path / "scratch").mkdir()
     with opened([(text, None)], ReadOptions(unlabelled=True, texts="file"), common) as field:
-        shared = {"steps": 40, "batch_tokens": 256, "optimizer": "adam:lr=0.5", "schedule": "constant"}
+        shared = {"steps": 40, "batch_tokens": 256, "optimizer": "adam:lr=2", "schedule": "constant"}
         settings, seen, weights = field.resolve(shared, {}), list[float](), list[torch.Tensor]()
 
         def stepped() -> None:
