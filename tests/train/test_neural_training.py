@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import socket
 import threading
 from dataclasses import replace
 from functools import partial
@@ -11,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import multiprocessing
 
 from lossworks.batches import Ragged
 from lossworks.core.errors import Interrupted, RecordError, UsageError
@@ -166,8 +168,6 @@ def test_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _process(rank: int, size: int, port: int, case: str, folder: str) -> None:
-    import os
-
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     network, progress = fit(case, control=Control(world=world()))
@@ -177,12 +177,16 @@ def _process(rank: int, size: int, port: int, case: str, folder: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_several_processes(case: str, tmp_path: Path) -> None:
     """Two processes end where one does, within the rounding of sums in another order, uneven steps included; both alike."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(_process, (2, port, case, str(tmp_path)), nprocs=2)  # type: ignore[attr-defined,no-untyped-call]
+    forked = multiprocessing.get_context("fork")  # everything is imported already
+    both = [forked.Process(target=_process, args=(rank, 2, port, case, str(tmp_path))) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     network, progress = fit(case)
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     for name, weight in network.named_parameters():

@@ -244,8 +244,8 @@ def test_refused(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.M
         untrained(folders["bert"])
     with pytest.raises(NotInstalled, match="transformers is not installed"):
         lossworks.load(tmp_path / "run")
-    with pytest.raises(UsageError, match="path is empty"):
-        build("hf_classifier")
+    with pytest.raises(UsageError, match="names no model"):
+        build("hf_classifier").features()
     with pytest.raises(UsageError, match="lora is 0"):
         build("hf_classifier:x,lora=0")
 

@@ -18,7 +18,7 @@ from ...tokens.bpe import BpeSpec
 from ..base import ModelSpec, TextModel, models
 from .classifier import rows_at_once
 from .hf_classifier import load_classifier, outline, restore_classifier
-from .hf_library import tokenizer_file
+from .hf_library import named, tokenizer_file
 
 _CONTEXT = 512
 """Tokens that are read of a text where nothing is said, if the model was made for as many."""
@@ -44,8 +44,6 @@ class HfClassifierSpec(ModelSpec):
     patience: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if not self.path:
-            raise UsageError("path is empty; wanted a directory or a name: hf_classifier:PATH.")
         for name in ("lora", "context"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -56,10 +54,10 @@ class HfClassifierSpec(ModelSpec):
         return rows_at_once(self.context or _CONTEXT)
 
     def features(self) -> Features:
-        return HfFeatures(path=self.path, wanted=self.context)
+        return HfFeatures(path=named(self.path), wanted=self.context)
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
-        return load_classifier(self.path, outputs, lora=self.lora, seed=seed)
+        return load_classifier(named(self.path), outputs, lora=self.lora, seed=seed)
 
     def restored(self, folder: Path, features: int, outputs: int) -> TextModel:
         return restore_classifier(folder, outputs, lora=self.lora)

@@ -53,6 +53,17 @@ def hub_file(name: str, file: str) -> str | None:
         return None if found is None else str(found)
 
 
+def named(path: str) -> str:
+    """The path or name of a family's model.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not path:
+        raise UsageError("the family alone names no model; wanted a directory or a name at the hub: hf:PATH.")
+    return path
+
+
 def tokenizer_file(path: str) -> str:
     """The ``tokenizer.json`` of a directory, or of what the hub calls so.
 

@@ -12,7 +12,7 @@ from ...tokens import Vocabulary
 from ..base import models
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .hf import NeuralHf, load_hf
-from .hf_library import tokenizer_file
+from .hf_library import named, tokenizer_file
 from .predicting import Predicting
 
 _FOLDER = "hf"
@@ -47,27 +47,16 @@ class HfSpec(NeuralSpec):
         Raises:
             UsageError: it has none that the ``tokenizers`` library reads.
         """
-        return tokenizer_file(self.named)
+        return tokenizer_file(named(self.path))
 
     def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
-        return load_hf(self.named).vocabulary
-
-    @property
-    def named(self) -> str:
-        """The path.
-
-        Raises:
-            UsageError: there is none.
-        """
-        if not self.path:
-            raise UsageError("hf alone names no model; wanted a directory or a name at the hub: hf:PATH.")
-        return self.path
+        return load_hf(named(self.path)).vocabulary
 
     def parameters(self, vocabulary: int) -> int:
-        return sum(p.numel() for p in load_hf(self.named).network.parameters())
+        return sum(p.numel() for p in load_hf(named(self.path)).network.parameters())
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
-        model = load_hf(self.named, lora=self.lora, context=self.context, ends=ends)
+        model = load_hf(named(self.path), lora=self.lora, context=self.context, ends=ends)
         if len(texts.ids) and int(texts.ids.max()) >= model.vocabulary.size:
             most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} tells {model.vocabulary.size} apart"
             raise UsageError(f"{most}. Give its own.")
@@ -80,10 +69,10 @@ class HfSpec(NeuralSpec):
 
     def pretrained(self) -> NeuralHf:
         """The model as it is, of texts that have no end."""
-        return load_hf(self.named, context=self.context, ends=False)
+        return load_hf(named(self.path), context=self.context, ends=False)
 
     def _network(self, vocabulary: int) -> LanguageNetwork:
-        return load_hf(self.named, lora=self.lora, context=self.context).network
+        return load_hf(named(self.path), lora=self.lora, context=self.context).network
 
     def _encoder(self, vocabulary: int) -> TextEncoder:
         raise UsageError("a causal language model of Hugging Face is no encoder. Fit it with --task lm.")
