@@ -75,13 +75,13 @@ def _weights(run: str) -> dict[str, torch.Tensor]:
     return dict(lossworks.load(run).model.network.named_parameters())  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("model", ["transformer:layers=1,heads=2,dim=16,context=32,dropout=0.1", "rnn:dim=16,dropout=0.2"])
-def test_killed_and_resumed(command: Command, put: Put, model: str) -> None:
-    """SIGKILL in the midst of it, dropout on; --resume ends in the bits of a run that was left alone."""
+def test_killed_and_resumed(command: Command, put: Put) -> None:
+    """SIGKILL in the midst of it, dropout on and states carried; --resume ends in the bits of a run that was left alone."""
+    model = "rnn:dim=16,dropout=0.2"
     corpus = put("corpus.txt", TEXT)
     fit = ["lossworks", "fit", str(corpus), "--model", model, "--task", "lm", *STREAM, "--dtype", "float32",
            "--steps", "150", "--batch-tokens", "128", "--quiet", "--checkpoint-every", "0.02", "--out"]  # fmt: skip
-    assert _start(*fit, "whole").wait() == 0
+    assert command(*fit[1:], "whole").code == 0
     killed = _start(*fit, "killed")
     deadline = time.monotonic() + 120
     while not list(Path("killed/checkpoints").glob("step-*.safetensors")) and time.monotonic() < deadline:
@@ -102,7 +102,7 @@ def test_torchrun(command: Command, put: Put) -> None:
            "--quiet", "--optimizer", "adamw:lr=0.003", "--out"]  # fmt: skip
     two = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lossworks"]
     assert _start(*two, *fit, "two").wait() == 0
-    assert _start("lossworks", *fit, "one").wait() == 0
+    assert command(*fit, "one").code == 0
     one, both = _weights("one"), _weights("two")
     for name in one:
         torch.testing.assert_close(one[name], both[name], atol=2e-3, rtol=2e-2)

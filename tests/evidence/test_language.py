@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 
@@ -20,8 +17,6 @@ from lossworks.evidence.runs import opened
 from lossworks.text import ReadOptions
 from lossworks.train import Control, LanguageSettings
 from lossworks.verbs.compare import plan_of
-
-from . import test_runs as runs
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
 TINY = "transformer:layers=1,heads=1,dim=16,context=16"
@@ -157,21 +152,6 @@ def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
     assert again.verdicts == whole.verdicts
     columns = ("stage", "arm", "number", "lr", "validation", "test_nats_per_token", "curve_validation")
     assert again.trainings.select(columns).equals(whole.trainings.select(columns))
-
-
-def test_killed(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed with SIGKILL, the same command goes on, and does nothing twice."""
-    flags = [str(text), "--texts", "file", "--tokens", "chars", "--model", TINY, "--steps", "60", "--batch-tokens", "256"]
-    monkeypatch.setattr(runs, "FLAGS", [*flags, "--loss", "cross_entropy", "--loss", "mse", "--trials", "3", "--seeds", "2"])
-    process, run = runs.begun(tmp_path, "--out", "run"), tmp_path / "run"
-    runs.waited(lambda: runs.ahead(run))
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    before = runs.noted(run)
-    assert len(before) < 10
-    runs.ended(runs.begun(tmp_path, "--out", "run", "--resume"), tmp_path)
-    assert sorted(set(runs.noted(run))) == sorted(runs.noted(run))
-    assert pl.read_parquet(run / "results.parquet").height == 10
 
 
 def test_plan(text: Path) -> None:

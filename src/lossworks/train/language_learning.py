@@ -93,7 +93,8 @@ def _network(
     config = {
         name: getattr(recipe, name) for name in ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience", "clip")
     }
-    settings = replace(settings, **config, model=planned.model, dtype=planned.dtype, epochs=recipe.epochs)
+    epochs = recipe.epochs if recipe.steps is None else None
+    settings = replace(settings, **config, model=planned.model, dtype=planned.dtype, epochs=epochs)
     control.watch("config", {"config": settings.to_json()})
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
     network.dtype = getattr(torch, planned.dtype)
