@@ -22,7 +22,6 @@ from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_
     ("make", "theme", "width"),
     [
         (classify_run, "light", 1100),
-        (classify_run, "dark", 1100),
         (classify_run, "light", 360),
         (multilabel_run, "dark", 360),
         (regress_run, "light", 360),
