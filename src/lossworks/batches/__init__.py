@@ -10,7 +10,7 @@ from .rows import RowGradient
 from .shards import Shards
 from .table import Table
 from .token_file import TokenFile
-from .token_rows import TokenRows
+from .token_rows import TokenRows, along, valid
 
 __all__ = [
     "Batch",
@@ -25,5 +25,7 @@ __all__ = [
     "Table",
     "TokenFile",
     "TokenRows",
+    "along",
     "epoch_order",
+    "valid",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int
@@ -44,7 +46,7 @@ class TokenRows:
     @property
     def inside(self) -> Bool[Tensor, "B T"]:
         """Which places hold tokens."""
-        return torch.arange(self.ids.shape[1], device=self.ids.device) < self.lengths[:, None]
+        return valid(self.lengths, self.ids.shape[1])
 
     @property
     def full(self) -> bool:
@@ -61,3 +63,13 @@ class TokenRows:
         given = self.ids.roll(1, 1)
         given[:, 0] = self.before
         return given if self.starts is None else given.masked_fill(self.starts, start)
+
+
+def valid(lengths: Int[Tensor, "B"], size: int) -> Bool[Tensor, "B T"]:
+    """Which places of padded rows hold tokens."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def along(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Steps [B, T] along rows of such lengths; padding repeats the last."""
+    return np.minimum(np.arange(lengths.max(initial=1)), lengths[:, None] - 1)

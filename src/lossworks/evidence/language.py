@@ -23,12 +23,13 @@ from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens import Tokenizer
 from ..train import Control, LanguageSettings
 from ..train.fitting import TURN
+from ..train.held_out import HeldOut
 from ..train.language import describe
 from ..train.language_figures import logp_of
 from ..train.objective import fitting_loss
 from ..train.planning import by_texts
 from ..train.recipe import Recipe
-from ..train.sequences import HeldOut, sequence_loop
+from ..train.sequences import sequence_loop
 from ..train.stretches import Stretches
 from ..train.token_parts import Division, Encoded, divide, encode
 from ..train.windows import Positions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,21 @@ def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
         raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
 
 
+def take_up(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
+    """Have the newest checkpoint's tensors and state taken up, if there is one.
+
+    Raises:
+        RecordError: it is damaged, or of another run, which ``take`` says by a KeyError, TypeError, ValueError or RuntimeError.
+    """
+    found = load_newest(folder) if folder is not None else None
+    if found is None:
+        return
+    try:
+        take(*found)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
+
+
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
     """All that a network is: its parameters and buffers, what two layers share once."""
     kept = network.state_dict(keep_vars=True)
@@ -56,14 +72,24 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: kept[name].detach() for name in reversed(once.values())}
 
 
+def copied(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of ``weights_of``, which training does not move."""
+    return {name: value.clone() for name, value in weights_of(network).items()}
+
+
 @torch.no_grad()
 def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put back what ``weights_of`` gave.
 
     Raises:
-        KeyError: something is missing. RuntimeError: it has another shape.
+        ValueError: they are of another network.
     """
-    for name, tensor in weights_of(network).items():
+    own = weights_of(network)
+    shapes, wanted = ({name: tuple(value.shape) for name, value in each.items()} for each in (weights, own))
+    if shapes != wanted:
+        strange = sorted(dict(shapes.items() ^ wanted.items()))
+        raise ValueError(f"the weights are of another network: {', '.join(strange[:5])}")
+    for name, tensor in own.items():
         tensor.copy_(weights[name])
 
 

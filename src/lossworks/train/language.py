@@ -17,10 +17,11 @@ from ..record.tensors import map_tensors, write_tensors
 from ..text import TEST, TRAIN, VALID, Corpus
 from ..tokens import Tokenizer
 from .control import Control, Progress
-from .language_figures import counted, judge, samples
+from .language_figures import judge, samples
 from .language_learning import learn
 from .language_settings import LanguageSettings
 from .token_parts import Division, Encoded, divide, encode
+from .windows import Positions
 
 _COUNTS = "unigrams.safetensors"
 _SAMPLE = {"words": 40, "bpe": 60}
@@ -100,7 +101,8 @@ def fit_language(
         resume=resume,
     )
     trained = TextLanguage(learnt.spec, tokenizer, learnt.model)
-    counts = counted(parts[TRAIN].texts, learnt.model)
+    model = learnt.model
+    counts = Positions.of(parts[TRAIN].texts, model.vocabulary, model.ends).counts(model.vocabulary.size)
     seconds = time.monotonic() - began
     result = {"facts": learnt.model.facts, "seconds": seconds}
     if learnt.progress is not None:

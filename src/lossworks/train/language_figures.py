@@ -52,16 +52,6 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None
     }
 
 
-def counted(texts: Ragged, model: LanguageModel) -> NDArray[np.int64]:
-    """How often each token stands at a position of texts [V]."""
-    counts = np.zeros(model.vocabulary.size, np.int64)
-    size = int(texts.offsets[-1])
-    for first in range(0, size, _AT_ONCE):
-        counts += np.bincount(texts.ids[first : min(first + _AT_ONCE, size)], minlength=len(counts))
-    counts[model.vocabulary.end] += len(texts) * model.ends
-    return counts
-
-
 def logp_of(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
     """Log-probabilities at all positions, asked for some texts at a time."""
     parts, first = [np.empty(0)], 0

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..batches import Table, epoch_order
-from ..core.errors import Diverged, Interrupted, RecordError
+from ..core.errors import Diverged, Interrupted
 from ..losses import Loss
 from ..models import TextModel
 from ..optim import Shell
@@ -93,7 +93,7 @@ class Loop:
         if self.progress.stale >= self._patience:
             self.progress.stopped = f"early: {self.metric} had not fallen for {self._patience} epochs"
         if self._best and self.keeps_best:
-            self.network.load_state_dict(self._best)
+            checkpoint.fill(self.network, self._best)
         if not all(bool(p.isfinite().all()) for p in self.network.parameters()):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. Try a lower --lr than {self.shell.optimizer.lr:g}.")
         self.progress.seconds = time.monotonic() - start
@@ -110,30 +110,25 @@ class Loop:
         Raises:
             RecordError: it is damaged, or of another run.
         """
-        found = checkpoint.load_newest(self.control.checkpoints) if self.control.checkpoints else None
-        if found is None:
-            return
-        tensors, state = found
-        try:
-            self.network.load_state_dict(checkpoint.under(tensors, "network."))
-            self.shell.load(checkpoint.under(tensors, "shell."))
-            self._best = checkpoint.under(tensors, "best.")
-            self.gradients.reduction.state = tensors["risk.state"]
-            self.progress = checkpoint.progress(state)
-            self.gradients.micro = self.progress.micro or self.gradients.micro
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            folder = self.control.checkpoints
-            raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
+        checkpoint.take_up(self.control.checkpoints, self._take_up)
 
     def save(self) -> None:
         """Write a checkpoint now."""
         assert self.control.checkpoints is not None
-        named = {"network.": self.network.state_dict(), "shell.": self.shell.tensors(), "best.": self._best}
+        named = {"network.": checkpoint.weights_of(self.network), "shell.": self.shell.tensors(), "best.": self._best}
         tensors = {prefix + name: value for prefix, part in named.items() for name, value in part.items()}
         tensors["risk.state"] = self.gradients.reduction.state
         checkpoint.save(self.control.checkpoints, self.progress.step, tensors, checkpoint.state(self.progress))
         self._saved = time.monotonic()
         self._tell("checkpoint")
+
+    def _take_up(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        checkpoint.fill(self.network, checkpoint.under(tensors, "network."))
+        self.shell.load(checkpoint.under(tensors, "shell."))
+        self._best = checkpoint.under(tensors, "best.")
+        self.gradients.reduction.state = tensors["risk.state"]
+        self.progress = checkpoint.progress(state)
+        self.gradients.micro = self.progress.micro or self.gradients.micro
 
     def _epoch(self, start: float) -> None:
         progress = self.progress
@@ -229,7 +224,7 @@ class Loop:
         progress.scores.append(score)
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
-            self._best = {name: value.clone() for name, value in self.network.state_dict().items()}
+            self._best = checkpoint.copied(self.network)
         self._tell("valid", **{name: value for name, value in figures.items() if math.isfinite(value)})
 
     def _check(self, made: Made) -> None:

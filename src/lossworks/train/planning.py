@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,12 @@ MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
 _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 512, 8), (12, 768, 12))  # layers, dim, heads
 _TOKENS_A_WEIGHT = 4.0
-"""Tokens seen in training for each weight, at least: docs/BENCHMARKS.md has what more and fewer gave."""
+"""Tokens seen in training for each weight, at least: docs/LOG.md has what more and fewer gave."""
 _LONGEST = 256  # tokens of a row where nothing else is said
 _JUDGED, _TRAINING, _JUDGING = 12, 0.9, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
 _FASTER = 3  # scoring is, than training
 _MANY = 1_000_000  # epochs, where steps say how long training is
+Sized = TransformerSpec | RnnSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,10 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
         DataError: there are no texts. UsageError: the settings do not fit together.
     """
     spec, recipe = by_texts(texts, vocabulary, settings, ends=ends)
-    told = _told(settings)
     seconds = 60 * (settings.minutes or MINUTES)
     timed = settings.steps is None and settings.epochs is None
     said = []
-    if timed and isinstance(spec, TransformerSpec | RnnSpec) and not told & {"layers", "dim", "heads"}:
+    if timed and isinstance(spec, Sized) and not _told(settings) & {"layers", "dim", "heads"}:
         spec, why = _sized(spec, recipe, texts, vocabulary, ends, seconds, settings)
         said.append(why)
     pace, why = _pace(spec, recipe, texts, vocabulary, ends, settings)
@@ -144,43 +145,41 @@ def _recipe(spec: NeuralSpec, settings: LanguageSettings, window: int) -> Recipe
 
 
 def _sized(
-    spec: NeuralSpec,
+    spec: Sized,
     recipe: Recipe,
     texts: Ragged,
     vocabulary: Vocabulary,
     ends: bool,
     seconds: float,
     settings: LanguageSettings,
-) -> tuple[NeuralSpec, str]:
+) -> tuple[Sized, str]:
     """The largest size of the ladder that sees enough tokens a weight in the time, and why."""
-    probe = _at(spec, *_LADDER[1])
-    quick = replace(recipe, optimizer="adamw")
-    a_product = _pace(probe, quick, texts, vocabulary, ends, settings)[0].seconds / (
-        recipe.batch_tokens * _products(probe, vocabulary, recipe.window)
-    )
-    chosen, seen = _at(spec, *_LADDER[0]), 0.0
-    for size in _LADDER:
-        larger = _at(spec, *size)
-        tokens = _TRAINING * seconds / (a_product * _products(larger, vocabulary, recipe.window))
-        if larger is not chosen and tokens < _TOKENS_A_WEIGHT * larger.parameters(vocabulary.size) and size != _LADDER[0]:
-            break
-        chosen, seen = larger, tokens
+    smallest, probe, *larger = (_at(spec, *size) for size in _LADDER)
+    seconds_a_step = _pace(probe, replace(recipe, optimizer="adamw"), texts, vocabulary, ends, settings)[0].seconds
+    a_product = seconds_a_step / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
+
+    def seen(at: Sized) -> float:
+        return _TRAINING * seconds / (a_product * _products(at, vocabulary, recipe.window))
+
+    def sees_enough(at: Sized) -> bool:
+        return seen(at) >= _TOKENS_A_WEIGHT * at.parameters(vocabulary.size)
+
+    *_, chosen = smallest, *takewhile(sees_enough, (probe, *larger))
     weights = chosen.parameters(vocabulary.size)
     return chosen, (
         f"{render(chosen)}: {weights:,} weights, the most that see {_TOKENS_A_WEIGHT:g} tokens each or more in {seconds / 60:g} "
-        f"minutes on this machine (about {seen / weights:.2g}). Name layers or dim to choose yourself."
+        f"minutes on this machine (about {seen(chosen) / weights:.2g}). Name layers or dim to choose yourself."
     )
 
 
-def _at(spec: NeuralSpec, layers: int, dim: int, heads: int) -> NeuralSpec:
+def _at(spec: Sized, layers: int, dim: int, heads: int) -> Sized:
     """The family at a size; of a recurrent one two layers, twice as wide."""
     if isinstance(spec, TransformerSpec):
         return replace(spec, layers=layers, dim=dim, heads=heads, kv_heads=None)
-    assert isinstance(spec, RnnSpec)
     return replace(spec, layers=2, dim=2 * dim)
 
 
-def _products(spec: NeuralSpec, vocabulary: Vocabulary, window: int) -> float:
+def _products(spec: Sized, vocabulary: Vocabulary, window: int) -> float:
     """Multiplications a token, about: one a weight, and those of attention."""
     return spec.parameters(vocabulary.size) + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
 

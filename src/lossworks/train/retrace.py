@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .. import losses, models
 from ..core.errors import DataError
 from ..text import TRAIN, Corpus
+from . import checkpoint
 from .control import Control
 from .dataset import Dataset, assemble
 from .fitting import BUDGET, TURN, fingerprint, memory_named
@@ -135,10 +136,10 @@ class _Camera:
     def _settled(self) -> Tensor:
         """The weights to evaluate with. To settle early would round otherwise than training does, so it is undone."""
         network, shell = self.loop.network, self.loop.shell
-        weights = {name: value.clone() for name, value in network.state_dict().items()}
+        weights = checkpoint.copied(network)
         state = {name: value.clone() for name, value in shell.tensors().items()}
         shell.settle()
         found = flat(network)
-        network.load_state_dict(weights)
+        checkpoint.fill(network, weights)
         shell.load(state)
         return found

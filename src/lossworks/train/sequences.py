@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..batches import Ragged
-from ..core.errors import Diverged, Interrupted, RecordError
-from ..core.seeds import generator
+from ..core.errors import Diverged, Interrupted
 from ..losses import CategoricalLoss
 from ..models import SequenceNetwork, Task
 from ..optim import Shell
@@ -29,11 +28,12 @@ from ..tokens import Vocabulary
 from . import checkpoint
 from .control import Control, Progress
 from .health import Since, Spikes
+from .held_out import HeldOut
 from .objective import fitting_loss
 from .recipe import Recipe
 from .token_gradients import SCORES, TokenGradients
 from .turning import Turning
-from .windows import Positions, Windows, lay_out
+from .windows import Positions, lay_out
 
 _TELL_EVERY = 0.2  # seconds between notes on progress
 
@@ -96,9 +96,8 @@ def sequence_loop(
     """A training that is not begun; arguments and errors as of ``train_sequences``."""
     positions = Positions.of(texts, vocabulary, ends)
     counts = positions.counts(vocabulary.size) + 1.0  # for losses that ask how often: no token occurs never
-    loss = fitting_loss(recipe.loss, Task("classify", tuple(map(str, range(vocabulary.size))))).with_counts(
-        tuple(counts.tolist())
-    )
+    task = Task("classify", tuple(map(str, range(vocabulary.size))))
+    loss = fitting_loss(recipe.loss, task).with_counts(tuple(counts.tolist()))
     assert isinstance(loss, CategoricalLoss)
     shell = Shell(optimizer_of(recipe.optimizer), network, clip=recipe.clip, ema=recipe.ema)
     layout = lay_out(network, positions, recipe, seed)
@@ -108,26 +107,6 @@ def sequence_loop(
     clock = Clock(steps, per_epoch, int(layout.lengths.sum()) / per_epoch)
     gradients = TokenGradients(network, loss, shell, layout, seed, control.world, SCORES // vocabulary.size)
     return SequenceLoop(network, gradients, held_out, recipe, schedule_of(recipe.schedule), clock, tokens, control)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The rows that training is judged by, the shortest first, and how many tokens they have."""
-
-    layout: Windows
-    rows: NDArray[np.int64]
-    tokens: int
-
-    @classmethod
-    def of(cls, positions: Positions, recipe: Recipe, seed: int) -> HeldOut:
-        """All of them, or as many as the recipe says."""
-        layout = Windows(positions, recipe.window, shifted=False)
-        rows = np.arange(len(layout))
-        if recipe.judged_tokens is not None:
-            rows = generator(seed, "judged").permutation(rows)
-            enough = int(np.searchsorted(np.cumsum(layout.lengths[rows]), recipe.judged_tokens)) + 1
-            rows = np.sort(rows[:enough])
-        return cls(layout, rows, int(layout.lengths[rows].sum()))
 
 
 @dataclass(slots=True)
@@ -183,20 +162,7 @@ class SequenceLoop:
         Raises:
             RecordError: it is damaged, or of another run.
         """
-        found = checkpoint.load_newest(self.control.checkpoints) if self.control.checkpoints else None
-        if found is None:
-            return
-        tensors, state = found
-        try:
-            checkpoint.fill(self.network, checkpoint.under(tensors, "network."))
-            self.gradients.shell.load(checkpoint.under(tensors, "shell."))
-            self.best = checkpoint.under(tensors, "best.")
-            memory = checkpoint.under(tensors, "memory.")
-            self.network.remember([memory[str(number)] for number in range(len(memory))])
-            self.progress = checkpoint.progress(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            folder = self.control.checkpoints
-            raise RecordError(f"{folder} does not fit the run ({error}). Remove it to start from the beginning.") from None
+        checkpoint.take_up(self.control.checkpoints, self._take_up)
 
     def save(self) -> None:
         """Write a checkpoint now; with several processes all of them take part, and the first writes."""
@@ -208,6 +174,14 @@ class SequenceLoop:
             checkpoint.save(self.control.checkpoints, self.progress.step, tensors, checkpoint.state(self.progress))
         self._saved = time.monotonic()
         self.tell("checkpoint")
+
+    def _take_up(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        checkpoint.fill(self.network, checkpoint.under(tensors, "network."))
+        self.gradients.shell.load(checkpoint.under(tensors, "shell."))
+        self.best = checkpoint.under(tensors, "best.")
+        memory = checkpoint.under(tensors, "memory.")
+        self.network.remember([memory[str(number)] for number in range(len(memory))])
+        self.progress = checkpoint.progress(state)
 
     def _epoch(self, start: float) -> None:
         progress, every = self.progress, self.every
@@ -280,7 +254,7 @@ class SequenceLoop:
         if score < progress.best:
             progress.best, progress.best_epoch, progress.stale = score, progress.epoch, 0
             if self.keeps_best:
-                self.best = {name: value.clone() for name, value in checkpoint.weights_of(self.network).items()}
+                self.best = checkpoint.copied(self.network)
         self.tell("valid", nll=score)
         turned = self.turning.judged(progress.scores, progress.stale)
         if turned is not None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..batches import Ragged, TokenRows, epoch_order
+from ..batches import Ragged, TokenRows, along, epoch_order
 from ..core.errors import DataError, UsageError
 from ..core.seeds import generator
 from ..models import SequenceNetwork
@@ -144,7 +144,7 @@ class Packed(Layout):
     def take(self, rows: Places, epoch: int) -> TokenRows:
         order, bounds = self._epoch(epoch)
         lengths = self.lengths[rows]
-        at = self._size * rows[:, None] + _along(lengths)
+        at = self._size * rows[:, None] + along(lengths)
         slot = np.searchsorted(bounds, at, side="right") - 1
         text = order[slot]
         place = self.positions.bounds[text] + at - bounds[slot]
@@ -210,14 +210,9 @@ def lay_out(network: SequenceNetwork, positions: Positions, recipe: Recipe, seed
 
 def _rows(positions: Positions, first: Places, lengths: Places, text: Places) -> TokenRows:
     """Rows of one text each, from position ``first`` on."""
-    ids = positions.tokens(first[:, None] + _along(lengths), text)
+    ids = positions.tokens(first[:, None] + along(lengths), text)
     before = positions.tokens(first - 1, text[:, 0])
     return TokenRows(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(before))
-
-
-def _along(lengths: Places) -> Places:
-    """Steps [B, T] along rows of such lengths; padding repeats the last."""
-    return np.minimum(np.arange(lengths.max()), lengths[:, None] - 1)
 
 
 def _cut(rows: Places, lengths: Places, tokens: int) -> Iterator[Places]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...batches import Ragged
+from ...batches import Ragged, valid
 from ...core.errors import RecordError, UsageError
 from ...core.seeds import derive
 from ...tokens import Vocabulary
 from ..language import LanguageSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
 
     from .model import NeuralModel
     from .predicting import Predicting
@@ -109,10 +109,6 @@ class NeuralSpec(LanguageSpec):
         """The tokens that a network over a tokenizer's ``vocabulary`` tells apart, with its marks; a pretrained one's own."""
         return vocabulary
 
-    @abstractmethod
-    def parameters(self, vocabulary: int) -> int:
-        """How many weights a network over so many tokens has."""
-
     def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
         """A network that predicts the next of ``vocabulary`` tokens."""
         with torch.random.fork_rng(devices=[]):
@@ -144,11 +140,6 @@ class NeuralSpec(LanguageSpec):
 
     @abstractmethod
     def _encoder(self, vocabulary: int) -> TextEncoder: ...
-
-
-def valid(lengths: Int[Tensor, "B"], size: int) -> Bool[Tensor, "B T"]:
-    """Which places of padded rows hold tokens."""
-    return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
 def mean_of(states: Float[Tensor, "B T d"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B d"]:

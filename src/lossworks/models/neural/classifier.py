@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...batches import Batch, Features, OrderedFeatures
+from ...batches import Batch, Features, OrderedFeatures, along
 from ...core.errors import UsageError
 from ...tokens import TokenizerSpec, tokenizers
 from ...tokens.base import SPECIALS
@@ -158,6 +158,5 @@ def alike(batch: Batch) -> Iterator[NDArray[np.int64]]:
 def padded(batch: Batch, rows: NDArray[np.int64], device: torch.device) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B"]]:
     """The tokens of some rows, 1 or more each, padded on the right by any, and how many each has."""
     lengths = batch.offsets[rows + 1] - batch.offsets[rows]
-    steps = np.minimum(np.arange(lengths.max(initial=1)), lengths[:, None] - 1)
-    ids: NDArray[Any] = batch.ids[batch.offsets[rows][:, None] + steps].astype(np.int64)
+    ids: NDArray[Any] = batch.ids[batch.offsets[rows][:, None] + along(lengths)].astype(np.int64)
     return torch.from_numpy(ids).to(device), torch.from_numpy(lengths).to(device)

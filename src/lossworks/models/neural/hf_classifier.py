@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ...batches import valid
 from ...core.errors import RecordError, UsageError
 from ...record import write_atomic
 from ...record.files import unwritable
-from .base import valid
 from .classifier import PaddedModel, begin_small
 from .hf_library import quiet, told, with_peft, with_transformers
 

@@ -18,7 +18,7 @@ from ...tokens.bpe import BpeSpec
 from ..base import ModelSpec, TextModel, models
 from .classifier import rows_at_once
 from .hf_classifier import load_classifier, outline, restore_classifier
-from .hf_library import named, tokenizer_file
+from .hf_library import check_keys, named, tokenizer_file
 
 _CONTEXT = 512
 """Tokens that are read of a text where nothing is said, if the model was made for as many."""
@@ -44,10 +44,7 @@ class HfClassifierSpec(ModelSpec):
     patience: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        for name in ("lora", "context"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; wanted 1 or more.")
+        check_keys(self.lora, self.context)
 
     @property
     def micro_batch(self) -> int:

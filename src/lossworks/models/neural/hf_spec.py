@@ -12,7 +12,7 @@ from ...tokens import Vocabulary
 from ..base import models
 from .base import LanguageNetwork, NeuralSpec, TextEncoder
 from .hf import NeuralHf, load_hf
-from .hf_library import named, tokenizer_file
+from .hf_library import check_keys, named, tokenizer_file
 from .predicting import Predicting
 
 _FOLDER = "hf"
@@ -35,10 +35,7 @@ class HfSpec(NeuralSpec):
     classifier: ClassVar[str | None] = "hf_classifier"
 
     def __post_init__(self) -> None:
-        for name in ("lora", "context"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; wanted 1 or more.")
+        check_keys(self.lora, self.context)
 
     @property
     def tokens(self) -> str:  # type: ignore[override]
@@ -51,9 +48,6 @@ class HfSpec(NeuralSpec):
 
     def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
         return load_hf(named(self.path)).vocabulary
-
-    def parameters(self, vocabulary: int) -> int:
-        return sum(p.numel() for p in load_hf(named(self.path)).network.parameters())
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
         model = load_hf(named(self.path), lora=self.lora, context=self.context, ends=ends)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...batches import valid
 from ...core.errors import UsageError
 from ..base import models
-from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_pooling, mean_of, valid
+from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_pooling, mean_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from ...batches import valid
 from ...core.errors import UsageError
 from ..base import models
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
-from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of, valid
+from .base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of
 from .decode import Weights
 from .stack import stackable, stacked
 from .stack_room import Spare
