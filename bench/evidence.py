@@ -1,11 +1,12 @@
 """Does `lossworks compare` lie? Its verdicts where the truth is known: no difference, planted ones, and the wrong yardstick.
 
+    bench/evidence.py made  [DRAWS]         numbers of known variance: how often a difference is shown that is not there
     bench/evidence.py null  [COMPARISONS]   an arm against itself with other seeds: how often called different
     bench/evidence.py power [COMPARISONS]   planted effects: how often they are shown, by the number of seeds
     bench/evidence.py trap  [COMPARISONS]   losses ranked by their own value and by held-out log loss: how often the order flips
 
-Every comparison draws 1,500 movie reviews anew, splits them (a fifth to test), and trains `bag:dim=8` for four epochs, on one
-thread. Nothing is tuned, so that thousands of trainings take minutes.
+Every comparison of trainings draws 1,500 movie reviews anew, splits them (a fifth to test), and trains `bag:dim=8` for four
+epochs, on one thread. Nothing is tuned, so that thousands of trainings take minutes.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def trained(data: Field, settings: Settings, seeds: range) -> Rows:
 
 def ours(arm: Rows, baseline: Rows) -> bool:
     """The verdict of `compare` with two arms."""
-    return difference(arm - baseline).p <= 0.05
+    return difference(arm - baseline).shown
 
 
 def single_run(arm: Rows, baseline: Rows) -> bool:
@@ -88,6 +89,29 @@ TESTS: dict[str, Callable[[Rows, Rows], bool]] = {
     "all rows of all runs as independent, unpaired": unpaired,
     "means of the runs, unpaired": seeds_alone,
 }
+
+
+def made(draws: int) -> None:
+    """How often a difference is shown between numbers that have none, by each test and by both as `compare` asks."""
+    sources = {
+        "all interaction": (0, 0, 1),
+        "nearly all seeds": (1, 0, 0.1),
+        "nearly all rows": (0, 1, 0.1),
+        "a third each": (1, 1, 1),
+    }
+    rows, rng, examples = [], np.random.default_rng(0), 200
+    for seeds in (2, 3, 5, 8):
+        for name, shares in sources.items():
+            a, b, e = (sqrt(share * size) for share, size in zip(shares, (seeds, examples, seeds * examples), strict=True))
+            shapes = ((seeds, 1), (1, examples), (seeds, examples))
+            found = [
+                difference(sum(size * rng.standard_normal(shape) for size, shape in zip((a, b, e), shapes, strict=True)), k)
+                for k in range(draws)
+            ]
+            alone = [one.p <= 0.05 for one in found], [one.p_flips <= 0.05 for one in found], [one.shown for one in found]
+            rows.append((seeds, name, *(f"{np.mean(each):.1%}" for each in alone)))
+    print(f"{draws} draws each, {examples} rows; binomial standard deviation {sqrt(0.05 * 0.95 / draws):.1%}\n")
+    _bench.table(("seeds", "the variance of the mean", "interval alone", "sign flips alone", "both, as `compare` asks"), rows)
 
 
 def null(comparisons: int) -> None:
@@ -129,8 +153,8 @@ def power(comparisons: int) -> None:
                 sizes[name].append(float(d.mean()))
                 for seeds in counts:
                     found = difference(d[:seeds])
-                    shown[name, seeds] += found.p <= 0.05 and found.value > 0
-                    wrongly[name, seeds] += found.p <= 0.05 and found.value < 0
+                    shown[name, seeds] += found.shown and found.value > 0
+                    wrongly[name, seeds] += found.shown and found.value < 0
         _tell(number + 1, comparisons, shown)
     print(f"{comparisons} comparisons with {ROWS // 5} test rows: share of planted effects shown (shown the wrong way round)\n")
     rows = [
@@ -187,10 +211,10 @@ def _tell(done: int, of: int, counts: Counter[Any]) -> None:
 
 
 def main() -> None:
-    """Run what is named, or all three."""
+    """Run what is named, or all."""
     _bench.machine()
     torch.set_num_threads(1)  # such small steps are slower when shared
-    kinds = {"null": (null, 200), "power": (power, 40), "trap": (trap, 40)}
+    kinds = {"made": (made, 300), "null": (null, 200), "power": (power, 40), "trap": (trap, 40)}
     for kind in [sys.argv[1]] if len(sys.argv) > 1 else kinds:
         run, usual = kinds[kind]
         run(int(sys.argv[2]) if len(sys.argv) > 2 else usual)

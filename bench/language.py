@@ -2,6 +2,7 @@
 
     bench/language.py race      [SEEDS]  nanoGPT's recipe for processors; a short run of ours that reaches its loss on the whole
                                          validation split; and what `--minutes` chooses for as long as nanoGPT's recipe takes
+    bench/language.py equal     [MINUTES [SEEDS]]  nanoGPT's recipe with the steps that take so long (5 minutes), and `--minutes`
     bench/language.py families  [MINUTES …]  bits a byte of every family against the seconds it learnt, and the picture in docs/
 
 LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py runs as it is, with the flags that its README gives for processors.
@@ -131,14 +132,36 @@ def race(seeds: int = 3) -> None:
         short = ours(seed, {"model": OURS, **RACE})
         as_long = ours(seed, {"model": "transformer", "minutes": theirs["seconds"] / 60})
         for name, run in zip(seen, (theirs, short, as_long), strict=True):
-            seen[name].append(run)
-            print(name, seed, json.dumps(run), file=sys.stderr, flush=True)
+            _note(seen, name, seed, run)
+    _told(seen)
+
+
+def equal(minutes: float = 5, seeds: int = 3) -> None:
+    """Both for ``minutes``: nanoGPT's recipe with its steps and its rate's fall made to last so long, and ours as it chooses."""
+    few, more = (nanogpt(0, steps)["seconds"] for steps in (250, 750))
+    steps = round((60 * minutes - few) / (more - few) * 500 + 250)
+    print(f"nanoGPT: {few:.1f} s for 250 steps, {more:.1f} s for 750; {steps} steps in {minutes:g} minutes", file=sys.stderr)
+    seen: dict[str, list[dict[str, Any]]] = {"nanoGPT": [], "ours": []}
+    for seed in range(seeds):
+        _note(seen, "nanoGPT", seed, nanogpt(seed, steps))
+        _note(seen, "ours", seed, ours(seed, {"model": "transformer", "minutes": minutes}))
+    _told(seen)
+
+
+def _note(seen: dict[str, list[dict[str, Any]]], name: str, seed: int, run: dict[str, Any]) -> None:
+    seen[name].append(run)
+    print(name, seed, json.dumps(run), file=sys.stderr, flush=True)
+
+
+def _told(seen: dict[str, list[dict[str, Any]]]) -> None:
+    """The table of all runs, and the interval of the paired differences from nanoGPT's."""
     rows = []
     for name, runs in seen.items():
         losses, times = ([run[key] for run in runs] for key in ("nll", "seconds"))
         ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(seen["nanoGPT"], runs, strict=True))
         rows.append((name, statistics.median(times), statistics.mean(losses), max(losses), ratio))
     _bench.table(("", "seconds", "nats a character", "highest", "times as fast"), rows)
+    seeds = len(seen["nanoGPT"])
     for name in list(seen)[1:] if seeds > 1 else []:
         gaps = [b["nll"] - a["nll"] for a, b in zip(seen["nanoGPT"], seen[name], strict=True)]
         half = float(stats.t.ppf(0.975, seeds - 1)) * statistics.stdev(gaps) / seeds**0.5
@@ -230,6 +253,8 @@ def main() -> None:
     name, *rest = sys.argv[1:] or ["race"]
     if name == "families":
         families(*rest)
+    elif name == "equal":
+        equal(*map(float, rest[:1]), *map(int, rest[1:]))
     else:
         race(*map(int, rest))
 

@@ -3,8 +3,8 @@
     bench/neural.py [training] [recurrent] [generation] [memory]
 
 training    forward, backward and AdamW at nanoGPT's recipe for processors (4 layers, 4 heads, width 128, context 64, batch 12),
-            in float32 and with bfloat16 products, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself where
-            LOSSWORKS_NANOGPT names its folder
+            in float32 and with bfloat16 products, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself, as
+            it is and by torch.compile (whose minute of compiling is not counted), where LOSSWORKS_NANOGPT names its folder
 recurrent   the same for two LSTM layers, beside nn.LSTM
 generation  greedy, one text, with the cache, beside ``generate`` of transformers on the exported model
 memory      peak of a step at a vocabulary of 50,000, beside whole logits
@@ -92,12 +92,13 @@ if side in ("ours", "bfloat16"):
         if vocabulary < 1000:
             return entropy(scores.dense(model.logits(states), target)).mean()  # 65 tokens: whole logits are quicker
         return scores.fused(states, model.head, target).mean(entropy)
-elif side == "nanogpt":
+elif side.startswith("nanogpt"):
     sys.path.insert(0, os.environ["LOSSWORKS_NANOGPT"])
     from model import GPT, GPTConfig
     shape = {"n_layer": layers, "n_head": heads, "n_embd": width}
     model = GPT(GPTConfig(block_size=context, vocab_size=vocabulary, **shape, dropout=0.0, bias=False))
     optimizer = model.configure_optimizers(0.1, 1e-3, (0.9, 0.99), "cpu")
+    model = torch.compile(model) if side.endswith("compiled") else model
     loss = lambda: model(given, target)[1]
 else:
     model = Gpt(vocabulary, layers, heads, width, context)
@@ -221,7 +222,7 @@ SHAPE = ("65", "4", "4", "128", "64", "12")
 
 def training() -> None:
     """Steps at nanoGPT's recipe for processors: in float32, and with bfloat16 products."""
-    names = ["ours", "bfloat16", "plain", *(["nanogpt"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
+    names = ["ours", "bfloat16", "plain", *(["nanogpt", "nanogpt, compiled"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
     found = _sides(TRAINING, names, *SHAPE, STEPS)
     rows = [(name, f["size"], f["tokens"], f["tokens"] / found["plain"]["tokens"]) for name, f in found.items()]
     _bench.table(("training", "parameters", "tokens/s", "to plain"), rows)

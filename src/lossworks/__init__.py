@@ -13,6 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .interop.exporting import export as export
+    from .interop.importing import import_model as import_model
     from .interop.sklearn import TextClassifier as TextClassifier
     from .interop.sklearn import TextRegressor as TextRegressor
     from .losses.fused import fused as fused
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from .verbs import load_run as load_run
     from .verbs.compare import compare as compare
     from .verbs.comparison import Comparison as Comparison
-    from .verbs.export import export as export
-    from .verbs.export import import_arpa as import_arpa
     from .verbs.fit import fit as fit
     from .verbs.landscape import landscape as landscape
     from .verbs.show import show as show
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "export": "verbs",
+    "export": "interop.exporting",
     "compare": "verbs.compare",
     "Comparison": "verbs.comparison",
     "fit": "verbs",
     "fused": "losses.fused",
-    "import_arpa": "verbs",
+    "import_model": "interop.importing",
     "landscape": "verbs",
     "Language": "verbs",
     "load": "verbs",
@@ -79,7 +79,7 @@ __all__ = [
     "export",
     "fit",
     "fused",
-    "import_arpa",
+    "import_model",
     "landscape",
     "load",
     "load_run",

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import lossworks
+from lossworks import export, import_model
 from lossworks.core.errors import UsageError
-from lossworks.verbs import Language, export, import_arpa, load_language
+from lossworks.verbs import Language, load_language
 
 from .conftest import Command
 
@@ -49,7 +50,7 @@ def words(tmp_path: Path) -> Language:
 def test_there_and_back(words: Language, tmp_path: Path, name: str) -> None:
     """What was exported scores every text as before, to the digits of the file; the same model gives the same bytes."""
     export(words, tmp_path / name)
-    back = import_arpa(tmp_path / name, tmp_path / "back")
+    back = import_model(tmp_path / name, tmp_path / "back")
     texts = [*TEXTS[:3], "the cat sees", "an unknown cat", "hay the the moon", ""]
     for before, after in zip(words.score(texts), back.score(texts), strict=True):
         assert after.tokens == before.tokens

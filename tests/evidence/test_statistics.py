@@ -50,14 +50,14 @@ def test_one_source_is_students_test() -> None:
     found = difference(np.repeat(x[:, None], 12, 1))
     low, high = stats.t.interval(0.95, 6, x.mean(), stats.sem(x))
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
-    assert found.p_interval == pytest.approx(stats.ttest_1samp(x, 0).pvalue, rel=1e-6)
+    assert found.p == pytest.approx(stats.ttest_1samp(x, 0).pvalue, rel=1e-6)
 
 
 def test_seeds_that_change_nothing() -> None:
     """Where every seed gives the same, it is Student's paired t over the examples, not one over copies of them."""
     x = RNG.normal(0.1, 1, 40)
     found = difference(np.repeat(x[None], 8, 0))
-    assert found.p_interval == pytest.approx(stats.ttest_1samp(x, 0).pvalue, rel=1e-6)
+    assert found.p == pytest.approx(stats.ttest_1samp(x, 0).pvalue, rel=1e-6)
     assert found.variances.standard_error == pytest.approx(stats.sem(x))
 
 
@@ -88,7 +88,7 @@ def test_p_and_interval_agree() -> None:
     d = RNG.normal(size=(5, 30))
     half = Variances.of(d).half_width(0.025)
     moved = difference(d - d.mean() + half)
-    assert moved.p_interval == pytest.approx(0.05, rel=1e-6)
+    assert moved.p == pytest.approx(0.05, rel=1e-6)
     assert moved.low == pytest.approx(0, abs=1e-9)
 
 
@@ -96,7 +96,7 @@ def test_smallest_difference_is_found_four_times_in_five() -> None:
     """A true difference of the size that is said to be mostly shown is shown in about 80 % of draws."""
     shares = (0.5, 1, 0.5)
     size = float(np.mean([one.variances.smallest(0.05) for one in found(shares, seeds=8, times=150)]))
-    shown = np.mean([one.p_interval <= 0.05 for one in found(shares, seeds=8, effect=size, times=300)])
+    shown = np.mean([one.p <= 0.05 for one in found(shares, seeds=8, effect=size, times=300)])
     assert 0.72 <= shown <= 0.95
 
 

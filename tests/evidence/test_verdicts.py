@@ -99,6 +99,26 @@ def test_diverged() -> None:
     assert words(arm("a", 2.0, diverged=(1,)), arm("b", -1.0))[1] == "better"
 
 
+def test_contradicted() -> None:
+    """What the interval finds rare and the permutation test does not is not shown, and both are said (six seeds)."""
+    seeds = np.array([1, 1, 1, 1, 1, -0.15])
+    verdict = only([arm("a", noise=0), Measured(name="b", rows=HARD + seeds[:, None], seeds=tuple(range(6)), diverged=())])
+    assert verdict.p_holm is not None
+    assert verdict.p_holm <= 0.05
+    assert verdict.p_flips == pytest.approx(4 / 64, abs=0.01)
+    assert verdict.word == "no difference shown"
+    assert "but flipping signs" in verdict.sentence
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 8])
+def test_large_difference_among_many(seeds: int) -> None:
+    """Where seeds hold nearly all of the variance, a difference many times as large is shown, though few seeds have few signs."""
+    arms = [arm("baseline", seeds=seeds), *(arm(str(k), seeds=seeds) for k in range(14)), arm("far", 2.0, seeds=seeds)]
+    found = judge(arms, "nll", None, "nats")
+    assert found[-1].word == "worse"
+    assert {verdict.word for verdict in found[1:-1]} == {"no difference shown"}
+
+
 def test_corrected_for_the_number_of_arms() -> None:
     """What is shown of an arm by itself is shown less among nine others."""
     rows: NDArray[np.float64] = RNG.normal(0, 1, (8, 150))

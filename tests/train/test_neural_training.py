@@ -214,7 +214,7 @@ def test_wrong_windows() -> None:
 def test_plan_fills_the_time() -> None:
     """What is left open is chosen and said: size by time, steps by the speed measured; what is told stays."""
     text = stream(5000)
-    settings = LanguageSettings(task="lm", model="transformer", minutes=0.05).resolved("lm")
+    settings = LanguageSettings(task="lm", model="transformer", minutes=0.05, batch_tokens=256).resolved("lm")
     found = plan(text, VOCABULARY, settings, ends=False)
     assert found.recipe.steps is not None
     assert found.recipe.steps >= 12
@@ -226,7 +226,7 @@ def test_plan_fills_the_time() -> None:
     assert (found.recipe.steps, found.recipe.optimizer, found.dtype) == (7, "adam:lr=0.5", "float32")
     assert "float32" in found.said[0]
     assert found.model.startswith("transformer:heads=2,dim=16")
-    usual = LanguageSettings(task="lm", model="transformer:layers=4,heads=4,dim=256,context=256", minutes=0.05).resolved("lm")
+    usual = replace(settings, model="transformer:layers=4,heads=4,dim=256,context=256")
     assert plan(text, VOCABULARY, usual, ends=False).model == "transformer"  # all as said, though as it is by default
     short = plan(lines(50), VOCABULARY, replace(told, model="transformer:heads=2,dim=16"), ends=True)
     assert short.recipe.window == 16

@@ -20,14 +20,12 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """A model of another program as a run directory, for score, next, generate and evaluate."""
-    from ..interop.exporting import import_directory
+    from ..interop.importing import import_model
     from ..train import Control
-    from ..verbs import import_arpa
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        take = import_directory if file.is_dir() else import_arpa
-        model = take(file, out, control=Control(watch=watcher), command=command_line())
+        model = import_model(file, out, control=Control(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

@@ -10,13 +10,14 @@ from .. import losses, models, optim, schedules
 from ..core.errors import UsageError
 from ..models.neural import NeuralSpec, TransformerSpec
 from ..train import LanguageSettings
+from ..train.planning import BATCH_TOKENS, CLIP, SCHEDULE
+from ..train.recipe import OPTIMIZER
 
 SHARED = (
     "loss", "optimizer", "lr", "schedule", "epochs", "steps", "minutes", "batch_tokens", "patience", "clip", "ema", "pack",
     "dtype", "device",
 )  # fmt: skip
 """What is nothing to families that are counted, so that not all arms need have it."""
-_OPTIMIZER, _SCHEDULE, _BATCH_TOKENS, _CLIP = "adam", "linear:warmup=5%", 2048, 1.0
 
 
 def lead(candidates: list[str]) -> str:
@@ -42,13 +43,13 @@ def resolve(common: LanguageSettings, shared: Mapping[str, Any], chosen: Mapping
     if not settings.by_gradients:
         return settings
     if isinstance(spec, TransformerSpec) and "context=" in given:
-        _check_context(spec.context, settings.batch_tokens or _BATCH_TOKENS)
+        _check_context(spec.context, settings.batch_tokens or BATCH_TOKENS)
     return _of_gradients(settings, spec)
 
 
 def _of_gradients(settings: LanguageSettings, spec: models.LanguageSpec) -> LanguageSettings:
     neural = isinstance(spec, NeuralSpec)
-    optimizer = optim.build(settings.optimizer or (spec.optimizer if isinstance(spec, NeuralSpec) else _OPTIMIZER))
+    optimizer = optim.build(settings.optimizer or (spec.optimizer if isinstance(spec, NeuralSpec) else OPTIMIZER))
     if settings.lr is not None:
         optimizer = replace(optimizer, lr=settings.lr)
     _check_length(settings, optimizer)
@@ -57,9 +58,9 @@ def _of_gradients(settings: LanguageSettings, spec: models.LanguageSpec) -> Lang
         loss=losses.render(losses.build(settings.loss or "cross_entropy")),
         optimizer=optim.render(optimizer),
         lr=optimizer.lr,
-        schedule=schedules.render(schedules.build(settings.schedule or _SCHEDULE)),
-        clip=settings.clip or (_CLIP if neural and not optimizer.needs_closure else None),
-        batch_tokens=settings.batch_tokens or _BATCH_TOKENS,
+        schedule=schedules.render(schedules.build(settings.schedule or SCHEDULE)),
+        clip=settings.clip or (CLIP if neural and not optimizer.needs_closure else None),
+        batch_tokens=settings.batch_tokens or BATCH_TOKENS,
         dtype=settings.dtype or ("float32" if neural else None),
     )
 

@@ -79,17 +79,30 @@ class Variances:
 class Difference:
     """A mean paired difference in the metric's unit, its 95 % interval, and how surprising it would be were there none.
 
-    p: the larger of the interval's p and the permutation test's: the first leans on normality, the second on having
-    learnt the variances from few seeds.
+    p: the interval's, which leans on normality.        p_flips: the permutation test's, which does not.
     """
 
     value: float
     low: float
     high: float
     p: float
-    p_interval: float
     p_flips: float
     variances: Variances
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the permutation test finds the difference none too rare.
+
+        Where S seeds hold all of the variance, nothing is rarer than 2^(1−S), by the number of their signs: however large, a
+        difference would not pass Holm's first step among many arms, nor .05 with five seeds. So this p is not corrected, and with
+        few seeds need only be that smallest one (halfway to the next, for it is drawn).
+        """
+        return self.p_flips > max(LEVEL, 1.5 * 2.0 ** (1 - self.variances.S))
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is a difference, were this the only one that is asked after."""
+        return self.p <= LEVEL and not self.contradicted
 
     def p_within(self, margin: float) -> float:
         """One-sided p against a true difference of ``margin`` or more either way (two one-sided tests, Schuirmann 1987)."""
@@ -101,8 +114,7 @@ def difference(d: Floats, seed: int = 0) -> Difference:
     """What the differences d [S, N] show of their mean; S and N are two or more."""
     value, variances = float(d.mean()), Variances.of(d)
     half = variances.half_width(LEVEL / 2)
-    by_interval, by_flips = variances.p_value(value), flips(d, seed)
-    return Difference(value, value - half, value + half, max(by_interval, by_flips), by_interval, by_flips, variances)
+    return Difference(value, value - half, value + half, variances.p_value(value), flips(d, seed), variances)
 
 
 def mean_squares(d: Floats) -> tuple[Floats, Floats, Floats]:

@@ -39,7 +39,8 @@ class Measured:
 class Verdict:
     """What was shown of one arm against the baseline, in the metric's own unit (arm − baseline).
 
-    low, high: a 95 % interval by itself, uncorrected.        p: before, p_holm: after Holm's correction over the arms.
+    low, high: a 95 % interval by itself, uncorrected.        p, p_holm: the interval's, before and after Holm's
+    correction over the arms.        p_flips: the permutation test's, uncorrected.
     p_within: after Holm's, against a difference of the margin or more.
     smallest: the true difference that 80 % of such comparisons would have shown, were there only chance and Holm's first step.
     seeds: how many pairs there are.        shares: of the variance of the mean, what seeds and what examples brought.
@@ -53,7 +54,6 @@ class Verdict:
     high: float | None = None
     p: float | None = None
     p_holm: float | None = None
-    p_interval: float | None = None
     p_flips: float | None = None
     p_within: float | None = None
     smallest: float | None = None
@@ -120,7 +120,6 @@ class _Judged:
             high=one.high,
             p=one.p,
             p_holm=self.p_holm,
-            p_interval=one.p_interval,
             p_flips=one.p_flips,
             p_within=self.p_within,
             smallest=smallest,
@@ -136,7 +135,7 @@ class _Judged:
         clean = not self.arm.diverged and not self.baseline.diverged
         if self.p_within is not None and self.p_within <= LEVEL and clean:
             return "equivalent"
-        if self.p_holm > LEVEL:
+        if self.p_holm > LEVEL or self.found.contradicted:
             return "no difference shown"
         better = (self.found.value > 0) == rising
         if (self.arm if better else self.baseline).diverged:
@@ -156,6 +155,11 @@ class _Judged:
         elif one.variances.standard_error == 0 and one.value == 0:
             said = (
                 f"No difference shown: with every seed the two say the same of all {self.rows_are}, as far as this metric sees."
+            )
+        elif self.p_holm <= LEVEL and one.contradicted:
+            said = (
+                f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; {p}), but "
+                f"flipping signs, which asks for no normal distribution, brings as much by chance (p {_p(one.p_flips)})."
             )
         else:
             said = (

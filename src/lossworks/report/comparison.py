@@ -106,8 +106,9 @@ def steps(summary: Json) -> list[str]:
         "The test part was looked at once, at the end. "
         + (_SIZES if language else "Probabilities are calibrated by a temperature from the validation rows, as fit does."),
         f"Differences are paired, by seed and over the {rows}. Their intervals hold both sources of chance, the seeds and the "
-        f"{rows} (a two-way layout; the half width is that of Banerjee 1960). p is the larger of the interval's own and of a "
-        "sign-flip permutation test over seeds, rows and their interaction; over the arms it is corrected by Holm's method.",
+        f"{rows} (a two-way layout; the half width is that of Banerjee 1960). p is the interval's, corrected over the arms by "
+        "Holm's method. A permutation test, which flips signs of seeds, rows and their interaction and asks for no normal "
+        "distribution, must not contradict it: its p must be 5 % at most, or the smallest that so few seeds can give.",
         "A training that diverged counts as the answer that never reads the text, and its arm is never called better.",
     ]
     if result.get("margin"):

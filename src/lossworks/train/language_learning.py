@@ -20,9 +20,9 @@ from .control import Control, Progress
 from .language_settings import LanguageSettings
 from .pace import torch_threads
 from .planning import Plan, plan
+from .recipe import OPTIMIZER
 from .sequences import train_sequences
 
-_OPTIMIZER = "adam"
 _PLAN = "plan.json"
 _TOLD = ("loss", "optimizer", "schedule", "epochs", "steps", "batch_tokens", "patience", "clip")
 
@@ -64,7 +64,7 @@ def learn(
         model = spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=watch)
         return Learnt(model, spec, settings)
     network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed)
-    optimizer: Any = optim.build(chosen.pop("optimizer", _OPTIMIZER))
+    optimizer: Any = optim.build(chosen.pop("optimizer", OPTIMIZER))
     if "lr" in chosen:
         optimizer = replace(optimizer, lr=float(chosen.pop("lr")))
     how: dict[str, Any] = {"ends": ends, "valid": valid, "seed": seed, "control": control, "resume": resume}

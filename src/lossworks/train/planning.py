@@ -24,6 +24,8 @@ from .windows import Positions
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
+SCHEDULE, CLIP, BATCH_TOKENS = "linear:warmup=5%", 1.0, 2048
+"""How, likewise; ``BATCH_TOKENS`` a step at least."""
 _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 512, 8), (12, 768, 12))  # layers, dim, heads
 _TOKENS_A_WEIGHT = 4.0
 """Tokens seen in training for each weight, at least: docs/LOG.md has what more and fewer gave."""
@@ -134,11 +136,11 @@ def _recipe(spec: NeuralSpec, settings: LanguageSettings, window: int) -> Recipe
     if "lr" in told:
         optimizer = replace(optimizer, lr=float(told.pop("lr")))
     defaults: dict[str, Any] = {
-        "schedule": "linear:warmup=5%",
-        "clip": None if optimizer.needs_closure else 1.0,
+        "schedule": SCHEDULE,
+        "clip": None if optimizer.needs_closure else CLIP,
         "judged": None if settings.epochs is not None and settings.steps is None else _JUDGED,
         "epochs": 1 if settings.steps is None else _MANY,
-        "batch_tokens": max(2048, 8 * window),
+        "batch_tokens": max(BATCH_TOKENS, 8 * window),
         "patience": 4,
     }
     return Recipe(**{**defaults, **told, "optimizer": optim.render(optimizer), "window": window})

@@ -8,6 +8,9 @@ from ..core.errors import UsageError
 from ..optim import Optimizer
 from ..schedules import Schedule
 
+OPTIMIZER = "adam"
+"""Where nothing is said, and the family has none of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -24,7 +27,7 @@ class Recipe:
     """
 
     loss: str = "cross_entropy"
-    optimizer: str | Optimizer = "adam"
+    optimizer: str | Optimizer = OPTIMIZER
     schedule: str | Schedule = "constant"
     epochs: int = 10
     steps: int | None = None

@@ -4,7 +4,6 @@
 """
 
 from .evaluate import evaluate
-from .export import export, import_arpa
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language
@@ -21,9 +20,7 @@ __all__ = [
     "Scored",
     "Word",
     "evaluate",
-    "export",
     "fit",
-    "import_arpa",
     "labels_side_by_side",
     "landscape",
     "load",

@@ -1,0 +1,49 @@
+"""ARPA files, the text format of n-gram models that KenLM and SRILM read and write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import tokens
+from ..core.errors import DataError, UsageError
+from ..models import TextLanguage
+from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
+from ..models.ngram.spelling import MARKS
+from ..train import LanguageSettings
+from ..verbs import Language, Model
+
+_NEVER = -99.0
+"""The log10 probability from which on a file means the log of 0."""
+
+Watch = Callable[[str, dict[str, Any]], None]
+
+
+def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
+    """Write an n-gram model, its tokens by their spellings; the file is packed where its name ends in ``.gz``."""
+    if not isinstance(model, Language) or not isinstance(model.model, NgramModel):
+        kind = model.record.get("config", {}).get("model", "of another kind")
+        raise UsageError(f"an ARPA file holds n-grams, and the model is {kind}. Fit one with --model ngram.")
+    words = [model.tokenizer.spelling(token) for token in range(model.tokenizer.vocabulary.size)]
+    write_arpa(model.model, words, path, watch)
+
+
+def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, LanguageSettings]:
+    """A file whose 1-grams are words that white space parts. It knows no counts of the texts it was learnt from."""
+    trie, words = read_arpa(path, watch)
+    try:
+        tokenizer = tokens.build("words").restore({"words": words[len(MARKS) :]})
+    except ValueError as error:
+        raise DataError(
+            f"{path}: {error}, as white space parts words; so texts cannot be read in them. "
+            "Import a model of words, or copy the run directory that the file was exported from."
+        ) from None
+    probability = trie.levels[1].prob
+    assert probability is not None
+    ends = bool(probability[tokenizer.vocabulary.end] > _NEVER)
+    notes = {"orders": json.dumps([{"order": k, "ngrams": trie.size(k)} for k in range(1, trie.order + 1)])}
+    model = NgramModel(trie, tokenizer.vocabulary, ends=ends, notes=notes, origin=str(path))
+    settings = LanguageSettings(model=f"ngram:order={trie.order}", texts="line" if ends else "file")
+    return TextLanguage(NgramSpec(order=trie.order), tokenizer, model), settings

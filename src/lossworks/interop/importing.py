@@ -1,0 +1,64 @@
+"""Models that other programs wrote, as runs."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .. import tokens
+from ..core.errors import UsageError
+from ..models import TextLanguage, render
+from ..train import Control, FittedLanguage, LanguageSettings
+from ..verbs import Language
+from ..verbs.recording import Recorder
+from .arpa import import_arpa
+from .llama import import_llama
+
+
+def import_model(path: Path | str, out: Path | str, *, control: Control | None = None, command: str | None = None) -> Language:
+    """Make a run directory of another program's model.
+
+    Args:
+        path: an ARPA file, whose 1-grams are words that white space parts; or a directory of Hugging Face's Llama or Mistral with
+            its ``tokenizer.json``.
+        out: where to, for ``load``.
+
+    Nothing is known of the texts it was learnt from: the run has no figures, and of an ARPA file ``explain`` has no counts and
+    ``evaluate`` no baseline.
+
+    Raises:
+        DataError, RecordError: a file is missing or damaged, or its 1-grams are no words; or ``out`` cannot be written.
+        UsageError: the model has what ours has not, its weights are pickles, or ``out`` already holds a run.
+    """
+    recorder = Recorder(Path(out), {"data": str(path)}, control or Control(), command or "lossworks.import_model", resume=False)
+    fitted: FittedLanguage = recorder.record(partial(_taken, Path(path)))
+    return Language(fitted.trained, None, recorder.run.summary, recorder.run.path)
+
+
+def _taken(path: Path, control: Control, scratch: Path) -> FittedLanguage:
+    """It as something fitted."""
+    began = time.monotonic()
+    trained, settings = _llama(path) if path.is_dir() else import_arpa(path, control.watch)
+    settings = settings.resolved("lm")
+    data = {"source": str(path), "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
+    data["vocabulary"] = trained.tokenizer.vocabulary.size
+    control.watch("data", {"task": "lm", "labels": None, **data, "config": settings.to_json()})
+    note = "it was made by another program, and nothing says how good it is"
+    result: dict[str, Any] = {"part": None, "rows": 0, "note": note}
+    result |= {"facts": trained.model.facts, "seconds": time.monotonic() - began}
+    return FittedLanguage(trained, None, settings, data, result)
+
+
+def _llama(folder: Path) -> tuple[TextLanguage, LanguageSettings]:
+    tokenizer = tokens.load(folder / "tokenizer.json")
+    model = import_llama(folder, start=tokenizer.vocabulary.start, end=tokenizer.vocabulary.end)
+    assert model.network.spec is not None
+    if model.vocabulary.size != tokenizer.vocabulary.size:
+        sizes = f"{model.vocabulary.size} tokens, and its tokenizer.json has {tokenizer.vocabulary.size}"
+        raise UsageError(f"the model in {folder} tells {sizes}. Score with it as it is: 'hf:{folder}'.")
+    model.vocabulary = tokenizer.vocabulary
+    model.ends = False
+    settings = LanguageSettings(task="lm", model=render(model.network.spec), tokens=str(folder / "tokenizer.json"), texts="file")
+    return TextLanguage(model.network.spec, tokenizer, model), settings
