@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ LOSSES = [
 OPTIMIZERS = ["adam", "sgd", "adagrad", "rmsprop", "adamw", "adgd", "lion", "muon"]
 CHOICES: dict[str, Any] = {
     "loss": LOSSES, "optimizer": OPTIMIZERS, "model": "bag:dim=32,hidden=32", "epochs": 8, "batch_size": 64,
+    "seeds": 6, "trials": 8,
 }  # fmt: skip
 SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
 TEXT = "tiny-shakespeare"
 OF_TEXT: dict[str, Any] = {
-    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64", "steps": 300,
-    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 5, "trials": 9,
+    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64", "steps": 150,
+    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 4, "trials": 6,
     "optimizer": ["sophia" if name == "adgd" else name for name in OPTIMIZERS],
 }  # fmt: skip
 """Fewer seeds and trials than of the others, for one training takes longer; no hinge loss, whose scores are no probabilities;
@@ -66,7 +68,8 @@ def main() -> None:
             if "is finished" not in str(error):
                 raise
             found = lossworks.Comparison.load(asked.out / name)
-        _show(name, found)
+        of = choices["loss"], choices["optimizer"]
+        _show(name, found, *of)
 
 
 def _choices(out: Path, name: str) -> tuple[Path, dict[str, Any]]:
@@ -87,22 +90,37 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def _show(name: str, found: lossworks.Comparison) -> None:
+MARKS = {
+    "better": "▲",
+    "worse": "▼",
+    "no difference shown": "",
+    "equivalent": "=",
+    "not enough to say": "?",
+    "baseline": "(baseline)",
+}
+
+
+def _show(name: str, found: lossworks.Comparison, losses: list[str], optimizers: list[str]) -> None:
+    """The means over the seeds, losses down, optimisers across."""
     result = found.record["result"]
     print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} trainings\n")
-    rows = [
-        (
-            arm["name"],
-            arm["value"],
-            arm["verdict"]["value"],
-            arm["verdict"]["word"],
-            arm["seconds"],
-            len(arm["verdict"]["diverged"]),
+    arms = dict(zip(product(losses, optimizers), result["arms"], strict=True))
+    for (loss, optimizer), arm in arms.items():
+        assert {loss, optimizer} <= set(arm["name"].split(" · ")), arm["name"]
+    also = [metric for metric in ("accuracy",) if metric in result["arms"][0]["metrics"]]
+    for metric in (result["metric"], *also):
+        rows = [(loss, *(_cell(arms[loss, each], metric, metric not in also) for each in optimizers)) for loss in losses]
+        print(
+            f"Test {metric}" + ("." if metric in also else "; ▲ better and ▼ worse than the baseline, † seeds diverged.") + "\n"
         )
-        for arm in sorted(result["arms"], key=lambda arm: arm["value"] or 9)
-    ]
-    shown = [tuple("–" if cell is None else cell for cell in row) for row in rows]
-    _bench.table(("arm", f"test {result['metric']}", "difference", "verdict", "seconds", "diverged"), shown)
+        _bench.table(("loss", *optimizers), rows)
+
+
+def _cell(arm: dict[str, Any], metric: str, judged: bool) -> str:
+    value = arm["metrics"].get(metric)
+    verdict = arm["verdict"]
+    marks = MARKS[verdict["word"]] + ("†" if verdict["diverged"] else "") if judged else ""
+    return "–" if value is None else f"{value:.3f} {marks}".strip()
 
 
 def _tell(event: str, fields: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ What was chosen stands beside the checkpoints, so a run that is resumed goes on 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from typing import Any
@@ -30,7 +31,7 @@ _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 5
 _TOKENS_A_WEIGHT = 4.0
 """Tokens seen in training for each weight, at least: docs/LOG.md has what more and fewer gave."""
 _LONGEST = 256  # tokens of a row where nothing else is said
-_JUDGED, _TRAINING, _JUDGING = 12, 0.9, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
+_JUDGED, _TRAINING, _JUDGING = 12, 0.88, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
 _FASTER = 3  # scoring is, than training
 _MANY = 1_000_000  # epochs, where steps say how long training is
 Sized = TransformerSpec | RnnSpec
@@ -72,6 +73,7 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     Raises:
         DataError: there are no texts. UsageError: the settings do not fit together.
     """
+    began = time.monotonic()
     spec, recipe = by_texts(texts, vocabulary, settings, ends=ends)
     seconds = 60 * (settings.minutes or MINUTES)
     timed = settings.steps is None and settings.epochs is None
@@ -83,7 +85,8 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
     said.append(why)
     if timed:
         a_step = pace.seconds
-        steps = max(_JUDGED, int(_TRAINING * seconds / a_step))
+        left = seconds - (time.monotonic() - began)  # for measuring takes its time too
+        steps = max(_JUDGED, int(_TRAINING * left / a_step))
         epochs = steps * recipe.batch_tokens / len(Positions.of(texts, vocabulary, ends))
         recipe = replace(recipe, steps=steps, epochs=math.ceil(epochs) + 1)
         said.append(
