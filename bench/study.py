@@ -90,14 +90,7 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-MARKS = {
-    "better": "▲",
-    "worse": "▼",
-    "no difference shown": "",
-    "equivalent": "=",
-    "not enough to say": "?",
-    "baseline": "(baseline)",
-}
+MARKS = {"better": "▲", "worse": "▼", "baseline": "(baseline)", "not enough to say": "?"}
 
 
 def _show(name: str, found: lossworks.Comparison, losses: list[str], optimizers: list[str]) -> None:
@@ -110,16 +103,15 @@ def _show(name: str, found: lossworks.Comparison, losses: list[str], optimizers:
     also = [metric for metric in ("accuracy",) if metric in result["arms"][0]["metrics"]]
     for metric in (result["metric"], *also):
         rows = [(loss, *(_cell(arms[loss, each], metric, metric not in also) for each in optimizers)) for loss in losses]
-        print(
-            f"Test {metric}" + ("." if metric in also else "; ▲ better and ▼ worse than the baseline, † seeds diverged.") + "\n"
-        )
+        marks = "" if metric in also else " (▲ better, ▼ worse than the baseline; † some seeds diverged)"
+        print(f"Test {metric}{marks}\n")
         _bench.table(("loss", *optimizers), rows)
 
 
 def _cell(arm: dict[str, Any], metric: str, judged: bool) -> str:
-    value = arm["metrics"].get(metric)
+    value = arm["value"] if judged else arm["metrics"].get(metric)
     verdict = arm["verdict"]
-    marks = MARKS[verdict["word"]] + ("†" if verdict["diverged"] else "") if judged else ""
+    marks = MARKS.get(verdict["word"], "") + ("†" if verdict["diverged"] else "") if judged else ""
     return "–" if value is None else f"{value:.3f} {marks}".strip()
 
 
