@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -103,6 +104,31 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
     assert resumed.step == plain.step > 23
     for (name, a), b in zip(whole.named_parameters(), network.parameters(), strict=True):
         assert torch.equal(a, b), name
+
+
+def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
+    goes on by what was planned last.
+    """
+    monkeypatch.setattr("lossworks.train.sequences._TELL_EVERY", 0.0)
+    rates, notes, stop = list[float](), list[str](), threading.Event()
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        rates.extend([fields["lr"]] if event == "train" else [])
+        notes.extend([fields["text"]] if event == "note" else [])
+
+    control = Control(watch=watch, stepped=lambda: time.sleep(0.02), checkpoints=tmp_path, stop=stop)
+    how: dict[str, Any] = {"steps": 400, "seconds": 1.0, "judged": 20, "epochs": 100, "schedule": "linear"}
+    _, progress = fit("stream", control=control, **how)
+    assert 20 < progress.step == progress.steps <= 60
+    assert rates[-1] < 0.1 * max(rates)
+    assert "in the place of 400" in notes[0]
+    control.watch = partial(_stop_at, 25, stop)
+    with pytest.raises(Interrupted):
+        fit("stream", control=control, **how)
+    monkeypatch.setattr("lossworks.train.sequences.SequenceLoop._keep_to", lambda loop, seconds: None)
+    _, resumed = fit("stream", control=Control(checkpoints=tmp_path), resume=True, **how)
+    assert 25 < resumed.step == resumed.steps <= 60
 
 
 def test_damaged_checkpoint(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Progress:
     epoch: int = 0
     done: int = 0  # steps of this epoch
     step: int = 0
+    steps: int | None = None  # of all of training, where the time decides; None: as the recipe says
     best: float = math.inf
     best_epoch: int = 0
     stale: int = 0  # epochs since the best

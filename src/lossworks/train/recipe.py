@@ -18,6 +18,7 @@ class Recipe:
 
     loss: over outcomes alone. optimizer, schedule: a spec, or one made already.
     epochs: passes over the texts at most. steps: updates at most, which the schedule then plans for; None: those of the epochs.
+    seconds: that training should take: after each score the steps are planned anew, by how long those so far took.
     judged: how often in all of training the held-out texts are scored, evenly spread; None: after each epoch.
     judged_tokens: how many held-out tokens are scored each time, drawn by lot; None: all.
     patience: such scores without a better one before training ends.
@@ -31,6 +32,7 @@ class Recipe:
     schedule: str | Schedule = "constant"
     epochs: int = 10
     steps: int | None = None
+    seconds: float | None = None
     judged: int | None = None
     judged_tokens: int | None = None
     patience: int = 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -182,6 +182,7 @@ class SequenceLoop:
         memory = checkpoint.under(tensors, "memory.")
         self.network.remember([memory[str(number)] for number in range(len(memory))])
         self.progress = checkpoint.progress(state)
+        self.clock = replace(self.clock, steps=self.progress.steps or self.clock.steps)
 
     def _epoch(self, start: float) -> None:
         progress, every = self.progress, self.every
@@ -259,6 +260,18 @@ class SequenceLoop:
         turned = self.turning.judged(progress.scores, progress.stale)
         if turned is not None:
             self.control.watch("note", {"text": turned})
+        if self.recipe.seconds is not None and progress.step < self._last:
+            self._keep_to(self.recipe.seconds)
+
+    def _keep_to(self, seconds: float) -> None:
+        """Plan for as many steps as fit into the time, at the pace so far: others on the machine may have come or gone."""
+        progress, world = self.progress, self.gradients.world
+        spent = world.sum(progress.seconds if world.is_first else 0.0, device=self.gradients.device)[0]  # the same for all
+        progress.steps = progress.step + max(1, int((seconds - spent) / spent * progress.step))
+        if not 0.9 < progress.steps / self.clock.steps < 1.1:
+            text = f"steps take {spent / progress.step * 1e3:.3g} ms now: {progress.steps:,} in the place of {self.clock.steps:,}"
+            self.control.watch("note", {"text": text})
+        self.clock = replace(self.clock, steps=progress.steps)
 
     @torch.no_grad()
     def _held_out(self, held_out: HeldOut) -> float:
@@ -304,4 +317,5 @@ class SequenceLoop:
     @property
     def every(self) -> int | None:
         """Steps between judgements; None: after each epoch."""
-        return None if self.recipe.judged is None else max(1, math.ceil(self.clock.steps / self.recipe.judged))
+        planned = self.clock.steps if self.recipe.seconds is None else self.recipe.steps or self.clock.steps
+        return None if self.recipe.judged is None else max(1, math.ceil(planned / self.recipe.judged))
