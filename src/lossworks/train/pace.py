@@ -24,7 +24,8 @@ from ..tokens import Vocabulary
 from .recipe import Recipe
 from .windows import Layout, Positions, lay_out
 
-_ROUNDS = 3
+ROUNDS = 3
+_BEHIND = 1.5  # times as slow as the fastest
 _WORTH = 0.9  # bfloat16 has to take less than this part of float32's time, for it costs precision
 
 
@@ -43,9 +44,18 @@ class Pace:
 
 
 def paces(
-    network: SequenceNetwork, texts: Ragged, vocabulary: Vocabulary, recipe: Recipe, *, ends: bool, dtypes: Sequence[str]
+    network: SequenceNetwork,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    *,
+    ends: bool,
+    dtypes: Sequence[str],
+    rounds: int = ROUNDS,
 ) -> list[Pace]:
-    """The fastest way for each of some types of numbers, all in turn, a few steps each. The network is used up."""
+    """The fastest way for each of some types of numbers: all in turn, ``rounds`` steps each, but for those that are far behind
+    after the first. The network is used up.
+    """
     network.train()
     layout = lay_out(network, Positions.of(texts, vocabulary, ends), recipe, 0)
     shell = Shell(optimizer_of(recipe.optimizer), network, clip=recipe.clip)
@@ -54,12 +64,12 @@ def paces(
     steps = layout.steps(recipe.batch_tokens, 0)
     seen: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
     with torch.random.fork_rng(devices=[]):
-        for number in range(_ROUNDS + 1):
-            for way in ways:
+        for number in range(rounds + 1):  # the first finds its kernels
+            for way in ways if number < 2 else [way for way in ways if seen[way][0] < _BEHIND * min(seen.values())[0]]:
                 with torch_threads(way[1]):
                     network.dtype = getattr(torch, way[0])
                     seconds = _step(network, shell, layout, steps[number % len(steps)])
-                if number:  # the first finds its kernels
+                if number:
                     seen[way].append(seconds)
     found = [Pace(*way, statistics.median(times)) for way, times in seen.items()]
     return [min((pace for pace in found if pace.dtype == dtype), key=lambda pace: pace.seconds) for dtype in dtypes]

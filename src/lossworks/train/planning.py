@@ -19,7 +19,7 @@ from ..models import build_language, render
 from ..models.neural import HfSpec, NeuralSpec, RnnSpec, TransformerSpec
 from ..tokens import Vocabulary
 from .language_settings import LanguageSettings
-from .pace import Pace, fastest, paces
+from .pace import ROUNDS, Pace, fastest, paces
 from .recipe import Recipe
 from .windows import Positions
 
@@ -160,8 +160,8 @@ def _sized(
 ) -> tuple[Sized, str]:
     """The largest size of the ladder that sees enough tokens a weight in the time, and why."""
     smallest, probe, *larger = (_at(spec, *size) for size in _LADDER)
-    seconds_a_step = _pace(probe, replace(recipe, optimizer="adamw"), texts, vocabulary, ends, settings)[0].seconds
-    a_product = seconds_a_step / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
+    probed, _ = _pace(probe, replace(recipe, optimizer="adamw"), texts, vocabulary, ends, settings, rounds=1)
+    a_product = probed.seconds / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
 
     def seen(at: Sized) -> float:
         return _TRAINING * seconds / (a_product * _products(at, vocabulary, recipe.window))
@@ -190,12 +190,18 @@ def _products(spec: Sized, vocabulary: Vocabulary, window: int) -> float:
 
 
 def _pace(
-    spec: NeuralSpec, recipe: Recipe, texts: Ragged, vocabulary: Vocabulary, ends: bool, settings: LanguageSettings
+    spec: NeuralSpec,
+    recipe: Recipe,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    ends: bool,
+    settings: LanguageSettings,
+    rounds: int = ROUNDS,
 ) -> tuple[Pace, str]:
     """In which numbers and on how many threads to go, and what was measured of it."""
     network = spec.sequence_network(texts, vocabulary, ends=ends).to(settings.device)
     dtypes = ["float32", "bfloat16"] if settings.dtype is None else [settings.dtype]
-    found = paces(network, texts, vocabulary, recipe, ends=ends, dtypes=dtypes)
+    found = paces(network, texts, vocabulary, recipe, ends=ends, dtypes=dtypes, rounds=rounds)
     best = fastest(found)
     measured = " and ".join(pace.said for pace in found)
     return best, f"a step takes {measured}: {best.dtype}, on {best.threads} of PyTorch's threads"
