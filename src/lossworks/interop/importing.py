@@ -45,7 +45,7 @@ def _taken(path: Path, control: Control, scratch: Path) -> FittedLanguage:
     data = {"source": str(path), "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
     data["vocabulary"] = trained.tokenizer.vocabulary.size
     control.watch("data", {"task": "lm", "labels": None, **data, "config": settings.to_json()})
-    note = "it was made by another program, and nothing says how good it is"
+    note = "it was made by another program, which says nothing of how good it is"
     result: dict[str, Any] = {"part": None, "rows": 0, "note": note}
     result |= {"facts": trained.model.facts, "seconds": time.monotonic() - began}
     return FittedLanguage(trained, None, settings, data, result)
