@@ -175,8 +175,8 @@ def _last_said(out: str) -> float:
 
 
 FAMILIES = {
-    "n-gram, order 2": {"model": "ngram:order=2"}, "n-gram, order 4": {"model": "ngram:order=4"},
-    "n-gram, order 6": {"model": "ngram:order=6"}, "n-gram, order 8": {"model": "ngram:order=8"},
+    "n-gram, 2": {"model": "ngram:order=2"}, "n-gram, 4": {"model": "ngram:order=4"},
+    "n-gram, 6": {"model": "ngram:order=6"}, "n-gram, 8": {"model": "ngram:order=8"},
     "HMM, 16 states": {"model": "hmm:states=16,iterations=30"}, "HMM, 64 states": {"model": "hmm:states=64,iterations=30"},
 }  # fmt: skip
 
@@ -207,43 +207,44 @@ def _fitted(text: Path, flags: dict[str, Any]) -> tuple[float, float, float, flo
     return found["result"]["seconds"], bits["value"], bits["low"], bits["high"], found["config"]["model"]
 
 
+COLOURS = {"n-gram": "#2a6fdb", "HMM": "#c2410c", "Transformer": "#15803d", "LSTM": "#7e22ce"}
+
+
 def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
-    """The picture: seconds along, on a scale of powers; bits a byte upwards."""
-    wide, high, left, top, right, bottom = 760, 420, 60, 20, 150, 50
+    """The picture: seconds along, on a scale of powers; bits a byte upwards; a line for each family."""
+    wide, high, left, top, right, bottom = 760, 420, 60, 20, 110, 50
     x0, x1 = np.log10(min(p[1] for p in points) / 1.5), np.log10(max(p[1] for p in points) * 1.5)
-    y0, y1 = min(p[2] for p in points) - 0.15, max(p[2] for p in points) + 0.15
+    y0, y1 = min(p[2] for p in points) - 0.2, max(p[2] for p in points) + 0.2
 
     def at(seconds: float, bits: float) -> tuple[float, float]:
         x = left + (np.log10(seconds) - x0) / (x1 - x0) * (wide - left - right)
         return x, top + (y1 - bits) / (y1 - y0) * (high - top - bottom)
 
-    colours = dict(
-        zip(dict.fromkeys(name.split(",")[0] for name, *_ in points), ("#2a6fdb", "#c2410c", "#15803d", "#7e22ce"), strict=False)
-    )
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">',
              f'<rect width="{wide}" height="{high}" fill="#fff"/>']  # fmt: skip
-    for power in range(int(np.floor(x0)), int(np.ceil(x1)) + 1):
-        for times in (1, 3):
-            seconds = times * 10.0**power
-            if x0 <= np.log10(seconds) <= x1:
-                x, _ = at(seconds, y0)
-                parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{high - bottom}" stroke="#e5e7eb"/>')
-                parts.append(f'<text x="{x:.1f}" y="{high - bottom + 18}" text-anchor="middle">{seconds:g}</text>')
+    for seconds in (times * 10.0**power for power in range(int(np.floor(x0)), int(np.ceil(x1)) + 1) for times in (1, 3)):
+        if x0 <= np.log10(seconds) <= x1:
+            x, _ = at(seconds, y0)
+            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{high - bottom}" stroke="#e5e7eb"/>')
+            parts.append(f'<text x="{x:.1f}" y="{high - bottom + 18}" text-anchor="middle">{seconds:g}</text>')
     for bits in np.arange(np.ceil(y0 * 2) / 2, y1, 0.5):
         _, y = at(10**x0, bits)
         parts.append(f'<line x1="{left}" x2="{wide - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5e7eb"/>')
         parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{bits:g}</text>')
-    for name, seconds, bits in points:
-        x, y = at(seconds, bits)
-        colour = colours[name.split(",")[0]]
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
-    parts.append(
-        f'<text x="{(left + wide - right) / 2}" y="{high - 12}" text-anchor="middle">seconds of learning, 2 cores</text>'
-    )
-    parts.append(
-        f'<text transform="translate(16 {(top + high - bottom) / 2}) rotate(-90)" text-anchor="middle">bits a byte</text>'
-    )
+    for family, colour in COLOURS.items():
+        own = [(name.partition(", ")[2], *at(*where)) for name, *where in points if name.partition(",")[0] == family]
+        line = " ".join(f"{x:.1f},{y:.1f}" for _, x, y in own)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        below = 18 if family in ("Transformer", "n-gram") else -9
+        for name, x, y in own:
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+            parts.append(f'<text x="{x:.1f}" y="{y + below:.1f}" text-anchor="middle" fill="{colour}">{name}</text>')
+        _, x, y = own[-1]
+        parts.append(f'<text x="{x + 12:.1f}" y="{y + 4:.1f}" fill="{colour}" font-weight="bold">{family}</text>')
+    middle = (left + wide - right) / 2
+    parts.append(f'<text x="{middle}" y="{high - 12}" text-anchor="middle">seconds of learning, 2 cores</text>')
+    turned = f"translate(16 {(top + high - bottom) / 2}) rotate(-90)"
+    parts.append(f'<text transform="{turned}" text-anchor="middle">bits a byte</text>')
     path.write_text("\n".join([*parts, "</svg>\n"]))
 
 
