@@ -238,7 +238,8 @@ def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
         below = 18 if family in ("Transformer", "n-gram") else -9
         for name, x, y in own:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
-            parts.append(f'<text x="{x:.1f}" y="{y + below:.1f}" text-anchor="middle" fill="{colour}">{name}</text>')
+            over = 'paint-order="stroke" stroke="#fff" stroke-width="4"'  # readable where a line crosses it
+            parts.append(f'<text x="{x:.1f}" y="{y + below:.1f}" text-anchor="middle" fill="{colour}" {over}>{name}</text>')
         _, x, y = own[-1]
         parts.append(f'<text x="{x + 12:.1f}" y="{y + 4:.1f}" fill="{colour}" font-weight="bold">{family}</text>')
     middle = (left + wide - right) / 2
