@@ -30,14 +30,14 @@ LOSSES = [
 ]  # fmt: skip
 OPTIMIZERS = ["adam", "sgd", "adagrad", "rmsprop", "adamw", "adgd", "lion", "muon"]
 CHOICES: dict[str, Any] = {
-    "loss": LOSSES, "optimizer": OPTIMIZERS, "model": "bag:dim=32,hidden=32", "epochs": 8, "batch_size": 64,
-    "seeds": 6, "trials": 8,
+    "loss": LOSSES, "optimizer": OPTIMIZERS, "model": "bag:dim=32,hidden=32", "epochs": 5, "batch_size": 64,
+    "seeds": 5, "trials": 6,
 }  # fmt: skip
 SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
 TEXT = "tiny-shakespeare"
 OF_TEXT: dict[str, Any] = {
-    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64", "steps": 150,
-    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 4, "trials": 6,
+    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64", "steps": 120,
+    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 3, "trials": 5,
     "optimizer": ["sophia" if name == "adgd" else name for name in OPTIMIZERS],
 }  # fmt: skip
 """Fewer seeds and trials than of the others, for one training takes longer; no hinge loss, whose scores are no probabilities;

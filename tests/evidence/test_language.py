@@ -132,7 +132,7 @@ def test_beside_counts(text: Path) -> None:
 
 
 def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
-    """Stopped in the midst of a training and gone on with by two processes, a comparison ends in the same figures as one that
+    """Stopped in the midst of a training and gone on with, a comparison ends in the same figures as one that
     was never stopped.
     """
     asked: dict[str, Any] = {**SHORT, "loss": ["cross_entropy", "mse"], "trials": 3, "seeds": 2}
@@ -147,7 +147,7 @@ def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
     control.watch = watch
     with pytest.raises(Interrupted):
         lossworks.compare(text, out=tmp_path / "run", control=control, **asked)
-    again = lossworks.compare(text, out=tmp_path / "run", resume=True, jobs=2, **asked)
+    again = lossworks.compare(text, out=tmp_path / "run", resume=True, **asked)
     assert again.verdicts == whole.verdicts
     columns = ("stage", "arm", "number", "lr", "validation", "test_nats_per_token", "curve_validation")
     assert again.trainings.select(columns).equals(whole.trainings.select(columns))

@@ -76,18 +76,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_killed_and_resumed(whole: Path, tmp_path: Path, jobs: int) -> None:
-    """Killed with SIGKILL in the midst, by one process or two, it goes on where it was: no finished training is done again, the
-    workers are gone with it, and it ends in the same figures as one never killed.
+def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
+    """Killed with SIGKILL in the midst, two processes at work, it goes on where it was: no finished training is done again, the
+    workers are gone with it, and it ends in the same figures as one of one process that was never killed.
     """
-    flags, run = ("--out", "run", "--jobs", str(jobs)), tmp_path / "run"
+    flags, run = ("--out", "run", "--jobs", "2"), tmp_path / "run"
     process = begun(tmp_path, *flags)
     waited(lambda: (run / "log.jsonl").exists() and len(noted(run)) >= 4)
     workers = _children(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert len(workers) >= (jobs if jobs > 1 else 0)
+    assert len(workers) >= 2
     waited(lambda: not any(_alive(worker) for worker in workers))
     before = noted(run)
     assert json.loads((run / "run.json").read_text())["status"] == "running"

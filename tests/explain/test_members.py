@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
 import pytest
 
-import lossworks
 from lossworks.core.errors import UnknownName, UsageError
-from lossworks.explain import find, text
+from lossworks.explain import Member, find, text
 from lossworks.explain.member import REGISTRIES
 from lossworks.explain.text import WIDTH
+from lossworks.verbs.show import Shown
 
 MEMBERS = [(registry.kind, entry.name) for registry in REGISTRIES for entry in registry]
 DRAWN = {"loss", "penalty", "risk", "schedule"}
 BRAILLE = {chr(code) for code in range(0x2801, 0x2900)}
 
 
+@functools.cache
+def found(name: str) -> tuple[Member, ...]:
+    """What is told of a member, once: the ways of an optimiser take their time."""
+    return find(name)
+
+
 @pytest.mark.parametrize(("kind", "name"), MEMBERS)
 def test_every_member_is_shown(kind: str, name: str) -> None:
     """Facts that are there, in 78 columns, and curves whose every point is a finite number; JSON has the same."""
-    (member,) = (member for member in find(name) if member.kind == kind)
+    (member,) = (member for member in found(name) if member.kind == kind)
     facts = member.terms[0]
     assert facts.name == name
     assert facts.formula
@@ -37,14 +44,14 @@ def test_every_member_is_shown(kind: str, name: str) -> None:
     assert facts.source.split()[0] in shown
     assert bool(BRAILLE & set(shown)) == (kind in DRAWN | {"optimizer"})
     assert bool(member.surfaces) == (kind == "optimizer")
-    points = json.loads(json.dumps(lossworks.show(name).to_json(), allow_nan=False))["members"]
-    assert [each["kind"] for each in points] == [each.kind for each in find(name)]
+    points = json.loads(json.dumps(Shown(found(name)).to_json(), allow_nan=False))["members"]
+    assert [each["kind"] for each in points] == [each.kind for each in found(name)]
 
 
 def test_every_kind_of_slot_is_taken_apart() -> None:
     """No docstring's slot is left among the remarks, and a slot is found wherever a docstring has one."""
     for _, name in MEMBERS:
-        for member in find(name):
+        for member in found(name):
             said = member.terms[0]
             for slot in ("Domain:", "Limit:", "Limits:", "Gradient:", "Gradient into"):
                 assert slot not in f"{said.formula} {said.domain} {said.limit} {said.gradient} {said.remarks}", name

@@ -64,7 +64,6 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
 
 
 ENCODERS = [
-    "transformer_encoder:dim=16,heads=2,context=6,min_count=1",
     "transformer_encoder:dim=16,heads=2,window=2,pooling=first,min_count=1",
     "transformer_encoder:dim=16,heads=2,context=2,min_count=1",
     "rnn_encoder:dim=8,layers=2,cell=lstm,context=6,min_count=1",

@@ -16,16 +16,9 @@ REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 SMALL: dict[str, Any] = {"model": "linear:bits=12,chars=3", "epochs": 4}
 
 
-@pytest.mark.parametrize("optimizer", ["adagrad:lr=0.3", "adagrad:lr=1e-5", "adagrad:lr=3e4", "adam:lr=0.001"])
-def test_finds_the_best(optimizer: str) -> None:
+@pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (0.3, 1e-5, 3e4)), ("adam", (0.001,))])
+def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
     """No rate of a fine grid does better on the held-out rows by more than a hundredth; the record holds all trials."""
-    found = lossworks.fit(REVIEWS, optimizer=optimizer, lr="auto", **SMALL).record
-    search = found["result"]["lr_search"]
-    scores = {trial["lr"]: trial["score"] for trial in search["trials"]}
-    assert search["metric"] == "nll"
-    assert search["chosen"] == min((lr for lr in scores if scores[lr] is not None), key=scores.__getitem__)
-    assert found["config"]["lr"] == search["chosen"]
-    assert f"lr={search['chosen']}" in found["config"]["optimizer"]
     heights: list[float] = []
 
     def watch(event: str, fields: dict[str, Any]) -> None:
@@ -35,7 +28,15 @@ def test_finds_the_best(optimizer: str) -> None:
     for power in range(-12, 5):
         heights.append(float("inf"))
         lossworks.fit(REVIEWS, optimizer=optimizer, lr=10 ** (power / 4), control=Control(watch=watch), **SMALL)
-    assert scores[search["chosen"]] <= min(heights) + 0.01
+    for start in starts:
+        found = lossworks.fit(REVIEWS, optimizer=f"{optimizer}:lr={start}", lr="auto", **SMALL).record
+        search = found["result"]["lr_search"]
+        scores = {trial["lr"]: trial["score"] for trial in search["trials"]}
+        assert search["metric"] == "nll"
+        assert search["chosen"] == min((lr for lr in scores if scores[lr] is not None), key=scores.__getitem__)
+        assert found["config"]["lr"] == search["chosen"]
+        assert f"lr={search['chosen']}" in found["config"]["optimizer"]
+        assert scores[search["chosen"]] <= min(heights) + 0.01
 
 
 def test_the_bad_ends_are_told() -> None:
