@@ -16,7 +16,7 @@ import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def run(python: str, program: str, *arguments: str) -> dict[str, Any]:
     return {**json.loads(answer), "memory": float(memory)}
 
 
-def in_turn(sides: dict[str, Callable[[], dict[str, Any]]], rounds: int) -> dict[str, dict[str, Any]]:
+def in_turn(sides: Mapping[str, Callable[..., dict[str, Any]]], rounds: int) -> dict[str, dict[str, Any]]:
     """Run the sides in turn; the median of every number each of them gave."""
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for _ in range(rounds):

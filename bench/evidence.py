@@ -105,7 +105,7 @@ def made(draws: int) -> None:
             a, b, e = (sqrt(share * size) for share, size in zip(shares, (seeds, examples, seeds * examples), strict=True))
             shapes = ((seeds, 1), (1, examples), (seeds, examples))
             found = [
-                difference(sum(size * rng.standard_normal(shape) for size, shape in zip((a, b, e), shapes, strict=True)), k)
+                difference(np.asarray(sum(size * rng.standard_normal(s) for size, s in zip((a, b, e), shapes, strict=True))), k)
                 for k in range(draws)
             ]
             alone = [one.p <= 0.05 for one in found], [one.p_flips <= 0.05 for one in found], [one.shown for one in found]
@@ -182,7 +182,7 @@ def trap(comparisons: int) -> None:
                 loop.run()
                 assert loop.data.test is not None
                 own = held_out(loop.data, loop.network, loop.loss, loop.data.test)["loss"]
-                tested = data.measure(loop, tested=True)[1]
+                tested = data.measure(loop, settings, tested=True)[1]
                 assert tested is not None
                 values[loss] = own, tested.rows["nll"].mean()
             for one, other in combinations(losses, 2):

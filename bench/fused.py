@@ -61,7 +61,7 @@ def products(hidden: Tensor, weight: Tensor, target: Tensor) -> Callable[[], Any
 def _step(hidden: Tensor, weight: Tensor, mean: Callable[[], Tensor]) -> Callable[[], None]:
     def run() -> None:
         hidden.grad = weight.grad = None
-        mean().backward()  # type: ignore[no-untyped-call]
+        mean().backward()
 
     return run
 
@@ -69,6 +69,7 @@ def _step(hidden: Tensor, weight: Tensor, mean: Callable[[], Tensor]) -> Callabl
 def ours(hidden: Tensor, weight: Tensor, target: Tensor, spec: str = "cross_entropy", **how: Any) -> Callable[[], None]:
     """Ours, with any loss."""
     loss = losses.build(spec).with_counts(tuple(float(1 + i % 100) for i in range(len(weight))))
+    assert isinstance(loss, losses.CategoricalLoss)
     return _step(hidden, weight, lambda: fused(hidden, weight, target, **how).mean(loss))
 
 
@@ -99,12 +100,12 @@ def memory(side: str, dtype: str, *sizes: int) -> float:
     return float(_bench.run(sys.executable, MEMORY, side, dtype, *map(str, sizes))["beyond"])
 
 
-def cell(dtype: str, *sizes: int, rounds: int = 5) -> tuple[Any, ...]:
+def cell(dtype: str, n: int, d: int, v: int, rounds: int = 5) -> tuple[Any, ...]:
     """One row of the table."""
-    t = timed({name: make(*layer(*sizes, DTYPES[dtype])) for name, make in SIDES.items()}, rounds)
-    m = {side: memory(side, dtype, *sizes) for side in ("fused", "eager", "torch chunked")}
+    t = timed({name: make(*layer(n, d, v, DTYPES[dtype])) for name, make in SIDES.items()}, rounds)
+    m = {side: memory(side, dtype, n, d, v) for side in ("fused", "eager", "torch chunked")}
     return (
-        f"{sizes[0]} x {sizes[1]} x {sizes[2]}",
+        f"{n} x {d} x {v}",
         dtype,
         t["fused"],
         t["fused"] / t["3 products"],

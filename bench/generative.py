@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import statistics
 import sys
+from typing import Any
 
 import _bench
 
 import lossworks
 
-SIDES = {
+SIDES: dict[str, dict[str, Any]] = {
     "linear": {"model": "linear"},
     "ngram:order=1, words": {"model": "ngram:order=1"},
     "ngram:order=3, words": {"model": "ngram:order=3"},

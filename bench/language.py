@@ -256,7 +256,7 @@ def main() -> None:
     if name == "families":
         families(*rest)
     elif name == "equal":
-        equal(*map(float, rest[:1]), *map(int, rest[1:]))
+        equal(float(rest[0]) if rest else 5, int(rest[1]) if rest[1:] else 3)
     else:
         race(*map(int, rest))
 

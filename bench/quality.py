@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -45,6 +44,7 @@ def main() -> None:
         for seed in range(SEEDS):
             train, test = load(seed)
             model = lossworks.fit(train, test=0, seed=seed)
+            assert isinstance(model, lossworks.Model)
             said = model.predict([text for text, _ in test])
             seen["lossworks"].append(sum(s == label for s, (_, label) in zip(said, test, strict=True)) / len(test))
             for peer, accuracy in _peers(train, test, seed).items():
@@ -66,4 +66,4 @@ def _peers(train: _bench.Pairs, test: _bench.Pairs, seed: int) -> dict[str, floa
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -41,6 +41,7 @@ def _predict() -> float:
     with tempfile.TemporaryDirectory() as folder:
         lossworks.fit(REVIEWS, out=f"{folder}/run", epochs=3)
         model = lossworks.load(f"{folder}/run")
+    assert isinstance(model, lossworks.Model)
     times = []
     for number in range(1000):
         start = time.perf_counter()
