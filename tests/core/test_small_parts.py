@@ -77,6 +77,18 @@ def test_threads_as_there_are(fresh: pytest.MonkeyPatch, setting: str | None) ->
     assert threads.available() == 6
 
 
+@pytest.mark.parametrize(("processes", "want"), [("1", 8), ("2", 4), ("3", 2), ("20", 1), ("", 8), ("0", 8)])
+def test_threads_beside_other_processes(fresh: pytest.MonkeyPatch, processes: str, want: int) -> None:
+    """Processes that torchrun starts share the processors; at least one each. What is set is not divided."""
+    fresh.delenv("LOSSWORKS_THREADS", raising=False)
+    fresh.setenv("LOCAL_WORLD_SIZE", processes)
+    fresh.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+    assert threads.available() == want
+    threads.available.cache_clear()
+    fresh.setenv("LOSSWORKS_THREADS", "5")
+    assert threads.available() == 5
+
+
 @pytest.mark.parametrize("setting", ["two", "-1", "1.5"])
 def test_threads_wrongly_set(fresh: pytest.MonkeyPatch, setting: str) -> None:
     """Is told in the user's words."""

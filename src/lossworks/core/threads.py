@@ -19,12 +19,15 @@ _WORTH_SHARING = 100_000  # touched numbers; handing work to another thread cost
 
 @functools.cache
 def available() -> int:
-    """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the processors this process may run on."""
+    """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the processors this process may run on, divided
+    among the processes that torchrun has started on this machine.
+    """
     wanted = os.environ.get("LOSSWORKS_THREADS", "").strip() or "0"
     if not wanted.isdecimal():
         raise UsageError(f"LOSSWORKS_THREADS is {wanted!r}; wanted a whole number, 1 or more (0: as many as there are).")
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(wanted) or usable
+    beside = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return int(wanted) or max(1, usable // int(beside if beside.isdecimal() and int(beside) else 1))
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
