@@ -36,8 +36,9 @@ CHOICES: dict[str, Any] = {
 SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
 TEXT = "tiny-shakespeare"
 OF_TEXT: dict[str, Any] = {
-    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64", "steps": 120,
-    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 3, "trials": 5,
+    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64",
+    "steps": 120, "batch_tokens": 768,
+    "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 3, "trials": 4,
     "optimizer": ["sophia" if name == "adgd" else name for name in OPTIMIZERS],
 }  # fmt: skip
 """Fewer seeds and trials than of the others, for one training takes longer; no hinge loss, whose scores are no probabilities;
@@ -99,13 +100,17 @@ def _show(name: str, found: lossworks.Comparison, losses: list[str], optimizers:
     print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} trainings\n")
     arms = dict(zip(product(losses, optimizers), result["arms"], strict=True))
     for (loss, optimizer), arm in arms.items():
-        assert {loss, optimizer} <= set(arm["name"].split(" · ")), arm["name"]
+        assert {_kind(loss), _kind(optimizer)} <= set(map(_kind, arm["name"].split(" · "))), arm["name"]
     also = [metric for metric in ("accuracy",) if metric in result["arms"][0]["metrics"]]
     for metric in (result["metric"], *also):
         rows = [(loss, *(_cell(arms[loss, each], metric, metric not in also) for each in optimizers)) for loss in losses]
         marks = "" if metric in also else " (▲ better, ▼ worse than the baseline; † some seeds diverged)"
         print(f"Test {metric}{marks}\n")
         _bench.table(("loss", *optimizers), rows)
+
+
+def _kind(spec: str) -> str:
+    return spec.partition(":")[0]
 
 
 def _cell(arm: dict[str, Any], metric: str, judged: bool) -> str:
