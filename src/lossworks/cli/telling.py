@@ -16,7 +16,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
     if result["part"] is None:
         screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
     else:
-        screen.print(metrics_table(result, f"On {result['rows']:,} held-out {'texts' if is_language else 'rows'}"))
+        held_out = f"{result['positions']:,} held-out tokens" if is_language else f"{result['rows']:,} held-out rows"
+        screen.print(metrics_table(result, f"On {held_out}"))
     screen.print("")
     for line in _language(record) if is_language else _training(result):
         screen.print(line)
@@ -50,8 +51,8 @@ def _language(record: dict[str, Any]) -> list[str]:
     ]
     if result["part"] is not None:
         lines.append(
-            f"Figures of {result['positions']:,} predicted tokens, intervals from {result['units']}; accuracy at "
-            f"{result['accuracy_positions']:,} of them. Perplexities of other tokens do not compare, bits per byte do"
+            f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of other "
+            "tokens do not compare, bits per byte do"
             f"{'' if result['metrics']['unknown_rate']['value'] == 0 else ', but for unknown tokens'}."
         )
     return lines
