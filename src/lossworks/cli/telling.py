@@ -51,8 +51,8 @@ def _language(record: dict[str, Any]) -> list[str]:
     ]
     if result["part"] is not None:
         lines.append(
-            f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of other "
-            "tokens do not compare, bits per byte do"
+            f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of "
+            "other tokens do not compare, bits per byte do"
             f"{'' if result['metrics']['unknown_rate']['value'] == 0 else ', but for unknown tokens'}."
         )
     return lines
