@@ -88,7 +88,8 @@ def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, e
         left = seconds - (time.monotonic() - began)  # for measuring takes its time too
         steps = max(_JUDGED, int(_TRAINING * left / a_step))
         epochs = steps * recipe.batch_tokens / len(Positions.of(texts, vocabulary, ends))
-        recipe = replace(recipe, steps=steps, seconds=(_TRAINING + _JUDGING) * left, epochs=math.ceil(epochs) + 1)
+        enough = max((_TRAINING + _JUDGING) * left, steps * a_step)  # where measuring took it all, the fewest steps still
+        recipe = replace(recipe, steps=steps, seconds=enough, epochs=math.ceil(epochs) + 1)
         said.append(
             f"{steps:,} steps of {recipe.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each: "
             f"{epochs:.3g} passes over the texts. --minutes, --steps or --epochs say otherwise."
