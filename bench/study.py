@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import _bench
 
 import lossworks
 from lossworks.core.errors import UsageError
+from lossworks.report.comparison_rows import MARKS, grid
 from lossworks.train import Control
 from lossworks.verbs.compare import plan_of
 
@@ -34,7 +34,7 @@ CHOICES: dict[str, Any] = {
     "seeds": 5, "trials": 6,
 }  # fmt: skip
 SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
-TEXT = "tiny-shakespeare"
+TEXT, CHARACTERS = "tiny-shakespeare", 300_000  # its beginning: to score all of it takes longer than to train so shortly
 OF_TEXT: dict[str, Any] = {
     "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64",
     "steps": 120, "batch_tokens": 768,
@@ -69,21 +69,22 @@ def main() -> None:
             if "is finished" not in str(error):
                 raise
             found = lossworks.Comparison.load(asked.out / name)
-        of = choices["loss"], choices["optimizer"]
-        _show(name, found, *of)
+        _show(name, found)
 
 
 def _choices(out: Path, name: str) -> tuple[Path, dict[str, Any]]:
     """The data set to train on, and what is compared on it."""
+    out.mkdir(parents=True, exist_ok=True)
     if name == TEXT:
-        return _bench.data() / f"{TEXT}.txt", OF_TEXT
+        text = out / f"{TEXT}.txt"
+        text.write_text((_bench.data() / f"{TEXT}.txt").read_text()[:CHARACTERS])
+        return text, OF_TEXT
     train, test = _files(out, name)
     return train, {**CHOICES, "test": test}
 
 
 def _files(out: Path, name: str) -> tuple[Path, Path]:
     """The data set as two CSV files, split as the benchmarks split it."""
-    out.mkdir(parents=True, exist_ok=True)
     paths = out / f"{name}-train.csv", out / f"{name}-test.csv"
     for path, rows in zip(paths, SETS[name](0), strict=True):
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -91,26 +92,19 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-MARKS = {"better": "▲", "worse": "▼", "baseline": "(baseline)", "not enough to say": "?"}
-
-
-def _show(name: str, found: lossworks.Comparison, losses: list[str], optimizers: list[str]) -> None:
+def _show(name: str, found: lossworks.Comparison) -> None:
     """The means over the seeds, losses down, optimisers across."""
     result = found.record["result"]
     print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} trainings\n")
-    arms = dict(zip(product(losses, optimizers), result["arms"], strict=True))
-    for (loss, optimizer), arm in arms.items():
-        assert {_kind(loss), _kind(optimizer)} <= set(map(_kind, arm["name"].split(" · "))), arm["name"]
-    also = [metric for metric in ("accuracy",) if metric in result["arms"][0]["metrics"]]
-    for metric in (result["metric"], *also):
-        rows = [(loss, *(_cell(arms[loss, each], metric, metric not in also) for each in optimizers)) for loss in losses]
-        marks = "" if metric in also else " (▲ better, ▼ worse than the baseline; † some seeds diverged)"
-        print(f"Test {metric}{marks}\n")
-        _bench.table(("loss", *optimizers), rows)
-
-
-def _kind(spec: str) -> str:
-    return spec.partition(":")[0]
+    arms = grid(result)
+    assert arms is not None
+    for metric in (result["metric"], *({"accuracy"} & result["arms"][0]["metrics"].keys())):
+        judged = metric == result["metric"]
+        print(f"Test {metric}{' (▲ better, ▼ worse than the baseline, the first; † some seeds diverged)' if judged else ''}\n")
+        rows = [
+            (row, *(_cell(arm, metric, judged) for arm in cells)) for row, cells in zip(arms["rows"], arms["cells"], strict=True)
+        ]
+        _bench.table((arms["of"][0], *arms["columns"]), rows)
 
 
 def _cell(arm: dict[str, Any], metric: str, judged: bool) -> str:

@@ -125,6 +125,18 @@ def test_few_and_many_arms(tmp_path: Path, arms: int) -> None:
     assert ("Drawn are the baseline and the best of the others" in text) == (arms > 8)
 
 
+def test_grid(tmp_path: Path) -> None:
+    """Arms that are all combinations of two things stand as rows and columns too, each with its verdict's mark; no others do."""
+    parts = [{"loss": loss, "optimizer": optimizer} for loss in ("mse", "focal") for optimizer in ("adam", "sgd", HOSTILE)]
+    words = ("baseline", "worse", "better", "no difference shown", "worse", "equivalent")
+    arms = [arm(f"arm {n}", word, n, settings=of) for n, (word, of) in enumerate(zip(words, parts, strict=True))]
+    page = Page(report.write(comparison(tmp_path / "all", arms)))
+    assert "At a glance" in page.text
+    assert "focal 0.8000 0.9000 ▼ 1.000 =" in page.text
+    for name, others in (("some", arms[:-1]), ("one part", arms[:3]), ("twice", [*arms[:-1], arms[0]])):
+        assert "At a glance" not in report.write(comparison(tmp_path / name, others)).read_text("utf-8")
+
+
 def test_hostile_names(tmp_path: Path) -> None:
     """Names and texts from outside are shown and never run."""
     page = Page(report.write(comparison(tmp_path, [arm(HOSTILE, "baseline", 0), arm(HOSTILE + "2", "worse", 1)])))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
-from .comparison_rows import behind, number, signed
+from .comparison_rows import MARKS, behind, grid, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
@@ -38,6 +38,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "verdict": verdict(summary),
         "figures": {key: figure for key, figure in figures.items() if figure},
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
+        "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
         "behind": None if result is None else behind(summary),
         "steps": steps(summary),
@@ -192,6 +193,20 @@ def _row(arm: Json, result: Json) -> Json:
         "seeds": len(arm["seeds"]),
         "diverged": len(found["diverged"]),
     }
+
+
+def _grid(result: Json) -> Json | None:
+    """The means of all arms at a glance."""
+    found = grid(result)
+    if found is None:
+        return None
+    cells = [[_cell(arm, arm["verdict"]) for arm in row] for row in found["cells"]]
+    return {**found, "rows": list(zip(found["rows"], cells, strict=True))}
+
+
+def _cell(arm: Json, found: Json) -> Json:
+    mean = "–" if arm["value"] is None else f"{arm['value']:#.4g}"
+    return {"mean": mean, "word": found["word"], "mark": MARKS.get(found["word"], ""), "diverged": len(found["diverged"])}
 
 
 def _diverged(result: Json) -> list[Json]:

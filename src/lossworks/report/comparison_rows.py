@@ -10,6 +10,26 @@ from .comparison_charts import drawn
 from .words import Json
 
 _LABELS = 40  # rows that a table of labels has room for
+_PARTS = ("model", "tokens", "loss", "optimizer")
+MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "not enough to say": "?"}
+"""Beside a mean, the verdict on its arm."""
+
+
+def grid(result: Json) -> Json | None:
+    """Arms that are all combinations of two things, such as losses and optimisers, as rows and columns; else none.
+
+    ``cells[row][column]`` is the arm.
+    """
+    spelled = [tuple(arm["settings"].get(part) for part in _PARTS) for arm in result["arms"]]
+    varied = [place for place in range(len(_PARTS)) if len({each[place] for each in spelled}) > 1]
+    if len(varied) != 2:
+        return None
+    down, across = (list(dict.fromkeys(each[place] for each in spelled)) for place in varied)
+    arms = {tuple(each[place] for place in varied): arm for each, arm in zip(spelled, result["arms"], strict=True)}
+    if len(arms) != len(spelled) or len(arms) != len(down) * len(across):
+        return None
+    cells = [[arms[row, column] for column in across] for row in down]
+    return {"of": tuple(_PARTS[place] for place in varied), "rows": down, "columns": across, "cells": cells}
 
 
 def behind(summary: Json) -> Json:
