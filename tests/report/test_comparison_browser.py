@@ -35,11 +35,10 @@ return [...document.querySelectorAll("a[href], summary, pre[tabindex], .scroll")
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small real comparison's page, with an arm of which some trials diverge."""
+    """A small real comparison's page, of two things in all combinations."""
     out = tmp_path_factory.mktemp("compared") / "run"
-    lossworks.compare(
-        REVIEWS, loss=["cross_entropy", "focal:gamma=2", "mse"], model="linear:bits=12", epochs=4, seeds=3, trials=4, out=out
-    )
+    parts = {"loss": ["cross_entropy", "mse"], "optimizer": ["adagrad", "sgd"]}
+    lossworks.compare(REVIEWS, **parts, model="linear:bits=12", epochs=3, seeds=3, trials=4, out=out)
     return out / "report.html"
 
 
@@ -101,7 +100,7 @@ def test_order(browser: webdriver.Chrome, page: Path) -> None:
         "return [...document.querySelectorAll('main > section')].map(one => one.getAttribute('aria-labelledby'))"
     )
     assert headings == [
-        "verdict", "arms", "differences", "other", "curves", "slices", "labels", "calibration", "reading", "diverged", "protocol",
+        "verdict", "glance", "arms", "differences", "other", "curves", "slices", "labels", "calibration", "reading", "diverged", "protocol",
         "again",
     ]  # fmt: skip
 
