@@ -100,8 +100,8 @@ def test_order(browser: webdriver.Chrome, page: Path) -> None:
         "return [...document.querySelectorAll('main > section')].map(one => one.getAttribute('aria-labelledby'))"
     )
     assert headings == [
-        "verdict", "glance", "arms", "differences", "other", "curves", "slices", "labels", "calibration", "reading", "diverged", "protocol",
-        "again",
+        "verdict", "glance", "arms", "differences", "other", "curves", "slices", "labels", "calibration", "reading", "diverged",
+        "protocol", "again",
     ]  # fmt: skip
 
 

@@ -39,9 +39,15 @@ def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
         other.result()
 
 
+def renew() -> None:
+    """Let the threads go once they are idle: new ones take over what the thread that starts them does with tiny numbers."""
+    _pool.cache_clear()
+
+
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    pool = ThreadPoolExecutor(max(1, available() - 1), thread_name_prefix="lossworks")
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of the parent's threads
-    return pool
+    return ThreadPoolExecutor(max(1, available() - 1), thread_name_prefix="lossworks")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of the parent's threads

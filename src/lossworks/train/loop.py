@@ -27,6 +27,7 @@ from ..schedules import build as schedule_of
 from . import checkpoint
 from .control import Control, Progress
 from .dataset import Dataset, Part
+from .flushing import flushed
 from .gradients import Gradients, Made, Rows
 from .health import Since, Spikes
 from .pace import torch_threads
@@ -86,7 +87,8 @@ class Loop:
         """
         self._saved = start = time.monotonic() - self.progress.seconds
         self._since = Since(clipped=self.shell.clipped)
-        with torch.random.fork_rng(devices=[]), torch_threads(1 if self._is_all_ours else torch.get_num_threads()):
+        many = 1 if self._is_all_ours else torch.get_num_threads()
+        with torch.random.fork_rng(devices=[]), torch_threads(many), flushed():
             self._fit_memory()
             while not self._is_over:
                 self._epoch(start)

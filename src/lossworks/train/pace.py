@@ -21,6 +21,7 @@ from ..models import SequenceNetwork
 from ..optim import Shell
 from ..optim import build as optimizer_of
 from ..tokens import Vocabulary
+from .flushing import flushed
 from .recipe import Recipe
 from .windows import Layout, Positions, lay_out
 
@@ -63,7 +64,7 @@ def paces(
     ways = [(dtype, threads) for dtype in dtypes for threads in sorted({many, 1 if _on_processor(network) else many})]
     steps = layout.steps(recipe.batch_tokens, 0)
     seen: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), flushed():
         for number in range(rounds + 1):  # the first finds its kernels
             for way in ways if number < 2 else [way for way in ways if seen[way][0] < _BEHIND * min(seen.values())[0]]:
                 with torch_threads(way[1]):

@@ -27,6 +27,7 @@ from ..schedules import build as schedule_of
 from ..tokens import Vocabulary
 from . import checkpoint
 from .control import Control, Progress
+from .flushing import flushed
 from .health import Since, Spikes
 from .held_out import HeldOut
 from .objective import fitting_loss
@@ -142,7 +143,7 @@ class SequenceLoop:
         self.gradients.room = progress.micro or self.gradients.room
         self._saved = start = time.monotonic() - progress.seconds
         progress.stopped = "all epochs done" if self.recipe.steps is None else "all steps done"
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), flushed():
             while not self._is_over:
                 self._epoch(start)
         if progress.stale >= self.recipe.patience:
