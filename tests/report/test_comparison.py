@@ -133,7 +133,8 @@ def test_grid(tmp_path: Path) -> None:
     page = Page(report.write(comparison(tmp_path / "all", arms)))
     assert "At a glance" in page.text
     assert "focal 0.8000 0.9000 ▼ 1.000 =" in page.text
-    for name, others in (("some", arms[:-1]), ("one part", arms[:3]), ("twice", [*arms[:-1], arms[0]])):
+    three = [one | {"settings": {**one["settings"], "model": f"bag:dim={n}"}} for n, one in enumerate(arms)]
+    for name, others in (("some", arms[:-1]), ("one part", arms[:3]), ("twice", [*arms, arms[0]]), ("three parts", three)):
         assert "At a glance" not in report.write(comparison(tmp_path / name, others)).read_text("utf-8")
 
 
