@@ -129,8 +129,8 @@ def check_trajectory(optimizer: Optimizer, reference: Reference, kind: torch.dty
             other.step()
         for way, each in zip(went, (model, theirs), strict=True):
             way.append(each.flat())
-    rounding = 1e-9 if kind == torch.float64 else 2e-5
-    torch.testing.assert_close(torch.stack(went[0]), torch.stack(went[1]), rtol=rounding, atol=rounding / 2)
+    rounding, near = (1e-9, 1e-10) if kind == torch.float64 else (2e-5, 5e-6)  # processors differ by 3.7e-6 after 100 steps
+    torch.testing.assert_close(torch.stack(went[0]), torch.stack(went[1]), rtol=rounding, atol=near)
 
 
 Valley = Callable[[Tensor], Tensor]

@@ -27,7 +27,8 @@ def available() -> int:
         raise UsageError(f"LOSSWORKS_THREADS is {wanted!r}; wanted a whole number, 1 or more (0: as many as there are).")
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     beside = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return int(wanted) or max(1, usable // int(beside if beside.isdecimal() and int(beside) else 1))
+    processes = int(beside) if beside.isdecimal() else 1
+    return int(wanted) or max(1, usable // max(1, processes))
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:

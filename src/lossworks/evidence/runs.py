@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
+from ..models.language import Watch
 from ..text import ReadOptions, load_all
 from ..train import LanguageSettings
 from . import tuning
@@ -29,7 +30,6 @@ from .store import RUN, TUNE, Finished, Key, Store
 from .training import Field
 
 _POLL = 1.0  # seconds between looks at what other machines have finished
-Watch = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)

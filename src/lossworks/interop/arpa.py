@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..models import TextLanguage
+from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
 from ..models.ngram.spelling import MARKS
 from ..train import LanguageSettings
@@ -17,8 +16,6 @@ from ..verbs import Language, Model
 
 _NEVER = -99.0
 """The log10 probability from which on a file means the log of 0."""
-
-Watch = Callable[[str, dict[str, Any]], None]
 
 
 def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ..core.errors import UnknownName, UsageError
 from ..models import NetworkPredictor
+from ..models.language import Watch
 from ..models.neural import NeuralModel
 from ..models.neural.hf import NeuralHf
 from ..verbs import Language, Model
-from .arpa import Watch, export_arpa
+from .arpa import export_arpa
 from .llama import export_llama
 from .onnx import export_onnx
 

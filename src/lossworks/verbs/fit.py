@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,6 @@ from .model import Model
 from .recording import Recorder, Work
 from .tensorboard import check as check_log
 
-Watch = Callable[[str, dict[str, Any]], None]
 Source = str | os.PathLike[str] | Iterable[Any]
 Sources = Sequence[tuple[Any, int | None]]
 """Data, and the part that it was given as; None for what is to be split."""
