@@ -16,7 +16,7 @@ from typing import Any
 import _bench
 
 import lossworks
-from lossworks.train import Control
+from lossworks.engine import Callbacks
 
 MODELS = ("linear", "bag", "transformer_encoder", "rnn_encoder")
 HELD_OUT = 0.15
@@ -40,7 +40,7 @@ def _run(pairs: _bench.Pairs, model: str, seed: int) -> tuple[float, float, floa
     random.Random(seed).shuffle(pairs)
     cut = round(HELD_OUT * len(pairs))
     seen: list[dict[str, Any]] = []
-    control = Control(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
+    control = Callbacks(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
     began = time.monotonic()
     lossworks.fit(pairs[cut:], valid=pairs[:cut], test=0, model=model, seed=seed, control=control)
     best = min(range(len(seen)), key=lambda epoch: seen[epoch]["nll"])

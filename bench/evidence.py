@@ -28,11 +28,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from lossworks.data import TRAIN, load
+from lossworks.engine import Callbacks
 from lossworks.evidence.statistics import difference
 from lossworks.evidence.training import Field
-from lossworks.text import TRAIN, load
-from lossworks.train import Control, Settings
-from lossworks.train.validation import held_out
+from lossworks.training import Settings
+from lossworks.training.validation import held_out
 
 COMMON = Settings(
     model="bag:dim=8,vocabulary=3000", optimizer="adam:lr=0.01", epochs=4, batch_size=32, schedule="linear", valid=0.1, test=0.2
@@ -178,7 +179,7 @@ def trap(comparisons: int) -> None:
             values = {}
             for loss in losses:
                 settings = replace(COMMON, loss=loss, seed=number).resolved("classify", data.train_rows)
-                loop = data.loop(settings, Control())
+                loop = data.loop(settings, Callbacks())
                 loop.run()
                 assert loop.data.test is not None
                 own = held_out(loop.data, loop.network, loop.loss, loop.data.test)["loss"]
@@ -198,7 +199,7 @@ def trap(comparisons: int) -> None:
 
 def _flip(data: Field, settings: Settings, share: float, number: int) -> None:
     """Turn the labels of a share of the training rows round."""
-    ready = data.loop(settings.resolved("classify", data.train_rows), Control()).data
+    ready = data.loop(settings.resolved("classify", data.train_rows), Callbacks()).data
     rows = np.flatnonzero(ready.parts == TRAIN)
     chosen = np.random.default_rng(number).choice(rows, round(share * len(rows)), replace=False)
     ready.target[chosen] = 1 - ready.target[chosen]

@@ -28,11 +28,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from lossworks.batches import Batch
 from lossworks.core.errors import Diverged
-from lossworks.models import Task, bag, linear
-from lossworks.optim import Optimizer, Shell, build, optimizers
-from lossworks.train.objective import sampled_losses
+from lossworks.data import Batch
+from lossworks.models import bag, linear
+from lossworks.optim import Optimizer, Stepper, build, optimizers
+from lossworks.tasks import Task
+from lossworks.training.objective import sampled_losses
 
 SEEDS = 3
 KEPT = Path("runs/optimizers.json")
@@ -43,8 +44,8 @@ class Trial:
     """A model in training: the mean loss of step ``n``'s examples, one drawn by the model itself, and the held-out loss."""
 
     model: nn.Module
-    loss: Callable[[int, Shell], Tensor]
-    sampled: Callable[[int, Shell], tuple[Tensor, int]]
+    loss: Callable[[int, Stepper], Tensor]
+    sampled: Callable[[int, Stepper], tuple[Tensor, int]]
     held_out: Callable[[], float]
 
 
@@ -113,7 +114,7 @@ def characters(seed: int, whole: bool) -> Trial:
     def outputs(ids: Tensor) -> tuple[Tensor, Tensor]:
         return model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
 
-    def sampled(number: int, shell: Shell) -> tuple[Tensor, int]:
+    def sampled(number: int, stepper: Stepper) -> tuple[Tensor, int]:
         logits, _ = outputs(batch(number))
         drawn = torch.multinomial(logits.detach().softmax(-1), 1)[:, 0]
         return F.cross_entropy(logits, drawn), len(drawn)
@@ -123,7 +124,7 @@ def characters(seed: int, whole: bool) -> Trial:
         parts = [F.cross_entropy(*outputs(part), reduction="sum") for part in windows.split(128)]
         return float(sum(parts)) / (64 * len(windows))
 
-    return Trial(model, lambda number, shell: F.cross_entropy(*outputs(batch(number))), sampled, held_out)
+    return Trial(model, lambda number, stepper: F.cross_entropy(*outputs(batch(number))), sampled, held_out)
 
 
 @cache
@@ -170,12 +171,12 @@ def classifier(which: str) -> Callable[[int, bool], Trial]:
         def loss_of(part: Batch) -> Tensor:
             return F.binary_cross_entropy_with_logits(model(part)[:, 0], part.target.float())
 
-        def loss(number: int, shell: Shell) -> Tensor:
+        def loss(number: int, stepper: Stepper) -> Tensor:
             part = batch("train", rows(number))
-            shell.prepare(part)
+            stepper.train_weights(part)
             return loss_of(part)
 
-        def sampled(number: int, shell: Shell) -> tuple[Tensor, int]:
+        def sampled(number: int, stepper: Stepper) -> tuple[Tensor, int]:
             part = batch("train", rows(number))
             return sampled_losses(task, model(part)).mean(), len(part)
 
@@ -198,17 +199,17 @@ SETTINGS = {
 def run(setting: Setting, optimizer: Optimizer, seed: int) -> dict[str, Any]:
     """One training: the ``best`` held-out loss, and the ``steps`` to the target, None where it was not reached."""
     trial = setting.make(seed, optimizer.full_batch)
-    shell = Shell(optimizer, trial.model)
+    stepper = Stepper(optimizer, trial.model)
     torch.manual_seed(seed)
     steps, every = (setting.whole, 2) if optimizer.full_batch else (setting.steps, setting.every)
     best, reached = math.inf, None
     for number in range(steps):
         try:
-            _step(trial, shell, number)
+            _step(trial, stepper, number)
         except Diverged:
             break
         if (number + 1) % every == 0:
-            shell.settle()
+            stepper.eval_weights()
             score = trial.held_out()
             if not score < 20:
                 break
@@ -221,30 +222,30 @@ def run(setting: Setting, optimizer: Optimizer, seed: int) -> dict[str, Any]:
 def step_time(setting: Setting, optimizer: Optimizer) -> float:
     """Seconds of a step, gradient and update: the median of 15."""
     trial = setting.make(0, optimizer.full_batch)
-    shell, seen = Shell(optimizer, trial.model), []
+    stepper, seen = Stepper(optimizer, trial.model), []
     for number in range(20):
         start = time.perf_counter()
-        _step(trial, shell, number)
+        _step(trial, stepper, number)
         seen.append(time.perf_counter() - start)
     return statistics.median(seen[5:])
 
 
-def _step(trial: Trial, shell: Shell, number: int) -> None:
-    if shell.wants_curvature:
-        loss, examples = trial.sampled(number, shell)
+def _step(trial: Trial, stepper: Stepper, number: int) -> None:
+    if stepper.wants_curvature:
+        loss, examples = trial.sampled(number, stepper)
         loss.backward()
-        shell.observe_curvature(examples)
+        stepper.observe_curvature(examples)
 
     def make() -> float:
-        shell.forget()
-        loss = trial.loss(number, shell)
+        stepper.zero_grad()
+        loss = trial.loss(number, stepper)
         loss.backward()
         return loss.item()
 
-    closure = make if shell.optimizer.needs_closure else None
+    closure = make if stepper.optimizer.needs_closure else None
     if closure is None and not math.isfinite(make()):
         raise Diverged("the loss is not finite")
-    shell.step(closure=closure)
+    stepper.step(closure=closure)
 
 
 def tuned(setting: Setting, optimizer: Optimizer) -> dict[str, Any]:

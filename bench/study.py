@@ -19,10 +19,10 @@ from typing import Any
 import _bench
 
 import lossworks
+from lossworks.api.compare import plan_of
 from lossworks.core.errors import UsageError
+from lossworks.engine import Callbacks
 from lossworks.report.comparison_rows import MARKS, grid
-from lossworks.train import Control
-from lossworks.verbs.compare import plan_of
 
 LOSSES = [
     "cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "poly1", "generalized_cross_entropy",
@@ -63,7 +63,7 @@ def main() -> None:
         try:
             found = lossworks.compare(
                 train, out=asked.out / name, resume=True, jobs=asked.jobs, minutes=asked.minutes,
-                control=Control(watch=_tell), command=f"bench/study.py {asked.out} {name}", **choices,
+                control=Callbacks(watch=_tell), command=f"bench/study.py {asked.out} {name}", **choices,
             )  # fmt: skip
         except UsageError as error:
             if "is finished" not in str(error):

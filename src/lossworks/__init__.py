@@ -13,50 +13,54 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api import Language as Language
+    from .api import Model as Model
+    from .api import load as load
+    from .api import load_run as load_run
+    from .api.compare import compare as compare
+    from .api.comparison import Comparison as Comparison
+    from .api.fit import fit as fit
+    from .api.landscape import landscape as landscape
+    from .api.show import show as show
+    from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
     from .interop.importing import import_model as import_model
     from .interop.sklearn import TextClassifier as TextClassifier
     from .interop.sklearn import TextRegressor as TextRegressor
     from .losses.fused import fused as fused
     from .record import Run as Run
-    from .text import ReadOptions as ReadOptions
-    from .verbs import Language as Language
-    from .verbs import Model as Model
-    from .verbs import load as load
-    from .verbs import load_run as load_run
-    from .verbs.compare import compare as compare
-    from .verbs.comparison import Comparison as Comparison
-    from .verbs.fit import fit as fit
-    from .verbs.landscape import landscape as landscape
-    from .verbs.show import show as show
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "export": "interop.exporting",
-    "compare": "verbs.compare",
-    "Comparison": "verbs.comparison",
-    "fit": "verbs",
+    "compare": "api.compare",
+    "Comparison": "api.comparison",
+    "fit": "api",
     "fused": "losses.fused",
     "import_model": "interop.importing",
-    "landscape": "verbs",
-    "Language": "verbs",
-    "load": "verbs",
-    "load_run": "verbs",
-    "Model": "verbs",
-    "ReadOptions": "text",
+    "landscape": "api",
+    "Language": "api",
+    "load": "api",
+    "load_run": "api",
+    "Model": "api",
+    "ReadOptions": "data",
     "Run": "record",
-    "show": "verbs",
+    "show": "api",
     "TextClassifier": "interop.sklearn",
     "TextRegressor": "interop.sklearn",
 }
 _ROOMS = (
+    "api",
+    "catalog",
     "core",
-    "evaluate",
+    "data",
+    "engine",
     "evidence",
-    "explain",
+    "inference",
     "interop",
     "losses",
+    "metrics",
     "models",
     "optim",
     "penalties",
@@ -65,8 +69,10 @@ _ROOMS = (
     "risks",
     "schedules",
     "scores",
-    "text",
-    "verbs",
+    "surfaces",
+    "tasks",
+    "tokens",
+    "training",
 )
 
 __all__ = [

@@ -11,8 +11,8 @@ import pytest
 
 import lossworks
 from lossworks import export, import_model
+from lossworks.api import Language, load_language
 from lossworks.core.errors import UsageError
-from lossworks.verbs import Language, load_language
 
 from .conftest import Command
 

@@ -11,7 +11,7 @@ import pytest
 from .conftest import STARS, TOPICS, Command, csv_of, reviews
 
 pytest.importorskip("transformers")
-from models.neural import hf_files
+from models.hf import hf_files
 
 Put = Callable[[str, str | bytes], Path]
 QUICK = ["--epochs", "1", "--lr", "0.003"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from verbs.language import neural
+from api.language import neural
 
 from .conftest import REVIEWS, SMALL, Command
 
@@ -148,7 +148,7 @@ def test_stream(command: Command, run: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_beyond_the_context(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """That a prompt is longer than the context is said on stderr, once, and only then."""
-    monkeypatch.setattr("lossworks.verbs.load_language", lambda run: neural(context=16))
+    monkeypatch.setattr("lossworks.api.load_language", lambda run: neural(context=16))
     long = command("generate", "run", "--prompt", "the cat sat on a mat", "--prompt", "the", "--tokens", 3)
     assert long.err.count("context of 16 tokens") == 1
     assert "1 of 2 prompts are longer" in long.err

@@ -9,7 +9,7 @@ import pytest
 
 from lossworks.core.errors import DataError, UnknownName, UsageError
 from lossworks.evidence.arms import arms_of, choices_of, read_toml
-from lossworks.train import Settings
+from lossworks.training import Settings
 
 COMMON = Settings(epochs=3)
 

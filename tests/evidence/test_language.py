@@ -11,14 +11,15 @@ import pytest
 import torch
 
 import lossworks
-from lossworks import evaluate
+from lossworks import metrics
+from lossworks.api.compare import plan_of
 from lossworks.core.errors import Interrupted, UsageError
 from lossworks.core.seeds import generator
+from lossworks.data import ReadOptions
+from lossworks.engine import Callbacks
+from lossworks.engine.sequences import SequenceLoop
 from lossworks.evidence.runs import opened
-from lossworks.text import ReadOptions
-from lossworks.train import Control, LanguageSettings
-from lossworks.train.sequences import SequenceLoop
-from lossworks.verbs.compare import plan_of
+from lossworks.training import LanguageSettings
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
 TINY = "transformer:layers=1,heads=1,dim=16,context=16"
@@ -40,11 +41,11 @@ def test_units() -> None:
     """The mean over units of each metric is the metric of the whole, whatever the units' sizes; from the values come the sums."""
     draw = generator(0, "units")
     nats, bounds, sizes = draw.exponential(size=50), np.array([0, 1, 1, 20, 34, 50]), np.array([3, 0, 44, 17, 30])
-    units = evaluate.Units(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
-    whole, rows = evaluate.surprisal(-nats, units), evaluate.by_unit(units.sums(nats), units)
+    units = metrics.Units(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
+    whole, rows = metrics.surprisal(-nats, units), metrics.by_unit(units.sums(nats), units)
     for name in ("nats_per_token", "bits_per_byte"):
         assert rows[name].mean() == pytest.approx(whole[name].value)
-    assert evaluate.linear_sums(rows["nats_per_token"], units.positions) == pytest.approx(units.sums(nats))
+    assert metrics.linear_sums(rows["nats_per_token"], units.positions) == pytest.approx(units.sums(nats))
 
 
 @pytest.mark.parametrize("texts", ["file", "line"])
@@ -94,7 +95,7 @@ def test_last_weights(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def stepped() -> None:
             weights[:] = [p.detach().clone() for p in learning.loop.network.parameters()]
 
-        learning = field.loop(settings, Control(stepped=stepped))
+        learning = field.loop(settings, Callbacks(stepped=stepped))
         learning.run()
         assert next(scores) - 1 == field.lasts(learning, settings)[1] > 1
         assert all(map(torch.equal, weights, learning.loop.network.parameters()))
@@ -137,7 +138,7 @@ def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
     """
     asked: dict[str, Any] = {**SHORT, "loss": ["cross_entropy", "mse"], "trials": 3, "seeds": 2}
     whole = lossworks.compare(text, **asked)
-    control, ended = Control(), list[Any]()
+    control, ended = Callbacks(), list[Any]()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
         ended.extend([fields] if event == "training" else [])

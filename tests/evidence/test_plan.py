@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from lossworks.api.compare import compare, plan_of
 from lossworks.evidence import plan as room
-from lossworks.verbs.compare import compare, plan_of
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 TRIES = 2

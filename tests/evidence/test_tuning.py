@@ -8,7 +8,7 @@ import pytest
 
 from lossworks.core.errors import UnknownName, UsageError
 from lossworks.evidence import tuning
-from lossworks.train import Settings
+from lossworks.training import Settings
 
 LR = tuning.parse(["lr"])
 

@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError, UsageError
 from lossworks.interop.llama import export_llama, import_llama
-from lossworks.models.neural import NeuralModel, RnnSpec, TransformerSpec
+from lossworks.models.neural import NeuralModel
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
 from models.neural.checks import V, lively, texts, tokens
 

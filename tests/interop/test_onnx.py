@@ -12,8 +12,8 @@ import torch
 
 import lossworks
 from lossworks.core.errors import UsageError
+from lossworks.inference import NetworkPredictor
 from lossworks.interop.onnx import export_onnx
-from lossworks.models import NetworkPredictor
 from lossworks.models.neural import NeuralModel
 from lossworks.tokens import Vocabulary
 from models.neural.checks import SPECS, V, made, tokens

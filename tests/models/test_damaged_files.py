@@ -16,7 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError
-from lossworks.models import NetworkPredictor, Predictor, Task, build
+from lossworks.inference import NetworkPredictor, Predictor
+from lossworks.models import build
+from lossworks.tasks import Task
 
 TEXTS = ["good phone", "bad phone", "好"]
 

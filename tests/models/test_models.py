@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.models import ModelSpec, NetworkPredictor, Predictor, Task, build, models, render
+from lossworks.inference import NetworkPredictor, Predictor
+from lossworks.models import ModelSpec, build, models, render
+from lossworks.tasks import Task
 
 NAMES = [entry.name for entry in models if issubclass(entry.thing, ModelSpec)]
 SPECS = {
@@ -39,7 +41,7 @@ def spec_of(name: str) -> str:
     if name != "hf_classifier":
         return SPECS[name]
     pytest.importorskip("transformers")
-    from models.neural import hf_files
+    from models.hf import hf_files
 
     return f"{name}:{hf_files.bert(Path(tempfile.mkdtemp()))}"
 

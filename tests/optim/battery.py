@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lossworks.optim import Optimizer, Shell
+from lossworks.optim import Optimizer, Stepper
 
 Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
 RATES = (0.002, 0.05, 0.5)
@@ -77,25 +77,25 @@ def closure_of(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], flo
     return closure
 
 
-def step(shell: Shell, model: nn.Module, loss: Callable[[], Tensor]) -> None:
+def step(stepper: Stepper, model: nn.Module, loss: Callable[[], Tensor]) -> None:
     """One step down ``loss``, as a loop makes it; a curvature is estimated from the loss's own gradient."""
     closure = closure_of(model, loss)
-    shell.prepare()
-    if shell.wants_curvature:
+    stepper.train_weights()
+    if stepper.wants_curvature:
         closure()
-        shell.observe_curvature(1)
-    if not shell.optimizer.needs_closure:
+        stepper.observe_curvature(1)
+    if not stepper.optimizer.needs_closure:
         closure()
-    shell.step(closure=closure if shell.optimizer.needs_closure else None)
+    stepper.step(closure=closure if stepper.optimizer.needs_closure else None)
 
 
 def check_by_hand(optimizer: Optimizer, wanted: list[tuple[float, float]]) -> None:
     """Two steps from worked-out numbers, in a matrix of one row."""
     model = Weights(torch.tensor([[1.0, -2.0]], dtype=torch.float64))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
     for slope, after in zip([(0.5, -4.0), (0.5, 1.0)], wanted, strict=True):
         model.matrix.grad = torch.tensor([slope], dtype=torch.float64)
-        shell.step()
+        stepper.step()
         np.testing.assert_allclose(model.matrix.detach().numpy()[0], after, rtol=1e-7)
 
 
@@ -117,10 +117,10 @@ def check_trajectory(optimizer: Optimizer, reference: Reference, kind: torch.dty
     """A hundred steps of logistic regression side by side with another implementation, to the rounding of the dtype."""
     inputs, target, *start = problem(kind)
     model, theirs = Weights(*start), Weights(*start)
-    shell, other = Shell(optimizer, model), reference(list(theirs.parameters()))
+    stepper, other = Stepper(optimizer, model), reference(list(theirs.parameters()))
     went: list[list[Tensor]] = [[], []]
     for number in range(100):
-        step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+        step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
         closure = closure_of(theirs, lambda at=number: logistic(theirs, at, inputs, target))
         if optimizer.needs_closure:
             other.step(closure)
@@ -151,35 +151,35 @@ def rosenbrock(w: Tensor) -> Tensor:
 def lowest(optimizer: Optimizer, valley: Valley, start: list[float], steps: int) -> float:
     """What is left of the height at the end, as a share; inf where it ran away."""
     model = Weights(torch.tensor([start], dtype=torch.float64))
-    shell, before = Shell(optimizer, model), valley(model.matrix.detach()).item()
+    stepper, before = Stepper(optimizer, model), valley(model.matrix.detach()).item()
     for _ in range(steps):
         if not model.matrix.detach().abs().max() < 1e3:
             return math.inf
-        step(shell, model, lambda: valley(model.matrix))
-    shell.settle()
+        step(stepper, model, lambda: valley(model.matrix))
+    stepper.eval_weights()
     return valley(model.matrix.detach()).item() / before
 
 
 def check_state(optimizer: Optimizer, kind: torch.dtype) -> None:
-    """State saved and loaded into a new shell goes on in the same bits, also where the weights to evaluate with are others."""
+    """State saved and loaded into a new stepper goes on in the same bits, also where the weights to evaluate with are others."""
     inputs, target, *start = problem(kind)
 
-    def go_on(model: Weights, shell: Shell) -> None:
+    def go_on(model: Weights, stepper: Stepper) -> None:
         for number in range(7):
-            step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+            step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
 
     for settled in (False, True):
         model = Weights(*start)
-        shell = Shell(optimizer, model)
-        go_on(model, shell)
+        stepper = Stepper(optimizer, model)
+        go_on(model, stepper)
         if settled:
-            shell.settle()
+            stepper.eval_weights()
         twin = Weights(model.matrix.detach(), model.bias.detach())
-        resumed = Shell(optimizer, twin)
-        resumed.load({name: value.clone() for name, value in shell.tensors().items()})
-        for each, by in ((model, shell), (twin, resumed)):
+        resumed = Stepper(optimizer, twin)
+        resumed.load({name: value.clone() for name, value in stepper.tensors().items()})
+        for each, by in ((model, stepper), (twin, resumed)):
             go_on(each, by)
         assert torch.equal(model.flat(), twin.flat())
-        saved, again = shell.tensors(), resumed.tensors()
+        saved, again = stepper.tensors(), resumed.tensors()
         assert saved.keys() == again.keys()
         assert all(torch.equal(saved[name], again[name]) for name in saved)

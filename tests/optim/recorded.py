@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossworks.optim import Optimizer, Shell, build
+from lossworks.optim import Optimizer, Stepper, build
 from optim.battery import Weights, logistic, step
 
 
@@ -32,7 +32,7 @@ def check_recorded(optimizer: Optimizer, run: dict[str, Any], kind: torch.dtype 
     problem = {name: torch.tensor(value, dtype=torch.float64) for name, value in reference()["problem"].items()}
     inputs, target = problem["inputs"].to(kind), problem["target"].long()
     model = Weights(problem["matrix"].to(kind), problem["bias"].to(kind))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
 
     def check(wanted: list[float], at: str) -> None:
         flat: Tensor = model.flat().double()
@@ -41,10 +41,10 @@ def check_recorded(optimizer: Optimizer, run: dict[str, Any], kind: torch.dtype 
         )
 
     for number in range(100):
-        step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+        step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
         if str(number + 1) in run["after"]:
             check(run["after"][str(number + 1)], f"after {number + 1} steps")
-    shell.settle()
+    stepper.eval_weights()
     check(run.get("evaluated", run["after"]["100"]), "to evaluate with")
 
 

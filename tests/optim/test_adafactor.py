@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights
 
 # In a matrix of one row nothing is lost by factoring: v is g² at step 1 (which counts in full) and (1 - s)·v + s·g² with
@@ -35,14 +35,16 @@ def test_divisor(lr: float) -> None:
     """Unclipped, a step is lr · g over the divisor, for a matrix that factors exactly and for a vector."""
     optimizer = build(f"adafactor:lr={lr},clip=100")
     model = Weights(torch.full((2, 3), 2.0, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
     for number in range(4):
         before = [p.detach().clone() for p in model.parameters()]
         model.matrix.grad = torch.outer(torch.tensor([1.0, 3.0]), torch.tensor([2.0, -1.0, 0.5])).double() / (number + 1)
         model.bias.grad = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64) / (number + 1)
         slopes = [p.grad for p in model.parameters()]
-        shell.step()
-        assert shell._torch is not None
+        stepper.step()
+        assert stepper._torch is not None
         for p, at, slope in zip(model.parameters(), before, slopes, strict=True):
             assert slope is not None
-            torch.testing.assert_close(p.detach(), at - lr * slope / optimizer.divisor(shell._torch.state[p]), rtol=1e-6, atol=0)
+            torch.testing.assert_close(
+                p.detach(), at - lr * slope / optimizer.divisor(stepper._torch.state[p]), rtol=1e-6, atol=0
+            )

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lossworks.optim import build
-from lossworks.optim.ademamix import _mixture
+from lossworks.optim.rules.ademamix import _mixture
 from optim.recorded import follow
 
 # Adam's m̂ and v̂ (test_adam.py), and the slow average 0.005, 0.00995 and -0.04, -0.0296, twice over

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from lossworks.penalties import build as penalty_of
 from optim.battery import Weights, closure_of, problem, step
 
@@ -46,9 +46,9 @@ def test_trajectory(decay: float) -> None:
     """The algorithm written down a second time goes the same way."""
     inputs, target, *start = problem()
     model = Weights(*start)
-    shell = Shell(build(f"adgd:lr=0.02,weight_decay={decay},coupled=true,decay_all=true"), model)
+    stepper = Stepper(build(f"adgd:lr=0.02,weight_decay={decay},coupled=true,decay_all=true"), model)
     for wanted in walk(0.02, decay, 30):
-        step(shell, model, lambda: cross_entropy(inputs @ model.matrix + model.bias, target))
+        step(stepper, model, lambda: cross_entropy(inputs @ model.matrix + model.bias, target))
         np.testing.assert_allclose(model.flat().numpy(), wanted, rtol=1e-7, atol=1e-9)
 
 
@@ -58,11 +58,11 @@ def test_the_first_rate_hardly_matters_and_a_schedule_not_at_all() -> None:
     ends, losses = [], []
     for lr, factor in ((1e-6, 1.0), (1e-3, 1.0), (1.0, 1.0), (1e-3, 0.1)):
         model = Weights(*start)
-        shell = Shell(build(f"adgd:lr={lr}"), model)
+        stepper = Stepper(build(f"adgd:lr={lr}"), model)
         for number in range(100):
             loss = cross_entropy(inputs @ model.matrix + model.bias, target)
             loss.backward()
-            shell.step(factor if number else 1.0)
+            stepper.step(factor if number else 1.0)
         ends.append(model.flat())
         losses.append(loss.item())
     assert torch.equal(ends[1], ends[3])
@@ -72,16 +72,16 @@ def test_the_first_rate_hardly_matters_and_a_schedule_not_at_all() -> None:
 def test_a_penalty_flows_for_as_long_as_the_step() -> None:
     """The penalty's time is λ, not the first rate: L2 ends where loss and penalty balance."""
     model, penalty = Weights(torch.tensor([[0.0]], dtype=torch.float64)), penalty_of("l2:strength=0.5")
-    shell = Shell(build("adgd:lr=0.01"), model, penalty)
+    stepper = Stepper(build("adgd:lr=0.01"), model, penalty)
     for _ in range(300):
-        step(shell, model, lambda: ((model.matrix - 1) ** 2).sum() / 200)
-    inner = shell._torch
+        step(stepper, model, lambda: ((model.matrix - 1) ** 2).sum() / 200)
+    inner = stepper._torch
     assert inner is not None
     assert inner.param_groups[0]["lr"] > 1  # far above the first rate
     before = model.matrix.detach().clone()
     closure_of(model, lambda: ((model.matrix - 1) ** 2).sum() / 200)()
     slope = model.matrix.grad.clone()  # type: ignore[union-attr]
-    shell.step()
+    stepper.step()
     size = inner.param_groups[0]["lr"]
     torch.testing.assert_close(model.matrix.detach(), penalty.flow(before - size * slope, size))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.optim import Shell, build, optimizers, render
+from lossworks.optim import Stepper, build, optimizers, render
 from optim import battery
 from optim.battery import Weights, told, ways
 
@@ -69,12 +69,12 @@ def test_state(name: str, kind: torch.dtype) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_state_of_another_is_refused(name: str) -> None:
-    """A state that another optimiser saved is refused by name, in the shell and in anybody's loop."""
+    """A state that another optimiser saved is refused by name, in the stepper and in anybody's loop."""
     other = "adam" if name != "adam" else "lion"
     start = torch.ones(2, 2)
-    saved = Shell(build(other), Weights(start)).tensors()
+    saved = Stepper(build(other), Weights(start)).tensors()
     with pytest.raises(UsageError, match=f"'{other}'.*'{name}'"):
-        Shell(build(name), Weights(start)).load(saved)
+        Stepper(build(name), Weights(start)).load(saved)
     state = build(other).over(Weights(start)).state_dict()
     with pytest.raises(UsageError, match=f"'{other}'.*'{name}'"):
         build(name).over(Weights(start)).load_state_dict(state)
@@ -104,8 +104,8 @@ def test_decay(name: str) -> None:
         ends = []
         for optimizer in (plain, decayed):
             model = Weights(torch.full((2, 2), 3.0, dtype=torch.float64), torch.full((2,), 3.0, dtype=torch.float64))
-            shell = Shell(optimizer, model)
-            battery.step(shell, model, lambda m=model: (m.matrix**2).sum() + (m.bias**2).sum())
+            stepper = Stepper(optimizer, model)
+            battery.step(stepper, model, lambda m=model: (m.matrix**2).sum() + (m.bias**2).sum())
             ends.append((model.matrix.detach()[0, 0].item(), model.bias.detach()[0].item()))
         wanted = getattr(told(name), "shrunk", lambda before, after: after - before * 0.01 * 0.5)
         for (plainly, found), asked in zip(zip(*ends, strict=True), (True, everywhere == "true"), strict=True):
@@ -120,10 +120,10 @@ def test_layout(name: str) -> None:
     ends = []
     for start in (matrix, matrix.t().contiguous().t()):
         model = Weights(start, bias)
-        shell = Shell(build(f"{name}:lr=0.02"), model)
+        stepper = Stepper(build(f"{name}:lr=0.02"), model)
         for number in range(12):
-            battery.step(shell, model, lambda at=number, m=model: battery.logistic(m, at, inputs, target))
-        shell.settle()
+            battery.step(stepper, model, lambda at=number, m=model: battery.logistic(m, at, inputs, target))
+        stepper.eval_weights()
         ends.append(model.matrix.detach().contiguous())
     with pytest.raises(AssertionError) if hasattr(told(name), "LAYOUT") else nullcontext():
         torch.testing.assert_close(*ends, rtol=1e-11, atol=1e-12)
@@ -134,8 +134,8 @@ def test_half_precision(name: str) -> None:
     """In bfloat16 it still goes down, and its state is finite."""
     optimizer = build(name)
     model = Weights(torch.full((4, 4), 2.0, dtype=torch.bfloat16), torch.full((4,), 2.0, dtype=torch.bfloat16))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
     for _ in range(5):
-        battery.step(shell, model, lambda: (model.matrix.float() ** 2).sum() + (model.bias.float() ** 2).sum())
+        battery.step(stepper, model, lambda: (model.matrix.float() ** 2).sum() + (model.bias.float() ** 2).sum())
     assert model.flat().isfinite().all()
     assert model.flat().float().abs().sum() <= 40.0

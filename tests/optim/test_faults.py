@@ -12,7 +12,7 @@ import torch
 
 from lossworks.optim import build, optimizers
 from lossworks.optim.base import Optimizer
-from lossworks.optim.schedule_free import TwoPoints
+from lossworks.optim.rules.schedule_free import TwoPoints
 from optim.battery import check_trajectory, told
 from optim.recorded import check_recorded, runs
 from optim.test_penalised_optimum import optimum, trained

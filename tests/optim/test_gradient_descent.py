@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lossworks.core.errors import Diverged
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights, check_state, closure_of, logistic, lowest, problem, quadratic, rosenbrock, step
 
 HAND = {"gradient_descent:lr=0.1": [(0.95, -1.6), (0.90, -1.7)]}
@@ -20,12 +20,12 @@ SEARCHED = "gradient_descent:line_search=true"
 def test_line_search_by_hand() -> None:
     """Down 2w² from 1 the steps 1 and 1/2 go too far, 1/4 hits the floor; down 2|w| from 1 the first try is twice the last."""
     model = Weights(torch.tensor([[1.0]], dtype=torch.float64))
-    shell = Shell(build(SEARCHED), model)
-    step(shell, model, lambda: 2 * (model.matrix**2).sum())
+    stepper = Stepper(build(SEARCHED), model)
+    step(stepper, model, lambda: 2 * (model.matrix**2).sum())
     assert model.matrix.item() == 0.0
     with torch.no_grad():
         model.matrix.fill_(1.0)
-    step(shell, model, lambda: 0.1 * model.matrix.abs().sum())
+    step(stepper, model, lambda: 0.1 * model.matrix.abs().sum())
     assert model.matrix.item() == pytest.approx(1 - 0.5 * 0.1)
 
 
@@ -43,12 +43,12 @@ def test_line_search_never_goes_up() -> None:
     """Each step lowers the loss by Armijo's share at least, or none is made."""
     inputs, target, *start = problem()
     model = Weights(*start)
-    shell = Shell(build(f"{SEARCHED},lr=100"), model)
+    stepper = Stepper(build(f"{SEARCHED},lr=100"), model)
     closure = closure_of(model, lambda: logistic(model, 0, inputs, target))
     for _ in range(40):
         before, at = closure(), model.flat()
         squares = sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None)
-        step(shell, model, lambda: logistic(model, 0, inputs, target))
+        step(stepper, model, lambda: logistic(model, 0, inputs, target))
         size = float((model.flat() - at).norm()) / math.sqrt(squares)
         assert closure() <= before - 1e-4 * size * squares * (1 - 1e-9)
 
@@ -78,11 +78,11 @@ def test_no_loss_that_is_not_finite_is_accepted() -> None:
         def loss(model: Weights = model, beyond: float = beyond) -> torch.Tensor:
             return model.matrix.sum() + (0.0 if 1 < model.matrix.item() < 2 else beyond)
 
-        shell = Shell(build(SEARCHED), model)
+        stepper = Stepper(build(SEARCHED), model)
         for _ in range(60):
-            step(shell, model, loss)
+            step(stepper, model, loss)
         assert 1 < model.matrix.item() < 1.5
         with torch.no_grad():
             model.matrix.fill_(0.5)
         with pytest.raises(Diverged):
-            step(shell, model, loss)
+            step(stepper, model, loss)

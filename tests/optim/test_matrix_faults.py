@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from lossworks.optim import adgd, build, gradient_descent, muon, soap
+from lossworks.optim import build
+from lossworks.optim.rules import adgd, gradient_descent, muon, soap
 from optim import battery, test_adgd, test_gradient_descent, test_muon, test_soap
 from optim.battery import told
 

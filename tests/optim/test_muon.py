@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossworks.optim import Shell, build
-from lossworks.optim.muon import A, B, C, orthogonal
+from lossworks.optim import Stepper, build
+from lossworks.optim.rules.muon import A, B, C, orthogonal
 from optim.battery import Weights
 
 
@@ -170,8 +170,8 @@ def test_a_rate_of_its_own() -> None:
     """The schedule scales the rates of both parts; without adam_lr they share one."""
     for spec, rate in (("muon:lr=0.1,adam_lr=0.02,weight_decay=0", 0.02), ("muon:lr=0.1,weight_decay=0", 0.1)):
         model = Weights(torch.zeros(2, 2), torch.zeros(2))
-        shell = Shell(build(spec), model)
+        stepper = Stepper(build(spec), model)
         model.matrix.grad, model.bias.grad = torch.eye(2), torch.ones(2)
-        shell.step(0.5)
+        stepper.step(0.5)
         assert model.bias.tolist() == pytest.approx([-rate / 2] * 2)
         assert model.matrix[0, 0].item() == pytest.approx(-0.05 * 0.2 * math.sqrt(2), rel=0.35)  # singular values near 1

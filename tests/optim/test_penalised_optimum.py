@@ -10,8 +10,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from lossworks.batches import Batch, Table
-from lossworks.optim import Shell, build
+from lossworks.data import Batch, SparseEmbedding
+from lossworks.optim import Stepper, build
 from lossworks.penalties import build as penalty_of
 
 EXAMPLES, FEATURES = 120, 12
@@ -45,7 +45,7 @@ class Regression(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = Table(torch.zeros(FEATURES, 1))
+        self.table = SparseEmbedding(torch.zeros(FEATURES, 1))
         self.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, batch: Batch) -> Tensor:
@@ -69,12 +69,12 @@ def trained(name: str, penalty: str, rates: dict[float, int], size: int = EXAMPL
     """Coefficients and bias after the given numbers of epochs at the given rates, one after another."""
     model, data = Regression(), batches(size)
     for lr, epochs in rates.items():
-        shell = Shell(replace(build(name), lr=lr), model, penalty_of(penalty))
+        stepper = Stepper(replace(build(name), lr=lr), model, penalty_of(penalty))
         for batch in data * epochs:
-            shell.prepare(batch)
+            stepper.train_weights(batch)
             nn.functional.binary_cross_entropy_with_logits(model(batch), batch.target).backward()
-            shell.step()
-        shell.settle()
+            stepper.step()
+        stepper.eval_weights()
     return np.append(model.table.weight.detach().numpy()[:, 0], model.bias.detach().numpy())
 
 

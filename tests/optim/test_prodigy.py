@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights
 from optim.recorded import follow
 
@@ -41,7 +41,7 @@ def test_trajectory() -> None:
 def test_the_distance_grows() -> None:
     """Three steps on paper: r / ‖s‖₁ is 4.5 q / 5 after the second, and the third step is made with it."""
     model = Weights(torch.tensor([[1.0, -2.0]], dtype=torch.float64))
-    shell = Shell(build("prodigy:beta1=0,beta2=0.25,d0=0.1,eps=1e-20"), model)
+    stepper = Stepper(build("prodigy:beta1=0,beta2=0.25,d0=0.1,eps=1e-20"), model)
     q = 0.1 / math.sqrt(0.75)  # the first step of both weights
     squares = (0.25 * 0.001875 + 0.001875, 0.25 * 0.001875 + 0.12)
     second = (1 - q - 0.1 * 0.05 / math.sqrt(squares[0]), -2 + q + 0.1 * 0.4 / math.sqrt(squares[1]))
@@ -50,7 +50,7 @@ def test_the_distance_grows() -> None:
     wanted = [(1 - q, -2 + q), second, (second[0] - steps[0], second[1] - steps[1])]
     for slope, after in zip([(0.5, -0.5), (0.5, -4.0), (0.5, 1.0)], wanted, strict=True):
         model.matrix.grad = torch.tensor([slope], dtype=torch.float64)
-        shell.step()
+        stepper.step()
         np.testing.assert_allclose(model.matrix.detach().numpy()[0], after, rtol=1e-12)
 
 
@@ -62,10 +62,10 @@ def test_any_number_of_threads(size: int, threads: object) -> None:
         threads(count)  # type: ignore[operator]
         rng = torch.Generator().manual_seed(1)
         model = Weights(torch.randn(1, size, generator=rng))
-        shell = Shell(build("prodigy:d0=0.01,beta2=0.9"), model)
+        stepper = Stepper(build("prodigy:d0=0.01,beta2=0.9"), model)
         for _ in range(4):
             model.matrix.grad = model.matrix.detach() * torch.rand(1, size, generator=rng)
-            shell.step()
+            stepper.step()
         ends.append(model.flat())
     assert torch.equal(*ends)
 

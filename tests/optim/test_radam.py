@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights
 
 # In the first five steps it is momentum rid of its bias: m̂ is (0.5, -4), then (0.095, -0.26)/0.19
@@ -21,13 +21,13 @@ def test_divisor() -> None:
     """A step is lr · m̂ over the divisor, before the rectification sets in and after."""
     optimizer = build("radam:lr=0.01,beta1=0")  # m̂ is the gradient
     model = Weights(torch.ones(1, 2, dtype=torch.float64))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
     for number in range(8):
         before = model.matrix.detach().clone()
         model.matrix.grad = torch.tensor([[0.5, -4.0]], dtype=torch.float64) / (number + 1)
         slope = model.matrix.grad.clone()
-        shell.step()
-        assert shell._torch is not None
-        divisor = optimizer.divisor(shell._torch.state[model.matrix])
+        stepper.step()
+        assert stepper._torch is not None
+        divisor = optimizer.divisor(stepper._torch.state[model.matrix])
         assert (divisor == 1.0).all() == (number < 5)  # type: ignore[union-attr]
         assert (model.matrix.detach() - before).tolist()[0] == pytest.approx((-0.01 * slope / divisor).tolist()[0], rel=1e-9)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossworks.batches import Batch, Table
-from lossworks.optim import Optimizer, Shell, build, optimizers
+from lossworks.data import Batch, SparseEmbedding
+from lossworks.optim import Optimizer, Stepper, build, optimizers
 from lossworks.penalties import build as penalty_of
 
 ROWS, WIDTH = 600, 3
@@ -27,7 +27,7 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         rng = torch.Generator().manual_seed(1)
-        self.table = Table(torch.randn(ROWS, WIDTH, generator=rng))
+        self.table = SparseEmbedding(torch.randn(ROWS, WIDTH, generator=rng))
         self.head = nn.Parameter(torch.randn(WIDTH, 2, generator=rng))
         self.bias = nn.Parameter(torch.zeros(2))
 
@@ -56,23 +56,23 @@ def train(
 ) -> Tensor:
     """All weights at the end of one epoch, ``micro`` batches a step."""
     net = Net().to(kind)
-    shell = Shell(optimizer, net, penalty_of(penalty) if penalty else None)
+    stepper = Stepper(optimizer, net, penalty_of(penalty) if penalty else None)
     for start in range(0, len(data), micro):
-        observe(shell, net, data[start])
+        observe(stepper, net, data[start])
         for batch in data[start : start + micro]:
-            shell.prepare(batch)
+            stepper.train_weights(batch)
             (nn.functional.cross_entropy(net(batch), batch.target) / micro).backward()
-        shell.step()
-    shell.settle()
+        stepper.step()
+    stepper.eval_weights()
     return net.flat()
 
 
-def observe(shell: Shell, net: Net, batch: Batch) -> None:
+def observe(stepper: Stepper, net: Net, batch: Batch) -> None:
     """A curvature from the loss's own gradient, for an optimiser that asks for one."""
-    if shell.wants_curvature:
-        shell.prepare(batch)
+    if stepper.wants_curvature:
+        stepper.train_weights(batch)
         nn.functional.cross_entropy(net(batch), batch.target).backward()
-        shell.observe_curvature(1)
+        stepper.observe_curvature(1)
 
 
 def whole(optimizer: Optimizer) -> Optimizer:
@@ -118,7 +118,7 @@ def test_most_rows_rest() -> None:
     assert sum(gap > 20 for gap in gaps) > 10
 
 
-class Forgetful(Shell):
+class Forgetful(Stepper):
     """Leaves out the penalty on rows at rest."""
 
     def prepare(self, batch: Batch) -> None:
@@ -132,7 +132,7 @@ class Forgetful(Shell):
 @pytest.mark.parametrize("penalty", PENALTIES[1:])
 def test_a_penalty_forgotten_on_resting_rows_is_caught(penalty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted fault shows in the weights."""
-    monkeypatch.setitem(train.__globals__, "Shell", Forgetful)
+    monkeypatch.setitem(train.__globals__, "Stepper", Forgetful)
     with pytest.raises(AssertionError):
         check(build(spec("sgd")), penalty)
 
@@ -140,8 +140,8 @@ def test_a_penalty_forgotten_on_resting_rows_is_caught(penalty: str, monkeypatch
 @pytest.mark.parametrize("late", ["prepare", "settle"])
 def test_late_rows_are_caught(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows read, or left at the end, without being brought up to date."""
-    lazy = type("Lazy", (Shell,), {late: lambda self, *batch: None})
-    monkeypatch.setitem(train.__globals__, "Shell", lazy)
+    lazy = type("Lazy", (Stepper,), {late: lambda self, *batch: None})
+    monkeypatch.setitem(train.__globals__, "Stepper", lazy)
     with pytest.raises(AssertionError):
         check(build(spec("sgd")), "l2:strength=0.05")
 
@@ -165,12 +165,12 @@ def test_state_goes_there_and_back(name: str, penalty: str | None) -> None:
     """Saved in the middle, rows not yet caught up with, and loaded: the same bits at the end."""
     data = batches(30)
     straight, net = train(build(name), penalty, data), Net()
-    shells = [Shell(build(name), net, penalty_of(penalty) if penalty else None)]
+    shells = [Stepper(build(name), net, penalty_of(penalty) if penalty else None)]
     for number, batch in enumerate(data):
         if number in (7, 19):
             kept, weights, net = shells[-1].tensors(), net.state_dict(), Net()
             net.load_state_dict(weights)
-            shells.append(Shell(build(name), net, penalty_of(penalty) if penalty else None))
+            shells.append(Stepper(build(name), net, penalty_of(penalty) if penalty else None))
             shells[-1].load(kept)
         observe(shells[-1], net, batch)
         shells[-1].prepare(batch)
@@ -198,7 +198,7 @@ def test_a_second_shell_takes_over() -> None:
     """A model trained by rows, then by an optimiser of whole tables, goes on learning."""
     net, batch = Net(), batches(1)[0]
     for name in ("sgd", "adam"):
-        before, shell = net.table.weight.detach().clone(), Shell(build(name), net)
+        before, stepper = net.table.weight.detach().clone(), Stepper(build(name), net)
         nn.functional.cross_entropy(net(batch), batch.target).backward()
-        shell.step()
+        stepper.step()
         assert not torch.equal(net.table.weight, before)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lossworks.core.errors import UsageError
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.test_penalised_optimum import optimum, trained
 
 SPECS = ("schedule_free_sgd:lr=0.3,warmup=3", "schedule_free_adamw:lr=0.02")
@@ -115,17 +115,17 @@ def test_saved_and_loaded_in_any_order(spec: str, weights_first: bool) -> None:
 def test_the_shell_decides() -> None:
     """What settle shows stays while a module in training mode is evaluated; what prepare shows, while one in eval mode trains."""
     module = network()
-    shell = Shell(build(SPECS[0]), module)
+    stepper = Stepper(build(SPECS[0]), module)
     for number in range(5):
-        shell.prepare()
+        stepper.train_weights()
         nn.functional.cross_entropy(module(examples(number)), (examples(number)[:, 0] > 0).long()).backward()
-        shell.step()
-    shell.settle()
+        stepper.step()
+    stepper.eval_weights()
     evaluated = flat(module)
     with torch.no_grad():
         module(examples(9))
     assert torch.equal(flat(module), evaluated)
-    shell.prepare()
+    stepper.train_weights()
     module.eval()
     trained_with = flat(module)
     module(examples(9))
@@ -176,6 +176,6 @@ def test_penalised_optimum(spec: str, kind: str) -> None:
 
 
 def test_an_average_of_the_average_is_refused() -> None:
-    """The shell's own average of weights has nothing to add."""
+    """The stepper's own average of weights has nothing to add."""
     with pytest.raises(UsageError, match="Leave ema out"):
-        Shell(build(SPECS[0]), network(), ema=0.9)
+        Stepper(build(SPECS[0]), network(), ema=0.9)

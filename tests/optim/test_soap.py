@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights
 
 # The first gradient moves nothing. Its own direction u and the one across, o, are then the basis; in it the second gradient
@@ -159,9 +159,9 @@ def test_divisor() -> None:
     """The first gradient moves nothing, so a penalty has no time; then the mean square of all directions is divided by."""
     optimizer = build("soap:lr=0.1")
     model = Weights(torch.ones(2, 3))
-    shell = Shell(optimizer, model)
+    stepper = Stepper(optimizer, model)
     for wanted in (math.inf, 2.0):
         model.matrix.grad = torch.full((2, 3), 2.0)
-        shell.step()
-        assert shell._torch is not None
-        assert float(optimizer.divisor(shell._torch.state[model.matrix])) == pytest.approx(wanted)
+        stepper.step()
+        assert stepper._torch is not None
+        assert float(optimizer.divisor(stepper._torch.state[model.matrix])) == pytest.approx(wanted)

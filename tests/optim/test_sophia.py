@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights
 from optim.recorded import follow
 
@@ -22,13 +22,13 @@ def test_trajectory() -> None:
 def test_by_hand() -> None:
     """Two steps with one estimate: the curvature of three examples is 3 g² = (0.75, 48), a quarter of which is taken in."""
     model = Weights(torch.tensor([[1.0, -2.0]], dtype=torch.float64))
-    shell = Shell(build("sophia:lr=0.1,beta1=0.5,beta2=0.75,gamma=0.5,every=2,weight_decay=0"), model)
+    stepper = Stepper(build("sophia:lr=0.1,beta1=0.5,beta2=0.75,gamma=0.5,every=2,weight_decay=0"), model)
     model.matrix.grad = torch.tensor([[0.5, -4.0]], dtype=torch.float64)
-    shell.observe_curvature(3)
+    stepper.observe_curvature(3)
     # gamma · h is (0.09375, 6); m is (0.25, -2), then (0.375, -0.5): the first weight's step is clipped
     for slope, after in (((0.5, -4.0), (0.9, -2 + 0.1 / 3)), ((0.5, 1.0), (0.8, -2 + 0.1 / 3 + 0.1 / 12))):
         model.matrix.grad = torch.tensor([slope], dtype=torch.float64)
-        shell.step()
+        stepper.step()
         np.testing.assert_allclose(model.matrix.detach().numpy()[0], after, rtol=1e-12)
 
 

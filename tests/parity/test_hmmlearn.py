@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.hmm import BaumWelch, Chain, HmmModel, expectation
 from lossworks.models.hmm.packing import Packed, pack
 from lossworks.tokens import Vocabulary

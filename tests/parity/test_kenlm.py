@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.ngram import NgramModel, NgramSpec
 from lossworks.tokens import Vocabulary
 from parity.kenlm_cases import CASES, STAND_IN, UNKNOWN, Case, Text, corpora

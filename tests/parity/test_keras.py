@@ -19,12 +19,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lossworks.batches import Batch
+from lossworks.data import Batch
 from lossworks.losses import build as loss_of
 from lossworks.models.bag import Bag
-from lossworks.optim import Optimizer, Shell, build
-from lossworks.optim.adam import Adam
-from lossworks.optim.rmsprop import RMSProp
+from lossworks.optim import Optimizer, Stepper, build
+from lossworks.optim.rules.adam import Adam
+from lossworks.optim.rules.rmsprop import RMSProp
 from lossworks.scores import Scores, binary, dense
 
 # Keras puts the epsilon elsewhere in all but SGD: beside the root of the uncorrected second moment in Adam, under the
@@ -111,20 +111,20 @@ Divide = Callable[[Tensor], Tensor]
 
 def train(program: dict[str, Any], model: Bag, optimizer: Optimizer, divide: Divide = torch.mean) -> list[float]:
     """The mean loss of each epoch, examples in their order."""
-    loss, shell, size = loss_of("cross_entropy"), Shell(optimizer, model), reference()["batch_size"]
+    loss, stepper, size = loss_of("cross_entropy"), Stepper(optimizer, model), reference()["batch_size"]
     means = []
     for _ in range(reference()["epochs"]):
         batch_losses = []
         for start in range(0, len(program["labels"]), size):
             some = slice(start, start + size)
             batch = batch_of(program, program["ids"][some], program["labels"][some])
-            shell.prepare(batch)
+            stepper.train_weights(batch)
             values = loss.values(scores(program, model(batch), batch.target))  # type: ignore[attr-defined]
             divide(values).backward()
-            shell.step()
+            stepper.step()
             batch_losses.append(values.detach().double())
         means.append(float(torch.cat(batch_losses).mean()))
-    shell.settle()
+    stepper.eval_weights()
     return means
 
 

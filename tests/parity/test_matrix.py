@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lossworks.optim import Shell, build
+from lossworks.optim import Stepper, build
 from optim.battery import Weights, logistic, problem, step
 
 RUNS: dict[str, dict[str, list[float]]] = json.loads(Path(__file__).with_name("matrix_reference.json").read_text())["runs"]
@@ -18,10 +18,10 @@ def furthest(spec: str, wanted: dict[str, list[float]]) -> float:
     """The largest difference from the recorded weights."""
     inputs, target, *start = problem()
     model = Weights(*start)
-    shell, apart = Shell(build(spec), model), 0.0
+    stepper, apart = Stepper(build(spec), model), 0.0
     assert model.flat().tolist() == wanted["0"]
     for number in range(100):
-        step(shell, model, lambda at=number: logistic(model, at, inputs, target))
+        step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
         if str(number + 1) in wanted:
             there = torch.tensor(wanted[str(number + 1)], dtype=torch.float64)
             apart = max(apart, float((model.flat() - there).abs().max()))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lossworks.explain.landscape import Landscape, Spot
 from lossworks.record import Run
+from lossworks.surfaces.landscape import Landscape, Spot
 
 Json = dict[str, Any]
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'><a href='x'>&lt;b&gt;"

@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from lossworks import report
-from lossworks.explain import find
+from lossworks.catalog import find
 
 from .browsing import DRAWN, INVALID, illegible, look, requests
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run

@@ -10,8 +10,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lossworks import report
-from lossworks.explain import find
-from lossworks.explain.member import REGISTRIES
+from lossworks.catalog import find
+from lossworks.catalog.member import REGISTRIES
 
 from .test_page import Page
 

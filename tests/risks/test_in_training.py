@@ -11,7 +11,8 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.train import Control, Settings, loop, reduction, toml
+from lossworks.engine import Callbacks, loop, reduction
+from lossworks.training import Settings, toml
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"
@@ -84,7 +85,7 @@ def test_the_smallest_class_is_learnt(risk: str) -> None:
 class _StopAfter:
     """Stops a fit at its n-th checkpoint."""
 
-    def __init__(self, control: Control, count: int) -> None:
+    def __init__(self, control: Callbacks, count: int) -> None:
         self.control, self.left = control, count
 
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
@@ -97,7 +98,7 @@ def interrupted(out: Path, risk: str) -> bytes:
     """The model of a fit that was stopped at every fifth checkpoint, and gone on with."""
     choices = {"model": BAG, "risk": risk, "epochs": 4, "batch_size": 40, "valid": 0.0}
     for _ in range(50):
-        control = Control(checkpoint_every=0.0)
+        control = Callbacks(checkpoint_every=0.0)
         control.watch = _StopAfter(control, 5)
         try:
             lossworks.fit(rows(), out=out, control=control, resume=True, **choices)
@@ -111,14 +112,14 @@ def interrupted(out: Path, risk: str) -> bytes:
 def test_resume_ends_in_the_same_bits(tmp_path: Path, risk: str) -> None:
     """Stopped again and again, a fit with a risk that remembers ends as one left alone."""
     choices = {"model": BAG, "risk": risk, "epochs": 4, "batch_size": 40, "valid": 0.0}
-    lossworks.fit(rows(), out=tmp_path / "whole", control=Control(checkpoint_every=0.0), **choices)
+    lossworks.fit(rows(), out=tmp_path / "whole", control=Callbacks(checkpoint_every=0.0), **choices)
     assert interrupted(tmp_path / "run", risk) == (tmp_path / "whole/model.safetensors").read_bytes()
 
 
 def test_a_forgotten_state_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the groups' state in the checkpoint, the run would end otherwise."""
     choices = {"model": BAG, "risk": "group_dro:step=0.5", "epochs": 4, "batch_size": 40, "valid": 0.0}
-    lossworks.fit(rows(), out=tmp_path / "whole", control=Control(checkpoint_every=0.0), **choices)
+    lossworks.fit(rows(), out=tmp_path / "whole", control=Callbacks(checkpoint_every=0.0), **choices)
     load = loop.checkpoint.load_newest
 
     def forgetful(folder: Path) -> Any:

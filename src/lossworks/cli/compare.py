@@ -12,8 +12,8 @@ from .options import print_json
 from .running import command_line, new_run, number_or_word, stop_on_signals
 
 if TYPE_CHECKING:
+    from ..api.comparison import Comparison
     from ..evidence.plan import Plan
-    from ..verbs.comparison import Comparison
 
 Many = list[str] | None
 
@@ -90,10 +90,10 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Tune arms alike, train each with the same seeds, and say what that shows; the first arm is the baseline."""
+    from ..api.compare import compare, plan_of
+    from ..api.in_common import InCommon, candidates
+    from ..engine import Callbacks
     from ..evidence.arms import read_toml
-    from ..train import Control
-    from ..verbs.compare import compare, plan_of
-    from ..verbs.in_common import InCommon, candidates
 
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
@@ -116,7 +116,7 @@ def command(
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip
     with _watcher(quiet) as watcher:
-        control = Control(watch=watcher)
+        control = Callbacks(watch=watcher)
         stop_on_signals(control, watcher)
         if plan:
             planned = plan_of(data, control=control, **asked)

@@ -10,8 +10,8 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..text import ReadOptions
-    from ..verbs import Language, Model
+    from ..api import Language, Model
+    from ..data import ReadOptions
 
 
 def command(
@@ -40,8 +40,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
+    from ..api import evaluate, load
     from ..core.errors import UsageError
-    from ..verbs import evaluate, load
     from .side_by_side import tell
     from .tables import console, metrics_table
 
@@ -65,8 +65,8 @@ def command(
 
 def _together(models: dict[str, Model | Language], data: str, read: ReadOptions, stride: int | None) -> dict[str, Any]:
     """Several models side by side, all of language or all of labels."""
+    from ..api import Language, Model, labels_side_by_side, side_by_side
     from ..core.errors import UsageError
-    from ..verbs import Language, Model, labels_side_by_side, side_by_side
 
     languages = {run: model for run, model in models.items() if isinstance(model, Language)}
     labels = {run: model for run, model in models.items() if isinstance(model, Model)}

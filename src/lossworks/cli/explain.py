@@ -18,7 +18,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Token by token why a model of language says what it says, or which label each token speaks for."""
-    from ..verbs import load
+    from ..api import load
 
     found = load(run).explain(text)
     if json:

@@ -21,8 +21,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back."""
+    from ..api import load
     from ..interop.exporting import export
-    from ..verbs import load
     from .progress import Watcher
     from .tables import say
 

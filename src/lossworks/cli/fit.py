@@ -115,8 +115,9 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Train on labelled text, or learn a model of language from any, and leave a run directory with model, record and report."""
-    from ..train import Control, toml
-    from ..verbs import fit
+    from ..api import fit
+    from ..engine import Callbacks
+    from ..training import toml
     from .progress import Watcher
     from .telling import tell
 
@@ -132,7 +133,7 @@ def command(
     if out is None and not resume:
         out = new_run(data)
     with Watcher(quiet or not is_first()) as watcher:
-        control = Control(watch=watcher, checkpoint_every=checkpoint_every)
+        control = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
         stop_on_signals(control, watcher)
         trained = fit(
             data,

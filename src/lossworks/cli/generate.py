@@ -13,7 +13,7 @@ from .options import print_json
 from .visible import visible
 
 if TYPE_CHECKING:
-    from ..verbs import Language
+    from ..api import Language
 
 
 def command(
@@ -45,7 +45,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Text that a model of language makes up, from a beginning or from nothing, shown while it is drawn."""
-    from ..verbs import load_language
+    from ..api import load_language
 
     begun = [*(prompt or []), *(_lines(prompts) if prompts is not None else [])] or [""]
     model = load_language(run)
@@ -87,7 +87,7 @@ def tell_beyond(model: Language, texts: list[str], quiet: bool) -> None:
 
 def _lines(source: str) -> list[str]:
     """The lines of a file that are not blank."""
-    from ..text import ReadOptions, load
+    from ..data import ReadOptions, load
 
     corpus = load(source, ReadOptions(format="lines", unlabelled=True, texts="line"))
     try:

@@ -20,12 +20,12 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """A model of another program as a run directory, for score, next, generate and evaluate."""
+    from ..engine import Callbacks
     from ..interop.importing import import_model
-    from ..train import Control
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        model = import_model(file, out, control=Control(watch=watcher), command=command_line())
+        model = import_model(file, out, control=Callbacks(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

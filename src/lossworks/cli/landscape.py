@@ -45,8 +45,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """The loss around the trained weights as a surface to turn, with the way that training took; it trains once more."""
-    from ..train import Control
-    from ..verbs import landscape
+    from ..api import landscape
+    from ..engine import Callbacks
     from .tables import say
 
     with _watcher(quiet or json) as watcher:
@@ -62,7 +62,7 @@ def command(
             test=test,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
             device=device,
-            control=Control(watch=watcher),
+            control=Callbacks(watch=watcher),
         )
     page = found.write(out)
     if not found.found.exact:

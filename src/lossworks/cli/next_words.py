@@ -20,7 +20,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """What a model of language expects next, the most probable first."""
-    from ..verbs import load_language
+    from ..api import load_language
 
     model = load_language(run)
     tell_beyond(model, [text], quiet)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..text import ReadOptions
+    from ..data import ReadOptions
 
 Texts = Annotated[
     list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")
@@ -46,7 +46,7 @@ def read_options(
     unlabelled: bool = False,
 ) -> ReadOptions:
     """The reading that the flags ask for; a column given as a number is counted from 1."""
-    from ..text import ReadOptions
+    from ..data import ReadOptions
 
     return ReadOptions(
         text=[_column(name) for name in text] if text else None,
@@ -62,7 +62,7 @@ def read_options(
 
 def texts_of(source: str, read: ReadOptions) -> Iterator[list[str]]:
     """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
-    from ..text import load
+    from ..data import load
 
     if source != "-" and not _is_there(source):
         yield [source]

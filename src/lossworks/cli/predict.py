@@ -12,7 +12,7 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..verbs import Model
+    from ..api import Model
 
 
 def command(
@@ -28,7 +28,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Answer for texts given, in files or on stdin: the label and its probability, or the number."""
-    from ..verbs import load_labels
+    from ..api import load_labels
 
     model = load_labels(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)

@@ -19,8 +19,8 @@ from .visible import visible
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from ..text import ReadOptions
-    from ..verbs import Language, Scored
+    from ..api import Language, Scored
+    from ..data import ReadOptions
 
 _TABLES = {
     "word": ("text", "word", "bits", "tokens"),
@@ -46,8 +46,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """How surprised a model of language is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
+    from ..api import load_language, write_scored
     from ..core.errors import UnknownName
-    from ..verbs import load_language, write_scored
 
     if by is not None and by not in _TABLES:
         raise UnknownName("table", by, _TABLES)
@@ -85,7 +85,7 @@ def _together(scored: list[Scored]) -> dict[str, float | None]:
     """Bits, nats and perplexity of all texts as one; None where they are not finite."""
     import numpy as np
 
-    from ..verbs.scored import BIT, perplexity
+    from ..api.scored import BIT, perplexity
 
     nats = np.concatenate([np.empty(0), *(row.nats for row in scored)])
     total = {"bits": float(nats.sum()) / BIT, "nats": float(nats.sum()), "perplexity": perplexity(nats)}
@@ -157,7 +157,7 @@ def _show(scored: list[Scored]) -> None:
 def _heat(row: Scored) -> Text:
     from rich.text import Text
 
-    from ..verbs.scored import heat
+    from ..api.scored import heat
 
     shown = Text()
     for (gap, token), bits in zip(row.shown, row.bits.tolist(), strict=True):

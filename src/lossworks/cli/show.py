@@ -20,7 +20,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """What a loss is: formula, domain, limit, gradient, keys, source, and its curve. So for every other member."""
-    from ..verbs import show
+    from ..api import show
 
     shown = show(name)
     page = shown.write(out) if out is not None else None

@@ -11,7 +11,7 @@ from typing import Any
 from .. import optim
 from ..core import specs
 from ..core.errors import UnknownName, UsageError
-from ..train import LanguageSettings, Settings
+from ..training import LanguageSettings, Settings
 
 PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
 """What arms may differ in, in the order in which they are named."""

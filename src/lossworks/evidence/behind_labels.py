@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluate import RISING
-from ..text import TEST
-from ..train.dataset import Dataset
+from ..data import TEST
+from ..metrics import RISING
+from ..training.dataset import Dataset
 from .outcome import Outcome
 from .statistics import LEVEL, Variances
 from .verdicts import FEWEST, Measured

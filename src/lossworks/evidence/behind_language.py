@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluate import linear_sums
-from ..train.stretches import Stretches
+from ..metrics import linear_sums
+from ..metrics.segments import Stretches
 from .verdicts import Measured
 
 _ARMS, _APART = 7, 4  # arms, the best beside the baseline, that texts are shown of, and texts of each kind

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..text import Corpus
-from ..train import Control
-from .duplicates import Duplicates
+from ..data import Corpus
+from ..data.duplicates import Duplicates
+from ..engine import Callbacks
 from .outcome import Outcome
 
 
@@ -50,7 +50,7 @@ class AnyField(Protocol):
     def train(self, settings: Any, metric: str | None) -> Outcome:
         """Train one arm to the end of its schedule; with a ``metric``, measure the test rows too."""
 
-    def loop(self, settings: Any, control: Control) -> Any:
+    def loop(self, settings: Any, control: Callbacks) -> Any:
         """A training of an arm, not begun: what has ``run()`` and ``most_steps``."""
 
     def lasts(self, loop: Any, settings: Any) -> tuple[int, int]:

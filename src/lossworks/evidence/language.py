@@ -15,26 +15,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import evaluate, models
+from .. import metrics, models
 from ..core.errors import Diverged, UsageError
-from ..models import Task
+from ..data import TEST, TRAIN, VALID, Corpus
+from ..data.duplicates import Duplicates, find, nothing
+from ..engine import Callbacks
+from ..engine.config import TrainConfig
+from ..engine.sequences import sequence_loop
+from ..metrics.segments import Stretches
 from ..models.neural import NeuralSpec
-from ..text import TEST, TRAIN, VALID, Corpus
+from ..tasks import Task
 from ..tokens import Tokenizer
-from ..train import Control, LanguageSettings
-from ..train.fitting import TURN
-from ..train.held_out import HeldOut
-from ..train.language import describe
-from ..train.language_figures import logp_of
-from ..train.objective import fitting_loss
-from ..train.planning import by_texts
-from ..train.recipe import Recipe
-from ..train.sequences import sequence_loop
-from ..train.stretches import Stretches
-from ..train.token_parts import Division, Encoded, divide, encode
-from ..train.windows import Positions
+from ..training import LanguageSettings
+from ..training.fitting import TURN
+from ..training.held_out import HeldOut
+from ..training.language import describe
+from ..training.language_metrics import logp_of
+from ..training.layouts import Positions
+from ..training.objective import fitting_loss
+from ..training.planning import by_texts
+from ..training.token_parts import Division, Encoded, divide, encode
 from .behind_language import apart
-from .duplicates import Duplicates, find, nothing
 from .language_arms import resolve
 from .learning import ByGradients, Counted
 from .outcome import Outcome
@@ -49,7 +50,7 @@ class Reading:
 
     tokenizer: Tokenizer
     parts: dict[int, Encoded]
-    units: evaluate.Units
+    units: metrics.Units
 
 
 @dataclass(slots=True)
@@ -111,8 +112,8 @@ class LanguageField:
             UsageError: it is none of models of language, or does not compare the arms' tokens.
         """
         mixed = len({one.tokens for one in arms}) > 1
-        metric = asked or ("bits_per_byte" if mixed else evaluate.PROPER[self.kind])
-        evaluate.check_metric(self.kind, metric)
+        metric = asked or ("bits_per_byte" if mixed else metrics.PROPER[self.kind])
+        metrics.check_metric(self.kind, metric)
         if mixed and metric != "bits_per_byte":
             raise UsageError(f"{metric} does not compare between the arms' tokens, which differ. Say --metric bits_per_byte.")
         if mixed and (lossy := [one.tokens for one in arms if self.ready(one).units.unknown.any()]):
@@ -137,7 +138,7 @@ class LanguageField:
                 curve.append((fields["epoch"], time.monotonic() - started, fields["nll"]))
 
         with TURN:
-            learning = self.loop(settings, Control(watch=note, stop=self.stop))
+            learning = self.loop(settings, Callbacks(watch=note, stop=self.stop))
             tokens, started = learning.tokens, time.monotonic()
             try:
                 seconds = learning.run().seconds
@@ -149,7 +150,7 @@ class LanguageField:
             return Outcome(math.inf, None, {}, curve, seconds, tokens, "the held-out scores are not finite")
         return Outcome(judged, None if rows is None else rows[metric or ""], metrics, curve, seconds, tokens)
 
-    def loop(self, settings: LanguageSettings, control: Control) -> ByGradients | Counted:
+    def loop(self, settings: LanguageSettings, control: Callbacks) -> ByGradients | Counted:
         """A training of an arm, not begun. It ends with its schedule, and the weights are those it ends with."""
         reading, spec = self.ready(settings), models.build_language(settings.model)
         train, valid, vocabulary = reading.parts[TRAIN], reading.parts[VALID], reading.tokenizer.vocabulary
@@ -180,7 +181,7 @@ class LanguageField:
         judged = float(-logp_of(model, reading.parts[VALID].texts).mean())
         if not tested:
             return judged, None
-        return judged, evaluate.by_unit(reading.units.sums(-logp_of(model, reading.parts[TEST].texts)), reading.units)
+        return judged, metrics.by_unit(reading.units.sums(-logp_of(model, reading.parts[TEST].texts)), reading.units)
 
     def behind(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[LanguageSettings]
@@ -197,8 +198,8 @@ class LanguageField:
         counts = Positions.of(reading.parts[TRAIN].texts, vocabulary, self.ends).counts(vocabulary.size)
         positions = Positions.of(test, vocabulary, self.ends)
         text = np.repeat(np.arange(len(test)), np.diff(positions.bounds))
-        logp = evaluate.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
-        return evaluate.by_unit(reading.units.sums(-logp), reading.units)[metric]
+        logp = metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
+        return metrics.by_unit(reading.units.sums(-logp), reading.units)[metric]
 
     def ready(self, settings: LanguageSettings) -> Reading:
         """The parts as an arm's tokenizer, learnt from the training part, reads them."""
@@ -206,7 +207,7 @@ class LanguageField:
         if tokens not in self._read:
             folder = self.scratch / str(len(self._read))
             folder.mkdir()
-            tokenizer, parts = encode(self._divided(), settings, Control(watch=self.watch, stop=self.stop), folder)
+            tokenizer, parts = encode(self._divided(), settings, Callbacks(watch=self.watch, stop=self.stop), folder)
             for part, name in ((VALID, "validation"), (TEST, "test")):
                 if not len(parts[part].texts.ids):
                     raise UsageError(
@@ -231,13 +232,13 @@ class LanguageField:
             self._division = divide(self.corpora, self.fixed, self.common)
         return self._division
 
-    def _recipe(self, settings: LanguageSettings, reading: Reading) -> tuple[models.LanguageSpec, Recipe]:
+    def _recipe(self, settings: LanguageSettings, reading: Reading) -> tuple[models.LanguageSpec, TrainConfig]:
         """The family with every number chosen, and how it is trained: to the end, with few looks on the way."""
         spec = models.build_language(settings.model)
         if isinstance(spec, NeuralSpec):
             spec, recipe = by_texts(reading.parts[TRAIN].texts, reading.tokenizer.vocabulary, settings, ends=self.ends)
         else:
-            recipe = Recipe(**{name: value for name, value in settings.of_gradients().items() if name != "lr"})
+            recipe = TrainConfig(**{name: value for name, value in settings.of_gradients().items() if name != "lr"})
         epochs = settings.epochs or settings.steps or 1  # an epoch has a step or more
         looks: dict[str, Any] = {"judged": _JUDGED, "judged_tokens": _JUDGED_TOKENS, "patience": _JUDGED + 1}
         return spec, replace(recipe, epochs=epochs, **looks)

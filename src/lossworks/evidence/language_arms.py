@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import losses, models, optim, schedules
 from ..core.errors import UsageError
-from ..models.neural import NeuralSpec, TransformerSpec
-from ..train import LanguageSettings
-from ..train.planning import BATCH_TOKENS, CLIP, SCHEDULE
-from ..train.recipe import OPTIMIZER
+from ..engine.config import OPTIMIZER
+from ..models.neural import NeuralSpec
+from ..models.transformer import TransformerSpec
+from ..training import LanguageSettings
+from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE
 
 SHARED = (
     "loss", "optimizer", "lr", "schedule", "epochs", "steps", "minutes", "batch_tokens", "patience", "clip", "ema", "pack",

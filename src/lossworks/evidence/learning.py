@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..engine import Callbacks
+from ..engine.callbacks import TrainState
+from ..engine.sequences import SequenceLoop
 from ..models import LanguageModel
-from ..train import Control
-from ..train.control import Progress
-from ..train.sequences import SequenceLoop
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class ByGradients:
 
     loop: SequenceLoop
 
-    def run(self) -> Progress:
+    def run(self) -> TrainState:
         """Train to the end of the schedule, or of ``most_steps``."""
         return self.loop.run()
 
@@ -56,17 +56,17 @@ class Counted:
 
     learn: Callable[[], LanguageModel]
     tokens: int
-    control: Control
+    control: Callbacks
     most_steps: int | None = None
     lasts: tuple[int, int] = 1, 0
     _model: LanguageModel | None = None
 
-    def run(self) -> Progress:
+    def run(self) -> TrainState:
         """Learn."""
         began = time.monotonic()
         self._model = self.learn()
         self.control.stepped()
-        return Progress(step=1, seconds=time.monotonic() - began)
+        return TrainState(step=1, seconds=time.monotonic() - began)
 
     @property
     def model(self) -> LanguageModel:

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any
 
 from ..core.errors import Diverged
-from ..train import Control
+from ..engine import Callbacks
 from .arms import Told
 from .field import AnyField
 from .runs import Protocol
@@ -98,7 +98,7 @@ def _seconds(field: AnyField, settings: Told) -> float:
         if event == "valid":
             note(validations)
 
-    loop = field.loop(settings, Control(watch=watch, stepped=stepped))
+    loop = field.loop(settings, Callbacks(watch=watch, stepped=stepped))
     made, mark = time.monotonic() - begun, time.monotonic()
     with suppress(Diverged):
         loop.run()

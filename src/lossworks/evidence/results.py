@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluate import PROPER, RISING
+from ..metrics import PROPER, RISING
 from ..record import write_atomic
 from .behind_labels import by_label, calibration
 from .field import AnyField

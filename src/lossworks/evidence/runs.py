@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
+from ..data import ReadOptions, load_all
 from ..models.language import Watch
-from ..text import ReadOptions, load_all
-from ..train import LanguageSettings
+from ..training import LanguageSettings
 from . import tuning
 from .arms import Arm, Told
 from .field import AnyField

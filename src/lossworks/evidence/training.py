@@ -17,19 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import evaluate, losses, models
+from .. import losses, metrics, models
 from ..core.errors import Diverged, UsageError
-from ..models import NetworkPredictor, Task
-from ..text import TEST, TRAIN, VALID, Corpus
-from ..train import Control, Settings
-from ..train.dataset import Dataset, Part, assemble, read_features
-from ..train.fitting import BUDGET, TURN, calibrate, describe, measure, memory_named, scored
-from ..train.loop import Loop
-from ..train.objective import loss_for
-from ..train.refit import training
-from ..train.validation import metric_of
+from ..data import TEST, TRAIN, VALID, Corpus
+from ..data.duplicates import Duplicates, find
+from ..engine import Callbacks
+from ..engine.loop import Loop
+from ..inference import NetworkPredictor
+from ..tasks import Task
+from ..training import Settings
+from ..training.dataset import Dataset, Part, assemble, read_features
+from ..training.fitting import BUDGET, TURN, calibrate, describe, measure, memory_named, scored
+from ..training.objective import loss_for
+from ..training.refit import training
+from ..training.validation import metric_of
 from . import behind_labels
-from .duplicates import Duplicates, find
 from .outcome import Outcome
 from .verdicts import Measured
 
@@ -93,8 +95,8 @@ class Field:
 
     def metric(self, asked: str | None, arms: Sequence[Settings]) -> str:
         """The metric of the verdicts. Raises UsageError where it is none of the task."""
-        metric = asked or evaluate.PROPER[self.kind]
-        evaluate.check_metric(self.kind, metric)
+        metric = asked or metrics.PROPER[self.kind]
+        metrics.check_metric(self.kind, metric)
         return metric
 
     def duplicates(self) -> Duplicates:
@@ -117,7 +119,7 @@ class Field:
                 curve.append((fields["epoch"], time.monotonic() - started, fields[metric_of(self.task)]))
 
         with TURN, memory_named(settings):
-            loop = self.loop(settings, Control(watch=note, stop=self.stop))
+            loop = self.loop(settings, Callbacks(watch=note, stop=self.stop))
             texts = self.train_rows * int(settings.epochs or 1)
             started = time.monotonic()
             try:
@@ -132,7 +134,7 @@ class Field:
         whole = Outcome(judged, rows.get(metric or ""), metrics, curve, seconds, texts)
         return whole if tested is None else replace(whole, said=tested.said, bins=tested.bins, f1=tested.f1)
 
-    def loop(self, settings: Settings, control: Control, most_steps: int | None = None) -> Loop:
+    def loop(self, settings: Settings, control: Callbacks, most_steps: int | None = None) -> Loop:
         """A training of an arm, not begun. It ends with its schedule, and the weights are those it ends with."""
         data = self.ready(settings)
         endless = replace(settings, patience=int(settings.epochs or 1) + 1)
@@ -153,18 +155,18 @@ class Field:
         predictor = NetworkPredictor(self.task, models.build(settings.model), data.features, loop.network.eval())
         calibrate(predictor, data, data.valid, settings.class_weight)
         judged = self._by_row(predictor, *_in_order(predictor, data, data.valid))
-        proper = float(judged[evaluate.PROPER[self.task.kind]].mean())
+        proper = float(judged[metrics.PROPER[self.task.kind]].mean())
         return proper, self._tested(predictor, data, data.test) if tested and data.test is not None else None
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         """The metric of each test row for the answer that never reads the text."""
         data = self.split
         rows = np.flatnonzero(data.parts == TEST)
-        scores = evaluate.constant_scores(
+        scores = metrics.constant_scores(
             self.task.kind, data.target[data.parts == TRAIN], data.target[rows], len(self.task.labels)
         )
         weight = None if data.weight is None else data.weight[rows]
-        return evaluate.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
+        return metrics.by_row(self.task.kind, scores, data.target[rows], weights=weight)[metric]
 
     def behind(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
@@ -188,7 +190,7 @@ class Field:
     ) -> dict[str, NDArray[np.float64]]:
         """Every metric of each row."""
         temperature, thresholds = predictor.temperature, predictor.thresholds
-        return evaluate.by_row(self.task.kind, scores, target, weights=weight, temperature=temperature, thresholds=thresholds)
+        return metrics.by_row(self.task.kind, scores, target, weights=weight, temperature=temperature, thresholds=thresholds)
 
     def ready(self, settings: Settings) -> Dataset:
         """The data as an arm's model reads it."""

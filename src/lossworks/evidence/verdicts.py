@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluate import RISING
+from ..metrics import RISING
 from .statistics import LEVEL, Difference, Variances, difference, holm
 
 FEWEST = 2

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 from .. import tokens
+from ..api import Language, Model
 from ..core.errors import DataError, UsageError
-from ..models import TextLanguage
+from ..inference import TextLanguage
 from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
 from ..models.ngram.spelling import MARKS
-from ..train import LanguageSettings
-from ..verbs import Language, Model
+from ..training import LanguageSettings
 
 _NEVER = -99.0
 """The log10 probability from which on a file means the log of 0."""

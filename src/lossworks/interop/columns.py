@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from ..core.errors import DataError, UsageError
-from ..text.labels import described
+from ..data.labels import described
 
 _ONE_COLUMN = "wanted a column of texts: a list, a 1-D array or a Series"
 

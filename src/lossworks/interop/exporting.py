@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..api import Language, Model
 from ..core.errors import UnknownName, UsageError
-from ..models import NetworkPredictor
+from ..inference import NetworkPredictor
+from ..models.hf.model import NeuralHf
 from ..models.language import Watch
 from ..models.neural import NeuralModel
-from ..models.neural.hf import NeuralHf
-from ..verbs import Language, Model
 from .arpa import export_arpa
 from .llama import export_llama
 from .onnx import export_onnx

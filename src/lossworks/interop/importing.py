@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from .. import tokens
+from ..api import Language
+from ..api.recording import Recorder
 from ..core.errors import UsageError
-from ..models import TextLanguage, render
-from ..train import Control, FittedLanguage, LanguageSettings
-from ..verbs import Language
-from ..verbs.recording import Recorder
+from ..engine import Callbacks
+from ..inference import TextLanguage
+from ..models import render
+from ..training import FittedLanguage, LanguageSettings
 from .arpa import import_arpa
 from .llama import import_llama
 
 
-def import_model(path: Path | str, out: Path | str, *, control: Control | None = None, command: str | None = None) -> Language:
+def import_model(path: Path | str, out: Path | str, *, control: Callbacks | None = None, command: str | None = None) -> Language:
     """Make a run directory of another program's model.
 
     Args:
@@ -32,12 +34,12 @@ def import_model(path: Path | str, out: Path | str, *, control: Control | None =
         DataError, RecordError: a file is missing or damaged, or its 1-grams are no words; or ``out`` cannot be written.
         UsageError: the model has what ours has not, its weights are pickles, or ``out`` already holds a run.
     """
-    recorder = Recorder(Path(out), {"data": str(path)}, control or Control(), command or "lossworks.import_model", resume=False)
+    recorder = Recorder(Path(out), {"data": str(path)}, control or Callbacks(), command or "lossworks.import_model", resume=False)
     fitted: FittedLanguage = recorder.record(partial(_taken, Path(path)))
     return Language(fitted.trained, None, recorder.run.summary, recorder.run.path)
 
 
-def _taken(path: Path, control: Control, scratch: Path) -> FittedLanguage:
+def _taken(path: Path, control: Callbacks, scratch: Path) -> FittedLanguage:
     """It as something fitted."""
     began = time.monotonic()
     trained, settings = _llama(path) if path.is_dir() else import_arpa(path, control.watch)

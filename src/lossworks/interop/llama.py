@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..core.errors import RecordError, UsageError
-from ..models.neural import NeuralModel, TransformerSpec
-from ..models.neural.transformer import Block, Transformer
+from ..models.neural import NeuralModel
 from ..models.neural.weights import fill, read_tensors
+from ..models.transformer import TransformerSpec
+from ..models.transformer.model import Block, Transformer
 from ..record import read_json, write_atomic, write_json
 from ..tokens import Vocabulary
 

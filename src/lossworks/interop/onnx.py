@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from ..batches import OrderedFeatures
 from ..core.errors import UsageError
-from ..models import NetworkPredictor
+from ..data import OrderedFeatures
+from ..inference import NetworkPredictor
 from ..models.neural import Classifier, LanguageNetwork, NeuralModel
-from ..models.neural.rnn import Layer, Rnn, RnnEncoder
+from ..models.rnn.model import Layer, Rnn, RnnEncoder
 from ..record import write_atomic
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class _FromFeatures(nn.Module):
 
 
 class _Bags(nn.Module):
-    """What ``Table`` does: for each example, the sum of its ids' rows times their values."""
+    """What ``SparseEmbedding`` does: for each example, the sum of its ids' rows times their values."""
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()

@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..api import Model, fit
 from ..core.errors import DataError, UsageError
-from ..verbs import Model, fit
 from .columns import texts_of
 
 try:

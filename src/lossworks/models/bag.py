@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..batches import Batch, Features, HashedFeatures, Table
 from ..core.errors import UsageError
+from ..data import Batch, Features, HashedFeatures, SparseEmbedding
 from .base import ModelSpec, TextModel, check_reading, models
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class BagSpec(ModelSpec):
 
 
 class Bag(TextModel):
-    """Table [features, dim] → mean → (dropout, dense, ReLU) → dense to the outputs.
+    """SparseEmbedding [features, dim] → mean → (dropout, dense, ReLU) → dense to the outputs.
 
     First weights as in Keras: embeddings uniform within ±0.05, dense layers Glorot uniform, biases zero.
     """
 
     def __init__(self, features: int, dim: int, hidden: int, outputs: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.table = Table(torch.empty(features, dim).uniform_(-0.05, 0.05))
+        self.table = SparseEmbedding(torch.empty(features, dim).uniform_(-0.05, 0.05))
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(dim, hidden) if hidden else None
         self.head = nn.Linear(hidden or dim, outputs)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..batches import Batch, Features, TokenRows
 from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
+from ..data import Batch, Features, TokenRows
 from .language import LanguageModel, LanguageSpec
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TextModel(nn.Module, ABC):
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """One row of outputs an example: logits, or predicted numbers."""
 
-    def keep(self, folder: Path) -> None:  # most need no more than their spec says
+    def save_extra(self, folder: Path) -> None:  # most need no more than their spec says
         """Write what is needed, besides its spec and weights, to make the network again (``ModelSpec.restored``)."""
 
 
@@ -62,12 +62,12 @@ class SequenceNetwork(nn.Module, ABC):
     def model(self) -> LanguageModel:
         """The model of language that the weights make now."""
 
-    def memory(self) -> list[Tensor]:
+    def carry(self) -> list[Tensor]:
         """What is carried from step to step besides the weights, for a checkpoint; nothing for most."""
         return []
 
-    def remember(self, memory: list[Tensor]) -> None:  # most carry nothing
-        """Take up what ``memory`` gave; of an empty list, begin anew."""
+    def load_carry(self, carry: list[Tensor]) -> None:  # most carry nothing
+        """Take up what ``carry`` gave; of an empty list, begin anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class ModelSpec(ABC):
         """The network over ``features`` ids, its first weights a function of ``seed``."""
 
     def restored(self, folder: Path, features: int, outputs: int) -> TextModel:
-        """The network that ``TextModel.keep`` was asked of in ``folder``, its weights still to be filled in.
+        """The network that ``TextModel.save_extra`` was asked of in ``folder``, its weights still to be filled in.
 
         Raises:
             RecordError: something is missing in ``folder``, or damaged.

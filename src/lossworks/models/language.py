@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batches import Ragged
 from ..core.errors import UsageError
+from ..data import Ragged
 from ..tokens import Vocabulary
 
 if TYPE_CHECKING:

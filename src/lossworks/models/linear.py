@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..batches import Batch, Features, HashedFeatures, Table
+from ..data import Batch, Features, HashedFeatures, SparseEmbedding
 from .base import ModelSpec, TextModel, check_reading, models
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Linear(TextModel):
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()
-        self.table = Table(torch.zeros(features, outputs), is_head=True)
+        self.table = SparseEmbedding(torch.zeros(features, outputs), is_head=True)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:

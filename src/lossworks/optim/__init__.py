@@ -1,14 +1,14 @@
 """Optimisers, one a file, found by walking this folder.
 
-``build(spec).over(model)`` is a PyTorch optimiser for any loop; ``Shell`` steps a model with all that training needs besides.
+``build(spec).over(model)`` is a PyTorch optimiser for any loop; ``Stepper`` steps a model with all that training needs besides.
 """
 
 from .base import Group, Optimizer, optimizers
+from .custom import Own
+from .factory import Given, build, render
 from .health import Health
-from .making import Given, build, render
-from .own import Own
 from .roles import Role, roles
-from .shell import Shell, check_together
+from .stepper import Stepper, check_together
 
 __all__ = [
     "Given",
@@ -17,7 +17,7 @@ __all__ = [
     "Optimizer",
     "Own",
     "Role",
-    "Shell",
+    "Stepper",
     "build",
     "check_together",
     "optimizers",

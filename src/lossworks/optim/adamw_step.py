@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from .own import number_type
+from .custom import number_type
 
 
 def adamw_step(states: Any, parameters: list[Tensor], group: dict[str, Any]) -> None:

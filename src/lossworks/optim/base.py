@@ -1,6 +1,6 @@
 """What an optimiser is here: a frozen dataclass of its hyperparameters, which makes a PyTorch optimiser.
 
-``build("muon:lr=0.02").over(model)`` is an ordinary ``torch.optim.Optimizer`` for anybody's own loop; ``Shell`` adds what
+``build("muon:lr=0.02").over(model)`` is an ordinary ``torch.optim.Optimizer`` for anybody's own loop; ``Stepper`` adds what
 training needs around it. One that can work on a table's touched rows alone, with the same result as on the whole table,
 says so by ``row_state`` and ``update_rows``; the work is then in proportion to the rows seen.
 """
@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..batches import RowGradient
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
-from .own import restore
+from ..data import RowGradient
+from .custom import restore
 from .roles import Model, grouped
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Optimizer(ABC):
         raise UsageError(f"{type(self).__name__} works on whole tables only.")
 
 
-optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim")
+optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim.rules")
 
 
 def name(optimizer: Optimizer) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .own import number_type
+from .custom import number_type
 
 
 class MovingAverage:
     """average ← d · average + (1 - d) · w after each step, with d = min(decay, (1 + step) / (10 + step)): young averages are
-    of few steps. Source: Polyak & Juditsky 1992, SIAM J. Control 30:838; the exponential form with this start as in
+    of few steps. Source: Polyak & Juditsky 1992, SIAM J. Callbacks 30:838; the exponential form with this start as in
     TensorFlow's ExponentialMovingAverage.
     """
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..batches import Table
 from ..core.errors import UsageError
+from ..data import SparseEmbedding
 
 Role = Literal["matrix", "embedding", "head", "vector"]
 Model = nn.Module | Iterable[Tensor]
@@ -62,7 +62,7 @@ def _is_vector(p: Tensor) -> bool:
 
 def _looked_up(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag) or (isinstance(module, Table) and not module.is_head):
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) or (isinstance(module, SparseEmbedding) and not module.is_head):
             yield module.weight
         for name, p in module.named_parameters(recurse=False):
             if "embed" in name:  # a table of positions without a module of its own
@@ -80,7 +80,7 @@ def _heads(model: nn.Module) -> Iterator[Tensor]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and not any(name.startswith(f"{block}.") for block in blocks)
     }
-    tables = [module for module in model.modules() if isinstance(module, Table) and module.is_head]
+    tables = [module for module in model.modules() if isinstance(module, SparseEmbedding) and module.is_head]
     named = [module for name, module in linear.items() if name.rpartition(".")[2] in _HEADS]
     for module in tables or named or list(linear.values())[-1:]:
         yield module.weight

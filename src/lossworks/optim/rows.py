@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..batches import Batch, RowGradient, Table
 from ..core.errors import UsageError
+from ..data import Batch, RowGradient, SparseEmbedding
 from .base import Optimizer
 
 
@@ -24,7 +24,7 @@ class Flow(Protocol):
 class Rows:
     """Steps one parameter by an optimiser that works on rows, and catches up with the penalty of rows at rest."""
 
-    def __init__(self, parameter: Tensor, table: Table | None, optimizer: Optimizer, penalty: Flow | None) -> None:
+    def __init__(self, parameter: Tensor, table: SparseEmbedding | None, optimizer: Optimizer, penalty: Flow | None) -> None:
         self.parameter, self.optimizer = parameter, optimizer
         self.penalty = penalty if parameter.ndim > 1 else None
         self.numbers: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()
@@ -81,7 +81,7 @@ class Rows:
             self._flow(torch.from_numpy(self.gradient.rows()))
         self.gradient.clear()
 
-    def settle(self) -> None:
+    def catch_up_all(self) -> None:
         """Let the penalty flow on every row, up to now."""
         if self.penalty is not None:
             self._flow(torch.arange(len(self.numbers)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..explain.landscape import Landscape, Spot
+from ..surfaces.landscape import Landscape, Spot
 from . import landscape_charts, words
 from .frame import write_page
 from .words import THIN, Json

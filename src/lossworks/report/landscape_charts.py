@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 
-from ..explain.landscape import Landscape
+from ..surfaces.landscape import Landscape
 from .plot import LEGEND, Json, axis, figure, line
 
 _WIDE = 50  # heights that span so many times more are drawn on a logarithmic axis

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, median
 
-from ..evaluate import PROPER, RISING
+from ..metrics import PROPER, RISING
 from . import words
 from .comparison_charts import rates
 from .plot import Json, axis, figure

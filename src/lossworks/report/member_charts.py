@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import math
 
-from ..explain import Curve, Panel, Surface, Trajectory
-from ..explain.trajectories import LOWEST, STEPS
+from ..catalog import Curve, Panel, Surface, Trajectory
+from ..catalog.trajectories import LOWEST, STEPS
 from .plot import LEGEND, Json, axis, figure, line
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..explain import Member
+from ..catalog import Member
 from . import member_charts
 from .frame import write_page
 

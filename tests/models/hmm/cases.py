@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.hmm import Chain, random_chain
 from lossworks.models.hmm.packing import Packed, pack
 from lossworks.tokens import Vocabulary

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lossworks.batches import Ragged
 from lossworks.core.errors import DataError, UsageError
+from lossworks.data import Ragged
 from lossworks.models.hmm import BaumWelch, Chain, HmmSpec
 from lossworks.models.hmm.blocks import blocks_of_tokens
 from lossworks.models.hmm.em import maximised

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from lossworks.batches import Ragged, TokenRows
+from lossworks.data import Ragged, TokenRows
+from lossworks.engine.sequences import train_sequences
 from lossworks.models.hmm import Chain, HmmModel, HmmNetwork, HmmSpec
 from lossworks.models.hmm.expectation import expectations
 from lossworks.tokens import Vocabulary
-from lossworks.train import train_sequences
 from models.hmm.cases import KINDS, VOCABULARY, chain, packed, random_texts
 
 LENGTHS = [7, 1, 12, 4, 4]

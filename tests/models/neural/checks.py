@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossworks.batches import Ragged
-from lossworks.models.neural import LanguageNetwork, NeuralModel, NeuralSpec, RnnSpec, TextEncoder, TransformerSpec
+from lossworks.data import Ragged
+from lossworks.models.neural import LanguageNetwork, NeuralModel, NeuralSpec, TextEncoder
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
 
 V = 23

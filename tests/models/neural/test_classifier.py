@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 import lossworks
-from lossworks.batches import Batch
+from lossworks.data import Batch
 from lossworks.models import build
-from lossworks.models.neural import Classifier, EncoderSpec, TransformerEncoderSpec
+from lossworks.models.neural import Classifier, EncoderSpec
 from lossworks.models.neural import classifier as room
+from lossworks.models.transformer import TransformerEncoderSpec
 from lossworks.optim.roles import roles
-from lossworks.train import Settings
+from lossworks.training import Settings
 
 SPECS = [
     "transformer_encoder:dim=16,heads=2,window=3",

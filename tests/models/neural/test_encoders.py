@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.models.neural import NeuralSpec, RnnSpec, TextEncoder, TransformerSpec
+from lossworks.models.neural import NeuralSpec, TextEncoder
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
 from models.neural import checks
 from models.neural.checks import SPECS, V, lively, tokens
 

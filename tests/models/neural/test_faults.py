@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossworks.models.neural import TransformerSpec, attention, model, rnn, transformer, windows
-from lossworks.models.neural.attention import Cache
-from lossworks.models.neural.transformer import Body, Transformer
+from lossworks.models.neural import model, windows
+from lossworks.models.rnn import model as rnn
+from lossworks.models.transformer import TransformerSpec, attention
+from lossworks.models.transformer import model as transformer
+from lossworks.models.transformer.attention import Cache
+from lossworks.models.transformer.model import Body, Transformer
 from models.neural import checks
 from models.neural.checks import SPECS, V, lively, made
 

@@ -12,10 +12,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lossworks import losses
-from lossworks.batches import Ragged, TokenRows
 from lossworks.core.errors import RecordError
-from lossworks.models.neural import NeuralModel, Predicting, TransformerSpec, load_model
+from lossworks.data import Ragged, TokenRows
+from lossworks.models.neural import NeuralModel, Predicting, load_model
 from lossworks.models.neural import windows as windows_module
+from lossworks.models.transformer import TransformerSpec
 from lossworks.scores import Dense, Fused
 from lossworks.tokens import Vocabulary
 from models.neural import checks
@@ -61,7 +62,7 @@ def test_long_recurrence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long text's state is carried from part to part."""
     given, found = texts(), model("lstm")
     wanted = found.distributions(given)
-    monkeypatch.setattr("lossworks.models.neural.rnn._PASS", 7)
+    monkeypatch.setattr("lossworks.models.rnn.model._PASS", 7)
     np.testing.assert_allclose(found.distributions(given), wanted, atol=1e-5, rtol=1e-5)
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lossworks import losses
 from lossworks.core.errors import UsageError
-from lossworks.models.neural import RnnSpec, TransformerSpec
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
 from lossworks.optim.roles import roles
 from lossworks.scores import dense, fused
 from models.neural import checks

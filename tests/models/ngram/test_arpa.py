@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossworks.batches import Ragged
 from lossworks.core.errors import DataError, RecordError, UsageError
+from lossworks.data import Ragged
 from lossworks.models.ngram import NgramModel, arpa_reader, arpa_writer, read_arpa, write_arpa
 from lossworks.models.ngram.lines import _number, _write_number
 from lossworks.models.ngram.spelling import decode, encode

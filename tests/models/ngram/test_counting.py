@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossworks.batches import Ragged
 from lossworks.core import threads
 from lossworks.core.errors import DataError, UsageError
+from lossworks.data import Ragged
 from lossworks.models.ngram import NgramSpec, counting, spilling
 from lossworks.models.ngram.trie import Trie
 from models.ngram.tries import END, START, Gram, ragged, vocabulary

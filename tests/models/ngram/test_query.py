@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossworks.batches import Ragged
 from lossworks.core.errors import UsageError
+from lossworks.data import Ragged
 from lossworks.models.ngram import positions
 from lossworks.models.ngram.model import NgramModel
 from models.ngram.tries import END, START, Counted, Gram, Valued, ragged, vocabulary

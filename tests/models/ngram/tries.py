@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.ngram.trie import Level, Trie
 from lossworks.tokens import Vocabulary
 

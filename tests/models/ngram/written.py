@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.ngram.model import NgramModel
 from lossworks.models.ngram.spelling import encode
 from models.ngram.tries import Counted, ragged, vocabulary

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...batches import Ragged
+from ...data import Ragged
 
 if TYPE_CHECKING:
     from .model import HmmModel

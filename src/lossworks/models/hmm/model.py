@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ...batches import Ragged
 from ...core.errors import RecordError
+from ...data import Ragged
 from ...record import write_atomic
 from ...tokens import Vocabulary
 from ..language import LanguageModel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ...batches import TokenRows
+from ...data import TokenRows
 from ...scores import Scores, dense
 from ...tokens import Vocabulary
 from ..base import SequenceNetwork

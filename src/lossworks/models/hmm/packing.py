@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...batches import Ragged
 from ...core.errors import DataError
+from ...data import Ragged
 
 
 @dataclass(slots=True)

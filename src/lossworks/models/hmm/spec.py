@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core.errors import DataError, RecordError, UsageError
 from ...core.seeds import derive
+from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import models
 from ..language import LanguageSpec, Watch

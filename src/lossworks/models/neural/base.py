@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...batches import Ragged, valid
 from ...core.errors import RecordError, UsageError
 from ...core.seeds import derive
+from ...data import Ragged, valid
 from ...tokens import Vocabulary
 from ..language import LanguageSpec
 
@@ -105,7 +105,7 @@ class NeuralSpec(LanguageSpec):
 
         return Predicting(self.network(vocabulary.size, derive(seed, "weights")), vocabulary, ends=ends)
 
-    def told_apart(self, vocabulary: Vocabulary) -> Vocabulary:
+    def output_vocab(self, vocabulary: Vocabulary) -> Vocabulary:
         """The tokens that a network over a tokenizer's ``vocabulary`` tells apart, with its marks; a pretrained one's own."""
         return vocabulary
 

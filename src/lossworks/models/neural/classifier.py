@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...batches import Batch, Features, OrderedFeatures, along
 from ...core.errors import UsageError
+from ...data import Batch, Features, OrderedFeatures, along
 from ...tokens import TokenizerSpec, tokenizers
 from ...tokens.base import SPECIALS
 from ..base import MICRO, ModelSpec, TextModel

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...batches import Ragged
 from ...core.errors import LossworksError, RecordError, UsageError
+from ...data import Ragged
 from ...scores import fused
 from ...tokens import Vocabulary
 from ..base import build_language, render

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ...batches import TokenRows
 from ...core.errors import UsageError
+from ...data import TokenRows
 from ...scores import Scores, dense, fused
 from ...tokens import Vocabulary
 from ..base import SequenceNetwork
@@ -52,12 +52,12 @@ class Predicting(SequenceNetwork):
             states = self.network.hidden(given, rows.documents) if rows.lanes is None else self._continued(given, rows)
         return states.to(next(self.network.parameters()).dtype)
 
-    def memory(self) -> list[Tensor]:
+    def carry(self) -> list[Tensor]:
         return [each for layer in self.carried for each in layer]
 
-    def remember(self, memory: list[Tensor]) -> None:
-        left = iter(memory)
-        self.carried = tuple(tuple(next(left) for _ in layer) for layer in self.network.start(1)) if memory else ()
+    def load_carry(self, carry: list[Tensor]) -> None:
+        left = iter(carry)
+        self.carried = tuple(tuple(next(left) for _ in layer) for layer in self.network.start(1)) if carry else ()
 
     def _continued(self, given: Tensor, rows: TokenRows) -> Float[Tensor, "B T d"]:
         """The states of rows that go on in their lanes, whose states are then those after them, without a past."""
@@ -69,6 +69,6 @@ class Predicting(SequenceNetwork):
             self.carried = tuple(tuple(each.clone() for each in layer) for layer in begun)  # they are written on
         state = tuple(tuple(each[:, lanes] for each in layer) for layer in self.carried)
         states, after = self.network.advance(state, given)
-        for whole, part in zip(self.memory(), (each for layer in after for each in layer), strict=True):
+        for whole, part in zip(self.carry(), (each for layer in after for each in layer), strict=True):
             whole[:, lanes] = part.detach().to(whole.dtype)
         return states

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...batches import Ragged
+from ...data import Ragged
 
 _BATCH = 16_384  # tokens of a batch, padding included
 

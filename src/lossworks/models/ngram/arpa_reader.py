@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
-from ...text.encodings import blocks, undecodable
+from ...data.encodings import blocks, undecodable
 from ..language import Watch
 from . import lines
 from .lines import Lexicon, read_lines

@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core import threads
+from ...data import Ragged
 from ...tokens import Vocabulary
 from .codes import coded, narrowest
 from .columns import Column, Piece, keep

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core.errors import DataError, UsageError
+from ...data import Ragged
 from ...tokens import Vocabulary
 from .codes import coded
 from .columns import gathered

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core.errors import UsageError
+from ...data import Ragged
 from ...tokens import Vocabulary
 from ..language import LanguageModel, Watch
 from .explain import explain

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core.errors import UsageError
+from ...data import Ragged
 from ...tokens import Vocabulary
 
 STRETCH = 1 << 18  # tokens at a time: enough to divide among threads, few enough to stay in the cache

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ...batches import Ragged
 from ...core.errors import UsageError
+from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import models
 from ..language import LanguageSpec, Watch

@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ...batches import Ragged
 from ...core import threads
 from ...core.errors import UsageError
+from ...data import Ragged
 from ...record.files import unwritable
 from ...record.tensors import forget
 from ...tokens import Vocabulary

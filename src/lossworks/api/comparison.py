@@ -1,0 +1,209 @@
+"""What ``compare`` leaves: the directory that keeps a comparison, written while it runs, and what reads it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import report
+from ..core.errors import Interrupted, LossworksError, RecordError, UsageError
+from ..core.machine import machine, versions
+from ..data.duplicates import Duplicates
+from ..engine import Callbacks
+from ..evidence.field import AnyField
+from ..evidence.results import results, write_table
+from ..evidence.runs import Protocol, work, work_together
+from ..evidence.store import RUN
+from ..record import Run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from .compare import Asked
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """A comparison's record. ``trainings`` has a row for every training; ``path`` is its directory, where it has one."""
+
+    record: dict[str, Any]
+    trainings: pl.DataFrame
+    path: Path | None = None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Comparison:
+        """From its directory.
+
+        Raises:
+            RecordError: it cannot be read, or is no comparison's.
+        """
+        import polars as pl
+
+        run = Run(path)
+        record = run.summary
+        if record.get("kind") != "comparison" or "result" not in record:
+            raise RecordError(f"{run.path} holds no finished comparison. `lossworks compare … --out {run.path}` makes one.")
+        try:
+            return cls(record, pl.read_parquet(run.path / "results.parquet"), run.path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise RecordError(
+                f"cannot read {run.path / 'results.parquet'}: {error}. Repeat the command with --resume."
+            ) from error
+
+    @property
+    def arms(self) -> list[dict[str, Any]]:
+        """Every arm as the record has it, the baseline first: settings, trials, seeds, figures."""
+        found: list[dict[str, Any]] = self.record["result"]["arms"]
+        return found
+
+    @property
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """The verdict on each arm, by its name: its ``word``, its ``sentence``, and the numbers behind them."""
+        return {arm["name"]: arm["verdict"] for arm in self.arms}
+
+    def table(self) -> pl.DataFrame:
+        """A row for each arm: its mean, the difference from the baseline with its interval, p-values and verdict."""
+        import polars as pl
+
+        return pl.DataFrame([_row(arm) for arm in self.arms], infer_schema_length=None)
+
+    def __repr__(self) -> str:
+        lines = [f"{name}: {verdict['sentence']}" for name, verdict in self.verdicts.items()]
+        return "\n".join([f"Comparison by {self.record['result']['metric']}:", *lines])
+
+
+class Recorder:
+    """Does the comparison and writes its directory."""
+
+    def __init__(self, out: Path, asked: Asked, control: Callbacks, command: str | None, resume: bool, kept: bool) -> None:
+        self.asked, self.control, self.kept = asked, control, kept
+        self.resume = resume and (out / "run.json").exists()
+        self.run = Run(out) if self.resume else Run.create(out)
+        self.summary: dict[str, Any] = {
+            "kind": "comparison",
+            "lossworks": version("lossworks"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command or "lossworks.compare",
+            "status": "running",
+            "given": json.loads(json.dumps(asked.given(), default=str)),
+            "versions": versions("torch", "numpy", "numba", "scipy", "optuna"),
+            "machine": machine(),
+        }
+        if self.resume:
+            self._take_up()
+
+    def record(self, minutes: float | None, margin: float | None) -> Comparison:
+        """Train what is to be trained, judge, and leave a whole record whatever happens."""
+        with self.run.held():
+            return self._record(minutes, margin)
+
+    def _record(self, minutes: float | None, margin: float | None) -> Comparison:
+        begun = time.time()
+        try:
+            if not self.resume:
+                self.run.write_summary(self.summary)
+            with self.asked.opened(self.control) as field:
+                protocol = self.asked.protocol(field, self.run.path)
+                store = protocol.store()
+                doubles = self._begin(field, protocol)
+                deadline = None if minutes is None else begun + 60 * minutes
+                if self.asked.jobs > 1:
+                    work_together(protocol, self.asked.jobs, self._watch, self.control.stop, deadline)
+                else:
+                    work(protocol, field, store, self._watch, deadline)
+                done = store.finished()
+                found = results(protocol, done, field, margin, doubles.test_rows)
+            whole = sum(key.stage == RUN for key in done) == len(protocol.arms) * protocol.seeds
+            self.summary |= {"status": "finished" if whole else "stopped", "result": found}
+            self.run.note("end", finished=found["done"], of=found["of"])
+            write_table(self.run.path / "results.parquet", protocol, done)
+        except (LossworksError, KeyboardInterrupt) as error:
+            self.summary["status"] = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
+            self.summary["error"] = str(error)
+            self._leave()
+            raise
+        self.run.close()
+        self.run.write_summary(self.summary)
+        report.write(self.run.path)
+        comparison = Comparison.load(self.run.path)
+        return comparison if self.kept else replace(comparison, path=None)
+
+    def _begin(self, field: AnyField, protocol: Protocol) -> Duplicates:
+        """Describe data and protocol, in the record and to whoever watches."""
+        doubles = field.duplicates()
+        about = field.describe()
+        self.summary |= {
+            "task": about.pop("task"),
+            "labels": about.pop("labels"),
+            "data": about,
+            "duplicates": doubles.to_json(),
+            "protocol": {
+                "name": protocol.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in protocol.arms],
+                "epochs": [arm.settings.epochs for arm in protocol.arms],
+                "steps": [getattr(arm.settings, "steps", None) for arm in protocol.arms],
+                "seeds": protocol.seeds, "trials": protocol.trials,
+                "tune": self.asked.spelled_tune if protocol.trials else [], "metric": protocol.metric,
+                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "shared": protocol.storage is not None,
+                "trainings": protocol.total,
+            },
+        }  # fmt: skip
+        before = self.run.summary["data"]["fingerprint"] if self.resume and "data" in self.run.summary else None
+        if before not in (None, about["fingerprint"]):
+            raise UsageError(
+                "--resume: the data is not what it was when the comparison began. Restore it, or choose another --out."
+            )
+        self.run.write_summary(self.summary)
+        self.run.note("resume" if self.resume else "start", step=0, trainings=protocol.total)
+        self.control.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
+        return doubles
+
+    def _watch(self, event: str, fields: dict[str, Any]) -> None:
+        if event == "training":
+            self.run.note(event, time=datetime.now(UTC).isoformat(timespec="seconds"), **fields)
+        self.control.watch(event, fields)
+
+    def _take_up(self) -> None:
+        """Check that the comparison can be gone on with by this call."""
+        before, path = self.run.summary, self.run.path
+        try:
+            kind, status, told, created = before.get("kind"), before["status"], dict(before["given"]), before["created"]
+        except (KeyError, TypeError, ValueError):
+            raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
+        if kind != "comparison":
+            raise UsageError(f"{path} holds no comparison. Choose another --out.")
+        if status == "finished":
+            raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to compare again.")
+        for key, value in self.summary["given"].items():
+            if told.get(key) != value:
+                raise UsageError(
+                    f"--resume: {key} was {told.get(key)!r} and is now {value!r}. "
+                    "Repeat the command as it was, or choose another --out."
+                )
+        self.summary["created"] = created
+
+    def _leave(self) -> None:
+        """The last words of a comparison that ended early; where nothing was begun, leave the place as it was."""
+        try:
+            self.run.close()
+            if "data" in self.summary:
+                self.run.write_summary(self.summary)
+            elif not self.resume:
+                (self.run.path / "run.json").unlink(missing_ok=True)
+                self.run.path.rmdir()
+        except (LossworksError, OSError):  # why it ended early must not be hidden by that
+            return
+
+
+def _row(arm: dict[str, Any]) -> dict[str, Any]:
+    verdict = arm["verdict"]
+    shown = ("value", "low", "high", "p", "p_holm", "smallest")
+    return {
+        "arm": arm["name"], "mean": arm["value"], "standard_error": arm["standard_error"], "verdict": verdict["word"],
+        **{{"value": "difference"}.get(key, key): verdict[key] for key in shown}, "seeds": len(arm["seeds"]),
+        "diverged": len(verdict["diverged"]), "lr": arm["tuning"]["lr"], "seconds": arm["seconds"], "texts": arm["texts"],
+    }  # fmt: skip

@@ -1,0 +1,189 @@
+"""``landscape``: the loss around a run's weights, with the trajectory that training took, found by training again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core import specs
+from ..core.errors import RecordError, UnknownName, UsageError
+from ..data import TEST, VALID, ReadOptions, load_all
+from ..engine import Callbacks
+from ..models import is_language
+from ..record import Run
+from ..training import Settings
+from .fit import Source
+
+if TYPE_CHECKING:
+    from ..surfaces.landscape import Landscape as Surface
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Landscape:
+    """The losses over a plane through a run's weights, and the trajectory of its training. ``write`` makes a page of it."""
+
+    found: Surface
+    run: Path
+    record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        from ..report.landscape import sentence
+
+        return f"Landscape of {self.run}: {sentence(self.found)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Grid and trajectory as one JSON object."""
+        return {"run": str(self.run), **asdict(self.found)}
+
+    def write(self, path: Path | str | None = None) -> Path:
+        """Write a page with the surface to turn and look at, ``landscape.html`` in the run where no path is given.
+
+        Raises:
+            RecordError: the page cannot be written.
+        """
+        from ..report import write_landscape
+
+        return write_landscape(self.found, self.record, self.run, Path(path) if path else self.run / "landscape.html")
+
+
+def landscape(
+    run: Path | str,
+    data: Source | None = None,
+    *,
+    plane: str = "trajectory",
+    resolution: int = 25,
+    rows: int = 2000,
+    span: float | None = None,
+    seed: int = 0,
+    valid: Source | None = None,
+    test: Source | None = None,
+    read: ReadOptions | None = None,
+    device: str | None = None,
+    control: Callbacks | None = None,
+) -> Landscape:
+    """Train once more as the run's record says, and look at the loss in a plane around the weights it ended with.
+
+    Args:
+        run: a run directory made by ``fit``.
+        data: what it was trained on, where that is no longer where the record says, or was no file.
+        plane: "trajectory", along the two principal directions of the trajectory, or "random", along two random ones.
+        resolution: points along each side of the plane.
+        rows: of the training rows, how many the loss is a mean over.
+        span: how far a random plane reaches, 1 being as far as the weights are long, row by row.
+        seed: of the rows and the random directions.
+        valid, test: held-out rows that were given as data of their own, likewise.
+        read: which columns to read and how, as it was then.
+        device: where to train; where the run was trained, if not given.
+        control: how to watch.
+
+    Raises:
+        RecordError: no run, not a finished one, damaged, or of a version that knows other settings.
+        UsageError, DataError: the data is not there, or is other data; an argument is wrong.
+    """
+    from ..surfaces.landscape import PLANES
+    from ..surfaces.landscape import landscape as look
+
+    if plane not in PLANES:
+        raise UnknownName("plane", plane, PLANES)
+    if not 2 <= resolution <= 401:
+        raise UsageError(f"resolution is {resolution}; wanted 2 to 401 points along each side: 25.")
+    if rows < 1:
+        raise UsageError(f"rows is {rows}; wanted 1 or more: 2000.")
+    if span is not None and plane != "random":
+        raise UsageError("span is for the random plane; that of the trajectory reaches as far as the trajectory does.")
+    if span is not None and not 0 < span < 1e6:
+        raise UsageError(f"span is {span}; wanted a number above 0: 1.")
+    opened, control = Run(run), control or Callbacks()
+    record = _checked(opened)
+    settings = _settings(opened, record, device)
+    sources = _sources(opened, record, {"data": data, "valid": valid, "test": test})
+    saved = _saved(opened)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        corpora = stack.enter_context(load_all(sources, read, scratch))
+        from ..training.replay import retrace
+
+        done = retrace(corpora, [part for _, part in sources], settings, record, control, scratch=scratch)
+        stack.callback(done.close)
+        found = look(
+            done,
+            saved,
+            plane="random" if plane == "random" else "trajectory",
+            resolution=resolution,
+            rows=rows,
+            span=span or 1.0,
+            seed=seed,
+            tell=lambda number, of: control.watch("surface", {"done": number, "of": of}),
+        )
+    return Landscape(found, opened.path, record)
+
+
+def _checked(run: Run) -> dict[str, Any]:
+    """The record of a finished run, with all that is read of it in its place."""
+    record = run.summary
+    try:
+        if is_language(record["config"]["model"]):
+            raise UsageError(f"{run.path} holds a model of language, and only those of networks have a landscape: linear, bag.")
+        if (status := record["status"]) != "finished":
+            raise RecordError(
+                f"the run in {run.path} is {status}, so it has no trained weights. Finish it with --resume, or fit again."
+            )
+        result, data = record["result"], record["data"]
+        counts = (result["epochs"], result["best_epoch"], result["micro_batch"], data["rows"])
+        wanted = {int: counts, list: (result["scores"],), str: (data["fingerprint"], data["source"])}
+        fits = all(isinstance(value, kind) for kind, values in wanted.items() for value in values)
+        fits &= result["refit_rows"] is None or isinstance(result["refit_rows"], int)
+        if not (fits and isinstance(record["config"], dict) and isinstance(record["given"], dict)):
+            raise TypeError
+    except (KeyError, TypeError):
+        raise RecordError(f"{run.path / 'run.json'} is damaged. Restore it from a copy, or fit again.") from None
+    return record
+
+
+def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
+    config = {**record["config"], **({"device": device} if device else {})}
+    by, own = record.get("lossworks"), version("lossworks")
+    if str(config.get("optimizer")).startswith("given:"):
+        raise UsageError(
+            f"{run.path} was trained by an optimizer given as Python, {config['optimizer'].removeprefix('given:')}, which no "
+            "record can hold, so it cannot be trained again. Train with one of: lossworks list optimizers."
+        )
+    try:
+        return specs.configure(Settings, config, f"configuration of {run.path}")
+    except UsageError as error:
+        if device:
+            raise
+        raise RecordError(f"{run.path}: trained by Lossworks {by}, of which {own} cannot train the same again. {error}") from None
+
+
+def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -> Sequence[tuple[Any, int | None]]:
+    """The data and, where they were data of their own, the held-out rows: as told now, else as recorded."""
+    found: list[tuple[Any, int | None]] = []
+    for name, part in (("data", None), ("valid", VALID), ("test", TEST)):
+        recorded = record["given"].get(name)
+        if part is not None and not isinstance(recorded, str):
+            if told[name] is not None:
+                raise UsageError(
+                    f"the run was not given {name} rows of their own, but drew them from its data. Leave {name} out."
+                )
+            continue
+        source = told[name]
+        if source is None and not (isinstance(recorded, str) and Path(recorded).exists()):
+            remedy = f"lossworks landscape {run.path} DATA" if part is None else f"--{name} FILE"
+            raise UsageError(f"the {name} that {run.path} was trained with, {recorded!r}, is not here. Give it: {remedy}.")
+        found.append((recorded if source is None else source, part))
+    return found
+
+
+def _saved(run: Run) -> Any:
+    from ..inference import NetworkPredictor, Predictor
+    from ..training.replay import flat
+
+    predictor = Predictor.load(run.path)
+    assert isinstance(predictor, NetworkPredictor)
+    return flat(predictor.network)

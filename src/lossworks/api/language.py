@@ -1,0 +1,224 @@
+"""A trained model of language as a user holds it, from ``fit`` or from a run directory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..core.seeds import generator
+from ..inference import Sampling, TextLanguage, check_stop, check_tokens, pieces, sample_tokens
+from .model import several
+from .scored import Scored, perplexity
+
+if TYPE_CHECKING:
+    from ..scores import Scores
+
+Stream = Callable[[str, int, int], object]
+
+
+@dataclass(slots=True)
+class Language:
+    """Tells how probable text is, and makes up more.
+
+    counts: how often each token was seen in training, for baselines; None where that is not known.
+    ``record`` is what the run's ``run.json`` says; ``path`` is its directory, if it has one.
+    """
+
+    trained: TextLanguage
+    counts: NDArray[np.int64] | None
+    record: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def model(self) -> Any:
+        """The model over token numbers."""
+        return self.trained.model
+
+    @property
+    def tokenizer(self) -> Any:
+        """What makes token numbers of text."""
+        return self.trained.tokenizer
+
+    @property
+    def texts(self) -> str:
+        """What of plain text was one text: "line", "paragraph" or "file"."""
+        return str(self.record.get("config", {}).get("texts", "line"))
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Figures on the held-out test part, each ``{"value", "low", "high"}``; empty where nothing was held out."""
+        metrics: dict[str, dict[str, float]] = self.record.get("result", {}).get("metrics", {})
+        return metrics
+
+    def score(self, texts: Sequence[str]) -> list[Scored]:
+        """Tokens, words and surprisals of each text."""
+        encoded = self.trained.encode(several(texts))
+        spelled, nats = self.trained.spelled(encoded), -self.model.logp(encoded)
+        bounds = encoded.offsets + self.model.ends * np.arange(len(encoded) + 1)
+        parts = zip(texts, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+        return [
+            Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0, self._spans(text)) for text, first, last in parts
+        ]
+
+    def perplexity(self, texts: Sequence[str]) -> float:
+        """exp of the mean surprisal over all positions of all texts."""
+        return perplexity(-self.model.logp(self.trained.encode(several(texts))))
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        """Scores at every position, for any loss over outcomes and any metric. V numbers a position: give few texts."""
+        scores: Scores = self.model.scores(self.trained.encode(several(texts)))
+        return scores
+
+    @overload
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        samples: int = 1,
+        seed: int = 0,
+        stream: Stream | None = None,
+    ) -> list[str]: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        *,
+        tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        samples: int = 1,
+        seed: int = 0,
+        stream: Stream | None = None,
+    ) -> list[list[str]]: ...
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        *,
+        tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        samples: int = 1,
+        seed: int = 0,
+        stream: Stream | None = None,
+    ) -> list[str] | list[list[str]]:
+        """Texts that begin with ``prompt``, each up to ``tokens`` tokens longer; of several prompts a list of texts for each.
+
+        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it.
+
+        Args:
+            prompt: a text, or a list of them.
+            tokens: at most so many are drawn for each text.
+            temperature, top_k, top_p, min_p: as of ``models.Sampling``.
+            stop: a text, or several; what is drawn ends before the first of them that stands in it.
+            samples: how many texts for each prompt.
+            seed: the same seed sample_tokens the same.
+            stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The
+                first piece of a text is its prompt; together they are the text; none ends within a character.
+
+        Raises:
+            UsageError: an argument is outside its domain.
+        """
+        if samples < 1:
+            raise UsageError(f"samples is {samples}; wanted 1 or more.")
+        check_tokens(tokens)
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        ends = (stop,) if isinstance(stop, str) else tuple(stop)
+        check_stop(ends)
+        prompts = [prompt] if isinstance(prompt, str) else several(prompt)
+        drawn = []
+        for number, each in enumerate(prompts):
+            begun = self._ids(each)
+            state, text = self.model.read(begun), self.tokenizer.decode(begun)
+            drawn.append([""] * samples)
+            for sample in range(samples):
+                random = generator(seed, "generate", *begun, sample)
+                following = islice(sample_tokens(self.model, state, sampling, random), tokens)
+                for piece in chain([text], pieces(self.tokenizer, begun, following, ends)):
+                    drawn[number][sample] += piece
+                    if stream is not None:
+                        stream(piece, number, sample)
+        return drawn[0] if isinstance(prompt, str) else drawn
+
+    def sliding(self, stride: int | None) -> Language:
+        """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default,
+        half the context, it takes longer, and every token is predicted from more. None: as it is.
+
+        Raises:
+            UsageError: the model reads texts of any length, or the windows would leave tokens out.
+        """
+        if stride is None:
+            return self
+        try:
+            model = self.model.sliding(stride)
+        except UsageError as error:
+            spec = self.record.get("config", {}).get("model", type(self.model).__name__)
+            raise UsageError(f"--stride with {spec}: {error}") from None
+        return replace(self, trained=replace(self.trained, model=model))
+
+    def beyond(self, text: str) -> int:
+        """How many tokens a text has beyond the model's context, its start counted; 0 where all of it is read at once.
+
+        A text beyond the context is read in windows: of what comes first only the later part is still seen at its end.
+        """
+        context = self.model.context
+        return 0 if context is None else max(0, 1 + len(self._ids(text)) - context)
+
+    def next(self, text: str = "", top: int = 10) -> list[tuple[str, float]]:
+        """The ``top`` most probable tokens after ``text``, and their probabilities."""
+        if top < 1:
+            raise UsageError(f"top is {top}; wanted 1 or more.")
+        logp = self.model.next(self.model.read(self._ids(text)))
+        best = np.argsort(-logp, kind="stable")[:top]
+        return [(self.tokenizer.spelling(int(token)), math.exp(logp[token])) for token in best]
+
+    def explain(self, text: str) -> list[dict[str, Any]]:
+        """For each token of a text its probability and why: of n-grams the exact share of each order with its counts, of a hidden
+        Markov model the most probable state and what that state says. ``LanguageModel.explain`` with its numbers spelled.
+        """
+        (text,) = several([text])
+        return [self._spelled(each) for each in self.model.explain(self._ids(text))]
+
+    def __repr__(self) -> str:
+        model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)
+        return f"Language(model={model!r}, vocabulary={self.tokenizer.vocabulary.size}, path={path!r})"
+
+    def _spelled(self, told: Any) -> Any:
+        """The same with tokens spelled out."""
+        if isinstance(told, list):
+            return [self._spelled(each) for each in told]
+        if not isinstance(told, dict):
+            return told
+        spell = self.tokenizer.spelling
+        shown = {key: self._spelled(value) for key, value in told.items() if key not in ("token", "context", "says")}
+        tokens = {key: [spell(token) for token in told[key]] for key in ("context", "says") if key in told}
+        return ({"token": spell(told["token"])} if "token" in told else {}) | tokens | shown
+
+    def _spans(self, text: str) -> NDArray[np.int64]:
+        """Which characters of a text each position stands for."""
+        spans: NDArray[np.int64] = self.tokenizer.spans(text)
+        return np.concatenate([spans, np.full((int(self.model.ends), 2), len(text))])
+
+    def _ids(self, text: str) -> list[int]:
+        return [int(token) for token in self.trained.encode(several([text])).ids]

@@ -1,0 +1,83 @@
+"""``load``: what a run directory holds, ready to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import tokens
+from ..core.errors import UsageError
+from ..inference import Predictor, TextLanguage
+from ..models import build_language, render
+from ..models.hf import HfSpec
+from ..record import Run, read_json
+from ..tokens import Tokenizer
+from ..training.language import read_counts
+from ..training.settings import check_device
+from .language import Language
+from .model import Model
+
+
+def load(path: Path | str, device: str = "cpu") -> Model | Language:
+    """The model in a run directory: a ``Language`` where it is one of language, else a ``Model``. Of ``"hf:PATH"`` the model of
+    Hugging Face there, as it is, over texts as wholes.
+
+    Raises:
+        RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
+    """
+    check_device(device)
+    if str(path).startswith("hf:"):
+        return _pretrained(str(path))
+    run = Run(path)
+    record = run.summary
+    config = read_json(run.path / "config.json")
+    if isinstance(config, dict) and config.get("task") == "lm":
+        trained = TextLanguage.load(run.path)
+        imported = record.get("data", {}).get("imported", False)
+        counts = None if imported else read_counts(run.path, trained.model.vocabulary.size)
+        return Language(trained, counts, record, run.path)
+    model = Model(Predictor.load(run.path, device), record, run.path)
+    model.predictor.scores([""])  # compiled code is loaded now, not at the first question
+    return model
+
+
+def _pretrained(spec: str) -> Language:
+    """A model of Hugging Face that was never fitted here, with the tokenizer that stands beside it."""
+    family = build_language(spec)
+    assert isinstance(family, HfSpec)
+    tokenizer = tokens.named(family.tokens)
+    assert isinstance(tokenizer, Tokenizer)
+    config = {"model": render(family), "tokens": family.tokens, "texts": "file", "seed": 0}
+    return Language(TextLanguage(family, tokenizer, family.pretrained()), None, {"config": config})
+
+
+def load_labels(path: Path | str, device: str = "cpu") -> Model:
+    """The same, of a run that must hold a model of labels.
+
+    Raises:
+        UsageError: it holds a model of language.
+        RecordError: as ``load``.
+    """
+    model = load(path, device)
+    if isinstance(model, Language):
+        raise UsageError(
+            f"{path} holds a model of language, which knows no labels. Try lossworks score {path}, or next, or generate."
+        )
+    return model
+
+
+def load_language(path: Path | str) -> Language:
+    """The same, of a run that must hold a model of language.
+
+    Raises:
+        UsageError: it holds a model of labels.
+        RecordError: as ``load``.
+    """
+    model = load(path)
+    if isinstance(model, Model):
+        raise UsageError(f"{path} holds a model of labels. Try lossworks predict {path}; --task lm fits a model of language.")
+    return model
+
+
+def load_run(path: Path | str) -> Run:
+    """The record of a run: ``.summary`` is run.json, ``.events()`` the log."""
+    return Run(path)

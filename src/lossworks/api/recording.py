@@ -1,0 +1,154 @@
+"""The run directory while a fit runs: begun, noted in, finished, whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .. import report
+from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UsageError
+from ..core.machine import machine, versions
+from ..engine import Callbacks, checkpoint
+from ..record import Run
+from ..record.files import unwritable
+from .tensorboard import EventFiles
+
+_LOGGED = (
+    "start",
+    "resume",
+    "search",
+    "train",
+    "valid",
+    "spike",
+    "memory",
+    "checkpoint",
+    "note",
+    "plan",
+    "iteration",
+    "restart",
+    "class",
+)
+
+Work = Callable[[Callbacks, Path], Any]
+"""From how to watch and a folder for temporary files to something fitted, with a ``result`` and a ``save(folder)``."""
+
+
+class Recorder:
+    """Writes the run directory while the training runs; with ``log="tensorboard"``, TensorBoard's files in it too."""
+
+    def __init__(
+        self, out: Path, given: dict[str, Any], control: Callbacks, command: str | None, resume: bool, log: str | None = None
+    ) -> None:
+        self.resume = resume and (out / "run.json").exists()
+        self.run = Run(out) if self.resume else Run.create(out)
+        self.control = control
+        self.drawn = None if log is None else EventFiles(self.run.path / log)
+        self.step = 0
+        self.before: str | None = None  # fingerprint of the data that the run began with
+        self.summary: dict[str, Any] = {
+            "lossworks": version("lossworks"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command or "lossworks.fit",
+            "status": "running",
+            "given": given,
+            "versions": versions("torch", "numpy", "numba"),
+            "machine": machine(),
+        }
+        if self.resume:
+            self._take_up(given)
+
+    def record(self, work: Work) -> Any:
+        """What ``work`` has fitted; a whole record is left whatever happens."""
+        with self.run.held():
+            return self._record(work)
+
+    def _record(self, work: Work) -> Any:
+        run, scratch = self.run, self.run.path / "scratch"
+        control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
+        try:
+            _make_anew(scratch)
+            if not self.resume:
+                run.write_summary(self.summary)
+            fitted = work(control, scratch)
+            fitted.save(run.path)
+            self.summary |= {"status": "finished", "result": fitted.result}
+            run.note("end", step=self.step, seconds=fitted.result["seconds"])
+        except LossworksError as error:
+            ended = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
+            self.summary |= {"status": ended, "error": str(error)}
+            raise
+        except KeyboardInterrupt:
+            self.summary["status"] = "interrupted"
+            raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            self._finish(sys.exc_info()[1])
+        return fitted
+
+    def _finish(self, error: BaseException | None) -> None:
+        """The last words: run.json, the report, and no more checkpoints than are needed."""
+        path = self.run.path
+        try:
+            self.run.close()
+            if self.drawn is not None:
+                self.drawn.close(self.summary.get("result"))
+            if "data" in self.summary and (path / "log.jsonl").exists():
+                self.run.write_summary(self.summary)
+                if self.summary["status"] == "finished":
+                    checkpoint.remove(path / "checkpoints")
+                report.write(path)
+            elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
+                (path / "run.json").unlink(missing_ok=True)
+                path.rmdir()
+        except (LossworksError, OSError):
+            if error is None:  # a full disk must not hide why training ended
+                raise
+
+    def _take_up(self, given: dict[str, Any]) -> None:
+        """Check that the run can be gone on with by this call."""
+        before, path = self.run.summary, self.run.path
+        try:
+            status, told, created = before["status"], dict(before["given"]), before["created"]
+            self.before = before["data"]["fingerprint"] if "data" in before else None
+        except (KeyError, TypeError, ValueError):
+            raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
+        if status == "finished":
+            raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to fit again.")
+        for key in sorted(told.keys() | given.keys()):
+            if told.get(key) != given.get(key):
+                raise UsageError(
+                    f"--resume: {key} was {told.get(key)!r} and is now {given.get(key)!r}. "
+                    "Repeat the command as it was, or choose another --out."
+                )
+        self.summary["created"] = created
+
+    def _watch(self, event: str, fields: dict[str, Any]) -> None:
+        self.step = fields.get("step", self.step)
+        if event == "data":
+            if self.before not in (None, fields["fingerprint"]):
+                raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
+            data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
+            self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
+            self.run.write_summary(self.summary)
+        elif event == "config":
+            self.summary["config"] = fields["config"]
+            self.run.write_summary(self.summary)
+        elif event in _LOGGED:
+            self.run.note(event, **fields)
+        if self.drawn is not None:
+            self.drawn(event, fields)
+        self.control.watch(event, fields)
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise unwritable(folder, error) from error

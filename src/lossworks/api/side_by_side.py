@@ -1,0 +1,155 @@
+"""Several models on one text, side by side: of models of language the figures that compare, and what tells each from the best."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import metrics as figures
+from ..core.errors import UsageError
+from ..data import Corpus, ReadOptions, load
+from ..metrics.segments import Stretches
+from ..training.language_metrics import logp_of
+from ..training.token_parts import in_tokens
+from .evaluate import evaluate
+from .language import Language
+from .model import Model
+
+
+def side_by_side(
+    models: Mapping[str, Language], data: Any, read: ReadOptions | None = None, stride: int | None = None
+) -> dict[str, Any]:
+    """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
+
+    ``runs`` has, for each model, its ``metrics`` with 95 % intervals (nats a token, perplexity, bits a byte, bits a character,
+    the rate of unknown tokens) and its ``difference`` in bits a byte from the best model, with the interval of the paired
+    differences of the same texts, or of the same stretches of one long text. The best is sought among models that have every
+    token of the text, if there is one: a token that is unknown is never spelled out, and costs too little.
+
+    Args:
+        models: by their names.
+        data, read: as of ``evaluate``.
+        stride: of the windows in which networks read what is longer than their context; half of it if None.
+
+    Raises:
+        UsageError: the models were not learnt from the same kind of texts, or have no context to slide.
+        DataError: the data cannot be read.
+    """
+    kinds = {name: model.texts for name, model in models.items()}
+    if len(set(kinds.values())) > 1:
+        told = ", ".join(f"{name} of {kind}s" for name, kind in kinds.items())
+        raise UsageError(
+            f"the models are of different texts ({told}), so their figures do not compare. Fit them with the same --texts."
+        )
+    models = {name: model.sliding(stride) for name, model in models.items()}
+    read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
+    corpus = load(data, read)
+    try:
+        texts = Stretches.of(corpus.blocks, whole=read.texts == "file")
+        measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
+    finally:
+        corpus.close()
+    best = _best(measured)
+    order = sorted(measured, key=lambda name: measured[name].value)
+    return {
+        "task": "lm",
+        "source": corpus.source,
+        "skipped": corpus.skipped,
+        "rows": 1 if read.texts == "file" else len(corpus),
+        "bytes": int(texts.bytes.sum()),
+        "characters": int(texts.characters.sum()),
+        "units": texts.name,
+        "best": best,
+        "stride": stride,
+        "runs": [
+            {"run": name}
+            | _row(models[name], measured[name], None if name == best else measured[best], texts, corpus.fingerprint)
+            for name in order
+        ],
+    }
+
+
+def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+    """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
+
+    ``compare`` tells whether one of them is better; this does not.
+
+    Raises:
+        UsageError: their labels differ.
+        DataError: the data cannot be read, or holds a label that training had not seen.
+    """
+    tasks = {(model.predictor.task.kind, model.labels) for model in models.values()}
+    if len(tasks) > 1:
+        raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
+    found = {name: evaluate(model, data, read) for name, model in models.items()}
+    shared = {key: value for key, value in next(iter(found.values())).items() if key in ("task", "source", "skipped", "rows")}
+    rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
+    return {**shared, "runs": rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a model says of the texts: nats of each unit, how many tokens are unknown and how many impossible, and the metrics."""
+
+    nats: NDArray[np.float64]
+    unknown: int
+    impossible: int
+    metrics: dict[str, figures.Interval]
+
+    @property
+    def value(self) -> float:
+        """Bits a byte; infinite where something was impossible."""
+        return math.inf if self.impossible else self.metrics["bits_per_byte"].value
+
+
+def _measured(model: Language, corpus: Corpus, texts: Stretches) -> _Measured:
+    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+        encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
+        logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
+    with np.errstate(invalid="ignore"):  # infinities
+        nats = units.sums(-logp)
+        metrics = figures.surprisal(logp, units)
+        metrics["bits_per_character"] = figures.bits_per_character(nats, texts.characters)
+    metrics["unknown_rate"] = figures.unknown_rate(units)
+    return _Measured(nats, int(units.unknown.sum()), int(np.isneginf(logp).sum()), metrics)
+
+
+def _best(measured: Mapping[str, _Measured]) -> str:
+    """The model of the fewest bits a byte, of those that have every token if there are any."""
+    whole = [name for name, each in measured.items() if not each.unknown]
+    return min(whole or measured, key=lambda name: measured[name].value)
+
+
+def _row(model: Language, found: _Measured, best: _Measured | None, texts: Stretches, fingerprint: str) -> dict[str, Any]:
+    """What is told of one model; ``best`` is None for the best itself."""
+    config = model.record.get("config", {})
+    with np.errstate(invalid="ignore"):
+        apart = None if best is None else figures.bits_between(found.nats, best.nats, texts.bytes)
+    return {
+        "model": config.get("model"),
+        "tokens": config.get("tokens"),
+        "tokenizer": _digest(model),
+        "vocabulary": model.tokenizer.vocabulary.size,
+        "context": model.model.context,
+        "lossless": model.tokenizer.lossless,
+        "unknown": found.unknown,
+        "impossible": found.impossible,
+        "trained_on": fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
+        "metrics": {name: interval.to_json() for name, interval in found.metrics.items()},
+        "difference": None if apart is None else apart.to_json(),
+    }
+
+
+def _digest(model: Language) -> str:
+    """What tells tokenizers apart that were made by the same spec from other texts."""
+    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+        model.tokenizer.save(path := Path(scratch, "tokenizer.json"))
+        return hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()

@@ -1,0 +1,57 @@
+"""Text, labelled or not, whatever file it comes in, and how it becomes what a model reads.
+
+load          a file, a folder, stdin or Python rows, read in one pass and a bounded memory, as one ``Corpus``
+infer_task    classify, multilabel or regress, with the reason in words
+split         which rows train, validate and test
+class_names, label_sets, numbers, check_classes    the labels as each task needs them
+Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; ``epoch_order`` is the order they are seen in
+"""
+
+from .batch import Batch
+from .corpus import Corpus
+from .features import Features, Selected
+from .hashed_features import HashedFeatures
+from .loading import load, load_all
+from .options import Label, ReadOptions
+from .order import epoch_order
+from .ordered_features import Marks, OrderedFeatures
+from .ragged import Ragged
+from .row_gradient import RowGradient
+from .shards import Shards
+from .sparse_embedding import SparseEmbedding
+from .splits import TEST, TRAIN, VALID, split
+from .targets import check_classes, class_names, infer_task, label_sets, numbers
+from .token_file import TokenFile
+from .token_rows import TokenRows, along, valid
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "VALID",
+    "Batch",
+    "Corpus",
+    "Features",
+    "HashedFeatures",
+    "Label",
+    "Marks",
+    "OrderedFeatures",
+    "Ragged",
+    "ReadOptions",
+    "RowGradient",
+    "Selected",
+    "Shards",
+    "SparseEmbedding",
+    "TokenFile",
+    "TokenRows",
+    "along",
+    "check_classes",
+    "class_names",
+    "epoch_order",
+    "infer_task",
+    "label_sets",
+    "load",
+    "load_all",
+    "numbers",
+    "split",
+    "valid",
+]

@@ -1,0 +1,175 @@
+"""CSV and TSV, as Python's csv module reads them: strictly, a block at a time.
+
+A block may end inside a quoted field that spans lines; its unfinished row is then read again with the next block.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ...core.errors import DataError
+from ..checked_rows import Fault, Reading, Rows
+from ..columns import Columns, choose, is_header, numbered
+from ..encodings import Block
+from ..options import ReadOptions
+
+LONGEST = 1 << 26
+"""Characters in one row. Beyond it a quote was surely left open."""
+
+SAMPLE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What parts the fields, and whether quotes hold them together."""
+
+    delimiter: str
+    quoted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The records of a block, the line each begins at, the faulty ones, and where an unfinished one begins."""
+
+    records: list[list[str]]
+    lines: Sequence[int]
+    faults: list[Fault]
+    unfinished: int | None = None
+
+
+def read(blocks: Iterator[Block], options: ReadOptions, source: str, format: str) -> Reading:
+    """Rows of a CSV (comma, else semicolon or tab) or TSV file."""
+    head = next(blocks)
+    sample = head.text()[:SAMPLE]
+    parsed = _parse_all(chain([head], blocks), _csv_dialect(sample) if format == "csv" else _tsv_dialect(sample))
+    first = next((part for part in parsed if any(part.records)), None)
+    if first is None:
+        raise DataError(f"{source} holds no rows.")
+    start = next(i for i, record in enumerate(first.records) if record)
+    records, lines = first.records[start:], first.lines[start:]
+    width = len(records[0])
+    if is_header(records[:1000], options):
+        columns = choose(records[0], options, source, records[1:1000])
+        records, lines = records[1:], lines[1:]
+    else:
+        columns = choose(numbered(width), options, source, records[:1000])
+    body = chain([Parsed(records, lines, first.faults)], parsed)
+    rows = (_rows(part, columns, width) for part in body)
+    return Reading(rows, "line", columns.text_column, columns.label_column)
+
+
+def _csv_dialect(sample: str) -> Dialect:
+    first = sample.lstrip("\n").partition("\n")[0]
+    return Dialect(next((mark for mark in ",;\t" if mark in first), ","))
+
+
+def _tsv_dialect(sample: str) -> Dialect:
+    """Some programs quote fields in TSV as in CSV, most never do; a quote may then begin a sentence like any letter."""
+    quoted, raw = Dialect("\t"), Dialect("\t", quoted=False)
+    if not re.search(r'(?:^|[\t\n])"', sample):
+        return raw
+    parsed = _parse(sample.rpartition("\n")[0] or sample, 1, quoted)
+    even = len({len(record) for record in parsed.records if record}) == 1
+    if parsed.unfinished is not None:  # a quoted text over several lines is no even table when read raw
+        even &= len({line.count("\t") for line in sample.split("\n")[:-1] if line}) > 1
+    return quoted if even and not parsed.faults else raw
+
+
+def _parse_all(blocks: Iterator[Block], dialect: Dialect) -> Iterator[Parsed]:
+    held: list[str] = []  # text to parse, which begins at ``line``
+    name, line, enough = "", 1, 0
+    for block in chain(blocks, [None]):
+        if block:
+            name, line = block.name, line if held else block.line
+            held.append(block.text())
+            if sum(map(len, held)) < enough:
+                continue
+        text = "".join(held)
+        parsed = _parse(text, line, dialect)
+        yield parsed
+        held, enough = [], 0
+        if parsed.unfinished is not None:
+            rest = text.split("\n", parsed.unfinished - line)[-1]
+            line = parsed.unfinished
+            if len(rest) > LONGEST or not block:
+                raise _never_closed(name, line, rest)
+            held, enough = [rest], 2 * len(rest)  # twice as much each time, or a long row would be read over and over
+
+
+def _never_closed(name: str, line: int, row: str) -> DataError:
+    opens = row.replace('""', "  ").rfind('"')
+    return DataError(
+        f"{name}, line {line + row.count(chr(10), 0, opens)}: a quote opens here and never closes, so the rest of the "
+        'file would be one text. Close it, or write a quote inside a quoted text twice ("").'
+    )
+
+
+def _parse(text: str, line: int, dialect: Dialect) -> Parsed:
+    """All records of ``text``, whose first line has the number ``line``."""
+    records: list[list[str]] = []
+    lines: list[int] = []
+    faults: list[Fault] = []
+    limit = csv.field_size_limit(LONGEST * 4)
+    try:
+        reader = csv.reader(
+            io.StringIO(text, newline="\n"),
+            delimiter=dialect.delimiter,
+            quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+            strict=True,
+        )
+        while True:
+            at, before, error = line + reader.line_num, len(records), None
+            try:
+                records.extend(reader)  # keeps what it got before an error
+            except csv.Error as caught:
+                error = caught
+            if error is None and reader.line_num == len(records):
+                return Parsed(records, range(line, line + len(records)), faults)
+            for record in records[before:]:
+                lines.append(at)
+                at += 1 + sum(cell.count("\n") for cell in record)
+            if error is None:
+                return Parsed(records, lines, faults)
+            if "unexpected end" in str(error):
+                return Parsed(records, lines, faults, at)
+            faults.append((at, _reason(error, at, line + reader.line_num - 1)))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _reason(error: csv.Error, begins: int, ends: int) -> str:
+    if "expected after" in str(error):
+        where = f"; the row runs on to line {ends}" if ends > begins else ""
+        return f'text follows a closing quote{where}. A quote inside a quoted text is written twice ("")'
+    if "new-line" in str(error):
+        return "a carriage return stands inside the line, outside quotes"
+    return str(error)
+
+
+def _rows(parsed: Parsed, columns: Columns, width: int) -> Rows:
+    records, lines, faults = parsed.records, parsed.lines, parsed.faults
+    if set(map(len, records)) - {width}:  # ragged, or blank: a blank line is no row
+        faults = faults + [
+            (line, f"expected {width} columns, found {len(record)}")
+            for line, record in zip(lines, records, strict=True)
+            if len(record) not in (0, width)
+        ]
+        kept = [(line, record) for line, record in zip(lines, records, strict=True) if len(record) == width]
+        lines, records = [line for line, _ in kept], [record for _, record in kept]
+    first, *more = columns.text
+    texts = [record[first] for record in records]
+    if more:
+        texts = [" ".join(filter(None, (record[i] for i in columns.text))) for record in records]
+    label, weight = columns.label, columns.weight
+    return Rows(
+        texts,
+        [None] * len(texts) if label is None else [record[label] for record in records],
+        lines,
+        None if weight is None else [record[weight] for record in records],
+        faults,
+    )

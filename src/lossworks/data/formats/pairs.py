@@ -1,0 +1,80 @@
+"""Python rows: (text, label) or (text, label, weight) tuples, dicts, or bare texts where labels may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+from ...core.errors import DataError
+from ..checked_rows import Fault, Reading, Rows
+from ..columns import Columns, choose
+from ..labels import described
+from ..options import ReadOptions
+
+AT_ONCE = 10_000
+UNIT = 1.0  # the weight of a row that names none
+
+
+def read(items: Iterable[Any], options: ReadOptions, source: str) -> Reading:
+    """Rows in the order they come; the keys of the first dict are the columns."""
+    stream = iter(items)
+    first = next(stream, None)
+    if first is None:
+        raise DataError(f"{source} are empty. Wanted (text, label) tuples or dicts.")
+    columns = choose(map(str, first), options, source) if isinstance(first, Mapping) else None
+    rows = _rows(chain([first], stream), columns, options.unlabelled)
+    if columns is None:
+        return Reading(rows, "row")
+    return Reading(rows, "row", columns.text_column, columns.label_column)
+
+
+def _rows(stream: Iterator[Any], columns: Columns | None, unlabelled: bool) -> Iterator[Rows]:
+    number = 1
+    while items := list(islice(stream, AT_ONCE)):
+        triples: list[tuple[Any, Any, Any]] = []
+        places: list[int] = []
+        faults: list[Fault] = []
+        for place, item in enumerate(items, number):
+            triple = _from_dict(item, columns) if columns else _from_tuple(item, unlabelled)
+            if triple is None:
+                wanted = "a dict like the first" if columns else "(text, label) or (text, label, weight)"
+                faults.append((place, f"a row is {described(item)}; wanted {wanted}"))
+            else:
+                triples.append(triple)
+                places.append(place)
+        weighted = any(weight is not UNIT for *_, weight in triples)
+        yield Rows(
+            [text for text, *_ in triples],
+            [label for _, label, _ in triples],
+            places if faults else range(number, number + len(items)),
+            [weight for *_, weight in triples] if weighted else None,
+            faults,
+        )
+        number += len(items)
+
+
+def _from_tuple(item: Any, unlabelled: bool) -> tuple[Any, Any, Any] | None:
+    if unlabelled and isinstance(item, str):
+        return _text(item), None, UNIT
+    if isinstance(item, tuple | list) and len(item) in (2, 3):
+        return _text(item[0]), item[1], item[2] if len(item) == 3 else UNIT
+    return None
+
+
+def _from_dict(item: Any, columns: Columns) -> tuple[Any, Any, Any] | None:
+    if not isinstance(item, Mapping):
+        return None
+    names = columns.names
+    parts = [_text(item.get(names[i])) for i in columns.text]
+    odd = [part for part in parts if not isinstance(part, str)]
+    return (
+        odd[0] if odd else " ".join(filter(None, parts)),
+        None if columns.label is None else item.get(names[columns.label]),
+        UNIT if columns.weight is None else item.get(names[columns.weight]),
+    )
+
+
+def _text(value: Any) -> Any:
+    """NumPy's text as Python's; the rest as it is."""
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,73 @@
+"""Parquet, streamed through polars in batches of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import DataError
+from ..checked_rows import Reading, Rows
+from ..columns import Columns, choose
+from ..options import ReadOptions
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAGIC = b"PAR1"
+AT_ONCE = 1 << 12
+
+
+def is_plain(path: Path) -> bool:
+    """Whether the file can be read where it is, being no compressed one."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def read(path: Path, options: ReadOptions, source: str) -> Reading:
+    """Rows of a Parquet file.
+
+    Raises:
+        DataError: the file is damaged, or a text column holds something else.
+    """
+    import polars as pl
+
+    frame = pl.scan_parquet(path)
+    try:
+        schema = frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _damaged(source, error) from None
+    columns = choose(schema.names(), options, source)
+    names = schema.names()
+    for name in (names[i] for i in columns.text):
+        if schema[name] not in (pl.String, pl.Categorical, pl.Enum):
+            raise DataError(f"{source}: column {name!r} holds {schema[name]}, not text. Name the text column with --text.")
+    named = [names[i] for i in columns.chosen]
+    spelled = [pl.col(n).cast(pl.String) if schema[n] in (pl.Categorical, pl.Enum) else pl.col(n) for n in named]
+    return Reading(_rows(frame.select(spelled), columns, source), "row", columns.text_column, columns.label_column)
+
+
+def _rows(frame: pl.LazyFrame, columns: Columns, source: str) -> Iterator[Rows]:
+    import polars as pl
+
+    number, several = 1, len(columns.text)
+    try:
+        for batch in frame.collect_batches(chunk_size=AT_ONCE, maintain_order=True):
+            cells: list[list[Any]] = [series.to_list() for series in batch.get_columns()]
+            texts = cells[0]
+            if several > 1:
+                texts = [" ".join(filter(None, parts)) for parts in zip(*cells[:several], strict=True)]
+            yield Rows(
+                texts,
+                [None] * len(texts) if columns.label is None else cells[several],
+                range(number, number + len(texts)),
+                None if columns.weight is None else cells[-1],
+            )
+            number += len(texts)
+    except pl.exceptions.PolarsError as error:
+        raise _damaged(source, error) from None
+
+
+def _damaged(source: str, error: Exception) -> DataError:
+    why = str(error).partition("\n")[0]
+    return DataError(f"{source}: not a Parquet file, or a damaged one ({why}). Get the file again.")

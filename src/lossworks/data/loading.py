@@ -1,0 +1,143 @@
+"""``load``: find the format, read it block by block, check every row, keep the good ones."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import DataError, UsageError
+from .checked_rows import Reading, check
+from .corpus import Corpus
+from .encodings import blocks
+from .formats import delimited, folders, jsonl, lines, pairs, parquet, sniff
+from .labels import LabelBook
+from .options import ReadOptions
+from .sources import chunks
+from .store import TextStore, no_room
+
+BUDGET = 256 << 20
+"""Bytes of text held in memory; what is beyond waits in a temporary file."""
+
+
+def load(
+    source: str | os.PathLike[str] | Iterable[Any],
+    options: ReadOptions | None = None,
+    *,
+    budget: int = BUDGET,
+    spill: Path | None = None,
+) -> Corpus:
+    """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
+
+    Python rows are (text, label) or (text, label, weight) tuples, or dicts. Texts beyond ``budget`` bytes go to a
+    temporary file in ``spill`` (the system's folder for such files if None), which ``Corpus.close`` removes.
+
+    Raises:
+        DataError: the source is missing, empty, in the wrong encoding, or has bad rows and the policy is "error".
+        RecordError: the temporary file cannot be written.
+    """
+    options = options or ReadOptions()
+    with ExitStack() as stack:
+        name, reading = _open(source, options, stack, spill)
+        corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
+        try:
+            _fill(corpus, reading, options)
+        except BaseException:
+            corpus.close()
+            raise
+    return corpus
+
+
+@contextmanager
+def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, scratch: Path) -> Iterator[list[Corpus]]:
+    """The corpora of ``sources``, each (source, part), as ``load`` reads them; what waits on disk is let go of at the end."""
+    corpora: list[Corpus] = []
+    with ExitStack() as stack:
+        for source, _ in sources:
+            corpora.append(load(source, options, spill=scratch))
+            stack.callback(corpora[-1].close)
+        yield corpora
+
+
+def _fill(corpus: Corpus, reading: Reading, options: ReadOptions) -> None:
+    book = LabelBook(optional=options.unlabelled)
+    for rows in reading.rows:
+        corpus.add(*check(rows, book))
+    corpus.finish()
+    if corpus.skipped and (options.bad_rows == "error" or not len(corpus)):
+        raise _bad_rows(corpus)
+    if not len(corpus):
+        raise DataError(f"{corpus.source} holds no rows.")
+
+
+def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
+    if not isinstance(source, str | os.PathLike):
+        if isinstance(source, bytes) or not isinstance(source, Iterable):
+            raise UsageError(f"cannot read rows from {type(source).__name__}; wanted a path, or (text, label) tuples.")
+        return "the rows", pairs.read(source, options, "the rows")
+    stack.enter_context(_collector_paused())
+    path = None if source == "-" else Path(source)
+    if path is not None and path.is_dir():
+        return str(path), folders.read(path, options)
+    name = "stdin" if path is None else str(path)
+    data = chunks(path)
+    first = next(data, b"")
+    if not first:
+        raise DataError(f"{name} is empty.")
+    data = chain([first], data)
+    format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
+    if format not in (None, "lines") and options.texts in ("paragraph", "file"):
+        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
+    if format == "parquet" or (format is None and first.startswith(parquet.MAGIC)):
+        plain = path is not None and parquet.is_plain(path)
+        return name, parquet.read(path if path and plain else _on_disk(data, stack, spill), options, name)
+    lines_of = blocks(data, options.encoding, name)
+    head = next(lines_of, None)
+    if head is None:
+        raise DataError(f"{name} is empty.")
+    format = format or sniff.by_look(head.text()[: 1 << 16], options, name)
+    lines_of = chain([head], lines_of)
+    if format == "jsonl":
+        return name, jsonl.read(lines_of, options, name)
+    if format == "fasttext":
+        return name, lines.read_fasttext(lines_of)
+    if format == "lines":
+        return name, lines.read_plain(lines_of, options.texts)
+    return name, delimited.read(lines_of, options, name, format)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rows form no cycles; Python's collector would only walk through the millions at hand again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _on_disk(data: Iterator[bytes], stack: ExitStack, spill: Path | None) -> Path:
+    """Parquet must be read from its end: unpacked, and stdin, it goes through a file."""
+    try:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=spill, prefix="lossworks-"))
+        path = Path(folder, "unpacked.parquet")
+        with path.open("wb") as file:
+            file.writelines(data)
+    except OSError as error:
+        raise no_room(spill, error) from error
+    return path
+
+
+def _bad_rows(corpus: Corpus) -> DataError:
+    good, bad = len(corpus), corpus.skipped
+    named = "".join(f"\n  {place}" for place in corpus.bad) + ("\n  …" if bad > len(corpus.bad) else "")
+    remedy = "Repair them, or leave them out with --bad-rows skip." if good else "No good row is left."
+    count = f"{bad:,} of {good + bad:,} rows {'is' if bad == 1 else 'are'} bad"
+    return DataError(f"{corpus.source}: {count}:{named}\n{remedy}")

@@ -1,0 +1,5 @@
+"""The engine: steps, checkpoints and monitors of whatever has parameters."""
+
+from .callbacks import Callbacks
+
+__all__ = ["Callbacks"]

@@ -1,0 +1,22 @@
+"""Trained models at work: predictors from raw text to answers, language models with their tokenizers, and text generation."""
+
+from .generation import Sampling, check_tokens, generate, sample_tokens
+from .generative import GenerativePredictor, text_logp
+from .network_predictor import NetworkPredictor
+from .predictor import Predictor
+from .streaming import check_stop, pieces
+from .text_language import TextLanguage
+
+__all__ = [
+    "GenerativePredictor",
+    "NetworkPredictor",
+    "Predictor",
+    "Sampling",
+    "TextLanguage",
+    "check_stop",
+    "check_tokens",
+    "generate",
+    "pieces",
+    "sample_tokens",
+    "text_logp",
+]

@@ -1,0 +1,92 @@
+"""Texts drawn from a model of language, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..models.language import LanguageModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to draw the next token. What is cut off is cut off after the temperature, in the order given here.
+
+    temperature: divides the log-probabilities; below 1 the probable becomes more so, 0 takes the most probable.
+    top_k: only the k most probable tokens are drawn from.
+    top_p: only the most probable tokens that together have at least this probability (nucleus: Holtzman et al. 2020).
+    min_p: only tokens at least this share as probable as the most probable one (Nguyen et al. 2024, arXiv:2407.01082).
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise UsageError(f"temperature is {self.temperature}; wanted 0 (the most probable token) or more.")
+        if self.top_k is not None and self.top_k < 1:
+            raise UsageError(f"top_k is {self.top_k}; wanted 1 or more.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise UsageError(f"top_p is {self.top_p}; wanted above 0, and at most 1.")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            raise UsageError(f"min_p is {self.min_p}; wanted 0 to 1.")
+
+    def probabilities(self, logp: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each token is drawn with [V], of their log-probabilities [V], one of which at least is above -inf."""
+        if self.temperature == 0:
+            return np.asarray(np.arange(len(logp)) == logp.argmax(), np.float64)
+        with np.errstate(over="ignore"):
+            p = np.exp((logp - logp.max()) / self.temperature)
+        if self.top_k is not None or self.top_p is not None:
+            order = np.argsort(-logp, kind="stable")
+            if self.top_k is not None:
+                p[order[self.top_k :]] = 0
+            if self.top_p is not None:
+                before = np.cumsum(p[order]) - p[order]
+                p[order[before >= self.top_p * p.sum()]] = 0
+        if self.min_p is not None:
+            p[p < self.min_p] = 0  # the most probable one has 1
+        return np.asarray(p / p.sum())
+
+
+def sample_tokens(model: LanguageModel, state: Any, sampling: Sampling, random: np.random.Generator) -> Iterator[int]:
+    """The tokens that follow ``state``, one random number each, until the text ends (the end is not among them).
+
+    Marks that stand in no text, to which a network leaves a little probability, are never drawn; where nothing else is possible
+    the text ends too.
+    """
+    marks = [model.vocabulary.start] if model.ends else [model.vocabulary.start, model.vocabulary.end]
+    while True:
+        logp = model.next(state).copy()
+        logp[marks] = -np.inf
+        if logp.max() == -np.inf:
+            return
+        p = sampling.probabilities(logp)
+        token = int(np.searchsorted(np.cumsum(p), random.random(), side="right"))
+        token = min(token, int(np.flatnonzero(p)[-1]))  # rounding may leave the sum a little below 1
+        if token == model.vocabulary.end:
+            return
+        yield token
+        state = model.advance(state, token)
+
+
+def generate(
+    model: LanguageModel, prompt: Sequence[int], tokens: int, sampling: Sampling, random: np.random.Generator
+) -> list[int]:
+    """Up to ``tokens`` tokens that follow ``prompt``; fewer where the text ends (the end is not among them)."""
+    check_tokens(tokens)
+    return list(islice(sample_tokens(model, model.read(prompt), sampling, random), tokens))
+
+
+def check_tokens(tokens: int) -> None:
+    """Raise UsageError where nothing is to be drawn."""
+    if tokens < 1:
+        raise UsageError(f"tokens is {tokens}; wanted 1 or more.")

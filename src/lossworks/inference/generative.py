@@ -1,0 +1,79 @@
+"""Classes by models of language: how probable a text is among those of each class, times how frequent the class is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import tokens
+from ..core.errors import RecordError
+from ..data import Ragged
+from ..models.base import build_language
+from ..models.language import LanguageModel, LanguageSpec
+from ..record import read_json, write_json
+from ..tasks.task import Task
+from ..tokens import Tokenizer
+from .predictor import Predictor
+
+_FORMAT = 1
+
+
+@dataclass(slots=True)
+class GenerativePredictor(Predictor):
+    """The logit of a class is log p(text | class) + log p(class): Bayes' rule, whose softmax is p(class | text).
+
+    counts: training texts of each class; the prior is their shares.
+    """
+
+    spec: LanguageSpec
+    tokenizer: Tokenizer
+    models: tuple[LanguageModel, ...]
+    counts: tuple[int, ...]
+
+    def prepared(self, texts: Sequence[str]) -> Ragged:
+        return Ragged(*self.tokenizer.encode(texts))
+
+    def scores_of(self, prepared: Ragged) -> NDArray[np.float64]:
+        prior = np.log(np.array(self.counts) / sum(self.counts))
+        return np.stack([text_logp(model, prepared) for model in self.models], 1) + prior
+
+    def explain(self, text: str) -> tuple[list[str], NDArray[np.float64]]:
+        """What stands at each position of a text, and log p(it | class) [positions, classes] given what stands before it."""
+        encoded = self.prepared([text])
+        spelled = [self.tokenizer.spelling(int(token)) for token in self.models[0].targets(encoded)]
+        return spelled, np.stack([model.logp(encoded) for model in self.models], 1)
+
+    def write(self, folder: Path) -> None:
+        self.tokenizer.save(folder / "tokenizer.json")
+        for number, model in enumerate(self.models):
+            place = _home(folder, number)
+            place.mkdir(parents=True, exist_ok=True)
+            model.save(place)
+        write_json(folder / "classes.json", {"format": _FORMAT, "counts": self.counts})
+
+    @classmethod
+    def read(cls, folder: Path, task: Task, spec: Any) -> GenerativePredictor:
+        built = build_language(spec)
+        tokenizer, classes = tokens.load(folder / "tokenizer.json"), read_json(folder / "classes.json")
+        counts = tuple(classes["counts"])
+        if classes["format"] != _FORMAT or len(counts) != len(task.labels) or not all(type(n) is int and n > 0 for n in counts):
+            raise RecordError(f"{folder / 'classes.json'} does not fit config.json. Restore it from a copy, or fit again.")
+        models = tuple(built.load(_home(folder, number), tokenizer.vocabulary) for number in range(len(counts)))
+        return cls(task, built, tokenizer, models, counts)
+
+
+def text_logp(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
+    """log p of each whole text [N]."""
+    sums = np.concatenate([np.zeros(1), model.logp(texts).cumsum()])
+    ends = texts.offsets + model.ends * np.arange(len(texts) + 1)
+    return np.asarray(sums[ends[1:]] - sums[ends[:-1]])
+
+
+def _home(folder: Path, number: int) -> Path:
+    """Where the model of a class is kept."""
+    return folder / "classes" / str(number)

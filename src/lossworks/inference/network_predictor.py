@@ -1,0 +1,84 @@
+"""The predictor of networks over features: ``linear``, ``bag`` and encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..core.errors import RecordError
+from ..data import Features, Selected
+from ..models.base import ModelSpec, TextModel, build
+from ..record import write_atomic
+from ..tasks.task import Task
+from .predictor import CHUNK, Predictor
+
+_NETWORK, _FEATURES = "network.", "features."
+
+
+@dataclass(slots=True)
+class NetworkPredictor(Predictor):
+    """Features learnt from the training texts, and a network over them."""
+
+    spec: ModelSpec
+    features: Features
+    network: TextModel
+
+    def prepared(self, texts: Sequence[str]) -> Selected:
+        return self.features.select(self.features.read(texts))
+
+    def scores_of(self, prepared: Selected) -> NDArray[Any]:
+        outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
+        return self.task.readable(outputs)
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        return self.features.remarks(blocks)
+
+    def to(self, device: str) -> NetworkPredictor:
+        self.network.to(device)
+        return self
+
+    def write(self, folder: Path) -> None:
+        tensors = {f"{_NETWORK}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        tensors |= {f"{_FEATURES}{name}": torch.from_numpy(array) for name, array in self.features.save(folder).items()}
+        self.network.save_extra(folder)
+        write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
+
+    @classmethod
+    def read(cls, folder: Path, task: Task, spec: Any) -> NetworkPredictor:
+        path = folder / "model.safetensors"
+        try:
+            with safe_open(path, "pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise RecordError(f"{path} is missing. The run may not have finished: see `lossworks fit … --resume`.") from None
+        except (SafetensorError, OSError) as error:
+            raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
+        built = build(spec)
+        features = built.features()
+        features.load(folder, {name: value.numpy() for name, value in _under(tensors, _FEATURES).items()})
+        network = built.restored(folder, len(features), task.outputs)
+        network.load_state_dict(_under(tensors, _NETWORK))
+        return cls(task, built, features, network.eval())
+
+    @torch.inference_mode()
+    def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
+        nothing = torch.empty(0)
+        self.network.eval()
+        return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
+
+
+def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
+    return (np.arange(start, min(start + CHUNK, count)) for start in range(0, max(count, 1), CHUNK))
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

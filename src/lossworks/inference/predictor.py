@@ -1,0 +1,142 @@
+"""A trained model of labels, from raw text to calibrated answers; the families' own are its subclasses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from ..core.errors import LossworksError, NotInstalled, RecordError
+from ..models.base import ModelSpec, is_language, render
+from ..models.language import LanguageSpec
+from ..record import read_json, write_json
+from ..tasks.task import Task
+
+_FORMAT = 2
+CHUNK = 4096
+"""Texts or rows worked on at once."""
+
+
+@dataclass(slots=True)
+class Predictor(ABC):
+    """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities into yes and no."""
+
+    task: Task
+    spec: ModelSpec | LanguageSpec
+    temperature: float = field(default=1.0, kw_only=True)
+    thresholds: tuple[float, ...] | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def prepared(self, texts: Sequence[str]) -> Any:
+        """Texts as the model reads them."""
+
+    @abstractmethod
+    def scores_of(self, prepared: Any) -> NDArray[Any]:
+        """Logits [N, labels] before calibration, or predicted numbers [N], for texts that were prepared before."""
+
+    @abstractmethod
+    def write(self, folder: Path) -> None:
+        """Write what the model has learnt, its file or files."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: Path, task: Task, spec: Any) -> Predictor:
+        """The predictor with what ``write`` wrote.
+
+        Raises:
+            RecordError: a file is missing, damaged, or does not fit the task and the spec.
+        """
+
+    def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
+        """What is odd about blocks of texts to be answered, in words."""
+        return []
+
+    def to(self, device: str) -> Predictor:
+        """Move what can be moved; text is always read on the processor."""
+        return self
+
+    def predict(self, texts: Sequence[str]) -> list[Any]:
+        """A label, a tuple of labels, or a number for each text."""
+        return self.decide(self.predict_proba(texts) if self.task.kind != "regress" else self.scores(texts))
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Calibrated probabilities [N, labels]: of the classes (rows sum to 1), or of each label on its own."""
+        return self.probabilities(self.scores(texts))
+
+    def scores(self, texts: Sequence[str]) -> NDArray[Any]:
+        """The same for raw texts."""
+        chunks = (texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK))
+        return np.concatenate([self.scores_of(self.prepared(chunk)) for chunk in chunks])
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Logits [N, labels] as calibrated probabilities."""
+        logits = scores.astype(np.float64) / self.temperature
+        return np.asarray(softmax(logits, 1) if self.task.kind == "classify" else expit(logits))
+
+    def decide(self, answer: NDArray[Any]) -> list[Any]:
+        """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves)."""
+        names = self.task.labels
+        if self.task.kind == "regress":
+            return [float(number) for number in answer]
+        if self.task.kind == "multilabel":
+            yes = answer >= np.array(self.thresholds or (0.5,) * len(names))
+            return [tuple(names[label] for label in np.flatnonzero(row)) for row in yes]
+        if self.task.is_binary and self.thresholds:
+            return [names[int(row[1] >= self.thresholds[0])] for row in answer]
+        return [names[best] for best in answer.argmax(1)]
+
+    def save(self, folder: Path) -> None:
+        """Write the model's files and ``config.json``, each in one step."""
+        self.write(folder)
+        write_json(
+            folder / "config.json",
+            {
+                "format": _FORMAT,
+                "task": self.task.kind,
+                "labels": self.task.labels,
+                "center": self.task.center,
+                "spread": self.task.spread,
+                "model": render(self.spec),
+                "temperature": self.temperature,
+                "thresholds": self.thresholds,
+            },
+        )
+
+    @staticmethod
+    def load(folder: Path, device: str = "cpu") -> Predictor:
+        """Read what ``save`` wrote. Nothing in the files is ever executed.
+
+        Raises:
+            RecordError: a file is missing, truncated, or does not fit the other.
+        """
+        config = read_json(folder / "config.json")
+        try:
+            return _restore(config, folder).to(device)
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
+            if isinstance(error, NotInstalled) or (isinstance(error, RecordError) and str(folder) in str(error)):
+                raise
+            raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
+
+
+def _restore(config: dict[str, Any], folder: Path) -> Predictor:
+    from .generative import GenerativePredictor
+    from .network_predictor import NetworkPredictor
+
+    if config["format"] != _FORMAT:
+        raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
+    task = Task(config["task"], tuple(config["labels"]), float(config["center"]), float(config["spread"]))
+    temperature, thresholds = float(config["temperature"]), config["thresholds"]
+    cuts = {"classify": 1 if task.is_binary else 0, "multilabel": len(task.labels), "regress": 0}[task.kind]
+    if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != cuts):
+        raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
+    kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
+    predictor = kind.read(folder, task, config["model"])
+    predictor.temperature = temperature
+    predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
+    return predictor

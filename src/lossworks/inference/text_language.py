@@ -1,0 +1,66 @@
+"""A trained model of language with its tokenizer, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import tokens
+from ..core.errors import LossworksError, RecordError
+from ..data import Ragged
+from ..models.base import build_language, render
+from ..models.language import LanguageModel, LanguageSpec
+from ..record import read_json, write_json
+from ..tokens import Tokenizer
+
+_FORMAT = 1
+TASK = "lm"
+
+
+@dataclass(slots=True)
+class TextLanguage:
+    """A model of language over raw text. What its marks are, the model knows best: one that was made elsewhere has its own."""
+
+    spec: LanguageSpec
+    tokenizer: Tokenizer
+    model: LanguageModel
+
+    def __post_init__(self) -> None:
+        self.tokenizer.vocabulary = replace(self.model.vocabulary, unknown=self.tokenizer.vocabulary.unknown)
+
+    def encode(self, texts: Sequence[str]) -> Ragged:
+        """The texts in the model's tokens."""
+        return Ragged(*self.tokenizer.encode(texts))
+
+    def spelled(self, texts: Ragged) -> list[str]:
+        """How what stands at each position is shown."""
+        return [self.tokenizer.spelling(int(token)) for token in self.model.targets(texts)]
+
+    def save(self, folder: Path) -> None:
+        """Write the model's file or files, ``tokenizer.json`` and ``config.json``, each in one step."""
+        self.model.save(folder)
+        self.tokenizer.save(folder / "tokenizer.json")
+        config = {"format": _FORMAT, "task": TASK, "model": render(self.spec), "ends": self.model.ends}
+        write_json(folder / "config.json", config)
+
+    @classmethod
+    def load(cls, folder: Path) -> TextLanguage:
+        """Read what ``save`` wrote. Nothing in the files is ever executed.
+
+        Raises:
+            RecordError: a file is missing, truncated, or does not fit the others.
+        """
+        config: dict[str, Any] = read_json(folder / "config.json")
+        tokenizer = tokens.load(folder / "tokenizer.json")
+        try:
+            if (config["format"], config["task"], type(config["ends"])) != (_FORMAT, TASK, bool):
+                raise RecordError(f"format {config['format']!r} of task {config['task']!r}; this version reads format {_FORMAT}")
+            spec = build_language(config["model"])
+            model = spec.load(folder, tokenizer.vocabulary, ends=config["ends"])
+        except (KeyError, TypeError, ValueError, LossworksError) as error:
+            if isinstance(error, RecordError) and str(folder) in str(error):
+                raise
+            raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
+        return cls(spec, tokenizer, model)

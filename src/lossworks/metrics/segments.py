@@ -1,0 +1,86 @@
+"""What figures of several models stand on, whatever their tokens: texts, or stretches of one long text between characters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import metrics
+from ..data import Ragged
+from ..tokens import Tokenizer
+
+_FEWEST = 100  # characters of a stretch
+
+Blocks = Callable[[], Iterable[list[str]]]
+"""Goes through the texts, some at a time; of one long text its pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Characters and bytes of each text, or of the stretches between ``cuts`` of one text."""
+
+    blocks: Blocks
+    characters: NDArray[np.int64]
+    bytes: NDArray[np.int64]
+    cuts: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, blocks: Blocks, *, whole: bool) -> Stretches:
+        """Of texts, or of one text that is the ``whole``."""
+        rows = [(len(text), len(text.encode())) for texts in blocks() for text in texts]
+        characters, sizes = np.array(rows, np.int64).reshape(-1, 2).T
+        if not whole:
+            return cls(blocks, characters, sizes, None)
+        total = int(characters.sum())
+        cuts = np.linspace(0, total, max(1, min(metrics.STRETCHES, total // _FEWEST)) + 1).astype(np.int64)
+        return cls(blocks, np.diff(cuts), _bytes_between(blocks, cuts), cuts)
+
+    @property
+    def name(self) -> str:
+        """What they are, in words."""
+        return "texts" if self.cuts is None else f"{len(self.bytes)} stretches"
+
+    def of_tokens(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> metrics.Units:
+        """The same as units of the texts in tokens."""
+        ids, mark = texts.ids[: texts.offsets[-1]], tokenizer.vocabulary.unknown
+        unknown = np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
+        if self.cuts is None:
+            return metrics.units(texts.offsets, ends, self.bytes, unknown)
+        return metrics.stretches(_begins(tokenizer, self.blocks), self.cuts, self.bytes, unknown)
+
+    def texts(self) -> list[str]:
+        """They themselves."""
+        every = [text for texts in self.blocks() for text in texts]
+        if self.cuts is None:
+            return every
+        whole, cuts = "".join(every), self.cuts.tolist()
+        return [whole[first:last] for first, last in pairwise(cuts)]
+
+
+def _pieces(blocks: Blocks) -> Iterator[tuple[int, str]]:
+    """The pieces of one text, each with the number of its first character."""
+    at = 0
+    for texts in blocks():
+        for piece in texts:
+            yield at, piece
+            at += len(piece)
+
+
+def _begins(tokenizer: Tokenizer, blocks: Blocks) -> NDArray[np.int64]:
+    """The character that each token of one text begins with."""
+    found = [tokenizer.spans(piece)[:, 0] + at for at, piece in _pieces(blocks)]
+    return np.asarray(np.maximum.accumulate(np.concatenate(found)), np.int64)
+
+
+def _bytes_between(blocks: Blocks, cuts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bytes of one text between characters."""
+    before, done = np.zeros(len(cuts), np.int64), 0
+    for at, piece in _pieces(blocks):
+        for i in np.flatnonzero((cuts > at) & (cuts <= at + len(piece))):
+            before[i] = done + len(piece[: cuts[i] - at].encode())
+        done += len(piece.encode())
+    return np.diff(before)

@@ -1,0 +1,181 @@
+"""A sequence classifier of Hugging Face's transformers: its pretrained layers, and a last one for the labels at hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import RecordError, UsageError
+from ...data import valid
+from ...record import write_atomic
+from ...record.files import unwritable
+from ..neural.classifier import PaddedModel, begin_small
+from .library import quiet, told, with_peft, with_transformers
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+_AUTO = "AutoModelForSequenceClassification"
+_FOLDER = "hf"
+"""Of a run, where the model's own configuration stands: the run's has the same name."""
+
+
+def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: int = 0) -> HfClassifier:
+    """The model in a directory, or of a name at Hugging Face, with a last layer drawn anew for ``outputs`` outputs.
+
+    Only safetensors are read, and no program from there is run. Numbers are float32, whatever the files hold.
+
+    Args:
+        name: a directory that ``save_pretrained`` wrote; else what the hub calls it.
+        lora: rank of adapters on every linear layer of the pretrained body, which is then frozen but for a pooler (Hu et al.
+            2021, arXiv:2106.09685); what stands behind the body is trained. None: all weights are. Needs ``peft``.
+
+    Raises:
+        UsageError: transformers or peft is missing, the name is unknown, or the model is of a kind that makes no classifier here.
+        RecordError: the directory is damaged.
+    """
+    classes, here = with_transformers(), Path(name).is_dir()
+    if here and (Path(name) / "adapter_config.json").exists():
+        raise UsageError(f"{name} holds adapters alone. Merge them into their model (peft: merge_and_unload) and save that.")
+    with torch.random.fork_rng(devices=[]), told(name, here, _AUTO), quiet():
+        torch.manual_seed(seed)
+        model, found = classes.AutoModelForSequenceClassification.from_pretrained(
+            name,
+            num_labels=outputs,
+            ignore_mismatched_sizes=True,  # the last layer's; others are looked for below
+            output_loading_info=True,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=here,
+        )
+        network = HfClassifier(model, outputs)
+        begin_small(network.head)
+        lacking = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+        lacking = {key for key in lacking if key.startswith(f"{model.base_model_prefix}.") and not _POOLER.fullmatch(key)}
+        if lacking:
+            raise ValueError(f"{len(lacking)} of its weights are missing or of another shape, {min(lacking)} among them")
+        return network if lora is None else network.adapt(lora)
+
+
+def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -> HfClassifier:
+    """The network that was kept in a run's ``folder``, its weights still to be filled in; nothing else is looked at.
+
+    Raises:
+        RecordError: its configuration is missing or damaged.
+    """
+    if not (folder / _FOLDER / "config.json").exists():
+        raise RecordError(f"{folder / _FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
+    classes = with_transformers()
+    with torch.random.fork_rng(devices=[]), told(folder / _FOLDER, True, _AUTO), quiet():
+        config = classes.AutoConfig.from_pretrained(
+            folder / _FOLDER, num_labels=outputs, trust_remote_code=False, local_files_only=True
+        )
+        model = classes.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        network = HfClassifier(model.eval(), outputs)
+        return network if lora is None else network.adapt(lora)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a model's configuration says: the most tokens it reads (None: any number), how many it tells apart, and one that is no
+    text, for where there is none.
+    """
+
+    context: int | None
+    vocabulary: int
+    blank: int
+
+
+def outline(name: str) -> Outline:
+    """Of a directory, or a name at the hub; no weights are read.
+
+    Raises:
+        UsageError, RecordError: as of ``load_classifier``.
+    """
+    classes, here = with_transformers(), Path(name).is_dir()
+    with told(name, here, _AUTO), quiet():
+        whole = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+        _check(whole)
+        with torch.device("meta"):
+            body = classes.AutoModel.from_config(whole, trust_remote_code=False)
+    config = whole.get_text_config()
+    places = getattr(config, "max_position_embeddings", None)
+    context = None
+    if isinstance(places, int) and places > 0:
+        tables = (module for key, module in body.named_modules() if key.endswith("position_embeddings"))
+        first = [module.padding_idx + 1 for module in tables if getattr(module, "padding_idx", None) is not None]
+        context = places - max(first, default=0)  # RoBERTa's tokens stand behind the place of its padding
+    marks = (_token(getattr(config, f"{key}_token_id", None), config.vocab_size) for key in ("bos", "eos", "pad"))
+    return Outline(context, config.vocab_size, next((mark for mark in marks if mark is not None), 0))
+
+
+class HfClassifier(PaddedModel):
+    """A model of transformers that gives texts logits."""
+
+    def __init__(self, model: Any, outputs: int) -> None:
+        super().__init__()
+        _check(model.config)
+        self.model = model
+        self._inside = f"{model.base_model_prefix}."
+        behind = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and not self._is_body(name)]
+        fit = [name for name in behind if model.get_submodule(name).out_features == outputs]
+        if not fit:
+            raise UsageError(f"a {type(model).__name__} ends in no linear layer of {outputs} outputs. Give another model.")
+        self._head = fit[-1]
+        config = model.config.get_text_config()
+        size = config.vocab_size
+        pads = (_token(config.pad_token_id, size), _token(getattr(config, "eos_token_id", None), size), 0)
+        self.pad = config.pad_token_id = next(pad for pad in pads if pad is not None)
+        model.config.use_cache = False
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """The last layer, in the model itself."""
+        layer: nn.Linear = self.model.get_submodule(self._head)
+        return layer
+
+    def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
+        inside = valid(lengths, ids.shape[1])
+        logits: Tensor = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).logits
+        return logits
+
+    def adapt(self, rank: int) -> HfClassifier:
+        """Freeze the body but for its pooler, and put adapters on its linear layers; itself."""
+        peft, body = with_peft(), self.model.base_model
+        config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=_POOLER.pattern)
+        peft.inject_adapter_in_model(config, body)
+        for name, parameter in body.named_parameters():
+            if _POOLER.fullmatch(name):
+                parameter.requires_grad_(True)
+        return self
+
+    def save_extra(self, folder: Path) -> None:
+        try:
+            (folder / _FOLDER).mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        write_atomic(folder / _FOLDER / "config.json", self.model.config.to_json_file)
+
+    def _is_body(self, name: str) -> bool:
+        return name.startswith(self._inside)
+
+
+_POOLER = re.compile(r"(.*\.)?pooler(\..*)?")
+"""A layer that only classifiers have a use for; not all pretrained models come with one."""
+
+
+def _check(config: Any) -> None:
+    if getattr(config, "is_encoder_decoder", False):
+        raise UsageError(f"a {config.model_type} model is an encoder and a decoder. Give one that is either.")
+
+
+def _token(found: Any, size: int) -> int | None:
+    """The number of a token, or the first of several, where the model has it."""
+    found = found[0] if isinstance(found, list) and found else found
+    return found if isinstance(found, int) and 0 <= found < size else None

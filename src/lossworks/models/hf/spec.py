@@ -1,0 +1,88 @@
+"""A model of Hugging Face's transformers as a family: fitted further, scored and generated from like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ...core.errors import RecordError, UsageError
+from ...data import Ragged
+from ...tokens import Vocabulary
+from ..base import models
+from ..neural.base import LanguageNetwork, NeuralSpec, TextEncoder
+from ..neural.predicting import Predicting
+from .library import check_keys, named, tokenizer_file
+from .model import NeuralHf, load_hf
+
+_FOLDER = "hf"
+
+
+@models.add("hf", source="Wolf et al. 2020, EMNLP, arXiv:1910.03771 (transformers); Hu et al. 2021, arXiv:2106.09685 (LoRA)")
+@dataclass(frozen=True, kw_only=True)
+class HfSpec(NeuralSpec):
+    """Any causal language model of Hugging Face, spelled hf:PATH or hf:NAME; needs the extra hf. Weights are safetensors.
+
+    Keys: path, a directory that ``save_pretrained`` wrote, or a name at the hub; lora, the rank of adapters, which are then all
+    that is trained (none: every weight); context, tokens read at once (none: as many as the model was made for).
+    """
+
+    path: str = ""
+    lora: int | None = None
+    context: int | None = None
+    leading: ClassVar[str] = "path"
+    optimizer: ClassVar[str] = "adamw:lr=0.0001"
+    classifier: ClassVar[str | None] = "hf_classifier"
+
+    def __post_init__(self) -> None:
+        check_keys(self.lora, self.context)
+
+    @property
+    def tokens(self) -> str:  # type: ignore[override]
+        """The model's own tokenizer.
+
+        Raises:
+            UsageError: it has none that the ``tokenizers`` library reads.
+        """
+        return tokenizer_file(named(self.path))
+
+    def output_vocab(self, vocabulary: Vocabulary) -> Vocabulary:
+        return load_hf(named(self.path)).vocabulary
+
+    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
+        model = load_hf(named(self.path), lora=self.lora, context=self.context, ends=ends)
+        if len(texts.ids) and int(texts.ids.max()) >= model.vocabulary.size:
+            most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} tells {model.vocabulary.size} apart"
+            raise UsageError(f"{most}. Give its own.")
+        return PredictingHf(model)
+
+    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralHf:
+        if not (folder / _FOLDER).is_dir():
+            raise RecordError(f"{folder / _FOLDER} is missing. Restore it from a copy, or fit again.")
+        return _in_run(load_hf(folder / _FOLDER, context=self.context, ends=ends))
+
+    def pretrained(self) -> NeuralHf:
+        """The model as it is, of texts that have no end."""
+        return load_hf(named(self.path), context=self.context, ends=False)
+
+    def _network(self, vocabulary: int) -> LanguageNetwork:
+        return load_hf(named(self.path), lora=self.lora, context=self.context).network
+
+    def _encoder(self, vocabulary: int) -> TextEncoder:
+        raise UsageError("a causal language model of Hugging Face is no encoder. Fit it with --task lm.")
+
+
+class PredictingHf(Predicting):
+    """Such a model as training asks it; what it leaves is saved in transformers' own form."""
+
+    def __init__(self, model: NeuralHf) -> None:
+        super().__init__(model.network, model.vocabulary, ends=model.ends)
+        self._model = model
+
+    def model(self) -> NeuralHf:
+        return _in_run(self._model)
+
+
+def _in_run(model: NeuralHf) -> NeuralHf:
+    model.within = _FOLDER
+    return model

@@ -1,0 +1,38 @@
+"""Adadelta: steps in the units of the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..base import Group, Optimizer, check_share, optimizers
+
+
+@optimizers.add("adadelta", source="Zeiler 2012, arXiv:1212.5701, algorithm 1")
+@dataclass(frozen=True, kw_only=True)
+class Adadelta(Optimizer):
+    """v ← rho · v + (1-rho) g², Δ = g √(d + eps) / √(v + eps), d ← rho · d + (1-rho) Δ², w ← w - lr · Δ.
+
+    Steps are as long as past ones were for their gradients, so lr = 1 needs no tuning; they start small, near √eps.
+    Domain: lr > 0, 0 <= rho < 1, eps > 0.
+    """
+
+    lr: float = 5
+    rho: float = 0.95
+    eps: float = 1e-6
+    decays = "coupled"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self, "rho")
+
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps, foreach=True)
+
+    def divisor(self, state: dict[str, Any]) -> Tensor:
+        # The lengths of past steps already hold the step just made: this is the step size that the next one has.
+        ratio: Tensor = (state["square_avg"] + self.eps) / (state["acc_delta"] + self.eps)
+        return ratio.sqrt()

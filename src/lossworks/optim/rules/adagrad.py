@@ -1,0 +1,65 @@
+"""AdaGrad: each weight's step shrinks with the gradients it has met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.errors import UsageError
+from ...data import RowGradient
+from ..base import Group, Optimizer, each_row, optimizers
+
+
+@optimizers.add("adagrad", source="Duchi, Hazan & Singer 2011, JMLR 12:2121, eq. 1, diagonal form")
+@dataclass(frozen=True, kw_only=True)
+class AdaGrad(Optimizer):
+    """s ← s + g², w ← w - lr · g / (√s + eps). Rare features keep large steps, which suits text.
+
+    Domain: lr > 0, eps > 0, initial >= 0 (what s starts at; Keras starts at 0.1).
+    """
+
+    lr: float = 0.03
+    initial: float = 0.0
+    eps: float = 1e-10
+    decays = "coupled"
+    row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.initial < float("inf"):
+            raise UsageError(f"initial is {self.initial}; wanted a finite number, 0 or more.")
+
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
+
+    def for_batches(self, times: float) -> Self:
+        """Both g and √s shrink as a batch grows, so lr need not follow it; the fourth root is for the data, which grows with
+        the batch and bears larger weights then (found by trial). The squares that s starts at shrink as those of a rare
+        feature's gradient do, with the square of the batch.
+        """
+        return replace(self, lr=float(f"{self.lr * times**0.25:.4g}"), initial=float(f"{self.initial / times**2:.4g}"))
+
+    def divisor(self, state: dict[str, Any]) -> Tensor:
+        return torch.as_tensor(state["sum"]).sqrt() + self.eps
+
+    def update_rows(
+        self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
+    ) -> None:
+        each_row(_adapt, gradient, weight, state["sum"], lr, self.eps)
+
+
+@njit(cache=True, nogil=True)
+def _adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
+    for group in range(part, len(counts), parts):
+        for place in range(counts[group]):
+            row = touched[group, place]
+            for column in range(weight.shape[1]):
+                slope = total[row, column]
+                squares[row, column] += slope * slope
+                weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)

@@ -1,0 +1,60 @@
+"""RMSProp: AdaGrad that forgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...data import RowGradient
+from ..base import Group, Optimizer, check_share, each_row, optimizers
+
+
+@optimizers.add("rmsprop", source="Tieleman & Hinton 2012, Coursera Neural Networks, lecture 6e")
+@dataclass(frozen=True, kw_only=True)
+class RMSProp(Optimizer):
+    """v ← alpha · v + (1 - alpha) g², w ← w - lr · g / (√v + eps).
+
+    Domain: lr > 0, 0 <= alpha < 1, eps > 0.  The epsilon stands outside the root, as in PyTorch.
+    """
+
+    lr: float = 0.003
+    alpha: float = 0.99
+    eps: float = 1e-8
+    decays = "coupled"
+    row_state: ClassVar[tuple[str, ...] | None] = ("square_avg", "seen")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self, "alpha")
+
+    def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)
+
+    def divisor(self, state: dict[str, Any]) -> Tensor:
+        return torch.as_tensor(state["square_avg"]).sqrt() + self.eps
+
+    def update_rows(
+        self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
+    ) -> None:
+        numbers = (lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
+        each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *numbers, step)
+
+
+@njit(cache=True, nogil=True)
+def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha, rest, eps, step):  # type: ignore[no-untyped-def]
+    """A row not seen for k steps had k zero gradients: its weights stood still and its squares fell by alpha^k."""
+    for group in range(part, len(counts), parts):
+        for place in range(counts[group]):
+            row = touched[group, place]
+            for column in range(weight.shape[1]):
+                slope = total[row, column]
+                fallen = squares[row, column] * alpha ** (step - np.int64(seen[row, column]))
+                squares[row, column] = fallen + rest * slope * slope
+                weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)
+                seen[row, column] = step

@@ -1,0 +1,274 @@
+"""One stepper for every optimiser: it clips, applies schedule and penalty, averages weights, and saves and loads state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import Diverged, UsageError
+from ..data import Batch, SparseEmbedding
+from .base import Optimizer, check_state, name
+from .custom import SPARSE_REMEDY
+from .ema import MovingAverage
+from .factory import Given, build, render
+from .health import Health, Watch
+from .roles import roles
+from .rows import Flow, Rows
+from .state_dict_io import pack, read, text, unpack
+
+
+class Penalty(Flow, Protocol):
+    """What the stepper needs of a penalty: see ``penalties.Penalty``."""
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it has a gradient everywhere."""
+
+    def value(self, weight: Tensor) -> Tensor:
+        """What it adds to the loss."""
+
+
+class Stepper:
+    """Steps a model's parameters by an optimiser and a penalty.
+
+    Use at each step, for each of its batches: ``train_weights(batch)``, then forward and backward; then once ``step()``.
+    ``eval_weights()`` before the weights are read (evaluated, saved): they are then those to evaluate with, until ``train_weights``. On the
+    processor, an optimiser that can work on rows does so for every parameter; its tables then cost what their touched rows do.
+
+    Args:
+        optimizer: one of ours, or a ``torch.optim.Optimizer`` over the model's parameters.
+        clip: the norm that the gradient of all parameters together is cut to.
+        ema: the decay of an exponential moving average of the weights, which is then what ``eval_weights`` shows.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer | torch.optim.Optimizer,
+        model: nn.Module,
+        penalty: Penalty | None = None,
+        *,
+        clip: float | None = None,
+        ema: float | None = None,
+    ) -> None:
+        theirs = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
+        self.optimizer = optimizer if isinstance(optimizer, Optimizer) else build(lambda _: optimizer)
+        self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
+        check_together(self.optimizer, penalty, clip, ema)
+        self.roles = roles(model)
+        self._names = {p: at for at, p in model.named_parameters()}
+        parameters = list(self.roles)
+        by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
+        by_rows = by_rows and all(map(_has_rows, parameters))
+        # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
+        by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
+        tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
+        for table in tables.values():
+            table.gradient = None  # another stepper may have been here
+        self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
+        self._torch = None if by_rows else theirs or self.optimizer.over(model)
+        self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
+        self._average = None if ema is None else MovingAverage(parameters, ema)
+        self._lr = self.optimizer.lr
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether parameters are stepped by rows, by code of ours; a PyTorch optimiser does it otherwise."""
+        return self._torch is None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the latest step."""
+        return self._lr
+
+    @property
+    def wants_curvature(self) -> bool:
+        """Whether ``observe_curvature`` is due before the next step."""
+        return bool(getattr(self._torch, "wants_curvature", False))
+
+    def train_weights(self, batch: Batch | None = None) -> None:
+        """Bring what ``batch`` reads up to date; the weights are those to train with."""
+        self._to(training=True)
+        for rows in self._rows:
+            rows.catch_up(batch)
+
+    def zero_grad(self) -> None:
+        """Leave out the gradients gathered since the last step."""
+        for rows in self._rows:
+            rows.gradient.clear()
+        for p in self.roles:
+            p.grad = None
+
+    def observe_curvature(self, examples: int) -> None:
+        """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
+        inner: Any = self._torch
+        inner.observe_curvature(examples)
+        inner.zero_grad()
+
+    @torch.no_grad()
+    def step(self, factor: float = 1.0, closure: Callable[[], float] | None = None, *, examine: bool = False) -> Health | None:
+        """Update every parameter with the gradients gathered since ``prepare``.
+
+        Args:
+            factor: what the schedule multiplies the learning rate with.
+            closure: for an optimiser that evaluates the loss again: makes the gradients anew and returns the loss.
+            examine: also look at what the step did, which takes a copy of the weights.
+
+        Raises:
+            Diverged: the gradient's norm was asked for and is not finite; nothing was updated.
+            UsageError: a gradient is sparse, and the optimiser needs it whole.
+        """
+        self._collect()
+        watch = Watch(self.roles) if examine else None
+        searches = self.optimizer.needs_closure  # there are no gradients before it begins
+        norm = self._norm() if self.clip is not None or (examine and not searches) else 0.0
+        if not math.isfinite(norm):
+            raise Diverged(
+                f"the gradient was not finite at step {self.steps + 1:,}. The weights were not updated with it. "
+                f"Try a lower --lr than {self.optimizer.lr:g}."
+            )
+        self.steps += 1
+        if self.clip is not None and norm > self.clip:
+            self.clipped += 1
+            self._scale(self.clip / norm)
+        self._lr = self.optimizer.lr * factor
+        for rows in self._rows:
+            rows.step(self.steps, self._lr)
+        if self._torch is not None:
+            self._step(self._torch, factor, closure)
+        if self._average is not None:
+            self._average.update(self.steps)
+        return watch.seen(None if searches else norm) if watch is not None else None
+
+    @torch.no_grad()
+    def eval_weights(self) -> None:
+        """Bring every row up to date; the weights are those to evaluate with, until ``train_weights``."""
+        for rows in self._rows:
+            rows.catch_up_all()
+        self._to(training=False)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All state, as named tensors; ``load`` takes them back exactly, over the weights as they stand now."""
+        state = {"steps": torch.tensor(self.steps), "clipped": torch.tensor(self.clipped), "optimizer": text(self._name)}
+        for number, rows in enumerate(self._rows):
+            state |= {f"rows.{number}.{held}": torch.from_numpy(value) for held, value in rows.arrays().items()}
+        if self._torch is not None:
+            state |= {f"dense.{held}": value for held, value in pack(self._torch.state_dict()).items()}
+        if self._average is not None:
+            state |= {f"average.{number}": value for number, value in enumerate(self._average.averages)}
+            state |= {f"trained.{number}": value for number, value in enumerate(self._average.trained)}
+        return state
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up the state that ``tensors`` gave.
+
+        Raises:
+            UsageError: another optimiser saved it.
+            KeyError: something is missing from it.
+        """
+        check_state(read(state["optimizer"]), self._name)
+        self.steps, self.clipped = int(state["steps"]), int(state["clipped"])
+        for number, rows in enumerate(self._rows):
+            for held, array in rows.arrays().items():
+                array[...] = state[f"rows.{number}.{held}"].numpy()
+        if self._torch is not None:
+            self._torch.load_state_dict(unpack(_under(state, "dense.")))
+        if self._average is not None:
+            averages = self._average.averages
+            self._average.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(averages)]
+            trained = self._average.parameters if "trained.0" in state else []
+            self._average.trained = [state[f"trained.{n}"].to(weight, copy=True) for n, weight in enumerate(trained)]
+
+    @property
+    def _name(self) -> str:
+        return type(self._torch).__qualname__ if isinstance(self.optimizer, Given) else name(self.optimizer)
+
+    def _step(self, inner: torch.optim.Optimizer, factor: float, closure: Callable[[], float] | None) -> None:
+        for group, rate in zip(inner.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        if self.optimizer.needs_closure:
+            if closure is None:
+                raise UsageError(f"{render(self.optimizer)!r} evaluates the loss again within a step: give step a closure.")
+            before = [p.detach().clone() for p in self.roles]
+            inner.step(lambda: self._penalised(closure))
+            if not all(bool(p.isfinite().all()) for p in self.roles):
+                torch._foreach_copy_(list(self.roles), before)
+                raise Diverged(
+                    f"the search of step {self.steps:,} ended in weights that are no numbers; those before it were put back. "
+                    f"Try a lower --lr than {self.optimizer.lr:g}."
+                )
+        else:
+            inner.step()
+            for group in inner.param_groups if self.penalty is not None else []:
+                for p in group["params"]:
+                    if p.ndim > 1 and p.grad is not None:
+                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.flow)  # type: ignore[union-attr]
+        self.zero_grad()
+
+    @torch.enable_grad()
+    def _penalised(self, closure: Callable[[], float]) -> float:
+        loss = closure()
+        if self.penalty is not None:
+            added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
+            added.backward()  # type: ignore[no-untyped-call]
+            loss += added.item()
+        return loss
+
+    def _collect(self) -> None:
+        """Take over the gradients of what is stepped by rows; anything else must have whole ones, or be none of ours."""
+        for rows in self._rows:
+            rows.collect()
+        if self.by_rows or (isinstance(self.optimizer, Given) and self.clip is None):
+            return
+        for p, at in self._names.items():
+            if p.grad is not None and p.grad.is_sparse:
+                raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {at} is sparse. {SPARSE_REMEDY}")
+
+    def _norm(self) -> float:
+        """Of the gradient of all parameters together."""
+        if self.by_rows:
+            return math.sqrt(sum(rows.squares() for rows in self._rows))
+        return float(nn.utils.get_total_norm([p.grad for p in self.roles if p.grad is not None]))
+
+    def _scale(self, by: float) -> None:
+        for rows in self._rows:
+            rows.scale(by)
+        if not self.by_rows:
+            torch._foreach_mul_([p.grad for p in self.roles if p.grad is not None], by)
+
+    def _to(self, *, training: bool) -> None:
+        """Show the weights to train with, or to evaluate with, where these are not the same."""
+        if self._average is not None:
+            (self._average.hide if training else self._average.show)()
+        change = getattr(self._torch, "train" if training else "eval", None)
+        if change is not None:
+            change()
+
+
+def check_together(optimizer: Optimizer, penalty: Penalty | None, clip: float | None, ema: float | None) -> None:
+    """Raise UsageError where an optimiser and what is to be done around it do not go together."""
+    if clip is not None and not 0 < clip < math.inf:
+        raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
+    if ema is not None and not 0 < ema < 1:
+        raise UsageError(f"ema is {ema}; wanted a decay above 0, below 1: 0.999.")
+    if penalty is not None and optimizer.needs_closure and not penalty.is_smooth:
+        raise UsageError(f"{render(optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+    if clip is not None and optimizer.needs_closure:
+        raise UsageError(f"{render(optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out.")
+    if ema is not None and optimizer.averages:
+        raise UsageError(f"{render(optimizer)!r} averages the weights itself. Leave ema out.")
+
+
+def _has_rows(p: Tensor) -> bool:
+    """Whether its rows can be worked on as they lie in memory."""
+    return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
+
+
+def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {held[len(prefix) :]: value for held, value in state.items() if held.startswith(prefix)}

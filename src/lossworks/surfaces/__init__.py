@@ -1,0 +1,1 @@
+"""Loss surfaces: the loss around a run's weights, and the trajectory of its training."""

@@ -1,0 +1,145 @@
+"""A finished training once more, from its record: what a batch and a random number are is a function of seed and step, so the
+weights pass where they passed, and end in the same bits. On the way, snapshots are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import losses, models
+from ..core.errors import DataError
+from ..data import TRAIN, Corpus
+from ..engine import checkpoint
+from ..engine.callbacks import Callbacks
+from ..engine.loop import Loop
+from .dataset import Dataset, assemble
+from .fitting import BUDGET, TURN, fingerprint, memory_named
+from .objective import loss_for
+from .refit import Ended, again, with_validation_rows
+from .settings import Settings
+
+MOST = 30
+"""Snapshots of a training, at most."""
+MEMORY = 1 << 30
+"""Bytes that they may take."""
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All weights in a row, as they would be evaluated after ``step`` steps."""
+
+    step: int
+    epoch: float
+    weights: Tensor
+
+
+@dataclass(slots=True)
+class Retraced:
+    """A training that was repeated. ``network`` has the weights that were kept; the parts of ``data`` are still open.
+
+    second: whether it is that of a fit's two trainings, on the validation rows too.
+    """
+
+    data: Dataset
+    spec: models.ModelSpec
+    network: models.TextModel
+    loss: losses.Loss
+    settings: Settings
+    snapshots: list[Snapshot]
+    second: bool
+
+    def close(self) -> None:
+        """Let go of the data."""
+        for part in (self.data.train, self.data.valid, self.data.test):
+            if part is not None:
+                part.shards.close()
+
+
+def retrace(
+    corpora: Sequence[Corpus],
+    fixed: Sequence[int | None],
+    settings: Settings,
+    record: dict[str, Any],
+    control: Callbacks,
+    *,
+    scratch: Path,
+    memory: int = MEMORY,
+    budget: int = BUDGET,
+) -> Retraced:
+    """Train once more as ``record`` says, and ``settings``, its choices: the last training, where a fit has two.
+
+    Raises:
+        DataError: the corpora are not the rows that the record is of.
+        Diverged, Interrupted, OutOfMemory: as in a fit.
+    """
+    _check([corpus.fingerprint for corpus in corpora], record)
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
+    _check(fingerprint(data).split("+"), record, whole=True)
+    loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
+    result = record["result"]
+    whole = None if result["refit_rows"] is None else with_validation_rows(data)
+    epochs = result["epochs"] if whole is None else result["best_epoch"]
+    ended = Ended(epochs, result["micro_batch"], () if whole is None else tuple(result["scores"]))
+    data = whole or data
+    with TURN, memory_named(settings):
+        loop = again(data, spec, loss, settings, ended, scratch, budget, replace(control, checkpoints=None))
+        camera = _Camera(loop, epochs, result["best_epoch"], memory)
+        control.watch("again", {"epochs": epochs})
+        loop.control.stepped = camera
+        camera()
+        loop.run()
+    return Retraced(data, spec, loop.network.eval(), loss, settings, camera.taken, whole is not None)
+
+
+def flat(network: nn.Module) -> Tensor:
+    """A copy of all weights in a row, on the processor."""
+    return torch.cat([p.detach().reshape(-1).cpu() for p in network.parameters()]).clone()
+
+
+def _check(found: list[str], record: dict[str, Any], *, whole: bool = False) -> None:
+    """The rows must be those of the record; ``whole``: their weights too."""
+    wanted = str(record["data"]["fingerprint"]).split("+")
+    if found == (wanted if whole else wanted[: len(found)]):
+        return
+    differ = "weights of the rows" if whole and found[0] == wanted[0] else "rows read"
+    raise DataError(
+        f"the {differ} are not those that the run was trained on ({record['data']['rows']:,} rows from "
+        f"{record['data']['source']}). Give the same data, with the same columns, encoding and --bad-rows."
+    )
+
+
+class _Camera:
+    """Takes the snapshots of a loop. Called after each step."""
+
+    def __init__(self, loop: Loop, epochs: int, best: int, memory: int) -> None:
+        self.loop = loop
+        self.length = loop.length
+        last = self.length * epochs
+        bytes_each = sum(p.numel() * p.element_size() for p in loop.network.parameters())
+        room = max(3, min(MOST, memory // max(bytes_each, 1)))
+        # Early steps are the longest, so they are looked at more closely.
+        spread = {round(last * (number / (room - 2)) ** 2) for number in range(room - 1)}
+        self.wanted = spread | {min(self.length * best, last)}
+        self.taken: list[Snapshot] = []
+
+    def __call__(self) -> None:
+        step = self.loop.progress.step
+        if step in self.wanted and not (self.taken and self.taken[-1].step == step):
+            self.taken.append(Snapshot(step, step / self.length, self._settled()))
+
+    def _settled(self) -> Tensor:
+        """The weights to evaluate with. To settle early would round otherwise than training does, so it is undone."""
+        network, stepper = self.loop.network, self.loop.stepper
+        weights = checkpoint.copied(network)
+        state = {name: value.clone() for name, value in stepper.tensors().items()}
+        stepper.eval_weights()
+        found = flat(network)
+        checkpoint.fill(network, weights)
+        stepper.load(state)
+        return found

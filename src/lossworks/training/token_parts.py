@@ -1,0 +1,146 @@
+"""From corpora to parts in tokens: split by texts, or one stream at two places; the tokenizer learnt from the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import tokens
+from ..core.errors import DataError, UsageError
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
+from ..engine.callbacks import Callbacks
+from ..tokens import Tokenizer
+from .dataset import FEWEST_TO_HOLD_OUT
+from .language_settings import LanguageSettings
+
+_MOST_VALID, _MOST_TEST = 20_000, 100_000  # texts; more would cost time and tell no more
+_MOST_CHARACTERS = 20_000_000  # of a stream, to validate or to test on, likewise
+_FEWEST_CHARACTERS = 1000
+"""A stream with fewer is learnt from whole: a figure from the rest would say nothing."""
+
+
+@dataclass(slots=True)
+class Encoded:
+    """A part in tokens. ``bytes``: of each text, in UTF-8."""
+
+    texts: Ragged
+    bytes: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Division:
+    """Which texts are of which part: ``parts`` [rows], or of a stream the parts' ``spans`` of characters, in their order."""
+
+    corpora: Sequence[Corpus]
+    fixed: Sequence[int | None]
+    parts: NDArray[np.uint8] | None
+    spans: dict[int, tuple[int, int]]
+
+    def blocks(self, part: int) -> Iterator[list[str]]:
+        """The texts of a part, some MB at a time; of a stream its pieces."""
+        row = 0
+        for corpus, fixed in zip(self.corpora, self.fixed, strict=True):
+            if self.parts is None:
+                span = self.spans[part] if fixed is None else (0, _characters(corpus)) if fixed == part else (0, 0)
+                yield from _cut(corpus, *span)
+                continue
+            for texts in corpus.blocks():
+                chosen = np.flatnonzero(self.parts[row : row + len(texts)] == part)
+                row += len(texts)
+                yield [texts[i] for i in chosen]
+
+
+def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: LanguageSettings) -> Division:
+    """The parts: drawn by lot where texts are apart, equal texts together; of a stream the shares at its end."""
+    if settings.valid + settings.test >= 1:
+        raise UsageError(f"cannot hold out valid={settings.valid}, test={settings.test}: wanted shares below 1 together.")
+    main = corpora[0]
+    valid, test = (0.0 if part in fixed else share for part, share in ((VALID, settings.valid), (TEST, settings.test)))
+    if settings.texts == "file":
+        return Division(corpora, fixed, None, _spans(main, valid, test))
+    parts = [np.full(len(corpus), part or TRAIN, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
+    if len(main) >= FEWEST_TO_HOLD_OUT and valid + test > 0:
+        most = len(main)
+        parts[0] = split(main, "regress", min(valid, _MOST_VALID / most), min(test, _MOST_TEST / most), settings.seed)
+    return Division(corpora, fixed, np.concatenate(parts), {})
+
+
+def encode(
+    division: Division, settings: LanguageSettings, control: Callbacks, scratch: Path
+) -> tuple[Tokenizer, dict[int, Encoded]]:
+    """The tokenizer, learnt where it is not given, and every part in tokens, in files in ``scratch``."""
+    chosen = tokens.named(settings.tokens or "")
+    whole = settings.texts == "file"
+    rows = sum(map(len, division.corpora))
+    if isinstance(chosen, Tokenizer):
+        tokenizer = chosen
+    else:
+        tokenizer = chosen.learn(division.blocks(TRAIN), lambda read: control.watch("tokens", {"rows": read, "of": rows}))
+    parts, done = {}, 0
+    for part, name in ((TRAIN, "train"), (VALID, "valid"), (TEST, "test")):
+        before = done
+
+        def tell(read: int, before: int = before) -> None:
+            control.watch("read", {"rows": before + read, "of": rows})
+
+        parts[part] = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        done += len(parts[part].texts)
+    if not len(parts[TRAIN].texts.ids):
+        raise DataError(f"{division.corpora[0].source}: the training part holds no tokens, so there is nothing to learn.")
+    return tokenizer, parts
+
+
+def in_tokens(
+    blocks: Iterable[Sequence[str]],
+    tokenizer: Tokenizer,
+    scratch: Path,
+    name: str,
+    *,
+    whole: bool,
+    tell: Callable[[int], None] = lambda texts: None,
+) -> Encoded:
+    """Blocks of texts in tokens, in a file ``name`` in ``scratch``; ``whole``: as one text."""
+    file, sizes, read = TokenFile(scratch, name, tokenizer.dtype, whole), [np.empty(0, np.int64)], 0
+    for texts in blocks:
+        file.append(*tokenizer.encode(texts))
+        sizes.append(np.fromiter((len(text.encode()) for text in texts), np.int64, len(texts)))
+        read += len(texts)
+        tell(read)
+    size, encoded = np.concatenate(sizes), file.finish()
+    return Encoded(encoded, size.sum(keepdims=True)[: len(encoded)] if whole else size)
+
+
+def _spans(main: Corpus, valid: float, test: float) -> dict[int, tuple[int, int]]:
+    """The characters of each part of a stream; each begins with a line where it can."""
+    total = _characters(main)
+    most = 0.0 if total < _FEWEST_CHARACTERS else _MOST_CHARACTERS / total
+    valid, test = min(valid, most), min(test, most)
+    first, second = (_line_after(main, int(total * share), total) for share in (1 - valid - test, 1 - test))
+    return {TRAIN: (0, first), VALID: (first, second), TEST: (second, total)}
+
+
+def _characters(corpus: Corpus) -> int:
+    return sum(len(piece) for pieces in corpus.blocks() for piece in pieces)
+
+
+def _line_after(corpus: Corpus, place: int, total: int) -> int:
+    """Where the first line begins from ``place`` on; ``place`` itself in a text that has no more lines."""
+    for piece in _cut(corpus, max(place - 1, 0), total):
+        end = piece[0].find("\n")
+        return place if place in (0, total) or end < 0 else max(place - 1, 0) + end + 1
+    return total
+
+
+def _cut(corpus: Corpus, first: int, last: int) -> Iterator[list[str]]:
+    """What of a stream's pieces lies between two characters."""
+    at = 0
+    for pieces in corpus.blocks():
+        for piece in pieces:
+            cut = piece[max(first - at, 0) : max(last - at, 0)]
+            at += len(piece)
+            if cut:
+                yield [cut]

@@ -1,0 +1,166 @@
+"""What cannot be read is named: where it stands, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+import zstandard
+
+from lossworks.core.errors import DataError, UnknownName, UsageError
+from lossworks.data import ReadOptions, load
+
+BAD_ROWS = [
+    ("x.csv", b"text,label\na,x\n,y\nb,x\n", "line 3: the text is empty"),
+    ("x.csv", b"text,label\na,x\n  ,y\nb,x\n", "line 3: the text is empty"),
+    ("x.csv", b"text,label\na,x\nb,\nc,y\n", "line 3: the label is missing"),
+    ("x.csv", b"text,label\na,x\nb,y,z\nc,y\n", "line 3: expected 2 columns, found 3"),
+    ("x.csv", b"text,label\na,x\nb\0c,y\nc,y\n", "line 3: the text holds a NUL byte"),
+    ("x.csv", b"text,label\na,x\nb,y\0\nc,y\n", "line 3: the label holds a NUL byte"),
+    ("x.csv", b'text,label\na,x\n"b" c,y\nd,y\n', "line 3: text follows a closing quote"),
+    (
+        "x.csv",
+        b'text,label\na,x\n"b,y\n"c",y\nd,y\n',
+        "line 3: text follows a closing quote; the row runs on to line 4",
+    ),
+    ("x.csv", b"text,label\na,x\nb\rc,y\nd,y\n", "line 3: a carriage return"),
+    ("x.tsv", b"text\tlabel\na\tx\nb\nc\ty\n", "line 3: expected 2 columns, found 1"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n\n{"text":"b"\n{"text":"c","label":"y"}\n', "line 3: not JSON"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b"}\n{"text":"c","label":"y"}\n', "line 2: the label is missing"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"label":"b"}\n{"text":"c","label":"y"}\n', "line 2: the text is missing"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":7,"label":"y"}\n', "line 2: the text is the number 7, not text"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b\\u0000","label":"y"}\n', "line 2: the text holds a NUL byte"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n["b","y"]\n', "line 2: wanted a JSON object"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b","label":{}}\n', "line 2: the label is an object"),
+    (
+        "x.jsonl",
+        b'{"text":"a","label":"x"}\n{"text":"b","label":["y",""]}\n',
+        "line 2: the list of labels holds an empty",
+    ),
+    ("x.ft", b"__label__x a\n__label__y\n", "line 2: the text is empty"),
+    ("x.ft", b"__label__x a\nno label\n", "line 2: the label is missing"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "why"), BAD_ROWS)
+def test_bad_row(put, name, content, why):
+    """A bad row stops the reading by default, and is left out and counted where that is asked for."""
+    path = put(name, content)
+    with pytest.raises(DataError, match=rf"(?s){re.escape(name)}: 1 of . rows is bad:\n  {re.escape(why)}.*--bad-rows skip"):
+        load(path)
+    corpus = load(path, ReadOptions(bad_rows="skip"))
+    assert corpus.skipped == 1
+    assert corpus.bad[0].startswith(why)
+    assert corpus.texts([0]) == ["a"]
+
+
+PYTHON_ROWS = [
+    ("b", "a row is 'b'; wanted (text, label)"),
+    (("b",), "a row is a tuple"),
+    ((7, "y"), "the text is the number 7, not text"),
+    ((None, "y"), "the text is missing"),
+    (("b", None), "the label is missing"),
+    (("\ud800", "y"), "the text holds a lone surrogate, U+D800"),
+    (("b", "\ud800"), "the label holds a lone surrogate, U+D800"),
+    (("b", "y", "heavy"), "the weight is 'heavy', not a number"),
+    (("b", "y", -1), "the weight is -1"),
+    (("b", "y", float("nan")), "the weight is nan"),
+    (("b", 10**400), "the label is a number too large"),
+]
+
+
+@pytest.mark.parametrize(("row", "why"), PYTHON_ROWS)
+def test_bad_python_row(row, why):
+    """Python rows are checked like those of files."""
+    with pytest.raises(DataError, match=re.escape(f"row 2: {why}")):
+        load([("a", "x"), row, ("c", "y")])
+
+
+def test_first_five_are_named_and_all_counted(put):
+    """The error reads on to the end, so that the count is the whole truth."""
+    path = put("x.csv", "text,label\n" + "a,x\n,y\n" * 1200)
+    with pytest.raises(DataError, match=r"1,200 of 2,400 rows are bad") as caught:
+        load(path)
+    assert re.findall(r"line \d+", str(caught.value)) == [f"line {n}" for n in (3, 5, 7, 9, 11)]
+
+
+def test_no_good_row(put):
+    """Skipping everything is no corpus."""
+    with pytest.raises(DataError, match="No good row is left"):
+        load(put("x.csv", "text,label\n,x\n"), ReadOptions(bad_rows="skip"))
+
+
+@pytest.mark.parametrize("policy", ["error", "skip"])
+@pytest.mark.parametrize("lines", [3, 100_000])
+def test_unclosed_quote(put, policy, lines):
+    """A quote that swallows the rest is named where it opens, under either policy."""
+    path = put("x.csv", 'text,label\n"two\nlines",x\n"oops,y\n' + "more text,x\n" * lines)
+    with pytest.raises(DataError, match="line 4: a quote opens here and never closes"):
+        load(path, ReadOptions(bad_rows=policy))
+
+
+def test_unclosed_quote_is_bounded(put, monkeypatch):
+    """The swallowed text is not gathered to the end of the file."""
+    monkeypatch.setattr("lossworks.data.formats.delimited.LONGEST", 1 << 20)
+    path = put("x.csv", 'text,label\n"oops,y\n' + "more text,x\n" * 300_000 + "\xff")
+    with pytest.raises(DataError, match="line 2: a quote opens here"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.csv", b"", "x.csv is empty"),
+        ("x.csv", b"\xef\xbb\xbf", "x.csv is empty"),
+        ("x.csv", b"\n\n", "x.csv holds no rows"),
+        ("x.csv", b"text,label\n", "x.csv holds no rows"),
+        ("x.jsonl", b'[{"text": "a", "label": "b"}]', "is one JSON array; wanted JSON lines"),
+        ("x.jsonl", b"7\n8\n", "none of its first lines is a JSON object"),
+        ("x.parquet", b"PAR1 or not", "not a Parquet file"),
+        ("x.txt", b"just words\nand more\n", "cannot tell the format of .* --format"),
+        ("x.csv.gz", gzip.compress(b"text,label\na,b\n" * 99, mtime=0)[:-9], "compression is damaged or cut off"),
+        ("x.csv.zst", zstandard.ZstdCompressor().compress(b"text,label\na,b\n" * 99)[:-9], "damaged or cut off"),
+    ],
+)
+def test_unusable_file(put, name, content, message):
+    """A file without rows, or that is not what it seems."""
+    with pytest.raises(DataError, match=message):
+        load(put(name, content))
+
+
+def test_missing_file(put):
+    """A missing file is named, with the one that was probably meant."""
+    path = put("reviews.csv", "text,label\na,b\n")
+    with pytest.raises(DataError, match=r"there is no file .*review\.csv\. Did you mean .*reviews\.csv"):
+        load(path.with_name("review.csv"))
+
+
+def test_folder_without_classes(put):
+    """A folder must have a sub-folder per class; a folder inside one is a bad row."""
+    path = put("set/a.txt", "text")
+    with pytest.raises(DataError, match="folder without sub-folders"):
+        load(path.parent)
+    put("set/pos/deeper/a.txt", "text")
+    with pytest.raises(DataError, match="deeper: a folder inside a class"):
+        load(path.parent)
+
+
+def test_no_rows_from_python():
+    """An empty list, and things that are no rows at all."""
+    with pytest.raises(DataError, match="are empty"):
+        load([])
+    with pytest.raises(UsageError, match="cannot read rows from int"):
+        load(7)  # type: ignore[arg-type]
+
+
+def test_bad_options():
+    """Options are checked when they are made."""
+    with pytest.raises(UnknownName, match="Did you mean 'skip'"):
+        ReadOptions(bad_rows="skp")
+    with pytest.raises(UnknownName, match="Did you mean 'jsonl'"):
+        ReadOptions(format="json")
+    with pytest.raises(UsageError, match="unknown encoding 'latin-one'"):
+        ReadOptions(encoding="latin-one")
+    with pytest.raises(UsageError, match="labels are needed"):
+        ReadOptions(format="lines")

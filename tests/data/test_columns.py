@@ -1,0 +1,99 @@
+"""Columns are found by name, by number, or by what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from lossworks.core.errors import DataError, UsageError
+from lossworks.data import ReadOptions, load
+
+FOUND = [
+    ("text,label\na,x\n", "text", "label"),
+    ("id,Review Text,Rating\n1,a,x\n", "Review Text", "Rating"),
+    ("sentiment,tweet,user\nx,a,u\n", "tweet", "sentiment"),
+    ("title,text,class\nt,a,x\n", "text", "class"),
+    ("poem,label\na,x\n", "poem", "label"),
+    ("text,dynasty\na,x\n", "text", "dynasty"),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "label"), FOUND)
+def test_found_by_name(put, content, text, label):
+    """Common names are known in any case; in two columns, the one that is left is the other."""
+    corpus = load(put("x.csv", content))
+    assert (corpus.text_column, corpus.label_column) == (text, label)
+    assert (corpus.texts([0]), corpus.labels) == (["a"], ["x"])
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_given(put, name):
+    """Columns are given by name or by number, several texts are joined, and what was found finds the same again."""
+    content = "a,b,c\nx,one,two\n" if name == "x.csv" else '{"a":"x","b":"one","c":"two"}\n'
+    path = put(name, content)
+    for text in (["b", "c"], "b,c", "B,C"):
+        corpus = load(path, ReadOptions(text=text, label="a"))
+        assert (corpus.texts([0]), corpus.labels, corpus.text_column) == (["one two"], ["x"], "b,c")
+    for text, label in (((2, 3), 1), ("2,3", "1")):
+        corpus = load(path, ReadOptions(text=text, label=label, header=True))
+        assert corpus.texts([0]) == ["one two"]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.txt"])
+def test_two_columns_without_header(put, name):
+    """The column that repeats its values is the label, on either side."""
+    texts, labels = [f"text {i}" for i in range(9)], list("xyx" * 3)
+    mark = "," if name == "x.csv" else "\t"
+    for left, right, columns in ((texts, labels, ("1", "2")), (labels, texts, ("2", "1"))):
+        rows = "".join(f"{a}{mark}{b}\n" for a, b in zip(left, right, strict=True))
+        corpus = load(put(name, rows))
+        assert (corpus.texts(range(9)), corpus.labels) == (texts, labels)
+        assert (corpus.text_column, corpus.label_column) == columns
+        again = load(put(name, rows), ReadOptions(text=corpus.text_column, label=corpus.label_column))
+        assert again.fingerprint == corpus.fingerprint
+
+
+def test_labels_that_are_column_names(put):
+    """Classes named like columns make no header: a header's words do not come again below it."""
+    corpus = load(put("x.csv", "question,hello\ncomment,it is\nquestion,who\n"))
+    assert corpus.labels == ["question", "comment", "question"]
+    assert load(put("x.csv", "question,How are you?\ncomment,Fine.\n"), ReadOptions(text=2, label=1)).labels[0] == "question"
+
+
+def test_header_forced(put):
+    """A header can be asked for and refused."""
+    path = put("x.csv", "text,label\na,x\n")
+    assert len(load(path, ReadOptions(header=True))) == 1
+    assert load(path, ReadOptions(header=False, text=1, label=2)).labels == ["label", "x"]
+    assert load(put("y.csv", "poem,dynasty\na,x\n"), ReadOptions(header=True, text=1)).labels == ["x"]
+
+
+ERRORS = [
+    ({"text": "txt"}, "no column 'txt' \\(--text\\). Did you mean 'text'\\? Its columns: text, label, id"),
+    ({"label": "zzz"}, "no column 'zzz' \\(--label\\). Its columns: text, label, id"),
+    ({"weight": "wait"}, "no column 'wait' \\(--weight\\)"),
+    ({"text": 4}, "no column 4 \\(--text\\); it has 3"),
+    ({"text": 0}, "no column 0 \\(--text\\); it has 3"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), ERRORS)
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_not_there(put, name, given, message):
+    """A column that is not there is an error with the columns that are."""
+    path = put(name, "text,label,id\na,x,1\n" if name == "x.csv" else '{"text":"a","label":"x","id":1}\n')
+    with pytest.raises(DataError, match=message):
+        load(path, ReadOptions(**given))
+
+
+def test_not_found(put):
+    """Where nothing tells the columns apart, the error shows them."""
+    with pytest.raises(DataError, match=r"which column holds the label\?.*--label.*text, author, year"):
+        load(put("x.csv", "text,author,year\na,b,c\n"))
+    with pytest.raises(DataError, match=r"which column holds the text\?.*1: '3', 2: 'One two three', 3: 'Four'"):
+        load(put("x.csv", "3,One two three,Four\n"))
+
+
+def test_one_column_twice(put):
+    """Text and label must be two columns."""
+    with pytest.raises(UsageError, match="asked for twice"):
+        load(put("x.csv", "text,label\na,x\n"), ReadOptions(text="text", label=1))

@@ -1,0 +1,75 @@
+"""What labels mean, and labels as each task needs them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lossworks.core.errors import DataError
+from lossworks.data import check_classes, class_names, infer_task, label_sets, load, numbers
+
+INFERRED = [
+    (["a", "b", "a"], "classify", "classify: 2 labels, text"),
+    (["1", "0", "1", "0"], "classify", "classify: 2 labels, few different numbers"),
+    ([float(i % 5) for i in range(50)], "classify", "5 labels"),
+    ([i % 5 / 2 for i in range(50)], "classify", "5 labels"),
+    ([float(i) for i in range(21)], "regress", "21 different numbers"),
+    ([str(i / 7) for i in range(100)], "regress", "100 different numbers"),
+    ([i % 9 / 7 for i in range(50)], "regress", "9 different numbers, with decimals"),
+    ([0.1, 0.7, 2.5], "regress", "with decimals"),
+    (["1", "2", "three"], "classify", "text"),
+    ([("a", "b"), ("a",), ()], "multilabel", "2 different"),
+    (["a", ("a", "b")], "multilabel", "2 different"),
+    (["nan", "inf"], "classify", "text"),
+]
+
+
+@pytest.mark.parametrize(("labels", "task", "why"), INFERRED)
+def test_infer_task(labels, task, why):
+    """Sets of labels, quantities and classes are told apart, with the reason."""
+    found, reason = infer_task(labels)
+    assert found == task
+    assert why in reason
+    assert reason.startswith(task)
+
+
+def test_numbers():
+    """Numbers come as numbers from numbers and from text."""
+    assert numbers(load([("a", "1.5"), ("b", 2), ("c", "-3e2")])).tolist() == [1.5, 2, -300]
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("many", "the label 'many' where a number belongs"),
+        (["a", "b"], "several labels where a number belongs"),
+        (float("nan"), "the target is nan, wanted a finite number"),
+        ("inf", "the target is inf"),
+    ],
+)
+def test_no_number(label, why):
+    """What is no finite number is named with its row."""
+    with pytest.raises(DataError, match=f"the rows, row 2: {why}"):
+        numbers(load([("a", 1.0), ("b", label)]))
+
+
+def test_class_names():
+    """Classes are text; a whole number has no point."""
+    assert class_names(load([("a", 1), ("b", "1"), ("c", 2.5), ("d", True)])) == ["1", "1", "2.5", "true"]
+    with pytest.raises(DataError, match="row 2: several labels where one class belongs"):
+        class_names(load([("a", "x"), ("b", ["x", "y"])]))
+    with pytest.raises(DataError, match="row 2: the label nan where a class belongs"):
+        class_names(load([("a", "x"), ("b", float("nan"))]))
+
+
+def test_label_sets():
+    """A single label is a set of one, no label an empty set."""
+    assert label_sets(load([("a", ["y", "x"]), ("b", "x"), ("c", []), ("d", 3)])) == [("x", "y"), ("x",), (), ("3",)]
+
+
+def test_check_classes():
+    """One class is nothing to learn."""
+    check_classes(["a", "b"], "reviews.csv")
+    with pytest.raises(DataError, match=r"reviews\.csv: all 2 rows have the label 'a'.* --label"):
+        check_classes(["a", "a"], "reviews.csv")
+    with pytest.raises(DataError, match="no row has a label"):
+        check_classes([], "reviews.csv")

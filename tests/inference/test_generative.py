@@ -1,0 +1,115 @@
+"""Classes by models of language: Bayes' rule by hand, files, explanations, what cannot be told so."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lossworks
+from lossworks.core.errors import DataError, RecordError, UsageError
+from lossworks.inference import GenerativePredictor
+
+ROWS = [("a b a", "x"), ("a c", "x"), ("b b c", "y"), ("b", "x"), ("c c c", "y"), ("a c", "z")]
+UNIGRAM = "ngram:order=1,smoothing=additive,delta=0.5"
+
+
+def by_hand(rows: list[tuple[str, str]], text: str, words: set[str]) -> dict[str, float]:
+    """p(label | text) by counting: words and the end of a text, half a count more for each that can be predicted."""
+    logits = {}
+    for label in sorted({label for _, label in rows}):
+        texts = [each for each, of in rows if of == label]
+        counts = Counter(" ".join(texts).split())
+        total = sum(counts.values()) + len(texts) + 0.5 * (len(words) + 2)  # the unknown word and the end are predicted too
+        logp = sum(math.log((counts[word] + 0.5) / total) for word in text.split()) + math.log((len(texts) + 0.5) / total)
+        logits[label] = logp + math.log(len(texts) / len(rows))
+    whole = sum(map(math.exp, logits.values()))
+    return {label: math.exp(logit) / whole for label, logit in logits.items()}
+
+
+def test_bayes() -> None:
+    """Of few rows, all learnt from: the probabilities are Bayes' rule over counts; unknown words and no words at all included."""
+    model = lossworks.fit(ROWS, model=UNIGRAM, tokens="words")
+    assert isinstance(model.predictor, GenerativePredictor)
+    assert model.predictor.counts == (3, 2, 1)
+    texts = ["a a b", "c", "", "b zz"]
+    for text, row in zip(texts, model.predict_proba(texts), strict=True):
+        assert dict(zip(model.labels, row, strict=True)) == pytest.approx(by_hand(ROWS, text, {"a", "b", "c"}))
+
+
+def test_two_labels() -> None:
+    """Two labels likewise."""
+    rows = [row for row in ROWS if row[1] != "z"]
+    model = lossworks.fit(rows, model=UNIGRAM, tokens="words")
+    assert dict(zip(model.labels, model.predict_proba(["b c"])[0], strict=True)) == pytest.approx(
+        by_hand(rows, "b c", {"a", "b", "c"})
+    )
+    assert model.predict(["b c c", "a a"]) == ["y", "x"]
+
+
+def test_explained() -> None:
+    """What each token speaks for adds up, with the prior, to the logits but for a constant."""
+    model = lossworks.fit(ROWS, model=UNIGRAM, tokens="words")
+    told = model.explain("a b")
+    assert [each["token"] for each in told] == ["a", "b", "</s>"]
+    sums = np.array([sum(each["evidence"][label] for each in told) for label in model.labels]) + np.log([3 / 6, 2 / 6, 1 / 6])
+    logits = model.predictor.scores(["a b"])[0]
+    assert sums - sums.mean() == pytest.approx(logits - logits.mean())
+    assert sum(told[0]["evidence"].values()) == pytest.approx(0)
+
+
+def rows(count: int = 120) -> list[tuple[str, str]]:
+    """Rows of two labels that single words tell apart."""
+    return [(f"it is {('good fine', 'bad poor')[i % 2]} number {i % 7} of {i}", ("up", "down")[i % 2]) for i in range(count)]
+
+
+@pytest.mark.parametrize("spec", ["ngram:order=2", "hmm:states=2,iterations=3"])
+def test_saved(spec: str, tmp_path: Path) -> None:
+    """Figures, temperature, a report; what is loaded answers the same."""
+    model = lossworks.fit(rows(), model=spec, tokens="words", out=tmp_path / "run")
+    assert model.metrics["accuracy"]["value"] == 1.0
+    assert model.record["result"]["refit_rows"] == 108
+    assert (tmp_path / "run/report.html").exists()
+    again = lossworks.load(tmp_path / "run")
+    texts = ["it is good fine number 3 of 7", "it is bad poor number 4 of 8", "深"]
+    assert (again.predict_proba(texts) == model.predict_proba(texts)).all()
+    assert again.predict(texts[:2]) == ["up", "down"]
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "classes.json", "classes/0/model.safetensors", "classes/1/model.safetensors"])
+@pytest.mark.parametrize("spoil", ["missing", "cut", "other"])
+def test_damaged(name: str, spoil: str, tmp_path: Path) -> None:
+    """A file that is missing, cut or replaced is refused."""
+    lossworks.fit(rows(40), model="ngram:order=2", tokens="words", out=tmp_path / "run")
+    path = tmp_path / "run" / name
+    if spoil == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:30] if spoil == "cut" else json.dumps({"format": 1, "counts": [1]}).encode())
+    with pytest.raises(RecordError):
+        lossworks.load(tmp_path / "run")
+
+
+def test_calibrated() -> None:
+    """Repeated words are counted as if each were news, so the model is too sure; the temperature takes that back."""
+    rows = [(" ".join([("good", "bad")[(i + (i % 4 == 0)) % 2]] * 9), ("up", "down")[i % 2]) for i in range(400)]
+    rows = [(f"{text} {i}", label) for i, (text, label) in enumerate(rows)]
+    model = lossworks.fit(rows, model=UNIGRAM, tokens="words:min_count=2")
+    assert model.predictor.temperature > 3
+    assert model.metrics["nll"]["value"] < 0.65
+
+
+def test_refused() -> None:
+    """Numbers, weights, a label missing, and networks that cannot explain."""
+    with pytest.raises(UsageError, match="tells classes apart"):
+        lossworks.fit([(f"word {i}", i * 1.5) for i in range(60)], model="ngram:order=2")
+    with pytest.raises(UsageError, match="no use for --weight"):
+        lossworks.fit([("a", "x", 2.0), ("b", "y", 1.0)], model="ngram:order=2")
+    with pytest.raises(DataError, match=r"row 2: the label is missing \(1 such rows\)"):
+        lossworks.fit([("a", "x"), ("b", None), ("c", "y")], model="ngram:order=2")
+    with pytest.raises(UsageError, match="explain"):
+        lossworks.fit([("a", "x"), ("b", "y")], model="linear:bits=8", epochs=1).explain("a")

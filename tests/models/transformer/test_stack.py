@@ -1,0 +1,189 @@
+"""A Transformer's blocks as one step of autograd: what the blocks one by one would have given, or no step at all."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lossworks.models.transformer import TransformerSpec, stack
+from lossworks.models.transformer.model import Transformer
+from models.neural.checks import V, lively, tokens
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "grouped": {"kv_heads": 2},
+    "one key head": {"kv_heads": 1, "head_dim": 6},
+    "untied": {"tied": False, "ffn": 48},
+    "one layer": {"layers": 1},
+    "uneven": {"dim": 36, "heads": 3, "ffn": 20},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_as_the_blocks(shape: dict[str, Any]) -> None:
+    """States and the gradients of all weights are those of the blocks in float64, to float32's precision."""
+    network = _made(**shape)
+    exact = network.spec.network(V).double()
+    exact.load_state_dict(network.state_dict())
+    (states, found), (wanted_states, wanted) = _gradients(network), _gradients(exact)
+    assert _stacks(network)
+    assert _apart(states, wanted_states) < 2e-6
+    assert {name: _apart(found[name], each) < 1e-5 for name, each in wanted.items()} == dict.fromkeys(wanted, True)
+
+
+def test_bfloat16() -> None:
+    """Under autocast it is no further from the truth than the blocks one by one are, and its gradients are in float32."""
+    network = _made()
+    exact = network.spec.network(V).double()
+    exact.load_state_dict(network.state_dict())
+    wanted_states, wanted = _gradients(exact)
+    errors = []
+    for one_by_one in (False, True):
+        states, found = _gradients(network, narrow=True, one_by_one=one_by_one)
+        assert {each.dtype for each in (states, *found.values())} == {torch.float32}
+        errors.append((_apart(states, wanted_states), sum(_apart(found[name], each) for name, each in wanted.items())))
+    assert 1e-4 < errors[0][0] < 1.5 * errors[1][0]
+    assert 1e-4 < errors[0][1] < 1.5 * errors[1][1]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_threads(narrow: bool, threads: Callable[[int], None]) -> None:
+    """The same bits on any number of threads, which PyTorch has as many of afterwards as before."""
+    network, ids, seen = _made(dim=64, context=64), tokens(6, 64), []
+    torch.set_num_threads(2)
+    for count in (1, 2, 3):
+        threads(count)
+        assert _stacks(network, ids)
+        seen.append(_gradients(network, ids, narrow=narrow))
+        assert torch.get_num_threads() == 2
+    for states, found in seen[1:]:
+        assert torch.equal(states, seen[0][0])
+        assert all(torch.equal(found[name], each) for name, each in seen[0][1].items())
+
+
+def test_again() -> None:
+    """Two graphs at once do not write on one another, and a graph that is kept gives its gradients twice."""
+    network, (few, many) = _made(), (tokens(2, 9), tokens(4, 16, seed=1))
+    wanted = [_gradients(network, ids)[1] for ids in (few, many, few)]
+    losses = [network.hidden(ids).square().sum() for ids in (few, many, few)]
+    for loss, gradients in zip(losses * 2, wanted * 2, strict=True):
+        network.zero_grad()
+        loss.backward(retain_graph=True)
+        assert all(torch.equal(p.grad, gradients[n]) for n, p in network.named_parameters() if p.grad is not None)
+
+
+def test_room() -> None:
+    """What one step worked in serves the next; a copy of the model has none, and evaluation gives it back."""
+    network = _made()
+    _gradients(network)
+    (room,) = network.body.spare._rooms
+    _gradients(network)
+    assert network.body.spare._rooms == [room]
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert not copied.body.spare._rooms
+        assert torch.equal(_gradients(copied)[0], _gradients(network)[0])
+    network.eval()
+    assert not network.body.spare._rooms
+
+
+def test_once() -> None:
+    """A second derivative is refused."""
+    network = _made()
+    (slope,) = torch.autograd.grad(network.hidden(tokens(2, 8)).square().sum(), network.body.norm.weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+
+
+def test_changed_weight() -> None:
+    """A weight that was changed before its gradient was made is an error, as everywhere in PyTorch."""
+    network = _made()
+    loss = network.hidden(tokens(2, 8)).sum()
+    with torch.no_grad():
+        network.body.blocks[0].qkv.weight.mul_(2)  # type: ignore[union-attr, operator]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_not_a_number() -> None:
+    """What is no number stays none, so that a training that fails is seen, and other texts do not hear of it."""
+    network = _made()
+    with torch.no_grad():
+        network.body.embedding.weight[3, 0] = torch.nan
+    ids = torch.full((2, 8), 4)
+    ids[0, 2] = 3
+    states = network.hidden(ids)
+    assert states[0, 2:].isnan().all()
+    assert states[1].isfinite().all()
+
+
+def _frozen(network: Transformer) -> None:
+    network.body.blocks[0].qkv.weight.requires_grad_(False)  # type: ignore[union-attr]
+
+
+def _hooked(network: Transformer) -> None:
+    network.body.blocks[1].down.register_forward_hook(lambda *given: None)  # type: ignore[union-attr, operator]
+
+
+def _replaced(network: Transformer) -> None:
+    network.body.blocks[1].down = torch.nn.Sequential(network.body.blocks[1].down)  # type: ignore[union-attr]
+
+
+def _longer(network: Transformer) -> None:
+    network.body.blocks[1].down.bias = torch.nn.Parameter(torch.ones(32))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("change", [_frozen, _hooked, _replaced, _longer, Transformer.double, Transformer.bfloat16])
+def test_left_alone(change: Callable[[Transformer], Any]) -> None:
+    """What is not as the spec made it goes block by block."""
+    network = _made()
+    change(network)
+    assert not _stacks(network)
+
+
+def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does what has dropout, no gradient, long rows, or rows that do not divide among threads; and windows and documents."""
+    assert not _stacks(_made(dropout=0.1))
+    assert _stacks(_made(dropout=0.1).eval())
+    assert not _stacks(_made(context=512), tokens(1, 300))
+    with torch.no_grad():
+        assert not _stacks(_made())
+    monkeypatch.setattr(stack, "available", lambda: 2)
+    assert not _stacks(_made(), tokens(3, 8))
+    monkeypatch.setattr(transformer, "stacked", None)
+    assert _made(window=3).hidden(tokens(2, 8)).requires_grad
+    assert _made().hidden(tokens(2, 8), documents=torch.arange(8).expand(2, -1) // 4).requires_grad
+
+
+def _made(**keys: Any) -> Transformer:
+    spec: dict[str, Any] = {"layers": 2, "heads": 4, "dim": 32, "context": 16, **keys}
+    network = TransformerSpec(**spec).network(V)
+    lively(network, 0.1)
+    assert isinstance(network, Transformer)
+    return network.train()
+
+
+def _stacks(network: Transformer, ids: Tensor | None = None) -> bool:
+    return stack.stackable(network.body, network.body.embedding(tokens(4, 16) if ids is None else ids))
+
+
+def _gradients(
+    network: Any, ids: Tensor | None = None, *, narrow: bool = False, one_by_one: bool = False
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The states, and the gradient of the sum of their squares."""
+    network.zero_grad()
+    with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+        if one_by_one:
+            patch.setattr(transformer, "stackable", lambda body, x: False)
+        states = network.hidden(tokens(4, 16) if ids is None else ids)
+    states.square().sum().backward()
+    return states.detach(), {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+def _apart(found: Tensor, wanted: Tensor) -> float:
+    return float((found.double() - wanted).norm() / wanted.norm())

@@ -1,0 +1,303 @@
+"""The stepper around an optimiser: roles, clipping, the average of weights, sparse gradients, other people's optimisers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lossworks.core.errors import Diverged, UsageError
+from lossworks.optim import Stepper, build, render, roles
+from lossworks.penalties import build as penalty_of
+from optim.battery import Weights
+
+
+class Small(nn.Module):
+    """An embedding, a norm, a hidden layer and a head, tied to the embedding or not."""
+
+    def __init__(self, *, tied: bool = False, sparse: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(20, 6, sparse=sparse)
+        self.norm = nn.LayerNorm(6)
+        self.hidden = nn.Linear(6, 6)
+        self.unembed = nn.Linear(6, 20, bias=False)
+        if tied:
+            self.unembed.weight = self.embedding.weight
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.unembed(self.hidden(self.norm(self.embedding(ids))).relu())
+
+
+def told(model: nn.Module) -> dict[str, str]:
+    """Roles by the parameters' names."""
+    found = roles(model)
+    return {name: found[p] for name, p in model.named_parameters()}
+
+
+def test_roles() -> None:
+    """Embeddings, hidden matrices, vectors, and the last linear layer as the head; a tied head is an embedding."""
+    vectors = {"norm.weight": "vector", "norm.bias": "vector", "hidden.bias": "vector"}
+    known = {"embedding.weight": "embedding", "hidden.weight": "matrix", **vectors}
+    assert told(Small()) == {**known, "unembed.weight": "head"}
+    assert told(Small(tied=True)) == known
+    named = nn.ModuleDict({"head": nn.Linear(2, 2), "later": nn.Linear(2, 2)})
+    norm = nn.ModuleDict({"norm": nn.LayerNorm([3, 4]), "gain": nn.BatchNorm2d(3), "last": nn.Linear(4, 2)})
+    norm.token, norm.pos_embed = nn.Parameter(torch.zeros(1, 1, 4)), nn.Parameter(torch.zeros(1, 5, 4))
+    found = told(norm)
+    assert {found[name] for name in ("norm.weight", "norm.bias", "gain.weight", "token")} == {"vector"}
+    assert (found["pos_embed"], found["last.weight"]) == ("embedding", "head")
+    assert told(named) == {"head.weight": "head", "head.bias": "vector", "later.weight": "matrix", "later.bias": "vector"}
+
+
+def test_roles_of_a_transformer_of_others() -> None:
+    """A GPT-2 from transformers, whose head is tied to the embedding of its tokens."""
+    transformers = pytest.importorskip("transformers")
+    small = transformers.GPT2Config(vocab_size=50, n_positions=8, n_embd=8, n_layer=1, n_head=2)
+    found = told(transformers.GPT2LMHeadModel(small))
+    assert {name for name, role in found.items() if role == "embedding"} == {"transformer.wte.weight", "transformer.wpe.weight"}
+    assert found["transformer.h.0.mlp.c_fc.weight"] == "matrix"
+    assert found["transformer.h.0.ln_1.weight"] == "vector"
+    bert = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    for kind, last in (
+        (transformers.BertForSequenceClassification, "classifier"),
+        (transformers.RobertaForSequenceClassification, "classifier.out_proj"),
+    ):
+        found = told(kind(kind.config_class(**bert)))
+        assert [name for name, role in found.items() if role == "head"] == [f"{last}.weight"]
+        assert all(role != "head" for name, role in found.items() if ".layer." in name)
+    llama = transformers.LlamaConfig(
+        vocab_size=50, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    assert "head" not in told(transformers.LlamaModel(llama)).values()
+
+
+@pytest.mark.parametrize("spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "adam:lr=0.1"])
+def test_clipping(spec: str) -> None:
+    """A gradient longer than the norm is cut to it, by rows or whole; a shorter one is left alone; both are counted."""
+    clipped, alone = (Weights(torch.tensor([[1.0, -2.0]])) for _ in range(2))
+    stepper, plain = Stepper(build(spec), clipped, clip=2.5), Stepper(build(spec), alone)
+    for size in (1.0, 4.0):
+        for model, factor in ((clipped, 1.0), (alone, 2.5 / math.hypot(3 * size, 4 * size) if size > 0.5 else 1.0)):
+            model.matrix.grad = torch.tensor([[3.0, 4.0]]) * size * factor
+        stepper.step()
+        plain.step()
+    clipped.matrix.grad = torch.tensor([[0.3, 0.4]])
+    alone.matrix.grad = torch.tensor([[0.3, 0.4]])
+    stepper.step()
+    plain.step()
+    torch.testing.assert_close(clipped.matrix, alone.matrix)
+    assert stepper.clipped == 2
+
+
+@pytest.mark.parametrize("spec", ["sgd", "adamw"])
+def test_a_gradient_that_is_not_finite(spec: str) -> None:
+    """Where clipping looks at the gradient, one that is not finite stops training before the update."""
+    model = Weights(torch.ones(1, 2))
+    stepper = Stepper(build(spec), model, clip=1.0)
+    model.matrix.grad = torch.tensor([[math.nan, 1.0]])
+    with pytest.raises(Diverged, match="step 1"):
+        stepper.step()
+    assert torch.equal(model.matrix, torch.ones(1, 2))
+
+
+def test_moving_average() -> None:
+    """What is settled is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
+    model = Weights(torch.zeros(1, 1))
+    stepper = Stepper(build("sgd:lr=1.0"), model, ema=0.5)
+    average, weight = 0.0, 0.0
+    for step in range(1, 8):
+        stepper.train_weights()
+        assert model.matrix.item() == pytest.approx(weight)
+        model.matrix.grad = torch.tensor([[-1.0]])
+        stepper.step()
+        weight += 1.0
+        decay = min(0.5, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * weight
+        stepper.eval_weights()
+        assert model.matrix.item() == pytest.approx(average)
+
+
+def test_examined() -> None:
+    """The norm of the whole gradient, and how far each role moved for its size."""
+    model = Small()
+    stepper = Stepper(build("sgd:lr=0.5"), model)
+    nn.functional.cross_entropy(model(torch.arange(4)), torch.arange(4)).backward()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    slopes = {name: p.grad.clone() for name, p in model.named_parameters()}
+    health = stepper.step(examine=True)
+    assert health is not None
+    assert health.gradient_norm == pytest.approx(math.sqrt(sum(float(g.square().sum()) for g in slopes.values())), rel=1e-5)
+    expected = 0.5 * float(slopes["hidden.weight"].norm() / before["hidden.weight"].norm())
+    assert health.moved["matrix"] == pytest.approx(expected, rel=1e-3)
+    assert set(health.moved) == {"matrix", "embedding", "head", "vector"}
+
+
+@pytest.mark.parametrize("spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "rmsprop:lr=0.01"])
+def test_sparse_gradients(spec: str) -> None:
+    """Optimisers that work on rows take an embedding's sparse gradient, and end where the whole gradient leads."""
+    ends = []
+    for sparse in (True, False):
+        model = Small(sparse=sparse)
+        stepper = Stepper(build(spec), model)
+        for step in range(5):
+            ids = torch.tensor([step, step, 7, 19])
+            stepper.train_weights()
+            nn.functional.cross_entropy(model(ids), ids).backward()
+            stepper.step()
+        ends.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    torch.testing.assert_close(*ends)
+
+
+def test_sparse_gradients_are_refused_by_name() -> None:
+    """Others say which parameter it is, and who can."""
+    for stepper in (Stepper(build("adamw"), sparse := Small(sparse=True)), Stepper(build("sgd:momentum=0.9"), sparse)):
+        sparse(torch.arange(3)).sum().backward()
+        with pytest.raises(UsageError, match=r"embedding\.weight is sparse.*adagrad"):
+            stepper.step()
+    model = Small(sparse=True)
+    stepper = Stepper(build("sgd"), model, penalty_of("l2"))
+    model(torch.arange(3)).sum().backward()
+    with pytest.raises(UsageError, match="sparse=True"):
+        stepper.step()
+    model = Small(sparse=True)
+    lion = build("lion").over(model)
+    model(torch.arange(3)).sum().backward()
+    with pytest.raises(UsageError, match=r"whole gradients.*adagrad"):
+        lion.step()
+
+
+def test_optimizers_of_others() -> None:
+    """A PyTorch optimiser, made or to be made, steps as it does alone, and its state goes there and back."""
+    ends = []
+    for way in ("stepper", "made", "alone"):
+        model = Small()
+        inner = torch.optim.NAdam(model.parameters(), lr=0.01)
+        stepper = Stepper(inner if way == "stepper" else build(lambda p: torch.optim.NAdam(p, lr=0.01)), model)
+        for step in range(6):
+            nn.functional.cross_entropy(model(torch.arange(4)), torch.arange(4)).backward()
+            if way == "alone":
+                inner.step()
+                inner.zero_grad()
+            else:
+                stepper.step()
+            if way == "made" and step == 2:
+                saved = {name: value.clone() for name, value in stepper.tensors().items()}
+                stepper = Stepper(build(lambda p: torch.optim.NAdam(p, lr=0.01)), model)
+                stepper.load(saved)
+        ends.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    assert torch.equal(ends[0], ends[2])
+    assert torch.equal(ends[1], ends[2])
+    given = build(torch.optim.NAdam)
+    assert given.lr == pytest.approx(0.002)
+    assert render(given) == "given:NAdam"
+
+
+@pytest.mark.parametrize("make", [lambda p: 3, lambda: None, lambda p: torch.optim.SGD(p, lr=-1)])
+def test_what_makes_no_optimizer(make: Any) -> None:
+    """What does not make an optimiser of a list of parameters is refused."""
+    with pytest.raises(UsageError, match=r"optimizer|Optimizer"):
+        build(make)
+
+
+def test_what_does_not_go_together() -> None:
+    """Norms and decays outside their domain, and nothing to train, are refused."""
+    for wrong in ({"clip": 0.0}, {"clip": math.nan}, {"ema": 1.0}, {"ema": 0.0}):
+        with pytest.raises(UsageError, match=f"{next(iter(wrong.values()))}"):
+            Stepper(build("sgd"), Weights(torch.ones(1, 1)), **wrong)
+    frozen = Weights(torch.ones(1, 1)).requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter"):
+        Stepper(build("sgd"), frozen)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_average_of_many(settled: bool) -> None:
+    """The average and the weights behind it are taken up by a stepper with more than ten parameters, in any order of the state."""
+    ends = []
+    for resumed in (False, True):
+        torch.manual_seed(0)
+        model = nn.ParameterList(nn.Parameter(torch.randn(1, 1)) for _ in range(12))
+        stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)
+        for step in range(6):
+            if resumed and step == 3:
+                if settled:
+                    stepper.eval_weights()
+                saved = dict(sorted((name, value.clone()) for name, value in stepper.tensors().items()))
+                stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)
+                stepper.load(saved)
+            stepper.train_weights()
+            for p in model:
+                p.grad = p.detach() + 1
+            stepper.step()
+        stepper.eval_weights()
+        ends.append(nn.utils.parameters_to_vector(model).detach())
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("spec", ["adam:lr=0.1,weight_decay=0.5,coupled=true", "sgd:lr=0.1,weight_decay=0.5", "adamw:lr=0.1"])
+def test_decay_with_a_closure(spec: str) -> None:
+    """A step that is given a closure, which clears the gradients and makes them, decays as any other."""
+    ends = []
+    for closes in (False, True):
+        model = Weights(torch.full((2, 2), 3.0), torch.ones(2))
+        optimizer = build(spec).over(model)
+
+        def closure(model: Weights = model, optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
+            optimizer.zero_grad()
+            loss = (model.matrix**2).sum() + model.bias.sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            if closes:
+                assert optimizer.step(closure) is not None
+            else:
+                closure()
+                optimizer.step()
+        ends.append(model.flat())
+    assert torch.equal(*ends)
+
+
+def test_any_layout_and_shape_is_trained() -> None:
+    """A weight that does not lie in rows, and a number of its own, are stepped like any other."""
+    for spec in ("sgd:lr=0.1", "adagrad:lr=0.1"):
+        model = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
+        model.heat = nn.Parameter(torch.tensor(2.0))
+        before = [p.detach().clone() for p in model.parameters()]
+        stepper = Stepper(build(spec), model)
+        (model(torch.ones(1, 3, 4, 4)).sum() * model.heat).backward()
+        stepper.step()
+        assert all(bool((p != old).all()) for p, old in zip(model.parameters(), before, strict=True))
+
+
+def test_average_of_half_precision() -> None:
+    """An average of bfloat16 weights moves, though each of its steps is below their rounding."""
+    model = Weights(torch.ones(1, 1, dtype=torch.bfloat16))
+    stepper = Stepper(build("sgd:lr=0.001"), model, ema=0.999)
+    with torch.no_grad():
+        model.matrix.fill_(2.0)
+    for _ in range(3000):
+        model.matrix.grad = torch.zeros(1, 1, dtype=torch.bfloat16)
+        stepper.step()
+    stepper.eval_weights()
+    assert model.matrix.item() > 1.9
+
+
+def test_a_search_turns_back() -> None:
+    """Where the loss is no number beyond a wall, a search ends before it, with weights that are numbers."""
+    for spec in ("lbfgs", "gradient_descent:line_search=true,lr=100"):
+        model = Weights(torch.ones(1, 1, dtype=torch.float64))
+        stepper = Stepper(build(spec), model)
+
+        def closure(model: Weights = model) -> float:
+            model.zero_grad()
+            loss = ((model.matrix - 1.9) ** 2).sum()
+            loss.backward()
+            return loss.item() if model.matrix.item() < 2 else math.inf
+
+        for _ in range(5):
+            stepper.step(closure=closure)
+        assert model.matrix.item() == pytest.approx(1.9, abs=0.2)

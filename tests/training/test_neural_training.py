@@ -1,0 +1,288 @@
+"""Training of neural models of language: carried states, packed rows, checkpoints, several processes, plans."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lossworks.core.errors import Interrupted, RecordError, UsageError
+from lossworks.data import Ragged
+from lossworks.engine import Callbacks
+from lossworks.engine.config import TrainConfig
+from lossworks.engine.distributed import World, world
+from lossworks.engine.sequences import train_sequences
+from lossworks.models.neural import NeuralSpec
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
+from lossworks.tokens import Vocabulary
+from lossworks.training import LanguageSettings
+from lossworks.training.layouts import Lanes, Positions
+from lossworks.training.planning import Plan, plan
+from lossworks.training.step_timing import Pace, fastest, paces
+
+V = 12
+VOCABULARY = Vocabulary(V)
+SPECS: dict[str, NeuralSpec] = {
+    "transformer": TransformerSpec(layers=1, heads=2, dim=8, context=16),
+    "rnn": RnnSpec(layers=1, dim=8),
+}
+DROPPED: dict[str, NeuralSpec] = {
+    "transformer": TransformerSpec(layers=1, heads=2, dim=8, context=16, dropout=0.2),
+    "rnn": RnnSpec(layers=2, dim=8, dropout=0.2, weight_drop=0.2, input_dropout=0.1, embedding_dropout=0.1),
+}
+
+
+def stream(size: int, seed: int = 0) -> Ragged:
+    """One text that mostly counts upwards."""
+    rng = np.random.default_rng(seed)
+    ids = (3 + np.arange(size) % (V - 3)).astype(np.uint16)
+    noise = rng.random(size) < 0.1
+    ids[noise] = rng.integers(3, V, noise.sum())
+    return Ragged(ids, np.array([0, size]))
+
+
+def lines(count: int, seed: int = 0) -> Ragged:
+    """Short texts of unequal length."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 12, count)
+    ids = np.concatenate([3 + (rng.integers(9) + np.arange(size)) % (V - 3) for size in sizes]).astype(np.uint16)
+    return Ragged(ids, np.cumsum([0, *sizes]))
+
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "stream": ("transformer", {"window": 16}),
+    "lines": ("transformer", {"window": 16}),
+    "packed": ("transformer", {"window": 16, "pack": True}),
+    "carried": ("rnn", {"window": 8}),
+}
+
+
+def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, control: Callbacks | None = None, **choices: Any) -> tuple[Any, Any]:
+    """A network trained as a case says, and how that went."""
+    name, own = CASES[case]
+    texts = lines(60) if case in ("lines", "packed") else stream(700)
+    network = specs[name].sequence_network(texts, VOCABULARY, ends=case in ("lines", "packed"), seed=1)
+    how = {"batch_tokens": 40, "epochs": 3, "optimizer": "adamw:lr=0.01", "clip": 1.0, **own, **choices}
+    ends = case in ("lines", "packed")
+    valid = choices.pop("valid", lines(10, 5) if ends else stream(100, 5))
+    return network, train_sequences(network, texts, VOCABULARY, ends=ends, valid=valid, control=control, **how)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_learns(case: str) -> None:
+    """Every way of laying texts out brings the held-out loss down, well below that of knowing nothing."""
+    _, progress = fit(case, epochs=6, optimizer="adamw:lr=0.03")
+    assert progress.best < 0.75 * np.log(V - 3)
+
+
+def _stop_at(step: int, stop: threading.Event, event: str, fields: dict[str, Any]) -> None:
+    if event == "train" and fields["step"] >= step:
+        stop.set()
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "judged": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}])
+def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """Stopped twice in mid-epoch with dropout on, carried states and averages included, training ends in the same bits."""
+    whole, plain = fit(case, DROPPED, **settings)
+    for until in (7, 23):
+        stop = threading.Event()
+        control = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lossworks.engine.sequences._TELL_EVERY", 0.0)
+            with pytest.raises(Interrupted, match="--resume"):
+                fit(case, DROPPED, control, resume=until == 23, **settings)
+    network, resumed = fit(case, DROPPED, Callbacks(checkpoints=tmp_path), resume=True, **settings)
+    assert resumed.scores == plain.scores
+    assert resumed.step == plain.step > 23
+    for (name, a), b in zip(whole.named_parameters(), network.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
+    goes on by what was planned last.
+    """
+    monkeypatch.setattr("lossworks.engine.sequences._TELL_EVERY", 0.0)
+    rates, notes, stop = list[float](), list[str](), threading.Event()
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        rates.extend([fields["lr"]] if event == "train" else [])
+        notes.extend([fields["text"]] if event == "note" else [])
+
+    control = Callbacks(watch=watch, stepped=lambda: time.sleep(0.02), checkpoints=tmp_path, stop=stop)
+    how: dict[str, Any] = {"steps": 400, "seconds": 1.0, "judged": 20, "epochs": 100, "schedule": "linear"}
+    _, progress = fit("stream", control=control, **how)
+    assert 20 < progress.step == progress.steps <= 60
+    assert rates[-1] < 0.1 * max(rates)
+    assert "in the place of 400" in notes[0]
+    control.watch = partial(_stop_at, 25, stop)
+    with pytest.raises(Interrupted):
+        fit("stream", control=control, **how)
+    monkeypatch.setattr("lossworks.engine.sequences.SequenceLoop._keep_to", lambda loop, seconds: None)
+    _, resumed = fit("stream", control=Callbacks(checkpoints=tmp_path), resume=True, **how)
+    assert 25 < resumed.step == resumed.steps <= 60
+
+
+def test_damaged_checkpoint(tmp_path: Path) -> None:
+    """One of another network is refused with what to do."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        fit("stream", control=Callbacks(checkpoints=tmp_path, stop=stop))
+    with pytest.raises(RecordError, match="does not fit the run"):
+        fit("carried", control=Callbacks(checkpoints=tmp_path), resume=True)
+    (path,) = tmp_path.glob("step-*")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(RecordError, match="damaged"):
+        fit("stream", control=Callbacks(checkpoints=tmp_path), resume=True)
+
+
+def test_lanes_go_on_where_they_ended() -> None:
+    """Each lane is one stretch of the text, and the state of a row is that of all that its lane has read in the epoch."""
+    text = stream(700)
+    positions = Positions.of(text, VOCABULARY, False)
+    layout = Lanes(positions, 8, 5, seed=2)
+    steps = layout.steps(40, 0)
+    rows = [layout.take(step, 0) for step in steps]
+    for lane in range(5):
+        whole = np.concatenate([row.ids[lane].numpy() for row in rows])
+        first = next(i for i in range(700) if (text.ids[i : i + len(whole)] == whole).all())
+        assert len(whole) == 8 * len(steps)
+        assert first // 140 == lane
+        assert rows[1].before[lane] == rows[0].ids[lane, -1]
+    network = SPECS["rnn"].sequence_network(text, VOCABULARY, ends=False).eval()
+    carried = [network.scores(row).logp.view(5, 8) for row in rows[:3]]
+    given = torch.cat([row.given(VOCABULARY.start) for row in rows[:3]], 1)
+    logits = network.network.logits(network.network.hidden(given))
+    wanted = logits.log_softmax(-1).gather(-1, torch.cat([row.ids for row in rows[:3]], 1)[..., None])[..., 0]
+    torch.testing.assert_close(torch.cat(carried, 1), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_micro_batches_of_lanes() -> None:
+    """In parts that fit into memory, carried states go to their own lanes: the result is that of whole steps."""
+    whole, _ = fit("carried")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lossworks.engine.sequences.SCORES", V * 16)
+        parts, _ = fit("carried")
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is done in halves and said; the result is the same up to rounding, carried states too."""
+    whole, _ = fit("carried", epochs=1)
+    real, told = SPECS["rnn"]._network(V).__class__.advance, list[Any]()
+
+    def small(self: Any, state: Any, ids: Any) -> Any:
+        if ids.shape[0] > 2 and self.training:
+            raise MemoryError("no room")
+        return real(self, state, ids)
+
+    monkeypatch.setattr("lossworks.models.rnn.model.Rnn.advance", small)
+    parts, _ = fit("carried", control=Callbacks(watch=lambda *what: told.append(what)), epochs=1)
+    assert [fields["micro_batch"] for event, fields in told if event == "memory"] == [20]
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def _process(rank: int, size: int, port: int, case: str, folder: str) -> None:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    network, progress = fit(case, control=Callbacks(world=world()))
+    torch.save({"weights": dict(network.named_parameters()), "scores": progress.scores}, f"{folder}/{rank}.pt")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_several_processes(case: str, tmp_path: Path) -> None:
+    """Two processes end where one does, within the rounding of sums in another order, uneven steps included; both alike."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    forked = multiprocessing.get_context("fork")  # everything is imported already
+    both = [forked.Process(target=_process, args=(rank, 2, port, case, str(tmp_path))) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    network, progress = fit(case)
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    for name, weight in network.named_parameters():
+        assert torch.equal(found[0]["weights"][name], found[1]["weights"][name])
+        torch.testing.assert_close(found[0]["weights"][name], weight, atol=2e-4, rtol=2e-3)
+    np.testing.assert_allclose(found[0]["scores"], progress.scores, rtol=1e-4)
+
+
+def test_one_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without torchrun there is one process; where the environment names others that do not answer, that is said."""
+    assert world() == World(0, 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="torchrun"):
+        world()
+
+
+def test_wrong_windows() -> None:
+    """Rows longer than the context, and packing where documents cannot be kept apart, are refused."""
+    with pytest.raises(UsageError, match="reads 16 tokens at once"):
+        fit("stream", window=17)
+    with pytest.raises(UsageError, match="pack"):
+        fit("carried", pack=True)
+
+
+def test_plan_fills_the_time() -> None:
+    """What is left open is chosen and said: size by time, steps by the speed measured; what is told stays."""
+    text = stream(5000)
+    settings = LanguageSettings(task="lm", model="transformer", minutes=0.05, batch_tokens=256).resolved("lm")
+    found = plan(text, VOCABULARY, settings, ends=False)
+    assert found.recipe.steps is not None
+    assert found.recipe.steps >= 12
+    assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
+    assert len(found.said) == 3
+    assert Plan.read(found.to_json()) == found
+    told = LanguageSettings(task="lm", model="transformer:dim=16,heads=2", steps=7, optimizer="adam", dtype="float32", lr=0.5)
+    found = plan(text, VOCABULARY, told.resolved("lm"), ends=False)
+    assert (found.recipe.steps, found.recipe.optimizer, found.dtype) == (7, "adam:lr=0.5", "float32")
+    assert "float32" in found.said[0]
+    assert found.model.startswith("transformer:heads=2,dim=16")
+    usual = replace(settings, model="transformer:layers=4,heads=4,dim=256,context=256")
+    assert plan(text, VOCABULARY, usual, ends=False).model == "transformer"  # all as said, though as it is by default
+    short = plan(lines(50), VOCABULARY, replace(told, model="transformer:heads=2,dim=16"), ends=True)
+    assert short.recipe.window == 16
+
+
+def test_paces() -> None:
+    """Each type of numbers is timed by real steps; a narrower one is taken where clearly faster; nothing is left changed."""
+    text, recipe = stream(700), TrainConfig(window=16, batch_tokens=40, optimizer="lbfgs")
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    network = SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
+    found = paces(network, text, VOCABULARY, recipe, ends=False, dtypes=["float32", "bfloat16"])
+    assert [pace.dtype for pace in found] == ["float32", "bfloat16"]
+    assert all(pace.seconds > 0 and 1 <= pace.threads <= threads for pace in found)
+    assert (torch.get_num_threads(), torch.equal(random, torch.get_rng_state())) == (threads, True)
+    wide, narrow = Pace("float32", 1, 1.0), Pace("bfloat16", 2, 0.85)
+    assert fastest([wide, narrow]) is narrow
+    assert fastest([wide, replace(narrow, seconds=0.95)]) is wide
+    assert fastest([wide]) is wide
+
+
+def test_half_precision_trains() -> None:
+    """With products in bfloat16 the weights stay float32, and the loss comes down as far."""
+    name, own = CASES["stream"]
+    network = SPECS[name].sequence_network(stream(700), VOCABULARY, ends=False, seed=1)
+    network.dtype = torch.bfloat16
+    how = {"batch_tokens": 40, "epochs": 6, "optimizer": "adamw:lr=0.03", **own}
+    progress = train_sequences(network, stream(700), VOCABULARY, ends=False, valid=stream(100, 5), **how)
+    assert progress.best < 0.75 * np.log(V - 3)
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
