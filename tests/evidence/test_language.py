@@ -17,9 +17,9 @@ from lossworks.core.errors import Interrupted, UsageError
 from lossworks.core.seeds import generator
 from lossworks.data import ReadOptions
 from lossworks.engine import Callbacks
-from lossworks.engine.sequences import SequenceLoop
 from lossworks.evidence.runs import opened
 from lossworks.training import LanguageSettings
+from lossworks.training.sequences import SequenceLoop
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
 TINY = "transformer:layers=1,heads=1,dim=16,context=16"

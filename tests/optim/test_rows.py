@@ -176,7 +176,7 @@ def test_state_goes_there_and_back(name: str, penalty: str | None) -> None:
         shells[-1].prepare(batch)
         nn.functional.cross_entropy(net(batch), batch.target).backward()
         shells[-1].step()
-    shells[-1].settle()
+    shells[-1].eval_weights()
     assert shells[-1].steps == 30
     assert torch.equal(net.flat(), straight)
 

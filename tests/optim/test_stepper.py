@@ -215,7 +215,7 @@ def test_what_does_not_go_together() -> None:
 
 @pytest.mark.parametrize("settled", [False, True])
 def test_average_of_many(settled: bool) -> None:
-    """The average and the weights behind it are taken up by a stepper with more than ten parameters, in any order of the state."""
+    """The average and the weights behind it are loaded into a stepper of more than ten parameters, in any order."""
     ends = []
     for resumed in (False, True):
         torch.manual_seed(0)

@@ -21,7 +21,6 @@ from lossworks.data import Ragged
 from lossworks.engine import Callbacks
 from lossworks.engine.config import TrainConfig
 from lossworks.engine.distributed import World, world
-from lossworks.engine.sequences import train_sequences
 from lossworks.models.neural import NeuralSpec
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
@@ -29,6 +28,7 @@ from lossworks.tokens import Vocabulary
 from lossworks.training import LanguageSettings
 from lossworks.training.layouts import Lanes, Positions
 from lossworks.training.planning import Plan, plan
+from lossworks.training.sequences import train_sequences
 from lossworks.training.step_timing import Pace, fastest, paces
 
 V = 12
@@ -100,7 +100,7 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
         stop = threading.Event()
         control = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lossworks.engine.sequences._TELL_EVERY", 0.0)
+            patch.setattr("lossworks.training.sequences._TELL_EVERY", 0.0)
             with pytest.raises(Interrupted, match="--resume"):
                 fit(case, DROPPED, control, resume=until == 23, **settings)
     network, resumed = fit(case, DROPPED, Callbacks(checkpoints=tmp_path), resume=True, **settings)
@@ -114,7 +114,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
     goes on by what was planned last.
     """
-    monkeypatch.setattr("lossworks.engine.sequences._TELL_EVERY", 0.0)
+    monkeypatch.setattr("lossworks.training.sequences._TELL_EVERY", 0.0)
     rates, notes, stop = list[float](), list[str](), threading.Event()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     control.watch = partial(_stop_at, 25, stop)
     with pytest.raises(Interrupted):
         fit("stream", control=control, **how)
-    monkeypatch.setattr("lossworks.engine.sequences.SequenceLoop._keep_to", lambda loop, seconds: None)
+    monkeypatch.setattr("lossworks.training.sequences.SequenceLoop._keep_to", lambda loop, seconds: None)
     _, resumed = fit("stream", control=Callbacks(checkpoints=tmp_path), resume=True, **how)
     assert 25 < resumed.step == resumed.steps <= 60
 
@@ -174,7 +174,7 @@ def test_micro_batches_of_lanes() -> None:
     """In parts that fit into memory, carried states go to their own lanes: the result is that of whole steps."""
     whole, _ = fit("carried")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lossworks.engine.sequences.SCORES", V * 16)
+        patch.setattr("lossworks.training.sequences.SCORES", V * 16)
         parts, _ = fit("carried")
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)

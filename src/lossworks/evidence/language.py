@@ -21,7 +21,6 @@ from ..data import TEST, TRAIN, VALID, Corpus
 from ..data.duplicates import Duplicates, find, nothing
 from ..engine import Callbacks
 from ..engine.config import TrainConfig
-from ..engine.sequences import sequence_loop
 from ..metrics.segments import Stretches
 from ..models.neural import NeuralSpec
 from ..tasks import Task
@@ -34,6 +33,7 @@ from ..training.language_metrics import logp_of
 from ..training.layouts import Positions
 from ..training.objective import fitting_loss
 from ..training.planning import by_texts
+from ..training.sequences import sequence_loop
 from ..training.token_parts import Division, Encoded, divide, encode
 from .behind_language import apart
 from .language_arms import resolve

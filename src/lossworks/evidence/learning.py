@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ..engine import Callbacks
 from ..engine.callbacks import TrainState
-from ..engine.sequences import SequenceLoop
 from ..models import LanguageModel
+from ..training.sequences import SequenceLoop
 
 
 @dataclass(slots=True)

@@ -22,12 +22,12 @@ from ..core.errors import Diverged, UsageError
 from ..data import TEST, TRAIN, VALID, Corpus
 from ..data.duplicates import Duplicates, find
 from ..engine import Callbacks
-from ..engine.loop import Loop
 from ..inference import NetworkPredictor
 from ..tasks import Task
 from ..training import Settings
 from ..training.dataset import Dataset, Part, assemble, read_features
 from ..training.fitting import BUDGET, TURN, calibrate, describe, measure, memory_named, scored
+from ..training.loop import Loop
 from ..training.objective import loss_for
 from ..training.refit import training
 from ..training.validation import metric_of

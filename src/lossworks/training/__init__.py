@@ -4,12 +4,12 @@ The only room that divides a loss or steps a parameter.
 """
 
 from ..engine.callbacks import Callbacks
-from ..engine.sequences import train_sequences
 from .choosing import choose, toml, with_labels
 from .fitting import Fitted, fit_corpora
 from .generative import fit_generative
 from .language import FittedLanguage, fit_language
 from .language_settings import LanguageSettings
+from .sequences import train_sequences
 from .settings import Settings
 
 __all__ = [

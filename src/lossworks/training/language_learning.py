@@ -14,13 +14,13 @@ from ..core.errors import RecordError
 from ..data import Ragged
 from ..engine.callbacks import Callbacks, TrainState
 from ..engine.config import OPTIMIZER
-from ..engine.sequences import train_sequences
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
 from ..tokens import Vocabulary
 from .language_settings import LanguageSettings
 from .planning import Plan, plan
+from .sequences import train_sequences
 from .step_timing import torch_threads
 
 _PLAN = "plan.json"

@@ -12,9 +12,9 @@ from ..core.errors import Interrupted
 from ..core.seeds import derive
 from ..data import TEST, TRAIN, VALID
 from ..engine.callbacks import Callbacks
-from ..engine.loop import Loop
 from ..inference import NetworkPredictor
 from .dataset import Dataset, read_features
+from .loop import Loop
 from .settings import Settings
 
 REFIT_AT_MOST = 20_000

@@ -17,9 +17,9 @@ from ..core.errors import DataError
 from ..data import TRAIN, Corpus
 from ..engine import checkpoint
 from ..engine.callbacks import Callbacks
-from ..engine.loop import Loop
 from .dataset import Dataset, assemble
 from .fitting import BUDGET, TURN, fingerprint, memory_named
+from .loop import Loop
 from .objective import loss_for
 from .refit import Ended, again, with_validation_rows
 from .settings import Settings

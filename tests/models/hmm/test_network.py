@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lossworks.data import Ragged, TokenRows
-from lossworks.engine.sequences import train_sequences
 from lossworks.models.hmm import Chain, HmmModel, HmmNetwork, HmmSpec
 from lossworks.models.hmm.expectation import expectations
 from lossworks.tokens import Vocabulary
+from lossworks.training.sequences import train_sequences
 from models.hmm.cases import KINDS, VOCABULARY, chain, packed, random_texts
 
 LENGTHS = [7, 1, 12, 4, 4]

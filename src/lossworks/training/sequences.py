@@ -18,6 +18,12 @@ from torch import Tensor
 
 from ..core.errors import Diverged, Interrupted
 from ..data import Ragged
+from ..engine import checkpoint
+from ..engine.callbacks import Callbacks, TrainState
+from ..engine.config import TrainConfig
+from ..engine.denormals import flushed
+from ..engine.monitors import Since, Spikes
+from ..engine.overfitting import Turning
 from ..losses import CategoricalLoss
 from ..models import SequenceNetwork
 from ..optim import Stepper
@@ -26,15 +32,9 @@ from ..schedules import Clock, Schedule
 from ..schedules import build as schedule_of
 from ..tasks import Task
 from ..tokens import Vocabulary
-from ..training.held_out import HeldOut
-from ..training.layouts import Positions, lay_out
-from ..training.objective import fitting_loss
-from . import checkpoint
-from .callbacks import Callbacks, TrainState
-from .config import TrainConfig
-from .denormals import flushed
-from .monitors import Since, Spikes
-from .overfitting import Turning
+from .held_out import HeldOut
+from .layouts import Positions, lay_out
+from .objective import fitting_loss
 from .token_gradients import SCORES, TokenGradients
 
 _TELL_EVERY = 0.2  # seconds between notes on progress

@@ -18,22 +18,22 @@ from torch import Tensor
 
 from ..core.errors import Diverged, Interrupted
 from ..data import SparseEmbedding, epoch_order
+from ..engine import checkpoint
+from ..engine.callbacks import Callbacks, TrainState
+from ..engine.denormals import flushed
+from ..engine.monitors import Since, Spikes
+from ..engine.reduction import Reduction
 from ..losses import Loss
 from ..models import TextModel
 from ..optim import Stepper
 from ..risks import build as risk_of
 from ..schedules import Clock, Schedule
 from ..schedules import build as schedule_of
-from ..training.dataset import Dataset, Part
-from ..training.settings import AUTO, Settings
-from ..training.step_timing import torch_threads
-from ..training.validation import cut, held_out, metric_of
-from . import checkpoint
-from .callbacks import Callbacks, TrainState
-from .denormals import flushed
+from .dataset import Dataset, Part
 from .gradients import Gradients, Made, Rows
-from .monitors import Since, Spikes
-from .reduction import Reduction
+from .settings import AUTO, Settings
+from .step_timing import torch_threads
+from .validation import cut, held_out, metric_of
 
 _TELL_EVERY = 0.2  # seconds between notes on progress
 
@@ -98,7 +98,7 @@ class Loop:
             checkpoint.fill(self.network, self._best)
         if not all(bool(p.isfinite().all()) for p in self.network.parameters()):  # by the last step; none follows to notice
             raise Diverged(
-                f"the weights were not finite after the last step. Try a lower --lr than {self.stepper.optimizer.lr:g}."  # noqa: E501
+                f"the weights were not finite after the last step. Try a lower --lr than {self.stepper.optimizer.lr:g}."
             )
         self.progress.seconds = time.monotonic() - start
         return self.progress

@@ -16,14 +16,14 @@ from ..core.errors import OutOfMemory
 from ..core.memory import available, is_out_of_memory
 from ..core.seeds import derive
 from ..data import Batch
+from ..engine.reduction import Reduction
 from ..losses import Loss
 from ..models import TextModel
 from ..optim import Stepper
-from ..training.dataset import Dataset, Part
-from ..training.objective import example_losses, sampled_losses
-from ..training.settings import Settings
-from ..training.validation import cut
-from .reduction import Reduction
+from .dataset import Dataset, Part
+from .objective import example_losses, sampled_losses
+from .settings import Settings
+from .validation import cut
 
 T = TypeVar("T")
 Rows = tuple[int, NDArray[np.int64]]  # a piece, and the rows of it

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from ..core.errors import OutOfMemory
 from ..core.seeds import derive
+from ..engine.distributed import World
+from ..engine.reduction import Reduction
 from ..losses import CategoricalLoss
 from ..models import SequenceNetwork
 from ..optim import Stepper
 from ..risks.mean import Mean
 from ..scores import Scores
 from ..tasks import Task
-from ..training.layouts import Layout
-from .distributed import World
 from .gradients import with_less
-from .reduction import Reduction
+from .layouts import Layout
 
 T = TypeVar("T")
 SCORES = 1 << 24
