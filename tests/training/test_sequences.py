@@ -12,11 +12,12 @@ from torch import nn
 
 from lossworks.core.errors import DataError, Diverged, UsageError
 from lossworks.data import Ragged, TokenRows
-from lossworks.engine import Callbacks, sequences
+from lossworks.engine import Callbacks
 from lossworks.models import LanguageModel, SequenceNetwork
 from lossworks.optim import optimizers
 from lossworks.scores import Scores, dense
 from lossworks.tokens import Vocabulary
+from lossworks.training import sequences
 from lossworks.training.layouts import Packed, Positions, Windows
 from lossworks.training.sequences import train_sequences
 

@@ -16,8 +16,7 @@ import lossworks
 from lossworks.api.evaluate import evaluate
 from lossworks.core.errors import Diverged
 from lossworks.data import TEST, TRAIN, VALID, load
-from lossworks.engine import loop
-from lossworks.training import Settings, fit_corpora, refit
+from lossworks.training import Settings, fit_corpora, loop, refit
 from lossworks.training.dataset import assemble
 
 Rows = list[tuple[Any, ...]]

@@ -37,7 +37,8 @@ class Stepper:
 
     Use at each step, for each of its batches: ``train_weights(batch)``, then forward and backward; then once ``step()``.
     ``eval_weights()`` before the weights are read (evaluated, saved): they are then those to evaluate with, until
-    ``train_weights``. On the CPU, an optimiser that can work on rows does so for every parameter; its tables then cost what their touched rows do.
+    ``train_weights``. On the CPU, an optimiser that can work on rows does so for every parameter; its tables then cost what
+    their touched rows do.
 
     Args:
         optimizer: one of ours, or a ``torch.optim.Optimizer`` over the model's parameters.
