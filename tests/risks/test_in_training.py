@@ -11,8 +11,8 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.engine import Callbacks, loop, reduction
-from lossworks.training import Settings, toml
+from lossworks.engine import Callbacks, reduction
+from lossworks.training import Settings, loop, toml
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"
