@@ -6,24 +6,26 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import UsageError
+from ..core import values
+from ..core.errors import UnknownName, UsageError
 from ..data import TEST, VALID, ReadOptions
 from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
-from ..evidence.field import AnyField
+from ..evidence.benchmark import Benchmark
 from ..evidence.plan import Plan, plan
-from ..evidence.runs import Protocol, opened
+from ..evidence.runs import Design, opened
 from ..evidence.store import FORMAT
-from ..training import LanguageSettings, Settings
+from ..models import build_language, is_language
+from ..training import Settings
+from ..training.settings import for_family
 from .comparison import Comparison, Recorder
-from .fit import Source
-from .in_common import InCommon, candidates
+from .fit import Source, reading_for
 
 SEEDS, TRIALS = 8, 12
 
@@ -44,9 +46,9 @@ def compare(
     test: Source | float | None = None,
     out: Path | str | None = None,
     read: ReadOptions | None = None,
-    settings: Settings | LanguageSettings | InCommon | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     resume: bool = False,
-    control: Callbacks | None = None,
+    callbacks: Callbacks | None = None,
     command: str | None = None,
     **choices: Any,
 ) -> Comparison:
@@ -59,17 +61,17 @@ def compare(
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".
         metric: what verdicts are about: nll, brier, accuracy, macro_f1, …, of the test rows; nll (mse for numbers) by default. Of
-            models of language nats_per_token or bits_per_byte, of the test part's texts or of stretches of one long text.
+            language models nats_per_token or bits_per_byte, of the test part's texts or of segments of one long text.
         margin: a difference, in the metric's unit, small enough to call two arms equivalent.
         minutes: after these no training is begun any more; ``resume`` goes on.
         jobs: processes. In a script, call this under ``if __name__ == "__main__"``, as for every use of several processes.
         storage: a PostgreSQL address that machines with the same call share.
         out: the directory to make; none is left without it.
         settings: what the arms have in common, or as single ``choices``; a choice that is a list makes arms of all combinations.
-            Ten epochs and the schedule "linear" where nothing else is said. With ``task="lm"``, or families of models of
-            language and texts without labels, those of ``LanguageSettings``; ``steps`` or ``epochs`` must be said.
+            A family that a setting does not apply to goes without it. Classifiers: ten epochs and the schedule "linear" where
+            nothing else is said. Language models (``task="lm"``, or such families): ``steps`` or ``epochs`` must be said.
         resume: go on with the comparison in ``out``, begun by the same call.
-        control, command: as in ``fit``.
+        callbacks, command: as in ``fit``.
 
     Raises:
         DataError, UsageError: the data, the arms or the metric do not fit.
@@ -78,25 +80,25 @@ def compare(
     """
     asked = Asked(
         data, valid=valid, test=test, read=read, settings=settings, arms=arms, seeds=seeds, trials=trials, tune=tune,
-        metric=metric, storage=storage, jobs=jobs, **choices,
+        metric=metric, margin=margin, storage=storage, jobs=jobs, **choices,
     )  # fmt: skip
     if resume and out is None:
         raise UsageError("--resume goes on with the comparison in a directory; say which with --out.")
     with ExitStack() as stack:
         folder = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        recorder = Recorder(folder, asked, control or Callbacks(), command, resume, kept=out is not None)
-        return recorder.record(minutes, margin)
+        recorder = Recorder(folder, asked, callbacks or Callbacks(), command, resume, kept=out is not None)
+        return recorder.record(minutes)
 
 
-def plan_of(data: Source, *, control: Callbacks | None = None, **asked: Any) -> Plan:
+def plan_of(data: Source, *, callbacks: Callbacks | None = None, **asked: Any) -> Plan:
     """What ``compare`` with the same arguments would do, and how long that would take, from a few timed steps of every arm."""
-    wanted, control = Asked(data, **asked), control or Callbacks()
-    with wanted.opened(control) as field:
-        return plan(wanted.protocol(field, Path()), field, {}, wanted.jobs, control.watch)
+    wanted, callbacks = Asked(data, **asked), callbacks or Callbacks()
+    with wanted.opened(callbacks) as benchmark:
+        return plan(wanted.design(benchmark, Path()), benchmark, {}, wanted.jobs, callbacks.watch)
 
 
 class Asked:
-    """What was asked for, checked as far as can be without the data."""
+    """What was asked for, checked as far as can be without the data. Arguments as of ``compare``."""
 
     def __init__(
         self,
@@ -105,35 +107,40 @@ class Asked:
         valid: Source | float | None = None,
         test: Source | float | None = None,
         read: ReadOptions | None = None,
-        settings: Settings | LanguageSettings | InCommon | None = None,
-        arms: Sequence[dict[str, Any]] = (),
+        settings: Settings | Mapping[str, Any] | None = None,
+        arms: Sequence[Mapping[str, Any]] = (),
         seeds: int = SEEDS,
         trials: int = TRIALS,
         tune: Sequence[str] = ("lr",),
         metric: str | None = None,
+        margin: float | None = None,
         storage: str | None = None,
         jobs: int = 1,
         **choices: Any,
     ) -> None:
         for name, value, least in (("seeds", seeds, 1), ("trials", trials, 0), ("jobs", jobs, 1)):
-            if value < least:
-                raise UsageError(f"{name} is {value}; wanted {least} or more.")
+            values.whole(name, value, least=least)
+        values.number("margin", margin)
         choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}
-        single = {key: value for key, value in choices.items() if key not in named}
-        models = candidates(named, arms)
-        if settings is None:
-            told = {key: single[key] for key in ("task", "model") if single.get(key)}
-            settings = InCommon.of(told, models)
-        elif not isinstance(settings, InCommon):
-            settings = InCommon.of_settings(settings)
-        self.in_common = settings.with_choices(single, models)
-        self.common = self.in_common.settings
-        if "auto" in (single.get("lr"), getattr(self.common, "lr", None), *named.get("lr", [])):
+        common = {**_given(settings), **{key: value for key, value in choices.items() if key not in named}}
+        known = Settings.__dataclass_fields__
+        for key in common:
+            if key not in known:
+                raise UnknownName("argument of compare:", key, [*known, "arms", "seeds", "trials", "tune", "out"])
+        families = [model for arm in arms for model in [arm.get("model")] if model] or [
+            *named.get("model", []), *[common[key] for key in ("model",) if common.get(key)]
+        ]  # fmt: skip
+        self.of_language = _of_language(common.get("task", "auto"), families)
+        if self.of_language:
+            common |= _first_language(common, families, [*named.get("tokenizer", []), *(arm.get("tokenizer") for arm in arms)])
+        if "auto" in (common.get("lr"), *named.get("lr", [])):
             raise UsageError("lr is auto; compare tunes the rates itself, of all arms alike. Leave it out.")
-        self.own = arms_.choices_of(self.common, named, arms)
-        read = self.in_common.reading(read)
-        self.read, self.jobs, self.storage = read, jobs, storage
+        self.common = common
+        self.own = arms_.choices_of(self.of_language, named, arms)
+        usual = for_family(common, {})
+        self.read = reading_for(usual, read) if self.of_language else read
+        self.jobs, self.storage, self.margin = jobs, storage, margin
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()
         self.spelled_tune = list(tune)
@@ -141,47 +148,75 @@ class Asked:
         self.sources: tuple[tuple[Any, int | None], ...] = tuple((_kept(source), part) for source, part in [(data, None), *given])
 
     @contextmanager
-    def opened(self, control: Callbacks) -> Iterator[AnyField]:
+    def opened(self, callbacks: Callbacks) -> Iterator[Benchmark[Any]]:
         """The data, open."""
-        with opened(self.sources, self.read, self.common, control.watch, control.stop) as field:
-            yield field
+        how = self.sources, self.read, self.common, self.of_language, callbacks.watch, callbacks.stop
+        with opened(*how) as benchmark:
+            yield benchmark
 
-    def protocol(self, field: AnyField, folder: Path) -> Protocol:
+    def design(self, benchmark: Benchmark[Any], folder: Path) -> Design:
         """What is to be done, all checks passed."""
-        settings = [field.resolve(self.in_common.shared, chosen) for chosen in self.own]
+        settings = [benchmark.resolve(own) for own in self.own]
+        applied = {name for one in settings for name in one.to_json()}
+        if unused := [name for name in self.common if name not in applied]:
+            Settings(**{**self.common, **self.own[0]})  # says what it is for
+            raise UsageError(f"--{unused[0].replace('_', '-')} applies to none of the arms. Leave it out.")
         found = arms_.arms_of(settings, {one.name for one in self.tune})
-        metric = field.metric(self.metric, settings)
+        metric = benchmark.metric(self.metric, settings)
         tuning.check_fits(self.tune, [arm.settings for arm in found])
         for arm in found:
-            field.check(arm.settings)
+            benchmark.check(arm.settings)
         sources = self.sources
         if self.jobs > 1:
             sources = tuple(
-                (_rows(corpus, field.kind) if source == "-" else source, part)
-                for (source, part), corpus in zip(sources, field.corpora, strict=True)
+                (_rows(corpus, self.of_language) if source == "-" else source, part)
+                for (source, part), corpus in zip(sources, benchmark.corpora, strict=True)
             )
-        name = json.dumps([FORMAT, self.given(), metric, field.describe()["fingerprint"]], sort_keys=True, default=str)
-        key = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
-        return Protocol(
-            key,
-            sources,
-            self.read,
-            self.common,
-            found,
-            metric,
-            self.seeds,
-            self.trials,
-            self.tune,
-            folder.resolve(),
-            self.storage,
+        name = json.dumps([FORMAT, self.given(), metric, benchmark.describe()["fingerprint"]], sort_keys=True, default=str)
+        return Design(
+            name=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
+            sources=sources,
+            read=self.read,
+            common=self.common,
+            of_language=self.of_language,
+            arms=found,
+            metric=metric,
+            seeds=self.seeds,
+            trials=self.trials,
+            tune=self.tune,
+            folder=folder.resolve(),
+            storage=self.storage,
         )
 
     def given(self) -> dict[str, Any]:
-        """What must be the same for the comparison to go on. Seeds too: to add some after a look at the verdict would undo it."""
+        """What must be the same for the comparison to go on. Seeds and margin too: to choose them after a look at the verdict
+        would undo it.
+        """
         return {
-            "common": self.in_common.to_json(), "arms": self.own, "seeds": self.seeds, "trials": self.trials,
-            "tune": self.spelled_tune, "metric": self.metric,
+            "common": self.common, "arms": self.own, "seeds": self.seeds, "trials": self.trials, "tune": self.spelled_tune,
+            "metric": self.metric, "margin": self.margin,
         }  # fmt: skip
+
+
+def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
+    """What settings say beyond what any say."""
+    if not isinstance(settings, Settings):
+        return {name: value for name, value in (settings or {}).items() if value is not None}
+    blank = Settings()
+    return {name: value for name in Settings.__dataclass_fields__ if (value := getattr(settings, name)) != getattr(blank, name)}
+
+
+def _of_language(task: str, families: Sequence[str]) -> bool:
+    """Whether the arms are language models."""
+    return task == "lm" or (task == "auto" and any(map(is_language, families)))
+
+
+def _first_language(common: Mapping[str, Any], families: Sequence[str], tokenizers: Sequence[str | None]) -> dict[str, Any]:
+    """The family and tokenizer that describe the data: of the first that is always trained by gradients, else the first."""
+    names = list(families) or ["ngram"]
+    first = next((one for one in names if build_language(one).by_gradients), names[0])
+    tokenizer = common.get("tokenizer") or next((one for one in tokenizers if one), None)
+    return {"model": first, "tokenizer": tokenizer or build_language(first).tokens}
 
 
 def _kept(source: Any) -> Any:
@@ -189,10 +224,10 @@ def _kept(source: Any) -> Any:
     return source if isinstance(source, str | os.PathLike) else list(source)
 
 
-def _rows(corpus: Any, kind: str) -> list[Any]:
+def _rows(corpus: Any, of_language: bool) -> list[Any]:
     """The rows of stdin, for processes that cannot read it again."""
     texts = (text for block in corpus.blocks() for text in block)
-    if kind == "lm":
+    if of_language:
         return list(texts)
     weights = [1.0] * len(corpus) if corpus.weights is None else corpus.weights.tolist()
     return list(zip(texts, corpus.labels, weights, strict=True))

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
-from ..core.errors import Interrupted, LossworksError, RecordError, UsageError
+from ..core.errors import LossworksError, RecordError, UsageError
 from ..core.machine import machine, versions
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks
-from ..evidence.field import AnyField
+from ..evidence.benchmark import Benchmark
 from ..evidence.results import results, write_table
-from ..evidence.runs import Protocol, work, work_together
+from ..evidence.runs import Design, work, work_together
 from ..evidence.store import RUN
 from ..record import Run
+from .recording import ended_by
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,8 +81,8 @@ class Comparison:
 class Recorder:
     """Does the comparison and writes its directory."""
 
-    def __init__(self, out: Path, asked: Asked, control: Callbacks, command: str | None, resume: bool, kept: bool) -> None:
-        self.asked, self.control, self.kept = asked, control, kept
+    def __init__(self, out: Path, asked: Asked, callbacks: Callbacks, command: str | None, resume: bool, kept: bool) -> None:
+        self.asked, self.callbacks, self.kept = asked, callbacks, kept
         self.resume = resume and (out / "run.json").exists()
         self.run = Run(out) if self.resume else Run.create(out)
         self.summary: dict[str, Any] = {
@@ -97,59 +98,58 @@ class Recorder:
         if self.resume:
             self._take_up()
 
-    def record(self, minutes: float | None, margin: float | None) -> Comparison:
+    def record(self, minutes: float | None) -> Comparison:
         """Train what is to be trained, judge, and leave a whole record whatever happens."""
         with self.run.held():
-            return self._record(minutes, margin)
+            return self._record(minutes)
 
-    def _record(self, minutes: float | None, margin: float | None) -> Comparison:
+    def _record(self, minutes: float | None) -> Comparison:
         begun = time.time()
         try:
             if not self.resume:
                 self.run.write_summary(self.summary)
-            with self.asked.opened(self.control) as field:
-                protocol = self.asked.protocol(field, self.run.path)
-                store = protocol.store()
-                doubles = self._begin(field, protocol)
+            with self.asked.opened(self.callbacks) as benchmark:
+                design = self.asked.design(benchmark, self.run.path)
+                store = design.store()
+                doubles = self._begin(benchmark, design)
                 deadline = None if minutes is None else begun + 60 * minutes
                 if self.asked.jobs > 1:
-                    work_together(protocol, self.asked.jobs, self._watch, self.control.stop, deadline)
+                    work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
                 else:
-                    work(protocol, field, store, self._watch, deadline)
+                    work(design, benchmark, store, self._watch, deadline)
                 done = store.finished()
-                found = results(protocol, done, field, margin, doubles.test_rows)
-            whole = sum(key.stage == RUN for key in done) == len(protocol.arms) * protocol.seeds
+                found = results(design, done, benchmark, self.asked.margin, doubles.test_rows)
+            whole = sum(key.stage == RUN for key in done) == len(design.arms) * design.seeds
             self.summary |= {"status": "finished" if whole else "stopped", "result": found}
             self.run.note("end", finished=found["done"], of=found["of"])
-            write_table(self.run.path / "results.parquet", protocol, done)
-        except (LossworksError, KeyboardInterrupt) as error:
-            self.summary["status"] = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
-            self.summary["error"] = str(error)
+            write_table(self.run.path / "results.parquet", design, done)
+        except BaseException as error:
+            self.summary |= ended_by(error)
             self._leave()
             raise
         self.run.close()
+        report.write(self.run.path, self.summary)  # first, so that no record says it is finished without one
         self.run.write_summary(self.summary)
-        report.write(self.run.path)
         comparison = Comparison.load(self.run.path)
         return comparison if self.kept else replace(comparison, path=None)
 
-    def _begin(self, field: AnyField, protocol: Protocol) -> Duplicates:
+    def _begin(self, benchmark: Benchmark[Any], design: Design) -> Duplicates:
         """Describe data and protocol, in the record and to whoever watches."""
-        doubles = field.duplicates()
-        about = field.describe()
+        doubles = benchmark.duplicates()
+        about = benchmark.describe()
         self.summary |= {
             "task": about.pop("task"),
             "labels": about.pop("labels"),
             "data": about,
             "duplicates": doubles.to_json(),
             "protocol": {
-                "name": protocol.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in protocol.arms],
-                "epochs": [arm.settings.epochs for arm in protocol.arms],
-                "steps": [getattr(arm.settings, "steps", None) for arm in protocol.arms],
-                "seeds": protocol.seeds, "trials": protocol.trials,
-                "tune": self.asked.spelled_tune if protocol.trials else [], "metric": protocol.metric,
-                "split_seed": protocol.common.seed, "jobs": self.asked.jobs, "shared": protocol.storage is not None,
-                "trainings": protocol.total,
+                "name": design.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in design.arms],
+                "epochs": [arm.settings.epochs for arm in design.arms],
+                "steps": [getattr(arm.settings, "steps", None) for arm in design.arms],
+                "seeds": design.seeds, "trials": design.trials,
+                "tune": self.asked.spelled_tune if design.trials else [], "metric": design.metric,
+                "split_seed": design.split_seed, "jobs": self.asked.jobs, "shared": design.storage is not None,
+                "trainings": design.total,
             },
         }  # fmt: skip
         before = self.run.summary["data"]["fingerprint"] if self.resume and "data" in self.run.summary else None
@@ -158,14 +158,14 @@ class Recorder:
                 "--resume: the data is not what it was when the comparison began. Restore it, or choose another --out."
             )
         self.run.write_summary(self.summary)
-        self.run.note("resume" if self.resume else "start", step=0, trainings=protocol.total)
-        self.control.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
+        self.run.note("resume" if self.resume else "start", step=0, trainings=design.total)
+        self.callbacks.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
         return doubles
 
     def _watch(self, event: str, fields: dict[str, Any]) -> None:
         if event == "training":
             self.run.note(event, time=datetime.now(UTC).isoformat(timespec="seconds"), **fields)
-        self.control.watch(event, fields)
+        self.callbacks.watch(event, fields)
 
     def _take_up(self) -> None:
         """Check that the comparison can be gone on with by this call."""

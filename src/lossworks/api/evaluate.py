@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import metrics as figures
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
-from ..training.fitting import measure, mistakes
+from ..training.judging import evaluated
 from ..training.language_metrics import judge
 from ..training.token_parts import in_tokens
 from .language import Language
@@ -22,13 +21,13 @@ from .model import Model
 
 def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None, *, stride: int | None = None) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
-    model of language the most and least surprising texts.
+    language model the most and least surprising texts.
 
     ``trained_on`` is true where the data is, row for row, what ``fit`` was given: its figures then flatter the model.
 
     Args:
         model: from ``fit`` or ``load``.
-        data: text as ``fit`` takes it; labelled, for a model of labels.
+        data: text as ``fit`` takes it; labelled, for a classifier or regression.
         read: which columns to read and how.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
 
@@ -37,10 +36,10 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
         DataError: the data cannot be read, or holds a label that training had not seen.
     """
     if not isinstance(model, Language) and stride is not None:
-        raise UsageError("--stride is for models of language, and this one is of labels. Leave it out.")
+        raise UsageError("--stride is for language models, and this is none. Leave it out.")
     if isinstance(model, Language):
         model = model.sliding(stride)
-        read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.texts)
+        read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
     corpus = load(data, read)
     try:
         return _surprisal(model, corpus) if isinstance(model, Language) else _evaluate(model, corpus)
@@ -49,36 +48,33 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
 
 
 def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
-    predictor = model.predictor
-    target, weight = predictor.task.targets(corpus), corpus.weights
+    predictor, task = model.predictor, model.predictor.task
+    target, weight = task.targets(corpus), corpus.weights
     scores = np.concatenate([predictor.scores(texts) for texts in corpus.blocks()])
-    evaluation = measure(predictor, scores, target, weight)
-    rows, found = mistakes(predictor, scores, evaluation, target)
+    evaluation, rows, found = evaluated(predictor, scores, target, weight)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
     return {
         "source": corpus.source,
         "rows": len(corpus),
         "skipped": corpus.skipped,
         "notes": predictor.remarks(corpus.blocks()),
-        "trained_on": corpus.fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
-        "task": predictor.task.kind,
-        "labels": list(predictor.task.labels) or None,
-        **evaluation.to_json(predictor.task.labels),
-        "baseline": figures.baseline(
-            predictor.task.kind, _trained_on(model), target, labels=predictor.task.labels, weights=weight
-        ),
+        "trained_on": model.was_trained_on(corpus.fingerprint),
+        "task": task.kind,
+        "labels": list(task.labels) or None,
+        **evaluation.to_json(task.labels),
+        "baseline": task.baseline(_trained_on(model), target, weight),
         "mistakes": [{"text": text, **what, "place": corpus.place(int(row))} for text, what, row in listed],
     }
 
 
 def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=model.texts == "file")
+        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=model.document_unit == "file")
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"])
     return {
         "source": corpus.source,
         "skipped": corpus.skipped,
-        "trained_on": corpus.fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
+        "trained_on": model.was_trained_on(corpus.fingerprint),
         "task": "lm",
         **result,
     }
@@ -86,15 +82,10 @@ def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
 
 def _trained_on(model: Model) -> NDArray[Any]:
     """Targets that the baseline learns the same from as from the training part: it needs but the counts."""
-    task = model.predictor.task
-    if task.kind == "regress":
-        return np.array([task.center])
     data = model.record.get("data", {})
     counts = data.get("train_counts")
-    if counts is None:
+    if counts is None and model.predictor.task.labels:
         raise UsageError(
             "this model has no record of its training data, which the baseline needs. Load it from its run directory."
         )
-    if task.kind == "classify":
-        return np.repeat(np.arange(len(counts)), counts)
-    return np.arange(data["parts"]["train"])[:, None] < np.array(counts)
+    return model.predictor.task.from_counts(counts, data.get("parts", {}).get("train", 0))

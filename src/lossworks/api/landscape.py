@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core import specs
 from ..core.errors import RecordError, UnknownName, UsageError
 from ..data import TEST, VALID, ReadOptions, load_all
 from ..engine import Callbacks
 from ..models import is_language
 from ..record import Run
 from ..training import Settings
+from ..training.settings import from_values
 from .fit import Source
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def landscape(
     test: Source | None = None,
     read: ReadOptions | None = None,
     device: str | None = None,
-    control: Callbacks | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Landscape:
     """Train once more as the run's record says, and look at the loss in a plane around the weights it ended with.
 
@@ -79,7 +79,7 @@ def landscape(
         valid, test: held-out rows that were given as data of their own, likewise.
         read: which columns to read and how, as it was then.
         device: where to train; where the run was trained, if not given.
-        control: how to watch.
+        callbacks: how to watch.
 
     Raises:
         RecordError: no run, not a finished one, damaged, or of a version that knows other settings.
@@ -98,7 +98,7 @@ def landscape(
         raise UsageError("span is for the random plane; that of the trajectory reaches as far as the trajectory does.")
     if span is not None and not 0 < span < 1e6:
         raise UsageError(f"span is {span}; wanted a number above 0: 1.")
-    opened, control = Run(run), control or Callbacks()
+    opened, callbacks = Run(run), callbacks or Callbacks()
     record = _checked(opened)
     settings = _settings(opened, record, device)
     sources = _sources(opened, record, {"data": data, "valid": valid, "test": test})
@@ -106,9 +106,9 @@ def landscape(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(sources, read, scratch))
-        from ..training.replay import retrace
+        from ..training.replay import replay
 
-        done = retrace(corpora, [part for _, part in sources], settings, record, control, scratch=scratch)
+        done = replay(corpora, [part for _, part in sources], settings, record, callbacks, scratch=scratch)
         stack.callback(done.close)
         found = look(
             done,
@@ -118,7 +118,7 @@ def landscape(
             rows=rows,
             span=span or 1.0,
             seed=seed,
-            tell=lambda number, of: control.watch("surface", {"done": number, "of": of}),
+            tell=lambda number, of: callbacks.watch("surface", {"done": number, "of": of}),
         )
     return Landscape(found, opened.path, record)
 
@@ -128,7 +128,9 @@ def _checked(run: Run) -> dict[str, Any]:
     record = run.summary
     try:
         if is_language(record["config"]["model"]):
-            raise UsageError(f"{run.path} holds a model of language, and only those of networks have a landscape: linear, bag.")
+            raise UsageError(
+                f"{run.path} holds a language model, and only classifiers and regressions have a landscape: linear, bag."
+            )
         if (status := record["status"]) != "finished":
             raise RecordError(
                 f"the run in {run.path} is {status}, so it has no trained weights. Finish it with --resume, or fit again."
@@ -154,7 +156,7 @@ def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
             "record can hold, so it cannot be trained again. Train with one of: lossworks list optimizers."
         )
     try:
-        return specs.configure(Settings, config, f"configuration of {run.path}")
+        return from_values(config, f"configuration of {run.path}")
     except UsageError as error:
         if device:
             raise

@@ -1,4 +1,4 @@
-"""A trained model of language as a user holds it, from ``fit`` or from a run directory."""
+"""A trained language model as a user holds it, from ``fit`` or from a run directory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..core.seeds import generator
 from ..inference import Sampling, TextLanguage, check_stop, check_tokens, pieces, sample_tokens
-from .model import several
+from .held import Held, several
 from .scored import Scored, perplexity
 
 if TYPE_CHECKING:
@@ -25,11 +25,10 @@ Stream = Callable[[str, int, int], object]
 
 
 @dataclass(slots=True)
-class Language:
-    """Tells how probable text is, and makes up more.
+class Language(Held):
+    """A language model: how probable text is, and text that it generates.
 
     counts: how often each token was seen in training, for baselines; None where that is not known.
-    ``record`` is what the run's ``run.json`` says; ``path`` is its directory, if it has one.
     """
 
     trained: TextLanguage
@@ -48,15 +47,10 @@ class Language:
         return self.trained.tokenizer
 
     @property
-    def texts(self) -> str:
+    def document_unit(self) -> str:
         """What of plain text was one text: "line", "paragraph" or "file"."""
-        return str(self.record.get("config", {}).get("texts", "line"))
-
-    @property
-    def metrics(self) -> dict[str, dict[str, float]]:
-        """Figures on the held-out test part, each ``{"value", "low", "high"}``; empty where nothing was held out."""
-        metrics: dict[str, dict[str, float]] = self.record.get("result", {}).get("metrics", {})
-        return metrics
+        config = self.record.get("config", {})
+        return str(config.get("document_unit") or config.get("texts", "line"))  # the latter in runs of before
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
         """Tokens, words and surprisals of each text."""
@@ -82,7 +76,7 @@ class Language:
         self,
         prompt: str = "",
         *,
-        tokens: int = 100,
+        max_new_tokens: int = 100,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -98,7 +92,7 @@ class Language:
         self,
         prompt: list[str] | tuple[str, ...],
         *,
-        tokens: int = 100,
+        max_new_tokens: int = 100,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -113,7 +107,7 @@ class Language:
         self,
         prompt: str | Sequence[str] = "",
         *,
-        tokens: int = 100,
+        max_new_tokens: int = 100,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -123,13 +117,13 @@ class Language:
         seed: int = 0,
         stream: Stream | None = None,
     ) -> list[str] | list[list[str]]:
-        """Texts that begin with ``prompt``, each up to ``tokens`` tokens longer; of several prompts a list of texts for each.
+        """Texts that begin with ``prompt``, each up to ``max_new_tokens`` tokens longer; of several prompts a list for each.
 
         What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it.
 
         Args:
             prompt: a text, or a list of them.
-            tokens: at most so many are drawn for each text.
+            max_new_tokens: at most so many are drawn for each text.
             temperature, top_k, top_p, min_p: as of ``models.Sampling``.
             stop: a text, or several; what is drawn ends before the first of them that stands in it.
             samples: how many texts for each prompt.
@@ -142,7 +136,7 @@ class Language:
         """
         if samples < 1:
             raise UsageError(f"samples is {samples}; wanted 1 or more.")
-        check_tokens(tokens)
+        check_tokens(max_new_tokens)
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         ends = (stop,) if isinstance(stop, str) else tuple(stop)
         check_stop(ends)
@@ -154,7 +148,7 @@ class Language:
             drawn.append([""] * samples)
             for sample in range(samples):
                 random = generator(seed, "generate", *begun, sample)
-                following = islice(sample_tokens(self.model, state, sampling, random), tokens)
+                following = islice(sample_tokens(self.model, state, sampling, random), max_new_tokens)
                 for piece in chain([text], pieces(self.tokenizer, begun, following, ends)):
                     drawn[number][sample] += piece
                     if stream is not None:

@@ -11,14 +11,14 @@ from ..models import build_language, render
 from ..models.hf import HfSpec
 from ..record import Run, read_json
 from ..tokens import Tokenizer
-from ..training.language import read_counts
+from ..training.fitting import read_counts
 from ..training.settings import check_device
 from .language import Language
 from .model import Model
 
 
 def load(path: Path | str, device: str = "cpu") -> Model | Language:
-    """The model in a run directory: a ``Language`` where it is one of language, else a ``Model``. Of ``"hf:PATH"`` the model of
+    """The model in a run directory: a ``Language`` where it is a language model, else a ``Model``. Of ``"hf:PATH"`` the model of
     Hugging Face there, as it is, over texts as wholes.
 
     Raises:
@@ -26,12 +26,12 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
     """
     check_device(device)
     if str(path).startswith("hf:"):
-        return _pretrained(str(path))
+        return _pretrained(str(path), device)
     run = Run(path)
     record = run.summary
     config = read_json(run.path / "config.json")
     if isinstance(config, dict) and config.get("task") == "lm":
-        trained = TextLanguage.load(run.path)
+        trained = TextLanguage.load(run.path, device)
         imported = record.get("data", {}).get("imported", False)
         counts = None if imported else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
@@ -40,41 +40,41 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
     return model
 
 
-def _pretrained(spec: str) -> Language:
+def _pretrained(spec: str, device: str) -> Language:
     """A model of Hugging Face that was never fitted here, with the tokenizer that stands beside it."""
     family = build_language(spec)
     assert isinstance(family, HfSpec)
     tokenizer = tokens.named(family.tokens)
     assert isinstance(tokenizer, Tokenizer)
-    config = {"model": render(family), "tokens": family.tokens, "texts": "file", "seed": 0}
-    return Language(TextLanguage(family, tokenizer, family.pretrained()), None, {"config": config})
+    config = {"model": render(family), "tokenizer": family.tokens, "document_unit": "file", "seed": 0}
+    return Language(TextLanguage(family, tokenizer, family.pretrained().to(device)), None, {"config": config})
 
 
 def load_labels(path: Path | str, device: str = "cpu") -> Model:
-    """The same, of a run that must hold a model of labels.
+    """The same, of a run that must hold a classifier or regression.
 
     Raises:
-        UsageError: it holds a model of language.
+        UsageError: it holds a language model.
         RecordError: as ``load``.
     """
     model = load(path, device)
     if isinstance(model, Language):
         raise UsageError(
-            f"{path} holds a model of language, which knows no labels. Try lossworks score {path}, or next, or generate."
+            f"{path} holds a language model, which knows no labels. Try lossworks score {path}, or next, or generate."
         )
     return model
 
 
-def load_language(path: Path | str) -> Language:
-    """The same, of a run that must hold a model of language.
+def load_language(path: Path | str, device: str = "cpu") -> Language:
+    """The same, of a run that must hold a language model.
 
     Raises:
-        UsageError: it holds a model of labels.
+        UsageError: it holds none.
         RecordError: as ``load``.
     """
-    model = load(path)
+    model = load(path, device)
     if isinstance(model, Model):
-        raise UsageError(f"{path} holds a model of labels. Try lossworks predict {path}; --task lm fits a model of language.")
+        raise UsageError(f"{path} holds no language model. Try lossworks predict {path}; --task lm trains one.")
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -43,11 +44,11 @@ class Recorder:
     """Writes the run directory while the training runs; with ``log="tensorboard"``, TensorBoard's files in it too."""
 
     def __init__(
-        self, out: Path, given: dict[str, Any], control: Callbacks, command: str | None, resume: bool, log: str | None = None
+        self, out: Path, given: dict[str, Any], callbacks: Callbacks, command: str | None, resume: bool, log: str | None = None
     ) -> None:
         self.resume = resume and (out / "run.json").exists()
         self.run = Run(out) if self.resume else Run.create(out)
-        self.control = control
+        self.callbacks = callbacks
         self.drawn = None if log is None else EventFiles(self.run.path / log)
         self.step = 0
         self.before: str | None = None  # fingerprint of the data that the run began with
@@ -70,21 +71,17 @@ class Recorder:
 
     def _record(self, work: Work) -> Any:
         run, scratch = self.run, self.run.path / "scratch"
-        control = replace(self.control, watch=self._watch, checkpoints=run.path / "checkpoints")
+        callbacks = replace(self.callbacks, watch=self._watch, checkpoints=run.path / "checkpoints")
         try:
             _make_anew(scratch)
             if not self.resume:
                 run.write_summary(self.summary)
-            fitted = work(control, scratch)
+            fitted = work(callbacks, scratch)
             fitted.save(run.path)
             self.summary |= {"status": "finished", "result": fitted.result}
             run.note("end", step=self.step, seconds=fitted.result["seconds"])
-        except LossworksError as error:
-            ended = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
-            self.summary |= {"status": ended, "error": str(error)}
-            raise
-        except KeyboardInterrupt:
-            self.summary["status"] = "interrupted"
+        except BaseException as error:
+            self.summary |= ended_by(error)
             raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -99,16 +96,27 @@ class Recorder:
             if self.drawn is not None:
                 self.drawn.close(self.summary.get("result"))
             if "data" in self.summary and (path / "log.jsonl").exists():
-                self.run.write_summary(self.summary)
-                if self.summary["status"] == "finished":
-                    checkpoint.remove(path / "checkpoints")
-                report.write(path)
+                self._leave_record(path)
             elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
                 (path / "run.json").unlink(missing_ok=True)
                 path.rmdir()
-        except (LossworksError, OSError):
-            if error is None:  # a full disk must not hide why training ended
-                raise
+        except (LossworksError, OSError) as late:
+            if error is not None:  # a full disk must not hide why training ended
+                return
+            self.summary |= ended_by(late)
+            with suppress(LossworksError, OSError):
+                self.run.write_summary(self.summary)
+            raise
+
+    def _leave_record(self, path: Path) -> None:
+        """run.json and the report; what is finished has its report first, so that no record says so without one."""
+        if self.summary["status"] != "finished":
+            self.run.write_summary(self.summary)
+            report.write(path)
+            return
+        report.write(path, self.summary)
+        self.run.write_summary(self.summary)
+        checkpoint.remove(path / "checkpoints")
 
     def _take_up(self, given: dict[str, Any]) -> None:
         """Check that the run can be gone on with by this call."""
@@ -143,7 +151,15 @@ class Recorder:
             self.run.note(event, **fields)
         if self.drawn is not None:
             self.drawn(event, fields)
-        self.control.watch(event, fields)
+        self.callbacks.watch(event, fields)
+
+
+def ended_by(error: BaseException) -> dict[str, str]:
+    """The status that an error leaves a run with, and what it says."""
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+    status = "interrupted" if stopped else "diverged" if isinstance(error, Diverged) else "failed"
+    said = str(error) if isinstance(error, LossworksError | KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+    return {"status": status} | ({"error": said} if said else {})
 
 
 def _make_anew(folder: Path) -> None:

@@ -43,11 +43,11 @@ def side_by_side(
         UsageError: the models were not learnt from the same kind of texts, or have no context to slide.
         DataError: the data cannot be read.
     """
-    kinds = {name: model.texts for name, model in models.items()}
+    kinds = {name: model.document_unit for name, model in models.items()}
     if len(set(kinds.values())) > 1:
         told = ", ".join(f"{name} of {kind}s" for name, kind in kinds.items())
         raise UsageError(
-            f"the models are of different texts ({told}), so their figures do not compare. Fit them with the same --texts."
+            f"the models are of different texts ({told}), so their metrics do not compare. Use one --document-unit for all."
         )
     models = {name: model.sliding(stride) for name, model in models.items()}
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
@@ -135,14 +135,14 @@ def _row(model: Language, found: _Measured, best: _Measured | None, texts: Stret
         apart = None if best is None else figures.bits_between(found.nats, best.nats, texts.bytes)
     return {
         "model": config.get("model"),
-        "tokens": config.get("tokens"),
+        "tokenizer_spec": config.get("tokenizer") or config.get("tokens"),
         "tokenizer": _digest(model),
         "vocabulary": model.tokenizer.vocabulary.size,
         "context": model.model.context,
         "lossless": model.tokenizer.lossless,
         "unknown": found.unknown,
         "impossible": found.impossible,
-        "trained_on": fingerprint in model.record.get("data", {}).get("fingerprint", "").split("+"),
+        "trained_on": model.was_trained_on(fingerprint),
         "metrics": {name: interval.to_json() for name, interval in found.metrics.items()},
         "difference": None if apart is None else apart.to_json(),
     }

@@ -59,7 +59,7 @@ app.command("show")(show.command)
 @app.callback(invoke_without_command=True)
 def _top(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         print(__version__)

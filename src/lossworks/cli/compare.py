@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .options import print_json
-from .running import command_line, new_run, number_or_word, stop_on_signals
+from .running import command_line, new_run, stop_on_signals
 
 if TYPE_CHECKING:
     from ..api.comparison import Comparison
@@ -23,7 +23,7 @@ def _repeated(said: str) -> Any:
 
 
 def command(
-    data: Annotated[str, typer.Argument(help="Labelled text, or for models of language any, as `lossworks fit` takes it.")],
+    data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
     loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
     model: Annotated[Many, _repeated("linear, bag:dim=32, ….")] = None,
@@ -31,7 +31,7 @@ def command(
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
     schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
-    tokens: Annotated[Many, _repeated("Of models of language: chars, words, bytes, bpe:size=8000, ….")] = None,
+    tokenizer: Annotated[Many, _repeated("Of language models: chars, words, bytes, bpe:size=8000, ….")] = None,
     class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
     config: Annotated[
         Path | None,
@@ -65,18 +65,18 @@ def command(
     ] = None,
     test: Annotated[str | None, typer.Option(help="Test rows: a file, or a share.  [default: 0.1]", show_default=False)] = None,
     task: Annotated[str | None, typer.Option(help="auto, classify, multilabel, regress, lm.", show_default=False)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
-    texts: Annotated[
-        str | None, typer.Option(help="Of models of language: line, paragraph, file.  [default: line]", show_default=False)
+    epochs: Annotated[str | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
+    document_unit: Annotated[
+        str | None, typer.Option(help="Of language models: line, paragraph, file.  [default: line]", show_default=False)
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Of models of language: updates, for --epochs.", show_default=False)] = None,
+    steps: Annotated[str | None, typer.Option(help="Of language models: updates, for --epochs.", show_default=False)] = None,
     batch_tokens: Annotated[
-        int | None, typer.Option(help="Of models of language: tokens a step.  [default: 2048]", show_default=False)
+        str | None, typer.Option(help="Of language models: tokens a step.  [default: 2048]", show_default=False)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step.", show_default=False)] = None,
-    clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
+    batch_size: Annotated[str | None, typer.Option(help="Rows a step.", show_default=False)] = None,
+    clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the split and the trials; seeds that count come after it.", show_default=False)
+        str | None, typer.Option(help="Of the split and the trials; seeds that count come after it.", show_default=False)
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     text: options.Text = None,
@@ -91,35 +91,33 @@ def command(
 ) -> None:
     """Tune arms alike, train each with the same seeds, and say what that shows; the first arm is the baseline."""
     from ..api.compare import compare, plan_of
-    from ..api.in_common import InCommon, candidates
+    from ..core.values import parsed
     from ..engine import Callbacks
     from ..evidence.arms import read_toml
 
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
-        "loss": loss, "optimizer": optimizer, "model": model, "tokens": tokens,
-        "penalty": penalty, "risk": risk, "schedule": schedule,
-        "class_weight": class_weight, "lr": lr and [number_or_word(rate, float) for rate in lr],
+        "loss": loss, "optimizer": optimizer, "model": model, "tokenizer": tokenizer, "penalty": penalty, "risk": risk,
+        "schedule": schedule, "class_weight": class_weight, "lr": lr and [parsed(rate) for rate in lr],
     }  # fmt: skip
     named = {name: [_none(one) for one in given] for name, given in varied.items() if given}
-    single = {
-        "task": task, "epochs": epochs, "batch_size": batch_size, "clip": clip, "seed": seed, "device": device, "texts": texts,
-        "steps": steps, "batch_tokens": batch_tokens,
+    single = {"task": task, "device": device, "document_unit": document_unit}
+    numbers = {
+        "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "batch_size": batch_size, "clip": clip, "seed": seed,
     }  # fmt: skip
-    told = values | ({"task": task} if task else {})
+    single |= {name: parsed(value) for name, value in numbers.items()}
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
-        "valid": number_or_word(valid, float), "test": number_or_word(test, float),
+        "valid": parsed(valid), "test": parsed(test), "settings": values,
         "read": options.read_options(text, label, weight, encoding, bad_rows, format, header),
-        "settings": InCommon.of(told, candidates(named, arms), f"configuration {config}"),
         **named,
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip
     with _watcher(quiet) as watcher:
-        control = Callbacks(watch=watcher)
-        stop_on_signals(control, watcher)
+        callbacks = Callbacks(watch=watcher)
+        stop_on_signals(callbacks, watcher)
         if plan:
-            planned = plan_of(data, control=control, **asked)
+            planned = plan_of(data, callbacks=callbacks, **asked)
         else:
             if out is None and not resume:
                 out = new_run(data)
@@ -130,7 +128,7 @@ def command(
                 storage=storage,
                 out=out,
                 resume=resume,
-                control=control,
+                callbacks=callbacks,
                 command=command_line(),
                 **asked,
             )

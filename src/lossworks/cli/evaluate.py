@@ -19,7 +19,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="RUN... DATA",
-            help="Run directories made by `lossworks fit`, and at last the text, with labels for models of labels.",
+            help="Run directories made by `lossworks fit`, and at last the text, with labels for classifiers.",
         ),
     ],
     stride: Annotated[
@@ -71,11 +71,11 @@ def _together(models: dict[str, Model | Language], data: str, read: ReadOptions,
     languages = {run: model for run, model in models.items() if isinstance(model, Language)}
     labels = {run: model for run, model in models.items() if isinstance(model, Model)}
     if languages and labels:
-        raise UsageError(f"{next(iter(languages))} is a model of language, {next(iter(labels))} one of labels: nothing compares.")
+        raise UsageError(f"{next(iter(languages))} is a language model, and {next(iter(labels))} is none: nothing compares.")
     if languages:
         return side_by_side(languages, data, read, stride)
     if stride is not None:
-        raise UsageError("--stride is for models of language, and these are of labels. Leave it out.")
+        raise UsageError("--stride is for language models, and these are none. Leave it out.")
     return labels_side_by_side(labels, data, read)
 
 

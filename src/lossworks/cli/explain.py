@@ -17,7 +17,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Token by token why a model of language says what it says, or which label each token speaks for."""
+    """Token by token why a language model says what it says, or which label each token speaks for."""
     from ..api import load
 
     found = load(run).explain(text)

@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .options import print_json
-from .running import command_line, is_first, new_run, number_or_word, stop_on_signals
+from .running import command_line, is_first, new_run, stop_on_signals
 
 
 def command(
@@ -41,13 +41,13 @@ def command(
         str | None,
         typer.Option(help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH; keys: bag:dim=32.", show_default=False),
     ] = None,
-    tokens: Annotated[
+    tokenizer: Annotated[
         str | None,
         typer.Option(
             help="Of language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.", show_default=False
         ),
     ] = None,
-    texts: Annotated[
+    document_unit: Annotated[
         str | None,
         typer.Option(help="What of plain text is one text: line, paragraph, file.  [default: line]", show_default=False),
     ] = None,
@@ -72,35 +72,36 @@ def command(
     schedule: Annotated[
         str | None, typer.Option(help="Of the learning rate: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
-    steps: Annotated[int | None, typer.Option(help="Of rnn, transformer: updates in all.", show_default=False)] = None,
+    epochs: Annotated[str | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
+    steps: Annotated[str | None, typer.Option(help="Of rnn, transformer: updates in all.", show_default=False)] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Of rnn, transformer: as many as fit into them.  [default: 5]", show_default=False)
+        str | None, typer.Option(help="Of rnn, transformer: as many as fit into them.  [default: 5]", show_default=False)
     ] = None,
-    batch_tokens: Annotated[int | None, typer.Option(help="Of language models: tokens per step.", show_default=False)] = None,
+    batch_tokens: Annotated[str | None, typer.Option(help="Of language models: tokens per step.", show_default=False)] = None,
     pack: Annotated[
         bool | None,
         typer.Option("--pack", help="Of transformer: several texts in a row, unseen by one another.", show_default=False),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="Of rnn, transformer: float32 or bfloat16 products; else the faster.", show_default=False)
+        str | None,
+        typer.Option(help="Of rnn, transformer: float32 or bfloat16 products; else by the CPU.", show_default=False),
     ] = None,
     batch_size: Annotated[
         str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
     ] = None,
     micro_batch: Annotated[
         str | None,
-        typer.Option(help="Rows in memory at once, with the same result.  [default: what suits the model]", show_default=False),
+        typer.Option(help="Rows in memory at once, with the same gradient.  [default: what suits the model]", show_default=False),
     ] = None,
-    clip: Annotated[float | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
+    clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     ema: Annotated[
-        float | None, typer.Option(help="Evaluate and save a moving average of the weights: 0.999.", show_default=False)
+        str | None, typer.Option(help="Evaluate and save a moving average of the weights: 0.999.", show_default=False)
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs without a better held-out score before stopping.", show_default=False)
+        str | None, typer.Option(help="Held-out scores without a better one before stopping.", show_default=False)
     ] = None,
     class_weight: Annotated[str | None, typer.Option(help="balanced, or label=factor,label=factor.", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
+    seed: Annotated[str | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
@@ -114,36 +115,39 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train on labelled text, or learn a model of language from any, and leave a run directory with model, record and report."""
+    """Train on labelled text, or train a language model on any, and leave a run directory with model, record and report."""
     from ..api import fit
+    from ..core.values import parsed
     from ..engine import Callbacks
     from ..training import toml
     from .progress import Watcher
     from .telling import tell
 
     given = {
-        "task": task, "model": model, "tokens": tokens, "texts": texts, "memory": memory,
-        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk,
-        "lr": number_or_word(lr, float), "schedule": schedule, "epochs": epochs, "batch_size": number_or_word(batch_size, int),
-        "micro_batch": number_or_word(micro_batch, int), "clip": clip, "ema": ema, "patience": patience,
-        "class_weight": class_weight, "seed": seed, "device": device,
-        "steps": steps, "minutes": minutes, "batch_tokens": batch_tokens, "pack": pack, "dtype": dtype,
+        "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
+        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "schedule": schedule,
+        "class_weight": class_weight, "pack": pack, "dtype": dtype, "device": device,
     }  # fmt: skip
+    numbers = {
+        "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,
+        "micro_batch": micro_batch, "clip": clip, "ema": ema, "patience": patience, "seed": seed,
+    }  # fmt: skip
+    given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
     if out is None and not resume:
         out = new_run(data)
     with Watcher(quiet or not is_first()) as watcher:
-        control = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
-        stop_on_signals(control, watcher)
+        callbacks = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
+        stop_on_signals(callbacks, watcher)
         trained = fit(
             data,
-            valid=number_or_word(valid, float),
-            test=number_or_word(test, float),
+            valid=parsed(valid),
+            test=parsed(test),
             out=out,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
             settings=toml(config, flags) if config else None,
             resume=resume,
-            control=control,
+            callbacks=callbacks,
             command=command_line(),
             log=log,
             **flags,

@@ -24,7 +24,7 @@ def command(
     prompts: Annotated[
         str | None, typer.Option("--prompts", help="A file of prompts, one a line, or - for stdin.", show_default=False)
     ] = None,
-    tokens: Annotated[int, typer.Option("--tokens", help="At most so many tokens more.")] = 100,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", help="At most so many tokens more.")] = 100,
     temperature: Annotated[float, typer.Option("--temperature", help="Below 1 safer, above 1 wilder; 0: the likeliest.")] = 1.0,
     top_k: Annotated[
         int | None, typer.Option("--top-k", help="Draw from the k most probable tokens only.", show_default=False)
@@ -44,7 +44,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Text that a model of language makes up, from a beginning or from nothing, shown while it is drawn."""
+    """Text that a language model generates, from a beginning or from nothing, shown while it is drawn."""
     from ..api import load_language
 
     begun = [*(prompt or []), *(_lines(prompts) if prompts is not None else [])] or [""]
@@ -52,7 +52,7 @@ def command(
     tell_beyond(model, begun, quiet)
     drawn = model.generate(
         begun,
-        tokens=tokens,
+        max_new_tokens=max_new_tokens,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,

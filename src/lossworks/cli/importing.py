@@ -25,7 +25,7 @@ def command(
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        model = import_model(file, out, control=Callbacks(watch=watcher), command=command_line())
+        model = import_model(file, out, callbacks=Callbacks(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

@@ -62,7 +62,7 @@ def command(
             test=test,
             read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
             device=device,
-            control=Callbacks(watch=watcher),
+            callbacks=Callbacks(watch=watcher),
         )
     page = found.write(out)
     if not found.found.exact:

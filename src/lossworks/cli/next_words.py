@@ -19,7 +19,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """What a model of language expects next, the most probable first."""
+    """What a language model expects next, the most probable first."""
     from ..api import load_language
 
     model = load_language(run)

@@ -15,7 +15,7 @@ _LINE_EVERY = 2.0  # seconds between plain lines
 
 
 class Watcher:
-    """Turns the events of a fit into something to look at. Use as a context manager, and as the control's ``watch``."""
+    """Turns the events of a fit into something to look at. Use as a context manager, and as the callbacks' ``watch``."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
@@ -54,7 +54,7 @@ class Watcher:
         if fields.get("imported"):
             return
         config, parts = fields["config"], fields["parts"]
-        self._epochs = config["epochs"] or 0
+        self._epochs = config.get("epochs") or 0
         sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
         say(f"{fields['source']}: {fields['rows']:,} rows ({sizes})")
         say(f"task   {fields['reason']}")
@@ -78,7 +78,7 @@ class Watcher:
         self._show("writing", fields["rows"], fields["of"], "")
 
     def _tokens(self, fields: dict[str, Any]) -> None:
-        self._show("learning the tokens", fields["rows"], fields["of"], "")
+        self._show("training the tokenizer", fields["rows"], fields["of"], "")
 
     def _count(self, fields: dict[str, Any]) -> None:
         self._show("counting", fields["done"], fields["of"], "")
@@ -91,7 +91,7 @@ class Watcher:
         say(f"note   {fields['text']}", "yellow")
 
     def _class(self, fields: dict[str, Any]) -> None:
-        self._show("learning the classes", fields["number"], fields["of"], fields["label"])
+        self._show("classes", fields["number"], fields["of"], fields["label"])
 
     def _search(self, fields: dict[str, Any]) -> None:
         score = fields["note"] if fields["score"] is None else number(fields["score"])
@@ -111,7 +111,7 @@ class Watcher:
 
     def _train(self, fields: dict[str, Any]) -> None:
         things = "tokens" if "tokens_per_second" in fields else "examples"
-        done, total = (fields["step"], fields["of"]) if "of" in fields else (fields["epoch"], self._epochs)
+        done, total = (fields["step"], fields["of"]) if things == "tokens" else (fields["epoch"], self._epochs)
         speed = f"{fields[f'{things}_per_second']:,.0f} {things}/s"
         self._show("training", done, total, f"loss {number(fields['loss'])}{self._metric}  {speed}")
 
@@ -131,9 +131,9 @@ def _plan(fields: dict[str, Any]) -> str:
     """What is trained and how, in a line."""
     config = fields["config"]
     if "batch_size" not in config:
-        learnt = [config["model"], config["tokens"], *filter(None, [config["loss"], config["optimizer"]])]
+        learnt = [config["model"], config["tokenizer"], *filter(None, [config.get("loss"), config.get("optimizer")])]
         read = f", {fields['tokens']['train']:,} tokens, {fields['vocabulary']:,} different" if "tokens" in fields else ""
         return " · ".join(learnt) + read
-    chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config["penalty"]])]
+    chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config.get("penalty")])]
     schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
     return f"{' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs"

@@ -7,17 +7,8 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-
-def number_or_word(value: str | None, kind: Callable[[str], float]) -> Any:
-    """The number that is spelled, or else the word: a file in the place of a share, auto in that of a rate."""
-    try:
-        return None if value is None else kind(value)
-    except ValueError:
-        return value
 
 
 def new_run(data: str) -> Path:
@@ -36,13 +27,13 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def stop_on_signals(control: Any, watcher: Any) -> None:
+def stop_on_signals(callbacks: Any, watcher: Any) -> None:
     """Ctrl-C or SIGTERM ends training after the step, with a checkpoint; a second one, or one before it, ends it at once."""
 
     def stop(number: int, frame: Any) -> None:
-        if control.stop.is_set() or not watcher.training:
+        if callbacks.stop.is_set() or not watcher.training:
             raise KeyboardInterrupt
-        control.stop.set()
+        callbacks.stop.set()
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)

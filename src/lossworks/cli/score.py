@@ -45,7 +45,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """How surprised a model of language is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
+    """How surprised a language model is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
     from ..api import load_language, write_scored
     from ..core.errors import UnknownName
 
@@ -57,7 +57,7 @@ def command(
     page = None
     if html is not None:
         config = model.record.get("config", {})
-        facts = [str(config[key]) for key in ("model", "tokens") if config.get(key)]
+        facts = [str(config[key]) for key in ("model", "tokenizer", "tokens") if config.get(key)]
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
         total = _together(scored)
@@ -75,10 +75,10 @@ def command(
 
 def _blocks(model: Language, sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
     """The texts of all arguments, those of plain files parted as the model's own texts were."""
-    read = replace(read, texts=model.texts)
+    read = replace(read, texts=model.document_unit)
     for source in sources:
         blocks = options.texts_of(source, read)
-        yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.texts == "file" else blocks
+        yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.document_unit == "file" else blocks
 
 
 def _together(scored: list[Scored]) -> dict[str, float | None]:

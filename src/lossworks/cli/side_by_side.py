@@ -56,8 +56,11 @@ def _reading(result: dict[str, Any], names: list[str]) -> list[str]:
 
 def _tokenizers(runs: list[dict[str, Any]]) -> list[str]:
     """What to call each run's tokenizer, so that two have one name only if they are the same."""
-    kinds = Counter(row["tokens"] for row in {row["tokenizer"]: row for row in runs}.values())
-    return [f"{row['tokens']} ({row['tokenizer']})" if kinds[row["tokens"]] > 1 else str(row["tokens"]) for row in runs]
+    kinds = Counter(row["tokenizer_spec"] for row in {row["tokenizer"]: row for row in runs}.values())
+    return [
+        f"{row['tokenizer_spec']} ({row['tokenizer']})" if kinds[row["tokenizer_spec"]] > 1 else str(row["tokenizer_spec"])
+        for row in runs
+    ]
 
 
 def _labels(result: dict[str, Any]) -> None:

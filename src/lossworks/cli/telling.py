@@ -30,12 +30,12 @@ def tell(record: dict[str, Any], out: Path) -> None:
 def _training(result: dict[str, Any]) -> list[str]:
     """How the training of a classifier went."""
     if result["epochs"] is None:
-        lines = [f"Learnt in {result['seconds']:.1f} s."]
+        lines = [f"Trained in {result['seconds']:.1f} s."]
     else:
         epochs = f"{result['epochs']} epochs in {result['seconds']:.1f} s"
         lines = [f"{epochs} ({result['stopped']}; best: epoch {result['best_epoch']})."]
     if result["refit_rows"] is not None:
-        known = "Then learnt anew" if result["epochs"] is None else "Then trained anew for as many epochs as were best"
+        known = "Then refitted" if result["epochs"] is None else "Then refitted for as many epochs as were best"
         lines.append(f"{known}, on training and validation rows: {result['refit_rows']:,}.")
     if (found := result.get("lr_search")) is not None:
         lines.append(f"The learning rate {found['chosen']:g} is the best of {len(found['trials'])} tried.")
@@ -43,11 +43,11 @@ def _training(result: dict[str, Any]) -> list[str]:
 
 
 def _language(record: dict[str, Any]) -> list[str]:
-    """What a model of language was learnt from, and what its figures are of."""
+    """What a language model was trained on, and what its figures are of."""
     data, result = record["data"], record["result"]
     tokens, size = data["tokens"]["train"], data["bytes_per_token"]
     lines = [
-        f"Learnt from {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {result['seconds']:.1f} s."
+        f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {result['seconds']:.1f} s."
     ]
     if result["part"] is not None:
         lines.append(

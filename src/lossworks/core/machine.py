@@ -26,3 +26,16 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def fast_dtype(device: str = "cpu") -> str:
+    """The dtype that matrix products of a network are fastest in there: "bfloat16" where the hardware has it, else "float32".
+
+    It depends on the kind of processor alone, never on a clock: the same machine trains in the same dtype each time.
+    """
+    import torch
+
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    able = torch.cpu.get_capabilities()
+    return "bfloat16" if device == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "float32"

@@ -18,11 +18,12 @@ from .targets import label_sets
 TRAIN, VALID, TEST = 0, 1, 2
 
 
-def split(corpus: Corpus, task: str, valid: float = 0.1, test: float = 0.1, seed: int = 0) -> NDArray[np.uint8]:
+def split(corpus: Corpus, task: str | None, valid: float = 0.1, test: float = 0.1, seed: int = 0) -> NDArray[np.uint8]:
     """The part of every row: 0 train, 1 valid, 2 test.
 
     Without duplicates every class gives each part its share to within one row, and so do all rows together; every
-    class keeps a row to train on. A multi-label row counts as of its rarest label; numeric targets are not stratified.
+    class keeps a row to train on. A multi-label row counts as of its rarest label; numeric targets are not stratified,
+    nor is anything where ``task`` is None.
     The same rows split in the same way in any order, as long as equal texts have equal labels.
     """
     if valid < 0 or test < 0 or valid + test >= 1:
@@ -93,9 +94,9 @@ def _keep_trained(parts: NDArray[np.uint8], strata: NDArray[np.int32], keys: NDA
         parts[keys == keys[np.argmax(strata == stratum)]] = TRAIN
 
 
-def _strata(corpus: Corpus, task: str) -> NDArray[np.int32]:
+def _strata(corpus: Corpus, task: str | None) -> NDArray[np.int32]:
     """The stratum of every row, numbered in the order of the labels' names."""
-    if task == "regress":
+    if task in (None, "regress"):
         return np.zeros(len(corpus), np.int32)
     labels = corpus.labels if task == "classify" else _rarest(corpus)
     names = {label: spelled(label) for label in set(labels)}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from torch import Tensor, nn
 from ..core.errors import RecordError
 from ..record import write_atomic
 from ..record.files import unwritable
-from .callbacks import TrainState
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -50,8 +47,8 @@ def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
         raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
 
 
-def take_up(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
-    """Have the newest checkpoint's tensors and state taken up, if there is one.
+def load(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
+    """Give ``take`` the newest checkpoint's tensors and state, if there is one.
 
     Raises:
         RecordError: it is damaged, or of another run, which ``take`` says by a KeyError, TypeError, ValueError or RuntimeError.
@@ -96,20 +93,6 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin so, without that."""
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def state(progress: TrainState) -> dict[str, Any]:
-    """Where training stands, as JSON holds it."""
-    return {**asdict(progress), "best": progress.best if math.isfinite(progress.best) else None}
-
-
-def progress(state: dict[str, Any]) -> TrainState:
-    """What ``state`` was given.
-
-    Raises:
-        TypeError, KeyError: something is missing from it, or is of another version.
-    """
-    return TrainState(**{**state, "best": math.inf if state["best"] is None else state["best"]})
 
 
 def search_in(folder: Path | None) -> dict[str, Any] | None:

@@ -1,9 +1,8 @@
-"""What is noted between two lines of the log: means since the last one, how healthy the steps are, and loss spikes."""
+"""What watches a training: means between two lines of the log, the health of steps, loss spikes, and overfitting."""
 
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,51 +11,50 @@ from ..optim import Health
 _EXAMINE_EVERY = 1.0  # seconds between steps that are looked at,
 _SHARE = 0.02  # and never so often that looking takes more of the time than this
 _SETTLED, _FAR = 50, 8.0  # steps before anything counts as a spike; deviations above the usual loss
+_TURNED = 2  # held-out scores above the best, in a row, before it is called overfitting
 
 
 @dataclass(slots=True)
-class Since:
-    """What has happened since the last line: Σ weight · loss, weight, rows, and the step that was looked at."""
+class LogWindow:
+    """What has happened ``since`` the last line: Σ weight · loss, weight, size of the steps, and the step that was looked at."""
 
-    told: float = field(default_factory=time.monotonic)
+    since: float
     examine_at: float = 0.0
     clipped: int = 0
     amount: float = 0.0
     weight: float = 0.0
-    rows: int = 0
+    size: int = 0
     steps: int = 0
     health: Health | None = None
 
-    @property
-    def is_due(self) -> bool:
+    def is_due(self, now: float) -> bool:
         """Whether the next step is to be looked at."""
-        return self.health is None and time.monotonic() >= self.examine_at
+        return self.health is None and now >= self.examine_at
 
-    def add(self, amount: float, weight: float, rows: int, health: Health | None, seconds: float) -> None:
+    def add(self, amount: float, weight: float, size: int, health: Health | None, now: float, seconds: float) -> None:
         """Take note of a step, which took so many ``seconds``."""
-        self.amount, self.weight, self.rows, self.steps = (
+        self.amount, self.weight, self.size, self.steps = (
             self.amount + amount,
             self.weight + weight,
-            self.rows + rows,
+            self.size + size,
             self.steps + 1,
         )
         if health is not None:
-            self.health, self.examine_at = health, time.monotonic() + max(_EXAMINE_EVERY, seconds / _SHARE)
+            self.health, self.examine_at = health, now + max(_EXAMINE_EVERY, seconds / _SHARE)
 
-    def fields(self, lr: float, clipped: int) -> dict[str, Any]:
-        """The line."""
-        seconds = max(time.monotonic() - self.told, 1e-9)
-        line: dict[str, Any] = {"loss": self.amount / self.weight, "examples_per_second": self.rows / seconds, "lr": lr}
+    def fields(self, now: float, lr: float, clipped: int, speed: str) -> dict[str, Any]:
+        """The line; ``speed`` names what is a second."""
+        seconds = max(now - self.since, 1e-9)
+        line: dict[str, Any] = {"loss": self.amount / self.weight, speed: self.size / seconds, "lr": lr}
         if self.health is not None:
-            moved = {role: round(ratio, 9) for role, ratio in self.health.moved.items() if ratio is not None}
-            line |= {"moved": moved}
+            line["moved"] = {role: round(ratio, 9) for role, ratio in self.health.moved.items() if ratio is not None}
             if self.health.gradient_norm is not None:
                 line["gradient_norm"] = self.health.gradient_norm
         return line | {"clipped": (clipped - self.clipped) / self.steps}
 
-    def next(self, clipped: int) -> Since:
+    def next(self, now: float, clipped: int) -> LogWindow:
         """After the line."""
-        return Since(examine_at=self.examine_at, clipped=clipped)
+        return LogWindow(now, examine_at=self.examine_at, clipped=clipped)
 
 
 @dataclass(slots=True)
@@ -78,3 +76,34 @@ class Spikes:
         self.square += rest * (taken**2 - self.square)
         self.steps += 1
         return usual
+
+
+@dataclass(slots=True)
+class Overfitting:
+    """Names overfitting: the held-out loss has turned while the training loss goes on falling.
+
+    losses: of training, between two held-out scores.
+    """
+
+    amount: float = 0.0
+    weight: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+    def add(self, amount: float, weight: float) -> None:
+        """Take note of a step's Σ loss and its tokens."""
+        self.amount, self.weight = self.amount + amount, self.weight + weight
+
+    def after_score(self, scores: list[float], stale: int) -> str | None:
+        """What there is to say after the last of the held-out ``scores``, ``stale`` of them since the best."""
+        self.losses.append(self.amount / max(self.weight, 1.0))
+        self.amount = self.weight = 0.0
+        if stale != _TURNED or len(self.losses) <= _TURNED:
+            return None
+        before, now = self.losses[-1 - _TURNED], self.losses[-1]
+        if now >= before:
+            return None
+        return (
+            f"overfitting: the held-out loss rose from {min(scores):.4g} to {scores[-1]:.4g} nats a token while that of training "
+            f"fell from {before:.4g} to {now:.4g}. The weights of the lowest are kept. More text, dropout, a smaller model or "
+            "fewer steps would help."
+        )

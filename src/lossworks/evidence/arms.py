@@ -11,19 +11,12 @@ from typing import Any
 from .. import optim
 from ..core import specs
 from ..core.errors import UnknownName, UsageError
-from ..training import LanguageSettings, Settings
+from ..training import Settings
 
 PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
 """What arms may differ in, in the order in which they are named."""
-LANGUAGE_PARTS = ("model", "tokens", "loss", "optimizer", "lr", "schedule", "clip", "ema")
-"""The same of models of language: a step has as many tokens in every arm."""
-
-Told = Settings | LanguageSettings
-
-
-def parts_of(settings: Told) -> tuple[str, ...]:
-    """What arms of such settings may differ in."""
-    return LANGUAGE_PARTS if isinstance(settings, LanguageSettings) else PARTS
+LANGUAGE_PARTS = ("model", "tokenizer", "loss", "optimizer", "lr", "schedule", "clip", "ema")
+"""The same of language models: a step has as many tokens in every arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +24,35 @@ class Arm:
     """``name`` says what tells it from the others; ``settings`` are resolved, all specs in their shortest spelling."""
 
     name: str
-    settings: Told
+    settings: Settings
 
     def spelled(self) -> dict[str, Any]:
         """Everything that it may differ in."""
         plain = self.settings.to_json()
-        return {part: plain[part] for part in parts_of(self.settings)}
+        return {part: plain.get(part) for part in parts_of(self.settings.task == "lm")}
 
 
-def choices_of(common: Told, named: Mapping[str, Sequence[Any]], listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def parts_of(of_language: bool) -> tuple[str, ...]:
+    """What arms may differ in."""
+    return LANGUAGE_PARTS if of_language else PARTS
+
+
+def choices_of(
+    of_language: bool, named: Mapping[str, Sequence[Any]], listed: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """What each arm has of its own: those ``listed``, each with every combination of what is ``named``.
 
     Raises:
         UnknownName: an arm says something that arms cannot differ in.
         UsageError: there are fewer than two arms.
     """
-    parts = parts_of(common)
+    parts = parts_of(of_language)
     for key in [*named, *(key for arm in listed for key in arm)]:
         if key not in parts:
             raise UnknownName("part of an arm:", key, parts)
     varied = [part for part in parts if named.get(part)]
     combined = [dict(zip(varied, chosen, strict=True)) for chosen in product(*(named[part] for part in varied))]
-    found = [mixed | arm for arm in listed or [{}] for mixed in combined]
+    found = [{**mixed, **arm} for arm in listed or [{}] for mixed in combined]
     if len(found) < 2:
         raise UsageError("there is one arm, and nothing to compare it with. Name two or more: --loss cross_entropy --loss mse.")
     return found
@@ -72,7 +72,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return values, listed
 
 
-def arms_of(settings: Sequence[Told], tuned: set[str]) -> tuple[Arm, ...]:
+def arms_of(settings: Sequence[Settings], tuned: set[str]) -> tuple[Arm, ...]:
     """The arms of ``settings`` with every choice made. The first is the baseline.
 
     Raises:
@@ -81,7 +81,7 @@ def arms_of(settings: Sequence[Told], tuned: set[str]) -> tuple[Arm, ...]:
     names, seen = _names([_at_usual_rate(one) if "lr" in tuned else one for one in settings]), dict[str, tuple[str, Any]]()
     for name, one in zip(names, settings, strict=True):
         leveled = _at_usual_rate(one) if "lr" in tuned else one
-        key = repr({part: value for part, value in leveled.to_json().items() if part in parts_of(one)})
+        key = repr({part: value for part, value in leveled.to_json().items() if part in parts_of(one.task == "lm")})
         if key in seen:
             other, lr = seen[key]
             why = " but for the learning rate, which is tuned. Give --trials 0 to compare rates" if one.lr != lr else ""
@@ -90,7 +90,7 @@ def arms_of(settings: Sequence[Told], tuned: set[str]) -> tuple[Arm, ...]:
     return tuple(Arm(name, one) for name, one in zip(names, settings, strict=True))
 
 
-def _at_usual_rate(settings: Told) -> Told:
+def _at_usual_rate(settings: Settings) -> Settings:
     """At the optimizer's own learning rate: where rates are tuned, the one given tells no arms apart."""
     if settings.optimizer is None:  # it is counted
         return settings
@@ -98,17 +98,17 @@ def _at_usual_rate(settings: Told) -> Told:
     return settings.with_lr(lr) if isinstance(lr, float) else settings
 
 
-def _names(settings: Sequence[Told]) -> list[str]:
+def _names(settings: Sequence[Settings]) -> list[str]:
     """What tells each from the others, in few words."""
     plain = [one.to_json() for one in settings]
-    parts = parts_of(settings[0])
-    varied = [part for part in parts if len({repr(each[part]) for each in plain}) > 1]
+    parts = parts_of(settings[0].task == "lm")
+    varied = [part for part in parts if len({repr(each.get(part)) for each in plain}) > 1]
     if "optimizer" in varied and "lr" in varied:
         varied.remove("lr")  # the optimizer's spec says it
     if not varied:
         varied = ["model", "loss", "optimizer"]
     bare = ("model", "loss", "optimizer")
-    return [" · ".join(_said(part, each[part], part in bare) for part in varied if _is_told(part, each)) for each in plain]
+    return [" · ".join(_said(part, each.get(part), part in bare) for part in varied if _is_told(part, each)) for each in plain]
 
 
 def _said(part: str, value: Any, bare: bool) -> str:
@@ -117,4 +117,4 @@ def _said(part: str, value: Any, bare: bool) -> str:
 
 def _is_told(part: str, plain: dict[str, Any]) -> bool:
     """A counted family has no loss or optimizer, and nothing that goes with them, to be named by."""
-    return part in ("model", "tokens") or plain["optimizer"] is not None
+    return part in ("model", "tokenizer") or plain.get("optimizer") is not None

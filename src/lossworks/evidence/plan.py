@@ -12,9 +12,9 @@ from typing import Any
 
 from ..core.errors import Diverged
 from ..engine import Callbacks
-from .arms import Told
-from .field import AnyField
-from .runs import Protocol
+from ..training import Settings
+from .benchmark import Benchmark
+from .runs import Design
 from .store import RUN, TUNE, Finished, Key
 
 _WARM, _FEWEST, _MOST = 3, 10, 400  # steps before the clock starts; steps timed at least and at most
@@ -59,26 +59,27 @@ class Plan:
         }
 
 
-def plan(protocol: Protocol, field: AnyField, done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]) -> Plan:
+def plan(
+    design: Design, benchmark: Benchmark[Any], done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]
+) -> Plan:
     """Time every arm's steps and say what is left to do."""
     begun = time.monotonic()
-    for arm in protocol.arms:
-        field.ready(arm.settings)
-    field.duplicates()
+    for arm in design.arms:
+        benchmark.ready(arm.settings)
+    benchmark.duplicates()
     reading = time.monotonic() - begun
     arms = []
-    for number, arm in enumerate(protocol.arms):
-        trials = protocol.trials if protocol.points(number, {}) else 0
+    for number, arm in enumerate(design.arms):
+        trials = design.trials if design.points(number, {}) else 0
         trials, seeds = (
-            sum(Key(stage, number, each) not in done for each in range(of))
-            for stage, of in ((TUNE, trials), (RUN, protocol.seeds))
+            sum(Key(stage, number, each) not in done for each in range(of)) for stage, of in ((TUNE, trials), (RUN, design.seeds))
         )
-        arms.append(ArmPlan(arm.name, trials, seeds, _seconds(field, arm.settings)))
-        tell("timed", {"arm": arm.name, "seconds": arms[-1].seconds, "done": number + 1, "of": len(protocol.arms)})
+        arms.append(ArmPlan(arm.name, trials, seeds, _seconds(benchmark, arm.settings)))
+        tell("timed", {"arm": arm.name, "seconds": arms[-1].seconds, "done": number + 1, "of": len(design.arms)})
     return Plan(tuple(arms), reading, jobs)
 
 
-def _seconds(field: AnyField, settings: Told) -> float:
+def _seconds(benchmark: Benchmark[Any], settings: Settings) -> float:
     """Of one training with its validations and the figures at its end."""
     steps, validations = list[float](), list[float]()
     begun = mark = time.monotonic()
@@ -92,20 +93,19 @@ def _seconds(field: AnyField, settings: Told) -> float:
         note(steps)
         timed = len(steps) - _WARM
         if timed >= _FEWEST and (timed >= _MOST or sum(steps[_WARM:]) >= _TIMED):
-            loop.most_steps = len(steps)  # ends the epoch here, with its validation
+            training.stop_after(len(steps))  # ends the epoch here, with its validation
 
-    def watch(event: str, fields: dict[str, Any]) -> None:
+    def watch(event: str, benchmarks: dict[str, Any]) -> None:
         if event == "valid":
             note(validations)
 
-    loop = field.loop(settings, Callbacks(watch=watch, stepped=stepped))
+    training = benchmark.training(settings, Callbacks(watch=watch, stepped=stepped))
     made, mark = time.monotonic() - begun, time.monotonic()
     with suppress(Diverged):
-        loop.run()
+        training.run()
     begun = time.monotonic()
-    field.measure(loop, settings, tested=True)
+    training.score(tested=True)
     measured = time.monotonic() - begun
     step = fmean(steps[_WARM:] or steps or [0.0])
     validation = median(validations or [0.0])
-    whole, scored = field.lasts(loop, settings)
-    return made + step * whole + validation * scored + measured
+    return made + step * training.steps + validation * training.scores + measured

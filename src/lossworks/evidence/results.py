@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import PROPER, RISING
+from ..metrics import RISING
 from ..record import write_atomic
-from .behind_labels import by_label, calibration
-from .field import AnyField
+from .benchmark import Benchmark
+from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
-from .runs import Protocol
+from .runs import Design
 from .statistics import LEVEL
 from .store import RUN, TUNE, Finished, Key
 from .verdicts import Measured, judge, variances_of
@@ -29,27 +29,27 @@ UNITS = {
 
 
 def results(
-    protocol: Protocol, done: Finished, field: AnyField, margin: float | None, doubled: NDArray[np.int64]
+    design: Design, done: Finished, benchmark: Benchmark[Any], margin: float | None, doubled: NDArray[np.int64]
 ) -> dict[str, Any]:
     """The verdicts and what stands behind them.
 
     doubled: places of the test rows that stand among the training rows too.
     """
-    prior = field.prior(protocol.metric)
-    measured = [_measured(protocol, done, arm, prior) for arm in range(len(protocol.arms))]
-    verdicts = judge(measured, protocol.metric, margin, UNITS[protocol.metric], field.rows_are)
-    soonest = _soonest(protocol, done)
+    prior = benchmark.prior(design.metric)
+    measured = [_measured(design, done, arm, prior) for arm in range(len(design.arms))]
+    verdicts = judge(measured, design.metric, margin, UNITS[design.metric], benchmark.unit)
+    soonest = _soonest(design, done)
     arms = []
-    for number, (arm, rows, verdict) in enumerate(zip(protocol.arms, measured, verdicts, strict=True)):
+    for number, (arm, rows, verdict) in enumerate(zip(design.arms, measured, verdicts, strict=True)):
         runs = [(seed, done[Key(RUN, number, seed)]) for seed in rows.seeds]
         arms.append({
             "name": arm.name,
             "settings": arm.spelled(),
-            "tuning": _tuning(protocol, done, number),
+            "tuning": _tuning(design, done, number),
             "verdict": verdict.to_json() | {"without_duplicates": _without(rows, measured[0], doubled)},
             "value": float(rows.rows.mean()) if runs else None,
             "standard_error": variances_of(rows),
-            "seeds": [_run(protocol, seed, one, prior) for seed, one in runs],
+            "seeds": [_run(design, seed, one, prior) for seed, one in runs],
             "metrics": _means([one.metrics for _, one in runs if one.metrics]),
             "seconds": _median([one.seconds for _, one in runs]),
             "texts": runs[0][1].texts if runs else None,
@@ -59,31 +59,31 @@ def results(
         })  # fmt: skip
     ended = [[done[Key(RUN, number, seed)] for seed in one.seeds] for number, one in enumerate(measured)]
     return {
-        "metric": protocol.metric, "unit": UNITS[protocol.metric], "rising": protocol.metric in RISING,
-        "judged_by": PROPER[field.kind],
-        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": field.rows_are, "prior": float(prior.mean()),
+        "metric": design.metric, "unit": UNITS[design.metric], "rising": design.metric in RISING,
+        "judged_by": benchmark.task.proper,
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": benchmark.unit, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
-        "of": len(protocol.arms) * protocol.seeds,
-        **field.behind(ended, measured, protocol.metric, [arm.settings for arm in protocol.arms]),
+        "of": len(design.arms) * design.seeds,
+        **benchmark.diagnostics(ended, measured, design.metric, [arm.settings for arm in design.arms]),
     }  # fmt: skip
 
 
-def write_table(path: Path, protocol: Protocol, done: Finished) -> None:
+def write_table(path: Path, design: Design, done: Finished) -> None:
     """Every training as a row of a Parquet file: ``polars.read_parquet`` loads it."""
     import polars as pl
 
-    rows = [_row(protocol, done, key) for key in sorted(done, key=lambda key: (key.stage, key.arm, key.number))]
+    rows = [_row(design, done, key) for key in sorted(done, key=lambda key: (key.stage, key.arm, key.number))]
     table = pl.DataFrame(rows, infer_schema_length=None)
     write_atomic(path, lambda part: table.write_parquet(part))
 
 
-def _row(protocol: Protocol, done: Finished, key: Key) -> dict[str, Any]:
-    arm, one = protocol.arms[key.arm], done[key]
-    chosen = protocol.chosen(key.arm, done)
-    point = protocol.points(key.arm, done)[key.number] if key.stage == TUNE else chosen[0] if chosen else {}
-    tried = {one.name: point.get(one.name) for one in protocol.tune}
+def _row(design: Design, done: Finished, key: Key) -> dict[str, Any]:
+    arm, one = design.arms[key.arm], done[key]
+    chosen = design.chosen(key.arm, done)
+    point = design.points(key.arm, done)[key.number] if key.stage == TUNE else chosen[0] if chosen else {}
+    tried = {one.name: point.get(one.name) for one in design.tune}
     return {
-        "stage": key.stage, "arm": arm.name, "number": key.number, "seed": protocol.seed(key),
+        "stage": key.stage, "arm": arm.name, "number": key.number, "seed": design.seed(key),
         **{part: value for part, value in arm.spelled().items() if part in ("model", "loss", "optimizer")},
         **tried,
         "validation": one.judged if math.isfinite(one.judged) else None, "diverged": bool(one.note), "note": one.note,
@@ -93,22 +93,22 @@ def _row(protocol: Protocol, done: Finished, key: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measured(protocol: Protocol, done: Finished, arm: int, prior: NDArray[np.float64]) -> Measured:
-    runs = {seed: done[Key(RUN, arm, seed)] for seed in range(protocol.seeds) if Key(RUN, arm, seed) in done}
+def _measured(design: Design, done: Finished, arm: int, prior: NDArray[np.float64]) -> Measured:
+    runs = {seed: done[Key(RUN, arm, seed)] for seed in range(design.seeds) if Key(RUN, arm, seed) in done}
     rows = [prior if one.rows is None else one.rows for one in runs.values()]
     diverged = tuple(seed for seed, one in runs.items() if one.rows is None)
     return Measured(
-        name=protocol.arms[arm].name,
+        name=design.arms[arm].name,
         rows=np.stack(rows) if rows else np.empty((0, len(prior))),
         seeds=tuple(runs),
         diverged=diverged,
     )
 
 
-def _run(protocol: Protocol, seed: int, one: Outcome, prior: NDArray[np.float64]) -> dict[str, Any]:
+def _run(design: Design, seed: int, one: Outcome, prior: NDArray[np.float64]) -> dict[str, Any]:
     value = float((prior if one.rows is None else one.rows).mean())
     return {
-        "seed": protocol.seed(Key(RUN, 0, seed)),
+        "seed": design.seed(Key(RUN, 0, seed)),
         "value": value,
         "seconds": one.seconds,
         "note": one.note,
@@ -116,9 +116,9 @@ def _run(protocol: Protocol, seed: int, one: Outcome, prior: NDArray[np.float64]
     }
 
 
-def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:
+def _tuning(design: Design, done: Finished, arm: int) -> dict[str, Any]:
     """The trials of an arm, what was chosen of them, and what of that stands at the end of where it was looked for."""
-    points, chosen = protocol.points(arm, done), protocol.chosen(arm, done)
+    points, chosen = design.points(arm, done), design.chosen(arm, done)
     trials = []
     for number, point in enumerate(points):
         one = done.get(Key(TUNE, arm, number))
@@ -126,7 +126,7 @@ def _tuning(protocol: Protocol, done: Finished, arm: int) -> dict[str, Any]:
             score = one.judged if math.isfinite(one.judged) else None
             trials.append({**point, "score": score, "note": one.note, "seconds": one.seconds})
     best = chosen[0] if chosen else None
-    tried = {one.name: sorted(point[one.name] for point in points) for one in protocol.tune if best and one.name in best}
+    tried = {one.name: sorted(point[one.name] for point in points) for one in design.tune if best and one.name in best}
     ends = [name for name, values in tried.items() if best and best[name] in (values[0], values[-1])]
     lr = None if chosen is None else chosen[1].lr
     return {"trials": trials, "chosen": best, "at_end": ends, "lr": lr}
@@ -141,11 +141,11 @@ def _without(arm: Measured, baseline: Measured, doubled: NDArray[np.int64]) -> f
     return float((arm.at(seeds) - baseline.at(seeds))[:, kept].mean())
 
 
-def _soonest(protocol: Protocol, done: Finished) -> float | None:
+def _soonest(design: Design, done: Finished) -> float | None:
     """The median seconds of the arm that was trained soonest, which all the others had too."""
     medians = [
         _median([one.seconds for key, one in done.items() if key.stage == RUN and key.arm == arm and not one.note])
-        for arm in range(len(protocol.arms))
+        for arm in range(len(design.arms))
     ]
     known = [median for median in medians if median is not None]
     return min(known, default=None)

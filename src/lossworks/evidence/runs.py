@@ -19,21 +19,20 @@ import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..data import ReadOptions, load_all
-from ..models.language import Watch
-from ..training import LanguageSettings
+from ..training import Settings
 from . import tuning
-from .arms import Arm, Told
-from .field import AnyField
-from .language import LanguageField
+from .arms import Arm
+from .benchmark import Benchmark, Watch
+from .labels import LabelBenchmark
 from .outcome import Outcome
 from .store import RUN, TUNE, Finished, Key, Store
-from .training import Field
+from .texts import TextBenchmark
 
 _POLL = 1.0  # seconds between looks at what other machines have finished
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class Design:
     """All that a worker needs to know; the same for every worker of a comparison.
 
     name: in the storage; the same on every machine that takes part.    sources: as ``load`` takes them, each with its part.
@@ -42,7 +41,8 @@ class Protocol:
     name: str
     sources: tuple[tuple[Any, int | None], ...]
     read: ReadOptions | None
-    common: Told
+    common: dict[str, Any]
+    of_language: bool
     arms: tuple[Arm, ...]
     metric: str
     seeds: int
@@ -50,6 +50,11 @@ class Protocol:
     tune: tuple[tuning.Dimension, ...]
     folder: Path
     storage: str | None
+
+    @property
+    def split_seed(self) -> int:
+        """Of the split and the trials; the seeds that count come after it."""
+        return int(self.common.get("seed", 0))
 
     def store(self) -> Store:
         """The finished trainings, as this process sees them."""
@@ -60,9 +65,9 @@ class Protocol:
         scores: list[float] = []
         while (outcome := done.get(Key(TUNE, arm, len(scores)))) is not None:
             scores.append(outcome.judged)
-        return tuning.points(self.tune, self.arms[arm].settings, self.trials, scores, self.common.seed)
+        return tuning.points(self.tune, self.arms[arm].settings, self.trials, scores, self.split_seed)
 
-    def chosen(self, arm: int, done: Finished) -> tuple[dict[str, float], Told] | None:
+    def chosen(self, arm: int, done: Finished) -> tuple[dict[str, float], Settings] | None:
         """What an arm was tuned to, and its settings with that; None while trials are missing."""
         points, settings = self.points(arm, done), self.arms[arm].settings
         wanted = self.trials if points else 0
@@ -73,7 +78,7 @@ class Protocol:
         best = points[min(range(wanted), key=lambda n: done[Key(TUNE, arm, n)].judged)]
         return best, self.tuned(settings, best)
 
-    def tuned(self, settings: Told, point: dict[str, float]) -> Told:
+    def tuned(self, settings: Settings, point: dict[str, float]) -> Settings:
         """The settings with what was tuned put in."""
         for one in self.tune:
             if one.name in point:
@@ -82,11 +87,11 @@ class Protocol:
 
     def seed(self, key: Key) -> int:
         """Trials have the split's seed, the trainings that count the seeds after it."""
-        return self.common.seed + (0 if key.stage == TUNE else 1 + key.number)
+        return self.split_seed + (0 if key.stage == TUNE else 1 + key.number)
 
-    def ready(self, done: Finished) -> list[tuple[Key, dict[str, float], Told]]:
+    def ready(self, done: Finished) -> list[tuple[Key, dict[str, float], Settings]]:
         """The trainings that can be done now: every arm's trials, then seed by seed every arm that is tuned."""
-        found: list[tuple[Key, dict[str, float], Told]] = []
+        found: list[tuple[Key, dict[str, float], Settings]] = []
         for arm, one in enumerate(self.arms):
             points = enumerate(self.points(arm, done))
             found += [(Key(TUNE, arm, number), point, self.tuned(one.settings, point)) for number, point in points]
@@ -107,57 +112,61 @@ class Protocol:
 def opened(
     sources: Sequence[tuple[Any, int | None]],
     read: ReadOptions | None,
-    common: Told,
+    common: dict[str, Any],
+    of_language: bool,
     watch: Watch = lambda event, fields: None,
     stop: threading.Event | None = None,
-) -> Iterator[AnyField]:
-    """The data of a comparison, as one process has it."""
+) -> Iterator[Benchmark[Any]]:
+    """The data of a comparison, as one process has it.
+
+    Args:
+        sources, read: as ``fit`` takes them, each source with the part it was given as.
+        common: what all arms have in common. of_language: whether they are language models.
+        watch, stop: how to watch and stop it.
+    """
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(sources, read, scratch))
-        fixed, stop = [part for _, part in sources], stop or threading.Event()
-        if isinstance(common, LanguageSettings):
-            yield LanguageField(corpora, fixed, common, scratch, watch, stop)
-        else:
-            yield Field(corpora, fixed, common, scratch, watch, stop)
+        kind = TextBenchmark if of_language else LabelBenchmark
+        yield kind(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
 
 
-def work(protocol: Protocol, field: AnyField, store: Store, watch: Watch, deadline: float | None) -> None:
+def work(design: Design, benchmark: Benchmark[Any], store: Store, watch: Watch, deadline: float | None) -> None:
     """Do trainings until none is left, or until the clock says ``deadline``; what others are at is left to them.
 
     Raises:
-        Interrupted: the field's ``stop`` was set; the training at hand is lost, those finished are kept.
+        Interrupted: the benchmark's ``stop`` was set; the training at hand is lost, those finished are kept.
     """
     while True:
-        tasks = protocol.ready(store.finished())
+        tasks = design.ready(store.finished())
         if not tasks or (deadline is not None and time.time() >= deadline):
             return
         for key, point, settings in tasks:
             with store.claim(key) as ours:
                 if not ours or store.has(key):
                     continue
-                settings = replace(settings, seed=protocol.seed(key))
-                outcome = field.train(settings, protocol.metric if key.stage == RUN else None)
-                store.add(key, point, _ranges(protocol, key, point), outcome)
-                watch("training", told(protocol, key, point, outcome))
+                settings = replace(settings, seed=design.seed(key))
+                outcome = benchmark.train(settings, design.metric if key.stage == RUN else None)
+                store.add(key, point, _ranges(design, key, point), outcome)
+                watch("training", told(design, key, point, outcome))
                 break
         else:
-            if field.stop.wait(_POLL):
+            if benchmark.stop.wait(_POLL):
                 raise Interrupted(
                     "stopped while other processes were at the last trainings. The same command with --resume goes on."
                 )
 
 
-def told(protocol: Protocol, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
+def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
     """A finished training as an event."""
-    score = outcome.metrics.get(protocol.metric, outcome.judged)
+    score = outcome.metrics.get(design.metric, outcome.judged)
     return {
-        "stage": key.stage, "arm": protocol.arms[key.arm].name, "number": key.number, "seed": protocol.seed(key), **point,
+        "stage": key.stage, "arm": design.arms[key.arm].name, "number": key.number, "seed": design.seed(key), **point,
         "score": score if outcome.note == "" else None, "seconds": outcome.seconds, "note": outcome.note,
     }  # fmt: skip
 
 
-def work_together(protocol: Protocol, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
+def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
     """The same by ``jobs`` processes of this machine; an error in one ends all.
 
     Raises:
@@ -170,7 +179,7 @@ def work_together(protocol: Protocol, jobs: int, watch: Watch, stop: threading.E
     try:
         for _ in range(jobs):
             own, theirs = context.Pipe()
-            ours[own] = context.Process(target=_worker, args=(protocol, theirs, deadline, threads))
+            ours[own] = context.Process(target=_worker, args=(design, theirs, deadline, threads))
             ours[own].start()
             theirs.close()
         talking = set(ours)
@@ -208,7 +217,7 @@ def _tell_to_stop(pipes: Iterable[Any]) -> None:
             pipe.send("stop")
 
 
-def _worker(protocol: Protocol, pipe: Any, deadline: float | None, threads: int) -> None:
+def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> None:
     """One process of several: ends with its parent, and when told to."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has heard it too, and says what to do
     os.environ["LOSSWORKS_THREADS"] = str(threads)
@@ -216,8 +225,8 @@ def _worker(protocol: Protocol, pipe: Any, deadline: float | None, threads: int)
     stop = threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     try:
-        with opened(protocol.sources, protocol.read, protocol.common, stop=stop) as field:
-            work(protocol, field, protocol.store(), lambda event, fields: pipe.send((event, fields)), deadline)
+        with opened(design.sources, design.read, design.common, design.of_language, stop=stop) as benchmark:
+            work(design, benchmark, design.store(), lambda event, fields: pipe.send((event, fields)), deadline)
     except Interrupted:
         pass
     except LossworksError as error:
@@ -237,6 +246,6 @@ def _listen(pipe: Any, stop: threading.Event) -> None:
     os._exit(1)
 
 
-def _ranges(protocol: Protocol, key: Key, point: dict[str, float]) -> dict[str, tuple[float, float, bool]]:
-    settings = protocol.arms[key.arm].settings
-    return {one.name: one.range_of(settings) for one in protocol.tune if one.name in point}
+def _ranges(design: Design, key: Key, point: dict[str, float]) -> dict[str, tuple[float, float, bool]]:
+    settings = design.arms[key.arm].settings
+    return {one.name: one.range_of(settings) for one in design.tune if one.name in point}

@@ -17,7 +17,7 @@ import numpy as np
 from .. import losses, models, optim, penalties
 from ..core.errors import UnknownName, UsageError
 from ..core.seeds import derive, generator
-from .arms import Told
+from ..training import Settings
 
 WIDE = 100.0
 """A learning rate is looked for between this many times less and more than the optimiser's own."""
@@ -55,18 +55,18 @@ class Dimension:
             raise UsageError(f"--tune {spec!r}: wanted a range from low to high.")
         return cls(f"{found['part']}.{found['key']}", low, high)
 
-    def range_of(self, settings: Told) -> tuple[float, float, bool]:
+    def range_of(self, settings: Settings) -> tuple[float, float, bool]:
         """Low, high, and whether it is gone through in ratios."""
         if self.name == "lr":
             usual = float(settings.lr or 0)
             return usual / WIDE, usual * WIDE, True
         return self.low, self.high, self.low > 0 and self.high >= _LOG_FROM * self.low
 
-    def fits(self, settings: Told) -> bool:
+    def fits(self, settings: Settings) -> bool:
         """Whether an arm has such a number."""
         return settings.optimizer is not None if self.name == "lr" else _field(settings, self.name) is not None
 
-    def apply(self, settings: Told, value: float) -> Told:
+    def apply(self, settings: Settings, value: float) -> Settings:
         """The settings with the number set."""
         if self.name == "lr":
             return settings.with_lr(value)
@@ -88,7 +88,7 @@ def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
     return found
 
 
-def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Told]) -> None:
+def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Settings]) -> None:
     """Raise UnknownName where no arm has what is to be tuned."""
     for one in dimensions:
         if one.name != "lr" and not any(one.fits(each) for each in settings):
@@ -98,7 +98,7 @@ def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Told]) -> Non
 
 
 def points(
-    dimensions: Sequence[Dimension], settings: Told, trials: int, scores: Sequence[float], seed: int
+    dimensions: Sequence[Dimension], settings: Settings, trials: int, scores: Sequence[float], seed: int
 ) -> list[dict[str, float]]:
     """The points to try that can be told so far, given the ``scores`` of the first ones (lower is better).
 
@@ -157,14 +157,14 @@ def _further(
     return (value / far, value / far**0.02, ratio) if value == tried[0] else (value * far**0.02, value * far, ratio)
 
 
-def _field(settings: Told, name: str) -> float | None:
+def _field(settings: Settings, name: str) -> float | None:
     """The number ``part.key`` of the settings, where there is one."""
     part, key = name.split(".")
     value = getattr(_built(settings, part), key, None) if getattr(settings, part, None) else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _built(settings: Told, part: str) -> Any:
+def _built(settings: Settings, part: str) -> Any:
     """The member of a room that the settings spell."""
     spec = getattr(settings, part)
     if part == "model" and models.is_language(spec):

@@ -89,4 +89,4 @@ def generate(
 def check_tokens(tokens: int) -> None:
     """Raise UsageError where nothing is to be drawn."""
     if tokens < 1:
-        raise UsageError(f"tokens is {tokens}; wanted 1 or more.")
+        raise UsageError(f"max_new_tokens is {tokens}; wanted 1 or more.")

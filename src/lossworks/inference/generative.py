@@ -16,7 +16,7 @@ from ..data import Ragged
 from ..models.base import build_language
 from ..models.language import LanguageModel, LanguageSpec
 from ..record import read_json, write_json
-from ..tasks.task import Task
+from ..tasks import LabelTask
 from ..tokens import Tokenizer
 from .predictor import Predictor
 
@@ -57,7 +57,7 @@ class GenerativePredictor(Predictor):
         write_json(folder / "classes.json", {"format": _FORMAT, "counts": self.counts})
 
     @classmethod
-    def read(cls, folder: Path, task: Task, spec: Any) -> GenerativePredictor:
+    def read(cls, folder: Path, task: LabelTask, spec: Any) -> GenerativePredictor:
         built = build_language(spec)
         tokenizer, classes = tokens.load(folder / "tokenizer.json"), read_json(folder / "classes.json")
         counts = tuple(classes["counts"])

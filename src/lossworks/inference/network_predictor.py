@@ -18,7 +18,7 @@ from ..core.errors import RecordError
 from ..data import Features, Selected
 from ..models.base import ModelSpec, TextModel, build
 from ..record import write_atomic
-from ..tasks.task import Task
+from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
 
 _NETWORK, _FEATURES = "network.", "features."
@@ -53,7 +53,7 @@ class NetworkPredictor(Predictor):
         write_atomic(folder / "model.safetensors", lambda part: save_file(tensors, part))
 
     @classmethod
-    def read(cls, folder: Path, task: Task, spec: Any) -> NetworkPredictor:
+    def read(cls, folder: Path, task: LabelTask, spec: Any) -> NetworkPredictor:
         path = folder / "model.safetensors"
         try:
             with safe_open(path, "pt") as file:

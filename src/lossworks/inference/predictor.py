@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from ..core.errors import LossworksError, NotInstalled, RecordError
 from ..models.base import ModelSpec, is_language, render
 from ..models.language import LanguageSpec
 from ..record import read_json, write_json
-from ..tasks.task import Task
+from ..tasks import LabelTask, label_task
 
 _FORMAT = 2
 CHUNK = 4096
@@ -27,7 +26,7 @@ CHUNK = 4096
 class Predictor(ABC):
     """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities into yes and no."""
 
-    task: Task
+    task: LabelTask
     spec: ModelSpec | LanguageSpec
     temperature: float = field(default=1.0, kw_only=True)
     thresholds: tuple[float, ...] | None = field(default=None, kw_only=True)
@@ -46,7 +45,7 @@ class Predictor(ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, folder: Path, task: Task, spec: Any) -> Predictor:
+    def read(cls, folder: Path, task: LabelTask, spec: Any) -> Predictor:
         """The predictor with what ``write`` wrote.
 
         Raises:
@@ -63,7 +62,7 @@ class Predictor(ABC):
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label, a tuple of labels, or a number for each text."""
-        return self.decide(self.predict_proba(texts) if self.task.kind != "regress" else self.scores(texts))
+        return self.decide(self.predict_proba(texts) if self.task.has_probabilities else self.scores(texts))
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities [N, labels]: of the classes (rows sum to 1), or of each label on its own."""
@@ -76,20 +75,11 @@ class Predictor(ABC):
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Logits [N, labels] as calibrated probabilities."""
-        logits = scores.astype(np.float64) / self.temperature
-        return np.asarray(softmax(logits, 1) if self.task.kind == "classify" else expit(logits))
+        return self.task.probabilities(scores.astype(np.float64) / self.temperature)
 
     def decide(self, answer: NDArray[Any]) -> list[Any]:
         """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves)."""
-        names = self.task.labels
-        if self.task.kind == "regress":
-            return [float(number) for number in answer]
-        if self.task.kind == "multilabel":
-            yes = answer >= np.array(self.thresholds or (0.5,) * len(names))
-            return [tuple(names[label] for label in np.flatnonzero(row)) for row in yes]
-        if self.task.is_binary and self.thresholds:
-            return [names[int(row[1] >= self.thresholds[0])] for row in answer]
-        return [names[best] for best in answer.argmax(1)]
+        return self.task.decide(answer, self.thresholds)
 
     def save(self, folder: Path) -> None:
         """Write the model's files and ``config.json``, each in one step."""
@@ -130,10 +120,9 @@ def _restore(config: dict[str, Any], folder: Path) -> Predictor:
 
     if config["format"] != _FORMAT:
         raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
-    task = Task(config["task"], tuple(config["labels"]), float(config["center"]), float(config["spread"]))
+    task = label_task(config["task"], config["labels"], float(config["center"]), float(config["spread"]))
     temperature, thresholds = float(config["temperature"]), config["thresholds"]
-    cuts = {"classify": 1 if task.is_binary else 0, "multilabel": len(task.labels), "regress": 0}[task.kind]
-    if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != cuts):
+    if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
         raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
     kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
     predictor = kind.read(folder, task, config["model"])

@@ -12,7 +12,7 @@ from ..inference import TextLanguage
 from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
 from ..models.ngram.spelling import MARKS
-from ..training import LanguageSettings
+from ..training import Settings
 
 _NEVER = -99.0
 """The log10 probability from which on a file means the log of 0."""
@@ -27,7 +27,7 @@ def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
     write_arpa(model.model, words, path, watch)
 
 
-def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, LanguageSettings]:
+def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, Settings]:
     """A file whose 1-grams are words that white space parts. It knows no counts of the texts it was learnt from."""
     trie, words = read_arpa(path, watch)
     try:
@@ -42,5 +42,5 @@ def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, LanguageSetting
     ends = bool(probability[tokenizer.vocabulary.end] > _NEVER)
     notes = {"orders": json.dumps([{"order": k, "ngrams": trie.size(k)} for k in range(1, trie.order + 1)])}
     model = NgramModel(trie, tokenizer.vocabulary, ends=ends, notes=notes, origin=str(path))
-    settings = LanguageSettings(model=f"ngram:order={trie.order}", texts="line" if ends else "file")
+    settings = Settings(task="lm", model=f"ngram:order={trie.order}", document_unit="line" if ends else "file")
     return TextLanguage(NgramSpec(order=trie.order), tokenizer, model), settings

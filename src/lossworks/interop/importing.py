@@ -14,12 +14,15 @@ from ..core.errors import UsageError
 from ..engine import Callbacks
 from ..inference import TextLanguage
 from ..models import render
-from ..training import FittedLanguage, LanguageSettings
+from ..training import Fitted, Settings
+from ..training.resolving import for_language
 from .arpa import import_arpa
 from .llama import import_llama
 
 
-def import_model(path: Path | str, out: Path | str, *, control: Callbacks | None = None, command: str | None = None) -> Language:
+def import_model(
+    path: Path | str, out: Path | str, *, callbacks: Callbacks | None = None, command: str | None = None
+) -> Language:
     """Make a run directory of another program's model.
 
     Args:
@@ -34,26 +37,29 @@ def import_model(path: Path | str, out: Path | str, *, control: Callbacks | None
         DataError, RecordError: a file is missing or damaged, or its 1-grams are no words; or ``out`` cannot be written.
         UsageError: the model has what ours has not, its weights are pickles, or ``out`` already holds a run.
     """
-    recorder = Recorder(Path(out), {"data": str(path)}, control or Callbacks(), command or "lossworks.import_model", resume=False)
-    fitted: FittedLanguage = recorder.record(partial(_taken, Path(path)))
+    recorder = Recorder(
+        Path(out), {"data": str(path)}, callbacks or Callbacks(), command or "lossworks.import_model", resume=False
+    )
+    fitted: Fitted = recorder.record(partial(_taken, Path(path)))
+    assert isinstance(fitted.trained, TextLanguage)
     return Language(fitted.trained, None, recorder.run.summary, recorder.run.path)
 
 
-def _taken(path: Path, control: Callbacks, scratch: Path) -> FittedLanguage:
+def _taken(path: Path, callbacks: Callbacks, scratch: Path) -> Fitted:
     """It as something fitted."""
     began = time.monotonic()
-    trained, settings = _llama(path) if path.is_dir() else import_arpa(path, control.watch)
-    settings = settings.resolved("lm")
+    trained, settings = _llama(path) if path.is_dir() else import_arpa(path, callbacks.watch)
+    settings = for_language(settings, "lm")
     data = {"source": str(path), "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
     data["vocabulary"] = trained.tokenizer.vocabulary.size
-    control.watch("data", {"task": "lm", "labels": None, **data, "config": settings.to_json()})
+    callbacks.watch("data", {"task": "lm", "labels": None, **data, "config": settings.to_json()})
     note = "it was made by another program, which says nothing of how good it is"
     result: dict[str, Any] = {"part": None, "rows": 0, "note": note}
     result |= {"facts": trained.model.facts, "seconds": time.monotonic() - began}
-    return FittedLanguage(trained, None, settings, data, result)
+    return Fitted(trained, settings, data, result)
 
 
-def _llama(folder: Path) -> tuple[TextLanguage, LanguageSettings]:
+def _llama(folder: Path) -> tuple[TextLanguage, Settings]:
     tokenizer = tokens.load(folder / "tokenizer.json")
     model = import_llama(folder, start=tokenizer.vocabulary.start, end=tokenizer.vocabulary.end)
     assert model.network.spec is not None
@@ -62,5 +68,7 @@ def _llama(folder: Path) -> tuple[TextLanguage, LanguageSettings]:
         raise UsageError(f"the model in {folder} tells {sizes}. Score with it as it is: 'hf:{folder}'.")
     model.vocabulary = tokenizer.vocabulary
     model.ends = False
-    settings = LanguageSettings(task="lm", model=render(model.network.spec), tokens=str(folder / "tokenizer.json"), texts="file")
+    settings = Settings(
+        task="lm", model=render(model.network.spec), tokenizer=str(folder / "tokenizer.json"), document_unit="file"
+    )
     return TextLanguage(model.network.spec, tokenizer, model), settings

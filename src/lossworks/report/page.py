@@ -14,14 +14,15 @@ from .metric_rows import metric_row, scaled
 from .words import Json
 
 
-def write(run_dir: Path | str) -> Path:
-    """Write ``report.html`` into the run directory, from ``run.json`` and ``log.jsonl``, and return its path.
+def write(run_dir: Path | str, summary: Json | None = None) -> Path:
+    """Write ``report.html`` into the run directory, from ``run.json`` (or what it will be, ``summary``) and
+    ``log.jsonl``, and return its path.
 
     Raises:
         RecordError: the record cannot be read, is none that ``fit`` or ``compare`` wrote, or the page cannot be written.
     """
     run = record.Run(run_dir)
-    summary, events = run.summary, run.events()
+    summary, events = run.summary if summary is None else summary, run.events()
     name = run.path.resolve().name
     try:
         if summary.get("kind") == "comparison":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from ..core.seeds import derive
 from ..losses import render
-from ..training.replay import Retraced, flat
+from ..training.replay import Replayed, flat
 from .probe import Probe, Seen
 
 Plane = Literal["trajectory", "random"]
@@ -67,7 +67,7 @@ class Landscape:
 
 
 def landscape(
-    done: Retraced,
+    done: Replayed,
     saved: Tensor,
     *,
     plane: Plane = "trajectory",
@@ -138,7 +138,7 @@ def landscape(
         weights=len(center),
         second=done.second,
         penalty=done.settings.penalty,
-        risk=done.settings.risk,
+        risk=done.settings.risk or "mean",
     )
 
 

@@ -17,9 +17,8 @@ from ..core.seeds import generator
 from ..data import Batch, SparseEmbedding
 from ..data.row_gradient import row_sums
 from ..models import MICRO
-from ..training.objective import example_losses, proper_score
-from ..training.replay import Retraced
-from ..training.validation import cut, metric_of
+from ..training.examples import cut
+from ..training.replay import Replayed
 
 if TYPE_CHECKING:
     from ..training.dataset import Dataset, Part
@@ -39,7 +38,7 @@ class Probe:
     The network is taken apart: its tables give way to their sums.
     """
 
-    def __init__(self, done: Retraced, rows: int, seed: int) -> None:
+    def __init__(self, done: Replayed, rows: int, seed: int) -> None:
         self.task, self.loss = done.data.task, done.loss
         self.network = done.network.cpu().eval()
         parts = (done.data.train, next((p for p in (done.data.test, done.data.valid) if p is not None and p.rows), None))
@@ -48,7 +47,7 @@ class Probe:
         self._train, self._weights = len(train), [batch.weight for batch, _ in train]
         self._own = [own for _, own in held_out]
         self.rows, self.held_out_rows = (sum(len(batch) for batch, _ in each) for each in (train, held_out))
-        self.held_out_name = {"nll": "log loss", "mse": "mean squared error"}[metric_of(self.task)]
+        self.held_out_name = {"nll": "nll", "mse": "mean squared error"}[self.task.held_out_metric]
         tables = {module.weight: name for name, module in self.network.named_modules() if isinstance(module, SparseEmbedding)}
         self._slices: list[tuple[slice, torch.Size, bool]] = []
         start = 0
@@ -76,9 +75,7 @@ class Probe:
             outputs = self.network(batch)
             train = number < self._train
             values.append(
-                example_losses(self.task, self.loss, outputs, batch.target)
-                if train
-                else proper_score(self.task, outputs, batch.target)
+                self.task.losses(self.loss, outputs, batch.target) if train else self.task.proper_score(outputs, batch.target)
             )
         return _mean(values[: self._train], self._weights), _mean(values[self._train :], self._own)
 

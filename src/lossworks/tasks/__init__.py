@@ -1,5 +1,37 @@
-"""Tasks: what is to be predicted of a text."""
+"""Tasks, one a file: what the targets are, how a loss meets them, the proper metric, and the constant baseline.
 
-from .task import Task
+classify     one of several classes            multilabel    any of several labels
+regress      a number                          lm            the next token
+"""
 
-__all__ = ["Task"]
+from typing import Any
+
+from .base import Kind, LabelTask, Task
+from .classify import Classify, parse_class_weight
+from .lm import LanguageModeling
+from .multilabel import Multilabel
+from .regress import Regress
+
+LABEL_TASKS: dict[str, type[LabelTask]] = {"classify": Classify, "multilabel": Multilabel, "regress": Regress}
+TASKS = ("auto", *LABEL_TASKS, "lm")
+"""What a fit can be told."""
+
+
+def label_task(kind: str, labels: Any = (), center: float = 0.0, spread: float = 1.0) -> LabelTask:
+    """The task of a kind (classify, multilabel, regress); arguments as of ``LabelTask``."""
+    return LABEL_TASKS[kind](tuple(labels), center, spread)
+
+
+__all__ = [
+    "LABEL_TASKS",
+    "TASKS",
+    "Classify",
+    "Kind",
+    "LabelTask",
+    "LanguageModeling",
+    "Multilabel",
+    "Regress",
+    "Task",
+    "label_task",
+    "parse_class_weight",
+]

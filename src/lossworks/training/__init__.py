@@ -1,28 +1,13 @@
-"""Training: settings, the data made ready, the step and the loop, checkpoints, and the figures at the end.
+"""Training: settings, the data made ready, and from both, by the engine or in one call, to something trained and judged.
 
-The only room that divides a loss or steps a parameter.
+settings, resolving      what a fit is told, and every choice made      fitting      the one way in
+classifier, refit        networks over features                        lr_search    a rate found by short runs
+language, planning       language models                               generative   classes by language models
+examples, tokens         what the engine trains on                     judging      metrics on rows never seen
 """
 
-from ..engine.callbacks import Callbacks
-from .choosing import choose, toml, with_labels
-from .fitting import Fitted, fit_corpora
-from .generative import fit_generative
-from .language import FittedLanguage, fit_language
-from .language_settings import LanguageSettings
-from .sequences import train_sequences
-from .settings import Settings
+from .fitting import Fitted, fit_corpora, is_labelled
+from .settings import Settings, chosen, toml
+from .tokens import train_sequences
 
-__all__ = [
-    "Callbacks",
-    "Fitted",
-    "FittedLanguage",
-    "LanguageSettings",
-    "Settings",
-    "choose",
-    "fit_corpora",
-    "fit_generative",
-    "fit_language",
-    "toml",
-    "train_sequences",
-    "with_labels",
-]
+__all__ = ["Fitted", "Settings", "chosen", "fit_corpora", "is_labelled", "toml", "train_sequences"]

@@ -1,4 +1,4 @@
-"""From corpora to what the loop needs: parts, targets, weights, and features learnt from the training part."""
+"""From corpora to what the engine needs: parts, targets, weights, and features learned from the training part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError
 from ..data import (
     TEST,
     TRAIN,
@@ -21,18 +21,13 @@ from ..data import (
     Features,
     Selected,
     Shards,
-    check_classes,
-    class_names,
     infer_task,
-    label_sets,
-    numbers,
     split,
 )
-from ..tasks import Task
+from ..tasks import LABEL_TASKS, LabelTask
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
-_LARGEST = 1e50  # numeric target: what is made of its squared error in intervals still is a number
 _MOST_VALID, _MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
@@ -69,13 +64,12 @@ class Dataset:
     """
 
     corpora: Sequence[Corpus]
-    task: Task
+    task: LabelTask
     reason: str
     parts: NDArray[np.uint8]
     target: NDArray[Any]
     weight: NDArray[np.float32] | None
     loss_weight: NDArray[np.float32]
-    leaked: int
     features: Features | None = None
     train: Part | None = None
     valid: Part | None = None
@@ -102,27 +96,24 @@ class Dataset:
 
     def label_counts(self) -> dict[str, int] | None:
         """Rows of each label, all parts together."""
-        counts = self._counts(self.target)
+        counts = self.task.counts(self.target)
         return None if counts is None else dict(zip(self.task.labels, counts, strict=True))
 
     def train_counts(self) -> list[int] | None:
         """Training rows of each label."""
-        return self._counts(self.target[self.parts == TRAIN])
-
-    def _counts(self, target: NDArray[Any]) -> list[int] | None:
-        if self.task.kind == "regress":
-            return None
-        counts = np.bincount(target, minlength=len(self.task.labels)) if self.task.kind == "classify" else target.sum(0)
-        return [int(count) for count in counts]
+        return self.task.counts(self.target[self.parts == TRAIN])
 
     def batch(self, selected: Selected, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> Batch:
         """The batch of the ``chosen`` rows of a piece."""
         numbers = rows[chosen]
-        target = self.target[numbers]
-        if self.task.kind == "regress":
-            target = (target - self.task.center) / self.task.spread
-        target = target if self.task.kind == "classify" else target.astype(np.float32)
+        target = self.task.of_network(self.target[numbers])
         return selected.batch(chosen, torch.from_numpy(target), torch.from_numpy(self.loss_weight[numbers]))
+
+    def close(self) -> None:
+        """Let go of the parts."""
+        for part in (self.train, self.valid, self.test):
+            if part is not None:
+                part.shards.close()
 
     def _find(self, row: int) -> tuple[Corpus, int]:
         number = int(np.searchsorted(self.starts, row, "right")) - 1
@@ -133,7 +124,7 @@ def assemble(
     corpora: Sequence[Corpus],
     fixed: Sequence[int | None],
     kind: str,
-    class_weight: str | None,
+    class_weight: Any,
     valid: float,
     test: float,
     seed: int,
@@ -146,25 +137,23 @@ def assemble(
     """
     main = corpora[0]
     inferred, reason = infer_task(main.labels)
-    kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as told")
+    kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
     given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
         valid = 0.0 if VALID in fixed else min(valid, _MOST_VALID / len(main))
         test = 0.0 if TEST in fixed else min(test, _MOST_TEST / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
-    task = _task(kind, main, given[0] == TRAIN)
+    task = LABEL_TASKS[kind].of(main, given[0] == TRAIN)
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
     if class_weight is not None:
-        loss_weight *= _class_factors(task, class_weight, target, parts)
+        loss_weight *= task.class_factors(class_weight, target, parts == TRAIN)
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
-    keys = np.concatenate([corpus.keys for corpus in corpora])
-    leaked = int(np.isin(keys[parts != TRAIN], keys[parts == TRAIN]).sum()) if len(corpora) > 1 else 0
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, leaked, starts=starts)
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, starts=starts)
 
 
 def read_features(
@@ -191,21 +180,6 @@ def read_features(
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
 
 
-def _task(kind: str, corpus: Corpus, train: NDArray[np.bool_]) -> Task:
-    if kind == "regress":
-        values = numbers(corpus)
-        row = int(np.abs(values).argmax())
-        if abs(values[row]) > _LARGEST:
-            raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to work with. Give it in a larger unit.")
-        values = values[train]
-        return Task("regress", (), float(values.mean()), float(values.std()) or 1.0)
-    if kind == "classify":
-        names = class_names(corpus)
-        check_classes(names, corpus.source)
-        return Task("classify", tuple(sorted(set(names))))
-    return Task("multilabel", tuple(sorted({label for labels in set(label_sets(corpus)) for label in labels})))
-
-
 def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:
     """A weight per row, 1 in corpora without; None where no corpus has any."""
     given = [corpus.weights for corpus in corpora]
@@ -213,26 +187,3 @@ def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:
         return None
     pairs = zip(corpora, given, strict=True)
     return np.concatenate([np.ones(len(corpus), np.float32) if weight is None else weight for corpus, weight in pairs])
-
-
-def _class_factors(task: Task, given: str, target: NDArray[Any], parts: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What each row's training loss is multiplied by for its class."""
-    if task.kind != "classify":
-        raise UsageError(
-            f"--class-weight is for one class a text; the task is {task.kind}. Weigh rows with --weight COLUMN instead."
-        )
-    if given == "balanced":
-        counts = np.bincount(target[parts == TRAIN], minlength=len(task.labels))
-        factors = counts.sum() / (len(counts) * np.maximum(counts, 1))
-    else:
-        pairs = dict(pair.partition("=")[::2] for pair in given.split(","))
-        unknown = sorted(set(pairs) - set(task.labels))
-        if unknown:
-            raise UsageError(f"--class-weight names {unknown[0]!r}, which is no label. Labels: {', '.join(task.labels)}.")
-        try:
-            factors = np.array([float(pairs.get(label, 1)) for label in task.labels])
-        except ValueError:
-            raise UsageError(f"--class-weight {given!r}: wanted 'balanced' or label=number,label=number.") from None
-        if not (np.isfinite(factors).all() and (factors >= 0).all()):
-            raise UsageError(f"--class-weight {given!r}: wanted finite weights of 0 or more.")
-    return np.asarray(factors[target], np.float32)

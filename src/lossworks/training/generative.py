@@ -1,4 +1,4 @@
-"""Classes by models of language: one learnt from the texts of each class, calibrated and measured like any classifier."""
+"""Classes by language models: one trained on the texts of each class, calibrated and judged like any classifier."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,17 @@ from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive
 from ..data import TEST, TRAIN, VALID, Corpus, Ragged, TokenFile
-from ..engine.callbacks import Callbacks
+from ..engine import Callbacks
 from ..inference import GenerativePredictor
-from ..models import LanguageModel, build_language
+from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
 from .dataset import Dataset, assemble
-from .fitting import Fitted, calibrate, describe, judge
-from .language_learning import learn
-from .language_settings import LanguageSettings
+from .describing import describe
+from .judging import calibrate, judge
+from .language_training import train as train_language_model
 from .refit import with_validation_rows
+from .resolving import for_language
+from .settings import Settings
 
 _ROWS_AT_ONCE = 1 << 14
 
@@ -46,65 +49,60 @@ class TokenPart:
             yield self.numbers[first : first + _ROWS_AT_ONCE], Ragged(self.texts.ids[piece[0] : piece[-1]], piece - piece[0])
 
 
-def fit_generative(
-    corpora: Sequence[Corpus],
-    fixed: Sequence[int | None],
-    settings: LanguageSettings,
-    control: Callbacks,
-    scratch: Path,
-) -> Fitted:
-    """One model of language a class, the prior from the classes' shares, the temperature from the validation part.
+def fit(
+    corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, callbacks: Callbacks, scratch: Path
+) -> tuple[GenerativePredictor, Settings, dict[str, Any], dict[str, Any]]:
+    """One language model a class, the prior from the classes' shares, the temperature from the validation part.
 
-    Raises:
-        DataError, UsageError: the data or the settings do not fit; labels that are no classes.
+    Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
     began = time.monotonic()
     data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
     settings = _checked(data, settings)
-    control.watch("data", {"reason": data.reason, "leaked": data.leaked, **describe(data), "config": settings.to_json()})
-    control.watch("start", {"step": 0})
-    tokenizer, parts = _read(data, settings, control, scratch / "first")
-    predictor = _learn(data, tokenizer, parts, settings, control, scratch)
+    callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
+    callbacks.watch("start", {"step": 0})
+    tokenizer, parts = _read(data, settings, callbacks, scratch / "first")
+    predictor = _learn(data, tokenizer, parts, settings, callbacks, scratch)
     calibrate(predictor, data, parts[VALID], None)
     whole = None if VALID in fixed else with_validation_rows(data)
     if whole is not None:  # temperature and thresholds stay: they need rows that the models have not seen
-        tokenizer, parts = _read(whole, settings, control, scratch / "again")
-        again = _learn(whole, tokenizer, parts, settings, control, scratch)
+        tokenizer, parts = _read(whole, settings, callbacks, scratch / "again")
+        again = _learn(whole, tokenizer, parts, settings, callbacks, scratch)
         again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
         predictor, data = again, whole
     ended = {"seconds": time.monotonic() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
     result = judge(predictor, data, parts[TEST], ended)
     result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
-    return Fitted(predictor, settings, describe(data), result)
+    return predictor, settings, describe(data), result
 
 
-def _checked(data: Dataset, settings: LanguageSettings) -> LanguageSettings:
-    if data.task.kind != "classify":
+def _checked(data: Dataset, settings: Settings) -> Settings:
+    if not data.task.groups:
         raise UsageError(
             f"{settings.model} tells classes apart, and the task is {data.task.kind}. Use --model linear, or --task lm."
         )
     if data.weight is not None:
         raise UsageError(f"{settings.model} counts texts, and has no use for --weight. Leave it out, or use --model linear.")
-    counts = np.bincount(data.target[data.parts == TRAIN], minlength=len(data.task.labels))
+    counts = np.array(data.train_counts())
     if not counts.all():
         label = data.task.labels[int(counts.argmin())]
         raise DataError(f"the label {label!r} has no training rows, so nothing is known of its texts.")
-    return settings.resolved("classify")
+    return for_language(settings, data.task.kind)
 
 
 def _read(
-    data: Dataset, settings: LanguageSettings, control: Callbacks, scratch: Path
+    data: Dataset, settings: Settings, callbacks: Callbacks, scratch: Path
 ) -> tuple[Tokenizer, tuple[TokenPart, TokenPart, TokenPart]]:
-    """The tokenizer, learnt from the training rows where it is not given, and every part in tokens."""
+    """The tokenizer, trained on the training rows where it is not given, and every part in tokens."""
     scratch.mkdir(exist_ok=True)
-    chosen = tokens.named(settings.tokens or "")
+    chosen = tokens.named(settings.tokenizer or "")
     tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(texts for _, texts in data.blocks(TRAIN))
     parts = []
     for part, name in enumerate(("train", "valid", "test")):
         file = TokenFile(scratch, name, tokenizer.dtype, whole=False)
         for row, texts in data.blocks(part):
             file.append(*tokenizer.encode(texts))
-            control.watch("read", {"rows": row, "of": len(data.parts)})
+            callbacks.watch("read", {"rows": row, "of": len(data.parts)})
         parts.append(TokenPart(np.flatnonzero(data.parts == part), file.finish()))
     return tokenizer, (parts[0], parts[1], parts[2])
 
@@ -113,21 +111,24 @@ def _learn(
     data: Dataset,
     tokenizer: Tokenizer,
     parts: tuple[TokenPart, TokenPart, TokenPart],
-    settings: LanguageSettings,
-    control: Callbacks,
+    settings: Settings,
+    callbacks: Callbacks,
     scratch: Path,
 ) -> GenerativePredictor:
     """A model for each class, of its training rows."""
-    spec = build_language(settings.model)
+    spec = settings.spec
+    assert isinstance(spec, LanguageSpec)
     models: list[LanguageModel] = []
     counts: list[int] = []
     for number, label in enumerate(data.task.labels):
-        control.watch("class", {"label": label, "number": number + 1, "of": len(data.task.labels)})
+        callbacks.watch("class", {"label": label, "number": number + 1, "of": len(data.task.labels)})
         train, valid = (_of_class(data, part, number) for part in parts[:2])
         seed = derive(settings.seed, "class", number)
         held_out = valid if len(valid) else None
-        apart = replace(control, checkpoints=None)  # the classes' would lie on top of one another
-        models.append(learn(train, tokenizer.vocabulary, settings, apart, scratch, valid=held_out, seed=seed).model)
+        apart = replace(callbacks, checkpoints=None)  # the classes' would lie on top of one another
+        models.append(
+            train_language_model(train, tokenizer.vocabulary, settings, apart, scratch, valid=held_out, seed=seed).model
+        )
         counts.append(len(train))
     return GenerativePredictor(data.task, spec, tokenizer, tuple(models), tuple(counts))
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from .. import losses, models, optim
 from ..core.errors import Diverged, Interrupted, UsageError
-from ..engine.callbacks import Callbacks
+from ..engine import Callbacks
 from .dataset import Dataset
 from .refit import training
 from .settings import Settings
-from .validation import metric_of
 
 ROWS_A_TRIAL = 200_000
 """Rows that a trial trains on, counting each as often as it comes, unless all epochs have fewer."""
@@ -34,7 +33,7 @@ class Trial:
         return math.inf if self.score is None else self.score
 
 
-def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Callbacks) -> dict[str, Any]:
+def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, callbacks: Callbacks) -> dict[str, Any]:
     """Try rates around the optimiser's own, further out where the best is at an end, and then between. Returns the record:
     ``trials``, the ``chosen`` rate, the ``metric``, and how many ``steps`` a trial has.
 
@@ -49,8 +48,8 @@ def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: S
 
     def run(lr: float) -> Trial:
         lr = float(f"{lr:.3g}")
-        trials.append(_trial(data, spec, loss, settings.with_lr(lr), control, steps))
-        control.watch("search", {"lr": lr, "score": trials[-1].score, "note": trials[-1].note, "done": len(trials)})
+        trials.append(_trial(data, spec, loss, settings.with_lr(lr), callbacks, steps))
+        callbacks.watch("search", {"lr": lr, "score": trials[-1].score, "note": trials[-1].note, "done": len(trials)})
         return trials[-1]
 
     _walk(run, usual)
@@ -61,7 +60,7 @@ def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: S
         run(lr)
     best = min(trials, key=lambda trial: trial.height)
     listed = [{"lr": trial.lr, "score": trial.score, "note": trial.note} for trial in sorted(trials, key=lambda t: t.lr)]
-    return {"trials": listed, "chosen": best.lr, "metric": metric_of(data.task), "steps": steps}
+    return {"trials": listed, "chosen": best.lr, "metric": data.task.held_out_metric, "steps": steps}
 
 
 def _walk(run: Callable[[float], Trial], usual: float) -> None:
@@ -76,13 +75,15 @@ def _walk(run: Callable[[float], Trial], usual: float) -> None:
         heights[further] = run(usual * _APART**further).height
 
 
-def _trial(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, control: Callbacks, steps: int) -> Trial:
+def _trial(
+    data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, callbacks: Callbacks, steps: int
+) -> Trial:
     lr = float(settings.lr or 0)
-    loop = training(data, spec, loss, settings, Callbacks(stop=control.stop), most_steps=steps)
+    loop = training(data, spec, loss, settings, Callbacks(stop=callbacks.stop), last_step=steps)
     try:
-        progress = loop.run()
+        state = loop.run()
     except Diverged:
         return Trial(lr, None, "diverged")
     except Interrupted:
         raise Interrupted("stopped in the search for a learning rate. The same command with --resume begins it anew.") from None
-    return Trial(lr, progress.best if math.isfinite(progress.best) else None, "" if math.isfinite(progress.best) else "no score")
+    return Trial(lr, state.best if math.isfinite(state.best) else None, "" if math.isfinite(state.best) else "no score")

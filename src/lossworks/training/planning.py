@@ -1,30 +1,34 @@
-"""What is chosen before the first step of a network over tokens: its size, its numbers, how many steps; measured, and said aloud.
+"""What is chosen before the first step of a network over tokens: its size, its dtype, how many steps; and said.
 
-What was chosen stands beside the checkpoints, so a run that is resumed goes on by the same plan, on whatever machine.
+What was chosen stands beside the checkpoints, so a run that is resumed goes on by the same plan, on whatever machine. What is
+not told in minutes is decided by the texts and the kind of processor alone, so that it is the same at each fit.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
+import torch
 
 from .. import optim
+from ..core.machine import fast_dtype
 from ..data import Ragged
-from ..engine.config import TrainConfig
+from ..data.layouts import Positions
 from ..models import build_language, render
 from ..models.hf import HfSpec
 from ..models.neural import NeuralSpec
 from ..models.rnn import RnnSpec
 from ..models.transformer import TransformerSpec
 from ..tokens import Vocabulary
-from .language_settings import LanguageSettings
-from .layouts import Positions
-from .step_timing import ROUNDS, Pace, fastest, paces
+from .config import TrainConfig
+from .settings import BY_STEPS, OF_TOKENS, Settings
+from .step_timing import ROUNDS, StepTime, step_time
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
@@ -34,7 +38,7 @@ _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 5
 _TOKENS_A_WEIGHT = 4.0
 """Tokens seen in training for each weight, at least: docs/LOG.md has what more and fewer gave."""
 _LONGEST = 256  # tokens of a row where nothing else is said
-_JUDGED, _TRAINING, _JUDGING = 12, 0.88, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
+EVALS, _TRAINING, _EVALUATING = 12, 0.88, 0.07  # how often held-out texts are scored; the time's shares for steps and for that
 _FASTER = 3  # scoring is, than training
 _MANY = 1_000_000  # epochs, where steps say how long training is
 Sized = TransformerSpec | RnnSpec
@@ -45,87 +49,90 @@ class Plan:
     """What a training goes by. ``threads``: of PyTorch's own. ``said``: what was chosen and why, in words."""
 
     model: str
-    recipe: TrainConfig
+    config: TrainConfig
     dtype: str
     threads: int
     said: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the file beside the checkpoints."""
-        return {
-            "model": self.model,
-            "recipe": asdict(self.recipe),
-            "dtype": self.dtype,
-            "threads": self.threads,
-            "said": list(self.said),
-        }
+        return asdict(self)
 
     @classmethod
-    def read(cls, saved: dict[str, Any]) -> Plan:
+    def from_json(cls, saved: dict[str, Any]) -> Plan:
         """What ``to_json`` gave.
 
         Raises:
             KeyError, TypeError, UsageError: it is damaged.
         """
-        return cls(saved["model"], TrainConfig(**saved["recipe"]), saved["dtype"], int(saved["threads"]), tuple(saved["said"]))
+        config = TrainConfig(**saved["config"])
+        return cls(saved["model"], config, saved["dtype"], int(saved["threads"]), tuple(saved["said"]))
 
 
-def plan(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool) -> Plan:
+def plan(
+    texts: Ragged, vocabulary: Vocabulary, settings: Settings, *, ends: bool, clock: Callable[[], float] = time.monotonic
+) -> Plan:
     """Everything that ``settings`` leave open, for these training texts on this machine.
+
+    Args:
+        texts, vocabulary, ends: as of ``train_sequences``.
+        settings: of a network, resolved.
+        clock: seconds, from any point.
 
     Raises:
         DataError: there are no texts. UsageError: the settings do not fit together.
     """
-    began = time.monotonic()
-    spec, recipe = by_texts(texts, vocabulary, settings, ends=ends)
-    seconds = 60 * (settings.minutes or MINUTES)
-    timed = settings.steps is None and settings.epochs is None
-    said = []
-    if timed and isinstance(spec, Sized) and not _told(settings) & {"layers", "dim", "heads"}:
-        spec, why = _sized(spec, recipe, texts, vocabulary, ends, seconds, settings)
-        said.append(why)
-    pace, why = _pace(spec, recipe, texts, vocabulary, ends, settings)
-    said.append(why)
+    began = clock()
+    spec, config = by_texts(texts, vocabulary, settings, ends=ends)
+    timed, said = settings.steps is None and settings.epochs is None, list[str]()
+    dtype = settings.dtype or fast_dtype(settings.device)
+    probe = _Probe(texts, vocabulary, ends, settings.device, dtype)
+    threads = torch.get_num_threads()
     if timed:
-        a_step = pace.seconds
-        left = seconds - (time.monotonic() - began)  # for measuring takes its time too
-        steps = max(_JUDGED, int(_TRAINING * left / a_step))
-        epochs = steps * recipe.batch_tokens / len(Positions.of(texts, vocabulary, ends))
-        enough = max((_TRAINING + _JUDGING) * left, steps * a_step)  # where measuring took it all, the fewest steps still
-        recipe = replace(recipe, steps=steps, seconds=enough, epochs=math.ceil(epochs) + 1)
+        seconds = 60 * (settings.minutes or MINUTES)
+        if isinstance(spec, Sized) and not _named(settings) & {"layers", "dim", "heads"}:
+            spec, why = _sized(spec, config, probe, seconds)
+            said.append(why)
+        measured = probe.step_time(spec, config)
+        threads, a_step = measured.threads, measured.seconds
+        left = seconds - (clock() - began)  # for measuring takes its time too
+        steps = max(EVALS, int(_TRAINING * left / a_step))
+        epochs = steps * config.batch_tokens / len(Positions.of(texts, vocabulary, ends))
+        enough = max((_TRAINING + _EVALUATING) * left, steps * a_step)  # where measuring took it all, the fewest steps still
+        config = replace(config, steps=steps, seconds=enough, epochs=math.ceil(epochs) + 1)
         said.append(
-            f"{steps:,} steps of {recipe.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each: "
-            f"{epochs:.3g} passes over the texts. --minutes, --steps or --epochs say otherwise."
+            f"{steps:,} steps of {config.batch_tokens:,} tokens fill {seconds / 60:g} minutes at {a_step * 1e3:.3g} ms each in "
+            f"{dtype}: {epochs:.3g} passes over the texts. --minutes, --steps or --epochs say otherwise."
         )
-    if recipe.steps is not None:
-        judged = int(_JUDGING * recipe.steps * _FASTER * recipe.batch_tokens / _JUDGED)
-        recipe = replace(recipe, judged_tokens=max(judged, 4 * recipe.batch_tokens))
-    return Plan(render(spec), recipe, pace.dtype, pace.threads, tuple(said))
+    if config.steps is not None:
+        scored = int(_EVALUATING * config.steps * _FASTER * config.batch_tokens / EVALS)
+        config = replace(config, eval_tokens=max(scored, 4 * config.batch_tokens))
+    return Plan(render(spec), config, dtype, threads, tuple(said))
 
 
-def by_texts(texts: Ragged, vocabulary: Vocabulary, settings: LanguageSettings, *, ends: bool) -> tuple[NeuralSpec, TrainConfig]:
+def by_texts(texts: Ragged, vocabulary: Vocabulary, settings: Settings, *, ends: bool) -> tuple[NeuralSpec, TrainConfig]:
     """What the texts decide of what is left open, and the settings: the same on every machine.
 
     Raises:
         DataError: there are no texts. UsageError: the settings do not fit together.
     """
-    spec = build_language(settings.model)
+    spec = build_language(settings.model or "")
     assert isinstance(spec, NeuralSpec)
-    told = _told(settings)
-    window = _window(spec, settings, Positions.of(texts, vocabulary, ends), told)
-    if isinstance(spec, TransformerSpec) and "context" not in told:
+    named = _named(settings)
+    window = _window(spec, settings, Positions.of(texts, vocabulary, ends), named)
+    if isinstance(spec, TransformerSpec) and "context" not in named:
         spec = replace(spec, context=window)
-    return spec, _recipe(spec, settings, window)
+    return spec, _config(spec, settings, window)
 
 
-def _told(settings: LanguageSettings) -> set[str]:
+def _named(settings: Settings) -> set[str]:
     """The keys of the model that were said."""
-    return {pair.partition("=")[0].strip() for pair in settings.model.partition(":")[2].split(",")}
+    return {pair.partition("=")[0].strip() for pair in (settings.model or "").partition(":")[2].split(",")}
 
 
-def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, told: set[str]) -> int:
+def _window(spec: NeuralSpec, settings: Settings, positions: Positions, named: set[str]) -> int:
     """Tokens of a row: the model's context where it is given, else as long as nearly all texts are, within a limit."""
-    if isinstance(spec, TransformerSpec) and "context" in told:
+    if isinstance(spec, TransformerSpec) and "context" in named:
         return spec.context
     if settings.pack:
         return _LONGEST
@@ -136,45 +143,38 @@ def _window(spec: NeuralSpec, settings: LanguageSettings, positions: Positions, 
     return int(min(longest, max(16, 16 * math.ceil(usual / 16))))
 
 
-def _recipe(spec: NeuralSpec, settings: LanguageSettings, window: int) -> TrainConfig:
-    """What is told, and the defaults of the rest."""
-    told = settings.of_gradients()
-    optimizer = optim.build(told.pop("optimizer", None) or spec.optimizer)
-    if "lr" in told:
-        optimizer = replace(optimizer, lr=float(told.pop("lr")))
+def _config(spec: NeuralSpec, settings: Settings, window: int) -> TrainConfig:
+    """What is said, and the defaults of the rest."""
+    said = settings.said(*BY_STEPS, *OF_TOKENS)
+    optimizer = optim.build(said.pop("optimizer", None) or spec.optimizer)
+    if "lr" in said:
+        optimizer = replace(optimizer, lr=float(said.pop("lr")))
     defaults: dict[str, Any] = {
         "schedule": SCHEDULE,
         "clip": None if optimizer.needs_closure else CLIP,
-        "judged": None if settings.epochs is not None and settings.steps is None else _JUDGED,
+        "evals": None if settings.epochs is not None and settings.steps is None else EVALS,
         "epochs": 1 if settings.steps is None else _MANY,
         "batch_tokens": max(BATCH_TOKENS, 8 * window),
         "patience": 4,
     }
-    return TrainConfig(**{**defaults, **told, "optimizer": optim.render(optimizer), "window": window})
+    return TrainConfig(**{**defaults, **said, "optimizer": optim.render(optimizer), "window": window})
 
 
-def _sized(
-    spec: Sized,
-    recipe: TrainConfig,
-    texts: Ragged,
-    vocabulary: Vocabulary,
-    ends: bool,
-    seconds: float,
-    settings: LanguageSettings,
-) -> tuple[Sized, str]:
+def _sized(spec: Sized, config: TrainConfig, probe: _Probe, seconds: float) -> tuple[Sized, str]:
     """The largest size of the ladder that sees enough tokens a weight in the time, and why."""
-    smallest, probe, *larger = (_at(spec, *size) for size in _LADDER)
-    probed, _ = _pace(probe, replace(recipe, optimizer="adamw"), texts, vocabulary, ends, settings, rounds=1)
-    a_product = probed.seconds / (recipe.batch_tokens * _products(probe, vocabulary, recipe.window))
+    smallest, tried, *larger = (_at(spec, *size) for size in _LADDER)
+    size = probe.vocabulary.size
+    probed = probe.step_time(tried, replace(config, optimizer="adamw"), rounds=1)
+    a_product = probed.seconds / (config.batch_tokens * _products(tried, size, config.window))
 
     def seen(at: Sized) -> float:
-        return _TRAINING * seconds / (a_product * _products(at, vocabulary, recipe.window))
+        return _TRAINING * seconds / (a_product * _products(at, size, config.window))
 
     def sees_enough(at: Sized) -> bool:
-        return seen(at) >= _TOKENS_A_WEIGHT * at.parameters(vocabulary.size)
+        return seen(at) >= _TOKENS_A_WEIGHT * at.parameters(size)
 
-    *_, chosen = smallest, *takewhile(sees_enough, (probe, *larger))
-    weights = chosen.parameters(vocabulary.size)
+    *_, chosen = smallest, *takewhile(sees_enough, (tried, *larger))
+    weights = chosen.parameters(size)
     return chosen, (
         f"{render(chosen)}: {weights:,} weights, the most that see {_TOKENS_A_WEIGHT:g} tokens each or more in {seconds / 60:g} "
         f"minutes on this machine (about {seen(chosen) / weights:.2g}). Name layers or dim to choose yourself."
@@ -188,24 +188,23 @@ def _at(spec: Sized, layers: int, dim: int, heads: int) -> Sized:
     return replace(spec, layers=2, dim=2 * dim)
 
 
-def _products(spec: Sized, vocabulary: Vocabulary, window: int) -> float:
+def _products(spec: Sized, vocabulary: int, window: int) -> float:
     """Multiplications a token, about: one a weight, and those of attention."""
-    return spec.parameters(vocabulary.size) + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
+    return spec.parameters(vocabulary) + (spec.layers * spec.dim * window if isinstance(spec, TransformerSpec) else 0)
 
 
-def _pace(
-    spec: NeuralSpec,
-    recipe: TrainConfig,
-    texts: Ragged,
-    vocabulary: Vocabulary,
-    ends: bool,
-    settings: LanguageSettings,
-    rounds: int = ROUNDS,
-) -> tuple[Pace, str]:
-    """In which numbers and on how many threads to go, and what was measured of it."""
-    network = spec.sequence_network(texts, vocabulary, ends=ends).to(settings.device)
-    dtypes = ["float32", "bfloat16"] if settings.dtype is None else [settings.dtype]
-    found = paces(network, texts, vocabulary, recipe, ends=ends, dtypes=dtypes, rounds=rounds)
-    best = fastest(found)
-    measured = " and ".join(pace.said for pace in found)
-    return best, f"a step takes {measured}: {best.dtype}, on {best.threads} of PyTorch's threads"
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """Times steps of networks on the training texts."""
+
+    texts: Ragged
+    vocabulary: Vocabulary
+    ends: bool
+    device: str
+    dtype: str
+
+    def step_time(self, spec: NeuralSpec, config: TrainConfig, rounds: int = ROUNDS) -> StepTime:
+        """The seconds of a step, on the number of threads that is fastest."""
+        network = spec.sequence_network(self.texts, self.vocabulary, ends=self.ends).to(self.device)
+        network.dtype = getattr(torch, self.dtype)
+        return step_time(network, self.texts, self.vocabulary, config, ends=self.ends, rounds=rounds)

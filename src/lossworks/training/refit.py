@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import losses, models, optim, penalties
+from .. import losses, models, optim, penalties, risks, schedules
 from ..core.errors import Interrupted
 from ..core.seeds import derive
 from ..data import TEST, TRAIN, VALID
-from ..engine.callbacks import Callbacks
+from ..data.sparse_embedding import SparseEmbedding
+from ..engine import Callbacks, Loop
+from ..engine.reduction import Reduction
 from ..inference import NetworkPredictor
+from ..schedules import Clock
 from .dataset import Dataset, read_features
-from .loop import Loop
-from .settings import Settings
+from .examples import ExampleObjective
+from .settings import AUTO, Settings
 
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
@@ -35,17 +38,31 @@ def training(
     spec: models.ModelSpec,
     loss: losses.Loss,
     settings: Settings,
-    control: Callbacks,
+    callbacks: Callbacks,
     *,
-    most_steps: int | None = None,
+    last_step: int | None = None,
 ) -> Loop:
-    """The training of a new network on ``data``, not begun."""
+    """The training of a new network on ``data``, not begun. last_step: where it ends sooner than the settings say."""
     assert data.features is not None
     network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
-    optimizer = optim.build(settings.optimizer or "")
-    stepper = optim.Stepper(optimizer, network, penalty, clip=settings.clip, ema=settings.ema)
-    return Loop(data, network, loss, stepper, settings, control, most_steps=most_steps)
+    stepper = optim.Stepper(optim.build(settings.optimizer or ""), network, penalty, clip=settings.clip, ema=settings.ema)
+    batch_size, micro_batch = int(settings.batch_size or 1), settings.micro_batch
+    objective = ExampleObjective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
+    steps = int(settings.epochs or 1) * objective.per_epoch
+    kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
+    return Loop(
+        objective,
+        stepper,
+        Reduction(risks.build(settings.risk or "mean"), data.task.groups),
+        schedules.build(settings.schedule or "constant"),
+        Clock(min(steps, last_step or steps), objective.per_epoch),
+        callbacks,
+        micro_batch if isinstance(micro_batch, int) else batch_size,
+        int(settings.patience or 1),
+        fit_memory=micro_batch == AUTO,
+        threads=1 if kernels else None,  # the first layer and the steps by rows are kernels of ours, which share the cores
+    )
 
 
 def with_validation_rows(data: Dataset) -> Dataset | None:
@@ -65,37 +82,42 @@ def again(
     ended: Ended,
     scratch: Path,
     budget: int,
-    control: Callbacks,
+    callbacks: Callbacks,
 ) -> Loop:
-    """The training of ``whole``, which is read now, as far as one before had come; not begun."""
+    """The training of ``whole``, which is read now, as far as one before had come; not begun.
+
+    Args:
+        whole: the rows, unread.
+        spec, loss, settings: of the training before; its micro-batches are taken from ``ended``.
+        ended: how far that came.
+        scratch, budget: as of ``fit_corpora``.
+        callbacks: how to watch and stop it.
+    """
+    tell = callbacks.watch
     read_features(
-        whole,
-        spec.features(),
-        scratch,
-        settings.seed,
-        budget,
-        lambda row: control.watch("read", {"rows": row, "of": len(whole.parts)}),
+        whole, spec.features(), scratch, settings.seed, budget, lambda row: tell("read", {"rows": row, "of": len(whole.parts)})
     )
-    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), control)
-    loop.ends_after, loop.progress.scores = ended.epochs, list(ended.scores)
+    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks)
+    loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
 
 
-def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, scratch: Path, budget: int) -> None:
+def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Settings, scratch: Path, budget: int) -> None:
     """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
-    progress = first.progress
-    ended = Ended(progress.best_epoch or progress.epoch, first.gradients.micro, tuple(progress.scores))
-    control = Callbacks(stop=first.control.stop)
-    second = again(whole, predictor.spec, first.loss, first.settings, ended, scratch, budget, control)
+    state, objective = first.state, first.objective
+    assert isinstance(objective, ExampleObjective)
+    ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
+    callbacks = Callbacks(stop=first.callbacks.stop)
+    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks)
     assert whole.features is not None
     try:
-        first.progress.seconds += second.run().seconds
+        state.seconds += second.run().seconds
     except Interrupted:
-        if first.control.checkpoints is not None:
+        if first.callbacks.checkpoints is not None:
             first.save()
         raise
-    predictor.features, predictor.network = whole.features, second.network.eval()
+    predictor.features, predictor.network = whole.features, second.objective.network.eval()  # type: ignore[assignment]

@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from .. import losses, models
 from ..core.errors import DataError
-from ..data import TRAIN, Corpus
-from ..engine import checkpoint
-from ..engine.callbacks import Callbacks
+from ..data import Corpus
+from ..engine import Callbacks, Loop, checkpoint
+from .classifier import loss_for
 from .dataset import Dataset, assemble
-from .fitting import BUDGET, TURN, fingerprint, memory_named
-from .loop import Loop
-from .objective import loss_for
+from .describing import fingerprint
+from .fitting import BUDGET, memory_named
 from .refit import Ended, again, with_validation_rows
 from .settings import Settings
 
@@ -40,7 +39,7 @@ class Snapshot:
 
 
 @dataclass(slots=True)
-class Retraced:
+class Replayed:
     """A training that was repeated. ``network`` has the weights that were kept; the parts of ``data`` are still open.
 
     second: whether it is that of a fit's two trainings, on the validation rows too.
@@ -56,22 +55,20 @@ class Retraced:
 
     def close(self) -> None:
         """Let go of the data."""
-        for part in (self.data.train, self.data.valid, self.data.test):
-            if part is not None:
-                part.shards.close()
+        self.data.close()
 
 
-def retrace(
+def replay(
     corpora: Sequence[Corpus],
     fixed: Sequence[int | None],
     settings: Settings,
     record: dict[str, Any],
-    control: Callbacks,
+    callbacks: Callbacks,
     *,
     scratch: Path,
     memory: int = MEMORY,
     budget: int = BUDGET,
-) -> Retraced:
+) -> Replayed:
     """Train once more as ``record`` says, and ``settings``, its choices: the last training, where a fit has two.
 
     Raises:
@@ -81,20 +78,22 @@ def retrace(
     _check([corpus.fingerprint for corpus in corpora], record)
     data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
     _check(fingerprint(data).split("+"), record, whole=True)
-    loss, spec = loss_for(settings.loss or "", data.task, data.target[data.parts == TRAIN]), models.build(settings.model)
+    loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     result = record["result"]
     whole = None if result["refit_rows"] is None else with_validation_rows(data)
     epochs = result["epochs"] if whole is None else result["best_epoch"]
     ended = Ended(epochs, result["micro_batch"], () if whole is None else tuple(result["scores"]))
     data = whole or data
-    with TURN, memory_named(settings):
-        loop = again(data, spec, loss, settings, ended, scratch, budget, replace(control, checkpoints=None))
+    with memory_named(settings):
+        loop = again(data, spec, loss, settings, ended, scratch, budget, replace(callbacks, checkpoints=None))
         camera = _Camera(loop, epochs, result["best_epoch"], memory)
-        control.watch("again", {"epochs": epochs})
-        loop.control.stepped = camera
+        callbacks.watch("again", {"epochs": epochs})
+        loop.callbacks.stepped = camera
         camera()
         loop.run()
-    return Retraced(data, spec, loop.network.eval(), loss, settings, camera.taken, whole is not None)
+    network = loop.objective.network.eval()
+    assert isinstance(network, models.TextModel)
+    return Replayed(data, spec, network, loss, settings, camera.taken, whole is not None)
 
 
 def flat(network: nn.Module) -> Tensor:
@@ -118,24 +117,23 @@ class _Camera:
     """Takes the snapshots of a loop. Called after each step."""
 
     def __init__(self, loop: Loop, epochs: int, best: int, memory: int) -> None:
-        self.loop = loop
-        self.length = loop.length
-        last = self.length * epochs
-        bytes_each = sum(p.numel() * p.element_size() for p in loop.network.parameters())
+        self.loop, self.per_epoch = loop, int(loop.clock.per_epoch)
+        last = self.per_epoch * epochs
+        bytes_each = sum(p.numel() * p.element_size() for p in loop.objective.network.parameters())
         room = max(3, min(MOST, memory // max(bytes_each, 1)))
         # Early steps are the longest, so they are looked at more closely.
         spread = {round(last * (number / (room - 2)) ** 2) for number in range(room - 1)}
-        self.wanted = spread | {min(self.length * best, last)}
+        self.wanted = spread | {min(self.per_epoch * best, last)}
         self.taken: list[Snapshot] = []
 
     def __call__(self) -> None:
-        step = self.loop.progress.step
+        step = self.loop.state.step
         if step in self.wanted and not (self.taken and self.taken[-1].step == step):
-            self.taken.append(Snapshot(step, step / self.length, self._settled()))
+            self.taken.append(Snapshot(step, step / self.per_epoch, self._eval_weights()))
 
-    def _settled(self) -> Tensor:
-        """The weights to evaluate with. To settle early would round otherwise than training does, so it is undone."""
-        network, stepper = self.loop.network, self.loop.stepper
+    def _eval_weights(self) -> Tensor:
+        """The weights to evaluate with. To show them early would round otherwise than training does, so it is undone."""
+        network, stepper = self.loop.objective.network, self.loop.stepper
         weights = checkpoint.copied(network)
         state = {name: value.clone() for name, value in stepper.tensors().items()}
         stepper.eval_weights()

@@ -2,126 +2,249 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import losses, models, optim, penalties, risks, schedules
+from .. import losses, models, optim, penalties, risks, schedules, tokens
+from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
-from ..engine.reduction import check_risk
-
-_SMALLEST_BATCH = 16
+from ..data.options import UNITS
+from ..models import LanguageSpec, ModelSpec
+from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
 AUTO = "auto"
-TASKS = ("auto", "classify", "multilabel", "regress")
+LABELS, LANGUAGE = "linear", "ngram"
+"""The family where none is named, of texts with labels and of language models."""
+_DTYPES = ("float32", "bfloat16")
+_ALWAYS = ("task", "model", "valid", "test", "seed", "device")
+BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
+"""What any training by gradients has."""
+OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight")
+"""What only a classifier or regression over features has."""
+OF_TEXTS = ("tokenizer", "document_unit", "memory")
+"""What every language model has."""
+OF_TOKENS = ("steps", "batch_tokens", "pack")
+"""What a language model has that is trained by gradients,"""
+OF_NETWORKS = ("minutes", "dtype")
+"""and what of these only a network has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to train and how. None leaves a choice to what suits the model and the data; ``resolved`` says which.
+    """What to train and how. None leaves a choice to what suits the model and the data; ``resolved`` settings have made it.
 
-    risk: what is lowered of the losses of a step; the groups of one that compares groups are the classes.
-    class_weight: "balanced", or one factor a class, "spam=5,ham=1"; multiplies the training loss of its examples.
-    valid, test: shares of the rows held out where no files are given for them.
-    patience: epochs without a better held-out score before training stops and the best weights are taken.
-    epochs: passes over the training rows at most.
-    optimizer: a spec, or from Python what makes a PyTorch optimiser of a list of parameters.
-    lr: the optimiser's learning rate, over what its spec says; "auto": found by short runs on the data. Where no optimizer is
-        given, the model's own is fitted to the batch size (``Optimizer.for_batches``).
+    task: "classify", "multilabel", "regress" or "lm"; "auto": by the labels, or the model.
+    model: the spec of a family; None: "linear", or "ngram" where the task is "lm".
+    tokenizer: of language models, the spec of a tokenizer or the file of a trained one. document_unit: what of plain text is one
+        text: a line, a paragraph, or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
+    loss: a spec. penalty, risk: of classifiers and regressions; the groups of a risk that compares groups are the classes.
+    optimizer: a spec, or from Python what makes a PyTorch optimizer of a list of parameters.
+    lr: the learning rate, over the optimizer's own; "auto" (of classifiers): found by short runs on the data. Where no optimizer
+        is named, the model's own is fitted to the batch size (``Optimizer.for_batches``).
     schedule: what the learning rate is multiplied with as training goes on.
-    batch_size: rows a step; "auto": as many as suit the data, in the largest micro-batches that fit into memory.
-    micro_batch: rows whose outputs stand in memory at once; several make a step, with the same result. "auto": as many as fit.
-    clip: the norm that the gradient is cut to.
-    ema: the decay of a moving average of the weights, which is then what is evaluated and saved.
+    epochs: passes over the training rows at most. steps: updates in all. minutes: as many as fit into them; of a network without
+        epochs and steps, 5.
+    batch_size: rows a step; "auto": as many as suit the data, in the largest micro-batches that fit. batch_tokens: tokens a step.
+    micro_batch: rows whose outputs stand in memory at once; several make a step, with the same gradient but for dropout, which
+        draws anew for each. "auto": as many as fit.
+    clip: the norm that the gradient is cut to. ema: decay of a moving average of the weights, which is then evaluated and saved.
+    patience: held-out scores without a better one before training stops and the best weights are taken.
+    class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
+    pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
+    device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
+    valid, test: shares of the rows held out where no files are given for them.
     """
 
     task: str = "auto"
-    model: str = "linear"
+    model: str | None = None
+    tokenizer: str | None = None
+    document_unit: str | None = None
+    memory: int | str | None = None
     loss: str | None = None
     optimizer: str | optim.Optimizer | Callable[..., Any] | None = None
     penalty: str | None = None
-    risk: str = "mean"
+    risk: str | None = None
     lr: float | str | None = None
-    schedule: str = "constant"
+    schedule: str | None = None
     epochs: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
     batch_size: int | str | None = None
+    batch_tokens: int | None = None
     micro_batch: int | str | None = None
     clip: float | None = None
     ema: float | None = None
     patience: int | None = None
-    class_weight: str | None = None
+    class_weight: str | Mapping[str, float] | None = None
+    pack: bool | None = None
+    dtype: str | None = None
+    device: str = "cpu"
     valid: float = 0.1
     test: float = 0.1
     seed: int = 0
-    device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise UnknownName("task", self.task, TASKS)
-        for name in ("lr", "batch_size", "micro_batch"):
-            if isinstance(value := getattr(self, name), str) and value != AUTO:
-                raise UsageError(f"{name} is {value!r}; wanted a number, or {AUTO}.")
-        for name in ("epochs", "batch_size", "micro_batch", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, str | None) and value < 1:
-                raise UsageError(f"{name} is {value}; wanted 1 or more.")
-        for name in ("valid", "test"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a share, 0 or more and below 1, or a file.")
-        check_device(self.device)
-        if self.loss:
-            losses.build(self.loss)
-        risks.build(self.risk)
-        schedules.build(self.schedule).factor(0, schedules.Clock(1, 1.0))  # a length that nobody can tell here is told of now
-        penalty = penalties.build(self.penalty) if self.penalty else None
-        optimizer = optim.build(self.optimizer or models.build(self.model).optimizer)
-        optim.check_together(optimizer, penalty, self.clip, self.ema)
+        self._check_values()
+        spec = self.spec
+        self._check_names(spec)
+        self._check_fit(spec)
 
-    def resolved(self, task: str, rows: int) -> Settings:
-        """Every choice made, for ``rows`` training rows; all specs in their shortest spelling."""
-        model, risk = models.build(self.model), risks.build(self.risk)
-        check_risk(risk, task, self.class_weight)
-        optimizer = optim.build(self.optimizer or model.optimizer)
-        full = optimizer.full_batch
-        batch_size = rows if full else self.batch_size if isinstance(self.batch_size, int) else _batch_size(rows)
-        measured = AUTO in (self.batch_size, self.micro_batch)
-        if self.optimizer is None:  # the models' own are for the smallest batches
-            optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
-        if isinstance(self.lr, float | int):
-            optimizer = replace(optimizer, lr=float(self.lr))
-        return replace(
-            self,
-            task=task,
-            model=models.render(model),
-            loss=losses.render(losses.build(self.loss or ("mse" if task == "regress" else "cross_entropy"))),
-            optimizer=_spelled(optimizer),
-            schedule=schedules.render(schedules.build(self.schedule)),
-            penalty=penalties.render(penalties.build(self.penalty)) if self.penalty else None,
-            risk=risks.render(risk),
-            lr=AUTO if self.lr == AUTO else optimizer.lr,
-            epochs=self.epochs or (500 if full else model.epochs),
-            batch_size=batch_size,
-            micro_batch=AUTO if measured else min(batch_size, int(self.micro_batch or model.micro_batch)),
-            patience=self.patience or (20 if full else model.patience),
-        )
+    @property
+    def spec(self) -> ModelSpec | LanguageSpec:
+        """The family; where the task is one of labels, the form that it has for them."""
+        name = self.model or (LANGUAGE if self.task == "lm" else LABELS)
+        if self.task in LABEL_TASKS and models.is_language(name):
+            name = str(models.for_labels(name))
+        return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build(name)
+
+    @property
+    def of_language(self) -> bool:
+        """Whether the family models language: the whole task, or a means to tell classes apart."""
+        return isinstance(self.spec, LanguageSpec)
+
+    @property
+    def by_gradients(self) -> bool:
+        """Whether training goes by gradients, in steps."""
+        spec = self.spec
+        return not isinstance(spec, LanguageSpec) or spec.by_gradients or bool(self.loss or self.optimizer)
+
+    def said(self, *names: str) -> dict[str, Any]:
+        """Those of some settings that were chosen."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def with_lr(self, lr: float) -> Settings:
-        """The same with the learning rate decided."""
-        optimizer = replace(optim.build(self.optimizer or models.build(self.model).optimizer), lr=lr)
-        return replace(self, lr=lr, optimizer=_spelled(optimizer))
+        """The same with the learning rate decided; an optimizer must be named."""
+        return replace(self, lr=lr, optimizer=spelled(replace(optim.build(self.optimizer or ""), lr=lr)))
+
+    def for_labels(self) -> Settings:
+        """The same where texts turn out to have labels: the family in the form that it has for them.
+
+        Raises:
+            UsageError: something is set that does not apply to it.
+        """
+        assert self.model is not None
+        return replace(self, model=str(models.for_labels(self.model)), document_unit=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for the run record."""
-        given = self.optimizer
-        spelled = given if isinstance(given, str | None) else optim.render(optim.build(given))
-        return {**asdict(replace(self, optimizer=None)), "optimizer": spelled}
+        """Plain values of all that applies, for the record."""
+        applies = (*_ALWAYS, *_applicable(self))
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name in applies}
+        if "optimizer" in plain and not isinstance(self.optimizer, str | None):
+            plain["optimizer"] = optim.render(optim.build(self.optimizer))
+        if isinstance(plain.get("class_weight"), Mapping):
+            plain["class_weight"] = dict(plain["class_weight"])
+        return plain
+
+    def _check_values(self) -> None:
+        for name in ("task", "model", "tokenizer", "document_unit", "loss", "penalty", "risk", "schedule", "dtype", "device"):
+            values.text(name, getattr(self, name))
+        for name, allowed in (("task", TASKS), ("document_unit", UNITS), ("dtype", _DTYPES)):
+            if (value := getattr(self, name)) is not None and value not in allowed:
+                raise UnknownName(name.replace("_", " "), value, allowed)
+        for name in ("epochs", "steps", "batch_tokens", "patience"):
+            values.whole(name, getattr(self, name), least=1)
+        for name in ("batch_size", "micro_batch"):
+            values.whole(name, getattr(self, name), least=1, words=(AUTO,))
+        values.whole("seed", self.seed)
+        values.number("lr", self.lr, words=(AUTO,))
+        for name in ("minutes", "clip"):
+            values.number(name, getattr(self, name))
+        values.number("ema", self.ema, below=1.0)
+        for name in ("valid", "test"):
+            if isinstance(share := getattr(self, name), bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+                raise UsageError(f"{name} is {share!r}; wanted a share, 0 or more and below 1, or a file.")
+        values.flag("pack", self.pack)
+        if self.memory is not None:
+            units.size(self.memory)
+        if self.class_weight not in (None, "balanced"):
+            parse_class_weight(self.class_weight)
+        check_device(self.device)
+
+    def _check_names(self, spec: ModelSpec | LanguageSpec) -> None:
+        """Specs must spell something, and what is around the optimizer must go with it."""
+        if self.loss:
+            losses.build(self.loss)
+        if self.risk:
+            risks.build(self.risk)
+        if self.schedule:  # a length that nobody can tell is found out now
+            schedules.build(self.schedule).factor(0, schedules.Clock(1, 1.0, 1.0 if isinstance(spec, LanguageSpec) else None))
+        penalty = penalties.build(self.penalty) if self.penalty else None
+        optimizer = self.optimizer or getattr(spec, "optimizer", None)
+        if optimizer is not None:
+            optim.check_together(optim.build(optimizer), penalty, self.clip, self.ema)
+        if self.tokenizer is not None and isinstance(spec, LanguageSpec):
+            tokens.named(self.tokenizer)
+
+    def _check_fit(self, spec: ModelSpec | LanguageSpec) -> None:
+        """Raise UsageError where something is set that does not apply to the family."""
+        applies = _applicable(self)
+        for field in fields(self):
+            if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
+                raise _misplaced(field.name, self, spec)
+        if isinstance(spec, LanguageSpec) and not spec.by_gradients:
+            if self.device != "cpu":
+                raise _misplaced("device", self, spec)
+            if not (self.loss or self.optimizer) and (said := self.said(*BY_STEPS, *OF_TOKENS)):
+                flag = f"--{next(iter(said)).replace('_', '-')}"
+                raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
 
-def _spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
-    """Its spec, where one can say what it is."""
-    return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
+def chosen(settings: Settings | None, choices: Mapping[str, Any]) -> Settings:
+    """``settings`` with single ``choices`` over them.
+
+    Raises:
+        UsageError: an unknown name, a value outside its domain, or one that does not apply to the model.
+    """
+    known = {field.name for field in fields(Settings)}
+    for name in choices:
+        if name not in known:
+            raise UnknownName("argument of fit:", name, [*known, "out", "read", "resume", "valid", "test"])
+    return replace(settings or Settings(), **choices)
+
+
+def toml(path: Path, over: Mapping[str, Any]) -> Settings:
+    """The settings that a TOML file spells, those in ``over`` instead of its own.
+
+    Raises:
+        DataError: no such file, or not TOML.
+        UsageError: an unknown key or a value that does not fit.
+    """
+    return from_values({**specs.read_toml(path), **over}, f"configuration {path}")
+
+
+def from_values(told: Mapping[str, Any], what: str) -> Settings:
+    """Settings from keys and values; those of before this version's names are understood.
+
+    Raises:
+        UsageError: an unknown key or a value that does not fit; ``what`` is what it was read from.
+    """
+    known = {field.name for field in fields(Settings)}
+    renamed = {"tokens": "tokenizer", "texts": "document_unit"}
+    told = {renamed.get(key, key): value for key, value in told.items()}
+    for key in told:
+        if key not in known:
+            raise UnknownName(f"key of {what}:", key, known)
+    try:
+        return Settings(**told)
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}") from None
+
+
+def for_family(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Settings:
+    """Settings of ``own`` choices and of those ``shared`` by several families, as far as they apply to this one."""
+    both = {**shared, **own}
+    bare = Settings(**{name: both[name] for name in ("task", "model") if both.get(name) is not None})
+    spec = bare.spec
+    if isinstance(spec, LanguageSpec) and not spec.by_gradients and not both.get("loss") and not both.get("optimizer"):
+        applies: tuple[str, ...] = (*_ALWAYS, *OF_TEXTS)
+        both = {name: value for name, value in both.items() if name != "device" or name in own}
+    else:
+        applies = (*_ALWAYS, *_applicable(bare))
+    return Settings(**{name: value for name, value in both.items() if name in own or name in applies})
 
 
 def check_device(name: str) -> None:
@@ -135,9 +258,33 @@ def check_device(name: str) -> None:
         raise UsageError("device 'meta' holds no numbers to train. Wanted cpu, or cuda where there is one.")
 
 
-def _batch_size(rows: int) -> int:
-    """16 for a few thousand rows, up to 1,024 for many: 250 steps an epoch or more."""
-    size = _SMALLEST_BATCH
-    while size < 1024 and rows >= 250 * 2 * size:
-        size *= 2
-    return size
+def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
+    """Its spec, where one can say what it is."""
+    return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
+
+
+def _applicable(settings: Settings) -> tuple[str, ...]:
+    """The settings that mean something to the family."""
+    spec = settings.spec
+    if not isinstance(spec, LanguageSpec):
+        return (*BY_STEPS, *OF_EXAMPLES)
+    if spec.by_gradients:
+        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, *OF_NETWORKS)
+    if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
+        return OF_TEXTS
+    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS)
+
+
+def _misplaced(name: str, settings: Settings, spec: ModelSpec | LanguageSpec) -> UsageError:
+    """The error for a setting that does not apply to the family."""
+    model, flag = settings.model or (LANGUAGE if settings.task == "lm" else LABELS), f"--{name.replace('_', '-')}"
+    if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
+        return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
+    if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS):
+        return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
+    whose = "language models (ngram, hmm)"
+    if name in (*OF_NETWORKS, "device"):
+        whose = "neural families (transformer, rnn)"
+    elif name in OF_EXAMPLES:
+        whose = "classifiers over features (linear, bag, encoders)"
+    return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

@@ -1,4 +1,4 @@
-"""From corpora to parts in tokens: split by texts, or one stream at two places; the tokenizer learnt from the training part."""
+"""From corpora to parts in tokens: split by texts, or one stream at two places; the tokenizer trained on the training part."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
-from ..engine.callbacks import Callbacks
+from ..engine import Callbacks
 from ..tokens import Tokenizer
 from .dataset import FEWEST_TO_HOLD_OUT
-from .language_settings import LanguageSettings
+from .settings import Settings
 
 _MOST_VALID, _MOST_TEST = 20_000, 100_000  # texts; more would cost time and tell no more
 _MOST_CHARACTERS = 20_000_000  # of a stream, to validate or to test on, likewise
 _FEWEST_CHARACTERS = 1000
-"""A stream with fewer is learnt from whole: a figure from the rest would say nothing."""
+"""A stream with fewer is trained on whole: a metric of the rest would say nothing."""
 
 
 @dataclass(slots=True)
@@ -54,43 +54,47 @@ class Division:
                 yield [texts[i] for i in chosen]
 
 
-def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: LanguageSettings) -> Division:
-    """The parts: drawn by lot where texts are apart, equal texts together; of a stream the shares at its end."""
+def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings) -> Division:
+    """The parts: drawn at random where texts are apart, equal texts together; of a stream the shares at its end."""
     if settings.valid + settings.test >= 1:
         raise UsageError(f"cannot hold out valid={settings.valid}, test={settings.test}: wanted shares below 1 together.")
     main = corpora[0]
     valid, test = (0.0 if part in fixed else share for part, share in ((VALID, settings.valid), (TEST, settings.test)))
-    if settings.texts == "file":
+    if settings.document_unit == "file":
         return Division(corpora, fixed, None, _spans(main, valid, test))
     parts = [np.full(len(corpus), part or TRAIN, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT and valid + test > 0:
         most = len(main)
-        parts[0] = split(main, "regress", min(valid, _MOST_VALID / most), min(test, _MOST_TEST / most), settings.seed)
+        parts[0] = split(main, None, min(valid, _MOST_VALID / most), min(test, _MOST_TEST / most), settings.seed)
     return Division(corpora, fixed, np.concatenate(parts), {})
 
 
-def encode(
-    division: Division, settings: LanguageSettings, control: Callbacks, scratch: Path
-) -> tuple[Tokenizer, dict[int, Encoded]]:
-    """The tokenizer, learnt where it is not given, and every part in tokens, in files in ``scratch``."""
-    chosen = tokens.named(settings.tokens or "")
-    whole = settings.texts == "file"
+def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch: Path) -> tuple[Tokenizer, dict[int, Encoded]]:
+    """The tokenizer, trained where it is not given, and every part in tokens, in files in ``scratch``."""
+    chosen = tokens.named(settings.tokenizer or "")
+    whole = settings.document_unit == "file"
     rows = sum(map(len, division.corpora))
     if isinstance(chosen, Tokenizer):
         tokenizer = chosen
     else:
-        tokenizer = chosen.learn(division.blocks(TRAIN), lambda read: control.watch("tokens", {"rows": read, "of": rows}))
+        tokenizer = chosen.learn(division.blocks(TRAIN), lambda read: callbacks.watch("tokens", {"rows": read, "of": rows}))
     parts, done = {}, 0
     for part, name in ((TRAIN, "train"), (VALID, "valid"), (TEST, "test")):
         before = done
 
         def tell(read: int, before: int = before) -> None:
-            control.watch("read", {"rows": before + read, "of": rows})
+            callbacks.watch("read", {"rows": before + read, "of": rows})
 
         parts[part] = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
         done += len(parts[part].texts)
     if not len(parts[TRAIN].texts.ids):
         raise DataError(f"{division.corpora[0].source}: the training part holds no tokens, so there is nothing to learn.")
+    unknown = tokenizer.vocabulary.unknown
+    if unknown is not None and (parts[TRAIN].texts.ids == unknown).all():
+        raise DataError(
+            f"{division.corpora[0].source}: the tokenizer {settings.tokenizer} knows none of the training tokens. "
+            "Lower its min_count, or choose another --tokenizer."
+        )
     return tokenizer, parts
 
 

@@ -1,4 +1,4 @@
-"""What stands behind the figures of models of language: the texts, or stretches of one text, that arms differ about most."""
+"""What stands behind the figures of language models: the texts, or stretches of one text, that arms differ about most."""
 
 from __future__ import annotations
 

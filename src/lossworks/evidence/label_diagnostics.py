@@ -81,7 +81,7 @@ def slices(tested: Tested, measured: Sequence[Measured], metric: str) -> Json | 
     None where the metric is no mean over rows and has none to stand for it, and where rows have weights.
     """
     rows = [arm.rows for arm in measured]
-    if metric in _F1 and tested.data.task.kind == "classify":
+    if metric in _F1 and tested.data.task.groups:
         metric = "accuracy"
         rows = [np.array([said == tested.target for said in tested.said(arm)], np.float64) for arm in range(len(measured))]
     elif metric in _F1:
@@ -110,8 +110,6 @@ def _slice(own: NDArray[np.float64], baseline: NDArray[np.float64] | None, mask:
 def _labels(tested: Tested) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """The rows of each label, the most frequent labels first; a set's rows are those that it is among."""
     task, target = tested.data.task, tested.target
-    if task.kind == "regress":
-        return []
     masks = [target == number if target.ndim == 1 else target[:, number] > 0 for number in range(len(task.labels))]
     found = [("label", label, mask) for label, mask in zip(task.labels, masks, strict=True) if mask.any()]
     return sorted(found, key=lambda one: -int(one[2].sum()))[:_LABELS]
@@ -174,7 +172,7 @@ def _text(tested: Tested, row: int, arms: Sequence[int], measured: Sequence[Meas
         "row": int(tested.rows[row]),
         "place": tested.data.place(int(tested.rows[row])),
         "text": text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
-        "truth": _spoken(tested, tested.target[row]),
+        "truth": tested.data.task.name_of(tested.target[row]),
         "values": values,
         "said": [_answers(tested, some) for some in said],
     }
@@ -184,24 +182,17 @@ def _answers(tested: Tested, said: Sequence[float]) -> Json | float | None:
     """How many trainings gave each answer, the commonest first; of numbers the mean."""
     if not said:
         return None
-    if tested.data.task.kind == "regress":
+    if not tested.data.task.has_probabilities:
         return float(np.mean(said))
     labels = tested.data.task.labels
     return {labels[int(number)]: count for number, count in Counter(said).most_common()}
-
-
-def _spoken(tested: Tested, truth: Any) -> Any:
-    task = tested.data.task
-    if task.kind == "regress":
-        return float(truth)
-    return task.labels[int(truth)] if task.kind == "classify" else [task.labels[n] for n in np.flatnonzero(truth)]
 
 
 def _turned(tested: Tested, measured: Sequence[Measured], arm: int) -> Json:
     """Rows that the arm has right and the baseline wrong, and the other way round: means over the seeds of both."""
     both = zip(tested.outcomes[0], tested.outcomes[arm], strict=False)
     pairs = [(one.said, other.said) for one, other in both if one.said is not None and other.said is not None]
-    if tested.data.task.kind != "classify" or not pairs or measured[0].seeds != measured[arm].seeds:
+    if not tested.data.task.groups or not pairs or measured[0].seeds != measured[arm].seeds:
         return {"won": None, "lost": None}
     right = [(before == tested.target, after == tested.target) for before, after in pairs]
     return {

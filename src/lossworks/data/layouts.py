@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError
 from ..core.seeds import generator
-from ..data import Ragged, TokenRows, along, epoch_order
-from ..engine.config import TrainConfig
-from ..models import SequenceNetwork
 from ..tokens import Vocabulary
+from .order import epoch_order
+from .ragged import Ragged
+from .token_rows import TokenRows, along
 
 _SHIFTED = 16  # windows of a text from which on it is cut at other places in each epoch; of fewer, too much would be left out
 _AT_ONCE = 1 << 22  # tokens of a mapped file that are counted together
@@ -93,8 +93,8 @@ class Layout(ABC):
         """Some rows as they are in that epoch."""
 
     def parts(self, rows: Places, tokens: int) -> Iterator[Places]:
-        """Some rows in parts of no more than ``tokens`` with their padding, or of one row."""
-        return _cut(rows, self.lengths, tokens)
+        """Some rows, the shortest first, in parts of no more than ``tokens`` with their padding, or of one row."""
+        return _cut(rows[np.argsort(self.lengths[rows], kind="stable")], self.lengths, tokens)
 
 
 class Windows(Layout):
@@ -188,24 +188,6 @@ class Lanes(Layout):
         first = lane * stretch + window * self._size + shift
         found = _rows(self.positions, first, self.lengths[rows], np.zeros((len(rows), 1), np.int64))
         return replace(found, lanes=torch.from_numpy(lane), lane_count=self._count)
-
-
-def lay_out(network: SequenceNetwork, positions: Positions, recipe: TrainConfig, seed: int) -> Layout:
-    """How training texts are laid out, as the network can read them.
-
-    Raises:
-        UsageError: it cannot read them as the recipe says.
-    """
-    if network.context is not None and recipe.window > network.context:
-        raise UsageError(f"window is {recipe.window}, and the network reads {network.context} tokens at once. Lower it.")
-    if recipe.pack:
-        if not network.packs:
-            raise UsageError("pack lays several texts in one row, which this network cannot keep apart. Leave it out.")
-        return Packed(positions, recipe.window, seed)
-    lanes = max(1, recipe.batch_tokens // recipe.window)
-    if network.carries and Lanes.fit(positions, recipe.window, lanes):
-        return Lanes(positions, recipe.window, lanes, seed)
-    return Windows(positions, recipe.window, seed)
 
 
 def _rows(positions: Positions, first: Places, lengths: Places, text: Places) -> TokenRows:

@@ -1,0 +1,307 @@
+"""The loop: epochs of steps, held-out scores, early stopping, checkpoints. It trains whatever has parameters.
+
+The rows of a step are a function of (seed, epoch, step) and random numbers of (seed, step), so a resumed run needs the weights,
+the optimizer's state and a few counts, and ends in the same bits as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.errors import Diverged, Interrupted
+from ..core.seeds import torch_generator_kept
+from ..optim import Stepper
+from ..schedules import Clock, Schedule
+from . import checkpoint
+from .callbacks import Callbacks
+from .denormals import flushed
+from .monitors import LogWindow, Overfitting, Spikes
+from .objective import Objective, Rows
+from .reduction import Reduction
+from .state import TrainState
+from .step import Gradient, Gradients
+from .threads import torch_threads
+
+_LOG_EVERY = 0.2  # seconds between lines of the log
+
+
+@dataclass(slots=True)
+class Loop:
+    """Trains an objective's network. ``run`` leaves the best weights in it, those to evaluate with.
+
+    micro_batch_size: examples or tokens whose outputs stand in memory at once, at most. fit_memory: find how many fit first.
+    patience: held-out scores without a better one before training stops.
+    eval_every: steps between held-out scores; None: one after each epoch.
+    seconds: that training should take; after each score the steps left are planned again by how long those so far took.
+    last_epoch, last_step: where training ends sooner than the clock, which the schedule goes by, says.
+    followed: held-out scores of a training before, one an epoch, for a schedule to go by; None: by this one's own.
+    keeps_best: whether the weights are those of the best score, or of the last step.
+    threads: of PyTorch's own; None: as many as there are.
+    clock_now: seconds, from any point.
+    """
+
+    objective: Objective
+    stepper: Stepper
+    reduction: Reduction
+    schedule: Schedule
+    clock: Clock
+    callbacks: Callbacks
+    micro_batch_size: int
+    patience: int
+    fit_memory: bool = False
+    eval_every: int | None = None
+    seconds: float | None = None
+    last_epoch: int | None = None
+    last_step: int | None = None
+    followed: tuple[float, ...] | None = None
+    keeps_best: bool = True
+    threads: int | None = None
+    overfitting: Overfitting | None = None
+    clock_now: Callable[[], float] = time.monotonic
+    state: TrainState = field(default_factory=TrainState)
+    gradients: Gradients = field(init=False)
+    _best: dict[str, Tensor] = field(default_factory=dict)
+    _window: LogWindow = field(init=False)
+    _spikes: Spikes = field(default_factory=Spikes)
+    _saved: float = 0.0
+    _asked: tuple[bool, bool] = (False, False)  # of several processes: to stop, to write a checkpoint
+
+    def __post_init__(self) -> None:
+        made = self.objective, self.stepper, self.reduction, self.callbacks.world, self.micro_batch_size
+        self.gradients = Gradients(*made, on_smaller=self._log_memory)
+        self._window = LogWindow(self.clock_now(), clipped=self.stepper.clipped)
+
+    def run(self) -> TrainState:
+        """Train to the end.
+
+        Raises:
+            Diverged: a loss or a gradient was not finite; the weights are those before that step.
+            Interrupted: ``callbacks.stop`` was set; a checkpoint was written.
+            OutOfMemory: a single row does not fit into memory.
+        """
+        state, network = self.state, self.objective.network
+        self.gradients.micro_batch_size = state.micro_batch_size or self.micro_batch_size
+        self._saved = start = self.clock_now() - state.seconds
+        with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), torch_threads(self.threads), flushed():
+            self._fit_memory()
+            while not self._is_over:
+                self._epoch(start)
+        if state.stale >= self.patience:
+            after = "epochs" if self.eval_every is None else "scores"
+            state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
+        self.stepper.eval_weights()
+        if self._best and self.keeps_best:
+            checkpoint.fill(network, self._best)
+        self.objective.load_carry([])
+        network.eval()
+        if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
+            raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
+        state.seconds = self.clock_now() - start
+        return state
+
+    @property
+    def last(self) -> int:
+        """The step that training ends after, at the latest."""
+        return min(self.clock.steps, self.last_step or self.clock.steps)
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint, if there is one.
+
+        Raises:
+            RecordError: it is damaged, or of another run.
+        """
+        checkpoint.load(self.callbacks.checkpoints, self._load)
+
+    def save(self) -> None:
+        """Write a checkpoint now; with several processes all of them take part, and the first writes."""
+        world = self.callbacks.world
+        carry = {str(number): each for number, each in enumerate(world.lanes(self.objective.carry()))}
+        if world.is_first and self.callbacks.checkpoints is not None:
+            parts = checkpoint.weights_of(self.objective.network), self.stepper.tensors(), self._best, carry
+            named = zip(("network.", "stepper.", "best.", "carry."), parts, strict=True)
+            tensors = {prefix + name: value for prefix, part in named for name, value in part.items()}
+            tensors["risk.state"] = self.reduction.state
+            checkpoint.save(self.callbacks.checkpoints, self.state.step, tensors, self.state.to_json())
+        self._saved = self.clock_now()
+        self.log("checkpoint")
+
+    def log(self, event: str, **fields: Any) -> None:
+        """Tell whoever watches of an event, and where training stands."""
+        epoch = self.state.epoch + self.state.done / max(self.clock.per_epoch, 1)
+        self.callbacks.watch(event, {"step": self.state.step, "epoch": round(epoch, 4), **fields})
+
+    def _load(self, tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
+        checkpoint.fill(self.objective.network, checkpoint.under(tensors, "network."))
+        self.stepper.load(checkpoint.under(tensors, "stepper."))
+        self._best = checkpoint.under(tensors, "best.")
+        carry = checkpoint.under(tensors, "carry.")
+        self.objective.load_carry([carry[str(number)] for number in range(len(carry))])
+        self.reduction.state = tensors["risk.state"]
+        self.state = TrainState.from_json(saved)
+        self.clock = replace(self.clock, steps=self.state.steps or self.clock.steps)
+
+    def _epoch(self, start: float) -> None:
+        state, network = self.state, self.objective.network
+        network.train()
+        if not state.done:
+            self.objective.load_carry([])
+        for number, rows in enumerate(self.objective.steps(state.epoch)):
+            if number < state.done:
+                continue
+            if self._is_over:
+                break
+            self._between_steps()  # before a step: the score after the last one is then behind its checkpoint
+            self._step(rows)
+            state.done, state.step = number + 1, state.step + 1
+            state.seconds = self.clock_now() - start
+            self.callbacks.stepped()
+            if self.eval_every and (state.step % self.eval_every == 0 or state.step == self.last):
+                self._evaluate()
+                network.train()
+        else:
+            state.epoch, state.done = state.epoch + 1, 0
+        self._log_train()
+        if not self.eval_every:
+            if state.done:  # ended within an epoch
+                state.epoch, state.done = state.epoch + 1, 0
+            self._evaluate()
+
+    def _step(self, rows: Rows) -> None:
+        """One update: the gradient of the risk of all its rows."""
+        objective, stepper, gradients = self.objective, self.stepper, self.gradients
+        weight = objective.weight(rows)
+        if weight == 0:
+            return
+        mine, at = objective.share(rows, self.callbacks.world), (self.state.epoch, self.state.step)
+        if stepper.wants_curvature:
+            gradients.curvature(mine, weight, *at)
+        remembered, found = self.reduction.state, list[Gradient]()
+
+        def make() -> float:
+            """The risk at the weights as they stand; what is random, and what a risk remembers, is the same at each."""
+            if found:
+                gradients.zero_grad()
+                self.reduction.state = remembered
+            found.append(self._agreed(gradients.make(mine, weight, *at), weight))
+            self._check(found[0])  # before anything is updated; later ones are trials, which may be beyond all numbers
+            return found[-1].risk
+
+        searches = stepper.optimizer.needs_closure
+        if not searches:
+            make()
+        began = self.clock_now()
+        health = stepper.step(self._factor(), make if searches else None, examine=self._window.is_due(began))
+        amount, now = found[0].amount, self.clock_now()
+        self._window.add(amount, weight, objective.size(rows), health, now, now - began)
+        if self.overfitting is not None:
+            self.overfitting.add(amount, weight)
+        usual = self._spikes.usual(amount / weight)
+        if usual is not None:
+            self.log("spike", loss=amount / weight, usual=usual)
+
+    def _agreed(self, made: Gradient, weight: float) -> Gradient:
+        """The sums over processes; on the way they agree on whether to stop, and whether to write a checkpoint."""
+        world = self.callbacks.world
+        if world.size == 1:
+            return made
+        due = world.is_first and self._is_due
+        amount, *asked = world.sum(made.amount, self.callbacks.stop.is_set(), due, device=self.objective.device)
+        self._asked = bool(asked[0]), bool(asked[1])
+        bad = made.bad if math.isfinite(amount) else made.bad or ""
+        return Gradient(amount, amount / weight, bad)
+
+    def _factor(self) -> float:
+        scores = self.state.scores if self.followed is None else self.followed[: self.state.epoch]
+        return self.schedule.factor(self.state.step, self.clock, scores)
+
+    def _evaluate(self) -> None:
+        """Score the validation part; keep the weights if they are the best so far; say where the score has turned."""
+        state, metric = self.state, self.objective.metric
+        self.stepper.eval_weights()
+        scores = self.objective.held_out(self.callbacks.world)
+        if scores is None:
+            return
+        score = scores[metric]
+        if not math.isfinite(score):
+            raise Diverged(f"the held-out {metric} after step {state.step:,} is {score}. {self._remedy}")
+        state.stale += 1
+        state.scores.append(score)
+        if score < state.best:
+            state.best, state.best_epoch, state.stale = score, state.epoch, 0
+            if self.keeps_best:
+                self._best = checkpoint.copied(self.objective.network)
+        self.log("valid", **{name: value for name, value in scores.items() if math.isfinite(value)})
+        turned = self.overfitting.after_score(state.scores, state.stale) if self.overfitting is not None else None
+        if turned is not None:
+            self.callbacks.watch("note", {"text": turned})
+        if self.seconds is not None and state.step < self.last:
+            self._keep_to(self.seconds)
+
+    def _keep_to(self, seconds: float) -> None:
+        """Plan for as many steps as fit into the time, at the pace so far: others on the machine may have come or gone."""
+        state, world = self.state, self.callbacks.world
+        spent = world.sum(state.seconds if world.is_first else 0.0, device=self.objective.device)[0]  # the same for all
+        state.steps = state.step + max(1, int((seconds - spent) / spent * state.step))
+        if not 0.9 < state.steps / self.clock.steps < 1.1:
+            text = f"steps take {spent / state.step * 1e3:.3g} ms now: {state.steps:,} instead of {self.clock.steps:,}"
+            self.callbacks.watch("note", {"text": text})
+        self.clock = replace(self.clock, steps=state.steps)
+
+    def _fit_memory(self) -> None:
+        if self.fit_memory and not self.state.micro_batch_size:
+            self.gradients.fit_memory()
+            self.state.micro_batch_size = self.gradients.micro_batch_size
+            self.log("memory", micro_batch=self.gradients.micro_batch_size)
+
+    def _between_steps(self) -> None:
+        if self.clock_now() - self._window.since >= _LOG_EVERY:
+            self._log_train()
+        alone = self.callbacks.world.size == 1
+        stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked
+        if (due or stop) and self.callbacks.checkpoints is not None:
+            self.save()
+        if stop:
+            raise Interrupted(f"stopped after step {self.state.step:,}. The same command with --resume goes on from there.")
+
+    def _check(self, made: Gradient) -> None:
+        """Raise Diverged where the loss of a step's rows was not finite."""
+        if made.bad is None and math.isfinite(made.risk):
+            return
+        first = f", first at {made.bad}" if made.bad else ""
+        raise Diverged(
+            f"the loss was not finite at step {self.state.step + 1:,} (epoch {self.state.epoch + 1}, batch {self.state.done + 1}"
+            f"{first}). The weights were not updated with it. {self._remedy}"
+        )
+
+    def _log_memory(self, size: int, before: int) -> None:
+        self.state.micro_batch_size = size
+        self.log("memory", micro_batch=size, was=before)
+
+    def _log_train(self) -> None:
+        now = self.clock_now()
+        if self._window.weight:
+            unit = self.objective.unit
+            line = self._window.fields(now, self.stepper.lr, self.stepper.clipped, f"{unit}_per_second")
+            self.log("train", **line, of=self.clock.steps)
+        self._window = self._window.next(now, self.stepper.clipped)
+
+    @property
+    def _remedy(self) -> str:
+        return f"Try a lower --lr than {self.stepper.optimizer.lr:g}."
+
+    @property
+    def _is_due(self) -> bool:
+        return self.clock_now() - self._saved >= self.callbacks.checkpoint_every
+
+    @property
+    def _is_over(self) -> bool:
+        state = self.state
+        ended = self.last_epoch is not None and state.epoch >= self.last_epoch
+        return ended or state.step >= self.last or state.stale >= self.patience

@@ -1,0 +1,181 @@
+"""What arms are compared on: data of one task, split once and read once by each reading of text, and a training of an arm.
+
+A training differs by its settings and its seed alone: same seed, same first weights where the shapes allow, same order of rows,
+whichever the arm.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import metrics
+from ..core.errors import Diverged
+from ..data import Corpus
+from ..data.duplicates import Duplicates
+from ..engine import Callbacks, TrainState
+from ..tasks import Task
+from ..training import Settings
+from ..training.fitting import memory_named
+from .outcome import Outcome
+from .verdicts import Measured
+
+Watch = Callable[[str, dict[str, Any]], None]
+Reading = TypeVar("Reading")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a trained arm shows.
+
+    validation: its proper score on the validation part, by which trials are judged.
+    rows: every metric of each test row; empty where the test part was not looked at.
+    answers, bins, f1: as in ``Outcome``.
+    """
+
+    validation: float
+    rows: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    answers: NDArray[np.float64] | None = None
+    bins: list[tuple[float, float, int]] = field(default_factory=list)
+    f1: list[float] = field(default_factory=list)
+
+
+class Training(ABC):
+    """One training of an arm, not begun; it ends with its schedule, and the weights are those it ends with.
+
+    steps: of a whole training. scores: of the validation part on the way. size: examples or tokens seen in training.
+    """
+
+    steps: int
+    scores: int
+    size: int
+
+    @abstractmethod
+    def run(self) -> TrainState:
+        """Train to the end, or to where ``stop_after`` says."""
+
+    @abstractmethod
+    def stop_after(self, step: int) -> None:
+        """End early, with the score that follows."""
+
+    @abstractmethod
+    def score(self, *, tested: bool) -> Scored:
+        """What the arm shows at its end; the test part is looked at only where it is ``tested``."""
+
+
+@dataclass(slots=True)
+class Benchmark(ABC, Generic[Reading]):
+    """The data of a comparison.
+
+    corpora, fixed: as of ``fit_corpora``. common: what all arms have in common. scratch: a folder for temporary files.
+    """
+
+    corpora: list[Corpus]
+    fixed: list[int | None]
+    common: Mapping[str, Any]
+    scratch: Path
+    watch: Watch = lambda event, fields: None
+    stop: Event = field(default_factory=Event)
+    _read: dict[Any, Reading] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What is to be predicted."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """What the rows of metrics are."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What the record says of the data."""
+
+    @abstractmethod
+    def duplicates(self) -> Duplicates:
+        """Held-out texts that stand among the training texts."""
+
+    @abstractmethod
+    def resolve(self, own: Mapping[str, Any]) -> Settings:
+        """The settings of an arm with every choice made, from what is common and what is its ``own``.
+
+        Raises:
+            UsageError: the choices do not go together.
+        """
+
+    @abstractmethod
+    def check(self, settings: Settings) -> None:
+        """Raise UsageError where an arm does not fit the data."""
+
+    def metric(self, asked: str | None, arms: Sequence[Settings]) -> str:
+        """The metric of the verdicts.
+
+        Raises:
+            UsageError: it is none of the task.
+        """
+        metric = asked or self.task.proper
+        metrics.check_metric(self.task.kind, metric)
+        return metric
+
+    def ready(self, settings: Settings) -> Reading:
+        """The data as an arm reads it, once for all arms that read alike."""
+        key = self._key(settings)
+        if key not in self._read:
+            folder = self.scratch / str(len(self._read))
+            folder.mkdir()
+            self._read[key] = self._reading(settings, folder)
+        return self._read[key]
+
+    @abstractmethod
+    def _key(self, settings: Settings) -> Any:
+        """What decides how an arm reads the data."""
+
+    @abstractmethod
+    def _reading(self, settings: Settings, folder: Path) -> Reading: ...
+
+    @abstractmethod
+    def training(self, settings: Settings, callbacks: Callbacks) -> Training:
+        """A training of an arm."""
+
+    @abstractmethod
+    def prior(self, metric: str) -> NDArray[np.float64]:
+        """The metric of each test row for the constant baseline."""
+
+    @abstractmethod
+    def diagnostics(
+        self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
+    ) -> dict[str, Any]:
+        """What stands behind the metrics: ``slices`` of the test rows, and texts to read (``reading``)."""
+
+    def train(self, settings: Settings, metric: str | None) -> Outcome:
+        """Train one arm to the end of its schedule; with a ``metric``, score the test part, else the validation part alone."""
+        curve: list[tuple[float, float, float]] = []
+        started = time.monotonic()
+
+        def note(event: str, fields: dict[str, Any]) -> None:
+            if event == "valid":
+                curve.append((fields["epoch"], time.monotonic() - started, fields[self.task.held_out_metric]))
+
+        with memory_named(settings):
+            training = self.training(settings, Callbacks(watch=note, stop=self.stop))
+            started = time.monotonic()
+            try:
+                seconds = training.run().seconds
+            except Diverged as error:
+                return Outcome(math.inf, None, {}, curve, time.monotonic() - started, training.size, str(error))
+            found = training.score(tested=metric is not None)
+        means = {name: float(values.mean()) for name, values in found.rows.items()}
+        whole = Outcome(found.validation, found.rows.get(metric or ""), means, curve, seconds, training.size)
+        if not all(map(math.isfinite, [found.validation, *means.values()])):
+            return replace(whole, judged=math.inf, rows=None, metrics={}, note="the held-out scores are not finite")
+        return replace(whole, said=found.answers, bins=found.bins, f1=found.f1)

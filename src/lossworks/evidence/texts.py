@@ -1,0 +1,293 @@
+"""Language models as arms of a comparison: a text divided once, and read once by each tokenizer."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import losses, metrics, optim, schedules
+from ..core.errors import UsageError
+from ..data import TEST, TRAIN, VALID
+from ..data.duplicates import Duplicates, find, nothing
+from ..data.layouts import Positions
+from ..engine import Callbacks, Loop, TrainState
+from ..metrics.segments import Stretches
+from ..models import LanguageModel, LanguageSpec
+from ..models.neural import NeuralSpec
+from ..models.transformer import TransformerSpec
+from ..tasks import LanguageModeling
+from ..tokens import Tokenizer
+from ..training import Settings
+from ..training.config import OPTIMIZER, TrainConfig
+from ..training.language import describe
+from ..training.language_metrics import logp_of
+from ..training.language_training import config_of
+from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
+from ..training.resolving import for_language
+from ..training.settings import for_family
+from ..training.token_parts import Division, Encoded, divide, encode
+from ..training.tokens import HeldOut, TokenObjective, token_loop
+from .benchmark import Benchmark, Scored, Training
+from .outcome import Outcome
+from .text_diagnostics import apart
+from .verdicts import Measured
+
+_EVALS, _EVAL_TOKENS = 8, 10_000  # scores on the way, each of so many validation tokens, the same for all; the last is of all
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The parts as a tokenizer reads them, and the test part's texts or segments, which are the rows of metrics."""
+
+    tokenizer: Tokenizer
+    parts: dict[int, Encoded]
+    units: metrics.Units
+
+
+class _OfTokens(Training):
+    """What trainings of language models have in common: how they are scored."""
+
+    reading: Reading
+
+    @property
+    @abstractmethod
+    def model(self) -> LanguageModel:
+        """The model as it stands."""
+
+    def score(self, *, tested: bool) -> Scored:
+        parts, units = self.reading.parts, self.reading.units
+        validation = float(-logp_of(self.model, parts[VALID].texts).mean())
+        if not tested:
+            return Scored(validation)
+        return Scored(validation, metrics.by_unit(units.sums(-logp_of(self.model, parts[TEST].texts)), units))
+
+
+class ByGradients(_OfTokens):
+    """A loop over tokens."""
+
+    def __init__(self, loop: Loop, reading: Reading) -> None:
+        self.loop, self.reading = loop, reading
+        assert isinstance(loop.objective, TokenObjective)
+        self.network = loop.objective.network
+        self.steps = loop.clock.steps
+        self.scores = math.ceil(self.steps / (loop.eval_every or self.steps))
+        self.size = round(self.steps / loop.clock.per_epoch * float(loop.objective.layout.lengths.sum()))
+
+    def run(self) -> TrainState:
+        return self.loop.run()
+
+    def stop_after(self, step: int) -> None:
+        self.loop.last_step = step
+
+    @property
+    def model(self) -> LanguageModel:
+        return self.network.model()
+
+
+class InOneCall(_OfTokens):
+    """A family that learns by a method of its own, in one step."""
+
+    steps, scores = 1, 0
+
+    def __init__(self, learn: Callable[[], LanguageModel], size: int, callbacks: Callbacks, reading: Reading) -> None:
+        self.learn, self.size, self.callbacks, self.reading = learn, size, callbacks, reading
+        self._model: LanguageModel | None = None
+
+    def run(self) -> TrainState:
+        began = time.monotonic()
+        self._model = self.learn()
+        self.callbacks.stepped()
+        return TrainState(step=1, seconds=time.monotonic() - began)
+
+    def stop_after(self, step: int) -> None:
+        """It has one step."""
+
+    @property
+    def model(self) -> LanguageModel:
+        assert self._model is not None
+        return self._model
+
+
+@dataclass(slots=True)
+class TextBenchmark(Benchmark[Reading]):
+    """Texts. Metrics stand on the test part's texts, or on segments of one long text between the same characters."""
+
+    _division: Division | None = None
+    _segments: Stretches | None = None
+
+    @property
+    def task(self) -> LanguageModeling:
+        return LanguageModeling()
+
+    @property
+    def ends(self) -> bool:
+        """Whether texts have an end to be predicted."""
+        return self.common.get("document_unit") != "file"
+
+    @property
+    def segments(self) -> Stretches:
+        """What the rows of metrics are."""
+        if self._segments is None:
+            division = self._divided()
+            self._segments = Stretches.of(lambda: division.blocks(TEST), whole=not self.ends)
+        return self._segments
+
+    @property
+    def unit(self) -> str:
+        return "test texts" if self.ends else "test stretches"
+
+    def describe(self) -> dict[str, Any]:
+        """In the tokens of the first arm that was read, or of what is common."""
+        reading = self.ready(self._usual())
+        return {**describe(self._divided(), reading.tokenizer, reading.parts), "units": self.segments.name}
+
+    def duplicates(self) -> Duplicates:
+        """Of one long text none are sought."""
+        division = self._divided()
+        return nothing() if division.parts is None else find(division.corpora, division.parts)
+
+    def resolve(self, own: Mapping[str, Any]) -> Settings:
+        """A family that learns by a method of its own takes nothing of what is common but for a loss or an optimizer: those say
+        that it is to be trained by gradients.
+        """
+        settings = for_language(for_family({**self.common, "task": "lm"}, own), "lm")
+        if not settings.by_gradients:
+            return settings
+        spec, given = settings.spec, str(settings.model)
+        tokens = settings.batch_tokens or BATCH_TOKENS
+        if isinstance(spec, TransformerSpec) and "context=" in given and spec.context > tokens:
+            raise UsageError(
+                f"the context is {spec.context:,} tokens, and a step has {tokens:,}, in every arm as many. "
+                f"Say --batch-tokens {spec.context} or more."
+            )
+        neural = isinstance(spec, NeuralSpec)
+        optimizer = optim.build(settings.optimizer or (spec.optimizer if isinstance(spec, NeuralSpec) else OPTIMIZER))
+        if settings.lr is not None:
+            optimizer = replace(optimizer, lr=float(settings.lr))
+        _check_length(settings, optimizer)
+        return replace(
+            settings,
+            loss=losses.render(losses.build(settings.loss or self.task.default_loss)),
+            optimizer=optim.render(optimizer),
+            lr=optimizer.lr,
+            schedule=schedules.render(schedules.build(settings.schedule or SCHEDULE)),
+            clip=settings.clip or (CLIP if neural and not optimizer.needs_closure else None),
+            batch_tokens=tokens,
+            dtype=settings.dtype or ("float32" if neural else None),
+        )
+
+    def check(self, settings: Settings) -> None:
+        if settings.loss is not None:
+            self.task.loss(settings.loss)
+
+    def metric(self, asked: str | None, arms: Sequence[Settings]) -> str:
+        """As of every benchmark; it must compare the arms' tokens too."""
+        mixed = len({one.tokenizer for one in arms}) > 1
+        metric = Benchmark.metric(self, asked or ("bits_per_byte" if mixed else None), arms)
+        if mixed and metric != "bits_per_byte":
+            raise UsageError(f"{metric} does not compare between the arms' tokens, which differ. Say --metric bits_per_byte.")
+        if mixed and (lossy := [one.tokenizer for one in arms if self.ready(one).units.unknown.any()]):
+            raise UsageError(
+                f"{lossy[0]} does not know some tokens of the test part, which cost too little then beside other arms' tokens. "
+                "Compare tokenizers that spell everything: chars of a closed alphabet, bytes, bpe."
+            )
+        return metric
+
+    def training(self, settings: Settings, callbacks: Callbacks) -> Training:
+        reading, spec = self.ready(settings), settings.spec
+        assert isinstance(spec, LanguageSpec)
+        train, valid, vocabulary = reading.parts[TRAIN].texts, reading.parts[VALID].texts, reading.tokenizer.vocabulary
+        if not settings.by_gradients:
+            how: dict[str, Any] = {"ends": self.ends, "valid": valid, "seed": settings.seed, "memory": settings.memory}
+            learn = partial(spec.fit, train, vocabulary, scratch=self.scratch, **how)
+            return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading)
+        spec, config = self._config(settings, reading)
+        network = spec.sequence_network(train, vocabulary, ends=self.ends, seed=settings.seed).to(settings.device)
+        if settings.dtype is not None:
+            network.dtype = getattr(torch, settings.dtype)
+        vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
+        held_out = HeldOut.of(Positions.of(valid, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
+        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
+        loop = token_loop(network, train, vocabulary, config, **how)
+        loop.keeps_best = False
+        return ByGradients(loop, reading)
+
+    def prior(self, metric: str) -> NDArray[np.float64]:
+        """How frequent each token is, whatever stands before it."""
+        reading = self.ready(self._usual())
+        vocabulary, test = reading.tokenizer.vocabulary, reading.parts[TEST].texts
+        counts = Positions.of(reading.parts[TRAIN].texts, vocabulary, self.ends).counts(vocabulary.size)
+        positions = Positions.of(test, vocabulary, self.ends)
+        text = np.repeat(np.arange(len(test)), np.diff(positions.bounds))
+        logp = metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
+        return metrics.by_unit(reading.units.sums(-logp), reading.units)[metric]
+
+    def diagnostics(
+        self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
+    ) -> dict[str, Any]:
+        units = [self.ready(one).units for one in arms]
+        sizes = [one.bytes if metric == "bits_per_byte" else one.positions.astype(np.float64) for one in units]
+        return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
+
+    def _key(self, settings: Settings) -> Any:
+        return settings.tokenizer
+
+    def _reading(self, settings: Settings, folder: Path) -> Reading:
+        tokenizer, parts = encode(self._divided(), settings, Callbacks(watch=self.watch, stop=self.stop), folder)
+        for part, name in ((VALID, "validation"), (TEST, "test")):
+            if not len(parts[part].texts.ids):
+                raise UsageError(
+                    f"{self.corpora[0].source}: no {name} texts are held out, and compare judges by them. Give more text (40 "
+                    "texts, or a file of 1,000 characters), or files with --valid and --test."
+                )
+        return Reading(tokenizer, parts, self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends))
+
+    def _usual(self) -> Settings:
+        """What is common to all arms, with the family and tokenizer of the first where they are arms' own."""
+        return for_language(for_family({**self.common, "task": "lm"}, {}), "lm")
+
+    def _divided(self) -> Division:
+        if self._division is None:
+            if self.common.get("task", "auto") == "auto" and any(
+                label is not None for corpus in self.corpora for label in corpus.labels
+            ):
+                raise UsageError(
+                    f"{self.corpora[0].source} has labels. To compare language models on its texts, say --task lm; to predict "
+                    "the labels, name classifiers: --model bag, or linear."
+                )
+            self._division = divide(self.corpora, self.fixed, self._usual())
+        return self._division
+
+    def _config(self, settings: Settings, reading: Reading) -> tuple[LanguageSpec, TrainConfig]:
+        """The family with every number chosen, and how it is trained: to the end, with few looks on the way."""
+        spec = settings.spec
+        assert isinstance(spec, LanguageSpec)
+        if isinstance(spec, NeuralSpec):
+            spec, config = by_texts(reading.parts[TRAIN].texts, reading.tokenizer.vocabulary, settings, ends=self.ends)
+        else:
+            config = config_of(settings)
+        epochs = settings.epochs or settings.steps or 1  # an epoch has a step or more
+        return spec, replace(config, epochs=epochs, evals=_EVALS, eval_tokens=_EVAL_TOKENS, patience=_EVALS + 1)
+
+
+def _check_length(settings: Settings, optimizer: optim.Optimizer) -> None:
+    """Every arm is trained as long as the others: as many steps, or as many passes over the text."""
+    if settings.minutes is not None:
+        raise UsageError("minutes of a training hold more steps at one time than at another. Compare with --steps or --epochs.")
+    if (settings.steps is None) == (settings.epochs is None):
+        raise UsageError("say how long every arm is trained: --steps 500, or --epochs 2 for passes over the text; one of them.")
+    if optimizer.full_batch and settings.steps is not None:
+        raise UsageError(
+            f"a step of {optim.render(optimizer)} is a pass over the whole text, so as many steps would be many more tokens than "
+            "the other arms'. Say --epochs."
+        )

@@ -1,0 +1,236 @@
+"""What a task is: what is to be predicted of a text, how a loss meets it, and the proper metric that a model is judged by."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import metrics
+from ..core.errors import UsageError
+from ..data import Corpus
+from ..losses import Loss, build, losses, render
+from ..metrics import Evaluation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+Kind = Literal["classify", "multilabel", "regress", "lm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task(ABC):
+    """The root of every task."""
+
+    kind: ClassVar[Kind]
+    default_loss: ClassVar[str] = "cross_entropy"
+    held_out_metric: ClassVar[str] = "nll"
+    """The proper score of the validation part by which training is judged; lower is better."""
+
+    @property
+    def proper(self) -> str:
+        """The proper metric that results are compared by where none is named."""
+        return metrics.PROPER[self.kind]
+
+    @property
+    def groups(self) -> int:
+        """How many groups of positions a risk may compare; 0: there are none."""
+        return 0
+
+    @abstractmethod
+    def misfit(self, loss: Loss) -> str:
+        """Why a loss cannot say how wrong this task's answers are; empty where it can."""
+
+    @property
+    def described(self) -> str:
+        """The task in words."""
+        return f"the task {self.kind}"
+
+    def loss(self, spec: str | Loss, counts: Sequence[float] = ()) -> Loss:
+        """The loss that ``spec`` spells, told how often each class occurs (``counts``) where it asks for that.
+
+        Raises:
+            UsageError: it is not for this task.
+        """
+        loss = build(spec)
+        if reason := self.misfit(loss):
+            fitting = [entry.name for entry in losses if not self.misfit(entry.thing())]
+            raise UsageError(
+                f"the loss {render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
+            )
+        return loss.with_counts(tuple(counts)) if len(counts) else loss
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTask(Task):
+    """A task whose targets stand beside the texts: classes, sets of labels, or numbers.
+
+    labels: in the order of their numbers. center, spread: of numbers, the training mean and standard deviation; networks predict
+    in units of those.
+    """
+
+    labels: tuple[str, ...] = ()
+    center: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    @abstractmethod
+    def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> LabelTask:
+        """The task of a corpus's labels, of which ``train`` [rows] are seen in training.
+
+        Raises:
+            DataError: there is nothing to learn, or a label does not fit; names its row.
+        """
+
+    @abstractmethod
+    def targets(self, corpus: Corpus) -> NDArray[Any]:
+        """The corpus's labels as class numbers [N], label sets [N, labels] of 0 and 1, or numbers [N].
+
+        Raises:
+            DataError: a label that training had not seen, or one of the wrong kind; names its row.
+        """
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network needs; two classes need one, the log-odds of the second."""
+        return len(self.labels)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is one class or the other."""
+        return False
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether answers are probabilities of labels, rather than numbers."""
+        return True
+
+    @property
+    def cuts(self) -> int:
+        """How many thresholds turn probabilities into answers."""
+        return 0
+
+    def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
+        """Targets as a network's losses take them."""
+        return target
+
+    def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """A network's outputs [N, outputs] as logits [N, labels], or as numbers [N] in the data's own units."""
+        return outputs
+
+    @abstractmethod
+    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        """The loss of each example; of label sets, the mean over the labels."""
+
+    @abstractmethod
+    def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+        """-log p of a target that the outputs themselves draw at random for each example, numbers with standard deviation 1.
+
+        The mean of its gradients' squares is the Gauss-Newton curvature (Liu et al. 2023, arXiv:2305.14342, section 2.3).
+        """
+
+    @abstractmethod
+    def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        """What decides between epochs whatever the loss is: -log p of the target in nats, or the squared error in its units."""
+
+    def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
+        """1 where the answer is right, of label sets the share of labels that are; None where there is no right or wrong."""
+        return None
+
+    @abstractmethod
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits [N, labels] as probabilities: of the classes (rows sum to 1), or of each label by itself."""
+
+    @abstractmethod
+    def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
+        """What to answer for probabilities [N, labels], or for numbers [N]."""
+
+    def thresholds(
+        self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
+    ) -> tuple[float, ...] | None:
+        """Where to cut probabilities, from rows that training has not seen; None where nothing is cut.
+
+        Args:
+            probability: calibrated, [N, labels].
+            target, weight: of the rows; a weight of None is 1.
+            balanced: for the macro-F1 rather than the accuracy.
+        """
+        return None
+
+    @abstractmethod
+    def evaluate(
+        self,
+        scores: NDArray[Any],
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        temperature: float = 1.0,
+        thresholds: Sequence[float] | None = None,
+    ) -> Evaluation:
+        """The metrics of scores (logits before calibration, or numbers) against targets."""
+
+    def by_row(
+        self,
+        scores: NDArray[Any],
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        temperature: float = 1.0,
+        thresholds: Sequence[float] | None = None,
+    ) -> dict[str, NDArray[np.float64]]:
+        """Every metric of each row; arguments as of ``evaluate``."""
+        return metrics.by_row(self.kind, scores, target, weights=weight, temperature=temperature, thresholds=thresholds)
+
+    def constant_scores(self, train: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+        """The constant baseline's scores of ``target``'s rows: the same for each, from the training targets."""
+        return metrics.constant_scores(self.kind, train, target, len(self.labels))
+
+    def baseline(self, train: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None) -> dict[str, Any]:
+        """The constant baseline's name and metrics."""
+        return metrics.baseline(self.kind, train, target, labels=self.labels, weights=weight)  # type: ignore[arg-type]
+
+    @abstractmethod
+    def counts(self, target: NDArray[Any]) -> list[int] | None:
+        """Rows of each label; None where there are no labels."""
+
+    @abstractmethod
+    def from_counts(self, counts: list[int] | None, rows: int) -> NDArray[Any]:
+        """Targets of ``rows`` rows with these counts, from which the baseline learns what it learned from the training rows."""
+
+    @abstractmethod
+    def name_of(self, target: Any) -> Any:
+        """A target as people say it: a label, a tuple of labels, or a number."""
+
+    @property
+    def answer_size(self) -> str:
+        """What says how far off a mistake is."""
+        return "probability"
+
+    def mistakes(
+        self, answers: NDArray[Any], evaluation: Evaluation, target: NDArray[Any], thresholds: Sequence[float] | None
+    ) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+        """The most confident mistakes: their rows, and what was true and what was answered in each.
+
+        Args:
+            answers: probabilities [N, labels], or numbers [N].
+            evaluation: of the same rows. thresholds: as of ``decide``.
+        """
+        rows = metrics.mistakes(evaluation, target)
+        answered = self.decide(answers[rows], thresholds)
+        found = zip((self.name_of(target[row]) for row in rows), answered, evaluation.confidence[rows].tolist(), strict=True)
+        return rows, [{"label": label, "predicted": answer, self.answer_size: size} for label, answer, size in found]
+
+    def class_factors(self, given: Any, target: NDArray[Any], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """What each row's training loss is multiplied by for its class.
+
+        Raises:
+            UsageError: the task has no classes, or ``given`` does not fit them.
+        """
+        raise UsageError(
+            f"--class-weight is for one class a text; the task is {self.kind}. Weigh rows with --weight COLUMN instead."
+        )

@@ -1,0 +1,178 @@
+"""One of several classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+
+from .. import metrics
+from ..core.errors import UsageError
+from ..data import Corpus, check_classes, class_names
+from ..losses import BinaryLoss, CategoricalLoss, Loss, render
+from ..metrics import Evaluation
+from ..scores import Dense, binary, dense
+from .base import Kind, LabelTask
+from .unseen import refuse_unseen
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+def misfit_of_outcomes(loss: Loss) -> str:
+    """Why a loss cannot compare one outcome with its probabilities alone; empty where it can."""
+    if not isinstance(loss, CategoricalLoss):
+        return "it is not over outcomes"
+    if loss.needs:
+        return f"it needs a {loss.needs.removesuffix('s')} at each position"
+    if not loss.looks_at_target:
+        return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{render(loss)}"
+    return ""
+
+
+def misfit_of_one_class(loss: Loss, *, two: bool) -> str:
+    """The same where just one outcome is true at each position, of ``two`` or more."""
+    if (reason := misfit_of_outcomes(loss)) or not isinstance(loss, CategoricalLoss):
+        return reason
+    if isinstance(loss, BinaryLoss) and not two:
+        return "it is for two outcomes"
+    return "its positions are the labels of one example" if loss.positions_interact else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Classify(LabelTask):
+    """One of the classes ``labels``; two of them need one output, the log-odds of the second."""
+
+    kind: ClassVar[Kind] = "classify"
+
+    @classmethod
+    def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:
+        names = class_names(corpus)
+        check_classes(names, corpus.source)
+        return cls(tuple(sorted(set(names))))
+
+    def targets(self, corpus: Corpus) -> NDArray[Any]:
+        number, names = {label: at for at, label in enumerate(self.labels)}, class_names(corpus)
+        refuse_unseen(corpus, self.labels, [(name,) for name in names])
+        return np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+
+    @property
+    def groups(self) -> int:
+        return len(self.labels)
+
+    @property
+    def described(self) -> str:
+        return f"the task classify with {len(self.labels)} classes"
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.is_binary else len(self.labels)
+
+    @property
+    def is_binary(self) -> bool:
+        return len(self.labels) == 2
+
+    @property
+    def cuts(self) -> int:
+        return 1 if self.is_binary else 0
+
+    def misfit(self, loss: Loss) -> str:
+        return misfit_of_one_class(loss, two=self.is_binary)
+
+    def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([np.zeros_like(outputs), outputs], 1) if self.is_binary else outputs
+
+    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        assert isinstance(loss, CategoricalLoss)
+        return loss.values(self._scores(outputs, target))
+
+    def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+        if self.is_binary:
+            drawn = torch.bernoulli(outputs.detach().sigmoid()).long()[:, 0]
+        else:
+            drawn = torch.multinomial(outputs.detach().softmax(-1), 1)[:, 0]
+        return -self._scores(outputs, drawn).logp
+
+    def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        return -self._scores(outputs, target).logp
+
+    def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
+        return (self._scores(outputs, target).argmax == target).double()
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(softmax(logits, 1))
+
+    def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
+        if self.is_binary and thresholds:
+            return [self.labels[int(row[1] >= thresholds[0])] for row in answers]
+        return [self.labels[best] for best in answers.argmax(1)]
+
+    def thresholds(
+        self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
+    ) -> tuple[float, ...] | None:
+        if not self.is_binary:
+            return None
+        aim: Literal["macro_f1", "accuracy"] = "macro_f1" if balanced else "accuracy"
+        return tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, surely=3))
+
+    def evaluate(
+        self,
+        scores: NDArray[Any],
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        temperature: float = 1.0,
+        thresholds: Sequence[float] | None = None,
+    ) -> Evaluation:
+        cut = thresholds[0] if thresholds else None
+        return metrics.classify(scores, target, weights=weight, temperature=temperature, threshold=cut)
+
+    def counts(self, target: NDArray[Any]) -> list[int] | None:
+        return [int(count) for count in np.bincount(target, minlength=len(self.labels))]
+
+    def from_counts(self, counts: list[int] | None, rows: int) -> NDArray[Any]:
+        return np.repeat(np.arange(len(self.labels)), counts or [])
+
+    def name_of(self, target: Any) -> Any:
+        return self.labels[int(target)]
+
+    def class_factors(self, given: Any, target: NDArray[Any], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+        if given == "balanced":
+            counts = np.bincount(target[train], minlength=len(self.labels))
+            return np.asarray((counts.sum() / (len(counts) * np.maximum(counts, 1)))[target], np.float32)
+        pairs = parse_class_weight(given)
+        if unknown := sorted(set(pairs) - set(self.labels)):
+            raise UsageError(f"--class-weight names {unknown[0]!r}, which is no label. Labels: {', '.join(self.labels)}.")
+        return np.asarray(np.array([pairs.get(label, 1.0) for label in self.labels])[target], np.float32)
+
+    def _scores(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Dense:
+        return binary(outputs[:, 0], target) if self.is_binary else dense(outputs, target)
+
+
+def parse_class_weight(given: Any) -> dict[str, float]:
+    """A factor for some labels: a mapping, a JSON object as text, or "spam=5,ham=1".
+
+    Raises:
+        UsageError: it is none of these, or a factor is not a finite number of 0 or more.
+    """
+    try:
+        pairs = json.loads(given) if isinstance(given, str) and given.lstrip().startswith("{") else given
+        if isinstance(pairs, str):
+            pairs = dict(pair.rpartition("=")[::2] for pair in pairs.split(","))
+        if not isinstance(pairs, Mapping):
+            raise TypeError
+        factors = {str(label): float(factor) for label, factor in pairs.items()}
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"--class-weight is {given!r}; wanted 'balanced', label=number,label=number, or {{\"label\": number}}."
+        ) from None
+    if not all(np.isfinite(factor) and factor >= 0 for factor in factors.values()):
+        raise UsageError(f"--class-weight is {given!r}; wanted finite factors of 0 or more.")
+    return factors

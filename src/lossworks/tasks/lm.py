@@ -1,0 +1,20 @@
+"""The next token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..losses import Loss
+from .base import Kind, Task
+from .classify import misfit_of_one_class
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModeling(Task):
+    """Each token of a text given those before it. Labels, where there are any, are not looked at."""
+
+    kind: ClassVar[Kind] = "lm"
+
+    def misfit(self, loss: Loss) -> str:
+        return misfit_of_one_class(loss, two=False)

@@ -1,0 +1,102 @@
+"""A set of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+from torch import Tensor
+
+from .. import metrics
+from ..data import Corpus, label_sets
+from ..losses import CategoricalLoss, Loss
+from ..metrics import Evaluation
+from ..scores import binary
+from .base import Kind, LabelTask
+from .classify import misfit_of_outcomes
+from .unseen import refuse_unseen
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@dataclass(frozen=True, slots=True)
+class Multilabel(LabelTask):
+    """Any of the ``labels``, each yes or no by itself."""
+
+    kind: ClassVar[Kind] = "multilabel"
+
+    @classmethod
+    def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
+        return cls(tuple(sorted({label for labels in set(label_sets(corpus)) for label in labels})))
+
+    def targets(self, corpus: Corpus) -> NDArray[Any]:
+        number, sets = {label: at for at, label in enumerate(self.labels)}, label_sets(corpus)
+        refuse_unseen(corpus, self.labels, sets)
+        target = np.zeros((len(sets), len(self.labels)), np.float32)
+        for row, labels in enumerate(sets):
+            target[row, [number[label] for label in labels]] = 1
+        return target
+
+    @property
+    def cuts(self) -> int:
+        return len(self.labels)
+
+    def misfit(self, loss: Loss) -> str:
+        if reason := misfit_of_outcomes(loss):
+            return reason
+        asks = loss.with_counts((1.0, 1.0)) != loss  # each label has counts of its own: there is no one pair of them
+        return "it asks for one count a class" if asks else ""
+
+    def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
+        return target.astype(np.float32)
+
+    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        assert isinstance(loss, CategoricalLoss)
+        return loss.values(binary(outputs, target)).mean(-1)
+
+    def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+        return -binary(outputs, torch.bernoulli(outputs.detach().sigmoid()).long()).logp.sum(-1)
+
+    def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        return -binary(outputs, target).logp.sum(-1)
+
+    def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
+        return (binary(outputs, target).argmax == target).double().mean(-1)
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(expit(logits))
+
+    def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
+        yes = answers >= np.array(thresholds or (0.5,) * len(self.labels))
+        return [tuple(self.labels[label] for label in np.flatnonzero(row)) for row in yes]
+
+    def thresholds(
+        self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
+    ) -> tuple[float, ...] | None:
+        return tuple(metrics.tune_thresholds(probability, target, weight, surely=3))
+
+    def evaluate(
+        self,
+        scores: NDArray[Any],
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        temperature: float = 1.0,
+        thresholds: Sequence[float] | None = None,
+    ) -> Evaluation:
+        return metrics.multilabel(scores, target, thresholds=thresholds, weights=weight, temperature=temperature)
+
+    def counts(self, target: NDArray[Any]) -> list[int] | None:
+        return [int(count) for count in target.sum(0)]
+
+    def from_counts(self, counts: list[int] | None, rows: int) -> NDArray[Any]:
+        return np.arange(rows)[:, None] < np.array(counts)
+
+    def name_of(self, target: Any) -> Any:
+        return tuple(self.labels[label] for label in np.flatnonzero(target))

@@ -1,0 +1,103 @@
+"""A number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import metrics
+from ..core.errors import DataError
+from ..data import Corpus, numbers
+from ..losses import Loss, RegressionLoss
+from ..metrics import Evaluation
+from .base import Kind, LabelTask
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+_LARGEST = 1e50  # of a target: squared errors, squared again in intervals, are then still finite
+
+
+@dataclass(frozen=True, slots=True)
+class Regress(LabelTask):
+    """A number; networks predict (number - ``center``) / ``spread``."""
+
+    kind: ClassVar[Kind] = "regress"
+    default_loss: ClassVar[str] = "mse"
+    held_out_metric: ClassVar[str] = "mse"
+
+    @classmethod
+    def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Regress:
+        values = numbers(corpus)
+        row = int(np.abs(values).argmax())
+        if abs(values[row]) > _LARGEST:
+            raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to work with. Give it in a larger unit.")
+        values = values[train]
+        return cls((), float(values.mean()), float(values.std()) or 1.0)
+
+    def targets(self, corpus: Corpus) -> NDArray[Any]:
+        return numbers(corpus)
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    @property
+    def has_probabilities(self) -> bool:
+        return False
+
+    def misfit(self, loss: Loss) -> str:
+        return "" if isinstance(loss, RegressionLoss) else "it is not between numbers"
+
+    def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(((target - self.center) / self.spread).astype(np.float32))
+
+    def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(self.center + self.spread * outputs[:, 0].astype(np.float64))
+
+    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        assert isinstance(loss, RegressionLoss)
+        return loss.errors(outputs[:, 0], target.to(outputs.dtype))
+
+    def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+        drawn = outputs.detach() + torch.randn_like(outputs)
+        return (outputs - drawn).square()[:, 0] / 2
+
+    def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+        return (outputs[:, 0] - target).double().square() * self.spread**2  # large targets leave what float32 can hold
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return logits
+
+    def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
+        return [float(number) for number in answers]
+
+    def evaluate(
+        self,
+        scores: NDArray[Any],
+        target: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        temperature: float = 1.0,
+        thresholds: Sequence[float] | None = None,
+    ) -> Evaluation:
+        return metrics.regress(scores, target, weights=weight)
+
+    def counts(self, target: NDArray[Any]) -> list[int] | None:
+        return None
+
+    def from_counts(self, counts: list[int] | None, rows: int) -> NDArray[Any]:
+        return np.array([self.center])
+
+    def name_of(self, target: Any) -> Any:
+        return float(target)
+
+    @property
+    def answer_size(self) -> str:
+        return "error"

@@ -1,0 +1,98 @@
+"""Classes, label sets and numbers by a network over features: trained, calibrated, trained again on more rows, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import losses, models
+from ..data import TRAIN, VALID, Corpus
+from ..engine import Callbacks, TrainState, checkpoint
+from ..inference import NetworkPredictor
+from .dataset import Dataset, assemble, read_features
+from .describing import describe
+from .judging import calibrate, judge
+from .lr_search import search
+from .refit import refit, training, with_validation_rows
+from .resolving import for_examples
+from .settings import AUTO, Settings
+
+
+def fit(
+    corpora: Sequence[Corpus],
+    fixed: Sequence[int | None],
+    settings: Settings,
+    callbacks: Callbacks,
+    scratch: Path,
+    *,
+    resume: bool,
+    budget: int,
+) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
+    """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
+    settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
+    loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
+    settings = replace(settings, loss=losses.render(loss))
+    about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
+    callbacks.watch("data", about)
+    features = spec.features()
+    read_features(data, features, scratch, settings.seed, budget, progress_of(data, callbacks))
+    for note in () if resume else features.notes:
+        callbacks.watch("note", {"text": note})
+    found = None
+    if settings.lr == AUTO:
+        found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(data, spec, loss, settings, callbacks)
+        settings = settings.with_lr(found["chosen"])
+        callbacks.watch("config", {"config": settings.to_json()})
+    loop = training(data, spec, loss, settings, callbacks)
+    if resume:
+        loop.resume()
+    loop.state.search = found
+    callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
+    state = loop.run()
+    predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
+    calibrate(predictor, data, data.valid, settings.class_weight)
+    whole = None if VALID in fixed else with_validation_rows(data)
+    if whole is not None:
+        data.close()
+        refit(predictor, loop, whole, settings, scratch, budget)
+        data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
+    parameters = list(predictor.network.parameters())
+    result = judge(predictor, data, data.test, _ended(state)) | {
+        "weights": sum(p.numel() for p in parameters),
+        "zero_weights": sum(int((p == 0).sum()) for p in parameters),
+        "notes": list(features.notes),
+        "lr_search": found,
+        "micro_batch": loop.gradients.micro_batch_size,
+        "scores": state.scores,
+        "refit_rows": None if whole is None else int((whole.parts == TRAIN).sum()),
+    }
+    data.close()
+    return predictor, settings, describe(data), result
+
+
+def loss_for(settings: Settings, data: Dataset) -> losses.Loss:
+    """The loss that the settings spell, told how often each class occurs in the training rows where it asks for that.
+
+    Raises:
+        UsageError: it is not for this task.
+    """
+    counts = data.train_counts() if data.task.groups else None
+    return data.task.loss(settings.loss or data.task.default_loss, [float(count) for count in counts or ()])
+
+
+def progress_of(data: Dataset, callbacks: Callbacks) -> Callable[[int], None]:
+    """What tells whoever watches how many rows are read."""
+    return lambda row: callbacks.watch("read", {"rows": row, "of": len(data.parts)})
+
+
+def _ended(state: TrainState) -> dict[str, Any]:
+    """How training went, for the record's result."""
+    return {
+        "seconds": state.seconds,
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch or state.epoch,
+        "stopped": state.stopped,
+    }

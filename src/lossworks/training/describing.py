@@ -1,0 +1,56 @@
+"""What the record says of the data: where it came from, its parts and labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import TRAIN, Corpus
+from .dataset import Dataset
+
+PARTS = ("train", "valid", "test")
+
+
+def of_corpora(corpora: Sequence[Corpus]) -> dict[str, Any]:
+    """What is said whatever the task."""
+    return {
+        "source": corpora[0].source,
+        "skipped": sum(corpus.skipped for corpus in corpora),
+        "bad": [line for corpus in corpora for line in corpus.bad],
+        "fingerprint": "+".join(corpus.fingerprint for corpus in corpora),
+        "text_column": corpora[0].text_column,
+    }
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """Of labelled rows."""
+    return {
+        **of_corpora(data.corpora),
+        "rows": len(data.parts),
+        "fingerprint": fingerprint(data),
+        "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(PARTS)},
+        "label_counts": data.label_counts(),
+        "train_counts": data.train_counts(),
+        "label_column": data.corpora[0].label_column,
+        "leaked": leaked(data.corpora, data.parts),
+        "task": data.task.kind,
+        "labels": list(data.task.labels) or None,
+    }
+
+
+def fingerprint(data: Dataset) -> str:
+    """Of all texts and labels, corpus by corpus, and of the weights of rows where there are any."""
+    weights = [] if data.weight is None else [hashlib.blake2b(data.weight.tobytes(), digest_size=16).hexdigest()]
+    return "+".join([*(corpus.fingerprint for corpus in data.corpora), *weights])
+
+
+def leaked(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> int:
+    """Held-out texts, given as data of their own, that stand word for word among the training texts."""
+    if len(corpora) == 1:
+        return 0
+    keys = np.concatenate([corpus.keys for corpus in corpora])
+    return int(np.isin(keys[parts != TRAIN], keys[parts == TRAIN]).sum())

@@ -1,0 +1,144 @@
+"""Labelled texts as the engine trains on them: rows of features, their losses by the task, the validation rows' score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import Batch, epoch_order
+from ..engine import Losses, Objective
+from ..engine.distributed import World
+from ..losses import Loss
+from ..models import MICRO, TextModel
+from .dataset import Dataset, Part
+
+Rows = list[tuple[int, NDArray[np.int64]]]
+"""Of each piece of the training part, the numbers of its rows."""
+_MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in the data
+
+
+@dataclass
+class ExampleObjective(Objective):
+    """A network over features. batch_size: rows a step; None: all."""
+
+    data: Dataset
+    network: TextModel
+    loss: Loss
+    batch_size: int | None
+    seed: int
+    unit: ClassVar[str] = "examples"  # type: ignore[misc]
+
+    @property
+    def metric(self) -> str:  # type: ignore[override]
+        """The proper score that training is judged by."""
+        return self.data.task.held_out_metric
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        if self.batch_size is None:
+            return 1
+        shards = self._train.shards
+        return sum(-(-shards.count(piece) // self.batch_size) for piece in range(shards.pieces))
+
+    def steps(self, epoch: int) -> Iterator[Rows]:
+        """Nothing is loaded yet."""
+        shards = self._train.shards
+        pieces = epoch_order(self.seed, epoch, shards.pieces, "pieces").tolist()
+        orders = ((piece, epoch_order(self.seed, epoch, shards.count(piece), "rows", piece)) for piece in pieces)
+        if self.batch_size is None:
+            yield list(orders)
+            return
+        for piece, order in orders:
+            for batch in cut(order, self.batch_size):
+                yield [(piece, batch)]
+
+    def share(self, rows: Rows, world: World) -> Rows:
+        return rows if world.size == 1 else [(piece, world.share(chosen)) for piece, chosen in rows]
+
+    def weight(self, rows: Rows) -> float:
+        shards = self._train.shards
+        return sum(float(self.data.loss_weight[shards.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in rows)
+
+    def size(self, rows: Rows) -> int:
+        return sum(len(chosen) for _, chosen in rows)
+
+    def micro_batches(self, rows: Rows, epoch: int, size: int) -> Iterator[_MicroBatch]:
+        for piece, chosen in rows:
+            numbers, selected = self._train.piece(piece)
+            for part in cut(chosen, size):
+                yield self.data.batch(selected, numbers, part), numbers[part]
+
+    def smallest(self, rows: Rows) -> int:
+        return 1
+
+    def largest(self, rows: Rows) -> int:
+        return max(len(chosen) for _, chosen in rows)
+
+    def losses(self, batch: _MicroBatch) -> Losses:
+        outputs = self.network(batch[0])
+        target = batch[0].target.to(outputs.device)
+        values = self.data.task.losses(self.loss, outputs, target)
+        return Losses(values, batch[0].weight.to(values), target)
+
+    def sampled_losses(self, batch: _MicroBatch) -> Tensor:
+        return self.data.task.sampled_losses(self.network(batch[0]))
+
+    def read_by(self, batch: _MicroBatch) -> Batch:
+        return batch[0]
+
+    def place(self, batch: _MicroBatch, values: Tensor) -> str:
+        bad = (~values.isfinite()).nonzero()
+        return self.data.place(int(batch[1][int(bad[0]) if len(bad) else 0]))
+
+    def longest(self, count: int) -> Rows:
+        _, selected = self._train.piece(0)
+        return [(0, np.argsort(-selected.lengths, kind="stable")[:count])]
+
+    def ids(self, rows: Rows) -> int:
+        return sum(int(self._train.piece(piece)[1].lengths[chosen].sum()) for piece, chosen in rows)
+
+    @torch.no_grad()
+    def held_out(self, world: World) -> dict[str, float] | None:
+        """Weighted means over the validation rows: the proper score, ``loss``, and ``accuracy`` (of label sets, the share of
+        labels that are right) where there are labels.
+        """
+        part, data, task = self.data.valid, self.data, self.data.task
+        if part is None or not part.rows:
+            return None
+        self.network.eval()
+        total, sums = 0.0, np.zeros(3)
+        for rows, selected in part.pieces():
+            for chosen in cut(np.arange(len(rows)), MICRO):
+                batch = data.batch(selected, rows, chosen)
+                outputs = self.network(batch)
+                target = batch.target.to(outputs.device)
+                weight = np.ones(len(chosen)) if data.weight is None else data.weight[rows[chosen]].astype(np.float64)
+                found = [task.proper_score(outputs, target), task.losses(self.loss, outputs, target)]
+                if (correct := task.correct(outputs, target)) is not None:
+                    found.append(correct)
+                sums[: len(found)] += [float(weight @ in_numpy(values)) for values in found]
+                total += float(weight.sum())
+        names = (self.metric, "loss", *(["accuracy"] if task.labels else []))
+        return dict(zip(names, (sums / max(total, 1e-12)).tolist(), strict=False))
+
+    @property
+    def _train(self) -> Part:
+        assert self.data.train is not None
+        return self.data.train
+
+
+def cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """``order`` in pieces of ``size``, the last one shorter."""
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+def in_numpy(values: Tensor) -> NDArray[Any]:
+    """A tensor's values in float64, on the CPU."""
+    return np.asarray(values.detach().double().cpu().numpy())

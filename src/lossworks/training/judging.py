@@ -1,0 +1,80 @@
+"""How good a predictor is on rows that training and calibration never saw: metrics, baseline, mistakes, for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import metrics
+from ..data import TRAIN
+from ..inference import Predictor
+from ..metrics import Evaluation
+from .dataset import FEWEST_TO_HOLD_OUT, Dataset
+
+
+class Rows(Protocol):
+    """The rows of one part, as a predictor's ``scores_of`` takes them."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+
+    def pieces(self) -> Iterator[tuple[NDArray[np.int64], Any]]:
+        """Their numbers, and they themselves prepared, some at a time."""
+
+
+def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_weight: Any) -> None:
+    """Temperature and thresholds from the validation rows. Of two classes the cut that is most often right; where the classes
+    are weighted, the one that treats them alike.
+    """
+    if valid is None or not valid.rows or not predictor.task.has_probabilities:
+        return
+    scores, target, weight, _ = scored(predictor, data, valid)
+    predictor.temperature = metrics.fit_temperature(scores, target, weight)
+    probability = predictor.probabilities(scores)
+    predictor.thresholds = predictor.task.thresholds(probability, target, weight, balanced=class_weight is not None)
+
+
+def evaluated(
+    predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None
+) -> tuple[Evaluation, NDArray[np.int64], list[dict[str, Any]]]:
+    """The metrics of a predictor's scores (before calibration), and its most confident mistakes: rows, and what was said."""
+    task, cuts = predictor.task, predictor.thresholds
+    evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts)
+    answers = predictor.probabilities(scores) if task.has_probabilities else scores
+    return evaluation, *task.mistakes(answers, evaluation, target, cuts)
+
+
+def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any]) -> dict[str, Any]:
+    """The record's result, of the test rows. ``ended``: how training went."""
+    tuned = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
+    if test is None or not test.rows:
+        few = f" (that takes {FEWEST_TO_HOLD_OUT} rows)" if len(data.corpora[0]) < FEWEST_TO_HOLD_OUT else ""
+        note = f"nothing was held out to test on{few}, so nothing is known of how good this is"
+        return {"part": None, "rows": 0, "note": note, **tuned, **ended}
+    scores, target, weight, numbers = scored(predictor, data, test)
+    evaluation, rows, found = evaluated(predictor, scores, target, weight)
+    texts = data.texts(numbers[rows])
+    listed = [{"text": text, **what, "row": int(numbers[row])} for text, what, row in zip(texts, found, rows, strict=True)]
+    return {
+        "part": "test",
+        "rows": len(target),
+        **evaluation.to_json(data.task.labels),
+        "baseline": data.task.baseline(data.target[data.parts == TRAIN], target, weight),
+        "mistakes": listed,
+        **tuned,
+        **ended,
+    }
+
+
+def scored(
+    predictor: Predictor, data: Dataset, part: Rows
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[np.int64]]:
+    """Scores, targets, weights and row numbers of a part."""
+    pieces = [(rows, predictor.scores_of(prepared)) for rows, prepared in part.pieces() if len(rows)]
+    numbers = np.concatenate([rows for rows, _ in pieces])
+    weight = None if data.weight is None else data.weight[numbers]
+    return np.concatenate([scores for _, scores in pieces]), data.target[numbers], weight, numbers

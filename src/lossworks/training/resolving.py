@@ -1,0 +1,91 @@
+"""Every choice that settings leave open made, as far as the task and the size of the data decide it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import losses, models, optim, penalties, risks, schedules, tokens
+from ..core import units
+from ..core.errors import UsageError
+from ..models import LanguageSpec
+from ..tasks import LabelTask
+from .settings import AUTO, Settings, spelled
+
+_SMALLEST_BATCH = 16
+_CLASS_TOKENS = "words"  # what tells classes apart best: docs/BENCHMARKS.md
+
+
+def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
+    """Settings of a classifier or regression for ``rows`` training rows; all specs in their shortest spelling.
+
+    Raises:
+        UsageError: a choice does not fit the task.
+    """
+    settings = replace(settings, task=task.kind)
+    model, risk = models.build(settings.spec), risks.build(settings.risk or "mean")  # type: ignore[arg-type]
+    _check_risk(risk, task, settings)
+    optimizer = optim.build(settings.optimizer or model.optimizer)
+    full = optimizer.full_batch
+    given = settings.batch_size if isinstance(settings.batch_size, int) else _batch_size(rows)
+    batch_size = rows if full else given
+    if settings.optimizer is None:  # the models' own are for the smallest batches
+        optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
+    if isinstance(settings.lr, float | int):
+        optimizer = replace(optimizer, lr=float(settings.lr))
+    measured = AUTO in (settings.batch_size, settings.micro_batch)
+    return replace(
+        settings,
+        model=models.render(model),
+        loss=losses.render(losses.build(settings.loss or task.default_loss)),
+        optimizer=spelled(optimizer),
+        schedule=schedules.render(schedules.build(settings.schedule or "constant")),
+        penalty=penalties.render(penalties.build(settings.penalty)) if settings.penalty else None,
+        risk=risks.render(risk),
+        lr=AUTO if settings.lr == AUTO else optimizer.lr,
+        epochs=settings.epochs or (500 if full else model.epochs),
+        batch_size=batch_size,
+        micro_batch=AUTO if measured else min(batch_size, int(settings.micro_batch or model.micro_batch)),
+        patience=settings.patience or (20 if full else model.patience),
+    )
+
+
+def for_language(settings: Settings, task: str) -> Settings:
+    """Settings of a language model, or of classes by language models (``task``); specs in their shortest spelling."""
+    spec = settings.spec
+    assert isinstance(spec, LanguageSpec)
+    if settings.lr == AUTO:
+        raise UsageError("--lr auto is for classifiers and regressions. Give a rate.")
+    asked = settings.tokenizer or (spec.tokens if task == "lm" else _CLASS_TOKENS)
+    chosen = tokens.named(asked)
+    # What is left open of a network is chosen later, so what was said of it must still be known, though it be the default.
+    model = settings.model if spec.by_gradients else models.render(spec)
+    return replace(
+        settings,
+        task=task,
+        model=model or models.render(spec),
+        tokenizer=tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else asked,
+        document_unit=settings.document_unit or "line",
+        memory=None if settings.memory is None else units.size(settings.memory),
+    )
+
+
+def _check_risk(risk: risks.Risk, task: LabelTask, settings: Settings) -> None:
+    """Raise UsageError where the risk compares groups and there are none, or the class weights would be lost in it."""
+    if not risk.grouped:
+        return
+    name = risks.render(risk)
+    if not task.groups:
+        raise UsageError(f"the risk {name!r} compares the classes; the task {task.kind} has none. Choose --risk mean or cvar.")
+    if settings.class_weight is not None:
+        raise UsageError(
+            f"--class-weight has no effect on the risk {name!r}: it compares the classes' means, where a factor for "
+            "a whole class cancels. Leave one of them out."
+        )
+
+
+def _batch_size(rows: int) -> int:
+    """16 for a few thousand rows, up to 1,024 for many: 250 steps an epoch or more."""
+    size = _SMALLEST_BATCH
+    while size < 1024 and rows >= 250 * 2 * size:
+        size *= 2
+    return size

@@ -1,0 +1,242 @@
+"""Texts in tokens as the engine trains on them: rows laid out for a network, the losses of their tokens, the held-out nll."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..core.seeds import generator
+from ..data import Ragged, TokenRows
+from ..data.layouts import Lanes, Layout, Packed, Positions, Windows
+from ..engine import Callbacks, Loop, Losses, Objective, TrainState
+from ..engine.distributed import World
+from ..engine.monitors import Overfitting
+from ..engine.reduction import Reduction
+from ..losses import CategoricalLoss
+from ..models import SequenceNetwork
+from ..optim import Stepper
+from ..optim import build as optimizer_of
+from ..risks.mean import Mean
+from ..schedules import Clock
+from ..schedules import build as schedule_of
+from ..tasks import LanguageModeling
+from ..tokens import Vocabulary
+from .config import TrainConfig
+
+SCORES = 1 << 24
+"""Scores of tokens that stand in memory at once."""
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The rows that training is judged by, the shortest first, and how many tokens they have."""
+
+    layout: Windows
+    rows: Places
+    tokens: int
+
+    @classmethod
+    def of(cls, positions: Positions, config: TrainConfig, seed: int) -> HeldOut:
+        """All of them, or as many as the configuration says."""
+        layout = Windows(positions, config.window, shifted=False)
+        rows = np.arange(len(layout))
+        if config.eval_tokens is not None:
+            rows = generator(seed, "judged").permutation(rows)
+            enough = int(np.searchsorted(np.cumsum(layout.lengths[rows]), config.eval_tokens)) + 1
+            rows = np.sort(rows[:enough])
+        return cls(layout, rows, int(layout.lengths[rows].sum()))
+
+
+@dataclass
+class TokenObjective(Objective):
+    """A network over rows of tokens. batch_tokens: of a step, with their padding."""
+
+    network: SequenceNetwork
+    loss: CategoricalLoss
+    layout: Layout
+    held_out_rows: HeldOut | None
+    batch_tokens: int
+    micro_batch_size: int
+    seed: int
+    unit: ClassVar[str] = "tokens"  # type: ignore[misc]
+    metric: ClassVar[str] = LanguageModeling.held_out_metric  # type: ignore[misc]
+    _place: torch.device | None = field(default=None, init=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        if self._place is None:
+            self._place = next(self.network.parameters()).device
+        return self._place
+
+    def steps(self, epoch: int) -> Sequence[Places]:
+        return self.layout.steps(self.batch_tokens, epoch)
+
+    def share(self, rows: Places, world: World) -> Places:
+        return world.share(rows)
+
+    def weight(self, rows: Places) -> float:
+        return float(self.layout.lengths[rows].sum())
+
+    def size(self, rows: Places) -> int:
+        return int(self.layout.lengths[rows].sum())
+
+    ids = size
+
+    def micro_batches(self, rows: Places, epoch: int, size: int) -> Iterator[TokenRows]:
+        return (self.layout.take(part, epoch).to(self.device) for part in self.layout.parts(rows, size))
+
+    def smallest(self, rows: Places) -> int:
+        return int(self.layout.lengths[rows].max())
+
+    def largest(self, rows: Places) -> int:
+        return self.smallest(rows) * len(rows)
+
+    def losses(self, batch: TokenRows) -> Losses:
+        values = self.loss.values(self.network.scores(batch))
+        return Losses(values, torch.ones_like(values))
+
+    def sampled_losses(self, batch: TokenRows) -> Tensor:
+        scores = self.network.scores(batch)
+        return -scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1))
+
+    def longest(self, count: int) -> Places:
+        return np.argsort(-self.layout.lengths, kind="stable")[:count]
+
+    @torch.no_grad()
+    def held_out(self, world: World) -> dict[str, float] | None:
+        if (found := self.held_out_rows) is None:
+            return None
+        self.network.eval()
+        parts = found.layout.parts(world.share(found.rows), self.micro_batch_size)
+        scores = (self.network.scores(found.layout.take(part, 0).to(self.device)) for part in parts)
+        summed = math.fsum(float(-each.logp.double().sum()) for each in scores)
+        return {self.metric: world.sum(summed, device=self.device)[0] / found.tokens}
+
+    def carry(self) -> list[Tensor]:
+        return self.network.carry()
+
+    def load_carry(self, carry: list[Tensor]) -> None:
+        self.network.load_carry(carry)
+
+
+def train_sequences(
+    network: SequenceNetwork,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    *,
+    ends: bool = True,
+    valid: Ragged | None = None,
+    seed: int = 0,
+    callbacks: Callbacks | None = None,
+    resume: bool = False,
+    config: TrainConfig | None = None,
+    threads: int | None = None,
+    **choices: Any,
+) -> TrainState:
+    """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
+
+    Args:
+        network: what is trained.
+        texts, vocabulary, ends: as ``LanguageSpec.fit`` takes them.
+        valid: texts to judge by, in nats a token whatever the loss; None: training goes to its end.
+        seed: of the order of rows, and of all that is random.
+        callbacks: how to watch and stop the training, where checkpoints go, which processes share the steps. Its ``watch`` is
+            told of "train" (loss, lr, tokens_per_second), of "valid" (nll) after each score, and of what goes wrong.
+        resume: go on from the newest checkpoint of the callbacks; training then ends in the bits of one that was never stopped.
+        config: the hyperparameters; or single ``choices`` of them.
+        threads: PyTorch's own; None: as they are.
+
+    Returns:
+        Where training ended: epochs, steps, the best score and its epoch, all scores, seconds, why it stopped.
+
+    Raises:
+        UsageError: the loss is not one over outcomes alone, or settings do not go together.
+        DataError: there are no tokens.
+        Diverged: a loss or a gradient was not finite; the weights are those before that step.
+        Interrupted: ``callbacks.stop`` was set; a checkpoint was written.
+    """
+    config = config or TrainConfig(**choices)
+    held_out = None
+    if valid is not None and (len(valid.ids) or (ends and len(valid))):
+        held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), config, seed)
+    callbacks = callbacks or Callbacks()
+    with torch.inference_mode(False), torch.enable_grad():
+        loop = token_loop(network, texts, vocabulary, config, ends=ends, held_out=held_out, seed=seed, callbacks=callbacks)
+        loop.threads = threads
+        if resume:
+            loop.resume()
+            loop.log("resume")
+        return loop.run()
+
+
+def token_loop(
+    network: SequenceNetwork,
+    texts: Ragged,
+    vocabulary: Vocabulary,
+    config: TrainConfig,
+    *,
+    ends: bool,
+    held_out: HeldOut | None,
+    seed: int,
+    callbacks: Callbacks,
+) -> Loop:
+    """A training that has not begun; arguments and errors as of ``train_sequences``."""
+    positions = Positions.of(texts, vocabulary, ends)
+    counts = positions.counts(vocabulary.size) + 1.0  # for losses that ask how often: no token occurs never
+    loss = LanguageModeling().loss(config.loss, counts.tolist())
+    assert isinstance(loss, CategoricalLoss)
+    stepper = Stepper(optimizer_of(config.optimizer), network, clip=config.clip, ema=config.ema)
+    layout = lay_out(network, positions, config, seed)
+    tokens = len(layout) * config.window if stepper.optimizer.full_batch else config.batch_tokens
+    per_epoch = len(layout.steps(tokens, 0))
+    steps = min(config.epochs * per_epoch, config.steps or config.epochs * per_epoch)
+    micro_batch_size = SCORES // vocabulary.size
+    loop = Loop(
+        TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed),
+        stepper,
+        Reduction(Mean()),
+        schedule_of(config.schedule),
+        Clock(steps, per_epoch, int(layout.lengths.sum()) / per_epoch),
+        callbacks,
+        micro_batch_size,
+        config.patience,
+        eval_every=_eval_every(config, steps),
+        seconds=config.seconds,
+        overfitting=Overfitting(),
+    )
+    loop.state.stopped = "all epochs done" if config.steps is None else "all steps done"
+    return loop
+
+
+def lay_out(network: SequenceNetwork, positions: Positions, config: TrainConfig, seed: int) -> Layout:
+    """How training texts are laid out, as the network can read them.
+
+    Raises:
+        UsageError: it cannot read them as the configuration says.
+    """
+    if network.context is not None and config.window > network.context:
+        raise UsageError(f"window is {config.window}, and the network reads {network.context} tokens at once. Lower it.")
+    if config.pack:
+        if not network.packs:
+            raise UsageError("pack lays several texts in one row, which this network cannot keep apart. Leave it out.")
+        return Packed(positions, config.window, seed)
+    lanes = max(1, config.batch_tokens // config.window)
+    if network.carries and Lanes.fit(positions, config.window, lanes):
+        return Lanes(positions, config.window, lanes, seed)
+    return Windows(positions, config.window, seed)
+
+
+def _eval_every(config: TrainConfig, steps: int) -> int | None:
+    """Steps between held-out scores; None: after each epoch."""
+    planned = steps if config.seconds is None else config.steps or steps
+    return None if config.evals is None else max(1, math.ceil(planned / config.evals))
