@@ -91,7 +91,7 @@ class Recorder:
             "command": command or "lossworks.compare",
             "status": "running",
             "given": json.loads(json.dumps(asked.given(), default=str)),
-            "versions": versions("torch", "numpy", "numba", "scipy", "optuna"),
+            "versions": versions("torch", "numpy", "numba", "scipy"),
             "machine": machine(),
         }
         if self.resume:

@@ -138,7 +138,7 @@ def work(protocol: Protocol, field: AnyField, store: Store, watch: Watch, deadli
                     continue
                 settings = replace(settings, seed=protocol.seed(key))
                 outcome = field.train(settings, protocol.metric if key.stage == RUN else None)
-                store.add(key, point, _ranges(protocol, key, point), outcome)
+                store.add(key, point, outcome)
                 watch("training", told(protocol, key, point, outcome))
                 break
         else:
@@ -235,8 +235,3 @@ def _listen(pipe: Any, stop: threading.Event) -> None:
     stop.set()
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _ranges(protocol: Protocol, key: Key, point: dict[str, float]) -> dict[str, tuple[float, float, bool]]:
-    settings = protocol.arms[key.arm].settings
-    return {one.name: one.range_of(settings) for one in protocol.tune if one.name in point}
