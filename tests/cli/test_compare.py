@@ -132,7 +132,7 @@ def test_one_seed(command: Command) -> None:
     """
     ended = command("compare", REVIEWS, *TWO, *SMALL[:-1], "1", "--out", "run")
     assert ended.code == 0, ended.err
-    said = "Not enough to say: with one seed nothing is known of what another would have brought. It gave"
+    said = "Not enough to say: one seed does not show how much seeds vary. Its difference is"
     assert said in ended.out
     verdict = lossworks.Comparison.load("run").verdicts["mse"]
     assert (verdict["word"], verdict["low"], verdict["p"]) == ("not enough to say", None, None)

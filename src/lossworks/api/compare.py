@@ -59,7 +59,7 @@ def compare(
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".
         metric: what verdicts are about: nll, brier, accuracy, macro_f1, …, of the test rows; nll (mse for numbers) by default. Of
-            models of language nats_per_token or bits_per_byte, of the test part's texts or of stretches of one long text.
+            models of language nats_per_token or bits_per_byte, of the test part's texts or of segments of one long text.
         margin: a difference, in the metric's unit, small enough to call two arms equivalent.
         minutes: after these no training is begun any more; ``resume`` goes on.
         jobs: processes. In a script, call this under ``if __name__ == "__main__"``, as for every use of several processes.

@@ -21,7 +21,7 @@ from ..data import TEST, TRAIN, VALID, Corpus
 from ..data.duplicates import Duplicates, find, nothing
 from ..engine import Callbacks
 from ..engine.config import TrainConfig
-from ..metrics.segments import Stretches
+from ..metrics.segments import Segments
 from ..models.neural import NeuralSpec
 from ..tasks import Task
 from ..tokens import Tokenizer
@@ -50,14 +50,14 @@ class Reading:
 
     tokenizer: Tokenizer
     parts: dict[int, Encoded]
-    units: metrics.Units
+    units: metrics.SegmentCounts
 
 
 @dataclass(slots=True)
 class LanguageField:
     """The texts of a comparison of models of language; the interface is that of ``training.Field``.
 
-    Figures stand on the test part's texts, or on stretches of one long text, between the same characters whatever the tokens.
+    Figures stand on the test part's texts, or on segments of one long text, between the same characters whatever the tokens.
     """
 
     corpora: list[Corpus]
@@ -67,7 +67,7 @@ class LanguageField:
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
     stop: Event = field(default_factory=Event)
     _division: Division | None = None
-    _stretches: Stretches | None = None
+    _segments: Segments | None = None
     _read: dict[str, Reading] = field(default_factory=dict)
 
     kind = "lm"
@@ -78,22 +78,22 @@ class LanguageField:
         return self.common.texts != "file"
 
     @property
-    def stretches(self) -> Stretches:
+    def segments(self) -> Segments:
         """What the rows of figures are."""
-        if self._stretches is None:
+        if self._segments is None:
             division = self._divided()
-            self._stretches = Stretches.of(lambda: division.blocks(TEST), whole=not self.ends)
-        return self._stretches
+            self._segments = Segments.of(lambda: division.blocks(TEST), whole=not self.ends)
+        return self._segments
 
     @property
     def rows_are(self) -> str:
         """What the rows of figures are."""
-        return "test texts" if self.ends else "test stretches"
+        return "test texts" if self.ends else "test segments"
 
     def describe(self) -> dict[str, Any]:
         """What the record says of the data, in the tokens of the settings in common."""
         reading = self.ready(self._resolved)
-        return {**describe(self._divided(), reading.tokenizer, reading.parts), "units": self.stretches.name}
+        return {**describe(self._divided(), reading.tokenizer, reading.parts), "units": self.segments.name}
 
     def resolve(self, shared: Mapping[str, Any], chosen: Mapping[str, Any]) -> LanguageSettings:
         """An arm with every choice made."""
@@ -181,15 +181,15 @@ class LanguageField:
         judged = float(-logp_of(model, reading.parts[VALID].texts).mean())
         if not tested:
             return judged, None
-        return judged, metrics.by_unit(reading.units.sums(-logp_of(model, reading.parts[TEST].texts)), reading.units)
+        return judged, metrics.by_segment(reading.units.sums(-logp_of(model, reading.parts[TEST].texts)), reading.units)
 
     def behind(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[LanguageSettings]
     ) -> dict[str, Any]:
-        """The texts, or stretches, that an arm and the baseline differ about."""
+        """The texts, or segments, that an arm and the baseline differ about."""
         units = [self.ready(one).units for one in arms]
         sizes = [one.bytes if metric == "bits_per_byte" else one.positions.astype(np.float64) for one in units]
-        return {"slices": None, "reading": {"hard": [], "apart": apart(self.stretches, sizes, measured)}}
+        return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         """The metric by the test part's units for the answer that never reads the text: how frequent each token is."""
@@ -199,7 +199,7 @@ class LanguageField:
         positions = Positions.of(test, vocabulary, self.ends)
         text = np.repeat(np.arange(len(test)), np.diff(positions.bounds))
         logp = metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
-        return metrics.by_unit(reading.units.sums(-logp), reading.units)[metric]
+        return metrics.by_segment(reading.units.sums(-logp), reading.units)[metric]
 
     def ready(self, settings: LanguageSettings) -> Reading:
         """The parts as an arm's tokenizer, learnt from the training part, reads them."""
@@ -214,7 +214,7 @@ class LanguageField:
                         f"{self.corpora[0].source}: no {name} texts are held out, and compare judges by them. Give more text (40 "
                         "texts, or a file of 1,000 characters), or files with --valid and --test."
                     )
-            units = self.stretches.of_tokens(parts[TEST].texts, tokenizer, self.ends)
+            units = self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends)
             self._read[tokens] = Reading(tokenizer, parts, units)
         return self._read[tokens]
 

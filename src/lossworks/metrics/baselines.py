@@ -1,4 +1,4 @@
-"""What to beat: the best answer that never reads the text."""
+"""What to beat: the constant baseline, the best prediction that is the same for every text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def baseline(
     weights: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """``{"name": …, "metrics": {…}}`` of the constant answer learnt from ``train_target``, scored on ``target``.
+    """``{"name": …, "metrics": {…}}`` of the constant prediction learned from ``train_target``, scored on ``target``.
 
     classify     the most frequent training class; its probabilities are the training frequencies.
     multilabel   every label as it most often is in training, yes or no, with its frequency as its probability.
@@ -31,7 +31,7 @@ def baseline(
 
     The targets are classes [N], label sets [N, K] or numbers [N]; ``weights`` [N] belong to ``target``, ``labels``
     names the K classes. A class or label never (or always) seen in
-    training counts as seen half a time (or half a time less), so that its surprise stays finite.
+    training counts as seen half a time (or half a time less), so that its nll stays finite.
     """
     name, evaluation = _TASKS[task](np.asarray(train_target), np.asarray(target), labels or (), weights, seed)
     return {"name": name, "metrics": {key: metric.to_json() for key, metric in evaluation.metrics.items()}}
@@ -61,8 +61,8 @@ def _multilabel(
 ) -> tuple[str, Evaluation]:
     logits = constant_scores("multilabel", train, target, len(labels))
     usual = [label for label, logit in zip(labels, logits[0], strict=True) if logit >= 0]
-    said = ", ".join(f"'{label}'" for label in usual) or "none of them"
-    return f"most frequent answer per label ({said})", multilabel(logits, target, weights=weights, seed=seed)
+    predicted = ", ".join(f"'{label}'" for label in usual) or "none of them"
+    return f"most frequent answer per label ({predicted})", multilabel(logits, target, weights=weights, seed=seed)
 
 
 def _regress(

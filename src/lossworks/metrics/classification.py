@@ -34,7 +34,7 @@ def classify(
                form that looks at one of them only.
     ece        of the top class's confidence, in 15 equal-width bins.
 
-    The predicted class is the likeliest one, or with ``threshold`` (two classes only) class 1 wherever its
+    The predicted class is the most probable one, or with ``threshold`` (two classes only) class 1 wherever its
     probability reaches it; nll, brier and ece do not depend on the threshold. ``uncalibrated`` has the last
     three at temperature 1. Weights count rows; ``confusion`` and ``support`` are plain counts all the same.
 
@@ -52,11 +52,11 @@ def classify(
     truth: Ints = target.astype(np.int64)
     scale = intervals.effective(weights, len(truth))
 
-    rows = Rows.read(logits, truth, temperature)
+    rows = RowScores.read(logits, truth, temperature)
     predicted = rows.top if threshold is None else (rows.last >= threshold).astype(np.int64)
-    sure = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
+    confidence = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
     after, bins_after = rows.proper(scale, truth, seed)
-    raw = rows if temperature == 1 else Rows.read(logits, truth, 1.0)
+    raw = rows if temperature == 1 else RowScores.read(logits, truth, 1.0)
     before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, seed)
 
     table = _table(truth, predicted, scale, classes)
@@ -70,14 +70,14 @@ def classify(
         uncalibrated=before,
         reliability={"before": bins_before, "after": bins_after},
         predicted=predicted,
-        confidence=sure,
+        confidence=confidence,
         confusion=counts.astype(np.int64),
         per_class=per_class(np.diag(table), table.sum(0), table.sum(1), counts.sum(1)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowScores:
     """What is kept of each row [N]: never the probabilities [N, K] of all rows at once."""
 
     nll: Floats
@@ -87,7 +87,7 @@ class Rows:
     last: Floats
 
     @classmethod
-    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> Rows:
+    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> RowScores:
         out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float)))
         for block in blocks(len(truth)):
             index = np.arange(block.stop - block.start)

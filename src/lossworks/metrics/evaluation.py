@@ -19,8 +19,8 @@ BLOCK = 1 << 15
 class Evaluation:
     """Metrics with intervals, and what a reader needs to see behind them.
 
-    ``predicted``: classes [N], label sets [N, K] as booleans, or numbers [N]. ``confidence`` [N] says how loudly each
-    row was wrong or right: the probability of the predicted class (classify), of the surest wrong label decision
+    ``predicted``: classes [N], label sets [N, K] as booleans, or numbers [N]. ``confidence`` [N] is what each row was
+    predicted with: the probability of the predicted class (classify), of the most confident wrong label
     (multilabel, 0 where all are right), the absolute error (regress).
     """
 

@@ -44,7 +44,7 @@ def effective(weights: Any | None, rows: int) -> Floats:
 
 
 def proportion(hits: NDArray[np.bool_], weights: Floats) -> Interval:
-    """The share of ``hits``, with the score interval of Wilson (1927), which is sound even at 0 and 1."""
+    """The share of ``hits``, with the score interval of Wilson (1927), which holds even at 0 and 1."""
     n = float(weights.sum())
     share = min(float(weights @ hits) / n, 1.0)
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
@@ -76,10 +76,10 @@ def mean(values: Floats, weights: Floats, low: float = -math.inf, high: float = 
 
 
 def ratio(parts: Floats, wholes: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
-    """Σ parts / Σ wholes over units drawn by lot (texts, say), with an interval from its linearisation.
+    """Σ parts / Σ wholes over segments drawn at random (texts, say), with an interval from its linearisation.
 
-    Each unit's influence on the ratio is (part - ratio · whole) / mean whole (Cochran 1977, Sampling Techniques, 6.3), and the
-    interval that of the mean of the influences. Units of wholes 0 are left out; without any the ratio is nan.
+    Each segment's influence on the ratio is (part - ratio · whole) / mean whole (Cochran 1977, Sampling Techniques, 6.3), and the
+    interval that of the mean of the influences. Segments of wholes 0 are left out; without any the ratio is nan.
     """
     parts, wholes = parts[wholes > 0], wholes[wholes > 0]
     if not len(wholes):

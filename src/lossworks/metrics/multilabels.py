@@ -53,25 +53,25 @@ def multilabel(
     after, bins_after = _proper(logits, truth, temperature, scale, seed)
     before, bins_before = (after, bins_after) if temperature == 1 else _proper(logits, truth, 1.0, scale, seed)
     predicted = np.empty(truth.shape, bool)
-    loudest = np.empty(len(truth))
+    confidence = np.empty(len(truth))
     for block in blocks(len(truth)):
         p = expit(logits[block].astype(np.float64) / temperature)
         predicted[block] = p >= cut
         wrong = predicted[block] != truth[block]
-        loudest[block] = (np.where(predicted[block], p, 1 - p) * wrong).max(1)
-    hits, named, said = (_counts(marks, scale) for marks in (predicted & truth, truth, predicted))
+        confidence[block] = (np.where(predicted[block], p, 1 - p) * wrong).max(1)
+    hits, true, called = (_counts(marks, scale) for marks in (predicted & truth, truth, predicted))
     return Evaluation(
         metrics={
-            "micro_f1": _f1(predicted, truth, scale, hits.sum(keepdims=True), (named + said).sum(keepdims=True)),
-            "macro_f1": _f1(predicted, truth, scale, hits, named + said),
+            "micro_f1": _f1(predicted, truth, scale, hits.sum(keepdims=True), (true + called).sum(keepdims=True)),
+            "macro_f1": _f1(predicted, truth, scale, hits, true + called),
             "subset_accuracy": intervals.proportion((predicted == truth).all(1), scale),
             **after,
         },
         uncalibrated=before,
         reliability={"before": bins_before, "after": bins_after},
         predicted=predicted,
-        confidence=loudest,
-        per_class=per_class(hits, said, named, truth.sum(0).astype(np.float64)),
+        confidence=confidence,
+        per_class=per_class(hits, called, true, truth.sum(0).astype(np.float64)),
     )
 
 
@@ -102,7 +102,7 @@ def _counts(marks: NDArray[np.bool_], scale: Floats) -> Floats:
 def _f1(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], scale: Floats, hits: Floats, named: Floats) -> Interval:
     """The mean F1 of the labels that occur, from their counts [K]; one count [1] pools all decisions instead."""
     here = named > 0
-    if not here.any():  # no label is true and none is said: nothing was asked, and nothing is known
+    if not here.any():  # no label is true and none is predicted: there is nothing to score
         return Interval(0.0, 0.0, 1.0)
     n, count = float(scale.sum()), int(here.sum())
     smooth, denominator = intervals.smoothed_f1(2 * hits[here], named[here], n)
@@ -111,7 +111,7 @@ def _f1(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], scale: Floats, h
     gain, miss = (np.broadcast_to(slope, truth.shape[1]) for slope in (gain, miss))
     square_sum = 0.0
     for block in blocks(len(truth)):
-        yes, said = truth[block].astype(np.float64), predicted[block].astype(np.float64)
-        influence = (yes * said) @ gain - (yes + said) @ miss
+        yes, called = truth[block].astype(np.float64), predicted[block].astype(np.float64)
+        influence = (yes * called) @ gain - (yes + called) @ miss
         square_sum += float(((scale[block] * influence) ** 2).sum())
     return intervals.f1(float(ratio(2 * hits[here], named[here]).mean()), float(smooth.mean()), square_sum, n)

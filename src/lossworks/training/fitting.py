@@ -168,9 +168,9 @@ def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_wei
     probability = predictor.probabilities(scores)
     if predictor.task.is_binary:
         aim: Literal["macro_f1", "accuracy"] = "macro_f1" if class_weight else "accuracy"
-        predictor.thresholds = tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, surely=3))
+        predictor.thresholds = tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, standard_errors=3))
     elif predictor.task.kind == "multilabel":
-        predictor.thresholds = tuple(metrics.tune_thresholds(probability, target, weight, surely=3))
+        predictor.thresholds = tuple(metrics.tune_thresholds(probability, target, weight, standard_errors=3))
 
 
 def _ended(progress: TrainState) -> dict[str, Any]:
