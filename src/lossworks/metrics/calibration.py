@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 from ..core.seeds import generator
 from .evaluation import ratio
-from .intervals import Floats, Interval, clipped
+from .intervals import FEW, Floats, Interval, Ints, clipped
 
 BINS = 15
 DRAWS = 1000
@@ -18,11 +18,14 @@ class Reliability:
     """Confidences in 15 equal-width bins against how often they were right (Guo et al. 2017, arXiv:1706.04599).
 
     Each row has ``width`` predictions: that of its top class, or one per label. Those of one row are kept
-    together, because they are not independent. Filled block by block with `add`; ``bins`` and ``ece`` read it.
+    together, because they are not independent, and so are those of the rows of one group, where ``groups`` [N] are given. Filled
+    block by block, in order, with `add`; ``bins`` and ``ece`` read it.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, groups: Ints | None = None) -> None:
         self.width = width
+        self._groups, self._added = groups, 0
+        self._gaps = np.zeros((0 if groups is None else groups.max() + 1, BINS))
         self.rows = 0.0
         self.count, self.mass, self.confidence, self.hits = np.zeros((4, BINS))
         self.moment = np.zeros((BINS, BINS))
@@ -40,7 +43,11 @@ class Reliability:
         self.hits += np.bincount(flat, spread * right.ravel(), BINS)
         cells = (np.arange(rows)[:, None] * BINS + column).ravel()
         gaps = np.bincount(cells, spread * (confidence - right).ravel(), rows * BINS).reshape(rows, BINS)
-        self.moment += gaps.T @ gaps
+        if self._groups is None:
+            self.moment += gaps.T @ gaps
+        else:
+            np.add.at(self._gaps, self._groups[self._added : self._added + rows], gaps)
+        self._added += rows
 
     @property
     def bins(self) -> list[dict[str, float]]:
@@ -61,7 +68,7 @@ class Reliability:
         gap = (self.confidence - self.hits) / (self.rows * self.width)
         observed = float(np.abs(gap).sum())
         if observed == 0:
-            return Interval(0.0, 0.0, 0.0)
+            return Interval(0.0, 0.0, 0.0 if self.rows >= FEW else 1.0)
         values, vectors = np.linalg.eigh(self._covariance(gap))
         draws = generator(seed, "ece").standard_normal((DRAWS, BINS))
         noise = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
@@ -78,5 +85,5 @@ class Reliability:
         """Of the gaps [BINS, BINS]; a bin that is all right or all wrong is not certain to be so (Laplace's rule)."""
         raw, smooth = ratio(self.hits, self.mass), (self.hits + 1) / (self.mass + 2)
         unseen = np.maximum(self.mass * (smooth * (1 - smooth) - raw * (1 - raw)), 0)
-        moment = (self.moment + np.diag(unseen)) / (self.rows * self.width) ** 2
+        moment = (self.moment + self._gaps.T @ self._gaps + np.diag(unseen)) / (self.rows * self.width) ** 2
         return np.asarray(moment - np.outer(gap, gap) / self.rows)

@@ -80,6 +80,20 @@ def check(what: str, values: NDArray[Any], rows: int, dimensions: int) -> None:
             raise UsageError(f"{what}, row {row}: got nan or infinity, wanted finite numbers.")
 
 
+def group_ids(groups: Any | None, rows: int) -> Ints | None:
+    """The group of each row as 0 to G-1, from ids of any kind.
+
+    Raises:
+        UsageError: not as many ids as rows.
+    """
+    if groups is None:
+        return None
+    ids = np.asarray(groups)
+    if ids.shape != (rows,):
+        raise UsageError(f"groups has shape {ids.shape}, wanted one id for each of {rows} rows.")
+    return np.asarray(np.unique(ids, return_inverse=True)[1], np.int64)
+
+
 def check_weights(weights: Any | None, rows: int) -> None:
     """Refuse weights that are negative, not finite, or all zero.
 

@@ -73,7 +73,7 @@ def _is_noise(cut: float, within: float, chance: Floats, truth: NDArray[np.bool_
 
     def scores(at: float) -> tuple[Floats, Floats]:
         predicted = chance >= at
-        sums = [np.bincount(part, weight * rows, _PARTS) for rows in (truth & predicted, predicted, truth, np.ones_like(said))]
+        sums = [np.bincount(part, weight * rows, _PARTS) for rows in (truth & predicted, predicted, truth, np.ones_like(truth))]
         hits, predicted_yes, yes, rows = (sum_.sum() - sum_ for sum_ in sums)
         whole = [sum_.sum(keepdims=True) for sum_ in sums]
         return _score(metric, hits, predicted_yes, yes, rows), _score(metric, *whole)
