@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lossworks.evidence import statistics
 from lossworks.evidence.verdicts import Measured, Verdict, judge
 
 RNG = np.random.default_rng(0)
 HARD = RNG.exponential(1, 200)
 """How hard each test row is, for every arm."""
+
+
+@pytest.fixture(autouse=True)
+def few_flips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of the draws of the permutation test: its p is needed to the hundredth."""
+    real = statistics.flips
+    monkeypatch.setattr(statistics, "flips", lambda d, seed=0, count=1999: real(d, seed, count))
 
 
 def arm(name: str, shift: float = 0.0, seeds: int = 6, noise: float = 0.02, diverged: tuple[int, ...] = ()) -> Measured:
