@@ -109,7 +109,7 @@ WRONG = [
     ([*TWO, "--metric", "mse"], "the metric 'mse' does not fit the task classify. Metrics that do: nll, brier"),
     ([*TWO, "--seeds", "0"], "seeds is 0; wanted 1 or more."),
     ([*TWO, "--lr", "auto"], "compare tunes the rates itself"),
-    ([*TWO, "--tune", "loss.gama=0:1"], "unknown thing to tune: 'loss.gama'"),
+    ([*TWO, "--tune", "loss.gama=0:1"], "unknown parameter to tune: 'loss.gama'"),
     (["--loss", "cross_entropy", "--loss", "huber"], "the loss 'huber' is not for the task classify"),
     ([*TWO, "--storage", "sqlite:///x.db"], "wanted postgresql://"),
     ([*TWO, "--resume"], "say which with --out"),

@@ -79,7 +79,7 @@ WRONG = [
     ([*TINY, *SMALL, "--optimizer", "adam", "--optimizer", "lbfgs"], "is a pass over the whole text"),
     ([*SMALL, *TWO, "--model", "transformer:layers=1,context=256"], "the context is 256 tokens, and a step has 128"),
     (["--model", "ngram", *TWO], "is for families trained by gradients; ngram is counted"),
-    ([*TINY, *SMALL, *TWO, "--tune", "model.dimm=4:8"], "unknown thing to tune: 'model.dimm'"),
+    ([*TINY, *SMALL, *TWO, "--tune", "model.dimm=4:8"], "unknown parameter to tune: 'model.dimm'"),
     ([*TINY, *SMALL, *TWO, "--class-weight", "balanced"], "unknown part of an arm: 'class_weight'"),
     ([*TINY, *SMALL, *TWO, "--batch-size", "4"], "unknown argument of compare: 'batch_size'"),
     ([*TINY, *SMALL, *TWO, "--weight", "w"], "--weight is for texts with labels"),

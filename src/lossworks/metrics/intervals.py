@@ -48,7 +48,7 @@ def effective(weights: Any | None, rows: int, groups: Ints | None = None) -> Flo
 
 def by_group(values: Floats, groups: Ints | None) -> Floats:
     """Sums of values [N] over groups 0 to G-1 [N]; without groups the values themselves."""
-    return values if groups is None else np.bincount(groups, values)
+    return values if groups is None else np.asarray(np.bincount(groups, values), np.float64)
 
 
 def proportion(hits: NDArray[np.bool_], weights: Floats) -> Interval:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ...core.errors import RecordError, UsageError
 from ...record.files import unwritable
@@ -21,26 +22,33 @@ _PATIENCE = 60  # seconds that a statement waits for another process's
 _MAKING = 0x6C6F7373776F726B  # the advisory lock under which the tables are made
 
 
-class Execute(Protocol):
-    """Runs a statement with a value for each ``?`` and returns its rows."""
-
-    def __call__(self, statement: str, *values: Any) -> list[tuple[Any, ...]]: ...
+Execute = Callable[..., list[tuple[Any, ...]]]
+"""Runs a statement with a value for each ``?`` and returns its rows."""
 
 
-class Database(Protocol):
+class Database(ABC):
     """What a store needs of a database. Errors of the database itself are raised as RecordError."""
 
     has_table: str
     """A statement that has a row where the table ``?`` is there."""
+    _begin: tuple[str, ...]
 
+    @abstractmethod
     def connected(self) -> AbstractContextManager[Execute]:
         """A connection while the block lasts."""
 
-    def exclusive(self) -> AbstractContextManager[Execute]:
-        """A transaction that runs when those of all other processes have ended."""
-
+    @abstractmethod
     def lock(self, name: str) -> AbstractContextManager[bool]:
         """Whether the lock is ours while the block lasts; it is released with the process."""
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Execute]:
+        """A transaction that begins when those of all other processes have ended."""
+        with self.connected() as execute:
+            for statement in self._begin:
+                execute(statement)
+            yield execute
+            execute("COMMIT")
 
 
 def open_database(folder: Path, url: str | None) -> Database:
@@ -61,8 +69,9 @@ def open_database(folder: Path, url: str | None) -> Database:
         raise UsageError('--storage needs the PostgreSQL driver: pip install "lossworks[postgresql]".') from None
 
 
-class _Sqlite:
+class _Sqlite(Database):
     has_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    _begin = ("BEGIN IMMEDIATE",)
 
     def __init__(self, folder: Path) -> None:
         self._file, self._locks = folder.resolve() / "trials.db", folder / "locks"
@@ -74,13 +83,6 @@ class _Sqlite:
             closing(sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None)) as connection,
         ):
             yield lambda statement, *values: connection.execute(statement, values).fetchall()
-
-    @contextmanager
-    def exclusive(self) -> Iterator[Execute]:
-        with self.connected() as execute:
-            execute("BEGIN IMMEDIATE")
-            yield execute
-            execute("COMMIT")
 
     @contextmanager
     def lock(self, name: str) -> Iterator[bool]:
@@ -95,15 +97,12 @@ class _Sqlite:
                 ours = True
             except BlockingIOError:
                 ours = False
-            except OSError as error:
-                raise RecordError(
-                    f"cannot lock {file.name}: {error.strerror}. Choose an --out that is on this machine."
-                ) from error
             yield ours
 
 
-class _PostgreSql:
+class _PostgreSql(Database):
     has_table = "SELECT 1 WHERE to_regclass(?) IS NOT NULL"
+    _begin = ("BEGIN", f"SELECT pg_advisory_xact_lock({_MAKING})")
 
     def __init__(self, url: str) -> None:
         import psycopg
@@ -121,14 +120,6 @@ class _PostgreSql:
             closing(self._driver.connect(self._url, autocommit=True, keepalives_idle=_PATIENCE)) as connection,
         ):
             yield execute
-
-    @contextmanager
-    def exclusive(self) -> Iterator[Execute]:
-        with self.connected() as execute:
-            execute("BEGIN")
-            execute("SELECT pg_advisory_xact_lock(?)", _MAKING)
-            yield execute
-            execute("COMMIT")
 
     @contextmanager
     def lock(self, name: str) -> Iterator[bool]:
