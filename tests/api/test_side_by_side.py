@@ -78,7 +78,7 @@ def test_paired_differences(models: dict[str, Language]) -> None:
 
 
 def test_one_long_text(tmp_path: Path) -> None:
-    """Of one text the same stretches for every tokenizer, and every bit and byte in one of them."""
+    """Of one text the same segments for every tokenizer, and every bit and byte in one of them."""
     (tmp_path / "a.txt").write_text("\n".join(LINES * 2))
     (tmp_path / "b.txt").write_text("\n".join(OTHER))
     size = len("\n".join(OTHER).encode())
@@ -87,7 +87,7 @@ def test_one_long_text(tmp_path: Path) -> None:
     }
     result = side_by_side(models, tmp_path / "b.txt")
     assert (result["rows"], result["bytes"], result["characters"]) == (1, size, len("\n".join(OTHER)))
-    assert result["units"] == f"{result['characters'] // 100} stretches"
+    assert result["units"] == f"{result['characters'] // 100} segments"
     for row in result["runs"]:
         alone = evaluate(models[row["run"]], tmp_path / "b.txt")["metrics"]["bits_per_byte"]
         assert row["metrics"]["bits_per_byte"]["value"] == pytest.approx(alone["value"])

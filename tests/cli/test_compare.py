@@ -109,7 +109,7 @@ WRONG = [
     ([*TWO, "--metric", "mse"], "the metric 'mse' does not fit the task classify. Metrics that do: nll, brier"),
     ([*TWO, "--seeds", "0"], "seeds is 0; wanted 1 or more."),
     ([*TWO, "--lr", "auto"], "compare tunes the rates itself"),
-    ([*TWO, "--tune", "loss.gama=0:1"], "unknown thing to tune: 'loss.gama'"),
+    ([*TWO, "--tune", "loss.gama=0:1"], "unknown parameter to tune: 'loss.gama'"),
     (["--loss", "cross_entropy", "--loss", "huber"], "the loss 'huber' is not for the task classify"),
     ([*TWO, "--storage", "sqlite:///x.db"], "wanted postgresql://"),
     ([*TWO, "--resume"], "say which with --out"),
@@ -132,7 +132,7 @@ def test_one_seed(command: Command) -> None:
     """
     ended = command("compare", REVIEWS, *TWO, *SMALL[:-1], "1", "--out", "run")
     assert ended.code == 0, ended.err
-    said = "Not enough to say: with one seed nothing is known of what another would have brought. It gave"
+    said = "Not enough to say: one seed does not show how much seeds vary. Its difference is"
     assert said in ended.out
     verdict = lossworks.Comparison.load("run").verdicts["mse"]
     assert (verdict["word"], verdict["low"], verdict["p"]) == ("not enough to say", None, None)

@@ -26,7 +26,7 @@ def text(tmp_path: Path) -> Path:
 
 
 def test_compare(command: Command, text: Path) -> None:
-    """Verdicts, a record, and a page that speaks of tokens and stretches, and of no labels or calibration."""
+    """Verdicts, a record, and a page that speaks of tokens and segments, and of no labels or calibration."""
     ended = command("compare", text, "--task", "lm", *TINY, *SMALL, *TWO, "--optimizer", "adamw", "--out", "run")
     assert ended.code == 0, ended.err
     assert "8 of 8" in ended.err
@@ -36,7 +36,7 @@ def test_compare(command: Command, text: Path) -> None:
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["task"], record["result"]["metric"]) == ("finished", "lm", "nats_per_token")
     page = Path("run/report.html").read_text("utf-8")
-    for said in ("Tokens seen", "test stretches", "as many characters", "Texts to read"):
+    for said in ("Tokens seen", "test segments", "as many characters", "Texts to read"):
         assert said in page
     for said in ("Reliability", " calibrated by", "Label by label", "truth <strong>", "Texts seen", "test row"):
         assert said not in page
@@ -79,7 +79,7 @@ WRONG = [
     ([*TINY, *SMALL, "--optimizer", "adam", "--optimizer", "lbfgs"], "is a pass over the whole text"),
     ([*SMALL, *TWO, "--model", "transformer:layers=1,context=256"], "the context is 256 tokens, and a step has 128"),
     (["--model", "ngram", *TWO], "is for families trained by gradients; ngram is counted"),
-    ([*TINY, *SMALL, *TWO, "--tune", "model.dimm=4:8"], "unknown thing to tune: 'model.dimm'"),
+    ([*TINY, *SMALL, *TWO, "--tune", "model.dimm=4:8"], "unknown parameter to tune: 'model.dimm'"),
     ([*TINY, *SMALL, *TWO, "--class-weight", "balanced"], "unknown part of an arm: 'class_weight'"),
     ([*TINY, *SMALL, *TWO, "--batch-size", "4"], "unknown argument of compare: 'batch_size'"),
     ([*TINY, *SMALL, *TWO, "--weight", "w"], "--weight is for texts with labels"),

@@ -41,8 +41,8 @@ def test_units() -> None:
     """The mean over units of each metric is the metric of the whole, whatever the units' sizes; from the values come the sums."""
     draw = generator(0, "units")
     nats, bounds, sizes = draw.exponential(size=50), np.array([0, 1, 1, 20, 34, 50]), np.array([3, 0, 44, 17, 30])
-    units = metrics.Units(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
-    whole, rows = metrics.surprisal(-nats, units), metrics.by_unit(units.sums(nats), units)
+    units = metrics.SegmentCounts(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
+    whole, rows = metrics.surprisal(-nats, units), metrics.by_segment(units.sums(nats), units)
     for name in ("nats_per_token", "bits_per_byte"):
         assert rows[name].mean() == pytest.approx(whole[name].value)
     assert metrics.linear_sums(rows["nats_per_token"], units.positions) == pytest.approx(units.sums(nats))
@@ -115,7 +115,7 @@ def test_planted(text: Path) -> None:
     assert low["verdict"]["word"] == "worse", low["verdict"]["sentence"]
     assert same["verdict"]["word"] == "no difference shown"
     assert low["verdict"]["shares"]["seeds"] > 0
-    assert "test stretches" in found.record["result"]["rows_are"]
+    assert "test segments" in found.record["result"]["rows_are"]
     assert not found.record["result"]["slices"]
     (apart, *_) = found.record["result"]["reading"]["apart"]
     assert all(one["values"][1] > one["values"][0] for one in apart["worse"])

@@ -28,6 +28,10 @@ FLAGS = [
     str(ROOT / "src/lossworks/data/reviews.csv"), "--loss", "cross_entropy", "--loss", "mse", "--model", "linear:bits=12,chars=3",
     "--epochs", "3", "--seeds", "3", "--trials", "3",
 ]  # fmt: skip
+ASKED: dict[str, Any] = {
+    "loss": ["cross_entropy", "mse"], "model": ["linear:bits=12,chars=3"], "epochs": 3, "seeds": 3, "trials": 3,
+}  # fmt: skip
+"""The same as arguments: in this process, which has loaded everything already."""
 TRAININGS = 2 * (3 + 3)
 
 
@@ -71,17 +75,17 @@ def waited(condition: Any, seconds: float = 60) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An undisturbed comparison."""
-    folder = tmp_path_factory.mktemp("whole")
-    ended(begun(folder, "--out", "run"), folder)
-    return folder / "run"
+    run = tmp_path_factory.mktemp("whole") / "run"
+    lossworks.compare(FLAGS[0], out=run, **ASKED)
+    return run
 
 
 def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
-    """Killed with SIGKILL in the midst, two processes at work, it goes on where it was: no finished training is done again, the
-    workers are gone with it, and it ends in the same figures as one of one process that was never killed.
+    """Killed with SIGKILL partway through, two processes at work, it is resumed where it was: no finished training is done again,
+    the workers are gone with it, and it ends in the same metrics as one of one process that was never killed.
     """
-    flags, run = ("--out", "run", "--jobs", "2"), tmp_path / "run"
-    process = begun(tmp_path, *flags)
+    run = tmp_path / "run"
+    process = begun(tmp_path, "--out", "run", "--jobs", "2")
     waited(lambda: (run / "log.jsonl").exists() and len(noted(run)) >= 4)
     workers = _children(process.pid)
     os.kill(process.pid, signal.SIGKILL)
@@ -91,7 +95,7 @@ def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
     before = noted(run)
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     assert len(before) < TRAININGS
-    ended(begun(tmp_path, *flags, "--resume"), tmp_path)
+    lossworks.compare(FLAGS[0], out=run, resume=True, **ASKED)
     again = Counter(noted(run))
     assert max(again.values()) == 1
     assert set(before) <= set(again)
@@ -101,11 +105,8 @@ def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
 
 
 def test_minutes(whole: Path, tmp_path: Path) -> None:
-    """With no time left nothing is begun; what was asked for can be gone on with, and nothing is said of too few seeds."""
-    asked: dict[str, Any] = {
-        "loss": ["cross_entropy", "mse"], "model": "linear:bits=12,chars=3", "epochs": 3, "seeds": 3, "trials": 3,
-        "out": tmp_path / "run",
-    }  # fmt: skip
+    """With no time left nothing is begun; the comparison can be resumed, and there is no verdict on too few seeds."""
+    asked = {**ASKED, "out": tmp_path / "run"}
     found = lossworks.compare(FLAGS[0], minutes=0, **asked)
     assert found.record["status"] == "stopped"
     assert found.verdicts["mse"]["word"] == "not enough to say"
@@ -131,6 +132,19 @@ def test_resumed_with_something_changed(tmp_path: Path) -> None:
     rows = [(f"a {('lovely', 'awful')[i % 2]} thing {i}", ("good", "bad")[i % 2]) for i in range(60)]
     with pytest.raises(UsageError, match="the data is not what it was"):
         lossworks.compare(rows, resume=True, **asked)
+
+
+@pytest.mark.xfail(reason="the margin is not among the arguments that must stay the same yet", strict=True)
+def test_resumed_with_another_margin(tmp_path: Path) -> None:
+    """A margin that is set after a look at the differences is refused, as is one that is changed or dropped."""
+    asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "minutes": 0}
+    lossworks.compare(FLAGS[0], out=tmp_path / "without", **asked)
+    with pytest.raises(UsageError, match=r"margin was None and is now 0\.1"):
+        lossworks.compare(FLAGS[0], resume=True, out=tmp_path / "without", **asked, margin=0.1)
+    lossworks.compare(FLAGS[0], out=tmp_path / "with", **asked, margin=0.1)
+    for margin in (0.2, None):
+        with pytest.raises(UsageError, match=rf"margin was 0\.1 and is now {margin}"):
+            lossworks.compare(FLAGS[0], resume=True, out=tmp_path / "with", **asked, margin=margin)
 
 
 def test_records_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +196,7 @@ def test_machines_share(whole: Path, tmp_path: Path, storage: str) -> None:
     assert TRAININGS - 1 <= len(done[0]) + len(done[1]) <= TRAININGS  # the killed one may have kept one without noting it
     assert done[0]
     assert done[1]
-    ended(begun(folders[first], "--out", "run", "--storage", storage, "--resume"), folders[first])
+    lossworks.compare(FLAGS[0], out=folders[first] / "run", storage=storage, resume=True, **ASKED)
     assert figures(folders[0] / "run") == figures(folders[1] / "run") == figures(whole)
 
 

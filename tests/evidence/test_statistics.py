@@ -95,7 +95,7 @@ def test_p_and_interval_agree() -> None:
 def test_smallest_difference_is_found_four_times_in_five() -> None:
     """A true difference of the size that is said to be mostly shown is shown in about 80 % of draws."""
     shares = (0.5, 1, 0.5)
-    size = float(np.mean([one.variances.smallest(0.05) for one in found(shares, seeds=8, times=150)]))
+    size = float(np.mean([one.variances.min_detectable(0.05) for one in found(shares, seeds=8, times=150)]))
     shown = np.mean([one.p <= 0.05 for one in found(shares, seeds=8, effect=size, times=300)])
     assert 0.72 <= shown <= 0.95
 

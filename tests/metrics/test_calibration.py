@@ -90,3 +90,13 @@ def test_threshold_prefers_a_half() -> None:
     """Where 0.5 is as good as any, it stays."""
     chance = np.r_[np.linspace(0.0, 0.3, 20), np.linspace(0.7, 1.0, 20)]
     assert metrics.tune_thresholds(chance, chance > 0.5) == [0.5]
+
+
+def test_threshold_within_standard_errors() -> None:
+    """A gain that the rows hardly show leaves 0.5; one that is beyond so many standard errors moves it."""
+    rng = np.random.default_rng(0)
+    noise, truth = rng.random(200), rng.random(200) < 0.5
+    assert metrics.tune_thresholds(noise, truth) != [0.5]
+    assert metrics.tune_thresholds(noise, truth, standard_errors=3) == [0.5]
+    shifted = np.where(truth, rng.uniform(0.2, 0.4, 200), rng.uniform(0.0, 0.19, 200))
+    assert metrics.tune_thresholds(shifted, truth, standard_errors=3)[0] < 0.3

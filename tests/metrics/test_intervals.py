@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lossworks import metrics
+from lossworks.core.errors import UsageError
 from lossworks.metrics import Evaluation, intervals
 
 SETS = 300
@@ -139,3 +140,75 @@ def test_ten_thousand_rows_are_fast() -> None:
     started = time.process_time()
     metrics.classify(logits, target, temperature=1.2)
     assert time.process_time() - started < 0.3
+
+
+def repeated(rng: np.random.Generator, rows: int, copies: int) -> dict[str, Evaluation]:
+    """``rows`` independent rows, each so many times, scored by every kind of task."""
+    again = np.repeat(np.arange(rows), copies)
+    logits, target = rng.normal(size=(rows, 3)), rng.integers(0, 3, rows)
+    sets, numbers = rng.random((rows, 3)) < 0.4, rng.normal(size=rows)
+    found = {}
+    for name, ids in (("grouped", again * 7), ("independent", None)):
+        found[f"{name} classes"] = metrics.classify(logits[again], target[again], groups=ids)
+        found[f"{name} sets"] = metrics.multilabel(logits[again], sets[again], groups=ids)
+        found[f"{name} numbers"] = metrics.regress(logits[again, 0], numbers[again], groups=ids)
+    found["once classes"] = metrics.classify(logits, target)
+    found["once sets"] = metrics.multilabel(logits, sets)
+    found["once numbers"] = metrics.regress(logits[:, 0], numbers)
+    return found
+
+
+def test_repeats_are_no_evidence() -> None:
+    """Rows that recur four times, as groups, have the metrics and intervals of each once; as independent rows narrower ones."""
+    found = repeated(np.random.default_rng(3), 40, 4)
+    for kind in ("classes", "sets", "numbers"):
+        grouped, once, independent = (found[f"{name} {kind}"].metrics for name in ("grouped", "once", "independent"))
+        for key, metric in once.items():
+            assert grouped[key].to_json() == pytest.approx(metric.to_json(), rel=1e-9), key
+            assert independent[key].high - independent[key].low < 0.8 * (metric.high - metric.low), key
+
+
+def test_coverage_of_groups() -> None:
+    """Texts that recur one to nine times, with labels of their own: the groups' intervals hold the truth in 95 % of sets."""
+    rng, inside = np.random.default_rng(11), Counter[str]()
+
+    def drawn(texts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        groups = np.repeat(np.arange(texts), rng.integers(1, 10, texts))
+        margin = rng.normal(0, 2, texts)[groups]
+        return (
+            np.stack([np.zeros(len(margin)), margin], 1),
+            (rng.random(len(margin)) < 1 / (1 + np.exp(-margin))).astype(int),
+            groups,
+        )
+
+    logits, target, _ = drawn(60_000)
+    truth = {key: metric.value for key, metric in metrics.classify(logits, target).metrics.items()}
+    for _ in range(SETS):
+        logits, target, groups = drawn(60)
+        found = metrics.classify(logits, target, groups=groups).metrics
+        inside.update(key for key, metric in found.items() if metric.low <= truth[key] <= metric.high)
+    assert all(inside[key] / SETS >= 0.9 for key in truth), inside
+
+
+def test_groups_by_hand() -> None:
+    """Eight rows of two texts are two rows: Wilson's interval of one of two. One id for each row is wanted."""
+    logits, target, texts = np.tile(np.eye(2), (4, 1)) * 3, np.zeros(8, int), np.array(list("abababab"))
+    found = metrics.classify(logits, target, groups=texts).metrics["accuracy"]
+    by_hand = intervals.proportion(np.array([True, False]), np.ones(2))
+    assert (found.value, found.low, found.high) == pytest.approx((by_hand.value, by_hand.low, by_hand.high))
+    with pytest.raises(UsageError, match=r"groups has shape \(2,\), wanted one id for each of 8 rows"):
+        metrics.classify(logits, target, groups=texts[:2])
+
+
+def test_few_equal_rows_settle_nothing() -> None:
+    """Two equal errors tell nothing of a third: the interval is the whole range. Twenty do, and so do two rates of texts."""
+    two = metrics.regress(np.array([1.0, 2.0]), np.array([2.0, 3.0])).metrics
+    assert [(two[key].value, two[key].low, two[key].high) for key in ("mse", "rmse", "mae")] == [(1, 0, np.inf)] * 3
+    right = metrics.regress(np.array([1.0, 2.0]), np.array([1.0, 2.0])).metrics
+    assert (right["r2"].value, right["r2"].low, right["r2"].high) == (1, -np.inf, 1)
+    sure = metrics.classify(np.eye(2)[[0, 1]] * 1e3, np.array([0, 1])).metrics
+    assert [(sure[key].value, sure[key].low, sure[key].high) for key in ("brier", "ece")] == [(0, 0, 2), (0, 0, 1)]
+    many = metrics.regress(np.arange(20.0), np.arange(20.0) + 1).metrics["mse"]
+    assert (many.low, many.high) == (1, 1)
+    rates = intervals.ratio(np.zeros(2), np.ones(2))
+    assert (rates.low, rates.high) == (0, 0)

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from lossworks.metrics import hit_rate, surprisal, unigram, units, unknown_rate
+from lossworks.metrics import count_segments, hit_rate, surprisal, unigram, unknown_rate
 from lossworks.metrics.intervals import ratio
 
 
 def test_by_hand() -> None:
     """Two texts of 2 and 1 tokens with ends: sums of five positions over 5 tokens and 9 bytes."""
-    of = units(np.array([0, 2, 3]), True, np.array([5, 4]), np.array([False, True, False]))
+    of = count_segments(np.array([0, 2, 3]), True, np.array([5, 4]), np.array([False, True, False]))
     assert of.positions.tolist() == [3, 2]
     figures = surprisal(np.array([-1.0, -2.0, -3.0, -0.5, -0.5]), of)
     assert figures["nats_per_token"].value == pytest.approx(7 / 5)
@@ -25,18 +25,18 @@ def test_by_hand() -> None:
 
 
 def test_without_ends() -> None:
-    """Texts without ends have as many positions as tokens; a single one is cut into stretches."""
-    several = units(np.array([0, 2, 3]), False, np.array([5, 4]), np.zeros(3, bool))
+    """Texts without ends have as many positions as tokens; a single one is cut into segments."""
+    several = count_segments(np.array([0, 2, 3]), False, np.array([5, 4]), np.zeros(3, bool))
     assert several.positions.tolist() == [2, 1]
-    stream = units(np.array([0, 9000]), False, np.array([27000]), np.arange(9000) < 90)
+    stream = count_segments(np.array([0, 9000]), False, np.array([27000]), np.arange(9000) < 90)
     assert (len(stream.positions), stream.positions.sum(), stream.bytes.sum()) == (100, 9000, 27000)
     assert stream.unknown[:2].tolist() == [90, 0]
-    assert units(np.array([0, 70]), False, np.array([70]), np.zeros(70, bool)).positions.tolist() == [23, 23, 24]
+    assert count_segments(np.array([0, 70]), False, np.array([70]), np.zeros(70, bool)).positions.tolist() == [23, 23, 24]
 
 
 def test_one_text_settles_nothing() -> None:
     """One text alone has a value and no interval; nothing at all has neither."""
-    found = surprisal(np.array([-1.0, -1.0]), units(np.array([0, 1]), True, np.array([4]), np.zeros(1, bool)))
+    found = surprisal(np.array([-1.0, -1.0]), count_segments(np.array([0, 1]), True, np.array([4]), np.zeros(1, bool)))
     assert found["nats_per_token"].value == 1
     assert found["nats_per_token"].high == math.inf
     assert math.isnan(ratio(np.zeros(0), np.zeros(0)).value)

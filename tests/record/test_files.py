@@ -41,13 +41,23 @@ def test_json_round_trip(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_json_refuses_what_it_cannot_spell(tmp_path: Path, number: float) -> None:
-    """Nothing is written then, and what stood there stands."""
-    write_json(tmp_path / "a.json", 1)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "a.json", {"loss": number})
-    assert read_json(tmp_path / "a.json") == 1
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), np.float64("inf")])
+def test_json_has_no_infinity(tmp_path: Path, number: float) -> None:
+    """At any depth, what is not finite is written as null and read as None; texts of the same letters stay."""
+    write_json(tmp_path / "a.json", {"loss": number, "inf": ["nan", (1.5, number), {"deep": [number]}]})
+    assert read_json(tmp_path / "a.json") == {"loss": None, "inf": ["nan", [1.5, None], {"deep": [None]}]}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_mode_is_that_of_umask(tmp_path: Path, umask: int) -> None:
+    """Of JSON and of what safetensors writes, which makes a private file of its own; another's mode is not taken over."""
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", 1)
+        write_atomic(tmp_path / "b.safetensors", lambda part: save_file({"w": np.zeros(3)}, part))
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o666 & ~umask}
 
 
 def _no_space(part: Path) -> None:

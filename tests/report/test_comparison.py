@@ -24,7 +24,7 @@ WORDS = ("baseline", "better", "no difference shown", "worse", "equivalent", "no
 def arm(name: str, word: str, place: int, **more: Any) -> Json:
     """An arm as the record has it."""
     known = word not in ("baseline", "not enough to say")
-    shown = {"low": place / 10 - 0.05, "high": place / 10 + 0.05, "p": 0.01, "p_holm": 0.03, "smallest": 0.08}
+    shown = {"low": place / 10 - 0.05, "high": place / 10 + 0.05, "p": 0.01, "p_holm": 0.03, "min_detectable": 0.08}
     numbers = {key: value if known else None for key, value in shown.items()}
     curve = [[epoch, epoch * 0.5, 1 / epoch + place / 100] for epoch in (1, 2, 3)]
     runs = [{"seed": seed, "value": 0.5 + place / 10 + seed / 100, "seconds": 2.0, "note": "", "curve": curve} for seed in (1, 2)]

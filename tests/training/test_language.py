@@ -83,7 +83,7 @@ def test_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, result = found.record["data"], found.record["result"]
     assert sum(data["tokens"].values()) == len(text)
     assert data["tokens"]["test"] == pytest.approx(0.1 * len(text), abs=60)
-    assert (result["units"], result["positions"]) == (f"{data['tokens']['test'] // 20} stretches", data["tokens"]["test"])
+    assert (result["units"], result["positions"]) == (f"{data['tokens']['test'] // 20} segments", data["tokens"]["test"])
     assert not found.model.ends
     tail = text[-data["tokens"]["test"] :]
     assert tail.startswith("the cat")

@@ -20,7 +20,6 @@ from ..evidence import tuning
 from ..evidence.benchmark import Benchmark
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
-from ..evidence.store import FORMAT
 from ..models import build_language, is_language
 from ..training import Settings
 from ..training.settings import for_family
@@ -172,7 +171,7 @@ class Asked:
                 (_rows(corpus, self.of_language) if source == "-" else source, part)
                 for (source, part), corpus in zip(sources, benchmark.corpora, strict=True)
             )
-        name = json.dumps([FORMAT, self.given(), metric, benchmark.describe()["fingerprint"]], sort_keys=True, default=str)
+        name = json.dumps([self.given(), metric, benchmark.describe()["fingerprint"]], sort_keys=True, default=str)
         return Design(
             name=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             sources=sources,

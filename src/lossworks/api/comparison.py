@@ -92,7 +92,7 @@ class Recorder:
             "command": command or "lossworks.compare",
             "status": "running",
             "given": json.loads(json.dumps(asked.given(), default=str)),
-            "versions": versions("torch", "numpy", "numba", "scipy", "optuna"),
+            "versions": versions("torch", "numpy", "numba", "scipy"),
             "machine": machine(),
         }
         if self.resume:
@@ -201,7 +201,7 @@ class Recorder:
 
 def _row(arm: dict[str, Any]) -> dict[str, Any]:
     verdict = arm["verdict"]
-    shown = ("value", "low", "high", "p", "p_holm", "smallest")
+    shown = ("value", "low", "high", "p", "p_holm", "min_detectable")
     return {
         "arm": arm["name"], "mean": arm["value"], "standard_error": arm["standard_error"], "verdict": verdict["word"],
         **{{"value": "difference"}.get(key, key): verdict[key] for key in shown}, "seeds": len(arm["seeds"]),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import metrics as figures
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
-from ..metrics.segments import Stretches
+from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
 from .evaluate import evaluate
@@ -31,7 +31,7 @@ def side_by_side(
 
     ``runs`` has, for each model, its ``metrics`` with 95 % intervals (nats a token, perplexity, bits a byte, bits a character,
     the rate of unknown tokens) and its ``difference`` in bits a byte from the best model, with the interval of the paired
-    differences of the same texts, or of the same stretches of one long text. The best is sought among models that have every
+    differences of the same texts, or of the same segments of one long text. The best is sought among models that have every
     token of the text, if there is one: a token that is unknown is never spelled out, and costs too little.
 
     Args:
@@ -53,7 +53,7 @@ def side_by_side(
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
     corpus = load(data, read)
     try:
-        texts = Stretches.of(corpus.blocks, whole=read.texts == "file")
+        texts = Segments.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
     finally:
         corpus.close()
@@ -110,7 +110,7 @@ class _Measured:
         return math.inf if self.impossible else self.metrics["bits_per_byte"].value
 
 
-def _measured(model: Language, corpus: Corpus, texts: Stretches) -> _Measured:
+def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
@@ -128,7 +128,7 @@ def _best(measured: Mapping[str, _Measured]) -> str:
     return min(whole or measured, key=lambda name: measured[name].value)
 
 
-def _row(model: Language, found: _Measured, best: _Measured | None, texts: Stretches, fingerprint: str) -> dict[str, Any]:
+def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
     """What is told of one model; ``best`` is None for the best itself."""
     config = model.record.get("config", {})
     with np.errstate(invalid="ignore"):

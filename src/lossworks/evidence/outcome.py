@@ -1,4 +1,4 @@
-"""What a training ended in: all of it that is kept."""
+"""The result of a training, as it is kept."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training ended in.
+    """The result of a training.
 
-    judged: the proper score of the validation rows at its end, what trials are judged by; infinite where it diverged.
+    judged: the proper score of the validation rows at the end, by which trials are ranked; infinite where it diverged.
     rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
     metrics: their means, and those of the other metrics.
     curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
-    texts: seen in training; of a model of language tokens.        note: why it ended early.
-    said: what it answered to each test row, a class's number or a number; None for label sets, and where ``rows`` is.
-    bins: (stated confidence, share right, statements) of the test rows, after calibration.        f1: of each label.
+    texts: seen in training; of a language model, tokens.        note: why it ended early.
+    said: the prediction of each test row, a class index or a number; None for label sets, and where ``rows`` is.
+    bins: (confidence, accuracy, predictions) of the test rows, after calibration.        f1: of each label.
     """
 
     judged: float

@@ -147,7 +147,7 @@ def work(design: Design, benchmark: Benchmark[Any], store: Store, watch: Watch, 
                     continue
                 settings = replace(settings, seed=design.seed(key))
                 outcome = benchmark.train(settings, design.metric if key.stage == RUN else None)
-                store.add(key, point, _ranges(design, key, point), outcome)
+                store.add(key, point, outcome)
                 watch("training", told(design, key, point, outcome))
                 break
         else:
@@ -244,8 +244,3 @@ def _listen(pipe: Any, stop: threading.Event) -> None:
     stop.set()
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _ranges(design: Design, key: Key, point: dict[str, float]) -> dict[str, tuple[float, float, bool]]:
-    settings = design.arms[key.arm].settings
-    return {one.name: one.range_of(settings) for one in design.tune if one.name in point}

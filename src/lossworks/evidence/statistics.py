@@ -1,12 +1,12 @@
-"""What paired differences show, with both sources of chance: which seeds were drawn, and which test examples.
+"""Inference on paired differences with both sources of variance: the seeds drawn, and the test examples drawn.
 
 d[s, i] is the difference between two arms on example i after training both with seed s. Seeds and examples are crossed:
 
     d[s, i] = μ + a[s] + b[i] + e[s, i],    Var(mean) = σ²_a / S + σ²_b / N + σ²_e / (S N)
 
-The three are estimated by the mean squares of the two-way layout. Seeds are few, so what they contribute is known badly, and the
-interval says so: its half width is √(t²(S−1) V_a + t²(N−1) V_b), with V_a from the seeds' means and V_b from what the
-examples add. For normal a, b, e such a sum of squared t intervals covers at least as often as it says, whatever the variances
+The three are estimated by the mean squares of the two-way layout. Seeds are few, so their variance is estimated badly, and the
+interval allows for that: its half width is √(t²(S−1) V_a + t²(N−1) V_b), with V_a from the seeds' means and V_b from what the
+examples add. For normal a, b, e such a sum of squared t intervals covers at least as often as its level, whatever the variances
 are (Banerjee 1960, "Approximate confidence interval for linear functions of means of k populations when the population
 variances are not equal", Sankhyā 22). A Satterthwaite interval is a little shorter, and misses too often with two or three seeds.
 """
@@ -29,16 +29,16 @@ LEVEL = 0.05
 POWER = 0.8
 FLIPS = 9_999
 BLOCKS = 100
-"""Blocks of examples that the permutation test flips as wholes: their means are closer to symmetric than single examples are."""
-_CHUNK = 1 << 20  # flipped numbers at once
+"""Blocks of examples that the permutation test flips together: their means are closer to symmetric than single examples are."""
+_CHUNK = 1 << 20  # values flipped at once
 _SMALLEST_TAIL = 1e-15
 
 
 @dataclass(frozen=True, slots=True)
 class Variances:
-    """Of the mean of S seeds and N examples: what each source contributes to its variance.
+    """Of the mean of S seeds and N examples: its variance by source.
 
-    seeds: of the seeds' means, the interaction's share among it.        examples: what the examples add to that.
+    seeds: of the seeds' means, the interaction's share included.        examples: what the examples add to that.
     """
 
     seeds: float
@@ -70,16 +70,16 @@ class Variances:
             return 2 * _SMALLEST_TAIL
         return float(2 * brentq(lambda tail: self.half_width(tail) - distance, _SMALLEST_TAIL, 0.5, xtol=1e-17, rtol=1e-9))
 
-    def smallest(self, level: float) -> float:
-        """The smallest true difference found in 80 % of such comparisons at ``level``."""
+    def min_detectable(self, level: float) -> float:
+        """The minimum detectable difference: the true one that is shown with 80 % power at ``level``."""
         return self.half_width(level / 2, 1 - POWER)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A mean paired difference in the metric's unit, its 95 % interval, and how surprising it would be were there none.
+    """A mean paired difference in the metric's unit, its 95 % interval, and the p-values of no difference.
 
-    p: the interval's, which leans on normality.        p_flips: the permutation test's, which does not.
+    p: the interval's, which assumes normality.        p_flips: the sign-flip permutation test's, which does not.
     """
 
     value: float
@@ -91,17 +91,17 @@ class Difference:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the permutation test finds the difference none too rare.
+        """Whether the permutation test does not confirm the difference.
 
-        Where S seeds hold all of the variance, nothing is rarer than 2^(1−S), by the number of their signs: however large, a
+        Where S seeds hold all of the variance, its p is 2^(1−S) at least, by the number of sign patterns: however large, a
         difference would not pass Holm's first step among many arms, nor .05 with five seeds. So this p is not corrected, and with
-        few seeds need only be that smallest one (halfway to the next, for it is drawn).
+        few seeds need only be that minimum (halfway to the next, for it is estimated by draws).
         """
         return self.p_flips > max(LEVEL, 1.5 * 2.0 ** (1 - self.variances.S))
 
     @property
     def shown(self) -> bool:
-        """Whether there is a difference, were this the only one that is asked after."""
+        """Whether a difference is shown, before any correction for several arms."""
         return self.p <= LEVEL and not self.contradicted
 
     def p_within(self, margin: float) -> float:
@@ -111,7 +111,7 @@ class Difference:
 
 
 def difference(d: Floats, seed: int = 0) -> Difference:
-    """What the differences d [S, N] show of their mean; S and N are two or more."""
+    """Interval and tests of the mean of the differences d [S, N]; S and N are two or more."""
     value, variances = float(d.mean()), Variances.of(d)
     half = variances.half_width(LEVEL / 2)
     return Difference(value, value - half, value + half, variances.p_value(value), flips(d, seed), variances)
@@ -129,8 +129,8 @@ def mean_squares(d: Floats) -> tuple[Floats, Floats, Floats]:
 def flips(d: Floats, seed: int = 0, count: int = FLIPS) -> float:
     """The p of a sign-flip test of no mean difference, two-sided.
 
-    Flipping the signs of whole seeds alone would take the test examples for all there are, and of examples alone the seeds. So d
-    is taken apart into a[s], b[i], e[s, i]; under no difference each is as likely as its negative, and gets signs of its own. The
+    Flipping the signs of whole seeds alone would treat the test examples as fixed, and of examples alone the seeds. So d
+    is decomposed into a[s], b[i], e[s, i]; under no difference each is as likely as its negative, and gets its own signs. The
     parts are scaled to their estimated variances, and the mean, which under no difference came of the three by chance, is
     divided among them in proportion to those. The statistic is the mean by its two-way standard error. Where one source has
     all of the variance this is the exact sign-flip test over that source alone.

@@ -1,4 +1,4 @@
-"""What stands behind the figures of language models: the texts, or stretches of one text, that arms differ about most."""
+"""What stands behind the figures of language models: the texts, or segments of one text, that arms differ about most."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics import linear_sums
-from ..metrics.segments import Stretches
+from ..metrics.segments import Segments
 from .verdicts import Measured
 
 _ARMS, _APART = 7, 4  # arms, the best beside the baseline, that texts are shown of, and texts of each kind
 _LONGEST = 700  # characters of a text shown
 
 
-def apart(stretches: Stretches, sizes: Sequence[NDArray[np.float64]], measured: Sequence[Measured]) -> list[dict[str, Any]]:
+def apart(segments: Segments, sizes: Sequence[NDArray[np.float64]], measured: Sequence[Measured]) -> list[dict[str, Any]]:
     """Of the best arms, the units of text in which they gain most on the baseline, and lose most; nothing without a baseline.
 
     sizes: of each arm what the metric is a rate of, tokens or bytes of each unit.
@@ -26,7 +26,7 @@ def apart(stretches: Stretches, sizes: Sequence[NDArray[np.float64]], measured: 
         return []
     sums = {number: linear_sums(measured[number].rows.mean(0), sizes[number]) for number in known}
     best = sorted(known[1:], key=lambda number: float(measured[number].rows.mean()))[:_ARMS]
-    texts, what = stretches.texts(), "text" if stretches.name == "texts" else "stretch"
+    texts, what = segments.texts(), "text" if segments.name == "texts" else "stretch"
     found = []
     for number in sorted(best):
         away = sums[number] - sums[0]

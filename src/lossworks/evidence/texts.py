@@ -21,7 +21,7 @@ from ..data import TEST, TRAIN, VALID
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
 from ..engine import Callbacks, Loop, TrainState
-from ..metrics.segments import Stretches
+from ..metrics.segments import Segments
 from ..models import LanguageModel, LanguageSpec
 from ..models.neural import NeuralSpec
 from ..models.transformer import TransformerSpec
@@ -51,7 +51,7 @@ class Reading:
 
     tokenizer: Tokenizer
     parts: dict[int, Encoded]
-    units: metrics.Units
+    units: metrics.SegmentCounts
 
 
 class _OfTokens(Training):
@@ -69,7 +69,7 @@ class _OfTokens(Training):
         validation = float(-logp_of(self.model, parts[VALID].texts).mean())
         if not tested:
             return Scored(validation)
-        return Scored(validation, metrics.by_unit(units.sums(-logp_of(self.model, parts[TEST].texts)), units))
+        return Scored(validation, metrics.by_segment(units.sums(-logp_of(self.model, parts[TEST].texts)), units))
 
 
 class ByGradients(_OfTokens):
@@ -123,7 +123,7 @@ class TextBenchmark(Benchmark[Reading]):
     """Texts. Metrics stand on the test part's texts, or on segments of one long text between the same characters."""
 
     _division: Division | None = None
-    _segments: Stretches | None = None
+    _segments: Segments | None = None
 
     @property
     def task(self) -> LanguageModeling:
@@ -135,16 +135,16 @@ class TextBenchmark(Benchmark[Reading]):
         return self.common.get("document_unit") != "file"
 
     @property
-    def segments(self) -> Stretches:
+    def segments(self) -> Segments:
         """What the rows of metrics are."""
         if self._segments is None:
             division = self._divided()
-            self._segments = Stretches.of(lambda: division.blocks(TEST), whole=not self.ends)
+            self._segments = Segments.of(lambda: division.blocks(TEST), whole=not self.ends)
         return self._segments
 
     @property
     def unit(self) -> str:
-        return "test texts" if self.ends else "test stretches"
+        return "test texts" if self.ends else "test segments"
 
     def describe(self) -> dict[str, Any]:
         """In the tokens of the first arm that was read, or of what is common."""
@@ -230,7 +230,7 @@ class TextBenchmark(Benchmark[Reading]):
         positions = Positions.of(test, vocabulary, self.ends)
         text = np.repeat(np.arange(len(test)), np.diff(positions.bounds))
         logp = metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
-        return metrics.by_unit(reading.units.sums(-logp), reading.units)[metric]
+        return metrics.by_segment(reading.units.sums(-logp), reading.units)[metric]
 
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]

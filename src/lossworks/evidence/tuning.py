@@ -1,7 +1,7 @@
-"""What is tuned, and the points that are tried: for every arm as many, spread first and then closer around the best.
+"""What is tuned, and the points that are tried: as many for every arm, spread first and then closer around the best.
 
 A point depends on the arm's finished trials alone and not on the order in which they ended, so any number of workers, killed and
-begun again as often as you like, try the same.
+restarted any number of times, try the same points.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..core.seeds import derive, generator
 from ..training import Settings
 
 WIDE = 100.0
-"""A learning rate is looked for between this many times less and more than the optimiser's own."""
+"""A learning rate is searched between this many times less and more than the optimizer's default."""
 _SPEC = re.compile(r"(?P<part>[a-z]+)\.(?P<key>\w+)=(?P<low>[^:]+):(?P<high>[^:]+)")
 _ROOMS: dict[str, Any] = {"model": models, "loss": losses, "optimizer": optim, "penalty": penalties}
-_LOG_FROM = 10.0  # a range this many times as high as low is gone through in ratios
+_LOG_FROM = 10.0  # a range this many times as high as low is searched on a log scale
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """Something to tune: the learning rate (``lr``), or a number ``part.key`` between ``low`` and ``high``."""
+    """A parameter to tune: the learning rate (``lr``), or ``part.key`` between ``low`` and ``high``."""
 
     name: str
     low: float = 0.0
@@ -39,7 +39,7 @@ class Dimension:
         """From ``lr``, or ``loss.gamma=0.5:5``.
 
         Raises:
-            UsageError: neither; or a range that is none.
+            UsageError: neither, or an invalid range.
         """
         if spec == "lr":
             return cls("lr")
@@ -56,18 +56,18 @@ class Dimension:
         return cls(f"{found['part']}.{found['key']}", low, high)
 
     def range_of(self, settings: Settings) -> tuple[float, float, bool]:
-        """Low, high, and whether it is gone through in ratios."""
+        """Low, high, and whether it is searched on a log scale."""
         if self.name == "lr":
             usual = float(settings.lr or 0)
             return usual / WIDE, usual * WIDE, True
         return self.low, self.high, self.low > 0 and self.high >= _LOG_FROM * self.low
 
     def fits(self, settings: Settings) -> bool:
-        """Whether an arm has such a number."""
+        """Whether an arm has this parameter."""
         return settings.optimizer is not None if self.name == "lr" else _field(settings, self.name) is not None
 
     def apply(self, settings: Settings, value: float) -> Settings:
-        """The settings with the number set."""
+        """The settings with the parameter set."""
         if self.name == "lr":
             return settings.with_lr(value)
         part, key = self.name.split(".")
@@ -77,10 +77,10 @@ class Dimension:
 
 
 def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
-    """The dimensions that the specs spell.
+    """The dimensions of the specs.
 
     Raises:
-        UsageError: a spec that is none, or one given twice.
+        UsageError: an invalid spec, or one given twice.
     """
     found = tuple(map(Dimension.parse, specs))
     if len({one.name for one in found}) < len(found):
@@ -89,21 +89,21 @@ def parse(specs: Sequence[str]) -> tuple[Dimension, ...]:
 
 
 def check_fits(dimensions: Sequence[Dimension], settings: Sequence[Settings]) -> None:
-    """Raise UnknownName where no arm has what is to be tuned."""
+    """Raise UnknownName if no arm has a parameter that is to be tuned."""
     for one in dimensions:
         if one.name != "lr" and not any(one.fits(each) for each in settings):
             part = one.name.split(".")[0]
             members = [_built(each, part) for each in settings if getattr(each, part, None)]
-            raise UnknownName("thing to tune:", one.name, {f"{part}.{f.name}" for member in members for f in fields(member)})
+            raise UnknownName("parameter to tune:", one.name, {f"{part}.{f.name}" for member in members for f in fields(member)})
 
 
 def points(
     dimensions: Sequence[Dimension], settings: Settings, trials: int, scores: Sequence[float], seed: int
 ) -> list[dict[str, float]]:
-    """The points to try that can be told so far, given the ``scores`` of the first ones (lower is better).
+    """The points to try as far as they are known, given the ``scores`` of the first ones (lower is better).
 
     Two thirds are spread over the whole range, a Latin hypercube. Once all of those have scores, the rest are spread between the
-    best one's neighbours; where the best learning rate is the outermost, they go on beyond it, as far apart as the first were.
+    best one's neighbours; where the best learning rate is the outermost, they continue beyond it, as far apart as the first were.
     """
     own = [one for one in dimensions if one.fits(settings)]
     if not own or not trials:
@@ -127,7 +127,7 @@ def points(
 def _spread(
     own: Sequence[Dimension], ranges: Sequence[tuple[float, float, bool]], count: int, seed: int, shifted: bool = False
 ) -> list[dict[str, float]]:
-    """``count`` points; shifted: in the middle of an even count stands a gap, so that nothing is tried twice."""
+    """``count`` points; shifted: in the middle of an even count stands a gap, so that no point is tried twice."""
     draw = generator(seed, "cells")
     cells = np.stack([draw.permutation(count) + 0.5 for _ in own], 1) / count  # one point in each slice of every number's range
     if shifted and count % 2:
@@ -137,28 +137,28 @@ def _spread(
     ]
 
 
-def _between(low: float, high: float, ratio: bool, place: float) -> float:
-    value = low * (high / low) ** place if ratio else low + (high - low) * place
+def _between(low: float, high: float, log: bool, place: float) -> float:
+    value = low * (high / low) ** place if log else low + (high - low) * place
     return float(f"{value:.4g}")
 
 
-def _around(value: float, low: float, high: float, ratio: bool, count: int) -> tuple[float, float, bool]:
+def _around(value: float, low: float, high: float, log: bool, count: int) -> tuple[float, float, bool]:
     """Between the neighbours of a value that is one of ``count``, within the range."""
-    step = (high / low) ** (1 / count) if ratio else (high - low) / count
-    below, above = (value / step, value * step) if ratio else (value - step, value + step)
-    return max(low, below), min(high, above), ratio
+    step = (high / low) ** (1 / count) if log else (high - low) / count
+    below, above = (value / step, value * step) if log else (value - step, value + step)
+    return max(low, below), min(high, above), log
 
 
 def _further(
-    value: float, tried: Sequence[float], low: float, high: float, ratio: bool, count: int, rest: int
+    value: float, tried: Sequence[float], low: float, high: float, log: bool, count: int, rest: int
 ) -> tuple[float, float, bool]:
-    """Onwards from the outermost of the ``count`` rates that were tried, for ``rest`` more of them."""
+    """Beyond the outermost of the ``count`` rates that were tried, for ``rest`` more of them."""
     far = (high / low) ** (rest / count)
-    return (value / far, value / far**0.02, ratio) if value == tried[0] else (value * far**0.02, value * far, ratio)
+    return (value / far, value / far**0.02, log) if value == tried[0] else (value * far**0.02, value * far, log)
 
 
 def _field(settings: Settings, name: str) -> float | None:
-    """The number ``part.key`` of the settings, where there is one."""
+    """The value of ``part.key`` in the settings, if it is a number."""
     part, key = name.split(".")
     value = getattr(_built(settings, part), key, None) if getattr(settings, part, None) else None
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

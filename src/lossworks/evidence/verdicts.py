@@ -1,4 +1,4 @@
-"""From the finished trainings to a verdict on every arm, and the figures behind it."""
+"""From the finished runs to a verdict on every arm, and the statistics behind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..metrics import RISING
 from .statistics import LEVEL, Difference, Variances, difference, holm
 
 FEWEST = 2
-"""Seeds below which nothing is known of what seeds do."""
+"""Seeds below which the variance between seeds cannot be estimated."""
 Word = Literal["baseline", "better", "worse", "no difference shown", "equivalent", "not enough to say"]
 
 
@@ -21,7 +21,7 @@ Word = Literal["baseline", "better", "worse", "no difference shown", "equivalent
 class Measured:
     """An arm's test rows seed by seed, as they are compared.
 
-    rows: the metric [S, N]; where a seed diverged, that of the answer that never reads the text.
+    rows: the metric [S, N]; where a seed diverged, that of the constant baseline.
     seeds: their numbers [S].        diverged: those of them that did.
     """
 
@@ -42,8 +42,8 @@ class Verdict:
     low, high: a 95 % interval by itself, uncorrected.        p, p_holm: the interval's, before and after Holm's
     correction over the arms.        p_flips: the permutation test's, uncorrected.
     p_within: after Holm's, against a difference of the margin or more.
-    smallest: the true difference that 80 % of such comparisons would have shown, were there only chance and Holm's first step.
-    seeds: how many pairs there are.        shares: of the variance of the mean, what seeds and what examples brought.
+    min_detectable: the minimum detectable difference, at 80 % power and the level of Holm's first step.
+    seeds: the number of pairs.        shares: of the variance of the mean, those due to seeds and to examples.
     """
 
     arm: str
@@ -56,7 +56,7 @@ class Verdict:
     p_holm: float | None = None
     p_flips: float | None = None
     p_within: float | None = None
-    smallest: float | None = None
+    min_detectable: float | None = None
     seeds: int = 0
     shares: dict[str, float] | None = None
     diverged: tuple[int, ...] = ()
@@ -108,13 +108,13 @@ class _Judged:
 
     def verdict(self, rising: bool, unit: str, seeds: int) -> Verdict:
         one, variances = self.found, self.found.variances
-        smallest = variances.smallest(LEVEL / self.among)
+        min_detectable = variances.min_detectable(LEVEL / self.among)
         word = self._word(rising)
         total = variances.seeds + variances.examples
         return Verdict(
             arm=self.arm.name,
             word=word,
-            sentence=self._sentence(word, smallest, unit, seeds),
+            sentence=self._sentence(word, min_detectable, unit, seeds),
             value=one.value,
             low=one.low,
             high=one.high,
@@ -122,15 +122,15 @@ class _Judged:
             p_holm=self.p_holm,
             p_flips=one.p_flips,
             p_within=self.p_within,
-            smallest=smallest,
+            min_detectable=min_detectable,
             seeds=seeds,
             shares={"seeds": variances.seeds / total, "examples": variances.examples / total} if total else None,
             diverged=self.arm.diverged,
         )
 
     def _word(self, rising: bool) -> Word:
-        """A diverged training counts as the answer that never reads the text, which flatters it: so an arm that has any is never
-        better nor equivalent, and none is worse than a baseline that has.
+        """A diverged run is scored as the constant baseline, which is better than it was: so an arm that has any is never better
+        nor equivalent, and no arm is worse than a baseline that has.
         """
         clean = not self.arm.diverged and not self.baseline.diverged
         if self.p_within is not None and self.p_within <= LEVEL and clean:
@@ -142,45 +142,43 @@ class _Judged:
             return "no difference shown"
         return "better" if better else "worse"
 
-    def _sentence(self, word: Word, smallest: float, unit: str, seeds: int) -> str:
+    def _sentence(self, word: Word, min_detectable: float, unit: str, seeds: int) -> str:
         one = self.found
         p = f"p {_p(self.p_holm)} after Holm's correction"
         if word == "equivalent":
-            within = f"{self.margin:g} {unit}: it differs by {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})"
-            said = f"Equivalent to the baseline within {within}."
+            difference = f"the difference is {one.value:+.3g} {unit} (p {_p(self.p_within or 0)})"
+            sentence = f"Equivalent to the baseline within {self.margin:g} {unit}: {difference}."
         elif word in ("better", "worse"):
-            low, high = (one.low, one.high) if one.value > 0 else (-one.high, -one.low)  # as what is said, without a sign
+            low, high = (one.low, one.high) if one.value > 0 else (-one.high, -one.low)  # the sign is in the word
             by = f"{abs(one.value):.3g} {unit} (95 % interval {low:.3g} to {high:.3g}; {p})"
-            said = f"{word.capitalize()} than the baseline by {by}."
+            sentence = f"{word.capitalize()} than the baseline by {by}."
         elif one.variances.standard_error == 0 and one.value == 0:
-            said = (
-                f"No difference shown: with every seed the two say the same of all {self.rows_are}, as far as this metric sees."
-            )
+            sentence = f"No difference shown: with every seed both arms score the same on all {self.rows_are}."
         elif self.p_holm <= LEVEL and one.contradicted:
-            said = (
+            sentence = (
                 f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; {p}), but "
-                f"flipping signs, which asks for no normal distribution, brings as much by chance (p {_p(one.p_flips)})."
+                f"the sign-flip permutation test, which does not assume normality, does not confirm it (p {_p(one.p_flips)})."
             )
         else:
-            said = (
+            sentence = (
                 f"No difference shown: {one.value:+.3g} {unit} (95 % interval {one.low:+.3g} to {one.high:+.3g}; {p}). "
-                f"With {seeds} seeds and {one.variances.N:,} {self.rows_are}, differences from {smallest:.2g} {unit} on would "
-                "mostly have been shown."
+                f"With {seeds} seeds and {one.variances.N:,} {self.rows_are}, the minimum detectable difference is "
+                f"{min_detectable:.2g} {unit} (80 % power)."
             )
-        return said + _divergence(self.arm, self.baseline)
+        return sentence + _divergence(self.arm, self.baseline)
 
 
 def _too_few(arm: Measured, baseline: Measured, seeds: Sequence[int], unit: str) -> Verdict:
     value = float((arm.at(seeds) - baseline.at(seeds)).mean()) if seeds else None
-    said = "Not enough to say: " + (
-        f"with one seed nothing is known of what another would have brought. It gave {value:+.3g} {unit}."
+    sentence = "Not enough to say: " + (
+        f"one seed does not show how much seeds vary. Its difference is {value:+.3g} {unit}."
         if value is not None
-        else "no seed has ended for both."
+        else "no paired runs finished yet."
     )
     return Verdict(
         arm=arm.name,
         word="not enough to say",
-        sentence=said + _divergence(arm, baseline),
+        sentence=sentence + _divergence(arm, baseline),
         value=value,
         seeds=len(seeds),
         diverged=arm.diverged,
@@ -188,8 +186,8 @@ def _too_few(arm: Measured, baseline: Measured, seeds: Sequence[int], unit: str)
 
 
 def _baseline(arm: Measured) -> str:
-    said = "The baseline, which the others are compared with."
-    return said + (f" {_diverged(arm)}; nothing is called worse than it." if arm.diverged else "")
+    sentence = "The baseline that the other arms are compared with."
+    return sentence + (f" {_diverged(arm)}, so no arm is called worse than it." if arm.diverged else "")
 
 
 def _divergence(arm: Measured, baseline: Measured) -> str:
@@ -200,7 +198,7 @@ def _divergence(arm: Measured, baseline: Measured) -> str:
 
 def _diverged(arm: Measured) -> str:
     few = f"{len(arm.diverged)} of {len(arm.seeds)} seeds"
-    return f"It diverged with {few}, which count as the answer that never reads the text"
+    return f"It diverged with {few}, which are scored as the constant baseline"
 
 
 def _p(value: float) -> str:

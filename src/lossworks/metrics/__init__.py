@@ -1,12 +1,12 @@
-"""How good are the predictions, and how sure can one be of that: metrics with 95 % intervals, calibration, baselines.
+"""How good are the predictions, and how certain is that: metrics with 95 % intervals, calibration, baselines.
 
     classify, multilabel, regress    an Evaluation from scores and targets
-    fit_temperature                  the one number that makes probabilities honest, from validation rows
+    fit_temperature                  the temperature that calibrates probabilities, from validation rows
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
-    baseline                         what to beat: the answer that never reads the text
+    baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
-    surprisal                        of a model of language: nats a token, perplexity, bits a byte
-    by_row, by_unit                  each metric row by row, or text by text, for comparisons
+    surprisal                        of a language model: nats a token, perplexity, bits a byte
+    by_row, by_segment               each metric row by row, or segment by segment, for comparisons
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
@@ -16,17 +16,17 @@ from .classification import classify
 from .evaluation import Evaluation
 from .intervals import Interval
 from .language import (
-    STRETCHES,
-    Units,
+    MAX_SEGMENTS,
+    SegmentCounts,
     bits_between,
     bits_per_character,
-    by_unit,
+    by_segment,
+    count_between,
+    count_segments,
     hit_rate,
     linear_sums,
-    stretches,
     surprisal,
     unigram,
-    units,
     unknown_rate,
 )
 from .mistake import mistakes
@@ -37,31 +37,31 @@ from .temperature import fit_temperature
 from .thresholds import tune_thresholds
 
 __all__ = [
+    "MAX_SEGMENTS",
     "METRICS",
     "PROPER",
     "RISING",
-    "STRETCHES",
     "Evaluation",
     "Interval",
-    "Units",
+    "SegmentCounts",
     "baseline",
     "bits_between",
     "bits_per_character",
     "by_row",
-    "by_unit",
+    "by_segment",
     "check_metric",
     "classify",
     "constant_scores",
+    "count_between",
+    "count_segments",
     "fit_temperature",
     "hit_rate",
     "linear_sums",
     "mistakes",
     "multilabel",
     "regress",
-    "stretches",
     "surprisal",
     "tune_thresholds",
     "unigram",
-    "units",
     "unknown_rate",
 ]

@@ -1,4 +1,4 @@
-"""What to beat: the best answer that never reads the text."""
+"""What to beat: the constant baseline, the best prediction that is the same for every text."""
 
 from __future__ import annotations
 
@@ -22,18 +22,26 @@ def baseline(
     labels: Sequence[str] | None = None,
     weights: NDArray[Any] | None = None,
     seed: int = 0,
+    groups: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
-    """``{"name": …, "metrics": {…}}`` of the constant answer learnt from ``train_target``, scored on ``target``.
+    """``{"name": …, "metrics": {…}}`` of the constant prediction learned from ``train_target``, scored on ``target``.
 
     classify     the most frequent training class; its probabilities are the training frequencies.
     multilabel   every label as it most often is in training, yes or no, with its frequency as its probability.
     regress      the mean of the training targets.
 
-    The targets are classes [N], label sets [N, K] or numbers [N]; ``weights`` [N] belong to ``target``, ``labels``
-    names the K classes. A class or label never (or always) seen in
-    training counts as seen half a time (or half a time less), so that its surprise stays finite.
+    A class or label never (or always) seen in training counts as seen half a time (or half a time less), so that its nll stays
+    finite.
+
+    Args:
+        task: what the targets are: classes [N], label sets [N, K] or numbers [N].
+        train_target, target: of the training rows, and of the rows to score.
+        labels: the names of the K classes; none for numbers.
+        weights, seed, groups: of the rows to score, as in `classify`.
     """
-    name, evaluation = _TASKS[task](np.asarray(train_target), np.asarray(target), labels or (), weights, seed)
+    name, evaluation = _TASKS[task](
+        np.asarray(train_target), np.asarray(target), labels or (), {"weights": weights, "seed": seed, "groups": groups}
+    )
     return {"name": name, "metrics": {key: metric.to_json() for key, metric in evaluation.metrics.items()}}
 
 
@@ -49,27 +57,21 @@ def constant_scores(task: str, train_target: NDArray[Any], target: NDArray[Any],
     return np.broadcast_to(np.log(yes / (rows - yes)), target.shape)
 
 
-def _classify(
-    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
-) -> tuple[str, Evaluation]:
+def _classify(train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], rows: dict[str, Any]) -> tuple[str, Evaluation]:
     logits = constant_scores("classify", train, target, len(labels))
-    return f"majority class '{labels[int(logits[0].argmax())]}'", classify(logits, target, weights=weights, seed=seed)
+    return f"majority class '{labels[int(logits[0].argmax())]}'", classify(logits, target, **rows)
 
 
-def _multilabel(
-    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
-) -> tuple[str, Evaluation]:
+def _multilabel(train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], rows: dict[str, Any]) -> tuple[str, Evaluation]:
     logits = constant_scores("multilabel", train, target, len(labels))
     usual = [label for label, logit in zip(labels, logits[0], strict=True) if logit >= 0]
-    said = ", ".join(f"'{label}'" for label in usual) or "none of them"
-    return f"most frequent answer per label ({said})", multilabel(logits, target, weights=weights, seed=seed)
+    predicted = ", ".join(f"'{label}'" for label in usual) or "none of them"
+    return f"most frequent answer per label ({predicted})", multilabel(logits, target, **rows)
 
 
-def _regress(
-    train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], weights: NDArray[Any] | None, seed: int
-) -> tuple[str, Evaluation]:
+def _regress(train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], rows: dict[str, Any]) -> tuple[str, Evaluation]:
     middle = constant_scores("regress", train, target, 0)
-    evaluation = regress(middle, target, weights=weights, seed=seed)
+    evaluation = regress(middle, target, **rows)
     return f"mean of the training targets ({float(np.mean(train)):.4g})", evaluation
 
 

@@ -1,4 +1,4 @@
-"""Does "80 % sure" mean right 80 % of the time? Reliability bins, and the expected calibration error."""
+"""Is what is predicted with 80 % confidence right 80 % of the time? Reliability bins, and the expected calibration error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 from ..core.seeds import generator
 from .evaluation import ratio
-from .intervals import Floats, Interval, clipped
+from .intervals import FEW, Floats, Interval, Ints, clipped
 
 BINS = 15
 DRAWS = 1000
@@ -17,14 +17,17 @@ DRAWS = 1000
 class Reliability:
     """Confidences in 15 equal-width bins against how often they were right (Guo et al. 2017, arXiv:1706.04599).
 
-    Each row makes ``width`` statements: one about its top class, or one per label. Those of one row are kept
-    together, because they are not independent. Filled block by block with `add`; ``bins`` and ``ece`` read it.
+    Each row has ``width`` predictions: that of its top class, or one per label. Those of one row are kept
+    together, because they are not independent, and so are those of the rows of one group, where ``groups`` [N] are given. Filled
+    block by block, in order, with `add`; ``bins`` and ``ece`` read it.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, groups: Ints | None = None) -> None:
         self.width = width
+        self._groups, self._added = groups, 0
+        self._gaps = np.zeros((0 if groups is None else groups.max() + 1, BINS))
         self.rows = 0.0
-        self.count, self.mass, self.sure, self.hits = np.zeros((4, BINS))
+        self.count, self.mass, self.confidence, self.hits = np.zeros((4, BINS))
         self.moment = np.zeros((BINS, BINS))
 
     def add(self, confidence: Floats, right: NDArray[np.bool_], weights: Floats) -> None:
@@ -36,18 +39,22 @@ class Reliability:
         flat = column.ravel()
         self.count += np.bincount(flat, minlength=BINS)
         self.mass += np.bincount(flat, spread, BINS)
-        self.sure += np.bincount(flat, spread * confidence.ravel(), BINS)
+        self.confidence += np.bincount(flat, spread * confidence.ravel(), BINS)
         self.hits += np.bincount(flat, spread * right.ravel(), BINS)
         cells = (np.arange(rows)[:, None] * BINS + column).ravel()
         gaps = np.bincount(cells, spread * (confidence - right).ravel(), rows * BINS).reshape(rows, BINS)
-        self.moment += gaps.T @ gaps
+        if self._groups is None:
+            self.moment += gaps.T @ gaps
+        else:
+            np.add.at(self._gaps, self._groups[self._added : self._added + rows], gaps)
+        self._added += rows
 
     @property
     def bins(self) -> list[dict[str, float]]:
-        """Mean confidence, share right, and number of statements of each bin that holds any."""
-        sure, right = ratio(self.sure, self.mass), ratio(self.hits, self.mass)
+        """Mean confidence, accuracy, and number of predictions of each bin that holds any."""
+        confidence, accuracy = ratio(self.confidence, self.mass), ratio(self.hits, self.mass)
         return [
-            {"confidence": float(sure[b]), "accuracy": float(right[b]), "count": int(self.count[b])}
+            {"confidence": float(confidence[b]), "accuracy": float(accuracy[b]), "count": int(self.count[b])}
             for b in np.flatnonzero(self.mass)
         ]
 
@@ -58,10 +65,10 @@ class Reliability:
         twice. Instead the interval holds every true ECE under which the observed one is unremarkable: the
         observed gaps are scaled to the true ECE in question, and Gaussian noise with the gaps' covariance is added.
         """
-        gap = (self.sure - self.hits) / (self.rows * self.width)
+        gap = (self.confidence - self.hits) / (self.rows * self.width)
         observed = float(np.abs(gap).sum())
         if observed == 0:
-            return Interval(0.0, 0.0, 0.0)
+            return Interval(0.0, 0.0, 0.0 if self.rows >= FEW else 1.0)
         values, vectors = np.linalg.eigh(self._covariance(gap))
         draws = generator(seed, "ece").standard_normal((DRAWS, BINS))
         noise = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
@@ -75,8 +82,8 @@ class Reliability:
         return clipped(observed, limit(0.975), limit(0.025), 0.0, 1.0)
 
     def _covariance(self, gap: Floats) -> Floats:
-        """Of the gaps [BINS, BINS]; a bin that is all right or all wrong is not taken for certain (Laplace's rule)."""
+        """Of the gaps [BINS, BINS]; a bin that is all right or all wrong is not certain to be so (Laplace's rule)."""
         raw, smooth = ratio(self.hits, self.mass), (self.hits + 1) / (self.mass + 2)
         unseen = np.maximum(self.mass * (smooth * (1 - smooth) - raw * (1 - raw)), 0)
-        moment = (self.moment + np.diag(unseen)) / (self.rows * self.width) ** 2
+        moment = (self.moment + self._gaps.T @ self._gaps + np.diag(unseen)) / (self.rows * self.width) ** 2
         return np.asarray(moment - np.outer(gap, gap) / self.rows)

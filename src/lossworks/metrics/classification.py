@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from . import intervals
 from .calibration import Reliability
-from .evaluation import Evaluation, blocks, check, check_weights, per_class, ratio
+from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
 from .intervals import Floats, Interval, Ints
 
 
@@ -23,6 +23,7 @@ def classify(
     temperature: float = 1.0,
     threshold: float | None = None,
     seed: int = 0,
+    groups: NDArray[Any] | None = None,
 ) -> Evaluation:
     """Score logits [N, K] against classes [N] in 0..K−1.
 
@@ -34,9 +35,19 @@ def classify(
                form that looks at one of them only.
     ece        of the top class's confidence, in 15 equal-width bins.
 
-    The predicted class is the likeliest one, or with ``threshold`` (two classes only) class 1 wherever its
+    The predicted class is the most probable one, or with ``threshold`` (two classes only) class 1 wherever its
     probability reaches it; nll, brier and ece do not depend on the threshold. ``uncalibrated`` has the last
-    three at temperature 1. Weights count rows; ``confusion`` and ``support`` are plain counts all the same.
+    three at temperature 1. ``confusion`` and ``support`` are plain counts, whatever the weights.
+
+    Args:
+        logits: scores [N, K].
+        target: the true class of each row [N].
+        weights: how much each row counts [N]; None: all alike.
+        temperature: what the logits are divided by.
+        threshold: the probability from which class 1 is predicted; None: the most probable class is.
+        seed: of the draws for the interval of ece.
+        groups: an id for each row [N], equal for rows that are not independent, such as repeats of one text; None: all are.
+            Intervals then take the group as the unit; the metrics are the same.
 
     Raises:
         UsageError: arrays that do not fit together, hold non-finite numbers, or a threshold for K ≠ 2.
@@ -50,34 +61,35 @@ def classify(
     if threshold is not None and classes != 2:
         raise UsageError(f"a threshold needs two classes, got {classes}.")
     truth: Ints = target.astype(np.int64)
-    scale = intervals.effective(weights, len(truth))
+    clusters = group_ids(groups, len(truth))
+    scale = intervals.effective(weights, len(truth), clusters)
 
-    rows = Rows.read(logits, truth, temperature)
+    rows = RowScores.read(logits, truth, temperature)
     predicted = rows.top if threshold is None else (rows.last >= threshold).astype(np.int64)
-    sure = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
-    after, bins_after = rows.proper(scale, truth, seed)
-    raw = rows if temperature == 1 else Rows.read(logits, truth, 1.0)
-    before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, seed)
+    confidence = rows.confidence if threshold is None else np.where(predicted == 1, rows.last, 1 - rows.last)
+    after, bins_after = rows.proper(scale, truth, clusters, seed)
+    raw = rows if temperature == 1 else RowScores.read(logits, truth, 1.0)
+    before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, clusters, seed)
 
     table = _table(truth, predicted, scale, classes)
     counts = _table(truth, predicted, np.ones(len(truth)), classes)
     return Evaluation(
         metrics={
             "accuracy": intervals.proportion(predicted == truth, scale),
-            "macro_f1": _macro_f1(table, truth, predicted, scale),
+            "macro_f1": _macro_f1(table, truth, predicted, scale, clusters),
             **after,
         },
         uncalibrated=before,
         reliability={"before": bins_before, "after": bins_after},
         predicted=predicted,
-        confidence=sure,
+        confidence=confidence,
         confusion=counts.astype(np.int64),
         per_class=per_class(np.diag(table), table.sum(0), table.sum(1), counts.sum(1)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowScores:
     """What is kept of each row [N]: never the probabilities [N, K] of all rows at once."""
 
     nll: Floats
@@ -87,7 +99,7 @@ class Rows:
     last: Floats
 
     @classmethod
-    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> Rows:
+    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> RowScores:
         out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float)))
         for block in blocks(len(truth)):
             index = np.arange(block.stop - block.start)
@@ -104,14 +116,16 @@ class Rows:
             out.last[block] = p[:, -1]
         return out
 
-    def proper(self, scale: Floats, truth: Ints, seed: int) -> tuple[dict[str, Interval], list[dict[str, float]]]:
-        reliability = Reliability(1)
+    def proper(
+        self, scale: Floats, truth: Ints, clusters: Ints | None, seed: int
+    ) -> tuple[dict[str, Interval], list[dict[str, float]]]:
+        reliability = Reliability(1, clusters)
         for block in blocks(len(truth)):
             right = self.top[block] == truth[block]
             reliability.add(self.confidence[block, None], right[:, None], scale[block])
         metrics = {
-            "nll": intervals.mean(self.nll, scale, low=0),
-            "brier": intervals.mean(self.brier, scale, low=0, high=2),
+            "nll": intervals.mean(self.nll, scale, clusters, low=0),
+            "brier": intervals.mean(self.brier, scale, clusters, low=0, high=2),
             "ece": reliability.ece(seed),
         }
         return metrics, reliability.bins
@@ -123,7 +137,7 @@ def _table(truth: Ints, predicted: Ints, scale: Floats, classes: int) -> Floats:
     return np.asarray(cells.reshape(classes, classes), np.float64)
 
 
-def _macro_f1(table: Floats, truth: Ints, predicted: Ints, scale: Floats) -> Interval:
+def _macro_f1(table: Floats, truth: Ints, predicted: Ints, scale: Floats, clusters: Ints | None) -> Interval:
     hits, named = 2 * np.diag(table), table.sum(0) + table.sum(1)
     here = named > 0
     n, count = float(scale.sum()), int(here.sum())
@@ -133,5 +147,5 @@ def _macro_f1(table: Floats, truth: Ints, predicted: Ints, scale: Floats) -> Int
     miss[here] = -smooth / denominator / count
     gain[here] = 2 / denominator / count
     influence = miss[truth] + miss[predicted] + np.where(truth == predicted, gain[truth], 0)
-    square_sum = float(((scale * influence) ** 2).sum())
+    square_sum = intervals.square_sum(scale * influence, clusters)
     return intervals.f1(float(ratio(hits[here], named[here]).mean()), float(smooth.mean()), square_sum, n)

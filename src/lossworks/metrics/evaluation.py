@@ -19,8 +19,8 @@ BLOCK = 1 << 15
 class Evaluation:
     """Metrics with intervals, and what a reader needs to see behind them.
 
-    ``predicted``: classes [N], label sets [N, K] as booleans, or numbers [N]. ``confidence`` [N] says how loudly each
-    row was wrong or right: the probability of the predicted class (classify), of the surest wrong label decision
+    ``predicted``: classes [N], label sets [N, K] as booleans, or numbers [N]. ``confidence`` [N] is what each row was
+    predicted with: the probability of the predicted class (classify), of the most confident wrong label
     (multilabel, 0 where all are right), the absolute error (regress).
     """
 
@@ -78,6 +78,20 @@ def check(what: str, values: NDArray[Any], rows: int, dimensions: int) -> None:
         if not good.all():
             row = block.start + int(good.argmin())
             raise UsageError(f"{what}, row {row}: got nan or infinity, wanted finite numbers.")
+
+
+def group_ids(groups: Any | None, rows: int) -> Ints | None:
+    """The group of each row as 0 to G-1, from ids of any kind.
+
+    Raises:
+        UsageError: not as many ids as rows.
+    """
+    if groups is None:
+        return None
+    ids = np.asarray(groups)
+    if ids.shape != (rows,):
+        raise UsageError(f"groups has shape {ids.shape}, wanted one id for each of {rows} rows.")
+    return np.asarray(np.unique(ids, return_inverse=True)[1], np.int64)
 
 
 def check_weights(weights: Any | None, rows: int) -> None:

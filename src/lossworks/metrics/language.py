@@ -1,7 +1,7 @@
-"""Figures of a model of language, from the surprisal at each position: summed over texts, intervals from texts.
+"""Metrics of a language model, from the surprisal at each position, with intervals over segments.
 
-The texts of a test part are drawn by lot, their positions are not; so an interval that took each position for a draw of its own
-would be too narrow. Texts are the units of every interval here. A part that is one long text is cut into stretches.
+The texts of a test part are drawn at random, their positions are not; so an interval over positions would be too narrow. Every
+interval here is over segments: the texts, or up to a hundred equal parts of a single long text.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from .intervals import Floats, Interval, Ints, ratio
 
-STRETCHES, _SHORTEST = 100, 20
-"""Units that one long text is cut into, and the fewest positions of one."""
+MAX_SEGMENTS, _SHORTEST = 100, 20
+"""Segments that one long text is cut into at most, and the fewest positions of one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Units:
-    """Sums of each unit [U]: what is predicted, tokens, bytes in UTF-8, and unknown tokens. ``bounds``: its positions [U + 1]."""
+class SegmentCounts:
+    """Tokens, bytes in UTF-8 and unknown tokens of each segment [U]. ``bounds`` [U + 1]: its positions, those of predictions."""
 
     bounds: Ints
     tokens: Ints
@@ -35,31 +35,31 @@ class Units:
         return np.diff(self.bounds)
 
     def sums(self, values: NDArray[Any]) -> Floats:
-        """Sums over the units of values at each position."""
+        """Sums over each segment of values at each position."""
         running = np.concatenate([np.zeros(1), np.cumsum(values, dtype=np.float64)])
         return np.asarray(running[self.bounds[1:]] - running[self.bounds[:-1]])
 
 
-def units(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) -> Units:
-    """The texts as units, or stretches of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
+def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) -> SegmentCounts:
+    """Counts of the texts, or of segments of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
     if len(offsets) == 2 and not ends:
         count = int(offsets[1])
-        bounds = np.linspace(0, count, max(min(STRETCHES, count // _SHORTEST), 1) + 1).astype(np.int64)
+        bounds = np.linspace(0, count, max(min(MAX_SEGMENTS, count // _SHORTEST), 1) + 1).astype(np.int64)
         shares = np.diff(bounds)
-        return Units(bounds, shares, shares * (float(sizes[0]) / max(count, 1)), _between(unknown, bounds))
+        return SegmentCounts(bounds, shares, shares * (float(sizes[0]) / max(count, 1)), _between(unknown, bounds))
     bounds = offsets + (np.arange(len(offsets)) if ends else 0)
-    return Units(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
+    return SegmentCounts(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
 
 
-def stretches(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[np.bool_]) -> Units:
-    """The stretches of one text between the characters ``cuts`` as units, the same for every tokenizer: a token is of the stretch
-    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each stretch; ``unknown`` [tokens]: which are.
+def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[np.bool_]) -> SegmentCounts:
+    """Counts of the segments of one text between the characters ``cuts``, the same for every tokenizer: a token is of the segment
+    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each segment; ``unknown`` [tokens]: which are.
     """
     bounds = np.searchsorted(begins, cuts).astype(np.int64)
-    return Units(bounds, np.diff(bounds), sizes.astype(np.float64), _between(unknown, bounds))
+    return SegmentCounts(bounds, np.diff(bounds), sizes.astype(np.float64), _between(unknown, bounds))
 
 
-def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
+def surprisal(logp: Floats, of: SegmentCounts) -> dict[str, Interval]:
     """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]."""
     nats = of.sums(-logp)
     token = ratio(nats, of.positions.astype(np.float64), low=0.0)
@@ -68,32 +68,32 @@ def surprisal(logp: Floats, of: Units) -> dict[str, Interval]:
     return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
 
 
-def by_unit(nats: Floats, of: Units) -> dict[str, Floats]:
-    """nats_per_token and bits_per_byte unit by unit [U], of the units' ``nats``, for those who compare: the plain mean over the
-    units is the metric itself, and a unit counts by its size (value + U × the unit's influence on the ratio of sums).
+def by_segment(nats: Floats, of: SegmentCounts) -> dict[str, Floats]:
+    """nats_per_token and bits_per_byte of each segment [U], from the segments' ``nats``, for comparisons: the plain mean over the
+    segments is the metric itself, and a segment counts by its size (value + U × its influence on the ratio of sums).
     """
     return {"nats_per_token": _linear(nats, of.positions), "bits_per_byte": _linear(nats / math.log(2), of.bytes)}
 
 
 def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
-    """The units' sums [U] again, of ``by_unit``'s ``values`` of a metric and the ``sizes`` that it is a rate of."""
+    """The segments' sums [U] again, from ``by_segment``'s ``values`` of a metric and the ``sizes`` that it is a rate of."""
     value = float(values.mean())
     return np.asarray(value * sizes + (values - value) * (float(sizes.sum()) / len(values)))
 
 
 def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
-    """How many bits a byte more ``nats`` are than ``others``, both sums over the same units [U] of ``sizes`` bytes. The interval
-    is that of the paired differences: what makes a unit hard for both does not widen it.
+    """How many bits a byte more ``nats`` are than ``others``, both sums over the same segments [U] of ``sizes`` bytes. The
+    interval is that of the paired differences: what makes a segment hard for both does not widen it.
     """
     return ratio((nats - others) / math.log(2), sizes.astype(np.float64))
 
 
 def bits_per_character(nats: Floats, characters: Ints) -> Interval:
-    """Bits a character, of sums over units [U] and their characters."""
+    """Bits a character, from sums over segments [U] and their characters."""
     return ratio(nats / math.log(2), characters.astype(np.float64), low=0.0)
 
 
-def unknown_rate(of: Units) -> Interval:
+def unknown_rate(of: SegmentCounts) -> Interval:
     """The share of tokens that are unknown."""
     return ratio(of.unknown.astype(np.float64), of.tokens.astype(np.float64), 0.0, 1.0)
 
@@ -104,7 +104,7 @@ def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
 
 
 def unigram(counts: Ints, start: int | None) -> Floats:
-    """log p [V] of a model that knows how frequent each token is and nothing else: counts plus one, of all but the start,
+    """log p [V] of the unigram baseline: counts plus one, of all but the start,
     which is never predicted; None: it is the end too.
     """
     weights = counts + 1.0
@@ -115,7 +115,7 @@ def unigram(counts: Ints, start: int | None) -> Floats:
 
 
 def _linear(sums: Floats, sizes: NDArray[Any]) -> Floats:
-    """The ratio of the sums of both, plus as many times as there are units what each unit moves it by."""
+    """The ratio of the sums of both, plus as many times as there are segments what each moves it by."""
     value, total = float(sums.sum()) / float(sizes.sum()), float(sizes.sum())
     return np.asarray(value + len(sums) * (sums - value * sizes) / total)
 

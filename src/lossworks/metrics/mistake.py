@@ -1,4 +1,4 @@
-"""The rows to read first: where the model was surest and wrong."""
+"""The rows to read first: where the model was most confident and wrong."""
 
 from __future__ import annotations
 

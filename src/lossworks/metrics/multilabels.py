@@ -12,8 +12,8 @@ from scipy.special import expit
 from ..core.errors import UsageError
 from . import intervals
 from .calibration import Reliability
-from .evaluation import Evaluation, blocks, check, check_weights, per_class, ratio
-from .intervals import Floats, Interval
+from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
+from .intervals import Floats, Interval, Ints
 
 
 def multilabel(
@@ -24,6 +24,7 @@ def multilabel(
     weights: NDArray[Any] | None = None,
     temperature: float = 1.0,
     seed: int = 0,
+    groups: NDArray[Any] | None = None,
 ) -> Evaluation:
     """Score logits [N, K], one per label, against label sets [N, K] of 0 and 1.
 
@@ -38,6 +39,16 @@ def multilabel(
     A label is predicted where its probability reaches its threshold (default 0.5). ``uncalibrated`` has the last three
     at temperature 1. Intervals take the row as the unit, since the labels of one row depend on each other.
 
+    Args:
+        logits: scores [N, K].
+        target: the true label sets [N, K].
+        weights: how much each row counts [N]; None: all alike.
+        thresholds: the probability from which each label is predicted [K]; None: 0.5.
+        temperature: what the logits are divided by.
+        seed: of the draws for the interval of ece.
+        groups: an id for each row [N], equal for rows that are not independent, such as repeats of one text; None: all are.
+            Intervals then take the group as the unit; the metrics are the same.
+
     Raises:
         UsageError: arrays that do not fit together or hold non-finite numbers, or the wrong number of thresholds.
     """
@@ -48,38 +59,39 @@ def multilabel(
     cut = np.full(classes, 0.5) if thresholds is None else np.asarray(thresholds, np.float64)
     if truth.shape != logits.shape or cut.shape != (classes,):
         raise UsageError(f"logits {logits.shape} do not fit target {truth.shape} and {cut.size} thresholds.")
-    scale = intervals.effective(weights, len(truth))
+    clusters = group_ids(groups, len(truth))
+    scale = intervals.effective(weights, len(truth), clusters)
 
-    after, bins_after = _proper(logits, truth, temperature, scale, seed)
-    before, bins_before = (after, bins_after) if temperature == 1 else _proper(logits, truth, 1.0, scale, seed)
+    after, bins_after = _proper(logits, truth, temperature, scale, clusters, seed)
+    before, bins_before = (after, bins_after) if temperature == 1 else _proper(logits, truth, 1.0, scale, clusters, seed)
     predicted = np.empty(truth.shape, bool)
-    loudest = np.empty(len(truth))
+    confidence = np.empty(len(truth))
     for block in blocks(len(truth)):
         p = expit(logits[block].astype(np.float64) / temperature)
         predicted[block] = p >= cut
         wrong = predicted[block] != truth[block]
-        loudest[block] = (np.where(predicted[block], p, 1 - p) * wrong).max(1)
-    hits, named, said = (_counts(marks, scale) for marks in (predicted & truth, truth, predicted))
+        confidence[block] = (np.where(predicted[block], p, 1 - p) * wrong).max(1)
+    hits, true, called = (_counts(marks, scale) for marks in (predicted & truth, truth, predicted))
     return Evaluation(
         metrics={
-            "micro_f1": _f1(predicted, truth, scale, hits.sum(keepdims=True), (named + said).sum(keepdims=True)),
-            "macro_f1": _f1(predicted, truth, scale, hits, named + said),
+            "micro_f1": _f1(predicted, truth, scale, clusters, hits.sum(keepdims=True), (true + called).sum(keepdims=True)),
+            "macro_f1": _f1(predicted, truth, scale, clusters, hits, true + called),
             "subset_accuracy": intervals.proportion((predicted == truth).all(1), scale),
             **after,
         },
         uncalibrated=before,
         reliability={"before": bins_before, "after": bins_after},
         predicted=predicted,
-        confidence=loudest,
-        per_class=per_class(hits, said, named, truth.sum(0).astype(np.float64)),
+        confidence=confidence,
+        per_class=per_class(hits, called, true, truth.sum(0).astype(np.float64)),
     )
 
 
 def _proper(
-    logits: NDArray[Any], truth: NDArray[np.bool_], temperature: float, scale: Floats, seed: int
+    logits: NDArray[Any], truth: NDArray[np.bool_], temperature: float, scale: Floats, clusters: Ints | None, seed: int
 ) -> tuple[dict[str, Interval], list[dict[str, float]]]:
     nll, brier = np.empty((2, len(truth)))
-    reliability = Reliability(truth.shape[1])
+    reliability = Reliability(truth.shape[1], clusters)
     for block in blocks(len(truth)):
         scaled = logits[block].astype(np.float64) / temperature
         p = expit(scaled)
@@ -87,8 +99,8 @@ def _proper(
         brier[block] = ((p - truth[block]) ** 2).sum(1)
         reliability.add(p, truth[block], scale[block])
     metrics = {
-        "nll": intervals.mean(nll, scale, low=0),
-        "brier": intervals.mean(brier, scale, low=0, high=truth.shape[1]),
+        "nll": intervals.mean(nll, scale, clusters, low=0),
+        "brier": intervals.mean(brier, scale, clusters, low=0, high=truth.shape[1]),
         "ece": reliability.ece(seed),
     }
     return metrics, reliability.bins
@@ -99,19 +111,21 @@ def _counts(marks: NDArray[np.bool_], scale: Floats) -> Floats:
     return np.asarray(sum(scale[block] @ marks[block].astype(np.float64) for block in blocks(len(marks))), np.float64)
 
 
-def _f1(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], scale: Floats, hits: Floats, named: Floats) -> Interval:
+def _f1(
+    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], scale: Floats, clusters: Ints | None, hits: Floats, named: Floats
+) -> Interval:
     """The mean F1 of the labels that occur, from their counts [K]; one count [1] pools all decisions instead."""
     here = named > 0
-    if not here.any():  # no label is true and none is said: nothing was asked, and nothing is known
+    if not here.any():  # no label is true and none is predicted: there is nothing to score
         return Interval(0.0, 0.0, 1.0)
     n, count = float(scale.sum()), int(here.sum())
     smooth, denominator = intervals.smoothed_f1(2 * hits[here], named[here], n)
     gain, miss = np.zeros((2, len(named)))
     gain[here], miss[here] = 2 / denominator / count, smooth / denominator / count
     gain, miss = (np.broadcast_to(slope, truth.shape[1]) for slope in (gain, miss))
-    square_sum = 0.0
+    parts = np.empty(len(truth))
     for block in blocks(len(truth)):
-        yes, said = truth[block].astype(np.float64), predicted[block].astype(np.float64)
-        influence = (yes * said) @ gain - (yes + said) @ miss
-        square_sum += float(((scale[block] * influence) ** 2).sum())
+        yes, called = truth[block].astype(np.float64), predicted[block].astype(np.float64)
+        parts[block] = scale[block] * ((yes * called) @ gain - (yes + called) @ miss)
+    square_sum = intervals.square_sum(parts, clusters)
     return intervals.f1(float(ratio(2 * hits[here], named[here]).mean()), float(smooth.mean()), square_sum, n)

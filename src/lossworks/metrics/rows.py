@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ..core.errors import UsageError
-from .classification import Rows
+from .classification import RowScores
 from .evaluation import ratio
 from .intervals import Floats
 
 PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token"}
-"""The proper score that each kind of task is judged by where nothing else is said."""
+"""The proper score that each kind of task is judged by if no metric is given."""
 RISING = {"accuracy", "macro_f1", "micro_f1", "subset_accuracy"}
 """Metrics of which more is better."""
 
@@ -65,16 +65,16 @@ def _classify(
     logits: NDArray[Any], target: NDArray[Any], weight: Floats, temperature: float, thresholds: Sequence[float] | None
 ) -> Found:
     truth = target.astype(np.int64)
-    rows = Rows.read(logits, truth, temperature)
-    said = rows.top if not thresholds else (rows.last >= thresholds[0]).astype(np.int64)
-    right = said == truth
+    rows = RowScores.read(logits, truth, temperature)
+    predicted = rows.top if not thresholds else (rows.last >= thresholds[0]).astype(np.int64)
+    right = predicted == truth
     classes = logits.shape[1]
     hits, true, called = (
         np.asarray(np.bincount(marks, share, classes), np.float64)
-        for marks, share in ((truth[right], weight[right]), (truth, weight), (said, weight))
+        for marks, share in ((truth[right], weight[right]), (truth, weight), (predicted, weight))
     )
     value, gain, miss = _slopes(hits, true + called)
-    influence = gain[truth] * right - miss[truth] - miss[said]
+    influence = gain[truth] * right - miss[truth] - miss[predicted]
     return {"nll": rows.nll, "brier": rows.brier, "accuracy": right.astype(np.float64)}, {"macro_f1": (value, influence)}
 
 
@@ -83,8 +83,8 @@ def _multilabel(
 ) -> Found:
     truth, scaled = target.astype(bool), logits.astype(np.float64) / temperature
     p = expit(scaled)
-    said = p >= (0.5 if thresholds is None else np.asarray(thresholds))
-    both, either = (truth & said).astype(np.float64), truth.astype(np.float64) + said
+    predicted = p >= (0.5 if thresholds is None else np.asarray(thresholds))
+    both, either = (truth & predicted).astype(np.float64), truth.astype(np.float64) + predicted
     hits, named = weight @ both, weight @ either
     f1 = {}
     for name, sums in (("micro_f1", (hits.sum(keepdims=True), named.sum(keepdims=True))), ("macro_f1", (hits, named))):
@@ -93,7 +93,7 @@ def _multilabel(
     plain = {
         "nll": np.logaddexp(0, np.where(truth, -scaled, scaled)).sum(1),
         "brier": ((p - truth) ** 2).sum(1),
-        "subset_accuracy": (said == truth).all(1).astype(np.float64),
+        "subset_accuracy": (predicted == truth).all(1).astype(np.float64),
     }
     return plain, f1
 
@@ -120,4 +120,4 @@ METRICS = {
     "regress": ("mse", "mae"),
     "lm": ("nats_per_token", "bits_per_byte"),
 }
-"""The metrics of each kind of task, the proper ones first; those of a model of language are ``language.by_unit``'s."""
+"""The metrics of each kind of task, the proper ones first; those of language models are ``language.by_segment``'s."""

@@ -1,4 +1,4 @@
-"""What figures of several models stand on, whatever their tokens: texts, or stretches of one long text between characters."""
+"""The segments that several models are scored on, whatever their tokens: texts, or parts of one long text between characters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .. import metrics
 from ..data import Ragged
 from ..tokens import Tokenizer
 
-_FEWEST = 100  # characters of a stretch
+_FEWEST = 100  # characters of a segment
 
 Blocks = Callable[[], Iterable[list[str]]]
 """Goes through the texts, some at a time; of one long text its pieces."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretches:
-    """Characters and bytes of each text, or of the stretches between ``cuts`` of one text."""
+class Segments:
+    """Characters and bytes of each text, or of the segments of one text between ``cuts``."""
 
     blocks: Blocks
     characters: NDArray[np.int64]
@@ -29,31 +29,31 @@ class Stretches:
     cuts: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, blocks: Blocks, *, whole: bool) -> Stretches:
+    def of(cls, blocks: Blocks, *, whole: bool) -> Segments:
         """Of texts, or of one text that is the ``whole``."""
         rows = [(len(text), len(text.encode())) for texts in blocks() for text in texts]
         characters, sizes = np.array(rows, np.int64).reshape(-1, 2).T
         if not whole:
             return cls(blocks, characters, sizes, None)
         total = int(characters.sum())
-        cuts = np.linspace(0, total, max(1, min(metrics.STRETCHES, total // _FEWEST)) + 1).astype(np.int64)
+        cuts = np.linspace(0, total, max(1, min(metrics.MAX_SEGMENTS, total // _FEWEST)) + 1).astype(np.int64)
         return cls(blocks, np.diff(cuts), _bytes_between(blocks, cuts), cuts)
 
     @property
     def name(self) -> str:
         """What they are, in words."""
-        return "texts" if self.cuts is None else f"{len(self.bytes)} stretches"
+        return "texts" if self.cuts is None else f"{len(self.bytes)} segments"
 
-    def of_tokens(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> metrics.Units:
-        """The same as units of the texts in tokens."""
+    def of_tokens(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> metrics.SegmentCounts:
+        """Their counts in the texts' tokens."""
         ids, mark = texts.ids[: texts.offsets[-1]], tokenizer.vocabulary.unknown
         unknown = np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
         if self.cuts is None:
-            return metrics.units(texts.offsets, ends, self.bytes, unknown)
-        return metrics.stretches(_begins(tokenizer, self.blocks), self.cuts, self.bytes, unknown)
+            return metrics.count_segments(texts.offsets, ends, self.bytes, unknown)
+        return metrics.count_between(_begins(tokenizer, self.blocks), self.cuts, self.bytes, unknown)
 
     def texts(self) -> list[str]:
-        """They themselves."""
+        """Their text."""
         every = [text for texts in self.blocks() for text in texts]
         if self.cuts is None:
             return every

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that the logits are divided by, so that probabilities mean what they say."""
+"""Temperature scaling: one number that the logits are divided by, so that probabilities are calibrated."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BOUND = 50.0  # the temperature lies between 1/50 and 50
 
 
 def fit_temperature(logits: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
-    """The temperature that minimises the negative log-likelihood of validation rows (Guo et al. 2017, section 4.2).
+    """The temperature that minimises the nll of validation rows (Guo et al. 2017, section 4.2).
 
     ``logits`` [N, K] with ``target`` classes [N] (softmax), or with label sets [N, K] of 0 and 1 (sigmoid per label).
-    The answer is 1.0, which changes nothing, where the rows cannot tell: fewer than 20 of them, or a best
-    temperature at the edge of [1/50, 50], as when every row is right and ever more confidence looks better.
+    It is 1.0, which changes nothing, where the rows do not determine it: fewer than 20 of them, or a best
+    temperature at the edge of [1/50, 50], as when every row is right and more confidence always has a lower nll.
 
     Raises:
         UsageError: arrays that do not fit together or hold non-finite numbers.

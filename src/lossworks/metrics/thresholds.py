@@ -22,7 +22,7 @@ def tune_thresholds(
     weights: NDArray[Any] | None = None,
     *,
     metric: Metric = "f1",
-    surely: float = 0.0,
+    standard_errors: float = 0.0,
 ) -> list[float]:
     """The threshold per label that scores best on validation rows; a label is predicted where p >= threshold.
 
@@ -30,8 +30,8 @@ def tune_thresholds(
     classes are tuned: the probability of class 1 against class 1. Every place where the score can change is
     tried. ``metric`` is the F1 of the label (the default), the mean of its F1 and that of its absence
     ("macro_f1": treats two classes alike), or the accuracy. Ties go to the threshold nearest 0.5, and a label stays at
-    0.5 where the rows cannot tell: fewer than 20 of them, or all alike, or a gain over 0.5 of no more than ``surely``
-    standard errors (of the gain, by leaving out a twentieth of the rows at a time: the jackknife, Efron & Stein 1981).
+    0.5 where the rows do not determine it: fewer than 20 of them, or all alike, or a gain over 0.5 of at most so many
+    ``standard_errors`` (of the gain, by leaving out a twentieth of the rows at a time: the jackknife, Efron & Stein 1981).
 
     Raises:
         UsageError: arrays that do not fit together or hold non-finite numbers.
@@ -44,7 +44,7 @@ def tune_thresholds(
     weight = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64)
     columns = [(chance[:, k], truth[:, k], weight, metric) for k in range(chance.shape[1])]
     cuts = [_best(*column) for column in columns]
-    return [0.5 if _is_noise(cut, surely, *column) else cut for cut, column in zip(cuts, columns, strict=True)]
+    return [0.5 if _is_noise(cut, standard_errors, *column) else cut for cut, column in zip(cuts, columns, strict=True)]
 
 
 def _best(chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> float:
@@ -52,41 +52,41 @@ def _best(chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metr
         return 0.5
     order = np.argsort(-chance, kind="stable")
     sorted_chance = chance[order]
-    # With the cut after 0, 1, ... N rows: the last probability that says yes, and the first that says no.
+    # With the cut after 0, 1, ... N rows: the last probability predicted yes, and the first predicted no.
     above = np.concatenate([[np.nextafter(1.0, 2.0)], sorted_chance])
     below = np.concatenate([sorted_chance, [np.nextafter(0.0, -1.0)]])
-    said_yes = np.concatenate([[0.0], np.cumsum(weight[order])])
+    predicted_yes = np.concatenate([[0.0], np.cumsum(weight[order])])
     hits = np.concatenate([[0.0], np.cumsum((weight * truth)[order])])
-    value = _score(metric, hits, said_yes, float(hits[-1]), float(said_yes[-1]))
-    value[above == below] = -1  # equal probabilities cannot be told apart
+    value = _score(metric, hits, predicted_yes, float(hits[-1]), float(predicted_yes[-1]))
+    value[above == below] = -1  # there is no threshold between equal probabilities
     middle = np.where((below < 0.5) & (above >= 0.5), 0.5, (below + above) / 2)
     cut = np.where(middle > below, middle, above)
     best = np.flatnonzero(value >= value.max() - 1e-12)
     return float(cut[best[np.abs(cut[best] - 0.5).argmin()]])
 
 
-def _is_noise(cut: float, surely: float, chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> bool:
-    """Whether what ``cut`` gains over 0.5 is within ``surely`` standard errors of nothing."""
-    if cut == 0.5 or not surely:
+def _is_noise(cut: float, within: float, chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> bool:
+    """Whether what ``cut`` gains over 0.5 is ``within`` so many standard errors of nothing."""
+    if cut == 0.5 or not within:
         return False
     part = np.arange(len(truth)) % _PARTS
 
     def scores(at: float) -> tuple[Floats, Floats]:
-        said = chance >= at
-        sums = [np.bincount(part, weight * rows, _PARTS) for rows in (truth & said, said, truth, np.ones_like(said))]
-        hits, said_yes, yes, rows = (sum_.sum() - sum_ for sum_ in sums)
+        predicted = chance >= at
+        sums = [np.bincount(part, weight * rows, _PARTS) for rows in (truth & predicted, predicted, truth, np.ones_like(truth))]
+        hits, predicted_yes, yes, rows = (sum_.sum() - sum_ for sum_ in sums)
         whole = [sum_.sum(keepdims=True) for sum_ in sums]
-        return _score(metric, hits, said_yes, yes, rows), _score(metric, *whole)
+        return _score(metric, hits, predicted_yes, yes, rows), _score(metric, *whole)
 
     (without, whole), (without_half, whole_half) = scores(cut), scores(0.5)
     gains = without - without_half
     error = np.sqrt((_PARTS - 1) / _PARTS * ((gains - gains.mean()) ** 2).sum())
-    return bool((whole - whole_half)[0] <= surely * error)
+    return bool((whole - whole_half)[0] <= within * error)
 
 
-def _score(metric: Metric, hits: Floats, said_yes: Floats, yes: Floats | float, rows: Floats | float) -> Floats:
-    right_no = rows - yes - said_yes + hits
+def _score(metric: Metric, hits: Floats, predicted_yes: Floats, yes: Floats | float, rows: Floats | float) -> Floats:
+    right_no = rows - yes - predicted_yes + hits
     if metric == "accuracy":
         return hits + right_no
-    f1 = 2 * hits / (said_yes + yes)
-    return f1 if metric == "f1" else f1 + ratio(2 * right_no, 2 * rows - said_yes - yes)
+    f1 = 2 * hits / (predicted_yes + yes)
+    return f1 if metric == "f1" else f1 + ratio(2 * right_no, 2 * rows - predicted_yes - yes)

@@ -9,7 +9,7 @@ report.html          the page to open
 """
 
 from .events import Events
-from .files import read_json, write_atomic, write_json
-from .run import Run
+from .files import encode_json, read_json, write_atomic, write_json
+from .run import Run, Summary
 
-__all__ = ["Events", "Run", "read_json", "write_atomic", "write_json"]
+__all__ = ["Events", "Run", "Summary", "encode_json", "read_json", "write_atomic", "write_json"]

@@ -1,9 +1,14 @@
-"""Whole files or nothing: write to a temporary name, fsync, rename, fsync the directory."""
+"""Whole files or nothing: write to a temporary name, fsync, rename, fsync the directory.
+
+JSON has no nan and no infinity. A number that is not finite is written as null and so read as None, here and in the log, by
+``encode_json`` alone: every JSON reader understands it, and no text can be mistaken for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +20,7 @@ from ..core.errors import RecordError
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step, its mode as umask has it.
 
     Raises:
         RecordError: the place cannot be written (permissions, a full disk).
@@ -23,7 +28,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch()
+        mode = part.stat().st_mode
         write(part)
+        part.chmod(mode)  # a writer that renames a private file of its own (safetensors) left that one's
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -47,9 +56,25 @@ def unwritable(path: Path, error: Exception) -> RecordError:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as readable JSON, atomically. Numbers that JSON cannot spell (nan, inf) are refused."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    write_atomic(path, lambda part: _write_text(part, text + "\n"))
+    """Write ``value`` as readable JSON, atomically."""
+    text = encode_json(value, indent=2) + "\n"
+    write_atomic(path, lambda part: _write_text(part, text))
+
+
+def encode_json(value: Any, indent: int | None = None) -> str:
+    """``value`` as JSON, numbers that are not finite as null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def read_json(path: Path) -> Any:

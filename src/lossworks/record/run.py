@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,10 +12,23 @@ from typing import Any, TextIO
 
 from ..core.errors import RecordError, UsageError
 from .events import Events
-from .files import read_json, unwritable, write_json
+from .files import encode_json, read_json, unwritable, write_json
 
 FORMAT = 1
 _LOOKS, _APART = 20, 0.05  # tries to hold a run, and seconds between: who only asks holds it for a moment
+
+
+class Summary(dict[str, Any]):
+    """An object in a JSON file, a dict but for this: reading a key that it lacks raises RecordError with the file and the key."""
+
+    def __init__(self, value: dict[str, Any], path: Path, within: str = "") -> None:
+        super().__init__(
+            (key, Summary(item, path, f"{within}{key}.") if isinstance(item, dict) else item) for key, item in value.items()
+        )
+        self._path, self._within = path, within
+
+    def __missing__(self, key: str) -> Any:
+        raise RecordError(f"{self._path} is damaged: it lacks {self._within}{key}. Restore it from a copy, or start again.")
 
 
 class Run:
@@ -41,25 +53,26 @@ class Run:
         return cls(path)
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """What ``run.json`` says.
+    def summary(self) -> Summary:
+        """What ``run.json`` says. A key that it lacks, at any depth, raises RecordError when it is asked for.
 
         Raises:
             RecordError: missing, damaged, or written in another format.
         """
-        value = read_json(self.path / "run.json")
+        path = self.path / "run.json"
+        value = read_json(path)
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             found = value.get("format") if isinstance(value, dict) else type(value).__name__
-            raise RecordError(f"{self.path / 'run.json'} has format {found!r}; this version reads format {FORMAT}.")
-        return value
+            raise RecordError(f"{path} has format {found!r}; this version reads format {FORMAT}.")
+        return Summary(value, path)
 
     def write_summary(self, value: dict[str, Any]) -> None:
         """Replace ``run.json`` in one step."""
         write_json(self.path / "run.json", {"format": FORMAT, **value})
 
     def note(self, event: str, **fields: Any) -> None:
-        """Append one event to ``log.jsonl``."""
-        line = json.dumps({"event": event, **fields}, ensure_ascii=False, allow_nan=False)
+        """Append one event to ``log.jsonl``; numbers that are not finite are written as null."""
+        line = encode_json({"event": event, **fields})
         try:
             if self._log is None:
                 self._log = self._open_log()

@@ -12,7 +12,7 @@ from .frame import write_page
 from .words import THIN, Json
 
 _SIZES = (
-    "Probabilities are those that the models state, uncalibrated. Each text or stretch counts by its size, so the mean over them "
+    "Probabilities are those that the models state, uncalibrated. Each text or segment counts by its size, so the mean over them "
     "is the figure of the whole part."
 )
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
@@ -180,7 +180,7 @@ def _row(arm: Json, result: Json) -> Json:
         "difference": signed(found["value"]),
         "interval": interval,
         "p": "–" if found["p_holm"] is None else f"{found['p_holm']:.2g}",
-        "smallest": number(found["smallest"]),
+        "min_detectable": number(found["min_detectable"]),
         "without": signed(found["without_duplicates"]),
         "share": "–" if not found["shares"] else f"{100 * found['shares']['seeds']:.0f}{THIN}%",
         "lr": "–" if arm["tuning"]["lr"] is None else f"{arm['tuning']['lr']:.4g}",

@@ -120,7 +120,7 @@ class Classify(LabelTask):
         if not self.is_binary:
             return None
         aim: Literal["macro_f1", "accuracy"] = "macro_f1" if balanced else "accuracy"
-        return tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, surely=3))
+        return tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, standard_errors=3))
 
     def evaluate(
         self,

@@ -79,7 +79,7 @@ class Multilabel(LabelTask):
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
     ) -> tuple[float, ...] | None:
-        return tuple(metrics.tune_thresholds(probability, target, weight, surely=3))
+        return tuple(metrics.tune_thresholds(probability, target, weight, standard_errors=3))
 
     def evaluate(
         self,

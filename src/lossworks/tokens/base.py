@@ -1,4 +1,4 @@
-"""What a tokenizer is: texts to token numbers and back, learnt from the training texts, kept in one file."""
+"""What a tokenizer is: texts to token ids and back, learned from the training texts, kept in one file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ UNKNOWN, START, END = "<unk>", "<s>", "</s>"
 SPECIALS = (UNKNOWN, START, END)
 
 Encoded = tuple[NDArray[Any], NDArray[np.int64]]
-"""The token numbers of N texts end to end, and the N + 1 offsets at which each text starts."""
-Tell = Callable[[int], None]
+"""The token ids of N texts end to end, and the N + 1 offsets at which each text starts."""
+Progress = Callable[[int], None]
 
 
 class Tokenizer(ABC):
-    """A learnt tokenizer. ``lossless``: whether ``decode`` gives back every text that holds no unknown token.
+    """A learned tokenizer. ``lossless``: whether ``decode`` gives back every text that holds no unknown token.
 
-    notes: what was odd about the texts it was learnt from, in words.
+    notes: remarks on the texts it was learned from.
     """
 
     lossless: bool
@@ -76,8 +76,8 @@ class TokenizerSpec(ABC):
     """The hyperparameters of a kind of tokenizer."""
 
     @abstractmethod
-    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Tokenizer:
-        """Learn the vocabulary from blocks of training texts. ``tell`` is told how many texts have been read.
+    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Tokenizer:
+        """Learn the vocabulary from blocks of training texts. ``progress`` is called with the number of texts read.
 
         Raises:
             DataError: there is nothing to learn.
@@ -96,7 +96,7 @@ tokenizers: Registry[type[TokenizerSpec]] = Registry("tokenizer", "lossworks.tok
 
 
 def build(spec: str | TokenizerSpec) -> TokenizerSpec:
-    """The tokenizer, not learnt yet, that a spec such as ``"words:min_count=2"`` spells.
+    """The tokenizer, not learned yet, that a spec such as ``"words:min_count=2"`` spells.
 
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
@@ -110,15 +110,15 @@ def render(spec: TokenizerSpec) -> str:
     return specs.render(tokenizers, spec)
 
 
-def write(path: Path, spec: TokenizerSpec, **learnt: Any) -> None:
-    """Write a tokenizer of ours as plain JSON: its format, its spec, and what it has learnt."""
-    write_json(path, {"format": FORMAT, "tokenizer": render(spec), **learnt})
+def write(path: Path, spec: TokenizerSpec, **learned: Any) -> None:
+    """Write a tokenizer of ours as plain JSON: its format, its spec, and what it has learned."""
+    write_json(path, {"format": FORMAT, "tokenizer": render(spec), **learned})
 
 
-def counted(texts: Iterable[Sequence[str]], tell: Tell) -> Iterable[Sequence[str]]:
+def counted(texts: Iterable[Sequence[str]], progress: Progress) -> Iterable[Sequence[str]]:
     """The same blocks, with word of how many texts have been read after each."""
     read = 0
     for block in texts:
         yield block
         read += len(block)
-        tell(read)
+        progress(read)

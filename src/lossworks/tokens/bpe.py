@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..record import write_atomic
-from .base import END, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers
+from .base import END, START, UNKNOWN, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers
 from .byte_names import BYTE_OF
 from .characters import bytes_of
 from .vocabulary import Vocabulary
@@ -45,7 +45,7 @@ class BpeSpec(TokenizerSpec):
         if self.size < _BYTES + 2:
             raise UsageError(f"size is {self.size}; wanted {_BYTES + 2} (the bytes, start and end) or more.")
 
-    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Bpe:
+    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Bpe:
         from tokenizers import Tokenizer as Library
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -58,7 +58,7 @@ class BpeSpec(TokenizerSpec):
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
-        made.train_from_iterator(counted(blocks, tell), trainer)
+        made.train_from_iterator(counted(blocks, progress), trainer)
         return Bpe(made)
 
     def restore(self, saved: dict[str, Any]) -> Bpe:

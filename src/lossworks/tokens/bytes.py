@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import END, START, Encoded, Tell, Tokenizer, TokenizerSpec, tokenizers, write
+from .base import END, START, Encoded, Progress, Tokenizer, TokenizerSpec, tokenizers, write
 from .byte_names import BYTE_OF
 from .characters import bytes_of
 from .vocabulary import Vocabulary
@@ -26,7 +26,7 @@ _FIRST = 2  # the token of byte 0, after the marks of start and end
 class BytesSpec(TokenizerSpec):
     """Every byte of the text in UTF-8 is a token: nothing to learn, nothing unknown, lossless."""
 
-    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Bytes:
+    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Bytes:
         return Bytes()
 
     def restore(self, saved: dict[str, Any]) -> Bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, UsageError
-from .base import SPECIALS, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers, write
+from .base import SPECIALS, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, write
 from .characters import LIMIT, points
 from .vocabulary import Vocabulary
 
@@ -35,9 +35,9 @@ class CharsSpec(TokenizerSpec):
         if self.min_count < 1:
             raise UsageError(f"min_count is {self.min_count}; wanted 1 or more.")
 
-    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Chars:
+    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Chars:
         counts = np.zeros(LIMIT, np.int64)
-        for texts in counted(blocks, tell):
+        for texts in counted(blocks, progress):
             codes = points(texts)[0]
             counts += np.bincount(codes, minlength=LIMIT)
         if not counts.any():

@@ -26,7 +26,7 @@ def load(path: Path) -> Tokenizer:
 
 
 def named(spec: str) -> Tokenizer | TokenizerSpec:
-    """What ``--tokens`` says: the file of a learnt tokenizer, or the spec of one to learn.
+    """What ``--tokens`` says: the file of a learned tokenizer, or the spec of one to learn.
 
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.

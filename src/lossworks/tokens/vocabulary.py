@@ -1,4 +1,4 @@
-"""What a model of language must know of the tokens it predicts: how many there are, and which are not words."""
+"""What a language model must know of the tokens it predicts: how many there are, and which are not words."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, UsageError
-from .base import END, SPECIALS, START, UNKNOWN, Encoded, Tell, Tokenizer, TokenizerSpec, counted, tokenizers, write
+from .base import END, SPECIALS, START, UNKNOWN, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, write
 from .vocabulary import Vocabulary
 from .word_table import WordTable, words_of
 
@@ -33,9 +33,9 @@ class WordsSpec(TokenizerSpec):
         if self.min_count < 1 or (self.max_size is not None and self.max_size < 1):
             raise UsageError(f"got min_count={self.min_count}, max_size={self.max_size}; wanted 1 or more.")
 
-    def learn(self, blocks: Iterable[Sequence[str]], tell: Tell = lambda texts: None) -> Words:
+    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Words:
         table, spelled = WordTable(), list[str]()
-        for texts in counted(blocks, tell):
+        for texts in counted(blocks, progress):
             words = words_of(texts, self.lower)
             spelled += map(words.spelled, table.add(words.hashes))
         counts = dict(zip(spelled, table.counts[: table.used].tolist(), strict=True))

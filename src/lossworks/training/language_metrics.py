@@ -29,7 +29,7 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None
     model, vocabulary = trained.model, trained.tokenizer.vocabulary
     ids = test.texts.ids[: test.texts.offsets[-1]]
     unknown = np.zeros(len(ids), bool) if vocabulary.unknown is None else np.asarray(ids == vocabulary.unknown)
-    units = metrics.units(test.texts.offsets, model.ends, test.bytes, unknown)
+    units = metrics.count_segments(test.texts.offsets, model.ends, test.bytes, unknown)
     logp = logp_of(model, test.texts)
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
@@ -45,7 +45,7 @@ def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None
         "tokens": len(ids),
         "positions": len(logp),
         "bytes": int(test.bytes.sum()),
-        "units": "texts" if len(test.texts) == len(units.tokens) else f"{len(units.tokens)} stretches",
+        "units": "texts" if len(test.texts) == len(units.tokens) else f"{len(units.tokens)} segments",
         "accuracy_positions": sum(positions for _, positions in guessed),
         "metrics": {name: interval.to_json() for name, interval in found.items()},
         **baseline,
@@ -98,7 +98,7 @@ def _guesses(model: LanguageModel, texts: Ragged, seed: int) -> list[tuple[int, 
     return found
 
 
-def _surprising(trained: TextLanguage, texts: Ragged, units: metrics.Units, logp: NDArray[np.float64]) -> dict[str, Any]:
+def _surprising(trained: TextLanguage, texts: Ragged, units: metrics.SegmentCounts, logp: NDArray[np.float64]) -> dict[str, Any]:
     """The units with the most and the fewest nats a token, each token with its own."""
     nats = units.sums(-logp) / np.maximum(units.positions, 1)
     order = np.argsort(-nats, kind="stable")
