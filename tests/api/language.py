@@ -17,7 +17,7 @@ LINES = [f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, é电 {('purred', 'bark
 
 def fitted(model: str = "ngram:order=3", spelled: str = "chars", data: Any = None, **choices: Any) -> Language:
     """What is learnt from a few lines."""
-    found = lossworks.fit(LINES if data is None else data, task="lm", model=model, tokens=spelled, **choices)
+    found = lossworks.fit(LINES if data is None else data, task="lm", model=model, tokenizer=spelled, **choices)
     assert isinstance(found, Language)
     return found
 
@@ -29,5 +29,5 @@ def neural(context: int = 16, texts: str = "line", ends: bool = True) -> Languag
     network = spec.network(tokenizer.vocabulary.size)
     lively(network)
     model = NeuralModel(network.eval(), tokenizer.vocabulary, ends=ends)
-    record = {"config": {"model": "transformer", "tokens": "chars", "texts": texts, "seed": 0}}
+    record = {"config": {"model": "transformer", "tokenizer": "chars", "document_unit": texts, "seed": 0}}
     return Language(TextLanguage(spec, tokenizer, model), None, record)  # type: ignore[arg-type]

@@ -83,7 +83,8 @@ def test_one_long_text(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("\n".join(OTHER))
     size = len("\n".join(OTHER).encode())
     models = {
-        name: fitted("ngram:order=3", name, tmp_path / "a.txt", texts="file") for name in ("bytes", "chars", "bpe:size=300")
+        name: fitted("ngram:order=3", name, tmp_path / "a.txt", document_unit="file")
+        for name in ("bytes", "chars", "bpe:size=300")
     }
     result = side_by_side(models, tmp_path / "b.txt")
     assert (result["rows"], result["bytes"], result["characters"]) == (1, size, len("\n".join(OTHER)))
@@ -128,7 +129,7 @@ def test_strides() -> None:
 
 def test_other_kinds_of_texts() -> None:
     """Lines and whole files are other texts: their figures are not put side by side."""
-    with pytest.raises(UsageError, match="the same --texts"):
+    with pytest.raises(UsageError, match="one --document-unit"):
         side_by_side({"a": fitted(), "b": neural(texts="file", ends=False)}, OTHER)
 
 
@@ -147,5 +148,5 @@ def test_classifiers() -> None:
     assert result["runs"][1]["metrics"] == evaluate(second, rows[:20])["metrics"]
     with pytest.raises(UsageError, match="same labels"):
         labels_side_by_side({"a": first, "b": other}, rows[:20])
-    with pytest.raises(UsageError, match="of labels"):
+    with pytest.raises(UsageError, match="is for language models"):
         evaluate(first, rows[:20], stride=3)

@@ -66,7 +66,7 @@ def test_resumed(tmp_path: Path) -> None:
 
     asked = SMALL | {"out": tmp_path / "run", "log": "tensorboard"}
     with pytest.raises(KeyboardInterrupt):
-        lossworks.fit(ROWS, control=Callbacks(watch=watch, checkpoint_every=0), **asked)
+        lossworks.fit(ROWS, callbacks=Callbacks(watch=watch, checkpoint_every=0), **asked)
     lossworks.fit(ROWS, resume=True, **asked)
     assert len(list((tmp_path / "run/tensorboard").iterdir())) == 2
     check(tmp_path / "run")

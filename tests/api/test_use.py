@@ -84,19 +84,19 @@ def test_json_has_both_units(chars: Language) -> None:
 def test_drawing_is_a_function_of_seed_prompt_and_sample(make: Callable[[], Language]) -> None:
     """A text is the same alone, among other prompts, among more samples; other prompts and samples draw others."""
     model = make()
-    alone = model.generate("the ", tokens=30, samples=2, seed=3)
-    among = model.generate(["a", "the ", "the "], tokens=30, samples=3, seed=3)
+    alone = model.generate("the ", max_new_tokens=30, samples=2, seed=3)
+    among = model.generate(["a", "the ", "the "], max_new_tokens=30, samples=3, seed=3)
     assert among[1][:2] == alone
     assert among[1] == among[2]
     assert len({*among[1]}) == 3
-    assert model.generate("the ", tokens=30, seed=4) != alone[:1]
+    assert model.generate("the ", max_new_tokens=30, seed=4) != alone[:1]
     assert all(text.startswith("the ") for text in alone)
 
 
 def test_stream(chars: Language) -> None:
     """The pieces of each text, its prompt the first, are the text; every text is told of, in order."""
     told: list[tuple[str, int, int]] = []
-    drawn = chars.generate(["the é", ""], tokens=20, samples=2, stream=lambda *piece: told.append(piece))
+    drawn = chars.generate(["the é", ""], max_new_tokens=20, samples=2, stream=lambda *piece: told.append(piece))
     places = [(prompt, sample) for _, prompt, sample in told]
     assert places == sorted(places)
     assert told[0] == ("the é", 0, 0)
@@ -107,12 +107,12 @@ def test_stream(chars: Language) -> None:
 
 def test_stop_and_min_p(chars: Language) -> None:
     """What is drawn ends before a stop text; min-p of 1 leaves only the most probable token."""
-    whole = chars.generate("the ", tokens=60, temperature=0.0)[0]
+    whole = chars.generate("the ", max_new_tokens=60, temperature=0.0)[0]
     assert "mat" in whole
-    assert chars.generate("the ", tokens=60, temperature=0.0, stop="mat") == [whole.partition("mat")[0]]
-    assert chars.generate("the ", tokens=60, temperature=0.0, stop=["xyz", " on", "mat"]) == [whole.partition(" on")[0]]
-    assert chars.generate("the ", tokens=60, min_p=1.0, temperature=1.5) == [whole]
-    for wrong in ({"stop": ""}, {"min_p": 2.0}, {"tokens": 0}, {"samples": 0}):
+    assert chars.generate("the ", max_new_tokens=60, temperature=0.0, stop="mat") == [whole.partition("mat")[0]]
+    assert chars.generate("the ", max_new_tokens=60, temperature=0.0, stop=["xyz", " on", "mat"]) == [whole.partition(" on")[0]]
+    assert chars.generate("the ", max_new_tokens=60, min_p=1.0, temperature=1.5) == [whole]
+    for wrong in ({"stop": ""}, {"min_p": 2.0}, {"max_new_tokens": 0}, {"samples": 0}):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             chars.generate("the ", **wrong)  # type: ignore[call-overload]
 
@@ -122,7 +122,7 @@ def test_beyond_the_context(chars: Language) -> None:
     model = neural(context=16)
     assert [model.beyond("a" * length) for length in (0, 15, 16, 40)] == [0, 0, 1, 25]
     assert chars.beyond("a" * 1000) == 0
-    assert len(model.generate("the cat sat on a mat", tokens=40)[0]) > 20
+    assert len(model.generate("the cat sat on a mat", max_new_tokens=40)[0]) > 20
 
 
 def test_stride() -> None:

@@ -43,7 +43,7 @@ ngram 2=2
 @pytest.fixture
 def words(tmp_path: Path) -> Language:
     """A model of words with a run directory."""
-    return lossworks.fit(TEXTS, task="lm", model="ngram:order=3", tokens="words", out=tmp_path / "words")
+    return lossworks.fit(TEXTS, task="lm", model="ngram:order=3", tokenizer="words", out=tmp_path / "words")
 
 
 @pytest.mark.parametrize("name", ["model.arpa", "model.arpa.gz"])
@@ -67,7 +67,7 @@ def test_there_and_back(words: Language, tmp_path: Path, name: str) -> None:
 def test_other_tokens(command: Command, tmp_path: Path, tokens: str) -> None:
     """Any tokenizer's model is exported, spaces among its tokens; such a file is refused as words, with what to do."""
     assert lossworks.fit(
-        ["a b\tc é", "a\u0085b \u2420"] * 3, task="lm", model="ngram:order=2", tokens=tokens, out=tmp_path / "run"
+        ["a b\tc é", "a\u0085b \u2420"] * 3, task="lm", model="ngram:order=2", tokenizer=tokens, out=tmp_path / "run"
     )
     assert command("export", tmp_path / "run", "run.arpa").code == 0
     ended = command("import", "run.arpa", "--out", "back")
@@ -133,6 +133,6 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     assert "--model ngram" in command("export", fitted, "x.arpa").err
     export(words, tmp_path / "model.arpa")
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
-    hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokens="words")
+    hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokenizer="words")
     with pytest.raises(UsageError, match="--model ngram"):
         export(hmm, tmp_path / "x.arpa")

@@ -12,7 +12,20 @@ import lossworks
 from .conftest import REVIEWS, Command
 
 TEXT = "so the cat sat on the mat, and the dog ran by the fen.\na dog may sit where a cat may run;\n" * 40
-SMALL = ["--texts", "file", "--tokens", "chars", "--steps", "20", "--batch-tokens", "128", "--trials", "2", "--seeds", "2"]
+SMALL = [
+    "--document-unit",
+    "file",
+    "--tokenizer",
+    "chars",
+    "--steps",
+    "20",
+    "--batch-tokens",
+    "128",
+    "--trials",
+    "2",
+    "--seeds",
+    "2",
+]
 TINY = ["--model", "rnn:layers=1,dim=8"]
 TWO = ["--loss", "cross_entropy", "--loss", "focal:gamma=2"]
 

@@ -29,7 +29,7 @@ def run(command: Command, put: Put) -> Path:
 def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
     """Fit, score, next, generate, explain, evaluate and report, with every kind of tokens."""
     corpus = put("corpus.txt", TEXT)
-    ended = command("fit", corpus, *NGRAM, "--tokens", tokens, "--texts", texts, "--out", "run")
+    ended = command("fit", corpus, *NGRAM, "--tokenizer", tokens, "--document-unit", texts, "--out", "run")
     assert ended.code == 0, ended.err
     assert "bits_per_byte" in ended.out
     assert "unigram model" in ended.out
@@ -45,7 +45,7 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
         first = [float(line[lines[0].index("bits")]) for line in lines[1:] if line[0] == "1"]
         assert sum(first) == pytest.approx(float(scored[0][0]), abs=1e-3)
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
-    assert command("generate", "run", "--prompt", "the", "--tokens", 5).out.startswith("the")
+    assert command("generate", "run", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
     assert "gram" in command("explain", "run", "the cat").out
     assert "nats_per_token" in command("evaluate", "run", corpus).out
     page = Path("run/report.html").read_text()
@@ -95,7 +95,7 @@ def test_tables_and_stdin(command: Command, put: Put) -> None:
 def test_config_file(command: Command, put: Put) -> None:
     """A TOML file spells the settings, flags win over it, an unknown key is an error."""
     corpus, config = put("corpus.txt", TEXT), put("fit.toml", 'model = "ngram:order=2"\ntokens = "chars"\nseed = 3\n')
-    fit = command("fit", corpus, "--config", config, "--tokens", "bytes", "--out", "run", "--json").json
+    fit = command("fit", corpus, "--config", config, "--tokenizer", "bytes", "--out", "run", "--json").json
     assert (fit["config"]["model"], fit["config"]["tokens"], fit["config"]["seed"]) == ("ngram:order=2", "bytes", 3)
     assert "penalty" in command("fit", corpus, "--config", put("b.toml", 'task = "lm"\npenalty = "l1"\n')).err
 
@@ -123,8 +123,8 @@ def test_classes(command: Command) -> None:
         (["fit", "corpus.txt", "--model", "ngram:order=0"], "order is 0"),
         (["fit", "corpus.txt", "--model", "ngram:ordr=2"], "Did you mean 'order'"),
         (["fit", "corpus.txt", *NGRAM, "--class-weight", "balanced"], "--class-weight is for classifiers"),
-        (["fit", "corpus.txt", *NGRAM, "--tokens", "none.json"], "none.json"),
-        (["fit", "corpus.txt", *NGRAM, "--tokens", "corpus.json"], "damaged, or no tokenizer"),
+        (["fit", "corpus.txt", *NGRAM, "--tokenizer", "none.json"], "none.json"),
+        (["fit", "corpus.txt", *NGRAM, "--tokenizer", "corpus.json"], "damaged, or no tokenizer"),
         (["fit", "corpus.txt", *NGRAM, "--memory", "2X"], "wanted bytes"),
         (["predict", "run", "a"], "lossworks score"),
         (["landscape", "run"], "model of language"),

@@ -25,7 +25,7 @@ Put = Callable[[str, str | bytes], Path]
 TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, and {('purred', 'barked')[i % 2]}.\n" for i in range(120))
 SMALL = {"transformer": "transformer:layers=1,heads=2,dim=16,context=32", "rnn": "rnn:layers=1,dim=16"}
 QUICK = ["--task", "lm", "--steps", "12", "--batch-tokens", "256"]
-STREAM = ["--tokens", "chars", "--texts", "file"]
+STREAM = ["--tokenizer", "chars", "--document-unit", "file"]
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -33,7 +33,9 @@ STREAM = ["--tokens", "chars", "--texts", "file"]
 def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: str) -> None:
     """Fit, score, next, generate, evaluate and report, with every kind of tokens."""
     corpus = put("corpus.txt", TEXT)
-    ended = command("fit", corpus, "--model", SMALL[model], *QUICK, "--tokens", tokens, "--texts", texts, "--out", "run")
+    ended = command(
+        "fit", corpus, "--model", SMALL[model], *QUICK, "--tokenizer", tokens, "--document-unit", texts, "--out", "run"
+    )
     assert ended.code == 0, ended.err
     assert "bits_per_byte" in ended.out
     assert "plan   a step takes" in ended.err
@@ -46,7 +48,7 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert record["config"]["dtype"] in ("float32", "bfloat16")
     assert command("score", "run", "the cat sat").code == 0
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
-    assert command("generate", "run", "--prompt", "the", "--tokens", 5).out.startswith("the")
+    assert command("generate", "run", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
     assert "nats_per_token" in command("evaluate", "run", corpus).out
     page = Path("run/report.html").read_text()
     assert "Learning" in page
@@ -56,8 +58,8 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
 def test_time_is_kept_and_said(command: Command, put: Put) -> None:
     """With minutes alone, sizes and steps are chosen and said, and it takes about as long."""
     began = time.monotonic()
-    ended = command("fit", put("corpus.txt", TEXT), "--model", "transformer", "--task", "lm", "--tokens", "chars",
-                    "--texts", "file", "--minutes", "0.05", "--out", "run")  # fmt: skip
+    ended = command("fit", put("corpus.txt", TEXT), "--model", "transformer", "--task", "lm", "--tokenizer", "chars",
+                    "--document-unit", "file", "--minutes", "0.05", "--out", "run")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "weights, the most that see" in ended.err
     assert "steps of" in ended.err
@@ -127,8 +129,8 @@ def test_export(command: Command, put: Put) -> None:
     assert ended.code == 0, ended.err
     run, again = lossworks.load("run"), lossworks.load("again")
     np.testing.assert_allclose(run.score(["the cat"])[0].nats, again.score(["the cat"])[0].nats, atol=1e-5)  # type: ignore[union-attr]
-    assert command("generate", "again", "--prompt", "the", "--tokens", 5).out == command(
-        "generate", "run", "--prompt", "the", "--tokens", 5
+    assert command("generate", "again", "--prompt", "the", "--max-new-tokens", 5).out == command(
+        "generate", "run", "--prompt", "the", "--max-new-tokens", 5
     ).out  # fmt: skip
     assert command("report", "again").code == 0
     assert lossworks.export(run, "by-python", to="hf") == []
@@ -155,8 +157,8 @@ def test_hugging_face(command: Command, put: Put) -> None:
     ours = command("evaluate", "run", corpus, "--json").json["metrics"]["bits_per_byte"]["value"]
     theirs = command("evaluate", "hf:llama", corpus, "--json").json["metrics"]["bits_per_byte"]["value"]
     assert theirs == pytest.approx(ours, rel=1e-4)
-    assert command("generate", "hf:llama", "--prompt", "the", "--tokens", 5).out.startswith("the")
-    how = [corpus, "--texts", "file", "--steps", "30", "--batch-tokens", "256", "--lr", "0.003", "--loss", "focal"]
+    assert command("generate", "hf:llama", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
+    how = [corpus, "--document-unit", "file", "--steps", "30", "--batch-tokens", "256", "--lr", "0.003", "--loss", "focal"]
     for model, out in (("hf:llama", "further"), ("hf:llama,lora=2", "adapted")):
         if "lora" in model:
             pytest.importorskip("peft")
@@ -204,7 +206,7 @@ def test_short_corpus_and_long_prompt(command: Command, put: Put) -> None:
                     *STREAM, "--steps", "3", "--out", "run")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "no texts were held out" in ended.out
-    assert command("generate", "run", "--prompt", "abc " * 100, "--tokens", 3).code == 0
+    assert command("generate", "run", "--prompt", "abc " * 100, "--max-new-tokens", 3).code == 0
     scored = command("score", "run", "zzz", "--json").json["texts"][0]
     assert [token["token"] for token in scored["tokens"]] == ["<unk>"] * 3
 

@@ -23,7 +23,7 @@ TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, é电 {('purred',
 def run(command: Command, put: Put) -> str:
     """The directory of a small run over bytes."""
     ended = command(
-        "fit", put("corpus.txt", TEXT), "--task", "lm", "--model", "ngram:order=5", "--tokens", "bytes", "--out", "run"
+        "fit", put("corpus.txt", TEXT), "--task", "lm", "--model", "ngram:order=5", "--tokenizer", "bytes", "--out", "run"
     )
     assert ended.code == 0, ended.err
     return "run"
@@ -82,7 +82,19 @@ def test_score_reads_texts_as_the_model_does(command: Command, put: Put) -> None
     lines = put("lines.txt", "the cat\n\nthe dog\n")
     for kind, count in (("line", 2), ("paragraph", 2), ("file", 1)):
         command(
-            "fit", corpus, "--task", "lm", "--model", "ngram:order=3", "--tokens", "chars", "--texts", kind, "--out", kind, "-q"
+            "fit",
+            corpus,
+            "--task",
+            "lm",
+            "--model",
+            "ngram:order=3",
+            "--tokenizer",
+            "chars",
+            "--document-unit",
+            kind,
+            "--out",
+            kind,
+            "-q",
         )
         assert len(command("score", kind, lines, "--json").json["texts"]) == count
 
@@ -97,7 +109,7 @@ def test_prompts(command: Command, put: Put, run: str) -> None:
         "prompts.txt",
         "--samples",
         2,
-        "--tokens",
+        "--max-new-tokens",
         12,
         "--stop",
         "mat",
@@ -114,7 +126,7 @@ def test_prompts(command: Command, put: Put, run: str) -> None:
     assert command("generate", run, *flags).out == "\n\n".join(texts) + "\n"
     alone = command("generate", run, "--prompt", "the dog", *flags[4:], "--json").json
     assert alone["prompts"][0] == told["prompts"][2]
-    piped = command("generate", run, "--prompts", "-", "--tokens", 3, "--json", stdin="the\n电\n".encode())
+    piped = command("generate", run, "--prompts", "-", "--max-new-tokens", 3, "--json", stdin="the\n电\n".encode())
     assert [each["prompt"] for each in piped.json["prompts"]] == ["the", "电"]
 
 
@@ -135,12 +147,12 @@ class Terminal(io.StringIO):
 
 def test_stream(command: Command, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal is told token by token, of whole characters only."""
-    whole = command("generate", run, "--prompt", "the", "--tokens", 60, "--temperature", 0).out
+    whole = command("generate", run, "--prompt", "the", "--max-new-tokens", 60, "--temperature", 0).out
     assert "é电" in whole
     terminal = Terminal()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
-        command("generate", run, "--prompt", "the", "--tokens", 60, "--temperature", 0)
+        command("generate", run, "--prompt", "the", "--max-new-tokens", 60, "--temperature", 0)
     assert "".join(terminal.written) == whole
     assert terminal.written[:3] == ["the", " ", whole[4]]
     assert {"é", "电"} <= set(terminal.written)
@@ -149,12 +161,12 @@ def test_stream(command: Command, run: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_beyond_the_context(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """That a prompt is longer than the context is said on stderr, once, and only then."""
     monkeypatch.setattr("lossworks.api.load_language", lambda run: neural(context=16))
-    long = command("generate", "run", "--prompt", "the cat sat on a mat", "--prompt", "the", "--tokens", 3)
+    long = command("generate", "run", "--prompt", "the cat sat on a mat", "--prompt", "the", "--max-new-tokens", 3)
     assert long.err.count("context of 16 tokens") == 1
     assert "1 of 2 prompts are longer" in long.err
     assert "by 5 tokens" in long.err
-    assert command("generate", "run", "--prompt", "the cat", "--tokens", 3).err == ""
-    assert command("generate", "run", "--prompt", "the cat sat on a mat", "--tokens", 3, "--quiet").err == ""
+    assert command("generate", "run", "--prompt", "the cat", "--max-new-tokens", 3).err == ""
+    assert command("generate", "run", "--prompt", "the cat sat on a mat", "--max-new-tokens", 3, "--quiet").err == ""
     assert "the prompt is longer" in command("next", "run", "the cat sat on a mat").err
 
 
@@ -162,7 +174,7 @@ def test_side_by_side(command: Command, put: Put, run: str) -> None:
     """Runs of other tokens in one table, ordered by bits a byte, with its readings; one run is told of as ever."""
     other = put("other.txt", TEXT.replace("on", "in").replace("barked", "slept"))
     for tokens in ("words", "chars"):
-        command("fit", "corpus.txt", "--task", "lm", "--model", "ngram:order=2", "--tokens", tokens, "--out", tokens, "-q")
+        command("fit", "corpus.txt", "--task", "lm", "--model", "ngram:order=2", "--tokenizer", tokens, "--out", tokens, "-q")
     ended = command("evaluate", run, "words", "chars", other)
     assert ended.code == 0, ended.err
     told = command("evaluate", run, "words", "chars", other, "--json").json
@@ -184,7 +196,9 @@ def test_two_tokenizers_of_one_name(command: Command, put: Put, run: str) -> Non
     """Tokenizers made by one spec from other texts are told apart; their perplexities do not compare."""
     put("more.txt", TEXT.replace("cat", "horse"))
     for name in ("corpus", "more"):
-        command("fit", f"{name}.txt", "--task", "lm", "--model", "ngram:order=2", "--tokens", "bpe:size=280", "--out", name, "-q")
+        command(
+            "fit", f"{name}.txt", "--task", "lm", "--model", "ngram:order=2", "--tokenizer", "bpe:size=280", "--out", name, "-q"
+        )
     out = command("evaluate", "corpus", "more", put("other.txt", TEXT.replace("on", "in"))).out
     assert out.count("bpe:size=280 (") == 2
     assert "compare only" in out

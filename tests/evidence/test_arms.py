@@ -9,21 +9,24 @@ import pytest
 
 from lossworks.core.errors import DataError, UnknownName, UsageError
 from lossworks.evidence.arms import arms_of, choices_of, read_toml
+from lossworks.tasks import label_task
 from lossworks.training import Settings
+from lossworks.training.resolving import for_examples
 
 COMMON = Settings(epochs=3)
+CLASSES = label_task("classify", ("a", "b"))
 
 
 def names(choices: list[dict[str, object]], tuned: set[str] | None = None) -> list[str]:
     """The arms' names."""
-    resolved = [replace(COMMON, **chosen).resolved("classify", 1000) for chosen in choices]  # type: ignore[arg-type]
+    resolved = [for_examples(replace(COMMON, **chosen), CLASSES, 1000) for chosen in choices]  # type: ignore[arg-type]
     return [arm.name for arm in arms_of(resolved, {"lr"} if tuned is None else tuned)]
 
 
 def test_product() -> None:
     """All combinations, the first named first; names say what tells arms apart."""
     choices = choices_of(
-        COMMON, {"loss": ["cross_entropy", "focal:gamma=2"], "optimizer": ["adam:lr=0.1", "sgd:momentum=0.9"]}, []
+        False, {"loss": ["cross_entropy", "focal:gamma=2"], "optimizer": ["adam:lr=0.1", "sgd:momentum=0.9"]}, []
     )
     assert names(choices) == [
         "cross_entropy · adam",
@@ -39,8 +42,8 @@ def test_listed(tmp_path: Path) -> None:
     path.write_text('epochs = 4\n[[arms]]\nloss = "mse"\n[[arms]]\nloss = "focal"\nclip = 1.0\n')
     common, listed = read_toml(path)
     assert common == {"epochs": 4}
-    assert names(choices_of(COMMON, {}, listed)) == ["mse · clip=None", "focal · clip=1.0"]
-    assert len(choices_of(COMMON, {"model": ["linear", "bag"]}, listed)) == 4
+    assert names(choices_of(False, {}, listed)) == ["mse · clip=None", "focal · clip=1.0"]
+    assert len(choices_of(False, {"model": ["linear", "bag"]}, listed)) == 4
     path.write_text("arms = 3")
     with pytest.raises(UsageError, match="arms must be tables"):
         read_toml(path)
@@ -52,9 +55,9 @@ def test_listed(tmp_path: Path) -> None:
 def test_one_arm() -> None:
     """One arm is nothing to compare, and what arms cannot differ in is named."""
     with pytest.raises(UsageError, match="there is one arm"):
-        choices_of(COMMON, {"loss": ["mse"]}, [])
+        choices_of(False, {"loss": ["mse"]}, [])
     with pytest.raises(UnknownName, match=r"part of an arm: 'los'. Did you mean 'loss'"):
-        choices_of(COMMON, {}, [{"los": "mse"}, {}])
+        choices_of(False, {}, [{"los": "mse"}, {}])
 
 
 @pytest.mark.parametrize(

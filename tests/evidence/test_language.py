@@ -18,12 +18,11 @@ from lossworks.core.seeds import generator
 from lossworks.data import ReadOptions
 from lossworks.engine import Callbacks
 from lossworks.evidence.runs import opened
-from lossworks.training import LanguageSettings
-from lossworks.training.sequences import SequenceLoop
+from lossworks.training.tokens import TokenObjective
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
 TINY = "transformer:layers=1,heads=1,dim=16,context=16"
-SHORT: dict[str, Any] = {"texts": "file", "tokens": "chars", "model": TINY, "steps": 24, "batch_tokens": 256}
+SHORT: dict[str, Any] = {"document_unit": "file", "tokenizer": "chars", "model": TINY, "steps": 24, "batch_tokens": 256}
 
 
 @pytest.fixture
@@ -53,22 +52,22 @@ def test_figures_are_those_of_a_fit(text: Path, texts: str) -> None:
     """Counted families, which a fit ends in the same way, get the figures that ``fit`` tells, whichever the tokens; seeds change
     nothing, tokens that differ are compared by bits a byte alone, and nothing is tuned.
     """
-    asked: dict[str, Any] = {"task": "lm", "texts": texts, "model": ["ngram:order=2", "ngram:order=4"], "seeds": 2}
-    found = lossworks.compare(text, tokens=["chars", "bytes"], **asked)
+    asked: dict[str, Any] = {"task": "lm", "document_unit": texts, "model": ["ngram:order=2", "ngram:order=4"], "seeds": 2}
+    found = lossworks.compare(text, tokenizer=["chars", "bytes"], **asked)
     assert found.record["result"]["metric"] == "bits_per_byte"
     for arm in found.arms:
         of = arm["settings"]
-        fitted = lossworks.fit(text, task="lm", texts=texts, model=of["model"], tokens=of["tokens"])
+        fitted = lossworks.fit(text, task="lm", document_unit=texts, model=of["model"], tokenizer=of["tokenizer"])
         for name in ("bits_per_byte", "nats_per_token"):
             assert arm["metrics"][name] == pytest.approx(fitted.record["result"]["metrics"][name]["value"])
-        if of["tokens"] == "chars":
+        if of["tokenizer"] == "chars":
             unigram = fitted.record["result"]["baseline"]["metrics"]["bits_per_byte"]["value"]
             assert found.record["result"]["prior"] == pytest.approx(unigram)
         assert (arm["tuning"]["trials"], arm["settings"]["loss"]) == ([], None)
         assert arm["seeds"][0]["value"] == arm["seeds"][1]["value"]
-    assert "ngram:order=2 · tokens=chars" in found.verdicts
+    assert "ngram:order=2 · tokenizer=chars" in found.verdicts
     with pytest.raises(UsageError, match="nats_per_token does not compare between the arms' tokens"):
-        lossworks.compare(text, tokens=["chars", "bytes"], metric="nats_per_token", **asked)
+        lossworks.compare(text, tokenizer=["chars", "bytes"], metric="nats_per_token", **asked)
 
 
 def test_paired(text: Path) -> None:
@@ -85,20 +84,19 @@ def test_paired(text: Path) -> None:
 def test_last_weights(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training ends with the weights of its last step, though the first score was the best."""
     scores = itertools.count(1.0)
-    monkeypatch.setattr(SequenceLoop, "_held_out", lambda loop, held_out: next(scores))
-    common = LanguageSettings(task="lm", texts="file", tokens="chars", model=TINY)
-    (tmp_path / "scratch").mkdir()
-    with opened([(text, None)], ReadOptions(unlabelled=True, texts="file"), common) as field:
-        shared = {"steps": 40, "batch_tokens": 256, "optimizer": "adam", "schedule": "constant"}
-        settings, weights = field.resolve(shared, {}), list[torch.Tensor]()
+    monkeypatch.setattr(TokenObjective, "held_out", lambda objective, world: {"nll": next(scores)})
+    common = {"task": "lm", "document_unit": "file", "tokenizer": "chars", "model": TINY}
+    common |= {"steps": 40, "batch_tokens": 256, "optimizer": "adam", "schedule": "constant"}
+    with opened([(text, None)], ReadOptions(unlabelled=True, texts="file"), common, of_language=True) as benchmark:
+        weights = list[torch.Tensor]()
 
         def stepped() -> None:
-            weights[:] = [p.detach().clone() for p in learning.loop.network.parameters()]
+            weights[:] = [p.detach().clone() for p in training.loop.objective.network.parameters()]
 
-        learning = field.loop(settings, Callbacks(stepped=stepped))
-        learning.run()
-        assert next(scores) - 1 == field.lasts(learning, settings)[1] > 1
-        assert all(map(torch.equal, weights, learning.loop.network.parameters()))
+        training = benchmark.training(benchmark.resolve({}), Callbacks(stepped=stepped))
+        training.run()
+        assert next(scores) - 1 == training.scores > 1
+        assert all(map(torch.equal, weights, training.loop.objective.network.parameters()))
 
 
 def test_planted(text: Path) -> None:
@@ -138,16 +136,16 @@ def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:
     """
     asked: dict[str, Any] = {**SHORT, "loss": ["cross_entropy", "mse"], "trials": 3, "seeds": 2}
     whole = lossworks.compare(text, **asked)
-    control, ended = Callbacks(), list[Any]()
+    callbacks, ended = Callbacks(), list[Any]()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
         ended.extend([fields] if event == "training" else [])
         if len(ended) == 3:
-            control.stop.set()
+            callbacks.stop.set()
 
-    control.watch = watch
+    callbacks.watch = watch
     with pytest.raises(Interrupted):
-        lossworks.compare(text, out=tmp_path / "run", control=control, **asked)
+        lossworks.compare(text, out=tmp_path / "run", callbacks=callbacks, **asked)
     again = lossworks.compare(text, out=tmp_path / "run", resume=True, **asked)
     assert again.verdicts == whole.verdicts
     columns = ("stage", "arm", "number", "lr", "validation", "test_nats_per_token", "curve_validation")
@@ -160,7 +158,10 @@ def test_plan(text: Path) -> None:
     short, long = plan_of(text, **asked), plan_of(text, **asked | {"steps": 2400})
     assert (short.trainings, [(arm.trials, arm.seeds) for arm in short.arms]) == (10, [(3, 2), (3, 2)])
     assert long.arms[0].seconds > 10 * short.arms[0].seconds
-    assert plan_of(text, task="lm", texts="file", tokens="chars", model=["ngram", "ngram:order=2"], seeds=1).trainings == 2
+    assert (
+        plan_of(text, task="lm", document_unit="file", tokenizer="chars", model=["ngram", "ngram:order=2"], seeds=1).trainings
+        == 2
+    )
 
 
 def test_duplicates(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_duplicates(tmp_path: Path) -> None:
     valid.write_text("\n".join(f"nothing of {n} is known" for n in range(20)))
     test.write_text("\n".join([*lines[:7], *(f"a whole new line number {n} of {n * n}" for n in range(30))]))
     found = lossworks.compare(
-        train, valid=valid, test=test, task="lm", model=["ngram:order=1", "ngram:order=3"], tokens="chars", seeds=2
+        train, valid=valid, test=test, task="lm", model=["ngram:order=1", "ngram:order=3"], tokenizer="chars", seeds=2
     )
     assert found.record["duplicates"]["exact"]["test"] == 7
     verdict = found.arms[1]["verdict"]

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from lossworks.core.errors import RecordError
 from lossworks.inference import NetworkPredictor, Predictor
 from lossworks.models import build
-from lossworks.tasks import Task
+from lossworks.tasks import label_task
 
 TEXTS = ["good phone", "bad phone", "好"]
 
@@ -32,7 +32,7 @@ def saved(tmp_path: Path) -> Path:
     counter = features.counter()
     counter.add(features.read(TEXTS), np.ones(3, bool))
     features.learn(counter)
-    NetworkPredictor(Task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
+    NetworkPredictor(label_task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
     assert Predictor.load(tmp_path).predict(TEXTS) == ["a", "a", "a"]
     return tmp_path
 

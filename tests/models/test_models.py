@@ -15,7 +15,7 @@ import torch
 from lossworks.core.errors import UsageError
 from lossworks.inference import NetworkPredictor, Predictor
 from lossworks.models import ModelSpec, build, models, render
-from lossworks.tasks import Task
+from lossworks.tasks import label_task
 
 NAMES = [entry.name for entry in models if issubclass(entry.thing, ModelSpec)]
 SPECS = {
@@ -28,10 +28,10 @@ ORDERED = [name for name in NAMES if "encoder" in name or name == "hf_classifier
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]
 TASKS = {
-    "binary": Task("classify", ("no", "yes")),
-    "multiclass": Task("classify", ("a", "b", "c")),
-    "multilabel": Task("multilabel", ("x", "y", "z")),
-    "regress": Task("regress", (), 10.0, 3.0),
+    "binary": label_task("classify", ("no", "yes")),
+    "multiclass": label_task("classify", ("a", "b", "c")),
+    "multilabel": label_task("multilabel", ("x", "y", "z")),
+    "regress": label_task("regress", (), 10.0, 3.0),
 }
 
 

@@ -11,8 +11,10 @@ from torch import Tensor
 
 import lossworks
 from lossworks.core.errors import Interrupted, UnknownName, UsageError
-from lossworks.engine import Callbacks, reduction
-from lossworks.training import Settings, loop, toml
+from lossworks.engine import Callbacks, checkpoint, reduction
+from lossworks.tasks import label_task
+from lossworks.training import Settings, toml
+from lossworks.training.resolving import for_examples
 
 WORDS = ("good", "great", "fine", "nice", "lovely", "poor", "bad", "awful", "broken", "late")
 BAG = "bag:dim=6,dropout=0.3,bits=8"
@@ -85,23 +87,23 @@ def test_the_smallest_class_is_learnt(risk: str) -> None:
 class _StopAfter:
     """Stops a fit at its n-th checkpoint."""
 
-    def __init__(self, control: Callbacks, count: int) -> None:
-        self.control, self.left = control, count
+    def __init__(self, callbacks: Callbacks, count: int) -> None:
+        self.callbacks, self.left = callbacks, count
 
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         self.left -= event == "checkpoint"
         if self.left == 0:
-            self.control.stop.set()
+            self.callbacks.stop.set()
 
 
 def interrupted(out: Path, risk: str) -> bytes:
     """The model of a fit that was stopped at every fifth checkpoint, and gone on with."""
     choices = {"model": BAG, "risk": risk, "epochs": 4, "batch_size": 40, "valid": 0.0}
     for _ in range(50):
-        control = Callbacks(checkpoint_every=0.0)
-        control.watch = _StopAfter(control, 5)
+        callbacks = Callbacks(checkpoint_every=0.0)
+        callbacks.watch = _StopAfter(callbacks, 5)
         try:
-            lossworks.fit(rows(), out=out, control=control, resume=True, **choices)
+            lossworks.fit(rows(), out=out, callbacks=callbacks, resume=True, **choices)
         except Interrupted:
             continue
         return (out / "model.safetensors").read_bytes()
@@ -112,15 +114,15 @@ def interrupted(out: Path, risk: str) -> bytes:
 def test_resume_ends_in_the_same_bits(tmp_path: Path, risk: str) -> None:
     """Stopped again and again, a fit with a risk that remembers ends as one left alone."""
     choices = {"model": BAG, "risk": risk, "epochs": 4, "batch_size": 40, "valid": 0.0}
-    lossworks.fit(rows(), out=tmp_path / "whole", control=Callbacks(checkpoint_every=0.0), **choices)
+    lossworks.fit(rows(), out=tmp_path / "whole", callbacks=Callbacks(checkpoint_every=0.0), **choices)
     assert interrupted(tmp_path / "run", risk) == (tmp_path / "whole/model.safetensors").read_bytes()
 
 
 def test_a_forgotten_state_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the groups' state in the checkpoint, the run would end otherwise."""
     choices = {"model": BAG, "risk": "group_dro:step=0.5", "epochs": 4, "batch_size": 40, "valid": 0.0}
-    lossworks.fit(rows(), out=tmp_path / "whole", control=Callbacks(checkpoint_every=0.0), **choices)
-    load = loop.checkpoint.load_newest
+    lossworks.fit(rows(), out=tmp_path / "whole", callbacks=Callbacks(checkpoint_every=0.0), **choices)
+    load = checkpoint.load_newest
 
     def forgetful(folder: Path) -> Any:
         found = load(folder)
@@ -128,7 +130,7 @@ def test_a_forgotten_state_would_be_seen(tmp_path: Path, monkeypatch: pytest.Mon
             found[0]["risk.state"].zero_()
         return found
 
-    monkeypatch.setattr(loop.checkpoint, "load_newest", forgetful)
+    monkeypatch.setattr(checkpoint, "load_newest", forgetful)
     assert interrupted(tmp_path / "run", "group_dro:step=0.5") != (tmp_path / "whole/model.safetensors").read_bytes()
 
 
@@ -154,6 +156,6 @@ def test_settings(tmp_path: Path) -> None:
     (tmp_path / "fit.toml").write_text('risk = "cvar:alpha=0.20"\n')
     settings = toml(tmp_path / "fit.toml", {})
     assert isinstance(settings, Settings)
-    assert settings.resolved("classify", 100).risk == "cvar"
+    assert for_examples(settings, label_task("classify", ("a", "b")), 100).risk == "cvar"
     with pytest.raises(UnknownName, match=r"unknown risk 'cvarr'. Did you mean 'cvar'"):
         Settings(risk="cvarr")

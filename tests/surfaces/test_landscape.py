@@ -20,7 +20,6 @@ from lossworks.record import Run
 from lossworks.surfaces import landscape
 from lossworks.surfaces.probe import Probe
 from lossworks.training import Settings, replay
-from lossworks.training.objective import example_losses
 from lossworks.training.refit import REFIT_AT_MOST
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
@@ -81,12 +80,12 @@ def test_training_ends_in_the_same_bits(case: str, twice: bool, tmp_path: Path, 
     assert found.trajectory[-1].epoch == (best if twice else model.record["result"]["epochs"])
 
 
-def retraced(folder: Path, kind: str = "classify", **more: Any) -> replay.Retraced:
+def replayed(folder: Path, kind: str = "classify", **more: Any) -> replay.Replayed:
     """A small training, done and done again."""
     rows = texts(kind)
     record = lossworks.fit(rows, out=folder / "run", **BAG | more).record
     corpus = load(rows)
-    return replay.retrace([corpus], [None], Settings(**record["config"]), record, Callbacks(), scratch=folder)
+    return replay.replay([corpus], [None], Settings(**record["config"]), record, Callbacks(), scratch=folder)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +93,7 @@ def retraced(folder: Path, kind: str = "classify", **more: Any) -> replay.Retrac
 )
 def test_losses_are_those_of_the_whole_network(kind: str, model: str, tmp_path: Path) -> None:
     """At any place, the mean over the rows is that of the network with those weights, as it is trained."""
-    done = retraced(tmp_path, kind, model=model)
+    done = replayed(tmp_path, kind, model=model)
     whole, data = copy.deepcopy(done.network), done.data
     center = replay.flat(done.network)
     directions = [torch.randn(len(center), generator=torch.Generator().manual_seed(n)) for n in range(2)]
@@ -107,7 +106,7 @@ def test_losses_are_those_of_the_whole_network(kind: str, model: str, tmp_path: 
         numbers, selected = data.train.piece(0)
         batch = data.batch(selected, numbers, np.arange(len(numbers)))
         with torch.no_grad():
-            wanted = example_losses(data.task, done.loss, whole.eval()(batch), batch.target).double().mean()
+            wanted = data.task.losses(done.loss, whole.eval()(batch), batch.target).double().mean()
         found = probe.losses(landscape._mix(seen[0], (seen[1], right), (seen[2], up)))
         assert found[0] == pytest.approx(float(wanted), rel=1e-5)
     done.close()
@@ -201,7 +200,7 @@ def test_snapshots_fit_their_budget(tmp_path: Path) -> None:
     size = 4 * record["result"]["weights"]
     taken = {}
     for room in (0, 5 * size, 1 << 30):
-        done = replay.retrace(
+        done = replay.replay(
             [load(rows)], [None], Settings(**record["config"]), record, Callbacks(), scratch=tmp_path, memory=room
         )
         taken[room] = [shot.step for shot in done.snapshots]

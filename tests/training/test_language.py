@@ -30,7 +30,7 @@ def fit(data: Any, **choices: Any) -> Language:
 def test_figures_by_hand() -> None:
     """A unigram model counted by hand: surprisal, bits a byte, unknown words; the baseline is the same model."""
     train, test = ["a b a", "b"], ["a zz", "b"]
-    found = fit(train, test=test, valid=0.0, model=UNIGRAM, tokens="words")
+    found = fit(train, test=test, valid=0.0, model=UNIGRAM, tokenizer="words")
     counts = Counter(a=2, b=2, end=2, unknown=0)
     p = {word: (count + 1) / (6 + 4) for word, count in counts.items()}
     nats = [-math.log(p[word]) for word in ("a", "unknown", "end", "b", "end")]
@@ -51,14 +51,14 @@ def test_figures_by_hand() -> None:
 
 def test_accuracy() -> None:
     """A model that knows its texts by heart guesses nearly every token."""
-    found = fit(["one two three"] * 50, test=["one two three", "one two"], valid=0.0, model="ngram:order=3", tokens="words")
+    found = fit(["one two three"] * 50, test=["one two three", "one two"], valid=0.0, model="ngram:order=3", tokenizer="words")
     assert found.metrics["accuracy"]["value"] == pytest.approx(6 / 7)
     assert found.record["result"]["accuracy_positions"] == 7
 
 
 def test_tokens_of_the_training_part_alone() -> None:
     """A word that stands in held-out texts alone is unknown."""
-    found = fit(LINES, model="ngram:order=2", tokens="words")
+    found = fit(LINES, model="ngram:order=2", tokenizer="words")
     data = found.record["data"]
     assert data["parts"] == {"train": 160, "valid": 20, "test": 20}
     assert data["vocabulary"] < 3 + len(set(" ".join(LINES).split()))
@@ -79,7 +79,7 @@ def test_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "\n".join(LINES)
     (tmp_path / "a.txt").write_text(text)
     monkeypatch.setattr("lossworks.data.sources.CHUNK", 1000)
-    found = fit(tmp_path / "a.txt", texts="file", tokens="chars", model="ngram:order=4", out=tmp_path / "run")
+    found = fit(tmp_path / "a.txt", document_unit="file", tokenizer="chars", model="ngram:order=4", out=tmp_path / "run")
     data, result = found.record["data"], found.record["result"]
     assert sum(data["tokens"].values()) == len(text)
     assert data["tokens"]["test"] == pytest.approx(0.1 * len(text), abs=60)
@@ -88,7 +88,7 @@ def test_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tail = text[-data["tokens"]["test"] :]
     assert tail.startswith("the cat")
     assert found.perplexity([tail]) == pytest.approx(found.metrics["perplexity"]["value"])
-    assert len(found.generate("the ", tokens=50)[0]) == 54
+    assert len(found.generate("the ", max_new_tokens=50)[0]) == 54
     (tmp_path / "tail.txt").write_text(tail)
     again = evaluate(lossworks.load(tmp_path / "run"), tmp_path / "tail.txt")
     assert again["metrics"] == result["metrics"]
@@ -126,16 +126,15 @@ def test_labels_are_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"model": "linear"}, "model of language is wanted"),
+        ({"model": "linear"}, "language model is wanted"),
         ({"penalty": "l1"}, "--penalty is for classifiers"),
         ({"batch_size": 4}, "--batch-size is for classifiers"),
-        ({"tokens": "syllables"}, "unknown tokenizer"),
-        ({"texts": "page"}, "unknown kind of texts"),
+        ({"tokenizer": "syllables"}, "unknown tokenizer"),
+        ({"document_unit": "page"}, "unknown document unit"),
         ({"memory": "much"}, "wanted bytes"),
         ({"valid": 0.6, "test": 0.6}, "below 1 together"),
         ({"model": "ngram:order=0"}, "order is 0"),
         ({"nonsense": 1}, "unknown argument of fit"),
-        ({"resume": True, "out": "x"}, "--resume"),
     ],
 )
 def test_refused(choices: dict[str, Any], words: str) -> None:
@@ -147,14 +146,14 @@ def test_refused(choices: dict[str, Any], words: str) -> None:
 def test_by_gradients() -> None:
     """A family of networks is trained by a named optimiser and loss, its held-out loss noted; else by its own method."""
     events: list[str] = []
-    control = Callbacks(watch=lambda event, fields: events.append(event))
-    choices = {"model": "hmm:states=3,iterations=2", "tokens": "words:min_count=2"}
-    trained = fit(LINES, **choices, optimizer="adam", lr=0.1, loss="cross_entropy+0.01*z_loss", epochs=2, control=control)
+    callbacks = Callbacks(watch=lambda event, fields: events.append(event))
+    choices = {"model": "hmm:states=3,iterations=2", "tokenizer": "words:min_count=2"}
+    trained = fit(LINES, **choices, optimizer="adam", lr=0.1, loss="cross_entropy+0.01*z_loss", epochs=2, callbacks=callbacks)
     assert events.count("valid") == 2
     assert "iteration" not in events
     assert trained.metrics["perplexity"]["value"] < trained.tokenizer.vocabulary.size
     events.clear()
-    fit(LINES, **choices, control=control)
+    fit(LINES, **choices, callbacks=callbacks)
     assert events.count("iteration") == 2
     assert "valid" not in events
 
@@ -165,7 +164,7 @@ def test_by_gradients() -> None:
         ({"model": "ngram:order=2", "loss": "focal"}, "--loss is for families trained by gradients"),
         ({"model": "hmm", "epochs": 3}, "name --optimizer or --loss too"),
         ({"model": "hmm", "optimizer": "adam", "epochs": 0}, "epochs is 0"),
-        ({"model": "hmm", "optimizer": "adam", "lr": "auto"}, "lr is 'auto'"),
+        ({"model": "hmm", "optimizer": "adam", "lr": "auto"}, "--lr auto is for classifiers"),
         ({"model": "hmm", "optimizer": "adamm"}, "unknown optimizer"),
     ],
 )
@@ -177,8 +176,8 @@ def test_gradients_refused(choices: dict[str, Any], words: str) -> None:
 
 def test_language_flags_for_networks() -> None:
     """A classifier over features knows no tokenizer."""
-    with pytest.raises(UsageError, match="--tokens is for models of language"):
-        lossworks.fit([("a", "x"), ("b", "y")], model="linear", tokens="chars")
+    with pytest.raises(UsageError, match="--tokenizer is for language models"):
+        lossworks.fit([("a", "x"), ("b", "y")], model="linear", tokenizer="chars")
 
 
 def test_nothing_to_learn() -> None:
@@ -190,17 +189,21 @@ def test_nothing_to_learn() -> None:
 
 
 def test_stopped(tmp_path: Path) -> None:
-    """Ctrl-C while counting: the record says so, and that nothing is kept."""
+    """Ctrl-C while counting: the record says so; resumed, it starts again and ends in the same bits."""
 
     def watch(event: str, fields: dict[str, Any]) -> None:
         if event == "count":
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="Nothing is kept"):
-        fit(LINES, model="ngram:order=2", out=tmp_path / "run", control=Callbacks(watch=watch))
+    with pytest.raises(Interrupted, match="--resume starts it again"):
+        fit(LINES, model="ngram:order=2", out=tmp_path / "run", callbacks=Callbacks(watch=watch))
     assert lossworks.load_run(tmp_path / "run").summary["status"] == "interrupted"
     assert "interrupted" in (tmp_path / "run/report.html").read_text()
     assert not (tmp_path / "run/scratch").exists()
+    resumed = fit(LINES, model="ngram:order=2", out=tmp_path / "run", resume=True)
+    fit(LINES, model="ngram:order=2", out=tmp_path / "whole")
+    assert resumed.record["status"] == "finished"
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
 
 
 def test_cuts() -> None:

@@ -101,7 +101,7 @@ def test_memory_that_really_runs_out(tmp_path: Path) -> None:
     program = """
 import resource, sys
 import lossworks
-from lossworks.train import Callbacks
+from lossworks.engine import Callbacks
 rows = [(f"w{n % 997} w{n % 89}", "ab"[n % 2]) for n in range(20_000)]
 events = []
 def watch(event, fields):
@@ -113,7 +113,7 @@ def watch(event, fields):
         print([f["micro_batch"] for e, f in events if e == "memory"], flush=True)
         import os; os._exit(0)
 lossworks.fit(rows, valid=0, test=0, model="bag:dim=2000,vocabulary=1500", optimizer="gradient_descent",
-              micro_batch=20_000, epochs=1, control=Callbacks(watch=watch))
+              micro_batch=20_000, epochs=1, callbacks=Callbacks(watch=watch))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     found = json.loads(done.stdout or "[]")

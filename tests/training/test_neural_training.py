@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import socket
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,18 +17,19 @@ import torch
 
 from lossworks.core.errors import Interrupted, RecordError, UsageError
 from lossworks.data import Ragged
-from lossworks.engine import Callbacks
-from lossworks.engine.config import TrainConfig
+from lossworks.data.layouts import Lanes, Positions
+from lossworks.engine import Callbacks, Loop
 from lossworks.engine.distributed import World, world
 from lossworks.models.neural import NeuralSpec
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
-from lossworks.training import LanguageSettings
-from lossworks.training.layouts import Lanes, Positions
+from lossworks.training import Settings
+from lossworks.training.config import TrainConfig
 from lossworks.training.planning import Plan, plan
-from lossworks.training.sequences import train_sequences
-from lossworks.training.step_timing import Pace, fastest, paces
+from lossworks.training.resolving import for_language
+from lossworks.training.step_timing import step_time
+from lossworks.training.tokens import train_sequences
 
 V = 12
 VOCABULARY = Vocabulary(V)
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, control: Callbacks | None = None, **choices: Any) -> tuple[Any, Any]:
+def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, callbacks: Callbacks | None = None, **choices: Any) -> tuple[Any, Any]:
     """A network trained as a case says, and how that went."""
     name, own = CASES[case]
     texts = lines(60) if case in ("lines", "packed") else stream(700)
@@ -76,7 +76,7 @@ def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, control: Callbacks | No
     how = {"batch_tokens": 40, "epochs": 3, "optimizer": "adamw:lr=0.01", "clip": 1.0, **own, **choices}
     ends = case in ("lines", "packed")
     valid = choices.pop("valid", lines(10, 5) if ends else stream(100, 5))
-    return network, train_sequences(network, texts, VOCABULARY, ends=ends, valid=valid, control=control, **how)
+    return network, train_sequences(network, texts, VOCABULARY, ends=ends, valid=valid, callbacks=callbacks, **how)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -92,17 +92,17 @@ def _stop_at(step: int, stop: threading.Event, event: str, fields: dict[str, Any
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "judged": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}])
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "evals": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}])
 def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path: Path) -> None:
     """Stopped twice in mid-epoch with dropout on, carried states and averages included, training ends in the same bits."""
     whole, plain = fit(case, DROPPED, **settings)
     for until in (7, 23):
         stop = threading.Event()
-        control = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
+        callbacks = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lossworks.training.sequences._TELL_EVERY", 0.0)
+            patch.setattr("lossworks.engine.loop._LOG_EVERY", 0.0)
             with pytest.raises(Interrupted, match="--resume"):
-                fit(case, DROPPED, control, resume=until == 23, **settings)
+                fit(case, DROPPED, callbacks, resume=until == 23, **settings)
     network, resumed = fit(case, DROPPED, Callbacks(checkpoints=tmp_path), resume=True, **settings)
     assert resumed.scores == plain.scores
     assert resumed.step == plain.step > 23
@@ -110,29 +110,45 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
         assert torch.equal(a, b), name
 
 
+class _Clock:
+    """A clock that a test winds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self, *of: Any) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
 def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
     goes on by what was planned last.
     """
-    monkeypatch.setattr("lossworks.training.sequences._TELL_EVERY", 0.0)
+    monkeypatch.setattr("lossworks.engine.loop._LOG_EVERY", 0.0)
     rates, notes, stop = list[float](), list[str](), threading.Event()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
         rates.extend([fields["lr"]] if event == "train" else [])
         notes.extend([fields["text"]] if event == "note" else [])
 
-    control = Callbacks(watch=watch, stepped=lambda: time.sleep(0.02), checkpoints=tmp_path, stop=stop)
-    how: dict[str, Any] = {"steps": 400, "seconds": 1.0, "judged": 20, "epochs": 100, "schedule": "linear"}
-    _, progress = fit("stream", control=control, **how)
-    assert 20 < progress.step == progress.steps <= 60
+    clock = _Clock()
+    callbacks = Callbacks(watch=watch, stepped=lambda: clock.pass_by(0.025), checkpoints=tmp_path, stop=stop, clock=clock)
+    how: dict[str, Any] = {"steps": 400, "seconds": 1.0, "evals": 20, "epochs": 100, "schedule": "linear"}
+    _, progress = fit("stream", callbacks=callbacks, **how)
+    assert progress.step == progress.steps == 41  # one step goes before each plan can end
+    assert clock() == pytest.approx(1.0, abs=0.026)
     assert rates[-1] < 0.1 * max(rates)
-    assert "in the place of 400" in notes[0]
-    control.watch = partial(_stop_at, 25, stop)
+    assert "instead of 400" in notes[0]
+    callbacks.watch = partial(_stop_at, 25, stop)
     with pytest.raises(Interrupted):
-        fit("stream", control=control, **how)
-    monkeypatch.setattr("lossworks.training.sequences.SequenceLoop._keep_to", lambda loop, seconds: None)
-    _, resumed = fit("stream", control=Callbacks(checkpoints=tmp_path), resume=True, **how)
-    assert 25 < resumed.step == resumed.steps <= 60
+        fit("stream", callbacks=callbacks, **how)
+    monkeypatch.setattr(Loop, "_keep_to", lambda loop, seconds: None)
+    _, resumed = fit("stream", callbacks=Callbacks(checkpoints=tmp_path), resume=True, **how)
+    assert 25 < resumed.step == resumed.steps <= 45
 
 
 def test_damaged_checkpoint(tmp_path: Path) -> None:
@@ -140,13 +156,13 @@ def test_damaged_checkpoint(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Interrupted):
-        fit("stream", control=Callbacks(checkpoints=tmp_path, stop=stop))
+        fit("stream", callbacks=Callbacks(checkpoints=tmp_path, stop=stop))
     with pytest.raises(RecordError, match="does not fit the run"):
-        fit("carried", control=Callbacks(checkpoints=tmp_path), resume=True)
+        fit("carried", callbacks=Callbacks(checkpoints=tmp_path), resume=True)
     (path,) = tmp_path.glob("step-*")
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(RecordError, match="damaged"):
-        fit("stream", control=Callbacks(checkpoints=tmp_path), resume=True)
+        fit("stream", callbacks=Callbacks(checkpoints=tmp_path), resume=True)
 
 
 def test_lanes_go_on_where_they_ended() -> None:
@@ -174,7 +190,7 @@ def test_micro_batches_of_lanes() -> None:
     """In parts that fit into memory, carried states go to their own lanes: the result is that of whole steps."""
     whole, _ = fit("carried")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lossworks.training.sequences.SCORES", V * 16)
+        patch.setattr("lossworks.training.tokens.SCORES", V * 16)
         parts, _ = fit("carried")
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
@@ -191,7 +207,7 @@ def test_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, state, ids)
 
     monkeypatch.setattr("lossworks.models.rnn.model.Rnn.advance", small)
-    parts, _ = fit("carried", control=Callbacks(watch=lambda *what: told.append(what)), epochs=1)
+    parts, _ = fit("carried", callbacks=Callbacks(watch=lambda *what: told.append(what)), epochs=1)
     assert [fields["micro_batch"] for event, fields in told if event == "memory"] == [20]
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
@@ -200,7 +216,7 @@ def test_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def _process(rank: int, size: int, port: int, case: str, folder: str) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
-    network, progress = fit(case, control=Callbacks(world=world()))
+    network, progress = fit(case, callbacks=Callbacks(world=world()))
     torch.save({"weights": dict(network.named_parameters()), "scores": progress.scores}, f"{folder}/{rank}.pt")
 
 
@@ -244,37 +260,37 @@ def test_wrong_windows() -> None:
 def test_plan_fills_the_time() -> None:
     """What is left open is chosen and said: size by time, steps by the speed measured; what is told stays."""
     text = stream(5000)
-    settings = LanguageSettings(task="lm", model="transformer", minutes=0.05, batch_tokens=256).resolved("lm")
+    settings = for_language(Settings(task="lm", model="transformer", minutes=0.05, batch_tokens=256), "lm")
     found = plan(text, VOCABULARY, settings, ends=False)
-    assert found.recipe.steps is not None
-    assert found.recipe.steps >= 12
+    assert found.config.steps is not None
+    assert found.config.steps >= 12
     assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
-    assert len(found.said) == 3
-    assert Plan.read(found.to_json()) == found
-    told = LanguageSettings(task="lm", model="transformer:dim=16,heads=2", steps=7, optimizer="adam", dtype="float32", lr=0.5)
-    found = plan(text, VOCABULARY, told.resolved("lm"), ends=False)
-    assert (found.recipe.steps, found.recipe.optimizer, found.dtype) == (7, "adam:lr=0.5", "float32")
-    assert "float32" in found.said[0]
+    assert len(found.said) == 2
+    assert Plan.from_json(found.to_json()) == found
+    told = Settings(task="lm", model="transformer:dim=16,heads=2", steps=7, optimizer="adam", dtype="float32", lr=0.5)
+    found = plan(text, VOCABULARY, for_language(told, "lm"), ends=False)
+    assert (found.config.steps, found.config.optimizer, found.dtype) == (7, "adam:lr=0.5", "float32")
+    assert found.said == ()  # nothing was measured
     assert found.model.startswith("transformer:heads=2,dim=16")
     usual = replace(settings, model="transformer:layers=4,heads=4,dim=256,context=256")
     assert plan(text, VOCABULARY, usual, ends=False).model == "transformer"  # all as said, though as it is by default
     short = plan(lines(50), VOCABULARY, replace(told, model="transformer:heads=2,dim=16"), ends=True)
-    assert short.recipe.window == 16
+    assert short.config.window == 16
 
 
-def test_paces() -> None:
-    """Each type of numbers is timed by real steps; a narrower one is taken where clearly faster; nothing is left changed."""
-    text, recipe = stream(700), TrainConfig(window=16, batch_tokens=40, optimizer="lbfgs")
+def test_step_time() -> None:
+    """The median step of the number of threads that is fastest, by the clock that is given; nothing is left changed."""
+    text, config = stream(700), TrainConfig(window=16, batch_tokens=40, optimizer="lbfgs")
     threads, random = torch.get_num_threads(), torch.get_rng_state()
-    network = SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
-    found = paces(network, text, VOCABULARY, recipe, ends=False, dtypes=["float32", "bfloat16"])
-    assert [pace.dtype for pace in found] == ["float32", "bfloat16"]
-    assert all(pace.seconds > 0 and 1 <= pace.threads <= threads for pace in found)
+    clock, network = _Clock(), SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
+
+    def ticking() -> float:
+        clock.pass_by(1.0 / torch.get_num_threads())
+        return clock()
+
+    found = step_time(network, text, VOCABULARY, config, ends=False, clock=ticking)
+    assert (found.threads, found.seconds) == (threads, pytest.approx(1.0 / threads))
     assert (torch.get_num_threads(), torch.equal(random, torch.get_rng_state())) == (threads, True)
-    wide, narrow = Pace("float32", 1, 1.0), Pace("bfloat16", 2, 0.85)
-    assert fastest([wide, narrow]) is narrow
-    assert fastest([wide, replace(narrow, seconds=0.95)]) is wide
-    assert fastest([wide]) is wide
 
 
 def test_half_precision_trains() -> None:

@@ -97,11 +97,11 @@ def test_stopped_in_the_second_training(tmp_path: Path) -> None:
         nonlocal seen
         seen += event == "valid"
         if event == "valid" and seen == last:
-            control.stop.set()
+            callbacks.stop.set()
 
-    control = Callbacks(watch=watch)
+    callbacks = Callbacks(watch=watch)
     with pytest.raises(Interrupted):
-        lossworks.fit(rows, out=tmp_path / "run", control=control, **CHOICES)
+        lossworks.fit(rows, out=tmp_path / "run", callbacks=callbacks, **CHOICES)
     lossworks.fit(rows, out=tmp_path / "run", resume=True, **CHOICES)
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "run"))
     assert one.keys() == other.keys()

@@ -62,7 +62,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _fit(out: Path, choices: dict[str, Any], **more: Any) -> None:
-    lossworks.fit(REVIEWS, out=out, control=Callbacks(checkpoint_every=0.0), **choices, **more)
+    lossworks.fit(REVIEWS, out=out, callbacks=Callbacks(checkpoint_every=0.0), **choices, **more)
 
 
 def _in_child(out: Path, choices: dict[str, Any], hook: Hook | None = None, after: float | None = None) -> int:

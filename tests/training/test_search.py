@@ -27,7 +27,7 @@ def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
 
     for power in range(-12, 5):
         heights.append(float("inf"))
-        lossworks.fit(REVIEWS, optimizer=optimizer, lr=10 ** (power / 4), control=Callbacks(watch=watch), **SMALL)
+        lossworks.fit(REVIEWS, optimizer=optimizer, lr=10 ** (power / 4), callbacks=Callbacks(watch=watch), **SMALL)
     for start in starts:
         found = lossworks.fit(REVIEWS, optimizer=f"{optimizer}:lr={start}", lr="auto", **SMALL).record
         search = found["result"]["lr_search"]
@@ -58,20 +58,20 @@ def test_a_resumed_run_does_not_search_again(tmp_path: Path) -> None:
     searched: list[int] = []
     lossworks.fit(REVIEWS, out=tmp_path / "whole", lr="auto", **SMALL)
     for resume in (False, True):
-        control = Callbacks(checkpoint_every=0.0)
+        callbacks = Callbacks(checkpoint_every=0.0)
 
-        def watch(event: str, fields: dict[str, Any], control: Callbacks = control, again: bool = resume) -> None:
+        def watch(event: str, fields: dict[str, Any], callbacks: Callbacks = callbacks, again: bool = resume) -> None:
             searched.append(1) if event == "search" else None
             if event == "valid" and not again:
-                control.stop.set()
+                callbacks.stop.set()
 
-        control.watch = watch
+        callbacks.watch = watch
         if not resume:
             with pytest.raises(Interrupted):
-                lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", control=control, **SMALL)
+                lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", callbacks=callbacks, **SMALL)
             trials = len(searched)
         else:
-            lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", control=control, resume=True, **SMALL)
+            lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", callbacks=callbacks, resume=True, **SMALL)
     assert trials == len(searched) > 8
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "cut")]
     assert files[0] == files[1]

@@ -12,14 +12,14 @@ from torch import nn
 
 from lossworks.core.errors import DataError, Diverged, UsageError
 from lossworks.data import Ragged, TokenRows
+from lossworks.data.layouts import Packed, Positions, Windows
 from lossworks.engine import Callbacks
 from lossworks.models import LanguageModel, SequenceNetwork
 from lossworks.optim import optimizers
 from lossworks.scores import Scores, dense
 from lossworks.tokens import Vocabulary
-from lossworks.training import sequences
-from lossworks.training.layouts import Packed, Positions, Windows
-from lossworks.training.sequences import train_sequences
+from lossworks.training import tokens as sequences
+from lossworks.training.tokens import train_sequences
 
 V = 7
 VOCABULARY = Vocabulary(V)
@@ -188,8 +188,8 @@ def test_ends_early_with_the_best_weights() -> None:
     """Training ends when the held-out score has not fallen for a while; the weights are those of the best epoch."""
     told: list[tuple[str, dict[str, Any]]] = []
     valid = texts([6], seed=11)
-    control = Callbacks(watch=lambda *what: told.append(what))
-    network, progress = trained(texts([4, 4]), valid=valid, optimizer="adam:lr=0.3", epochs=100, patience=3, control=control)
+    callbacks = Callbacks(watch=lambda *what: told.append(what))
+    network, progress = trained(texts([4, 4]), valid=valid, optimizer="adam:lr=0.3", epochs=100, patience=3, callbacks=callbacks)
     scores = [fields["nll"] for event, fields in told if event == "valid"]
     assert scores == progress.scores
     assert progress.epoch == len(scores) < 100
@@ -212,7 +212,7 @@ def test_average_of_weights_and_schedule() -> None:
     rates: list[float] = []
     trained(
         epochs=2, batch_tokens=30, schedule="linear:warmup=1epochs", optimizer="sgd:lr=1",
-        control=Callbacks(watch=lambda event, fields: rates.append(fields["lr"]) if event == "train" else None),
+        callbacks=Callbacks(watch=lambda event, fields: rates.append(fields["lr"]) if event == "train" else None),
     )  # fmt: skip
     assert rates[-1] < max(rates) <= 1
 

@@ -16,7 +16,8 @@ import lossworks
 from lossworks.api.evaluate import evaluate
 from lossworks.core.errors import Diverged
 from lossworks.data import TEST, TRAIN, VALID, load
-from lossworks.training import Settings, fit_corpora, loop, refit
+from lossworks.engine import Callbacks, Loop, TrainState
+from lossworks.training import Settings, fit_corpora, refit
 from lossworks.training.dataset import assemble
 
 Rows = list[tuple[Any, ...]]
@@ -136,8 +137,8 @@ def test_early_stopping(loss: str) -> None:
             scores.append(fields["nll"])
 
     rows = _rows(300, noise=0.3)
-    control = loop.Callbacks(watch=watch)
-    model = lossworks.fit(rows, loss=loss, model="linear:bits=12", optimizer="adagrad:lr=1", epochs=30, control=control)
+    callbacks = Callbacks(watch=watch)
+    model = lossworks.fit(rows, loss=loss, model="linear:bits=12", optimizer="adagrad:lr=1", epochs=30, callbacks=callbacks)
     result = model.record["result"]
     best = int(np.argmin(scores)) + 1
     assert result["best_epoch"] == best
@@ -228,10 +229,10 @@ def test_nothing_held_out() -> None:
 
 def test_divergence_stops_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step whose loss was not finite is not taken: as many updates as steps that ended."""
-    kept: list[loop.Loop] = []
+    kept: list[Loop] = []
 
-    class Kept(loop.Loop):
-        def run(self) -> loop.TrainState:
+    class Kept(Loop):
+        def run(self) -> TrainState:
             kept.append(self)
             return super().run()
 
@@ -240,7 +241,7 @@ def test_divergence_stops_before_the_update(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Diverged, match=r"not finite at step 3 \(epoch 1, batch 3, first at row \d+ of|not finite at step"):
         lossworks.fit(numbers, task="regress", model="linear:bits=12", optimizer="sgd:lr=1e20", loss="mse")
     (stopped,) = kept
-    assert stopped.stepper.steps == stopped.progress.step > 0
+    assert stopped.stepper.steps == stopped.state.step > 0
 
 
 @pytest.mark.parametrize("lr", [1e18, 1e19, 1e20, 1e21, 1e22])

@@ -49,8 +49,7 @@ class Language(Held):
     @property
     def document_unit(self) -> str:
         """What of plain text was one text: "line", "paragraph" or "file"."""
-        config = self.record.get("config", {})
-        return str(config.get("document_unit") or config.get("texts", "line"))  # the latter in runs of before
+        return str(self.record.get("config", {}).get("document_unit") or "line")
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
         """Tokens, words and surprisals of each text."""

@@ -135,7 +135,7 @@ def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segme
         apart = None if best is None else figures.bits_between(found.nats, best.nats, texts.bytes)
     return {
         "model": config.get("model"),
-        "tokenizer_spec": config.get("tokenizer") or config.get("tokens"),
+        "tokenizer_spec": config.get("tokenizer"),
         "tokenizer": _digest(model),
         "vocabulary": model.tokenizer.vocabulary.size,
         "context": model.model.context,

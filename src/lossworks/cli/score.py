@@ -57,7 +57,7 @@ def command(
     page = None
     if html is not None:
         config = model.record.get("config", {})
-        facts = [str(config[key]) for key in ("model", "tokenizer", "tokens") if config.get(key)]
+        facts = [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
         total = _together(scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ class Callbacks:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
     ``stepped`` is called after every step, while the weights are those to go on with.
-    ``world``: the processes that train together.
+    ``world``: the processes that train together. ``clock``: seconds, from any point.
     """
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
@@ -25,3 +26,4 @@ class Callbacks:
     stop: Event = field(default_factory=Event)
     stepped: Callable[[], None] = lambda: None
     world: World = field(default_factory=World)
+    clock: Callable[[], float] = time.monotonic

@@ -7,8 +7,6 @@ the optimizer's state and a few counts, and ends in the same bits as one that wa
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,7 +42,6 @@ class Loop:
     followed: held-out scores of a training before, one an epoch, for a schedule to go by; None: by this one's own.
     keeps_best: whether the weights are those of the best score, or of the last step.
     threads: of PyTorch's own; None: as many as there are.
-    clock_now: seconds, from any point.
     """
 
     objective: Objective
@@ -64,7 +61,6 @@ class Loop:
     keeps_best: bool = True
     threads: int | None = None
     overfitting: Overfitting | None = None
-    clock_now: Callable[[], float] = time.monotonic
     state: TrainState = field(default_factory=TrainState)
     gradients: Gradients = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
@@ -76,7 +72,7 @@ class Loop:
     def __post_init__(self) -> None:
         made = self.objective, self.stepper, self.reduction, self.callbacks.world, self.micro_batch_size
         self.gradients = Gradients(*made, on_smaller=self._log_memory)
-        self._window = LogWindow(self.clock_now(), clipped=self.stepper.clipped)
+        self._window = LogWindow(self.callbacks.clock(), clipped=self.stepper.clipped)
 
     def run(self) -> TrainState:
         """Train to the end.
@@ -88,7 +84,7 @@ class Loop:
         """
         state, network = self.state, self.objective.network
         self.gradients.micro_batch_size = state.micro_batch_size or self.micro_batch_size
-        self._saved = start = self.clock_now() - state.seconds
+        self._saved = start = self.callbacks.clock() - state.seconds
         with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), torch_threads(self.threads), flushed():
             self._fit_memory()
             while not self._is_over:
@@ -103,7 +99,7 @@ class Loop:
         network.eval()
         if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
-        state.seconds = self.clock_now() - start
+        state.seconds = self.callbacks.clock() - start
         return state
 
     @property
@@ -129,7 +125,7 @@ class Loop:
             tensors = {prefix + name: value for prefix, part in named for name, value in part.items()}
             tensors["risk.state"] = self.reduction.state
             checkpoint.save(self.callbacks.checkpoints, self.state.step, tensors, self.state.to_json())
-        self._saved = self.clock_now()
+        self._saved = self.callbacks.clock()
         self.log("checkpoint")
 
     def log(self, event: str, **fields: Any) -> None:
@@ -160,7 +156,7 @@ class Loop:
             self._between_steps()  # before a step: the score after the last one is then behind its checkpoint
             self._step(rows)
             state.done, state.step = number + 1, state.step + 1
-            state.seconds = self.clock_now() - start
+            state.seconds = self.callbacks.clock() - start
             self.callbacks.stepped()
             if self.eval_every and (state.step % self.eval_every == 0 or state.step == self.last):
                 self._evaluate()
@@ -196,9 +192,9 @@ class Loop:
         searches = stepper.optimizer.needs_closure
         if not searches:
             make()
-        began = self.clock_now()
+        began = self.callbacks.clock()
         health = stepper.step(self._factor(), make if searches else None, examine=self._window.is_due(began))
-        amount, now = found[0].amount, self.clock_now()
+        amount, now = found[0].amount, self.callbacks.clock()
         self._window.add(amount, weight, objective.size(rows), health, now, now - began)
         if self.overfitting is not None:
             self.overfitting.add(amount, weight)
@@ -261,7 +257,7 @@ class Loop:
             self.log("memory", micro_batch=self.gradients.micro_batch_size)
 
     def _between_steps(self) -> None:
-        if self.clock_now() - self._window.since >= _LOG_EVERY:
+        if self.callbacks.clock() - self._window.since >= _LOG_EVERY:
             self._log_train()
         alone = self.callbacks.world.size == 1
         stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked
@@ -285,7 +281,7 @@ class Loop:
         self.log("memory", micro_batch=size, was=before)
 
     def _log_train(self) -> None:
-        now = self.clock_now()
+        now = self.callbacks.clock()
         if self._window.weight:
             unit = self.objective.unit
             line = self._window.fields(now, self.stepper.lr, self.stepper.clipped, f"{unit}_per_second")
@@ -298,7 +294,7 @@ class Loop:
 
     @property
     def _is_due(self) -> bool:
-        return self.clock_now() - self._saved >= self.callbacks.checkpoint_every
+        return self.callbacks.clock() - self._saved >= self.callbacks.checkpoint_every
 
     @property
     def _is_over(self) -> bool:

@@ -35,7 +35,7 @@ class Gradients:
     """Makes the gradients of steps stand in the network's parameters.
 
     micro_batch_size: examples, or tokens with their padding, whose outputs stand in memory at once.
-    on_smaller: called with (new size, old size) when it had to become smaller.
+    on_smaller: called with (new size, old size) after a step for which it had to become smaller.
     """
 
     objective: Objective
@@ -80,20 +80,20 @@ class Gradients:
 
     def fit_memory(self) -> None:
         """Find the largest micro-batch of the longest rows, ``micro_batch_size`` at most, that memory has room for."""
-        state, held = self.reduction.state, _Held()
+        state, held, on_smaller = self.reduction.state, _Held(), self.on_smaller
+        self.on_smaller = lambda size, before: None  # said once it is found
         few = self.objective.longest(min(_TRIED, self.micro_batch_size))
         with torch.autograd.graph.saved_tensors_hooks(held.pack, held.unpack):
             self.make(few, float(self.objective.size(few)), 0, 0)
         self.zero_grad()
         if self.objective.device.type == "cpu":  # where taking too much ends the process, there is no trying
-            needed = (2 * held.bytes + 8 * self.objective.ids(few)) / self.objective.size(
-                few
-            )  # outputs, gradients, ids and values
+            needed = 2 * held.bytes + 8 * self.objective.ids(few)  # outputs, gradients, ids and values
+            needed /= self.objective.size(few)
             self.micro_batch_size = int(max(1, min(self.micro_batch_size, _SPARED * available() / max(1.0, needed))))
         most = self.objective.longest(self.micro_batch_size)
         self.make(most, float(self.objective.size(most)), 0, 0)
         self.zero_grad()
-        self.reduction.state = state
+        self.reduction.state, self.on_smaller = state, on_smaller
 
     def _make(self, rows: Rows, weight: float, epoch: int, step: int) -> Gradient:
         summed = 0.0
@@ -112,26 +112,29 @@ class Gradients:
     def _halving(self, rows: Rows, run: Callable[[], T]) -> T:
         """What ``run`` gives, started again with smaller micro-batches as often as memory runs out."""
         state, carry = self.reduction.state, [each.clone() for each in self.objective.carry()]
+        before = self.micro_batch_size
         while True:
             try:
-                return run()
+                found = run()
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
                 reason = str(error)
+            else:
+                if self.micro_batch_size < before:
+                    self.on_smaller(self.micro_batch_size, before)
+                return found
             self.zero_grad()  # outside of the handler, whose traceback holds on to the tensors
             self.reduction.state = state
             self.objective.load_carry([each.clone() for each in carry])
             self._halve(rows, reason)
 
     def _halve(self, rows: Rows, reason: str) -> None:
-        before, smallest = self.micro_batch_size, self.objective.smallest(rows)
-        self.micro_batch_size = min(before, self.objective.largest(rows)) // 2
-        if self.micro_batch_size < smallest:
+        self.micro_batch_size = min(self.micro_batch_size, self.objective.largest(rows)) // 2
+        if self.micro_batch_size < self.objective.smallest(rows):
             waits = "a smaller --batch-size, whose losses stand in memory together"
             remedy = "a smaller model or context" if self.reduction.is_mean else waits
             raise OutOfMemory(f"out of memory with a single row a micro-batch ({reason}). Try {remedy}.")
-        self.on_smaller(self.micro_batch_size, before)
 
     def _seed(self, what: str, step: int) -> int:
         return derive(self.objective.seed, what, step, *([self.world.rank] if self.world.rank else []))

@@ -60,33 +60,46 @@ class Plan:
 
 
 def plan(
-    design: Design, benchmark: Benchmark[Any], done: Finished, jobs: int, tell: Callable[[str, dict[str, Any]], None]
+    design: Design,
+    benchmark: Benchmark[Any],
+    done: Finished,
+    jobs: int,
+    tell: Callable[[str, dict[str, Any]], None],
+    clock: Callable[[], float] = time.monotonic,
 ) -> Plan:
-    """Time every arm's steps and say what is left to do."""
-    begun = time.monotonic()
+    """Time every arm's steps and say what is left to do.
+
+    Args:
+        design, benchmark: what is to be done, and on what.
+        done: the trainings that have ended.
+        jobs: processes.
+        tell: told ``("timed", {"arm": …, "seconds": …})`` of each arm.
+        clock: seconds, from any point.
+    """
+    begun = clock()
     for arm in design.arms:
         benchmark.ready(arm.settings)
     benchmark.duplicates()
-    reading = time.monotonic() - begun
+    reading = clock() - begun
     arms = []
     for number, arm in enumerate(design.arms):
         trials = design.trials if design.points(number, {}) else 0
         trials, seeds = (
             sum(Key(stage, number, each) not in done for each in range(of)) for stage, of in ((TUNE, trials), (RUN, design.seeds))
         )
-        arms.append(ArmPlan(arm.name, trials, seeds, _seconds(benchmark, arm.settings)))
+        arms.append(ArmPlan(arm.name, trials, seeds, _seconds(benchmark, arm.settings, clock)))
         tell("timed", {"arm": arm.name, "seconds": arms[-1].seconds, "done": number + 1, "of": len(design.arms)})
     return Plan(tuple(arms), reading, jobs)
 
 
-def _seconds(benchmark: Benchmark[Any], settings: Settings) -> float:
-    """Of one training with its validations and the figures at its end."""
+def _seconds(benchmark: Benchmark[Any], settings: Settings, clock: Callable[[], float]) -> float:
+    """Of one training with its scores and the metrics at its end."""
     steps, validations = list[float](), list[float]()
-    begun = mark = time.monotonic()
+    begun = mark = clock()
 
     def note(into: list[float]) -> None:
         nonlocal mark
-        mark, before = time.monotonic(), mark
+        mark, before = clock(), mark
         into.append(mark - before)
 
     def stepped() -> None:
@@ -95,17 +108,17 @@ def _seconds(benchmark: Benchmark[Any], settings: Settings) -> float:
         if timed >= _FEWEST and (timed >= _MOST or sum(steps[_WARM:]) >= _TIMED):
             training.stop_after(len(steps))  # ends the epoch here, with its validation
 
-    def watch(event: str, benchmarks: dict[str, Any]) -> None:
+    def watch(event: str, fields: dict[str, Any]) -> None:
         if event == "valid":
             note(validations)
 
     training = benchmark.training(settings, Callbacks(watch=watch, stepped=stepped))
-    made, mark = time.monotonic() - begun, time.monotonic()
+    made, mark = clock() - begun, clock()
     with suppress(Diverged):
         training.run()
-    begun = time.monotonic()
+    begun = clock()
     training.score(tested=True)
-    measured = time.monotonic() - begun
+    measured = clock() - begun
     step = fmean(steps[_WARM:] or steps or [0.0])
     validation = median(validations or [0.0])
     return made + step * training.steps + validation * training.scores + measured

@@ -119,7 +119,7 @@ def build_language(spec: str | LanguageSpec) -> LanguageSpec:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    remedy = "A model of language is wanted here: 'ngram:order=5' or 'hmm:states=64'."
+    remedy = "A language model is wanted here: 'ngram:order=5' or 'hmm:states=64'."
     model: LanguageSpec = specs.member(models, spec, LanguageSpec, remedy)
     return model
 

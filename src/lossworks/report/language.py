@@ -9,7 +9,7 @@ from .metric_rows import metric_row
 from .plot import LEGEND, axis, figure, line
 from .words import THIN, Json, Verdict
 
-SHOWN = {"model": "model", "tokens": "tokens"}
+SHOWN = {"model": "model", "tokenizer": "tokenizer"}
 _STEPS = 8  # shades of surprisal
 _REDDEST = 8.0  # nats from which a token is as deep in colour as any
 
