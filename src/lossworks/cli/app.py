@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -68,6 +70,7 @@ def _top(
 
 def main() -> None:
     """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 130 interrupted."""
+    _open_streams()
     try:
         if app(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
@@ -78,14 +81,38 @@ def main() -> None:
     except LossworksError as error:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("stopped at once. A classifier whose training had begun goes on with --resume.", 130)
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end("stopped at once. The same command with --resume goes on with a run that had begun.", 130)
+    except OSError as error:
+        _end_writing(error)
+    except SystemExit as ended:  # typer makes one of a broken pipe
+        if not isinstance(ended.__context__, OSError):
+            raise
+        _end_writing(ended.__context__)
+
+
+def _open_streams() -> None:
+    """Closed streams swallow what is written to them, and characters that a stream's encoding lacks are spelled out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # open as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_writing(error: OSError) -> None:
+    """Exit where stdout takes no more: as if all were well where its reader has left, as ``head`` does; else saying why."""
+    if error.filename is not None:
+        _end(f"{error.filename}: {error.strerror}.", 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    if isinstance(error, BrokenPipeError):
         sys.exit(0)
+    print(f"lossworks: cannot write to stdout: {error.strerror or error}.", file=sys.stderr)
+    sys.exit(2)
 
 
 def _end(said: str, code: int, message: str = "") -> None:
-    """Leave with ``code``: say why to people, and with ``--json`` to programs."""
+    """Exit with ``code``: say why to people, and with ``--json`` to programs."""
     if "--json" in sys.argv:
         print(json.dumps({"error": message or said, "exit_code": code}, ensure_ascii=False))
     if said:

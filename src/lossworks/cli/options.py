@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from ..data import ReadOptions
 
+_FILE = re.compile(r"\S+\.(txt|csv|tsv|jsonl?|parquet|ft|zip|xlsx)(\.(gz|zst|bz2|xz))?", re.IGNORECASE)
 Texts = Annotated[
     list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")
 ]
@@ -61,10 +64,18 @@ def read_options(
 
 
 def texts_of(source: str, read: ReadOptions) -> Iterator[list[str]]:
-    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself."""
+    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself; what stands after ``--`` is text.
+
+    Raises:
+        UsageError: it looks like the name of a file that is not there.
+    """
+    from ..core.errors import UsageError
     from ..data import load
 
-    if source != "-" and not _is_there(source):
+    after = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    if source in after or (source != "-" and not _is_there(source)):
+        if source not in after and _FILE.fullmatch(source):
+            raise UsageError(f"there is no file {source!r}. If it is a text, put it after --.")
         yield [source]
         return
     corpus = load(source, read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -147,7 +147,7 @@ class Classify(LabelTask):
         if given == "balanced":
             counts = np.bincount(target[train], minlength=len(self.labels))
             return np.asarray((counts.sum() / (len(counts) * np.maximum(counts, 1)))[target], np.float32)
-        pairs = parse_class_weight(given)
+        pairs = parse_class_weight(given, self.labels)
         if unknown := sorted(set(pairs) - set(self.labels)):
             raise UsageError(f"--class-weight names {unknown[0]!r}, which is no label. Labels: {', '.join(self.labels)}.")
         return np.asarray(np.array([pairs.get(label, 1.0) for label in self.labels])[target], np.float32)
@@ -156,8 +156,11 @@ class Classify(LabelTask):
         return binary(outputs[:, 0], target) if self.is_binary else dense(outputs, target)
 
 
-def parse_class_weight(given: Any) -> dict[str, float]:
+def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, float]:
     """A factor for some labels: a mapping, a JSON object as text, or "spam=5,ham=1".
+
+    Args:
+        given: what a user gave. labels: those there are, which may hold commas and equals signs; empty: not known yet.
 
     Raises:
         UsageError: it is none of these, or a factor is not a finite number of 0 or more.
@@ -165,7 +168,7 @@ def parse_class_weight(given: Any) -> dict[str, float]:
     try:
         pairs = json.loads(given) if isinstance(given, str) and given.lstrip().startswith("{") else given
         if isinstance(pairs, str):
-            pairs = dict(pair.rpartition("=")[::2] for pair in pairs.split(","))
+            pairs = dict(_pairs(pairs, labels))
         if not isinstance(pairs, Mapping):
             raise TypeError
         factors = {str(label): float(factor) for label, factor in pairs.items()}
@@ -176,3 +179,17 @@ def parse_class_weight(given: Any) -> dict[str, float]:
     if not all(np.isfinite(factor) and factor >= 0 for factor in factors.values()):
         raise UsageError(f"--class-weight is {given!r}; wanted finite factors of 0 or more.")
     return factors
+
+
+def _pairs(spelled: str, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each label and its factor: a comma ends a pair unless it may stand in a label, or does."""
+    pair = ""
+    for part in spelled.split(","):
+        pair += "," * bool(pair) + part
+        label, equals, factor = pair.rpartition("=")
+        if equals and (label in labels or not labels):
+            yield label, factor
+            pair = ""
+    if pair:
+        label, _, factor = pair.rpartition("=")
+        yield label, factor
