@@ -1,9 +1,10 @@
-"""Classes by models of language: Bayes' rule by hand, files, explanations, what cannot be told so."""
+"""Classes by language models: Bayes' rule by hand, files, explanations, what cannot be told so."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def by_hand(rows: list[tuple[str, str]], text: str, words: set[str]) -> dict[str
 
 
 def test_bayes() -> None:
-    """Of few rows, all learnt from: the probabilities are Bayes' rule over counts; unknown words and no words at all included."""
-    model = lossworks.fit(ROWS, model=UNIGRAM, tokens="words")
+    """Of few rows, all learned from, the probabilities are Bayes' rule over counts; of unknown words and no words too."""
+    model = lossworks.fit(ROWS, model=UNIGRAM, tokenizer="words")
     assert isinstance(model.predictor, GenerativePredictor)
     assert model.predictor.counts == (3, 2, 1)
     texts = ["a a b", "c", "", "b zz"]
@@ -44,7 +45,7 @@ def test_bayes() -> None:
 def test_two_labels() -> None:
     """Two labels likewise."""
     rows = [row for row in ROWS if row[1] != "z"]
-    model = lossworks.fit(rows, model=UNIGRAM, tokens="words")
+    model = lossworks.fit(rows, model=UNIGRAM, tokenizer="words")
     assert dict(zip(model.labels, model.predict_proba(["b c"])[0], strict=True)) == pytest.approx(
         by_hand(rows, "b c", {"a", "b", "c"})
     )
@@ -53,7 +54,7 @@ def test_two_labels() -> None:
 
 def test_explained() -> None:
     """What each token speaks for adds up, with the prior, to the logits but for a constant."""
-    model = lossworks.fit(ROWS, model=UNIGRAM, tokens="words")
+    model = lossworks.fit(ROWS, model=UNIGRAM, tokenizer="words")
     told = model.explain("a b")
     assert [each["token"] for each in told] == ["a", "b", "</s>"]
     sums = np.array([sum(each["evidence"][label] for each in told) for label in model.labels]) + np.log([3 / 6, 2 / 6, 1 / 6])
@@ -70,7 +71,7 @@ def rows(count: int = 120) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("spec", ["ngram:order=2", "hmm:states=2,iterations=3"])
 def test_saved(spec: str, tmp_path: Path) -> None:
     """Figures, temperature, a report; what is loaded answers the same."""
-    model = lossworks.fit(rows(), model=spec, tokens="words", out=tmp_path / "run")
+    model = lossworks.fit(rows(), model=spec, tokenizer="words", out=tmp_path / "run")
     assert model.metrics["accuracy"]["value"] == 1.0
     assert model.record["result"]["refit_rows"] == 108
     assert (tmp_path / "run/report.html").exists()
@@ -80,11 +81,19 @@ def test_saved(spec: str, tmp_path: Path) -> None:
     assert again.predict(texts[:2]) == ["up", "down"]
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run's directory, to be copied."""
+    path = tmp_path_factory.mktemp("generative") / "run"
+    lossworks.fit(rows(40), model="ngram:order=2", tokenizer="words", out=path)
+    return path
+
+
 @pytest.mark.parametrize("name", ["tokenizer.json", "classes.json", "classes/0/model.safetensors", "classes/1/model.safetensors"])
 @pytest.mark.parametrize("spoil", ["missing", "cut", "other"])
-def test_damaged(name: str, spoil: str, tmp_path: Path) -> None:
+def test_damaged(name: str, spoil: str, run: Path, tmp_path: Path) -> None:
     """A file that is missing, cut or replaced is refused."""
-    lossworks.fit(rows(40), model="ngram:order=2", tokens="words", out=tmp_path / "run")
+    shutil.copytree(run, tmp_path / "run")
     path = tmp_path / "run" / name
     if spoil == "missing":
         path.unlink()
@@ -98,7 +107,7 @@ def test_calibrated() -> None:
     """Repeated words are counted as if each were news, so the model is too sure; the temperature takes that back."""
     rows = [(" ".join([("good", "bad")[(i + (i % 4 == 0)) % 2]] * 9), ("up", "down")[i % 2]) for i in range(400)]
     rows = [(f"{text} {i}", label) for i, (text, label) in enumerate(rows)]
-    model = lossworks.fit(rows, model=UNIGRAM, tokens="words:min_count=2")
+    model = lossworks.fit(rows, model=UNIGRAM, tokenizer="words:min_count=2")
     assert model.predictor.temperature > 3
     assert model.metrics["nll"]["value"] < 0.65
 

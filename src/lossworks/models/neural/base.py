@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from ...core.errors import RecordError, UsageError
-from ...core.seeds import derive
+from ...core.seeds import derive, first_weights
 from ...data import Ragged, valid
 from ...tokens import Vocabulary
 from ..language import LanguageSpec
@@ -111,14 +110,12 @@ class NeuralSpec(LanguageSpec):
 
     def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
         """A network that predicts the next of ``vocabulary`` tokens."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             return self._network(vocabulary)
 
     def encoder(self, vocabulary: int, seed: int = 0) -> TextEncoder:
         """A network from whole texts of such tokens to vectors."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             return self._encoder(vocabulary)
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralModel:

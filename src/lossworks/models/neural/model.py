@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -100,6 +100,10 @@ class NeuralModel(LanguageModel):
     def next(self, state: State) -> NDArray[np.float64]:
         logp: NDArray[np.float64] = self._logp(state.hidden)[0]
         return logp
+
+    def to(self, device: str) -> Self:
+        self.network.to(device)
+        return self
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, in whose head stands what made it: one file, for ``load_model`` or the spec's ``load``."""
