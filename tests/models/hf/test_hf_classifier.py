@@ -19,7 +19,7 @@ from lossworks.inference import NetworkPredictor
 from lossworks.models import build
 from lossworks.models.hf.classifier import HfClassifier, load_classifier
 from lossworks.optim.roles import roles
-from lossworks.tasks import Task
+from lossworks.tasks import label_task
 
 transformers = pytest.importorskip("transformers")
 from models.hf import hf_files  # noqa: E402
@@ -53,7 +53,7 @@ def untrained(folder: Path, labels: int = 3, more: str = "") -> NetworkPredictor
     features = spec.features()
     features.prepare([])
     network = spec.network(len(features), labels, seed=5)
-    return NetworkPredictor(Task("classify", tuple("abcdefg"[:labels])), spec, features, network.eval())
+    return NetworkPredictor(label_task("classify", tuple("abcdefg"[:labels])), spec, features, network.eval())
 
 
 def network_of(predictor: NetworkPredictor) -> HfClassifier:
@@ -175,15 +175,15 @@ def test_learns(folders: dict[str, Path]) -> None:
 def test_resumes(folders: dict[str, Path], tmp_path: Path) -> None:
     """A stopped fit goes on from its checkpoint and ends in the same bits as one that was not stopped."""
     whole = hf_files.fitted(folders["bert"], rows(), tmp_path / "whole", epochs=2)
-    control, steps = Callbacks(), iter(range(1, 100))
+    callbacks, steps = Callbacks(), iter(range(1, 100))
 
     def stop() -> None:
         if next(steps) == 4:  # the last of the first epoch
-            control.stop.set()
+            callbacks.stop.set()
 
-    control.stepped = stop
+    callbacks.stepped = stop
     with pytest.raises(Interrupted):
-        hf_files.fitted(folders["bert"], rows(), tmp_path / "run", epochs=2, control=control)
+        hf_files.fitted(folders["bert"], rows(), tmp_path / "run", epochs=2, callbacks=callbacks)
     ended = hf_files.fitted(folders["bert"], rows(), tmp_path / "run", epochs=2, resume=True)
     ours, theirs = network_of(ended.predictor).state_dict(), network_of(whole.predictor).state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())

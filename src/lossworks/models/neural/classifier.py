@@ -18,7 +18,8 @@ from ...data import Batch, Features, OrderedFeatures, along
 from ...tokens import TokenizerSpec, tokenizers
 from ...tokens.base import SPECIALS
 from ..base import MICRO, ModelSpec, TextModel
-from .base import NeuralSpec, TextEncoder
+from .network import TextEncoder
+from .spec import NeuralSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

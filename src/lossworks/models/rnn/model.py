@@ -15,7 +15,8 @@ from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ...data import valid
 from ..base import models
-from ..neural.base import LanguageNetwork, NeuralSpec, TextEncoder, check_pooling, mean_of
+from ..neural.network import LanguageNetwork, TextEncoder, check_pooling, mean_of
+from ..neural.spec import NeuralSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
