@@ -117,7 +117,7 @@ def test_class_weight(command: Command, put: Put, tmp_path: Path) -> None:
     assert share[None] < share["balanced"] < share["bad=50,good=0.1"]
     for weight, message in (
         ("bda=5", "--class-weight names 'bda', which is no label. Labels: bad, good."),
-        ("bad=x", "wanted 'balanced' or label=number"),
+        ("bad=x", "wanted 'balanced', label=number"),
         ("bad=-1", "wanted finite weights of 0 or more"),
         ("bad=0,good=0", "every training row weighs 0"),
     ):
@@ -144,9 +144,9 @@ def test_config_file(command: Command, put: Put, tmp_path: Path) -> None:
     [
         ("epoch = 3", "unknown key of configuration fit.toml: 'epoch'. Did you mean 'epochs'?"),
         ('optimizer = "adamm"', "unknown optimizer 'adamm'. Did you mean 'adam'?"),
-        ('epochs = "many"', "configuration fit.toml, key 'epochs': got 'many', wanted int"),
-        ("epochs = 2.5", "got 2.5, wanted int"),
-        ("epochs = 0", "epochs is 0; wanted 1 or more"),
+        ('epochs = "many"', "configuration fit.toml: epochs is 'many'; wanted a whole number, 1 or more"),
+        ("epochs = 2.5", "epochs is 2.5; wanted a whole number, 1 or more"),
+        ("epochs = 0", "epochs is 0; wanted a whole number, 1 or more"),
         ("epochs 3", "fit.toml is not TOML: "),
     ],
 )
@@ -169,8 +169,8 @@ def test_config_errors(command: Command, put: Put, content: str, message: str) -
         (["--optimizer", "sgd:lr"], "spec 'sgd:lr': got 'lr', wanted key=value"),
         (["--penalty", "l3"], "unknown penalty 'l3'. Did you mean 'l"),
         (["--task", "clasify"], "unknown task 'clasify'. Did you mean 'classify'?"),
-        (["--lr", "-1"], "lr is -1.0; wanted a finite number above 0."),
-        (["--batch-size", "0"], "batch_size is 0; wanted 1 or more."),
+        (["--lr", "-1"], "lr is -1; wanted a finite number above 0, or auto."),
+        (["--batch-size", "0"], "batch_size is 0; wanted a whole number, 1 or more, or auto."),
         (["--valid", "reviews-valid.csv"], "there is no file reviews-valid.csv."),
         (["--text", "txet"], "has no column 'txet' (--text). Did you mean 'text'?"),
         (["--bad-rows", "skipp"], "unknown policy for bad rows 'skipp'. Did you mean 'skip'?"),

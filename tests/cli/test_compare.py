@@ -107,7 +107,7 @@ WRONG = [
     (["--loss", "mse"], "there is one arm, and nothing to compare it with"),
     (["--loss", "focal", "--loss", "focal:gamma=2"], "are the same. Leave one out."),
     ([*TWO, "--metric", "mse"], "the metric 'mse' does not fit the task classify. Metrics that do: nll, brier"),
-    ([*TWO, "--seeds", "0"], "seeds is 0; wanted 1 or more."),
+    ([*TWO, "--seeds", "0"], "seeds is 0; wanted a whole number, 1 or more."),
     ([*TWO, "--lr", "auto"], "compare tunes the rates itself"),
     ([*TWO, "--tune", "loss.gama=0:1"], "unknown parameter to tune: 'loss.gama'"),
     (["--loss", "cross_entropy", "--loss", "huber"], "the loss 'huber' is not for the task classify"),

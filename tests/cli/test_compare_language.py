@@ -94,7 +94,7 @@ WRONG = [
     (["--model", "ngram", *TWO], "is for families trained by gradients; ngram is counted"),
     ([*TINY, *SMALL, *TWO, "--tune", "model.dimm=4:8"], "unknown parameter to tune: 'model.dimm'"),
     ([*TINY, *SMALL, *TWO, "--class-weight", "balanced"], "unknown part of an arm: 'class_weight'"),
-    ([*TINY, *SMALL, *TWO, "--batch-size", "4"], "unknown argument of compare: 'batch_size'"),
+    ([*TINY, *SMALL, *TWO, "--batch-size", "4"], "--batch-size is for classifiers"),
     ([*TINY, *SMALL, *TWO, "--weight", "w"], "--weight is for texts with labels"),
 ]
 

@@ -130,7 +130,7 @@ def test_task_is_told_and_set(command: Command, put: Put, tmp_path: Path) -> Non
     ended = command("fit", path, "--out", tmp_path / "inferred", *SMALL)
     assert "task   classify: 5 labels, few different numbers" in ended.err
     ended = command("fit", path, "--task", "regress", "--out", tmp_path / "set", *SMALL)
-    assert "task   regress, as told" in ended.err
+    assert "task   regress, as asked for" in ended.err
 
 
 @pytest.mark.parametrize(("data", "task", "metric"), [(TOPICS, "multilabel", "micro_f1"), (STARS, "regress", "rmse")])

@@ -33,7 +33,7 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
     assert ended.code == 0, ended.err
     assert "bits_per_byte" in ended.out
     assert "unigram model" in ended.out
-    assert "lm: a model of language" in ended.err
+    assert "lm: a language model" in ended.err
     assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
         p.name for p in Path("run").iterdir()
     }
@@ -61,7 +61,7 @@ def test_json(command: Command, put: Put) -> None:
     metrics = fit["result"]["metrics"]
     assert list(metrics) == ["nats_per_token", "perplexity", "bits_per_byte", "accuracy", "unknown_rate"]
     assert all(metric["low"] <= metric["value"] <= metric["high"] for metric in metrics.values())
-    assert (fit["task"], fit["config"]["tokens"], fit["status"]) == ("lm", "words", "finished")
+    assert (fit["task"], fit["config"]["tokenizer"], fit["status"]) == ("lm", "words", "finished")
     score = command("score", "run", "the cat", "--json").json
     assert [each["token"] for each in score["texts"][0]["tokens"]] == ["the", "cat", "</s>"]
     assert score["texts"][0]["logp"] == pytest.approx(-sum(each["nats"] for each in score["texts"][0]["tokens"]))
@@ -96,7 +96,7 @@ def test_config_file(command: Command, put: Put) -> None:
     """A TOML file spells the settings, flags win over it, an unknown key is an error."""
     corpus, config = put("corpus.txt", TEXT), put("fit.toml", 'model = "ngram:order=2"\ntokens = "chars"\nseed = 3\n')
     fit = command("fit", corpus, "--config", config, "--tokenizer", "bytes", "--out", "run", "--json").json
-    assert (fit["config"]["model"], fit["config"]["tokens"], fit["config"]["seed"]) == ("ngram:order=2", "bytes", 3)
+    assert (fit["config"]["model"], fit["config"]["tokenizer"], fit["config"]["seed"]) == ("ngram:order=2", "bytes", 3)
     assert "penalty" in command("fit", corpus, "--config", put("b.toml", 'task = "lm"\npenalty = "l1"\n')).err
 
 
@@ -127,7 +127,7 @@ def test_classes(command: Command) -> None:
         (["fit", "corpus.txt", *NGRAM, "--tokenizer", "corpus.json"], "damaged, or no tokenizer"),
         (["fit", "corpus.txt", *NGRAM, "--memory", "2X"], "wanted bytes"),
         (["predict", "run", "a"], "lossworks score"),
-        (["landscape", "run"], "model of language"),
+        (["landscape", "run"], "language model"),
         (["score", "classes", "a"], "lossworks predict"),
         (["next", "run", "a", "--top", "0"], "top is 0"),
         (["generate", "run", "--temperature", "-1"], "temperature is -1"),

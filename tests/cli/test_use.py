@@ -214,5 +214,5 @@ def test_classifiers_side_by_side(command: Command, fitted: Path, run: str) -> N
     alone = command("evaluate", "second", REVIEWS, "--json").json
     assert told["runs"][1]["metrics"] == alone["metrics"]
     assert "nothing compares" in command("evaluate", fitted, run, REVIEWS).err
-    assert "models of language" in command("evaluate", fitted, "second", REVIEWS, "--stride", 2).err
+    assert "language models" in command("evaluate", fitted, "second", REVIEWS, "--stride", 2).err
     assert json.loads(command("evaluate", fitted, run, REVIEWS, "--json").out)["exit_code"] == 2

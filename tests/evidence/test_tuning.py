@@ -8,14 +8,17 @@ import pytest
 
 from lossworks.core.errors import UnknownName, UsageError
 from lossworks.evidence import tuning
+from lossworks.tasks import label_task
 from lossworks.training import Settings
+from lossworks.training.resolving import for_examples
 
 LR = tuning.parse(["lr"])
 
 
 def settings(**more: str) -> Settings:
     """An arm's, resolved."""
-    return Settings(**({"optimizer": "sgd:lr=0.1"} | more)).resolved("classify", 1000)  # type: ignore[arg-type]
+    settings = Settings(**({"optimizer": "sgd:lr=0.1"} | more))  # type: ignore[arg-type]
+    return for_examples(settings, label_task("classify", ("a", "b")), 1000)
 
 
 def rates(trials: int, scores: list[float]) -> list[float]:

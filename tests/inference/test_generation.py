@@ -1,4 +1,4 @@
-"""Drawing from a model of language: what temperature, top-k and top-p leave, ends, determinism."""
+"""Drawing from a language model: what temperature, top-k and top-p leave, ends, determinism."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def odd(ends: bool, only: tuple[int, ...]) -> Odd:
     return made
 
 
-def test_marks_are_not_drawn() -> None:
-    """Whatever a model gives to the marks of start and end, text holds neither; the end ends it where texts have one."""
+def test_special_tokens_are_not_drawn() -> None:
+    """Whatever a model gives to the start and end tokens, text holds neither; the end ends it where texts have one."""
     drawn = generate(odd(False, tuple(range(6))), [], 500, Sampling(), np.random.default_rng(0))
     assert set(drawn) == {0, 3, 4, 5}
     assert len(drawn) == 500
@@ -117,6 +117,16 @@ def test_marks_are_not_drawn() -> None:
     assert len(ended) < 100
     assert not {1, 2} & set(ended)
     assert generate(odd(False, (1, 2)), [], 9, Sampling(), np.random.default_rng(0)) == []
+
+
+def test_start_is_end() -> None:
+    """Where one token stands before and after texts, as in GPT-2, it ends them; without ends it is never drawn."""
+    for ends in (True, False):
+        model = odd(ends, tuple(range(6)))
+        model.vocabulary = Vocabulary(6, start=1, end=1)
+        drawn = generate(model, [], 500, Sampling(), np.random.default_rng(0))
+        assert (len(drawn) < 100) == ends
+        assert 1 not in drawn
 
 
 def test_frequencies() -> None:

@@ -1,9 +1,10 @@
-"""Classes by models of language: Bayes' rule by hand, files, explanations, what cannot be told so."""
+"""Classes by language models: Bayes' rule by hand, files, explanations, what cannot be told so."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +33,11 @@ def by_hand(rows: list[tuple[str, str]], text: str, words: set[str]) -> dict[str
 
 
 def test_bayes() -> None:
+<<<<<<< HEAD
     """Of few rows, all learnt from: the probabilities are Bayes' rule over counts; unknown words and no words at all included."""
+=======
+    """Of few rows, all learned from, the probabilities are Bayes' rule over counts; of unknown words and no words too."""
+>>>>>>> models2
     model = lossworks.fit(ROWS, model=UNIGRAM, tokenizer="words")
     assert isinstance(model.predictor, GenerativePredictor)
     assert model.predictor.counts == (3, 2, 1)
@@ -80,11 +85,23 @@ def test_saved(spec: str, tmp_path: Path) -> None:
     assert again.predict(texts[:2]) == ["up", "down"]
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run's directory, to be copied."""
+    path = tmp_path_factory.mktemp("generative") / "run"
+    lossworks.fit(rows(40), model="ngram:order=2", tokenizer="words", out=path)
+    return path
+
+
 @pytest.mark.parametrize("name", ["tokenizer.json", "classes.json", "classes/0/model.safetensors", "classes/1/model.safetensors"])
 @pytest.mark.parametrize("spoil", ["missing", "cut", "other"])
-def test_damaged(name: str, spoil: str, tmp_path: Path) -> None:
+def test_damaged(name: str, spoil: str, run: Path, tmp_path: Path) -> None:
     """A file that is missing, cut or replaced is refused."""
+<<<<<<< HEAD
     lossworks.fit(rows(40), model="ngram:order=2", tokenizer="words", out=tmp_path / "run")
+=======
+    shutil.copytree(run, tmp_path / "run")
+>>>>>>> models2
     path = tmp_path / "run" / name
     if spoil == "missing":
         path.unlink()

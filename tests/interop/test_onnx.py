@@ -12,7 +12,7 @@ import torch
 
 import lossworks
 from lossworks.core.errors import UsageError
-from lossworks.inference import NetworkPredictor
+from lossworks.inference import load_predictor
 from lossworks.interop.onnx import export_onnx
 from lossworks.models.neural import NeuralModel
 from lossworks.tokens import Vocabulary
@@ -49,7 +49,7 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
     """Outputs of hashed features are ours, also for a text without any and for a single text; labels stand in the file."""
     rows = [("good fine nice", "a"), ("bad awful", "b"), ("great", "a"), ("poor thing", "b"), ("so so", "c")] * 6
     lossworks.fit(rows, model=spec, epochs=2, out=tmp_path / "run")
-    predictor = NetworkPredictor.load(tmp_path / "run")
+    predictor = load_predictor(tmp_path / "run")
     export_onnx(predictor, tmp_path / "model.onnx")
     for texts in (["good awful", "", "nice poor great", "zzz"], ["bad"], ["", "", "so"], [""]):
         selected = predictor.features.select(predictor.features.read(texts))
@@ -76,7 +76,7 @@ def test_encoder(spec: str, tmp_path: Path) -> None:
     """Outputs of padded tokens are ours, for texts of any lengths, empty ones too; what they are padded by does not matter."""
     rows = [("good fine nice", "a"), ("bad awful", "b"), ("great", "a"), ("poor thing", "b"), ("so so", "c")] * 6
     lossworks.fit(rows, model=spec, epochs=2, out=tmp_path / "run")
-    predictor = NetworkPredictor.load(tmp_path / "run")
+    predictor = load_predictor(tmp_path / "run")
     export_onnx(predictor, tmp_path / "model.onnx")
     for texts in (["good awful", "", "nice poor great so bad bad thing fine", "zzz"], ["bad"], ["", "", "so"], [""]):
         selected = predictor.prepared(texts)

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError
-from lossworks.inference import NetworkPredictor, Predictor
+from lossworks.inference import NetworkPredictor, load_predictor
 from lossworks.models import build
 from lossworks.tasks import label_task
 
@@ -33,14 +33,14 @@ def saved(tmp_path: Path) -> Path:
     counter.add(features.read(TEXTS), np.ones(3, bool))
     features.learn(counter)
     NetworkPredictor(label_task("classify", ("a", "b", "c")), spec, features, spec.network(len(features), 3, 0)).save(tmp_path)
-    assert Predictor.load(tmp_path).predict(TEXTS) == ["a", "a", "a"]
+    assert load_predictor(tmp_path).predict(TEXTS) == ["a", "a", "a"]
     return tmp_path
 
 
 def refused(folder: Path, *words: str) -> None:
     """Loading raises RecordError, whose message holds the words and a remedy."""
     with pytest.raises(RecordError) as caught:
-        Predictor.load(folder)
+        load_predictor(folder)
     message = str(caught.value)
     assert all(word in message for word in (str(folder), *words)), message
     assert any(remedy in message for remedy in ("fit again", "Fit again", "lossworks fit", "Restore")), message
@@ -117,7 +117,7 @@ def test_flipped_bytes(saved: Path) -> None:
         changed[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(changed)
         try:
-            Predictor.load(saved).predict(TEXTS)
+            load_predictor(saved).predict(TEXTS)
         except RecordError as error:
             assert str(saved) in str(error)  # noqa: PT017
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lossworks.core.errors import UsageError
-from lossworks.inference import NetworkPredictor, Predictor
+from lossworks.inference import NetworkPredictor, load_predictor
 from lossworks.models import ModelSpec, build, models, render
 from lossworks.tasks import label_task
 
@@ -112,7 +112,7 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     predictor = made(name, task)
     predictor.thresholds = (0.3, 0.5, 0.7) if task == "multilabel" else (0.3,) if task == "binary" else None
     predictor.save(tmp_path)
-    loaded = Predictor.load(tmp_path)
+    loaded = load_predictor(tmp_path)
     assert (loaded.task, loaded.spec) == (predictor.task, predictor.spec)
     assert (loaded.temperature, loaded.thresholds) == (predictor.temperature, predictor.thresholds)
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
@@ -184,7 +184,7 @@ def test_numbers_are_in_the_units_of_the_data() -> None:
 def test_one_text_is_quick(name: str, tmp_path: Path) -> None:
     """One prediction takes under a millisecond once loaded; five are allowed, for a busy machine."""
     made(name).save(tmp_path)
-    predictor = Predictor.load(tmp_path)
+    predictor = load_predictor(tmp_path)
     taken = []
     for _ in range(200):
         start = time.perf_counter()

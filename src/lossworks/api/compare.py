@@ -22,7 +22,7 @@ from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
 from ..models import build_language, is_language
 from ..training import Settings
-from ..training.settings import for_family
+from ..training.settings import for_family, renamed
 from .comparison import Comparison, Recorder
 from .fit import Source, reading_for
 
@@ -200,7 +200,7 @@ class Asked:
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
     """What settings say beyond what any say."""
     if not isinstance(settings, Settings):
-        return {name: value for name, value in (settings or {}).items() if value is not None}
+        return {name: value for name, value in renamed(settings or {}).items() if value is not None}
     blank = Settings()
     return {name: value for name in Settings.__dataclass_fields__ if (value := getattr(settings, name)) != getattr(blank, name)}
 

@@ -183,9 +183,9 @@ def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -
 
 
 def _saved(run: Run) -> Any:
-    from ..inference import NetworkPredictor, Predictor
+    from ..inference import NetworkPredictor, load_predictor
     from ..training.replay import flat
 
-    predictor = Predictor.load(run.path)
+    predictor = load_predictor(run.path)
     assert isinstance(predictor, NetworkPredictor)
     return flat(predictor.network)

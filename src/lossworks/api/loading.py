@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .. import tokens
 from ..core.errors import UsageError
-from ..inference import Predictor, TextLanguage
+from ..inference import TextLanguage, load_predictor
 from ..models import build_language, render
 from ..models.hf import HfSpec
 from ..record import Run, read_json
@@ -35,7 +35,7 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
         imported = record.get("data", {}).get("imported", False)
         counts = None if imported else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
-    model = Model(Predictor.load(run.path, device), record, run.path)
+    model = Model(load_predictor(run.path, device), record, run.path)
     model.predictor.scores([""])  # compiled code is loaded now, not at the first question
     return model
 

@@ -1,4 +1,4 @@
-"""Texts drawn from a model of language, token by token."""
+"""Texts drawn from a language model, token by token."""
 
 from __future__ import annotations
 
@@ -60,19 +60,20 @@ class Sampling:
 def sample_tokens(model: LanguageModel, state: Any, sampling: Sampling, random: np.random.Generator) -> Iterator[int]:
     """The tokens that follow ``state``, one random number each, until the text ends (the end is not among them).
 
-    Marks that stand in no text, to which a network leaves a little probability, are never drawn; where nothing else is possible
-    the text ends too.
+    Special tokens that stand in no text, to which a network leaves a little probability, are never drawn; where nothing else is
+    possible the text ends too. The end may be the start token as well (GPT-2's).
     """
-    marks = [model.vocabulary.start] if model.ends else [model.vocabulary.start, model.vocabulary.end]
+    vocabulary = model.vocabulary
+    masked = list({vocabulary.start, vocabulary.end} - ({vocabulary.end} if model.ends else set()))
     while True:
         logp = model.next(state).copy()
-        logp[marks] = -np.inf
+        logp[masked] = -np.inf
         if logp.max() == -np.inf:
             return
         p = sampling.probabilities(logp)
         token = int(np.searchsorted(np.cumsum(p), random.random(), side="right"))
         token = min(token, int(np.flatnonzero(p)[-1]))  # rounding may leave the sum a little below 1
-        if token == model.vocabulary.end:
+        if token == vocabulary.end:
             return
         yield token
         state = model.advance(state, token)

@@ -48,6 +48,11 @@ class GenerativePredictor(Predictor):
         spelled = [self.tokenizer.spelling(int(token)) for token in self.models[0].targets(encoded)]
         return spelled, np.stack([model.logp(encoded) for model in self.models], 1)
 
+    def to(self, device: str) -> GenerativePredictor:
+        for model in self.models:
+            model.to(device)
+        return self
+
     def write(self, folder: Path) -> None:
         self.tokenizer.save(folder / "tokenizer.json")
         for number, model in enumerate(self.models):

@@ -1,4 +1,4 @@
-"""A trained model of labels, from raw text to calibrated answers; the families' own are its subclasses."""
+"""A trained classifier or regression, from raw text to calibrated answers; the families' own are its subclasses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import LossworksError, NotInstalled, RecordError
-from ..models.base import ModelSpec, is_language, render
+from ..models.base import ModelSpec, render
 from ..models.language import LanguageSpec
-from ..record import read_json, write_json
-from ..tasks import LabelTask, label_task
+from ..record import write_json
+from ..tasks import LabelTask
 
-_FORMAT = 2
+FORMAT = 2
+"""Of config.json."""
 CHUNK = 4096
 """Texts or rows worked on at once."""
 
@@ -41,7 +41,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def write(self, folder: Path) -> None:
-        """Write what the model has learnt, its file or files."""
+        """Write what the model has learned, its file or files."""
 
     @classmethod
     @abstractmethod
@@ -57,7 +57,7 @@ class Predictor(ABC):
         return []
 
     def to(self, device: str) -> Predictor:
-        """Move what can be moved; text is always read on the processor."""
+        """Move what can be moved; text is always read on the CPU."""
         return self
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
@@ -87,7 +87,7 @@ class Predictor(ABC):
         write_json(
             folder / "config.json",
             {
-                "format": _FORMAT,
+                "format": FORMAT,
                 "task": self.task.kind,
                 "labels": self.task.labels,
                 "center": self.task.center,
@@ -97,35 +97,3 @@ class Predictor(ABC):
                 "thresholds": self.thresholds,
             },
         )
-
-    @staticmethod
-    def load(folder: Path, device: str = "cpu") -> Predictor:
-        """Read what ``save`` wrote. Nothing in the files is ever executed.
-
-        Raises:
-            RecordError: a file is missing, truncated, or does not fit the other.
-        """
-        config = read_json(folder / "config.json")
-        try:
-            return _restore(config, folder).to(device)
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
-            if isinstance(error, NotInstalled) or (isinstance(error, RecordError) and str(folder) in str(error)):
-                raise
-            raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
-
-
-def _restore(config: dict[str, Any], folder: Path) -> Predictor:
-    from .generative import GenerativePredictor
-    from .network_predictor import NetworkPredictor
-
-    if config["format"] != _FORMAT:
-        raise RecordError(f"format {config['format']!r}; this version reads format {_FORMAT}")
-    task = label_task(config["task"], config["labels"], float(config["center"]), float(config["spread"]))
-    temperature, thresholds = float(config["temperature"]), config["thresholds"]
-    if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
-        raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
-    kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
-    predictor = kind.read(folder, task, config["model"])
-    predictor.temperature = temperature
-    predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
-    return predictor

@@ -1,7 +1,8 @@
-"""A trained model of language with its tokenizer, and its files."""
+"""A trained language model with its tokenizer, and its files."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +22,14 @@ TASK = "lm"
 
 @dataclass(slots=True)
 class TextLanguage:
-    """A model of language over raw text. What its marks are, the model knows best: one that was made elsewhere has its own."""
+    """A language model over raw text. ``tokenizer`` is a copy of what is given, with the model's own special tokens."""
 
     spec: LanguageSpec
     tokenizer: Tokenizer
     model: LanguageModel
 
     def __post_init__(self) -> None:
+        self.tokenizer = copy.copy(self.tokenizer)
         self.tokenizer.vocabulary = replace(self.model.vocabulary, unknown=self.tokenizer.vocabulary.unknown)
 
     def encode(self, texts: Sequence[str]) -> Ragged:
@@ -46,8 +48,8 @@ class TextLanguage:
         write_json(folder / "config.json", config)
 
     @classmethod
-    def load(cls, folder: Path) -> TextLanguage:
-        """Read what ``save`` wrote. Nothing in the files is ever executed.
+    def load(cls, folder: Path, device: str = "cpu") -> TextLanguage:
+        """Read what ``save`` wrote, the model to run on ``device``. Nothing in the files is ever executed.
 
         Raises:
             RecordError: a file is missing, truncated, or does not fit the others.
@@ -63,4 +65,4 @@ class TextLanguage:
             if isinstance(error, RecordError) and str(folder) in str(error):
                 raise
             raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
-        return cls(spec, tokenizer, model)
+        return cls(spec, tokenizer, model.to(device))

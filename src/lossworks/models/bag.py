@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
+from ..core.seeds import first_weights
 from ..data import Batch, Features, HashedFeatures, SparseEmbedding
 from .base import ModelSpec, TextModel, check_reading, models
 
@@ -47,8 +48,7 @@ class BagSpec(ModelSpec):
         return HashedFeatures(self.words, 0, self.bits, self.min_count, max_features=self.vocabulary, norm="mean")
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             return Bag(features, self.dim, self.hidden, outputs, self.dropout)
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,10 @@ class LanguageModel(ABC):
             UsageError: it reads texts of any length, or the windows would leave tokens out.
         """
         raise UsageError("it has no context that could slide over a text: it reads texts of any length. Leave --stride out.")
+
+    def to(self, device: str) -> Self:
+        """Move to ``device`` what runs there (of counts, nothing); returns itself."""
+        return self
 
     @abstractmethod
     def save(self, folder: Path) -> None:

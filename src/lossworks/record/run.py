@@ -15,7 +15,8 @@ from .events import Events
 from .files import encode_json, read_json, unwritable, write_json
 
 FORMAT = 1
-_RENAMED = {"tokens": "tokenizer", "texts": "document_unit"}  # settings, in runs of before 0.2
+RENAMED = {"tokens": "tokenizer", "texts": "document_unit"}
+"""Settings that earlier versions spelled otherwise."""
 _LOOKS, _APART = 20, 0.05  # tries to hold a run, and seconds between: who only asks holds it for a moment
 
 
@@ -66,7 +67,7 @@ class Run:
             found = value.get("format") if isinstance(value, dict) else type(value).__name__
             raise RecordError(f"{path} has format {found!r}; this version reads format {FORMAT}.")
         if isinstance(value.get("config"), dict):
-            value["config"] = {_RENAMED.get(key, key): setting for key, setting in value["config"].items()}
+            value["config"] = {RENAMED.get(key, key): setting for key, setting in value["config"].items()}
         return Summary(value, path)
 
     def write_summary(self, value: dict[str, Any]) -> None:

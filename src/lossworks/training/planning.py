@@ -137,7 +137,7 @@ def _window(spec: NeuralSpec, settings: Settings, positions: Positions, named: s
     if settings.pack:
         return _LONGEST
     if isinstance(spec, HfSpec):
-        return min(_LONGEST, spec.network(0).context or _LONGEST)
+        return min(_LONGEST, spec.window or _LONGEST)
     usual = int(np.quantile(np.diff(positions.bounds), 0.999))
     longest = _LONGEST if isinstance(spec, TransformerSpec) else _LONGEST // 2
     return int(min(longest, max(16, 16 * math.ceil(usual / 16))))

@@ -14,6 +14,7 @@ from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
 from ..models import LanguageSpec, ModelSpec
+from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
 AUTO = "auto"
@@ -223,8 +224,7 @@ def from_values(told: Mapping[str, Any], what: str) -> Settings:
         UsageError: an unknown key or a value that does not fit; ``what`` is what it was read from.
     """
     known = {field.name for field in fields(Settings)}
-    renamed = {"tokens": "tokenizer", "texts": "document_unit"}
-    told = {renamed.get(key, key): value for key, value in told.items()}
+    told = renamed(told)
     for key in told:
         if key not in known:
             raise UnknownName(f"key of {what}:", key, known)
@@ -232,6 +232,11 @@ def from_values(told: Mapping[str, Any], what: str) -> Settings:
         return Settings(**told)
     except UsageError as error:
         raise UsageError(f"{what}: {error}") from None
+
+
+def renamed(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys and values, the keys as this version spells them."""
+    return {RENAMED.get(key, key): value for key, value in told.items()}
 
 
 def for_family(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Settings:

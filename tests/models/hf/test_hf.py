@@ -1,4 +1,4 @@
-"""Causal models of transformers, tiny and random, as models of language of ours."""
+"""Causal models of transformers, tiny and random, as language models of ours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ import torch
 
 from lossworks import losses
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.engine import Callbacks
+from lossworks.models.hf import HfSpec
+from lossworks.models.hf import model as hf
 from lossworks.models.hf.model import HfNetwork, load_hf
 from lossworks.scores import dense, fused
 from lossworks.tokens import Vocabulary
+from lossworks.training import Settings
+from lossworks.training.language_training import train
 from models.neural.checks import V, lively, texts, tokens
 
 transformers = pytest.importorskip("transformers")
@@ -150,7 +155,7 @@ def test_saved(written: Callable[..., tuple[Path, Any]], tmp_path: Path) -> None
     assert np.array_equal(load_hf(tmp_path / "again").logp(texts()), model.logp(texts()))
 
 
-def test_marks(written: Callable[..., tuple[Path, Any]]) -> None:
+def test_special_tokens(written: Callable[..., tuple[Path, Any]]) -> None:
     """A model without a start mark gets its end mark there; without either, they must be named."""
     folder, _ = written("llama", bos_token_id=None, eos_token_id=5)
     assert load_hf(folder).vocabulary == Vocabulary(V, None, 5, 5)
@@ -159,6 +164,20 @@ def test_marks(written: Callable[..., tuple[Path, Any]]) -> None:
     with pytest.raises(UsageError, match=r"eos_token_id is None.*end=N"):
         load_hf(folder)
     assert load_hf(folder, end=3).vocabulary == Vocabulary(V, None, 3, 3)
+
+
+def test_read_once(written: Callable[..., tuple[Path, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit reads the weights once: vocabulary, special tokens and context are those of the configuration."""
+    folder, _ = written("gpt2")
+    read, spec, honest = [], HfSpec(path=str(folder)), hf._pretrained
+    wanted = load_hf(folder)
+    monkeypatch.setattr(hf, "_pretrained", lambda name: read.append(name) or honest(name))
+    assert spec.output_vocab(Vocabulary(9)) == wanted.vocabulary
+    assert (spec.window, HfSpec(path=str(folder), context=7).window) == (wanted.context, 7)
+    settings = Settings(model=f"hf:{folder}", task="lm", epochs=1, dtype="float32")
+    trained = train(texts(), Vocabulary(V), settings, Callbacks(), folder, valid=None, seed=0)
+    assert trained.model.vocabulary == wanted.vocabulary
+    assert len(read) == 1
 
 
 def test_context(written: Callable[..., tuple[Path, Any]]) -> None:

@@ -175,13 +175,13 @@ def test_learns(folders: dict[str, Path]) -> None:
 def test_resumes(folders: dict[str, Path], tmp_path: Path) -> None:
     """A stopped fit goes on from its checkpoint and ends in the same bits as one that was not stopped."""
     whole = hf_files.fitted(folders["bert"], rows(), tmp_path / "whole", epochs=2)
-    control, steps = Callbacks(), iter(range(1, 100))
+    callbacks, steps = Callbacks(), iter(range(1, 100))
 
     def stop() -> None:
         if next(steps) == 4:  # the last of the first epoch
             callbacks.stop.set()
 
-    control.stepped = stop
+    callbacks.stepped = stop
     with pytest.raises(Interrupted):
         hf_files.fitted(folders["bert"], rows(), tmp_path / "run", epochs=2, callbacks=callbacks)
     ended = hf_files.fitted(folders["bert"], rows(), tmp_path / "run", epochs=2, resume=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from lossworks.models.neural import Classifier, EncoderSpec
 from lossworks.models.neural import classifier as room
 from lossworks.models.transformer import TransformerEncoderSpec
 from lossworks.optim.roles import roles
+from lossworks.tasks import label_task
 from lossworks.training import Settings
+from lossworks.training.resolving import for_examples
 
 SPECS = [
     "transformer_encoder:dim=16,heads=2,window=3",
@@ -99,9 +102,14 @@ def test_no_more_at_once_than_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_micro_batches_by_context(context: int, rows: int) -> None:
     """A step's rows are made in parts that memory has room for, however long the texts may be; as told where told."""
     spec = f"transformer_encoder:context={context}"
-    assert Settings(model=spec, batch_size=5000).resolved("classify", 9000).micro_batch == min(5000, rows)
-    assert Settings(model=spec, batch_size=5000, micro_batch=77).resolved("classify", 9000).micro_batch == 77
-    assert Settings(model="bag", batch_size=5000).resolved("classify", 9000).micro_batch == 4096
+    task = label_task("classify", ("a", "b"))
+
+    def micro_batch(**settings: Any) -> object:
+        return for_examples(Settings(batch_size=5000, **settings), task, 9000).micro_batch
+
+    assert micro_batch(model=spec) == min(5000, rows)
+    assert micro_batch(model=spec, micro_batch=77) == 77
+    assert micro_batch(model="bag") == 4096
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -1,4 +1,4 @@
-"""A network as a model of language."""
+"""A network as a language model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from lossworks import losses
 from lossworks.core.errors import RecordError
 from lossworks.data import Ragged, TokenRows
-from lossworks.models.neural import NeuralModel, Predicting, load_model
+from lossworks.models.neural import CausalLM, NeuralModel, load_model, weights
 from lossworks.models.neural import windows as windows_module
 from lossworks.models.transformer import TransformerSpec
 from lossworks.scores import Dense, Fused
@@ -106,6 +106,15 @@ def test_saved(name: str, tmp_path: Path) -> None:
     assert size == SPECS[name].parameters(V)  # type: ignore[attr-defined]
 
 
+def test_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load reads the file of weights once."""
+    model("lstm").save(tmp_path)
+    read, honest = [], weights.safe_open
+    monkeypatch.setattr(weights, "safe_open", lambda path, framework: read.append(path) or honest(path, framework))
+    load_model(tmp_path)
+    assert read == [tmp_path / "model.safetensors"]
+
+
 def test_damaged(tmp_path: Path) -> None:
     """Damaged or unfitting files are a RecordError that names the place, whatever is wrong with them."""
     model("transformer").save(tmp_path)
@@ -170,9 +179,9 @@ def test_predicting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = torch.full((3, 7), 9)
     for row in range(3):
         ids[row, : lengths[row]] = torch.tensor([*given.ids[given.offsets[row] : given.offsets[row + 1]].tolist(), 2])
-    network = Predicting(found.network, Vocabulary(V))
+    network = CausalLM(found.network, Vocabulary(V))
     for few, kind in ((1 << 20, Dense), (0, Fused)):
-        monkeypatch.setattr("lossworks.models.neural.predicting._FEW", few)
+        monkeypatch.setattr("lossworks.models.neural.causal_lm._FEW", few)
         scores = network.scores(TokenRows.of(ids, lengths, 1))
         assert isinstance(scores, kind)
         assert torch.equal(scores.target, torch.from_numpy(found.targets(given)))
@@ -182,7 +191,7 @@ def test_predicting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_learns() -> None:
     """A few steps on a text that repeats itself, and the model knows it by heart."""
     ids = torch.arange(3, 11).repeat(4)[None]
-    network = Predicting(TransformerSpec(layers=1, heads=2, dim=16, context=40).network(V), Vocabulary(V))
+    network = CausalLM(TransformerSpec(layers=1, heads=2, dim=16, context=40).network(V), Vocabulary(V))
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
     for _ in range(80):
         optimizer.zero_grad()

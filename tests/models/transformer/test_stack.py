@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lossworks.models.transformer import TransformerSpec, stack
+from lossworks.models.transformer import model as transformer
 from lossworks.models.transformer.model import Transformer
 from models.neural.checks import V, lively, tokens
 

@@ -165,7 +165,7 @@ def test_compiled_steps(name: str, threads: Callable[[int], None], monkeypatch: 
     ids, found, honest = tokens(40, 16), [], ops._compiled
     for plain, count in ((True, 1), (False, 1), (False, 3)):
         threads(count)
-        monkeypatch.setattr(steps, "_compiled", (lambda *tensors: False) if plain else honest)
+        monkeypatch.setattr(ops, "_compiled", (lambda *tensors: False) if plain else honest)
         network = made(name)
         lively(network, 0.2)
         states = network.hidden(ids)

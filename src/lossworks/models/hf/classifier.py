@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import RecordError, UsageError
+from ...core.seeds import first_weights
 from ...data import valid
 from ...record import write_atomic
 from ...record.files import unwritable
@@ -42,8 +43,7 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
     classes, here = with_transformers(), Path(name).is_dir()
     if here and (Path(name) / "adapter_config.json").exists():
         raise UsageError(f"{name} holds adapters alone. Merge them into their model (peft: merge_and_unload) and save that.")
-    with torch.random.fork_rng(devices=[]), told(name, here, _AUTO), quiet():
-        torch.manual_seed(seed)
+    with first_weights(seed), told(name, here, _AUTO), quiet():
         model, found = classes.AutoModelForSequenceClassification.from_pretrained(
             name,
             num_labels=outputs,
@@ -72,7 +72,7 @@ def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -
     if not (folder / _FOLDER / "config.json").exists():
         raise RecordError(f"{folder / _FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
     classes = with_transformers()
-    with torch.random.fork_rng(devices=[]), told(folder / _FOLDER, True, _AUTO), quiet():
+    with first_weights(0), told(folder / _FOLDER, True, _AUTO), quiet():
         config = classes.AutoConfig.from_pretrained(
             folder / _FOLDER, num_labels=outputs, trust_remote_code=False, local_files_only=True
         )

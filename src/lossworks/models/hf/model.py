@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ...core.errors import UsageError
 from ...record.files import unwritable
 from ...tokens import Vocabulary
-from ..neural.base import LanguageNetwork, check_length
 from ..neural.model import NeuralModel
+from ..neural.network import LanguageNetwork, check_length
 from .library import told, with_peft, with_transformers
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load_hf(
             None: all weights as they are. Needs ``peft``.
         context: tokens to read at once; None: as many as the model was made for.
         start, end: the tokens before and after a text; None: those that the configuration names. A model without a start
-            mark gets its end mark there, as GPT-2 was trained.
+            token gets its end token there, as GPT-2 was trained.
         ends: whether the end of a text is predicted.
 
     Raises:
@@ -54,11 +54,24 @@ def load_hf(
     model = _pretrained(name)
     if lora is not None:
         model = _adapted(model, lora)
-    config = model.config.get_text_config(decoder=True)
-    end = _mark(config.eos_token_id if end is None else end, "eos_token_id", "end")
-    start = _mark(config.bos_token_id if start is None else start, "bos_token_id", "start", other=end)
     network = HfNetwork(model, context)
-    return NeuralHf(network.eval(), Vocabulary(network.outputs, None, start, end), ends=ends)
+    return NeuralHf(network.eval(), _vocabulary(model.config, network.outputs, start, end), ends=ends)
+
+
+def outline(name: str | Path) -> tuple[Vocabulary, int | None]:
+    """The outputs and the context of such a model, from its configuration: no weights are read.
+
+    Raises:
+        UsageError, RecordError: as of ``load_hf``.
+    """
+    classes, here = with_transformers(), Path(name).is_dir()
+    with told(name, here):
+        if here and (Path(name) / "adapter_config.json").exists():
+            base = with_peft().PeftConfig.from_pretrained(name).base_model_name_or_path
+            return outline(base)
+        config = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+    text = config.get_text_config(decoder=True)
+    return _vocabulary(config, int(text.vocab_size), None, None), getattr(text, "max_position_embeddings", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,7 @@ class HfNetwork(LanguageNetwork):
 
     @property
     def outputs(self) -> int:
-        """How many tokens are told apart."""
+        """How many tokens there are."""
         return int(self.model.get_output_embeddings().weight.shape[0])
 
     def hidden(self, ids: Int[Tensor, "B T"], documents: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T d"]:
@@ -106,11 +119,11 @@ class HfNetwork(LanguageNetwork):
 
     @torch.no_grad()
     def advance(self, state: Read, ids: Int[Tensor, "B T"]) -> tuple[Float[Tensor, "B T d"], Read]:
-        every = torch.cat([state.ids, ids], 1)
-        check_length(every.shape[1], self.context)
+        ids_so_far = torch.cat([state.ids, ids], 1)
+        check_length(ids_so_far.shape[1], self.context)
         cache = state.cache if state.cache is not None and state.cache.get_seq_length() == state.ids.shape[1] else None
-        found = self._base(input_ids=every if cache is None else ids, past_key_values=cache, use_cache=True)
-        return found.last_hidden_state[:, -ids.shape[1] :], Read(found.past_key_values, every)
+        found = self._base(input_ids=ids_so_far if cache is None else ids, past_key_values=cache, use_cache=True)
+        return found.last_hidden_state[:, -ids.shape[1] :], Read(found.past_key_values, ids_so_far)
 
     @property
     def _base(self) -> Any:
@@ -134,7 +147,7 @@ class HfNetwork(LanguageNetwork):
 
 
 class NeuralHf(NeuralModel):
-    """A model of transformers as a model of language; its files are those of transformers (and of peft)."""
+    """A model of transformers as a language model; its files are those of transformers (and of peft)."""
 
     within: str = ""
     """The folder, inside of the one that is saved to, that its files go to: of a run, whose own they would overwrite."""
@@ -167,7 +180,15 @@ def _adapted(model: Any, rank: int) -> Any:
     return peft.get_peft_model(model, config)
 
 
-def _mark(found: Any, key: str, argument: str, other: int | None = None) -> int:
+def _vocabulary(config: Any, outputs: int, start: int | None, end: int | None) -> Vocabulary:
+    """Of so many outputs, with the special tokens that are given, else those that the configuration names."""
+    config = config.get_text_config(decoder=True)
+    end = _special(config.eos_token_id if end is None else end, "eos_token_id", "end")
+    start = _special(config.bos_token_id if start is None else start, "bos_token_id", "start", other=end)
+    return Vocabulary(outputs, None, start, end)
+
+
+def _special(found: Any, key: str, argument: str, other: int | None = None) -> int:
     if found is None and other is not None:
         return other
     if isinstance(found, list | tuple) and found:

@@ -10,10 +10,11 @@ from ...core.errors import RecordError, UsageError
 from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import models
-from ..neural.base import LanguageNetwork, NeuralSpec, TextEncoder
-from ..neural.predicting import Predicting
+from ..neural.causal_lm import CausalLM
+from ..neural.network import LanguageNetwork, TextEncoder
+from ..neural.spec import NeuralSpec
 from .library import check_keys, named, tokenizer_file
-from .model import NeuralHf, load_hf
+from .model import NeuralHf, load_hf, outline
 
 _FOLDER = "hf"
 
@@ -47,14 +48,19 @@ class HfSpec(NeuralSpec):
         return tokenizer_file(named(self.path))
 
     def output_vocab(self, vocabulary: Vocabulary) -> Vocabulary:
-        return load_hf(named(self.path)).vocabulary
+        return outline(named(self.path))[0]
 
-    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
+    @property
+    def window(self) -> int | None:
+        """Tokens read at once; None: any number."""
+        return self.context or outline(named(self.path))[1]
+
+    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> CausalLM:
         model = load_hf(named(self.path), lora=self.lora, context=self.context, ends=ends)
         if len(texts.ids) and int(texts.ids.max()) >= model.vocabulary.size:
-            most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} tells {model.vocabulary.size} apart"
+            most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} has {model.vocabulary.size}"
             raise UsageError(f"{most}. Give its own.")
-        return PredictingHf(model)
+        return HfCausalLM(model)
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralHf:
         if not (folder / _FOLDER).is_dir():
@@ -72,7 +78,7 @@ class HfSpec(NeuralSpec):
         raise UsageError("a causal language model of Hugging Face is no encoder. Fit it with --task lm.")
 
 
-class PredictingHf(Predicting):
+class HfCausalLM(CausalLM):
     """Such a model as training asks it; what it leaves is saved in transformers' own form."""
 
     def __init__(self, model: NeuralHf) -> None:

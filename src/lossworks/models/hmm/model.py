@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -121,6 +121,11 @@ class HmmModel(LanguageModel):
 
     def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
         return explain(self, text)
+
+    def to(self, device: str) -> Self:
+        if self.chain.blocks == 1:  # blocks run on the CPU alone
+            self.chain = self.chain.to(device)
+        return self
 
     def network(self) -> HmmNetwork:
         """A network to train by gradients, which begins with these probabilities."""

@@ -1,17 +1,18 @@
 """What recurrent networks, Transformers and pretrained models have in common: networks over tokens, and the models they make."""
 
-from .base import LanguageNetwork, NeuralSpec, TextEncoder
+from .causal_lm import CausalLM
 from .classifier import Classifier, EncoderSpec
-from .model import NeuralModel, load_model
-from .predicting import Predicting
+from .model import NeuralModel
+from .network import LanguageNetwork, TextEncoder
+from .spec import NeuralSpec, load_model
 
 __all__ = [
+    "CausalLM",
     "Classifier",
     "EncoderSpec",
     "LanguageNetwork",
     "NeuralModel",
     "NeuralSpec",
-    "Predicting",
     "TextEncoder",
     "load_model",
 ]

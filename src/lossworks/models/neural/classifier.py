@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
+from ...core.seeds import first_weights
 from ...data import Batch, Features, OrderedFeatures, along
 from ...tokens import TokenizerSpec, tokenizers
 from ...tokens.base import SPECIALS
 from ..base import MICRO, ModelSpec, TextModel
-from .base import NeuralSpec, TextEncoder
+from .network import TextEncoder
+from .spec import NeuralSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -58,8 +60,7 @@ class EncoderSpec(ModelSpec):
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         encoder = self.body().encoder(features, seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             return Classifier(encoder, outputs, self.last_dropout, self.word_dropout)
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""A neural network as a model of language: texts in, log-probabilities out, and its files."""
+"""A neural network as a language model: texts in, log-probabilities out, and its files."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import LossworksError, RecordError, UsageError
+from ...core.errors import UsageError
 from ...data import Ragged
 from ...scores import fused
 from ...tokens import Vocabulary
-from ..base import build_language, render
+from ..base import render
 from ..language import LanguageModel
-from .base import LanguageNetwork, NeuralSpec
-from .weights import read_tensors, read_weights, write_weights
+from .network import LanguageNetwork
+from .weights import write_weights
 from .windows import readings, stride
 
-_FORMAT = 1
-_FILE = "model.safetensors"
+FORMAT = 1
+FILE = "model.safetensors"
 _WHOLE = 1 << 24  # numbers of whole distributions worked on at once
 
 
@@ -38,11 +38,11 @@ class State:
 
 
 class NeuralModel(LanguageModel):
-    """A network, trained, beside the meaning of its numbers.
+    """A network, trained, beside the meaning of its token ids.
 
     A text longer than the context is read in windows: when one is full, the next begins ``stride`` tokens later, half a context
     if None. So a token is predicted from the context less the stride at least, in ``logp`` and in generation alike. The ``start``
-    mark is one of the outcomes, to which training gives next to no probability.
+    token is one of the outcomes, to which training gives next to no probability.
     """
 
     def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, *, ends: bool = True, stride: int | None = None) -> None:
@@ -101,13 +101,17 @@ class NeuralModel(LanguageModel):
         logp: NDArray[np.float64] = self._logp(state.hidden)[0]
         return logp
 
+    def to(self, device: str) -> Self:
+        self.network.to(device)
+        return self
+
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, in whose head stands what made it: one file, for ``load_model`` or the spec's ``load``."""
         if (spec := self.network.spec) is None:
             raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
-        made = {"format": _FORMAT, "model": render(spec)}
+        made = {"format": FORMAT, "model": render(spec)}
         read = {"vocabulary": asdict(self.vocabulary), "ends": self.ends}
-        write_weights(self.network, folder / _FILE, {"lossworks": json.dumps(made | read)})
+        write_weights(self.network, folder / FILE, {"lossworks": json.dumps(made | read)})
 
     def _after(self, network: Any, tokens: tuple[int, ...], recent: tuple[int, ...]) -> State:
         states, after = self.network.advance(network, torch.tensor([tokens], device=self._device))
@@ -131,25 +135,3 @@ class NeuralModel(LanguageModel):
     @property
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
-
-
-def load_model(folder: Path) -> NeuralModel:
-    """The model that ``NeuralModel.save`` wrote.
-
-    Raises:
-        RecordError: the file is missing or damaged; nothing in it is ever executed.
-    """
-    path = folder / _FILE
-    _, notes = read_tensors(path)
-    try:
-        made = json.loads(notes["lossworks"])
-        if made["format"] != _FORMAT:
-            raise RecordError(f"format {made['format']!r}; this version reads format {_FORMAT}")
-        spec = build_language(made["model"])
-        if not isinstance(spec, NeuralSpec):
-            raise RecordError(f"it holds {made['model']!r}")
-        network = spec.network(Vocabulary(**made["vocabulary"]).size)
-        read_weights(network, path)
-        return NeuralModel(network.eval(), Vocabulary(**made["vocabulary"]), ends=bool(made["ends"]))
-    except (KeyError, TypeError, ValueError, RuntimeError, LossworksError) as error:
-        raise RecordError(f"{path} is no model of this version ({error}). Restore it from a copy, or fit again.") from None

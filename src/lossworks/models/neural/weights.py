@@ -19,13 +19,12 @@ def write_weights(network: nn.Module, path: Path, notes: dict[str, str]) -> None
     write_atomic(path, lambda part: save_file(tensors, part, {"format": "pt", **notes}))
 
 
-def read_weights(network: nn.Module, path: Path) -> None:
-    """Fill the network's parameters with what ``write_weights`` wrote.
+def fill_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Fill the network's parameters with the tensors that ``write_weights`` wrote to ``path``.
 
     Raises:
-        RecordError: the file is missing or damaged, or holds other names or shapes.
+        RecordError: they have other names or shapes.
     """
-    tensors, _ = read_tensors(path)
     parameters = dict(network.named_parameters())
     if missing := sorted(parameters.keys() ^ tensors.keys()):
         raise RecordError(f"{path} does not fit the model: {', '.join(missing[:5])}. Restore it from a copy, or fit again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import UsageError
+from ...core.machine import fast_dtype
 from ...data import valid
 from ..base import models
-from ..neural.base import LanguageNetwork, NeuralSpec, TextEncoder, check_pooling, mean_of
+from ..neural.network import LanguageNetwork, TextEncoder, check_pooling, mean_of
+from ..neural.spec import NeuralSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -95,10 +98,11 @@ class Layer(nn.Module):
         into, recurrent, *biases = self.cell.all_weights[0]
         dropped = functional.dropout(recurrent, self.weight_drop, self.training)
         weights, how = [into, dropped, *biases], (True, 1, 0.0, self.training, False, True)
-        if isinstance(self.cell, nn.LSTM):
-            states, *after = torch.lstm(x, state, weights, *how)
-        else:
-            states, *after = torch.gru(x, state[0], weights, *how)
+        with contextlib.nullcontext() if _has_kernel(x.device) else torch.autocast(x.device.type, enabled=False):
+            if isinstance(self.cell, nn.LSTM):
+                states, *after = torch.lstm(x, state, weights, *how)
+            else:
+                states, *after = torch.gru(x, state[0], weights, *how)
         return states, tuple(after)
 
     def start(self, rows: int) -> tuple[Tensor, ...]:
@@ -186,6 +190,11 @@ class RnnEncoder(TextEncoder):
         if self.spec.pooling == "mean":
             return mean_of(x, lengths)
         return torch.cat([x[torch.arange(x.shape[0]), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
+
+
+def _has_kernel(device: torch.device) -> bool:
+    """Whether a recurrent kernel in bfloat16 runs there: on a CPU it takes the instructions for it."""
+    return device.type != "cpu" or fast_dtype() == "bfloat16"
 
 
 def turned_round(lengths: Int[Tensor, "B"], size: int) -> Int[Tensor, "B T"]:

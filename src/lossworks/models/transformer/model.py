@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ...core.errors import UsageError
 from ...data import valid
 from ..base import models
-from ..neural.base import LanguageNetwork, NeuralSpec, TextEncoder, check_length, check_pooling, mean_of
+from ..neural.network import LanguageNetwork, TextEncoder, check_length, check_pooling, mean_of
+from ..neural.spec import NeuralSpec
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .decode import Weights
 from .ops import RmsNorm, gated, turned_heads

@@ -12,8 +12,8 @@ from ...data import TokenRows
 from ...scores import Scores, dense, fused
 from ...tokens import Vocabulary
 from ..base import SequenceNetwork
-from .base import LanguageNetwork
 from .model import NeuralModel
+from .network import LanguageNetwork
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FEW = 1 << 20  # logits that may as well stand whole: for so few, chunks and tiles cost more than they save
 
 
-class Predicting(SequenceNetwork):
+class CausalLM(SequenceNetwork):
     """``network`` beside what its tokens mean.
 
     carried: of each layer of a network that carries a state, the states of all lanes; empty before the first step.
@@ -46,7 +46,7 @@ class Predicting(SequenceNetwork):
         return NeuralModel(self.network, self.vocabulary, ends=self.ends)
 
     def _hidden(self, rows: TokenRows) -> Float[Tensor, "B T d"]:
-        """The states that predict the rows' tokens, in the weights' own numbers."""
+        """The states that predict the rows' tokens, in the weights' own dtype."""
         given = rows.given(self.vocabulary.start)
         with torch.autocast(given.device.type, self.dtype, enabled=self.dtype is not torch.float32):
             states = self.network.hidden(given, rows.documents) if rows.lanes is None else self._continued(given, rows)

@@ -1,27 +1,19 @@
-"""What a neural model of language is: token numbers to states, and a last layer from a state to the scores of the next token."""
+"""What a neural language model is: token numbers to states, and a last layer from a state to the scores of the next token."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from ...core.errors import RecordError, UsageError
-from ...core.seeds import derive
-from ...data import Ragged, valid
-from ...tokens import Vocabulary
+from ...core.errors import UsageError
+from ...data import valid
 from ..language import LanguageSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-
-    from .model import NeuralModel
-    from .predicting import Predicting
 
 
 class LanguageNetwork(nn.Module, ABC):
@@ -40,7 +32,7 @@ class LanguageNetwork(nn.Module, ABC):
     head: nn.Module
     context: int | None
     softcap: float | None = None
-    spec: NeuralSpec | None = None
+    spec: LanguageSpec | None = None
     packs: ClassVar[bool] = False
     carries: ClassVar[bool] = False
 
@@ -90,56 +82,6 @@ class TextEncoder(nn.Module, ABC):
     def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
         """``encode``."""
         return self.encode(ids, lengths)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NeuralSpec(LanguageSpec):
-    """The hyperparameters of a family of networks over tokens. First weights are a function of the seed."""
-
-    by_gradients: ClassVar[bool] = True
-    optimizer: ClassVar[str]
-    """What it is trained with where nothing else is said."""
-
-    def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> Predicting:
-        from .predicting import Predicting
-
-        return Predicting(self.network(vocabulary.size, derive(seed, "weights")), vocabulary, ends=ends)
-
-    def output_vocab(self, vocabulary: Vocabulary) -> Vocabulary:
-        """The tokens that a network over a tokenizer's ``vocabulary`` tells apart, with its marks; a pretrained one's own."""
-        return vocabulary
-
-    def network(self, vocabulary: int, seed: int = 0) -> LanguageNetwork:
-        """A network that predicts the next of ``vocabulary`` tokens."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self._network(vocabulary)
-
-    def encoder(self, vocabulary: int, seed: int = 0) -> TextEncoder:
-        """A network from whole texts of such tokens to vectors."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self._encoder(vocabulary)
-
-    def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralModel:
-        """The model of this spec that ``NeuralModel.save`` wrote into ``folder``.
-
-        Raises:
-            RecordError: the file is missing or damaged, or holds another model; nothing in it is ever executed.
-        """
-        from .model import load_model
-
-        model = load_model(folder)
-        if (model.network.spec, model.vocabulary, model.ends) != (self, vocabulary, ends):
-            found = f"{model.network.spec} over {model.vocabulary}"
-            raise RecordError(f"{folder} holds {found}; wanted {self} over {vocabulary}. Restore it from a copy, or fit again.")
-        return model
-
-    @abstractmethod
-    def _network(self, vocabulary: int) -> LanguageNetwork: ...
-
-    @abstractmethod
-    def _encoder(self, vocabulary: int) -> TextEncoder: ...
 
 
 def mean_of(states: Float[Tensor, "B T d"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B d"]:

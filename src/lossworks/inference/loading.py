@@ -1,0 +1,38 @@
+"""The predictor in a directory, of whichever kind its spec is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.errors import LossworksError, NotInstalled, RecordError
+from ..models.base import is_language
+from ..record import read_json
+from ..tasks import label_task
+from .generative import GenerativePredictor
+from .network_predictor import NetworkPredictor
+from .predictor import FORMAT, Predictor
+
+
+def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
+    """Read what ``Predictor.save`` wrote. Nothing in the files is ever executed.
+
+    Raises:
+        RecordError: a file is missing, truncated, or does not fit the other.
+    """
+    config = read_json(folder / "config.json")
+    try:
+        if config["format"] != FORMAT:
+            raise RecordError(f"format {config['format']!r}; this version reads format {FORMAT}")
+        task = label_task(config["task"], config["labels"], float(config["center"]), float(config["spread"]))
+        temperature, thresholds = float(config["temperature"]), config["thresholds"]
+        if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
+            raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
+        kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
+        predictor = kind.read(folder, task, config["model"])
+        predictor.temperature = temperature
+        predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
+        return predictor.to(device)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError, LossworksError) as error:
+        if isinstance(error, NotInstalled) or (isinstance(error, RecordError) and str(folder) in str(error)):
+            raise
+        raise RecordError(f"{folder}: config.json and the model's files do not fit together ({error}). Fit again.") from None
