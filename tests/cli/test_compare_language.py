@@ -85,7 +85,7 @@ WRONG = [
         [*TINY, *SMALL, *TWO, "--metric", "nll"],
         "the metric 'nll' does not fit the task lm. Metrics that do: nats_per_token, bits",
     ),
-    ([*TINY, *SMALL, "--loss", "cross_entropy", "--loss", "huber"], "the loss 'huber' is not for the task classify"),
+    ([*TINY, *SMALL, "--loss", "cross_entropy", "--loss", "huber"], "the loss 'huber' is not for the task lm"),
     ([*TINY, *SMALL, "--loss", "focal", "--loss", "focal:gamma=2"], "are the same. Leave one out."),
     ([*TINY, *TWO], "say how long every arm is trained: --steps 500"),
     ([*TINY, *SMALL, *TWO, "--epochs", "2"], "one of them."),

@@ -33,11 +33,7 @@ def by_hand(rows: list[tuple[str, str]], text: str, words: set[str]) -> dict[str
 
 
 def test_bayes() -> None:
-<<<<<<< HEAD
-    """Of few rows, all learnt from: the probabilities are Bayes' rule over counts; unknown words and no words at all included."""
-=======
     """Of few rows, all learned from, the probabilities are Bayes' rule over counts; of unknown words and no words too."""
->>>>>>> models2
     model = lossworks.fit(ROWS, model=UNIGRAM, tokenizer="words")
     assert isinstance(model.predictor, GenerativePredictor)
     assert model.predictor.counts == (3, 2, 1)
@@ -97,11 +93,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("spoil", ["missing", "cut", "other"])
 def test_damaged(name: str, spoil: str, run: Path, tmp_path: Path) -> None:
     """A file that is missing, cut or replaced is refused."""
-<<<<<<< HEAD
-    lossworks.fit(rows(40), model="ngram:order=2", tokenizer="words", out=tmp_path / "run")
-=======
     shutil.copytree(run, tmp_path / "run")
->>>>>>> models2
     path = tmp_path / "run" / name
     if spoil == "missing":
         path.unlink()

@@ -87,7 +87,7 @@ class Gradients:
             self.make(few, float(self.objective.size(few)), 0, 0)
         self.zero_grad()
         if self.objective.device.type == "cpu":  # where taking too much ends the process, there is no trying
-            needed = 2 * held.bytes + 8 * self.objective.ids(few)  # outputs, gradients, ids and values
+            needed: float = 2 * held.bytes + 8 * self.objective.ids(few)  # outputs, gradients, ids and values
             needed /= self.objective.size(few)
             self.micro_batch_size = int(max(1, min(self.micro_batch_size, _SPARED * available() / max(1.0, needed))))
         most = self.objective.longest(self.micro_batch_size)

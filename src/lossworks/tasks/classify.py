@@ -177,7 +177,7 @@ def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, floa
             f"--class-weight is {given!r}; wanted 'balanced', label=number,label=number, or {{\"label\": number}}."
         ) from None
     if not all(np.isfinite(factor) and factor >= 0 for factor in factors.values()):
-        raise UsageError(f"--class-weight is {given!r}; wanted finite factors of 0 or more.")
+        raise UsageError(f"--class-weight is {given!r}; wanted finite weights of 0 or more.")
     return factors
 
 

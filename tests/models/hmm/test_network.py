@@ -12,11 +12,7 @@ from lossworks.data import Ragged, TokenRows
 from lossworks.models.hmm import Chain, HmmModel, HmmNetwork, HmmSpec
 from lossworks.models.hmm.expectation import expectations
 from lossworks.tokens import Vocabulary
-<<<<<<< HEAD
-from lossworks.training.tokens import train_sequences
-=======
 from lossworks.training import train_sequences
->>>>>>> models2
 from models.hmm.cases import KINDS, VOCABULARY, chain, packed, random_texts
 
 LENGTHS = [7, 1, 12, 4, 4]
