@@ -6,12 +6,14 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import lossworks
 from lossworks.core.errors import LossworksError, RecordError, UsageError
+from lossworks.engine import Callbacks
 
 ROWS = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(60)]
 
@@ -106,3 +108,25 @@ def test_loaded_answers_alike(run: Path) -> None:
     model = lossworks.fit(ROWS, model="linear:bits=10", epochs=2)
     texts = ["a lovely thing", "awful", ""]
     assert lossworks.load(run).predict_proba(texts).tolist() == model.predict_proba(texts).tolist()
+
+
+@pytest.mark.parametrize("model", ["linear:bits=10", "ngram:order=2", "hmm:states=2,iterations=2", "rnn:layers=1,dim=8"])
+@pytest.mark.parametrize("error", [RuntimeError("boom"), ValueError("boom"), SystemExit(7)])
+def test_any_error_leaves_a_final_status(tmp_path: Path, model: str, error: BaseException) -> None:
+    """Whatever ends a run, its record says that it ended, and why; resumed, it is finished."""
+    rows: Any = [(f"a {n % 7} b", "xy"[n % 2]) for n in range(60)]
+    choices: dict[str, Any] = {"model": model}
+    if not model.startswith("linear"):
+        rows, choices = [text for text, _ in rows], {"model": model, "task": "lm", "tokenizer": "chars"}
+        choices |= {"steps": 4} if model.startswith("rnn") else {}
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        if event == "read":
+            raise error
+
+    with pytest.raises(type(error)):
+        lossworks.fit(rows, out=tmp_path / "run", callbacks=Callbacks(watch=watch), **choices)
+    if (tmp_path / "run/run.json").exists():  # where nothing had begun, nothing is left
+        summary = lossworks.load_run(tmp_path / "run").summary
+        assert (summary["status"], summary["error"].split(":")[0]) == ("failed", type(error).__name__)
+    assert lossworks.fit(rows, out=tmp_path / "run", resume=True, **choices).record["status"] == "finished"

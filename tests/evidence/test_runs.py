@@ -134,7 +134,6 @@ def test_resumed_with_something_changed(tmp_path: Path) -> None:
         lossworks.compare(rows, resume=True, **asked)
 
 
-@pytest.mark.xfail(reason="the margin is not among the arguments that must stay the same yet", strict=True)
 def test_resumed_with_another_margin(tmp_path: Path) -> None:
     """A margin that is set after a look at the differences is refused, as is one that is changed or dropped."""
     asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "minutes": 0}

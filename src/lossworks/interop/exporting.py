@@ -10,6 +10,7 @@ from ..inference import NetworkPredictor
 from ..models.hf.model import NeuralHf
 from ..models.language import Watch
 from ..models.neural import NeuralModel
+from ..record.files import write_folder
 from .arpa import export_arpa
 from .llama import export_llama
 from .onnx import export_onnx
@@ -48,10 +49,10 @@ def export(
         raise UsageError(f"a directory of Hugging Face's holds causal language models, and the model is {kind}. Try --to onnx.")
     if isinstance(network, NeuralHf):
         network.within = ""
-        network.save(Path(path))
+        write_folder(Path(path), network.save, "config.json")
         return []
     library = model.tokenizer.library()
-    export_llama(network, Path(path), library)
+    write_folder(Path(path), lambda part: export_llama(network, part, library), "config.json")
     if library is None:
         return ["its tokenizer has no form that Hugging Face's programs know, so it was left out: give them token numbers"]
     return []

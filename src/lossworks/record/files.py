@@ -10,13 +10,14 @@ import contextlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
-from ..core.errors import RecordError
+from ..core.errors import RecordError, UsageError
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -47,6 +48,37 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         if isinstance(error, OSError | SafetensorError):  # the latter is how safetensors says that the disk is full
             raise unwritable(path, error) from error
         raise
+
+
+def write_folder(folder: Path, write: Callable[[Path], None], mark: str) -> None:
+    """Let ``write`` fill a folder beside ``folder``, then put it in its place, whole or not at all.
+
+    Args:
+        folder: what is there is replaced if it is empty, or holds a file named ``mark``, as what is written does.
+        write: is given the folder to fill.
+        mark: the name.
+
+    Raises:
+        UsageError: something else stands there. RecordError: the place cannot be written.
+    """
+    part, before = (folder.with_name(f"{folder.name}.{name}") for name in ("part", "before"))
+    try:
+        if folder.exists() and not (folder.is_dir() and ((folder / mark).exists() or not any(folder.iterdir()))):
+            raise UsageError(f"{folder} exists, and is nothing that can be replaced (it has no {mark}). Choose another place.")
+        for left in (part, before):
+            shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True)
+        write(part)
+        if folder.exists():
+            folder.replace(before)
+        part.replace(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        if before.exists() and not folder.exists():
+            before.replace(folder)
+        for left in (part, before):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def unwritable(path: Path, error: Exception) -> RecordError:

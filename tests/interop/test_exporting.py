@@ -1,0 +1,66 @@
+"""Exports are whole or not there: over what exists, into a file, on a disk that takes no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lossworks
+from lossworks.core.errors import RecordError, UsageError
+from lossworks.interop import exporting, llama
+
+TEXTS = ["the cat sat", "a dog ran", "the dog sat"] * 20
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """A small Transformer."""
+    spec = "transformer:layers=1,dim=8,heads=2,context=8"
+    return lossworks.fit(TEXTS, task="lm", model=spec, tokenizer="chars", steps=2)
+
+
+def listed(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, and what it holds."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_over_another_export(model: Any, tmp_path: Path) -> None:
+    """It is replaced as a whole, what the new one has not is gone; an empty folder is filled."""
+    (tmp_path / "out").mkdir()
+    lossworks.export(model, tmp_path / "out", to="hf")
+    whole = listed(tmp_path)
+    (tmp_path / "out/stale.bin").write_text("old")
+    lossworks.export(model, tmp_path / "out", to="hf")
+    assert listed(tmp_path) == whole
+
+
+def test_where_something_else_stands(model: Any, tmp_path: Path) -> None:
+    """A file, and a folder that is no export, are left as they are, and named."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/thesis.txt").write_text("mine")
+    before = listed(tmp_path)
+    for name in ("file", "folder"):
+        with pytest.raises(UsageError, match=f"{name} exists, and is nothing that can be replaced"):
+            lossworks.export(model, tmp_path / name, to="hf")
+    assert listed(tmp_path) == before
+
+
+@pytest.mark.parametrize("to", ["hf", "onnx"])
+def test_a_disk_that_takes_no_more(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str) -> None:
+    """The export before is still there, nothing half written is, and the error is ours."""
+    out = tmp_path / "out"
+    lossworks.export(model, out, to=to)
+    before = listed(tmp_path)
+
+    def full(*of: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(llama, "write_json", full)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RecordError, match="No space left"):
+        lossworks.export(model, out, to=to)
+    assert listed(tmp_path) == before
+    assert exporting.FORMATS == ("arpa", "hf", "onnx")
