@@ -126,7 +126,7 @@ def test_labels_are_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"model": "linear"}, "model of language is wanted"),
+        ({"model": "linear"}, "language model is wanted"),
         ({"penalty": "l1"}, "--penalty is for classifiers"),
         ({"batch_size": 4}, "--batch-size is for classifiers"),
         ({"tokens": "syllables"}, "unknown tokenizer"),

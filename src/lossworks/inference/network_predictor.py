@@ -26,7 +26,7 @@ _NETWORK, _FEATURES = "network.", "features."
 
 @dataclass(slots=True)
 class NetworkPredictor(Predictor):
-    """Features learnt from the training texts, and a network over them."""
+    """Features learned from the training texts, and a network over them."""
 
     spec: ModelSpec
     features: Features
