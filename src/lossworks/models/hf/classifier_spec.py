@@ -74,7 +74,7 @@ class HfFeatures(OrderedFeatures):
     _marks: Marks | None = None
 
     def prepare(self, training: Iterable[Sequence[str]]) -> None:
-        about, self._learned = outline(self.path), tokens.load(Path(tokenizer_file(self.path)))
+        about, self._learnt = outline(self.path), tokens.load(Path(tokenizer_file(self.path)))
         most = about.context
         if self.wanted is not None and most is not None and self.wanted > most:
             raise UsageError(f"context is {self.wanted}; wanted 1 to {most}, what the model was made for.")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, float32, nn
 
 from ...core.threads import share
-from . import kernels
+from .kernels import compiled, dot, exponentials, rms_scale, rotate, silu
 
 if TYPE_CHECKING:
     from .model import Block, Body
@@ -54,27 +54,22 @@ class Weights:
 
     def state(self, token: int, past: Floats, place: int) -> Floats:
         """The state [d] after ``token`` at ``place``; its keys and values go into ``past`` [layers, 2, kv, room, h]."""
-        x: Floats = self.embedding[token : token + 1].copy()
-        added, unit, more, scale = x[:0], np.empty_like(x), np.empty_like(x), np.empty(1, np.float32)
-        tables = self.cosines[place : place + 1], self.sines[place : place + 1]
+        x: Floats = self.embedding[token].copy()
+        unit: Floats = np.empty_like(x)
         first, stop = max(0, place + 1 - self.window), place + 1
-        query: Floats = np.empty((1, self.heads, 1, past.shape[4]), np.float32)
-        for (attention_norm, qkv, o_proj, ffn_norm, gate_up, down), kept in zip(self.blocks, past, strict=True):
-            heads, attn_out = np.empty((1, len(qkv)), np.float32), np.empty(o_proj.shape[1], np.float32)
-            both, inner = np.empty((1, len(gate_up)), np.float32), np.empty((1, down.shape[1]), np.float32)
-            kernels.add_norm(0, 1, x, added, attention_norm, self.eps, x, scale, unit)
-            share(kernels.matvec, qkv.size // _PACE, qkv, unit[0], heads[0])
-            kernels.apply_rotary(0, 1, heads, *tables, query, kept[:1, :, place:stop], kept[1:, :, place:stop])
-            reads = self.heads * (stop - first) * past.shape[4]
-            share(kernels.attend_one, reads, query[0, :, 0], kept[:, :, first:stop], attn_out)
-            share(kernels.matvec, o_proj.size // _PACE, o_proj, attn_out, more[0])
-            kernels.add_norm(0, 1, x, more, ffn_norm, self.eps, x, scale, unit)
-            share(kernels.matvec, gate_up.size // _PACE, gate_up, unit[0], both[0])
-            kernels.swiglu(0, 1, both, inner)
-            share(kernels.matvec, down.size // _PACE, down, inner[0], more[0])
-            added = more
-        kernels.add_norm(0, 1, x, added, self.norm, self.eps, x, scale, unit)
-        return unit[0]
+        for (attention_norm, of_qkv, o_proj, ffn_norm, gate_up, down), kept in zip(self.blocks, past, strict=True):
+            qkv, attn_out = np.empty(len(of_qkv), np.float32), np.empty(o_proj.shape[1], np.float32)
+            query, inner = np.empty(o_proj.shape[1], np.float32), np.empty(down.shape[1], np.float32)
+            _norm(x, attention_norm, self.eps, unit)
+            share(_product, of_qkv.size // _PACE, of_qkv, unit, qkv)
+            _place(qkv, self.cosines[place], self.sines[place], kept, place, query)
+            share(_attend, query.size * (stop - first), query, kept, first, stop, attn_out)
+            share(_add_product, o_proj.size // _PACE, o_proj, attn_out, x)
+            _norm(x, ffn_norm, self.eps, unit)
+            share(_swiglu, gate_up.size // _PACE, gate_up, unit, inner)
+            share(_add_product, down.size // _PACE, down, inner, x)
+        _norm(x, self.norm, self.eps, unit)
+        return unit
 
 
 def _linear(block: Block) -> tuple[nn.Linear, ...]:
@@ -83,3 +78,61 @@ def _linear(block: Block) -> tuple[nn.Linear, ...]:
 
 def _array(weight: Tensor) -> Floats:
     return np.asarray(weight.detach().numpy())
+
+
+@compiled
+def _norm(x, weight, eps, unit):  # type: ignore[no-untyped-def]
+    scale = rms_scale(x, eps)
+    for i in range(len(x)):
+        unit[i] = x[i] * scale * weight[i]
+
+
+@compiled
+def _product(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
+    for row in range(len(weight) * part // parts, len(weight) * (part + 1) // parts):
+        found[row] = dot(weight[row], x)
+
+
+@compiled
+def _add_product(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
+    for row in range(len(weight) * part // parts, len(weight) * (part + 1) // parts):
+        found[row] += dot(weight[row], x)
+
+
+@compiled
+def _swiglu(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
+    width = len(found)
+    for row in range(width * part // parts, width * (part + 1) // parts):
+        found[row] = silu(dot(weight[row], x)) * dot(weight[width + row], x)
+
+
+@compiled
+def _place(qkv, cosines, sines, kept, place, query):  # type: ignore[no-untyped-def]
+    """Rotate the queries to their position, and write keys, rotated too, and values to their place."""
+    width, shared, way = len(cosines), kept.shape[1], np.float32(1)
+    for start in range(0, len(query), width):
+        rotate(qkv[start : start + width], cosines, sines, way, query[start : start + width])
+    for head in range(shared):
+        key = len(query) + head * width
+        value = key + shared * width
+        rotate(qkv[key : key + width], cosines, sines, way, kept[0, head, place])
+        kept[1, head, place] = qkv[value : value + width]
+
+
+@compiled
+def _attend(part, parts, query, kept, first, stop, found):  # type: ignore[no-untyped-def]
+    width = kept.shape[3]
+    heads, scale = len(query) // width, np.float32(1 / np.sqrt(width))
+    scores = np.empty(stop - first, np.float32)
+    for head in range(heads * part // parts, heads * (part + 1) // parts):
+        shared = head // (heads // kept.shape[1])
+        keys, values = kept[0, shared, first:stop], kept[1, shared, first:stop]
+        own, sums = query[head * width : (head + 1) * width], found[head * width : (head + 1) * width]
+        for place in range(len(scores)):
+            scores[place] = dot(own, keys[place]) * scale
+        norm = exponentials(scores, len(scores))
+        sums[:] = 0
+        for place in range(len(scores)):
+            prob, value = scores[place] * norm, values[place]
+            for i in range(width):
+                sums[i] += prob * value[i]

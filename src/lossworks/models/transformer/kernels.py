@@ -1,6 +1,6 @@
 """The steps of a Transformer beside its large matrix products, compiled for the CPU: each one pass over memory.
 
-``ops`` makes them differentiable one by one, ``stack`` all at once, and ``decode`` takes a single token through them. A kernel is
+``ops`` makes them differentiable one by one, ``stack`` all at once, ``decode`` builds its own of their inner parts. A kernel is
 called with ``part, parts`` (``core.threads.share``): which rows, texts or heads it works on. No sum depends on ``parts``.
 
 Activations are float32 or bfloat16, which NumPy does not know: there its bits are uint16, and ``upcast`` and ``downcast``
@@ -19,7 +19,7 @@ BLOCK = 256
 """Rows over which a gradient is summed before the sums are added up, where there is no other reason for a number."""
 _SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
 _LANES = 16  # elements of a vector
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
 
 
 def upcast(x: Any) -> Any:
@@ -77,14 +77,27 @@ def _largest(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(fastmath=_SUM)
-def _dot(a: Any, b: Any) -> Any:
+def dot(a: Any, b: Any) -> Any:
+    """Σ a · b."""
     total = np.float32(0)
     for i in range(len(a)):
         total += a[i] * b[i]
     return total
 
 
-@_compiled
+@register_jitable(fastmath=_SUM)
+def rms_scale(x: Any, eps: Any) -> Any:
+    """What makes the root mean square of x 1."""
+    return np.float32(1 / np.sqrt(dot(x, x) / len(x) + eps))
+
+
+@register_jitable(fastmath=_SUM)
+def silu(x: Any) -> Any:
+    """x · sigmoid(x)."""
+    return x / (np.float32(1) + _exp(-x))
+
+
+@compiled
 def add_norm(part, parts, x, added, weight, eps, summed, scales, normed):  # type: ignore[no-untyped-def]
     """summed = x + added, and normed = summed · scales · weight, its root mean square being 1.
 
@@ -92,20 +105,18 @@ def add_norm(part, parts, x, added, weight, eps, summed, scales, normed):  # typ
     """
     width = x.shape[1]
     for row in range(len(x) * part // parts, len(x) * (part + 1) // parts):
-        out, given, square = x[row], normed[row], np.float32(0)
+        out, given = x[row], normed[row]
         if len(added):
             own, more, out = x[row], added[row], summed[row]
             for i in range(width):
                 out[i] = own[i] + upcast(more[i])
-        for i in range(width):
-            square += out[i] * out[i]
-        scale = np.float32(1 / np.sqrt(square / width + eps))
+        scale = rms_scale(out, eps)
         scales[row] = scale
         for i in range(width):
             given[i] = downcast(out[i] * scale * weight[i], given)
 
 
-@_compiled
+@compiled
 def norm_backward(part, parts, x, weight, scales, grad_output, before, grad, copied, by_block):  # type: ignore[no-untyped-def]
     """grad = before + the gradient of x, copied to ``copied``; either of the two others may have no rows.
 
@@ -138,7 +149,8 @@ def norm_backward(part, parts, x, weight, scales, grad_output, before, grad, cop
 
 
 @register_jitable(fastmath=_SUM)
-def _rotate(given: Any, cosine: Any, sine: Any, way: Any, found: Any) -> None:
+def rotate(given: Any, cosine: Any, sine: Any, way: Any, found: Any) -> None:
+    """One head by the angles of its position; way -1: back."""
     half = len(cosine) // 2
     for i in range(half):
         found[i] = downcast(upcast(given[i]) * cosine[i] + upcast(given[half + i]) * sine[i] * way, found)
@@ -146,7 +158,7 @@ def _rotate(given: Any, cosine: Any, sine: Any, way: Any, found: Any) -> None:
         found[half + i] = downcast(upcast(given[half + i]) * cosine[half + i] + upcast(given[i]) * sine[half + i] * way, found)
 
 
-@_compiled
+@compiled
 def apply_rotary(part, parts, qkv, cosines, sines, queries, keys, values):  # type: ignore[no-untyped-def]
     """All heads side by side [B·T, many·h], as queries and keys [B, heads, T, h], rotated to their positions, and values."""
     _, heads, size, width = queries.shape
@@ -155,15 +167,15 @@ def apply_rotary(part, parts, qkv, cosines, sines, queries, keys, values):  # ty
         text, place = row // size, row % size
         given, cosine, sine = qkv[row], cosines[place], sines[place]
         for head in range(heads):
-            _rotate(given[head * width :], cosine, sine, np.float32(1), queries[text, head, place])
+            rotate(given[head * width :], cosine, sine, np.float32(1), queries[text, head, place])
         for head in range(shared):
-            _rotate(given[(heads + head) * width :], cosine, sine, np.float32(1), keys[text, head, place])
+            rotate(given[(heads + head) * width :], cosine, sine, np.float32(1), keys[text, head, place])
             value, found = given[(heads + shared + head) * width :], values[text, head, place]
             for i in range(width):
                 found[i] = value[i]
 
 
-@_compiled
+@compiled
 def rotary_backward(part, parts, queries, keys, values, cosines, sines, qkv):  # type: ignore[no-untyped-def]
     """The gradient of what ``apply_rotary`` was given, from those of what it made."""
     _, heads, size, width = queries.shape
@@ -172,15 +184,15 @@ def rotary_backward(part, parts, queries, keys, values, cosines, sines, qkv):  #
         text, place = row // size, row % size
         found, cosine, sine = qkv[row], cosines[place], sines[place]
         for head in range(heads):
-            _rotate(queries[text, head, place], cosine, sine, np.float32(-1), found[head * width :])
+            rotate(queries[text, head, place], cosine, sine, np.float32(-1), found[head * width :])
         for head in range(shared):
-            _rotate(keys[text, head, place], cosine, sine, np.float32(-1), found[(heads + head) * width :])
+            rotate(keys[text, head, place], cosine, sine, np.float32(-1), found[(heads + head) * width :])
             given, value = values[text, head, place], found[(heads + shared + head) * width :]
             for i in range(width):
                 value[i] = given[i]
 
 
-@_compiled
+@compiled
 def merge_heads(part, parts, apart, together):  # type: ignore[no-untyped-def]
     """Heads [B, heads, T, h] side by side [B·T, heads·h]."""
     _, heads, size, width = apart.shape
@@ -189,7 +201,7 @@ def merge_heads(part, parts, apart, together):  # type: ignore[no-untyped-def]
             together[row, head * width : (head + 1) * width] = apart[row // size, head, row % size]
 
 
-@_compiled
+@compiled
 def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
     """The other way round."""
     _, heads, size, width = apart.shape
@@ -199,7 +211,7 @@ def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(fastmath=_SUM)
-def _exponentials(scores: Any, count: Any) -> Any:
+def exponentials(scores: Any, count: Any) -> Any:
     """Leave exp(score - the largest) of the first ``count`` scores in their place, 0 in that of the others; 1 / their sum."""
     total = np.float32(0)
     for i in range(count, len(scores)):
@@ -214,7 +226,7 @@ def _exponentials(scores: Any, count: Any) -> Any:
     return np.float32(1) / total
 
 
-@_compiled
+@compiled
 def causal_softmax(part, parts, scores, scale, row_scores):  # type: ignore[no-untyped-def]
     """Softmax, in place, of [B·heads, T, T] · scale, each query over the keys up to itself; ``row_scores`` is memory for [T]."""
     many, size, _ = scores.shape
@@ -224,13 +236,13 @@ def causal_softmax(part, parts, scores, scale, row_scores):  # type: ignore[no-u
             wide = row_scores[:stop]
             for i in range(stop):
                 wide[i] = upcast(row[i]) * scale
-            share = _exponentials(wide, place + 1)
+            share = exponentials(wide, place + 1)
             for i in range(stop):
                 row[i] = downcast(wide[i] * share, row)
             row[stop:] = 0
 
 
-@_compiled
+@compiled
 def softmax_backward(part, parts, attn_probs, scale, grad):  # type: ignore[no-untyped-def]
     """The gradient of the scores, in place of that of their softmax ``attn_probs``."""
     many, size, _ = attn_probs.shape
@@ -245,18 +257,17 @@ def softmax_backward(part, parts, attn_probs, scale, grad):  # type: ignore[no-u
             row[stop:] = 0
 
 
-@_compiled
+@compiled
 def swiglu(part, parts, gate_up, found):  # type: ignore[no-untyped-def]
     """silu(gate) · up, of gate and up side by side."""
     rows, width = found.shape
     for row in range(rows * part // parts, rows * (part + 1) // parts):
         gates, ups, out = gate_up[row, :width], gate_up[row, width:], found[row]
         for i in range(width):
-            gate = upcast(gates[i])
-            out[i] = downcast(gate / (np.float32(1) + _exp(-gate)) * upcast(ups[i]), out)
+            out[i] = downcast(silu(upcast(gates[i])) * upcast(ups[i]), out)
 
 
-@_compiled
+@compiled
 def swiglu_backward(part, parts, gate_up, grad_output, grad):  # type: ignore[no-untyped-def]
     """The gradient of gate and up from that of silu(gate) · up."""
     rows, width = grad_output.shape
@@ -270,31 +281,3 @@ def swiglu_backward(part, parts, gate_up, grad_output, grad):  # type: ignore[no
                 given * upcast(ups[i]) * sigmoid * (np.float32(1) + gate * (np.float32(1) - sigmoid)), of_gates
             )
             of_ups[i] = downcast(given * gate * sigmoid, of_ups)
-
-
-@_compiled
-def matvec(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
-    """found = weight · x: one sum, by one thread, for each row of the weight."""
-    for row in range(len(weight) * part // parts, len(weight) * (part + 1) // parts):
-        found[row] = _dot(weight[row], x)
-
-
-@_compiled
-def attend_one(part, parts, query, kept, found):  # type: ignore[no-untyped-def]
-    """Softmax attention of one token's query [heads, h] to keys and values [2, kv, S, h], heads / kv of them to one of these."""
-    heads, width = query.shape
-    group, scale = heads // kept.shape[1], np.float32(1 / np.sqrt(width))
-    scores = np.empty(kept.shape[2], np.float32)
-    for head in range(heads * part // parts, heads * (part + 1) // parts):
-        sums = found[head * width : (head + 1) * width]
-        for place in range(len(scores)):
-            total, key = np.float32(0), kept[0, head // group, place]
-            for i in range(width):
-                total += query[head, i] * key[i]
-            scores[place] = total * scale
-        norm = _exponentials(scores, len(scores))
-        sums[:] = 0
-        for place in range(len(scores)):
-            prob, value = scores[place] * norm, kept[1, head // group, place]
-            for i in range(width):
-                sums[i] += prob * value[i]
