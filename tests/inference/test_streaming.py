@@ -11,7 +11,7 @@ from lossworks.core.errors import UsageError
 from lossworks.inference import check_stop, pieces
 
 TEXT = "the cat  sat é 电池 🙂🙂 on\n the mat"
-LEARNT = [["the cat sat é 电池 on the mat", TEXT] * 3]
+LEARNED = [["the cat sat é 电池 on the mat", TEXT] * 3]
 SPECS = ["words", "chars", "bytes", "bpe:size=280", "bpe:size=320"]
 
 
@@ -19,35 +19,35 @@ SPECS = ["words", "chars", "bytes", "bpe:size=280", "bpe:size=320"]
 @pytest.mark.parametrize("given", [0, 1, 3])
 def test_whole_text(spec: str, given: int) -> None:
     """The pieces are what decoding all at once adds to what was given, and none holds a part of a character."""
-    learnt = tokens.build(spec).learn(LEARNT)
-    ids = learnt.encode([TEXT])[0].tolist()
-    found = list(pieces(learnt, ids[:given], ids[given:]))
-    assert learnt.decode(ids[:given]) + "".join(found) == learnt.decode(ids)
+    learned = tokens.build(spec).learn(LEARNED)
+    ids = learned.encode([TEXT])[0].tolist()
+    found = list(pieces(learned, ids[:given], ids[given:]))
+    assert learned.decode(ids[:given]) + "".join(found) == learned.decode(ids)
     assert all(found)
     assert "\ufffd" not in "".join(found)
 
 
 def test_as_soon_as_it_is_whole() -> None:
     """A character of four bytes comes with the fourth, not before and not after."""
-    learnt = tokens.build("bytes").learn([])
+    learned = tokens.build("bytes").learn([])
     taken = 0
 
     def one_by_one() -> Iterator[int]:
         nonlocal taken
-        for token in learnt.encode(["a🙂b"])[0].tolist():
+        for token in learned.encode(["a🙂b"])[0].tolist():
             taken += 1
             yield token
 
-    assert [(piece, taken) for piece in pieces(learnt, [], one_by_one())] == [("a", 1), ("🙂", 5), ("b", 6)]
+    assert [(piece, taken) for piece in pieces(learned, [], one_by_one())] == [("a", 1), ("🙂", 5), ("b", 6)]
 
 
 def test_what_is_no_text() -> None:
     """Bytes that are no UTF-8 come as the mark that decoding gives, and nothing is lost behind them; half a character at the end
     is left out, an unknown one is not.
     """
-    learnt = tokens.build("bytes").learn([])
+    learned = tokens.build("bytes").learn([])
     data = b"a\xe7\x94b\xff\xff\xff\xff\xff\xff\xe7\x94\xb5c\xf0\x9f"
-    found = list(pieces(learnt, [], [byte + 2 for byte in data]))
+    found = list(pieces(learned, [], [byte + 2 for byte in data]))
     assert "".join(found) == data.decode("utf-8", "replace").removesuffix("\ufffd")
     assert "电" in "".join(found)
     known = tokens.build("chars").learn([["ab"]])
@@ -66,38 +66,38 @@ def test_what_is_no_text() -> None:
 )
 def test_stop(spec: str, stop: list[str], left: str) -> None:
     """The text ends before the first stop text, over however many tokens that is spread."""
-    learnt = tokens.build(spec).learn(LEARNT)
-    ids = learnt.encode([TEXT])[0].tolist()
-    assert "".join(pieces(learnt, [], ids, stop)) == left
+    learned = tokens.build(spec).learn(LEARNED)
+    ids = learned.encode([TEXT])[0].tolist()
+    assert "".join(pieces(learned, [], ids, stop)) == left
 
 
 def test_stop_among_words() -> None:
     """A stop text may stand across words, and their space."""
-    learnt = tokens.build("words").learn(LEARNT)
-    assert "".join(pieces(learnt, [], learnt.encode([TEXT])[0].tolist(), ["t sat"])) == "the ca"
+    learned = tokens.build("words").learn(LEARNED)
+    assert "".join(pieces(learned, [], learned.encode([TEXT])[0].tolist(), ["t sat"])) == "the ca"
 
 
 def test_stop_is_held_back() -> None:
     """What may yet become a stop text is not given away, and is given once it cannot; no token too many is taken."""
-    learnt = tokens.build("chars").learn([["abcd"]])
+    learned = tokens.build("chars").learn([["abcd"]])
     taken = 0
 
     def one_by_one(text: str) -> Iterator[int]:
         nonlocal taken
-        for token in learnt.encode([text])[0].tolist():
+        for token in learned.encode([text])[0].tolist():
             taken += 1
             yield token
 
-    assert list(pieces(learnt, [], one_by_one("abababcd"), ["abc"])) == ["ab", "ab"]
+    assert list(pieces(learned, [], one_by_one("abababcd"), ["abc"])) == ["ab", "ab"]
     assert taken == 7
-    assert list(pieces(learnt, [], one_by_one("dab"), ["abc"])) == ["d", "ab"]
+    assert list(pieces(learned, [], one_by_one("dab"), ["abc"])) == ["d", "ab"]
 
 
 def test_stop_in_the_prompt() -> None:
     """What was given may hold a stop text, or its beginning: only what is drawn ends at one."""
-    learnt = tokens.build("chars").learn([["abcd"]])
-    given, drawn = (learnt.encode([text])[0].tolist() for text in ("abca", "bcd"))
-    assert "".join(pieces(learnt, given, drawn, ["abc"])) == "bcd"
+    learned = tokens.build("chars").learn([["abcd"]])
+    given, drawn = (learned.encode([text])[0].tolist() for text in ("abca", "bcd"))
+    assert "".join(pieces(learned, given, drawn, ["abc"])) == "bcd"
 
 
 def test_refused() -> None:

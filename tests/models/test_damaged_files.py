@@ -148,6 +148,14 @@ def test_tensors_that_do_not_fit(saved: Path, change: Change) -> None:
     refused(saved, "do not fit")
 
 
+def test_not_finite(saved: Path) -> None:
+    """Weights that are not finite, by the names of file and tensor."""
+    path = saved / "model.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | {"network.bias": tensors["network.bias"] + torch.nan}, path)
+    refused(saved, "model.safetensors: network.bias")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [

@@ -1,4 +1,4 @@
-"""Classes by models of language: how probable a text is among those of each class, times how frequent the class is."""
+"""Classes by language models: how probable a text is among those of each class, times how frequent the class is."""
 
 from __future__ import annotations
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..core.errors import RecordError
 from ..data import Features, Selected
 from ..models.base import ModelSpec, TextModel, build
+from ..models.neural.weights import read_tensors
 from ..record import write_atomic
 from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
@@ -26,7 +25,7 @@ _NETWORK, _FEATURES = "network.", "features."
 
 @dataclass(slots=True)
 class NetworkPredictor(Predictor):
-    """Features learnt from the training texts, and a network over them."""
+    """Features learned from the training texts, and a network over them."""
 
     spec: ModelSpec
     features: Features
@@ -54,14 +53,7 @@ class NetworkPredictor(Predictor):
 
     @classmethod
     def read(cls, folder: Path, task: LabelTask, spec: Any) -> NetworkPredictor:
-        path = folder / "model.safetensors"
-        try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise RecordError(f"{path} is missing. The run may not have finished: see `lossworks fit … --resume`.") from None
-        except (SafetensorError, OSError) as error:
-            raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
+        tensors, _ = read_tensors(folder / "model.safetensors")
         built = build(spec)
         features = built.features()
         features.load(folder, {name: value.numpy() for name, value in _under(tensors, _FEATURES).items()})

@@ -33,7 +33,7 @@ _EVERY = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "qua
 def export_llama(model: NeuralModel, folder: Path, tokenizer: Tokenizer | None = None) -> None:
     """Write ``config.json``, ``generation_config.json``, ``model.safetensors`` and, of a tokenizer, its two files.
 
-    ``AutoModelForCausalLM.from_pretrained(folder)`` then gives the same logits, and ``AutoTokenizer`` puts the start mark first.
+    ``AutoModelForCausalLM.from_pretrained(folder)`` then gives the same logits, and ``AutoTokenizer`` puts the start token first.
 
     Raises:
         UsageError: the model is no Transformer of ours.
@@ -94,7 +94,7 @@ def _parts(network: Transformer) -> Iterator[tuple[str, Tensor]]:
             yield f"{layer}.self_attn.{name}_proj.weight", part
         for name, part in zip(("gate", "up"), block.gate_up.weight.chunk(2), strict=True):
             yield f"{layer}.mlp.{name}_proj.weight", part
-        yield f"{layer}.self_attn.o_proj.weight", block.merge.weight
+        yield f"{layer}.self_attn.o_proj.weight", block.o_proj.weight
         yield f"{layer}.mlp.down_proj.weight", block.down.weight
         yield f"{layer}.input_layernorm.weight", block.attention_norm.weight
         yield f"{layer}.post_attention_layernorm.weight", block.ffn_norm.weight
@@ -192,7 +192,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _write_tokenizer(tokenizer: Tokenizer, vocabulary: Vocabulary, context: int, folder: Path) -> None:
-    """Write the tokenizer with the start mark put first, as the model wants it."""
+    """Write the tokenizer with the start token put first, as the model wants it."""
     from tokenizers.processors import TemplateProcessing
 
     if (size := tokenizer.get_vocab_size()) != vocabulary.size:

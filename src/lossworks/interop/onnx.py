@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def export_onnx(model: NeuralModel | NetworkPredictor, path: Path) -> None:
     """Write the network as one ONNX file, in float32.
 
-    A language model takes ``ids`` [batch, length] (the start mark first; pad on the right by any token) and gives ``logits``
+    A language model takes ``ids`` [batch, length] (the start token first; pad on the right by any token) and gives ``logits``
     [batch, length, V] of the next token. A predictor takes features as ``Selected.batch`` has them, ``ids`` [nnz],
     ``offsets`` [examples + 1] and ``values`` [nnz], and gives the network's ``outputs`` [examples, outputs]; one that reads
     tokens in their order takes ``ids`` [examples, length], padded likewise, and ``lengths`` [examples], the marks counted. The

@@ -1,4 +1,4 @@
-"""What a model of text is: features learnt from raw text, and a network from their batches to outputs.
+"""What a model of text is: features learned from raw text, and a network from their batches to outputs.
 
 A model never sees a loss or an optimiser. Its spec is a frozen dataclass of hyperparameters.
 """
@@ -60,7 +60,7 @@ class SequenceNetwork(nn.Module, ABC):
 
     @abstractmethod
     def model(self) -> LanguageModel:
-        """The model of language that the weights make now."""
+        """The language model that the weights make now."""
 
     def carry(self) -> list[Tensor]:
         """What is carried from step to step besides the weights, for a checkpoint; nothing for most."""
@@ -85,7 +85,7 @@ class ModelSpec(ABC):
 
     @abstractmethod
     def features(self) -> Features:
-        """How raw text is read; nothing is learnt yet."""
+        """How raw text is read; nothing is learned yet."""
 
     @abstractmethod
     def network(self, features: int, outputs: int, seed: int) -> TextModel:

@@ -1,6 +1,6 @@
-"""What a model of language is, whatever its family: a probability for each token given those before it in its text.
+"""What a language model is, whatever its family: a probability for each token given those before it in its text.
 
-A *text* is a row of token numbers (``Ragged``), without marks: the model itself puts the vocabulary's ``start`` before it
+A *text* is a row of token ids (``Ragged``), without special tokens: the model itself puts the vocabulary's ``start`` before it
 and, unless texts have no end (a whole file as one stream), predicts its ``end`` after it. The *positions* of texts are what is
 predicted of them, in order.
 """
@@ -62,7 +62,7 @@ class LanguageModel(ABC):
 
     @property
     def context(self) -> int | None:
-        """How many tokens are read at once, the mark of the start among them; None: a text of any length."""
+        """How many tokens are read at once, the start token among them; None: a text of any length."""
         return None
 
     def sliding(self, stride: int) -> LanguageModel:
@@ -83,7 +83,7 @@ class LanguageModel(ABC):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What was learnt, in plain values, for the record; ``orders`` are rows of a table."""
+        """What was learned, in plain values, for the record; ``orders`` are rows of a table."""
         return {}
 
     def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ class LanguageSpec(ABC):
     tokens: ClassVar[str] = "words"
     """The tokenizer where none is named."""
     classifier: ClassVar[str | None] = None
-    """The family that has its place where texts have labels; None: it tells them apart itself, a model for each class."""
+    """The family that has its place where texts have labels; None: it is its own, a model for each class."""
     by_gradients: ClassVar[bool] = False
     """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 
@@ -137,7 +137,7 @@ class LanguageSpec(ABC):
         Args:
             texts: the training texts; ``ids`` may be mapped from a file.
             vocabulary: what the token numbers mean.
-            ends: whether the end of each text is learnt too.
+            ends: whether the end of each text is learned too.
             valid: held-out texts, for families that choose by them.
             seed: of whatever is random.
             memory: bytes to stay below; what is beyond goes to files in ``scratch``. None: no limit.
@@ -147,7 +147,7 @@ class LanguageSpec(ABC):
         Raises:
             DataError, UsageError: the texts or the settings do not fit, or the family is trained by gradients alone.
         """
-        raise UsageError("the model is trained by gradients: lossworks.train.train_sequences does that to its sequence_network.")
+        raise UsageError("the model is trained by gradients: training.train_sequences does that to its sequence_network.")
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
         """A network of this family to train by gradients, its first weights a function of the seed; its ``model`` is the result.

@@ -156,7 +156,7 @@ def test_saved(written: Callable[..., tuple[Path, Any]], tmp_path: Path) -> None
 
 
 def test_special_tokens(written: Callable[..., tuple[Path, Any]]) -> None:
-    """A model without a start mark gets its end mark there; without either, they must be named."""
+    """A model without a start token gets its end token there; without either, they must be named."""
     folder, _ = written("llama", bos_token_id=None, eos_token_id=5)
     assert load_hf(folder).vocabulary == Vocabulary(V, None, 5, 5)
     assert load_hf(folder, start=7).vocabulary == Vocabulary(V, None, 7, 5)

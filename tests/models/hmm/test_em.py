@@ -166,7 +166,7 @@ def test_blocks_of_tokens() -> None:
 
 @pytest.mark.parametrize(("texts", "ends"), [(ragged(), True), (ragged([], []), False)])
 def test_nothing_to_learn_from(texts: Ragged, ends: bool) -> None:
-    """Texts without tokens are refused; empty ones that end are learnt from."""
+    """Texts without tokens are refused; empty ones that end are learned from."""
     with pytest.raises(DataError, match="no tokens"):
         HmmSpec(states=2).fit(texts, VOCABULARY, ends=ends)
 

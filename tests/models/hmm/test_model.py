@@ -1,4 +1,4 @@
-"""What every model of language owes, and the file."""
+"""What every language model owes, and the file."""
 
 from __future__ import annotations
 

@@ -106,6 +106,40 @@ def test_saved(name: str, tmp_path: Path) -> None:
     assert size == SPECS[name].parameters(V)  # type: ignore[attr-defined]
 
 
+def test_earlier_names(tmp_path: Path) -> None:
+    """A file whose weights are named as in earlier versions is loaded: the same bits."""
+    before, path = model("transformer"), tmp_path / "model.safetensors"
+    before.save(tmp_path)
+    with safe_open(path, "pt") as file:
+        notes = file.metadata()
+    tensors = {name.replace("o_proj", "merge"): tensor.clone() for name, tensor in load_file(path).items()}
+    assert "body.blocks.1.merge.weight" in tensors
+    save_file(tensors, path, {"format": "pt", **notes})
+    assert np.array_equal(load_model(tmp_path).logp(texts()), before.logp(texts()))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_finite(value: float, tmp_path: Path) -> None:
+    """Weights that are not finite are refused, by the names of file and tensor."""
+    found = model("lstm")
+    with torch.no_grad():
+        found.network.head.bias[3] = value  # type: ignore[union-attr, operator, index]
+    found.save(tmp_path)
+    with pytest.raises(RecordError, match=r"model\.safetensors: head\.bias holds values that are not finite"):
+        load_model(tmp_path)
+
+
+def test_same_bytes(tmp_path: Path) -> None:
+    """The head of a file has one entry, so that the same model is the same bytes in every process."""
+    found = model("gru")
+    found.save(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert list(file.metadata()) == ["lossworks"]
+    first = (tmp_path / "model.safetensors").read_bytes()
+    load_model(tmp_path).save(tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == first
+
+
 def test_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A load reads the file of weights once."""
     model("lstm").save(tmp_path)

@@ -10,7 +10,7 @@ from lossworks.models.ngram.spelling import encode
 from models.ngram.tries import Counted, ragged, vocabulary
 
 WORDS = ["", "", "", " ", "\n", "<s>", "\u2420", "100%", "月", "\u3000", "", "\x7f"]
-"""The marks, then a space, a line feed, a word spelled like a mark, a space's picture, …, and an empty word."""
+"""The marks, then a space, a line feed, a word spelled like a special token, a space's picture, …, and an empty word."""
 _RNG = np.random.default_rng(7)
 TRAIN = [_RNG.integers(3, len(WORDS), _RNG.integers(0, 9)).tolist() for _ in range(30)]
 TEXTS = [_RNG.integers(3, len(WORDS), _RNG.integers(0, 9)).tolist() for _ in range(15)] + [[3, 0, 8], [0]]

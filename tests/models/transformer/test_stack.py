@@ -79,18 +79,18 @@ def test_again() -> None:
         assert all(torch.equal(p.grad, gradients[n]) for n, p in network.named_parameters() if p.grad is not None)
 
 
-def test_room() -> None:
+def test_workspace() -> None:
     """What one step worked in serves the next; a copy of the model has none, and evaluation gives it back."""
     network = _made()
     _gradients(network)
-    (room,) = network.body.spare._rooms
+    (workspace,) = network.body.workspaces._free
     _gradients(network)
-    assert network.body.spare._rooms == [room]
+    assert network.body.workspaces._free == [workspace]
     for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
-        assert not copied.body.spare._rooms
+        assert not copied.body.workspaces._free
         assert torch.equal(_gradients(copied)[0], _gradients(network)[0])
     network.eval()
-    assert not network.body.spare._rooms
+    assert not network.body.workspaces._free
 
 
 def test_once() -> None:

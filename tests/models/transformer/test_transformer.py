@@ -13,7 +13,7 @@ from torch.nn import functional
 from lossworks.models.transformer import TransformerSpec, ops
 from lossworks.models.transformer.attention import rotary_tables
 from lossworks.models.transformer.model import Block, Transformer
-from lossworks.models.transformer.ops import RmsNorm, gated, turned_heads
+from lossworks.models.transformer.ops import RmsNorm, rotary_heads, swiglu
 from models.neural import checks
 from models.neural.checks import TRANSFORMERS, V, lively, made, tokens
 
@@ -79,15 +79,15 @@ def test_half_precision_norm() -> None:
 def test_gate() -> None:
     """silu(gate) · up, with the gradient of small differences."""
     both = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
-    torch.testing.assert_close(gated(both), functional.silu(both[..., :4]) * both[..., 4:])
-    assert torch.autograd.gradcheck(gated, (both,))
+    torch.testing.assert_close(swiglu(both), functional.silu(both[..., :4]) * both[..., 4:])
+    assert torch.autograd.gradcheck(swiglu, (both,))
 
 
 def test_rotary() -> None:
     """Number i turns with number i + h/2 by position / theta^(2i/h); values do not turn; the gradient is right."""
     every = torch.randn(1, 5, 4 * 6, dtype=torch.float64, requires_grad=True)
     tables = tuple(table.double() for table in rotary_tables(5, 6, 100.0))
-    queries, keys, values = turned_heads(every, 2, 1, *tables)
+    queries, keys, values = rotary_heads(every, 2, 1, *tables)
     heads = every.unflatten(-1, (4, 6)).transpose(1, 2)
     plane = torch.complex(heads[..., :3], heads[..., 3:])
     angle = torch.outer(torch.arange(5.0), 100.0 ** (-torch.arange(3.0) / 3))
@@ -96,7 +96,7 @@ def test_rotary() -> None:
     torch.testing.assert_close(queries, wanted[:, :2], atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(keys, wanted[:, 2:3], atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(values, heads[:, 3:])
-    assert torch.autograd.gradcheck(lambda x: turned_heads(x, 2, 1, *tables), (every,))
+    assert torch.autograd.gradcheck(lambda x: rotary_heads(x, 2, 1, *tables), (every,))
 
 
 def test_block_gradient() -> None:
@@ -115,7 +115,7 @@ def test_first_weights() -> None:
     network = TransformerSpec(layers=8, heads=4, dim=128, tied=False).network(500)
     for name, weight in network.named_parameters():
         if weight.ndim == 2:
-            added = "merge" in name or "down" in name
+            added = "o_proj" in name or "down" in name
             assert weight.std().item() == pytest.approx(0.02 / (4 if added else 1), rel=0.05), name
 
 

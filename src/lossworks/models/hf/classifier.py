@@ -83,7 +83,7 @@ def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a model's configuration says: the most tokens it reads (None: any number), how many it tells apart, and one that is no
+    """What a model's configuration says: the most tokens it reads (None: any number), how many tokens it has, and one that is no
     text, for where there is none.
     """
 
@@ -111,8 +111,8 @@ def outline(name: str) -> Outline:
         tables = (module for key, module in body.named_modules() if key.endswith("position_embeddings"))
         first = [module.padding_idx + 1 for module in tables if getattr(module, "padding_idx", None) is not None]
         context = places - max(first, default=0)  # RoBERTa's tokens stand behind the place of its padding
-    marks = (_token(getattr(config, f"{key}_token_id", None), config.vocab_size) for key in ("bos", "eos", "pad"))
-    return Outline(context, config.vocab_size, next((mark for mark in marks if mark is not None), 0))
+    specials = (_token(getattr(config, f"{key}_token_id", None), config.vocab_size) for key in ("bos", "eos", "pad"))
+    return Outline(context, config.vocab_size, next((token for token in specials if token is not None), 0))
 
 
 class HfClassifier(PaddedModel):

@@ -32,7 +32,7 @@ class HfClassifierSpec(ModelSpec):
     Spelled hf_classifier:PATH or hf_classifier:NAME, or hf:PATH where texts have labels. Weights are safetensors. The last layer
     is drawn anew; a run is read without PATH. Keys: path, a directory that ``save_pretrained`` wrote, or a name at the hub; lora,
     the rank of adapters, which are then all that is trained besides the last layers (none: every weight); context, tokens read
-    of a text, with the marks that the tokenizer puts around it (none: as many as the model was made for, 512 at most).
+    of a text, with the special tokens that the tokenizer puts around it (none: as many as the model was made for, 512 at most).
     """
 
     path: str = ""
@@ -62,9 +62,9 @@ class HfClassifierSpec(ModelSpec):
 
 @dataclass(slots=True, kw_only=True)
 class HfFeatures(OrderedFeatures):
-    """The tokens of a pretrained model's own tokenizer, between the marks that it puts around a text; nothing is learnt.
+    """The tokens of a pretrained model's own tokenizer, between the special tokens it puts around a text; nothing is learned.
 
-    wanted: tokens of a text, its marks among them; None: as many as the model was made for, 512 at most.
+    wanted: tokens of a text, its special tokens among them; None: as many as the model was made for, 512 at most.
     """
 
     path: str
@@ -81,11 +81,11 @@ class HfFeatures(OrderedFeatures):
         self.context = self.wanted or min(most or _CONTEXT, _CONTEXT)
         self._take(about.blank)
         if self.marks().count >= self.context:
-            raise UsageError(f"context is {self.context}; wanted {self.marks().count + 1} or more: the marks, and a token.")
+            raise UsageError(f"context is {self.context}; wanted {self.marks().count + 1} or more: special tokens, and a token.")
         last = max(self._library().get_vocab().values())
         if last >= about.vocabulary:
             raise UsageError(
-                f"the tokenizer has the token {last}, and {self.path} tells {about.vocabulary} apart. Give its own tokenizer."
+                f"the tokenizer has the token {last}, and {self.path} has {about.vocabulary}. Give its own tokenizer."
             )
 
     def marks(self) -> Marks:
@@ -107,8 +107,8 @@ class HfFeatures(OrderedFeatures):
         return found
 
     def _take(self, blank: int) -> None:
-        """The marks that the tokenizer puts around a text."""
+        """The special tokens that the tokenizer puts around a text."""
         found = self._library().encode("a", add_special_tokens=True)
-        is_mark = [bool(mark) for mark in found.special_tokens_mask]
-        own = [place for place, mark in enumerate(is_mark) if not mark] or [len(is_mark)]
+        is_special = [bool(special) for special in found.special_tokens_mask]
+        own = [place for place, special in enumerate(is_special) if not special] or [len(is_special)]
         self._marks = Marks(tuple(found.ids[: own[0]]), tuple(found.ids[own[-1] + 1 :]), blank)

@@ -85,7 +85,7 @@ def tokenizer_file(path: str) -> str:
         return found
     raise UsageError(
         f"{path} holds no tokenizer.json. Save its tokenizer there: "
-        f"AutoTokenizer.from_pretrained(…).save_pretrained({path!r}). For a model of language --tokens FILE.json names another."
+        f"AutoTokenizer.from_pretrained(…).save_pretrained({path!r}). For a language model --tokenizer FILE.json names another."
     )
 
 

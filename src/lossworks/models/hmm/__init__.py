@@ -1,4 +1,4 @@
-"""Hidden Markov models of language: trained by EM or by gradients, from sixteen states to thousands."""
+"""Hidden Markov language models: trained by EM or by gradients, from sixteen states to thousands."""
 
 from .chain import Chain, random_chain
 from .em import BaumWelch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from . import bytext, lockstep
+from . import batched, per_sequence
 from .chain import Chain
 from .packing import Packed, Segment
 
@@ -37,7 +37,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Filtered:
-    """A segment read from left to right: ``alpha`` [n, m] and ``scale`` [n], as ``lockstep.forward`` leaves them."""
+    """A segment read from left to right: ``alpha`` [n, m] and ``scale`` [n], as ``batched.forward`` leaves them."""
 
     segment: Segment
     alpha: Float[Tensor, "n m"]
@@ -111,7 +111,7 @@ def expectations(chain: Chain, batches: Iterable[Packed], rows: int) -> Counts:
             first = segment.step(0)
             start.view(chain.blocks, -1).index_add_(0, chain.block[segment.ids[first]], gamma[first].double())
         if chain.blocks > 1:
-            bytext.count_transitions(chain, segment, found.alpha, weight, factors[0])
+            per_sequence.count_transitions(chain, segment, found.alpha, weight, factors[0])
         else:
             _count_transitions(chain, found, weight, factors)
     for total, factor in zip(factors, chain.factors, strict=True):
@@ -143,9 +143,9 @@ def _forward(chain: Chain, segment: Segment, room: _Room, last: Float[Tensor, "B
 def _way(chain: Chain, segment: Segment) -> Any:
     """Text by text for blocks and for few texts at once; all together for factored tables and devices."""
     if chain.blocks > 1:
-        return bytext
+        return per_sequence
     few = len(segment.ids) * chain.states < _ALONGSIDE * len(segment)
-    return bytext if few and len(chain.factors) == 1 and chain.start.device.type == "cpu" else lockstep
+    return per_sequence if few and len(chain.factors) == 1 and chain.start.device.type == "cpu" else batched
 
 
 class _Room:

@@ -1,4 +1,4 @@
-"""A hidden Markov chain as a model of language: probabilities, states, and its file."""
+"""A hidden Markov chain as a language model: probabilities, states, and its file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...data import Ragged
 from ...record import write_atomic
 from ...tokens import Vocabulary
 from ..language import LanguageModel
-from . import bytext
+from . import per_sequence
 from .chain import Chain
 from .expectation import filtered, sizes, smoothed
 from .explain import explain
@@ -96,7 +96,7 @@ class HmmModel(LanguageModel):
         for batch in batches:
             (whole,) = batch.segments(len(batch.ids))
             path = np.empty(len(batch.ids), np.int32)
-            bytext.viterbi(chain, whole, path)
+            per_sequence.viterbi(chain, whole, path)
             found[batch.positions] = path
         return found
 

@@ -77,7 +77,7 @@ class HmmNetwork(SequenceNetwork):
         return Chain(start, tuple(factors), inside.contiguous(), self.block)
 
     def model(self) -> HmmModel:
-        """The model of language that the weights make now."""
+        """The language model that the weights make now."""
         return HmmModel(self.chain(), self.vocabulary, ends=self.ends)
 
 

@@ -65,7 +65,7 @@ class HmmSpec(LanguageSpec):
         if self.dtype not in ("float64", "float32"):
             raise UsageError(f"dtype is {self.dtype!r}; wanted float64 or float32.")
         if self.transitions == "blocked" and self.device != "cpu":
-            raise UsageError("blocked transitions run on the processor. Leave device out, or choose low_rank.")
+            raise UsageError("blocked transitions run on the CPU. Leave device out, or choose low_rank.")
 
     def fit(
         self,
@@ -142,6 +142,6 @@ def _counts(texts: Ragged, vocabulary: Vocabulary, ends: bool) -> NDArray[np.int
         raise DataError(f"a text holds the token {int(ids.max())}; the vocabulary has 0 to {vocabulary.size - 1}.")
     counts = np.bincount(ids.astype(np.int64), minlength=vocabulary.size)
     counts[vocabulary.end] += len(texts) if ends else 0
-    for mark in (vocabulary.start, *(() if ends else (vocabulary.end,))):
-        counts[mark] = counts[mark] or -1
+    for special in (vocabulary.start, *(() if ends else (vocabulary.end,))):
+        counts[special] = counts[special] or -1
     return counts

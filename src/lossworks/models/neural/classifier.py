@@ -45,7 +45,7 @@ class EncoderSpec(ModelSpec):
 
     def __post_init__(self) -> None:
         if self.context < 2:
-            raise UsageError(f"context is {self.context}; wanted 2 or more: the mark that each text begins with, and a token.")
+            raise UsageError(f"context is {self.context}; wanted 2 or more: the start token, and a token.")
         if not 0 <= self.word_dropout < 1:
             raise UsageError(f"word_dropout is {self.word_dropout}; wanted 0 or more, below 1.")
         self._tokenizer()
@@ -116,7 +116,7 @@ class Classifier(PaddedModel):
     """Encoder → dropout → one layer to the outputs, whose first weights are small.
 
     While training, ``word_dropout`` of the tokens are read as token 0, which is no text in any tokenizer of ours but the unknown
-    word or the mark of the start (Iyyer et al. 2015, ACL, section 3, where they are left out).
+    word or the start token (Iyyer et al. 2015, ACL, section 3, where they are left out).
     """
 
     def __init__(self, encoder: TextEncoder, outputs: int, dropout: float, word_dropout: float = 0.0) -> None:

@@ -111,7 +111,7 @@ class NeuralModel(LanguageModel):
             raise UsageError(f"a {type(self.network).__name__} was made from no spec. Save its state_dict instead.")
         made = {"format": FORMAT, "model": render(spec)}
         read = {"vocabulary": asdict(self.vocabulary), "ends": self.ends}
-        write_weights(self.network, folder / FILE, {"lossworks": json.dumps(made | read)})
+        write_weights(self.network, folder / FILE, json.dumps(made | read))
 
     def _after(self, network: Any, tokens: tuple[int, ...], recent: tuple[int, ...]) -> State:
         states, after = self.network.advance(network, torch.tensor([tokens], device=self._device))

@@ -12,11 +12,17 @@ from torch import Tensor, nn
 from ...core.errors import RecordError
 from ...record import write_atomic
 
+_RENAMED = {".merge.weight": ".o_proj.weight"}
+"""How names end in files of earlier versions, and today."""
 
-def write_weights(network: nn.Module, path: Path, notes: dict[str, str]) -> None:
-    """Write every parameter once, under its first name, and ``notes`` into the file's head."""
+
+def write_weights(network: nn.Module, path: Path, notes: str) -> None:
+    """Write every parameter once, under its first name, and ``notes`` into the file's head.
+
+    Of the same weights and notes the bytes are the same: of several entries in the head the order would be random.
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.named_parameters()}
-    write_atomic(path, lambda part: save_file(tensors, part, {"format": "pt", **notes}))
+    write_atomic(path, lambda part: save_file(tensors, part, {"lossworks": notes}))
 
 
 def fill_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
@@ -45,15 +51,27 @@ def fill(parameter: Tensor, value: Tensor, what: str) -> None:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file, and the notes in its head.
+    """All tensors of a safetensors file, by today's names, and the notes in its head.
 
     Raises:
-        RecordError: it is missing or damaged.
+        RecordError: it is missing or damaged, or a weight is not finite.
     """
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors, notes = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
-        raise RecordError(f"{path} is missing. Restore it from a copy.") from None
+        raise RecordError(f"{path} is missing. Restore it from a copy; of a run that did not finish: fit --resume.") from None
     except (SafetensorError, OSError) as error:
-        raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or make it anew.") from None
+        raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor if tensor.itemsize > 1 else tensor.float()).all()):
+            raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+    return {_renamed(name): tensor for name, tensor in tensors.items()}, notes
+
+
+def _renamed(name: str) -> str:
+    """What a weight that an earlier version wrote is called today."""
+    for old, new in _RENAMED.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name

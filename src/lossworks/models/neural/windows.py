@@ -72,7 +72,7 @@ def _reading(texts: Ragged, windows: NDArray[np.int64], start: int, before: NDAr
         begin = texts.offsets[text]
         if first:
             ids[row, : last - first] = texts.ids[begin + first - 1 : begin + last - 1]
-        else:  # the mark of the start stands first
+        else:  # the start token stands first
             ids[row, 1:last] = texts.ids[begin : begin + last - 1]
         scored.append(np.arange(since - first, last - first) + row * longest)
         positions.append(np.arange(since, last) + before[text])

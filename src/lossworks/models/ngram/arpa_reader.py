@@ -23,11 +23,11 @@ from ..language import Watch
 from . import lines
 from .lines import Lexicon, read_lines
 from .placing import DuplicateError, add_level, unigrams
-from .spelling import MARKS, decode
+from .spelling import SPECIALS, decode
 from .trie import Level, Trie
 
 MISSING = -100.0
-"""The log10 probability of a mark that a file lacks, as KenLM has it."""
+"""The log10 probability of a special token that a file lacks, as KenLM has it."""
 _CHUNK = 1 << 24
 _WRONG = {
     lines.NUMBER: "the line should begin with a log10 probability",
@@ -41,7 +41,7 @@ _WRONG = {
 def read_arpa(path: Path, watch: Watch = lambda event, fields: None) -> tuple[Trie, list[str]]:
     """The model of an ARPA file, and its words in the order of their numbers: the first three ``<unk>``, ``<s>``, ``</s>``.
 
-    So ``Vocabulary(len(words))`` is its vocabulary. Of these marks, one that is not in the file is never predicted.
+    So ``Vocabulary(len(words))`` is its vocabulary. Of these special tokens, one that is not in the file is never predicted.
     Contexts that are missing in the file, as pruning may leave it, are put in; what the model says stays the same.
 
     Raises:
@@ -87,10 +87,10 @@ class _File:
         return counts
 
     def words(self, count: int) -> tuple[list[str], list[bytes], NDArray[np.float32], NDArray[np.float32]]:
-        """The 1-grams: words, as they are spelled in the file, their probabilities and backoffs, the marks first."""
+        """The 1-grams: words, as they are spelled in the file, their probabilities and backoffs, the special tokens first."""
         self.expect(b"\\1-grams:")
-        marks: list[tuple[bytes, float, float]] = [(mark.encode(), MISSING, 0.0) for mark in MARKS]
-        places = {mark.encode(): place for place, mark in enumerate(MARKS)} | {b"<UNK>": 0}
+        specials: list[tuple[bytes, float, float]] = [(special.encode(), MISSING, 0.0) for special in SPECIALS]
+        places = {special.encode(): place for place, special in enumerate(SPECIALS)} | {b"<UNK>": 0}
         others: dict[str, tuple[bytes, float, float]] = {}
         seen: set[int] = set()
         for row in range(count):
@@ -103,10 +103,10 @@ class _File:
                 others[word] = raw, prob, backoff
             else:
                 seen.add(place)
-                marks[place] = raw, prob, backoff
+                specials[place] = raw, prob, backoff
             self.skip()
-        spelled, probs, backoffs = zip(*marks, *others.values(), strict=True)
-        return [*MARKS, *others], list(spelled), np.array(probs, np.float32), np.array(backoffs, np.float32)
+        spelled, probs, backoffs = zip(*specials, *others.values(), strict=True)
+        return [*SPECIALS, *others], list(spelled), np.array(probs, np.float32), np.array(backoffs, np.float32)
 
     def unigram(self, row: int, count: int) -> tuple[float, bytes, float]:
         """Probability, word and backoff of the line."""

@@ -17,7 +17,7 @@ from ..language import Watch
 from .lines import LONGEST_NUMBER, Lexicon, write_lines
 from .model import NgramModel
 from .placing import last_of, rows_of
-from .spelling import MARKS, encode
+from .spelling import SPECIALS, encode
 
 NEVER = -99.0
 """How the log of 0 is written."""
@@ -29,7 +29,7 @@ def write_arpa(model: NgramModel, words: Sequence[str], path: Path, watch: Watch
 
     Args:
         model: may be mapped from a file larger than memory.
-        words: the spelling of every token, by number; the marks' are not looked at.
+        words: the spelling of every token, by number; the special tokens' are not looked at.
         path: of the file, which is replaced as a whole or not at all.
         watch: told ``("write", {"rows": n-grams done, "of": all})``.
 
@@ -42,8 +42,8 @@ def write_arpa(model: NgramModel, words: Sequence[str], path: Path, watch: Watch
         raise UsageError(
             f"got {len(words):,} words for {vocabulary.size:,} tokens. Give the words that the model was fitted with."
         )
-    marks = dict(zip((vocabulary.unknown, vocabulary.start, vocabulary.end), MARKS, strict=True))
-    spelled = [marks[token].encode() if token in marks else encode(word) for token, word in enumerate(words)]
+    specials = dict(zip((vocabulary.unknown, vocabulary.start, vocabulary.end), SPECIALS, strict=True))
+    spelled = [specials[token].encode() if token in specials else encode(word) for token, word in enumerate(words)]
     if len(set(spelled)) < len(spelled):
         raise UsageError(
             "two tokens are spelled alike, so no reader could tell them apart. Give every token a spelling of its own."

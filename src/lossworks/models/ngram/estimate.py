@@ -147,7 +147,7 @@ def _check(texts: Ragged, vocabulary: Vocabulary, order: int, ends: bool) -> Non
     longest = int(np.diff(texts.offsets).max()) + 1 + ends
     if order > longest:
         raise DataError(
-            f"order is {order}, and the longest text has {longest} tokens with its marks. Choose an order of {longest} or less."
+            f"order is {order}, and the longest text has {longest} tokens, special ones too. Choose {longest} or less."
         )
     for start in range(int(texts.offsets[0]), int(texts.offsets[-1]), 1 << 22):
         block = texts.ids[start : min(start + (1 << 22), int(texts.offsets[-1]))]
@@ -155,6 +155,6 @@ def _check(texts: Ragged, vocabulary: Vocabulary, order: int, ends: bool) -> Non
         if wrong.any():
             at = int(wrong.argmax())
             raise DataError(
-                f"token {start + at} is {block[at]}: wanted words of a vocabulary of {vocabulary.size}, without the marks of a "
-                "text's start and end. Encode the text with the tokenizer whose vocabulary this is."
+                f"token {start + at} is {block[at]}: wanted words of a vocabulary of {vocabulary.size}, without special "
+                "tokens of a text's start and end. Encode the text with the tokenizer whose vocabulary this is."
             )

@@ -116,8 +116,8 @@ class NgramModel(LanguageModel):
 
     def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
         """Why each position of one text is as probable as it is; ``models.ngram.explain.explain`` says what the dicts hold."""
-        marks = (self.vocabulary.start, *text, *([self.vocabulary.end] if self.ends else []))
-        return explain(self.query, *self._sequence(marks), self.vocabulary.start)
+        whole = (self.vocabulary.start, *text, *([self.vocabulary.end] if self.ends else []))
+        return explain(self.query, *self._sequence(whole), self.vocabulary.start)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class NgramModel(LanguageModel):
 
     @property
     def _reach(self) -> int:
-        """How far back the depths of a sequence count; 1 at least, to tell a text's tokens from the mark before them."""
+        """How far back the depths of a sequence count; 1 at least, to tell a text's tokens from the start token before them."""
         return max(self.order - 1, 1)
 
     def _last(self, tokens: State) -> State:

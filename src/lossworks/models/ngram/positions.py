@@ -1,4 +1,4 @@
-"""Texts as one sequence of tokens with the mark of a start before each, and of an end after each where ends are predicted.
+"""Texts as one sequence of tokens with the start token before each, and of an end after each where ends are predicted.
 
 ``depth`` says how many tokens of its own text stand before each token, so a context never reaches over a text's start. A text's
 tokens stand one after another, so the positions of texts are the tokens of depth 1 and more.

@@ -57,7 +57,7 @@ class Query:
     def logp(self, tokens: NDArray[np.uint32], depth: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Log-probability in nats of each token of a sequence after those before it."""
         _, p = self.walk(tokens, depth, self.order)
-        with np.errstate(divide="ignore"):  # the mark of a start is never predicted: log 0
+        with np.errstate(divide="ignore"):  # the start token is never predicted: log 0
             return p * LN_10 if self.valued else np.log(p)
 
     def following(self, places: Places) -> NDArray[np.float64]:

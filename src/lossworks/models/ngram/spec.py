@@ -20,7 +20,7 @@ from .smoothing import Additive, smoothing
 @models.add("ngram", source="Chen & Goodman 1999, Computer Speech & Language 13:359; Heafield et al. 2013, ACL")
 @dataclass(frozen=True, kw_only=True)
 class NgramSpec(LanguageSpec):
-    """Each word's probability given the ``order`` - 1 before it, from counts: exact, explained, and learnt in one pass.
+    """Each word's probability given the ``order`` - 1 before it, from counts: exact, explained, and learned in one pass.
 
     Keys: order; smoothing (kneser_ney, witten_bell, additive); delta, what additive adds to each count; prune, for each order
     the number of times that an n-gram must occur more than, 0/0/1 (the last is for all higher orders); entropy, by how many nats

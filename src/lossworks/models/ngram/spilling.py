@@ -146,7 +146,7 @@ def _windows(texts: Ragged, vocabulary: Vocabulary, order: int, kind: Any, ends:
 
 
 def _marked(texts: Ragged, vocabulary: Vocabulary, kind: Any, ends: bool) -> Iterator[NDArray[Any]]:
-    """The tokens of all texts with their marks, block by block."""
+    """The tokens of all texts with their special tokens, block by block."""
     total, depth = length(texts, ends), np.empty(_BLOCK, np.uint8)
     for begin in range(0, total, _BLOCK):
         tokens = np.empty(min(_BLOCK, total - begin), kind)

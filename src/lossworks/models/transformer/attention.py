@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def rotary_tables(size: int, head_dim: int, theta: float) -> tuple[Float[Tensor, "T h"], Float[Tensor, "T h"]]:
-    """Cosines and signed sines of every position's angles, for ``steps.turned_heads``."""
+    """Cosines and signed sines of every position's angles, for ``ops.rotary_heads``."""
     frequencies = 1 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     angles = torch.outer(torch.arange(size, dtype=torch.float32), frequencies)
     cosines, sines = angles.cos(), angles.sin()

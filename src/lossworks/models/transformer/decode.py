@@ -1,7 +1,7 @@
-"""One token through a Transformer on a processor, compiled: what generation does over and over.
+"""One token through a Transformer on a CPU, compiled: what generation does over and over.
 
-For a single token PyTorch spends its time on calls, not on numbers. Here a token is five passes over each block's weights, every
-one divided among threads by rows of the weight; so each sum is made by one thread, in one order, on any number of them.
+For a single token PyTorch spends its time on calls, not on arithmetic. Here a token is five passes over each block's weights,
+each divided among threads by rows of the weight; so each sum is made by one thread, in one order, on any number of them.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, float32, nn
 
 from ...core.threads import share
+from .kernels import compiled, dot, exponentials, rms_scale, rotate, silu
 
 if TYPE_CHECKING:
     from .model import Block, Body
 
 Floats = NDArray[np.float32]
-_SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
 _PACE = 16  # weights of a matrix are read this much faster than ``share`` reckons
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A body's weights as arrays on the same memory, and room to work in."""
+    """A body's weights as arrays on the same memory."""
 
     embedding: Floats
     blocks: Sequence[tuple[Floats, ...]]
@@ -40,14 +39,14 @@ class Weights:
 
     @classmethod
     def of(cls, body: Body) -> Weights | None:
-        """None where a weight is no plain one in float32 on the processor, and PyTorch has to do it."""
+        """None where a weight is no plain one in float32 on the CPU, and PyTorch has to do it."""
         plain = all(type(layer) is nn.Linear for block in body.blocks for layer in _linear(cast("Block", block)))
         if not plain or any(p.dtype != float32 or p.device.type != "cpu" or not p.is_contiguous() for p in body.parameters()):
             return None
         blocks = []
         for block in cast("list[Block]", body.blocks):
-            qkv, merge, gate_up, down = (_array(layer.weight) for layer in _linear(block))
-            blocks.append((_array(block.attention_norm.weight), qkv, merge, _array(block.ffn_norm.weight), gate_up, down))
+            qkv, o_proj, gate_up, down = (_array(layer.weight) for layer in _linear(block))
+            blocks.append((_array(block.attention_norm.weight), qkv, o_proj, _array(block.ffn_norm.weight), gate_up, down))
         spec = body.spec
         tables = _array(body.cosines), _array(body.sines)
         window = spec.context if spec.window is None else spec.window
@@ -57,101 +56,83 @@ class Weights:
         """The state [d] after ``token`` at ``place``; its keys and values go into ``past`` [layers, 2, kv, room, h]."""
         x: Floats = self.embedding[token].copy()
         unit: Floats = np.empty_like(x)
-        first = max(0, place + 1 - self.window)
-        for (attention_norm, qkv, merge, ffn_norm, gate_up, down), kept in zip(self.blocks, past, strict=True):
-            every, seen = np.empty(len(qkv), np.float32), np.empty(merge.shape[1], np.float32)
-            inner = np.empty(down.shape[1], np.float32)
-            _normed(x, attention_norm, self.eps, unit)
-            share(_product, qkv.size // _PACE, qkv, unit, every)
-            _place(every, self.cosines[place], self.sines[place], kept, place, self.heads)
-            share(_attend, self.heads * (place + 1 - first) * kept.shape[3], every, kept, first, place + 1, self.heads, seen)
-            share(_added, merge.size // _PACE, merge, seen, x)
-            _normed(x, ffn_norm, self.eps, unit)
-            share(_gated, gate_up.size // _PACE, gate_up, unit, inner)
-            share(_added, down.size // _PACE, down, inner, x)
-        _normed(x, self.norm, self.eps, unit)
+        first, stop = max(0, place + 1 - self.window), place + 1
+        for (attention_norm, of_qkv, o_proj, ffn_norm, gate_up, down), kept in zip(self.blocks, past, strict=True):
+            qkv, attn_out = np.empty(len(of_qkv), np.float32), np.empty(o_proj.shape[1], np.float32)
+            query, inner = np.empty(o_proj.shape[1], np.float32), np.empty(down.shape[1], np.float32)
+            _norm(x, attention_norm, self.eps, unit)
+            share(_product, of_qkv.size // _PACE, of_qkv, unit, qkv)
+            _place(qkv, self.cosines[place], self.sines[place], kept, place, query)
+            share(_attend, query.size * (stop - first), query, kept, first, stop, attn_out)
+            share(_add_product, o_proj.size // _PACE, o_proj, attn_out, x)
+            _norm(x, ffn_norm, self.eps, unit)
+            share(_swiglu, gate_up.size // _PACE, gate_up, unit, inner)
+            share(_add_product, down.size // _PACE, down, inner, x)
+        _norm(x, self.norm, self.eps, unit)
         return unit
 
 
 def _linear(block: Block) -> tuple[nn.Linear, ...]:
-    return block.qkv, block.merge, block.gate_up, block.down
+    return block.qkv, block.o_proj, block.gate_up, block.down
 
 
 def _array(weight: Tensor) -> Floats:
     return np.asarray(weight.detach().numpy())
 
 
-@njit(cache=True, nogil=True, fastmath=_SUM)
-def _dot(a, b):  # type: ignore[no-untyped-def]
-    total = np.float32(0)
-    for place in range(len(a)):
-        total += a[place] * b[place]
-    return total
+@compiled
+def _norm(x, weight, eps, unit):  # type: ignore[no-untyped-def]
+    scale = rms_scale(x, eps)
+    for i in range(len(x)):
+        unit[i] = x[i] * scale * weight[i]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUM)
-def _normed(x, weight, eps, unit):  # type: ignore[no-untyped-def]
-    scale = np.float32(1 / np.sqrt(_dot(x, x) / len(x) + eps))
-    for place in range(len(x)):
-        unit[place] = x[place] * scale * weight[place]
-
-
-@njit(cache=True, nogil=True, fastmath=_SUM)
+@compiled
 def _product(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
     for row in range(len(weight) * part // parts, len(weight) * (part + 1) // parts):
-        found[row] = _dot(weight[row], x)
+        found[row] = dot(weight[row], x)
 
 
-@njit(cache=True, nogil=True, fastmath=_SUM)
-def _added(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
+@compiled
+def _add_product(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
     for row in range(len(weight) * part // parts, len(weight) * (part + 1) // parts):
-        found[row] += _dot(weight[row], x)
+        found[row] += dot(weight[row], x)
 
 
-@njit(cache=True, nogil=True, fastmath=_SUM)
-def _gated(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
+@compiled
+def _swiglu(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
     width = len(found)
     for row in range(width * part // parts, width * (part + 1) // parts):
-        gate = _dot(weight[row], x)
-        found[row] = gate / (np.float32(1) + np.exp(-gate)) * _dot(weight[width + row], x)
+        found[row] = silu(dot(weight[row], x)) * dot(weight[width + row], x)
 
 
-@njit(cache=True, nogil=True)
-def _place(every, cosines, sines, kept, place, heads):  # type: ignore[no-untyped-def]
-    """Turn queries and keys to their position, and write keys and values to their place."""
-    width, half = len(cosines), len(cosines) // 2
-    shared = kept.shape[1]
-    for head in range(heads + shared):
-        numbers = every[head * width : (head + 1) * width]
-        for i in range(half):
-            a, b = numbers[i], numbers[i + half]
-            numbers[i] = a * cosines[i] + b * sines[i]
-            numbers[i + half] = b * cosines[i + half] + a * sines[i + half]
+@compiled
+def _place(qkv, cosines, sines, kept, place, query):  # type: ignore[no-untyped-def]
+    """Rotate the queries to their position, and write keys, rotated too, and values to their place."""
+    width, shared, way = len(cosines), kept.shape[1], np.float32(1)
+    for start in range(0, len(query), width):
+        rotate(qkv[start : start + width], cosines, sines, way, query[start : start + width])
     for head in range(shared):
-        key, value = (heads + head) * width, (heads + shared + head) * width
-        kept[0, head, place] = every[key : key + width]
-        kept[1, head, place] = every[value : value + width]
+        key = len(query) + head * width
+        value = key + shared * width
+        rotate(qkv[key : key + width], cosines, sines, way, kept[0, head, place])
+        kept[1, head, place] = qkv[value : value + width]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUM)
-def _attend(part, parts, every, kept, first, stop, heads, seen):  # type: ignore[no-untyped-def]
+@compiled
+def _attend(part, parts, query, kept, first, stop, found):  # type: ignore[no-untyped-def]
     width = kept.shape[3]
-    group = heads // kept.shape[1]
-    weights = np.empty(stop - first, np.float32)
+    heads, scale = len(query) // width, np.float32(1 / np.sqrt(width))
+    scores = np.empty(stop - first, np.float32)
     for head in range(heads * part // parts, heads * (part + 1) // parts):
-        query, keys, values = every[head * width : (head + 1) * width], kept[0, head // group], kept[1, head // group]
-        largest = np.float32(-np.inf)
-        for place in range(first, stop):
-            weights[place - first] = _dot(query, keys[place]) / np.float32(np.sqrt(width))
-            largest = max(largest, weights[place - first])
-        total = np.float32(0)
-        for place in range(len(weights)):
-            weights[place] = np.exp(weights[place] - largest)
-            total += weights[place]
-        sums = seen[head * width : (head + 1) * width]
+        shared = head // (heads // kept.shape[1])
+        keys, values = kept[0, shared, first:stop], kept[1, shared, first:stop]
+        own, sums = query[head * width : (head + 1) * width], found[head * width : (head + 1) * width]
+        for place in range(len(scores)):
+            scores[place] = dot(own, keys[place]) * scale
+        norm = exponentials(scores, len(scores))
         sums[:] = 0
-        for place in range(first, stop):
-            weight = weights[place - first] / total
-            value = values[place]
+        for place in range(len(scores)):
+            prob, value = scores[place] * norm, values[place]
             for i in range(width):
-                sums[i] += weight * value[i]
+                sums[i] += prob * value[i]

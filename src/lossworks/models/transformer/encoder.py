@@ -17,7 +17,7 @@ class TransformerEncoderSpec(EncoderSpec):
 
     Keys: layers; heads; dim; ffn, the width within the gated layer (none: 8/3 dim, to the nearest 16); window, how far a token
     sees to either side (none: all); dropout, on embeddings, on what each layer adds and on the mean; pooling, mean or first
-    (the state of the mark that each text begins with); word_dropout, of whole tokens; context, tokens read of a text; tokens,
+    (the state of the start token); word_dropout, of whole tokens; context, tokens read of a text; tokens,
     words, chars, bytes or bpe; vocabulary, the most words or pieces; min_count, how often a word or character must occur; lower,
     of words.
     """

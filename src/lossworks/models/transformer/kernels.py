@@ -1,70 +1,283 @@
-"""The steps of a Transformer in single passes over memory, compiled for the processor; ``steps`` says what they are.
+"""The steps of a Transformer beside its large matrix products, compiled for the CPU: each one pass over memory.
 
-Rows are divided among threads, and what is summed over rows is summed in blocks of ``BLOCK``, then over the blocks: the same
-on any number of threads.
+``ops`` makes them differentiable one by one, ``stack`` all at once, ``decode`` builds its own of their inner parts. A kernel is
+called with ``part, parts`` (``core.threads.share``): which rows, texts or heads it works on. No sum depends on ``parts``.
+
+Activations are float32 or bfloat16, which NumPy does not know: there its bits are uint16, and ``upcast`` and ``downcast``
+read and write them. Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload, register_jitable
 
 BLOCK = 256
+"""Rows over which a gradient is summed before the sums are added up, where there is no other reason for a number."""
 _SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
+_LANES = 16  # elements of a vector
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
-def norm(part, parts, x, weight, eps, found, scales):  # type: ignore[no-untyped-def]
-    """found[row] = x[row] · scales[row] · weight."""
+def upcast(x: Any) -> Any:
+    """An element of an array, in float32."""
+    raise NotImplementedError
+
+
+def downcast(x: Any, like: Any) -> Any:
+    """A float32 as what the array ``like`` holds; bfloat16 rounds to the nearest, ties to even."""
+    raise NotImplementedError
+
+
+@overload(upcast)
+def _upcast(x):  # type: ignore[no-untyped-def]
+    if x == types.uint16:
+        return lambda x: np.uint32(np.uint32(x) << np.uint32(16)).view(np.float32)
+    return lambda x: x
+
+
+@overload(downcast)
+def _downcast(x, like):  # type: ignore[no-untyped-def]
+    if like.dtype == types.uint16:
+
+        def rounded(x, like):  # type: ignore[no-untyped-def]
+            bits = np.float32(x).view(np.uint32)
+            return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+        return rounded
+    return lambda x, like: x
+
+
+@register_jitable(fastmath=_SUM)
+def _exp(x: Any) -> Any:
+    """e**x to about one unit in the last place, in operations that the vector units have (Cephes' expf)."""
+    x = min(max(x, np.float32(-87)), np.float32(88))
+    whole = np.floor(x * np.float32(1.44269504088896341) + np.float32(0.5))
+    x = x - whole * np.float32(0.693359375)
+    x = x + whole * np.float32(2.12194440e-4)
+    y = np.float32(1.9875691500e-4)
+    y = y * x + np.float32(1.3981999507e-3)
+    y = y * x + np.float32(8.3334519073e-3)
+    y = y * x + np.float32(4.1665795894e-2)
+    y = y * x + np.float32(1.6666665459e-1)
+    y = y * x + np.float32(5.0000001201e-1)
+    y = y * x * x + x + np.float32(1)
+    return y * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@njit(nogil=True, fastmath={*_SUM, "nnan"})
+def _largest(x):  # type: ignore[no-untyped-def]
+    found = x[0]
+    for i in range(len(x)):
+        found = x[i] if x[i] > found else found
+    return found
+
+
+@register_jitable(fastmath=_SUM)
+def dot(a: Any, b: Any) -> Any:
+    """Σ a · b."""
+    total = np.float32(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@register_jitable(fastmath=_SUM)
+def rms_scale(x: Any, eps: Any) -> Any:
+    """What makes the root mean square of x 1."""
+    return np.float32(1 / np.sqrt(dot(x, x) / len(x) + eps))
+
+
+@register_jitable(fastmath=_SUM)
+def silu(x: Any) -> Any:
+    """x · sigmoid(x)."""
+    return x / (np.float32(1) + _exp(-x))
+
+
+@compiled
+def add_norm(part, parts, x, added, weight, eps, summed, scales, normed):  # type: ignore[no-untyped-def]
+    """summed = x + added, and normed = summed · scales · weight, its root mean square being 1.
+
+    ``added`` may have no rows: then the norm is that of x, and ``summed`` is not written.
+    """
     width = x.shape[1]
     for row in range(len(x) * part // parts, len(x) * (part + 1) // parts):
-        square = np.float32(0)
-        for i in range(width):
-            square += x[row, i] * x[row, i]
-        scale = np.float32(1 / np.sqrt(square / width + eps))
+        out, given = x[row], normed[row]
+        if len(added):
+            own, more, out = x[row], added[row], summed[row]
+            for i in range(width):
+                out[i] = own[i] + upcast(more[i])
+        scale = rms_scale(out, eps)
         scales[row] = scale
         for i in range(width):
-            found[row, i] = x[row, i] * scale * weight[i]
+            given[i] = downcast(out[i] * scale * weight[i], given)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
-def norm_slope(part, parts, x, weight, scales, outer, slope, by_block):  # type: ignore[no-untyped-def]
-    """The slope of x, and by_block[block] = Σ outer · x · scale over the rows of a block, which add up to that of the weight."""
-    width, blocks = x.shape[1], len(by_block)
+@compiled
+def norm_backward(part, parts, x, weight, scales, grad_output, before, grad, copied, by_block):  # type: ignore[no-untyped-def]
+    """grad = before + the gradient of x, copied to ``copied``; either of the two others may have no rows.
+
+    by_block[b] = Σ grad_output · x · scale over one of as many blocks of rows: added up, the gradient of the weight.
+    """
+    rows, width, blocks = len(x), x.shape[1], len(by_block)
+    size = (rows + blocks - 1) // blocks
     for block in range(blocks * part // parts, blocks * (part + 1) // parts):
         summed = by_block[block]
         summed[:] = 0
-        for row in range(block * BLOCK, min(len(x), (block + 1) * BLOCK)):
+        for row in range(block * size, min(rows, (block + 1) * size)):
+            own, of, found = x[row], grad_output[row], grad[row]
             scale, along = scales[row], np.float32(0)
             for i in range(width):
-                along += outer[row, i] * weight[i] * x[row, i]
+                along += upcast(of[i]) * weight[i] * own[i]
             along *= scale * scale * scale / np.float32(width)
+            if len(before):
+                stream = before[row]
+                for i in range(width):
+                    found[i] = stream[i] + (upcast(of[i]) * weight[i] * scale - own[i] * along)
+            else:
+                for i in range(width):
+                    found[i] = upcast(of[i]) * weight[i] * scale - own[i] * along
             for i in range(width):
-                slope[row, i] = outer[row, i] * weight[i] * scale - x[row, i] * along
-                summed[i] += outer[row, i] * x[row, i] * scale
+                summed[i] += upcast(of[i]) * own[i] * scale
+            if len(copied):
+                copy = copied[row]
+                for i in range(width):
+                    copy[i] = downcast(found[i], copy)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
-def turn(part, parts, given, first, found, place, count, cosines, sines, way):  # type: ignore[no-untyped-def]
-    """Heads first … first + count of given [B·T, heads, h], turned (way -1: back), into found from head ``place``."""
-    size, half = len(cosines), cosines.shape[1] // 2
-    for row in range(len(given) * part // parts, len(given) * (part + 1) // parts):
-        cosine, sine = cosines[row % size], sines[row % size]
-        for head in range(count):
-            numbers, turned = given[row, first + head], found[row, place + head]
-            for i in range(half):
-                turned[i] = numbers[i] * cosine[i] + numbers[half + i] * sine[i] * way
-            for i in range(half):
-                turned[half + i] = numbers[half + i] * cosine[half + i] + numbers[i] * sine[half + i] * way
+@register_jitable(fastmath=_SUM)
+def rotate(given: Any, cosine: Any, sine: Any, way: Any, found: Any) -> None:
+    """One head by the angles of its position; way -1: back."""
+    half = len(cosine) // 2
+    for i in range(half):
+        found[i] = downcast(upcast(given[i]) * cosine[i] + upcast(given[half + i]) * sine[i] * way, found)
+    for i in range(half):
+        found[half + i] = downcast(upcast(given[half + i]) * cosine[half + i] + upcast(given[i]) * sine[half + i] * way, found)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
-def gate_slope(part, parts, both, opened, outer, slope):  # type: ignore[no-untyped-def]
-    """The slope of gate and up, of silu(gate) · up; ``opened`` is silu(gate), so the sigmoid is opened / gate."""
-    width = opened.shape[1]
-    for row in range(len(both) * part // parts, len(both) * (part + 1) // parts):
+@compiled
+def apply_rotary(part, parts, qkv, cosines, sines, queries, keys, values):  # type: ignore[no-untyped-def]
+    """All heads side by side [B·T, many·h], as queries and keys [B, heads, T, h], rotated to their positions, and values."""
+    _, heads, size, width = queries.shape
+    shared = keys.shape[1]
+    for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
+        text, place = row // size, row % size
+        given, cosine, sine = qkv[row], cosines[place], sines[place]
+        for head in range(heads):
+            rotate(given[head * width :], cosine, sine, np.float32(1), queries[text, head, place])
+        for head in range(shared):
+            rotate(given[(heads + head) * width :], cosine, sine, np.float32(1), keys[text, head, place])
+            value, found = given[(heads + shared + head) * width :], values[text, head, place]
+            for i in range(width):
+                found[i] = value[i]
+
+
+@compiled
+def rotary_backward(part, parts, queries, keys, values, cosines, sines, qkv):  # type: ignore[no-untyped-def]
+    """The gradient of what ``apply_rotary`` was given, from those of what it made."""
+    _, heads, size, width = queries.shape
+    shared = keys.shape[1]
+    for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
+        text, place = row // size, row % size
+        found, cosine, sine = qkv[row], cosines[place], sines[place]
+        for head in range(heads):
+            rotate(queries[text, head, place], cosine, sine, np.float32(-1), found[head * width :])
+        for head in range(shared):
+            rotate(keys[text, head, place], cosine, sine, np.float32(-1), found[(heads + head) * width :])
+            given, value = values[text, head, place], found[(heads + shared + head) * width :]
+            for i in range(width):
+                value[i] = given[i]
+
+
+@compiled
+def merge_heads(part, parts, apart, together):  # type: ignore[no-untyped-def]
+    """Heads [B, heads, T, h] side by side [B·T, heads·h]."""
+    _, heads, size, width = apart.shape
+    for row in range(len(together) * part // parts, len(together) * (part + 1) // parts):
+        for head in range(heads):
+            together[row, head * width : (head + 1) * width] = apart[row // size, head, row % size]
+
+
+@compiled
+def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
+    """The other way round."""
+    _, heads, size, width = apart.shape
+    for row in range(len(together) * part // parts, len(together) * (part + 1) // parts):
+        for head in range(heads):
+            apart[row // size, head, row % size] = together[row, head * width : (head + 1) * width]
+
+
+@register_jitable(fastmath=_SUM)
+def exponentials(scores: Any, count: Any) -> Any:
+    """Leave exp(score - the largest) of the first ``count`` scores in their place, 0 in that of the others; 1 / their sum."""
+    total = np.float32(0)
+    for i in range(count, len(scores)):
+        scores[i] = -np.inf
+    largest = _largest(scores)
+    for i in range(len(scores)):
+        scores[i] = _exp(scores[i] - largest)
+    for i in range(count, len(scores)):
+        scores[i] = 0
+    for i in range(len(scores)):
+        total += scores[i]
+    return np.float32(1) / total
+
+
+@compiled
+def causal_softmax(part, parts, scores, scale, row_scores):  # type: ignore[no-untyped-def]
+    """Softmax, in place, of [B·heads, T, T] · scale, each query over the keys up to itself; ``row_scores`` is memory for [T]."""
+    many, size, _ = scores.shape
+    for head in range(many * part // parts, many * (part + 1) // parts):
+        for place in range(size):
+            row, stop = scores[head, place], min(size, (place // _LANES + 1) * _LANES)  # whole vectors
+            wide = row_scores[:stop]
+            for i in range(stop):
+                wide[i] = upcast(row[i]) * scale
+            share = exponentials(wide, place + 1)
+            for i in range(stop):
+                row[i] = downcast(wide[i] * share, row)
+            row[stop:] = 0
+
+
+@compiled
+def softmax_backward(part, parts, attn_probs, scale, grad):  # type: ignore[no-untyped-def]
+    """The gradient of the scores, in place of that of their softmax ``attn_probs``."""
+    many, size, _ = attn_probs.shape
+    for head in range(many * part // parts, many * (part + 1) // parts):
+        for place in range(size):
+            own, row = attn_probs[head, place], grad[head, place]
+            stop, along = min(size, (place // _LANES + 1) * _LANES), np.float32(0)
+            for i in range(stop):  # beyond its place a probability is 0, and so is the gradient
+                along += upcast(own[i]) * upcast(row[i])
+            for i in range(stop):
+                row[i] = downcast(upcast(own[i]) * (upcast(row[i]) - along) * scale, row)
+            row[stop:] = 0
+
+
+@compiled
+def swiglu(part, parts, gate_up, found):  # type: ignore[no-untyped-def]
+    """silu(gate) · up, of gate and up side by side."""
+    rows, width = found.shape
+    for row in range(rows * part // parts, rows * (part + 1) // parts):
+        gates, ups, out = gate_up[row, :width], gate_up[row, width:], found[row]
         for i in range(width):
-            gate, up, silu = both[row, i], both[row, width + i], opened[row, i]
-            sigmoid = silu / gate if gate != 0 else np.float32(0.5)
-            slope[row, i] = outer[row, i] * up * (sigmoid + silu * (np.float32(1) - sigmoid))
-            slope[row, width + i] = outer[row, i] * silu
+            out[i] = downcast(silu(upcast(gates[i])) * upcast(ups[i]), out)
+
+
+@compiled
+def swiglu_backward(part, parts, gate_up, grad_output, grad):  # type: ignore[no-untyped-def]
+    """The gradient of gate and up from that of silu(gate) · up."""
+    rows, width = grad_output.shape
+    for row in range(rows * part // parts, rows * (part + 1) // parts):
+        gates, ups, of = gate_up[row, :width], gate_up[row, width:], grad_output[row]
+        of_gates, of_ups = grad[row, :width], grad[row, width:]
+        for i in range(width):
+            gate, given = upcast(gates[i]), upcast(of[i])
+            sigmoid = np.float32(1) / (np.float32(1) + _exp(-gate))
+            of_gates[i] = downcast(
+                given * upcast(ups[i]) * sigmoid * (np.float32(1) + gate * (np.float32(1) - sigmoid)), of_gates
+            )
+            of_ups[i] = downcast(given * gate * sigmoid, of_ups)

@@ -15,9 +15,9 @@ from ..neural.network import LanguageNetwork, TextEncoder, check_length, check_p
 from ..neural.spec import NeuralSpec
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .decode import Weights
-from .ops import RmsNorm, gated, turned_heads
+from .ops import RmsNorm, rotary_heads, swiglu
 from .stack import stackable, stacked
-from .workspace import Spare
+from .workspace import WorkspacePool
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -72,12 +72,12 @@ class TransformerSpec(NeuralSpec):
 
     @property
     def head_width(self) -> int:
-        """Numbers in one head."""
+        """The width of one head."""
         return self.dim // self.heads if self.head_dim is None else self.head_dim
 
     @property
     def ffn_width(self) -> int:
-        """Numbers within the feed-forward layer."""
+        """The width within the feed-forward layer."""
         return max(16, round(self.dim / 6) * 16) if self.ffn is None else self.ffn
 
     def parameters(self, vocabulary: int) -> int:
@@ -101,7 +101,7 @@ class Block(nn.Module):
         self.heads, self.kv_heads, width = spec.heads, spec.shared_heads, spec.head_width
         self.attention_norm = RmsNorm(spec.dim, spec.eps)
         self.qkv = nn.Linear(spec.dim, (self.heads + 2 * self.kv_heads) * width, bias=False)
-        self.merge = nn.Linear(self.heads * width, spec.dim, bias=False)
+        self.o_proj = nn.Linear(self.heads * width, spec.dim, bias=False)
         self.ffn_norm = RmsNorm(spec.dim, spec.eps)
         self.gate_up = nn.Linear(spec.dim, 2 * spec.ffn_width, bias=False)
         self.down = nn.Linear(spec.ffn_width, spec.dim, bias=False)
@@ -117,13 +117,13 @@ class Block(nn.Module):
         past: Float[Tensor, "two B kv S h"] | None = None,
     ) -> Float[Tensor, "B T d"]:
         """``past`` has room for this block's keys and values of all S tokens, of which the last T are written here."""
-        queries, keys, values = turned_heads(self.qkv(self.attention_norm(x)), self.heads, self.kv_heads, *tables)
+        queries, keys, values = rotary_heads(self.qkv(self.attention_norm(x)), self.heads, self.kv_heads, *tables)
         if past is not None:
             past[0, :, :, -x.shape[1] :], past[1, :, :, -x.shape[1] :] = keys, values
             keys, values = past[0], past[1]
-        seen = attend(queries, keys, values, mask, causal=causal)
-        x = x + self.dropout(self.merge(seen.transpose(1, 2).flatten(2)))
-        added: Tensor = self.dropout(self.down(gated(self.gate_up(self.ffn_norm(x)))))
+        attn_out = attend(queries, keys, values, mask, causal=causal)
+        x = x + self.dropout(self.o_proj(attn_out.transpose(1, 2).flatten(2)))
+        added: Tensor = self.dropout(self.down(swiglu(self.gate_up(self.ffn_norm(x)))))
         return x + added
 
 
@@ -142,12 +142,12 @@ class Body(nn.Module):
         self.norm = RmsNorm(spec.dim, spec.eps)
         for name, table in zip(("cosines", "sines"), rotary_tables(spec.context, spec.head_width, spec.theta), strict=True):
             self.register_buffer(name, table, persistent=False)
-        self.spare = Spare()
+        self.workspaces = WorkspacePool()
         _initialise(self, spec.layers)
 
     def train(self, mode: bool = True) -> Self:
         if not mode:
-            self.spare.clear()
+            self.workspaces.clear()
         return super().train(mode)
 
     def forward(
@@ -234,5 +234,5 @@ def _initialise(module: nn.Module, layers: int) -> None:
     """Normal with deviation 0.02; of what is added to the stream, 1/√(2 layers) of that (Radford et al. 2019, section 2.3)."""
     for name, weight in module.named_parameters():
         if weight.ndim == 2:
-            added = name.endswith(("merge.weight", "down.weight"))
+            added = name.endswith(("o_proj.weight", "down.weight"))
             weight.normal_(std=0.02 / (2 * layers) ** 0.5 if added else 0.02)

@@ -1,6 +1,6 @@
-"""Forward and backward text by text, in compiled code: for few long texts, and for tables in blocks. On the processor.
+"""Forward and backward text by text, in compiled code: for few long texts, and for tables in blocks. On the CPU.
 
-The numbers are those of ``lockstep``; a token touches only the states of its block, so a row has m of them. Texts are divided
+The numbers are those of ``batched``; a token touches only the states of its block, so a row has m of them. Texts are divided
 among threads, and pairs of blocks where transitions are counted, so no sum depends on the number of threads.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def forward(chain: Chain, segment: Segment, alpha: Float[Tensor, "n m"], scale: Float[Tensor, "n"]) -> None:
-    """As ``lockstep.forward``."""
+    """As ``batched.forward``."""
     share(_forward, alpha.numel(), *_tables(chain), *_rows(segment), alpha.numpy(), scale.numpy())
 
 
@@ -35,7 +35,7 @@ def backward(
     gamma: Float[Tensor, "n m"],
     after: tuple[Float[Tensor, "B m"], Tensor] | None,
 ) -> None:
-    """As ``lockstep.backward``."""
+    """As ``batched.backward``."""
     _, table, emission, block = _tables(chain)
     table = np.ascontiguousarray(table.T)
     later, ids = (alpha[:0], segment.ids[:0]) if after is None else after
