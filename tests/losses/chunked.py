@@ -99,12 +99,12 @@ def fused_chunks(case: Case) -> None:
 def fused_values(case: Case) -> None:
     """Values one by one, differentiated by whatever is made of them: also those of dense."""
     hidden, weight, bias, target = layer(case, 3, 3)
-    outer = torch.randn(3, 3, dtype=torch.float64)
+    grad_output = torch.randn(3, 3, dtype=torch.float64)
     with cut(2, 1, case.classes):
         got = fused(hidden, weight, target, bias=bias, **case.besides(target)).values(case.loss)
-        slopes = torch.autograd.grad((got * outer).sum(), (hidden, weight, bias))
+        slopes = torch.autograd.grad((got * grad_output).sum(), (hidden, weight, bias))
     want = case(hidden @ weight.T + bias, target)
-    same((got, list(slopes)), (want, list(torch.autograd.grad((want * outer).sum(), (hidden, weight, bias)))))
+    same((got, list(slopes)), (want, list(torch.autograd.grad((want * grad_output).sum(), (hidden, weight, bias)))))
 
 
 @chunked

@@ -42,12 +42,12 @@ class RowGradient:
         self._is_touched = np.zeros(rows, np.bool_)
         self._every: tuple[NDArray[np.uint32], NDArray[np.int64]] | None = None
 
-    def add(self, batch: Batch, outer: NDArray[Any]) -> None:
-        """Add the batch's share, with ``outer`` [N, width] the gradient of its row sums."""
+    def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
+        """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
         rows = (self.total, self.touched, self.counts, self._is_touched)
-        width = outer.shape[1]
+        width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
-        share(_add, work, batch.ids, batch.offsets, batch.values, outer, *rows)
+        share(_add, work, batch.ids, batch.offsets, batch.values, grad_output, *rows)
 
     def touch(self, batch: Batch) -> None:
         """Mark the batch's rows as touched, adding nothing."""
@@ -111,10 +111,10 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
+def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
     mine, width = owned(part, parts), total.shape[1]
     for row in range(len(offsets) - 1):
-        of, value, slope = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], outer[row]
+        of, value, grad = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], grad_output[row]
         for place in range(len(of)):
             at = of[place]
             if parts > 1 and not mine[at & GROUP_MASK]:
@@ -125,12 +125,12 @@ def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_to
                 touched[group, counts[group]] = at
                 counts[group] += 1
                 for column in range(width):
-                    total[at, column] = value[place] * slope[column]
+                    total[at, column] = value[place] * grad[column]
             elif width == 1:
-                total[at, 0] += value[place] * slope[0]
+                total[at, 0] += value[place] * grad[0]
             else:
                 for column in range(width):
-                    total[at, column] += value[place] * slope[column]
+                    total[at, column] += value[place] * grad[column]
 
 
 @njit(cache=True, nogil=True)

@@ -46,12 +46,12 @@ class _Sums(torch.autograd.Function):
         return torch.from_numpy(row_sums(batch, weight.detach().numpy()))
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, None, None]:
-        slope = outer[0].contiguous().numpy()
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, None, None]:
+        grad = grad_output[0].contiguous().numpy()
         if ctx.gradient is not None:
-            ctx.gradient.add(ctx.batch, slope)
+            ctx.gradient.add(ctx.batch, grad)
             return None, None, None
         rows, width = ctx.shape
-        alone = RowGradient(rows, width, slope.dtype)
-        alone.add(ctx.batch, slope)
+        alone = RowGradient(rows, width, grad.dtype)
+        alone.add(ctx.batch, grad)
         return torch.from_numpy(alone.total), None, None  # new, so zero wherever nothing was added

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..scores.base import widened
+from ..scores.base import upcast
 from .base import Loss
 
 if TYPE_CHECKING:
@@ -89,5 +89,5 @@ def sequence_logp(
         raise UsageError(
             f"sequence_logp: got keep {tuple(keep.shape)} of {keep.dtype}. Give a boolean a token, {tuple(logp.shape)}."
         )
-    wide = widened(logp)
+    wide = upcast(logp)
     return torch.where(keep, wide, 0.0).sum(-1), keep.sum(-1)

@@ -102,8 +102,8 @@ def _sum(terms: list[tuple[float, Loss]]) -> Sum:
     if outcomes and numbers:
         return EitherSum(tuple(terms))
     if outcomes:
-        narrow = any(isinstance(loss, BinaryLoss) for _, loss in terms)
-        return (BinarySum if narrow else CategoricalSum)(tuple(terms))
+        binary = any(isinstance(loss, BinaryLoss) for _, loss in terms)
+        return (BinarySum if binary else CategoricalSum)(tuple(terms))
     if numbers:
         return RegressionSum(tuple(terms))
     names = " + ".join(specs.render(losses, loss) for _, loss in terms)

@@ -4,7 +4,7 @@
 """
 
 from .base import Group, Optimizer, optimizers
-from .custom import Own
+from .custom import CustomOptimizer
 from .factory import Given, build, render
 from .health import Health
 from .roles import Role, roles
@@ -15,7 +15,7 @@ __all__ = [
     "Group",
     "Health",
     "Optimizer",
-    "Own",
+    "CustomOptimizer",
     "Role",
     "Stepper",
     "build",

@@ -96,9 +96,9 @@ class Optimizer(ABC):
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""
         return 1.0
 
-    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, flow: Callable[..., Tensor]) -> None:
-        """Let a penalty's ``flow`` take a weight on after its step, for a time equal to the step size of each of its numbers."""
-        weight.copy_(flow(weight, group["lr"] / self.divisor(state)))
+    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, prox: Callable[..., Tensor]) -> None:
+        """Let a penalty's ``prox`` take a weight on after its step, for a time equal to the step size of each of its numbers."""
+        weight.copy_(prox(weight, group["lr"] / self.divisor(state)))
 
     @property
     def needs_closure(self) -> bool:

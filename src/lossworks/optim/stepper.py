@@ -17,11 +17,11 @@ from .ema import MovingAverage
 from .factory import Given, build, render
 from .health import Health, Watch
 from .roles import roles
-from .rows import Flow, Rows
+from .rows import Proximal, Rows
 from .state_dict_io import pack, read, text, unpack
 
 
-class Penalty(Flow, Protocol):
+class Penalty(Proximal, Protocol):
     """What the stepper needs of a penalty: see ``penalties.Penalty``."""
 
     @property
@@ -209,7 +209,7 @@ class Stepper:
             for group in inner.param_groups if self.penalty is not None else []:
                 for p in group["params"]:
                     if p.ndim > 1 and p.grad is not None:
-                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.flow)  # type: ignore[union-attr]
+                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.prox)  # type: ignore[union-attr]
         self.zero_grad()
 
     @torch.enable_grad()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
+from .base import Scores, flat, upcast
 from .dense import Dense, check_given
 
 if TYPE_CHECKING:
@@ -188,8 +188,8 @@ class Adaptive(Scores):
         _refuse("entropy")
 
     @property
-    def runner_up(self) -> Float[Tensor, "*position"]:
-        _refuse("runner_up")
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
+        _refuse("max_other_logp")
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         _refuse("square_sum")
@@ -218,4 +218,4 @@ def _refuse(statistic: str) -> NoReturn:
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
-    return torch.log_softmax(widened(logits), -1)
+    return torch.log_softmax(upcast(logits), -1)

@@ -36,7 +36,7 @@ class Scores(ABC):
     classes: int
     teacher: Teacher | None = None
     negatives: Int[Tensor, "*position k"] | None = None
-    momentary: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
+    single_use: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
 
     @property
     @abstractmethod
@@ -60,7 +60,7 @@ class Scores(ABC):
 
     @property
     @abstractmethod
-    def runner_up(self) -> Float[Tensor, "*position"]:
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
         """The largest log-probability of an outcome that is not the target; -inf where there is no other. Gradient: e_r - p."""
 
     @abstractmethod
@@ -168,6 +168,6 @@ def flat(tensor: Float[Tensor, "*position k"]) -> Float[Tensor, "M k"]:
     return tensor.reshape(tensor.shape[:-1].numel(), tensor.shape[-1])
 
 
-def widened(tensor: Tensor) -> Tensor:
+def upcast(tensor: Tensor) -> Tensor:
     """Half precision read in float32; anything wider as it is."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
+from .base import Scores, flat, upcast
 from .counted import counted, possible
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Dense(Scores):
     @cached_property
     @torch.enable_grad()
     def logits(self) -> Float[Tensor, "*position V"]:
-        return widened(self._given)
+        return upcast(self._given)
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:
@@ -85,7 +85,7 @@ class Dense(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def runner_up(self) -> Float[Tensor, "*position"]:
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
         others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
         return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import widened
+from .base import upcast
 from .dense import Dense, check_given
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def candidates(
     if bias is not None:
         added = bias.index_select(0, wanted)
         own, others = own + added[: target.numel()].view(target.shape), others + added[target.numel() :]
-    own, others = widened(own), widened(others)
+    own, others = upcast(own), upcast(others)
     counts = own.new_zeros(len(wanted)) if noise is None else (noise.log_prob(wanted) + math.log(len(ids))).to(own)
     own_count, other_count = counts[: target.numel()].view(target.shape), counts[target.numel() :]
     return Candidates(own, others, own_count, other_count, ids == target.unsqueeze(-1))

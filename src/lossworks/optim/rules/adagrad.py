@@ -60,6 +60,6 @@ def _adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # ty
         for place in range(counts[group]):
             row = touched[group, place]
             for column in range(weight.shape[1]):
-                slope = total[row, column]
-                squares[row, column] += slope * slope
-                weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)
+                grad = total[row, column]
+                squares[row, column] += grad * grad
+                weight[row, column] -= lr * grad / (np.sqrt(squares[row, column]) + eps)
