@@ -35,7 +35,5 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def _forget() -> None:
-    if room._pool.cache_info().currsize:
-        room._pool().shutdown()
-    room._pool.cache_clear()
+    room.renew()
     room.available.cache_clear()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from losses.case import SHAPES, Case, near, run_examples
 from lossworks.core.errors import UsageError
-from lossworks.scores import dense, fused, sweep
+from lossworks.scores import chunked_head, dense, fused
 
 PROPERTIES: dict[str, Callable[[Case], None]] = {}
 WIDTH = 6
@@ -29,7 +29,7 @@ def chunked(check: Callable[[Case], None]) -> Callable[[Case], None]:
 @contextmanager
 def cut(chunk: int, tile: int, classes: int) -> Iterator[None]:
     """Chunks and tiles of so many rows."""
-    with patch.object(sweep, "_CHUNK", (chunk, chunk)), patch.object(sweep, "_TILE", tile * classes):
+    with patch.object(chunked_head, "_CHUNK", (chunk, chunk)), patch.object(chunked_head, "_TILE", tile * classes):
         yield
 
 

@@ -105,7 +105,7 @@ def test_a_gradient_that_is_not_finite(spec: str) -> None:
 
 
 def test_moving_average() -> None:
-    """What is settled is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
+    """What eval_weights shows is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
     model = Weights(torch.zeros(1, 1))
     stepper = Stepper(build("sgd:lr=1.0"), model, ema=0.5)
     average, weight = 0.0, 0.0
@@ -213,8 +213,8 @@ def test_what_does_not_go_together() -> None:
         Stepper(build("sgd"), frozen)
 
 
-@pytest.mark.parametrize("settled", [False, True])
-def test_average_of_many(settled: bool) -> None:
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_average_of_many(evaluated: bool) -> None:
     """The average and the weights behind it are loaded into a stepper of more than ten parameters, in any order."""
     ends = []
     for resumed in (False, True):
@@ -223,7 +223,7 @@ def test_average_of_many(settled: bool) -> None:
         stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)
         for step in range(6):
             if resumed and step == 3:
-                if settled:
+                if evaluated:
                     stepper.eval_weights()
                 saved = dict(sorted((name, value.clone()) for name, value in stepper.tensors().items()))
                 stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)

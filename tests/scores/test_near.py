@@ -19,7 +19,7 @@ from lossworks.scores.tile import Tile
 
 
 def tile(logits: Tensor, target: Tensor) -> Tile:
-    """As a sweep makes them."""
+    """As a chunked head makes them."""
     return Tile(logits.detach().clone(), target, None, None, torch.empty_like(logits))
 
 

@@ -17,7 +17,7 @@ from ..core.threads import share
 from .batch import Batch
 
 _GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
-_WORTH_SHARING = 8  # numbers in a row; with fewer, each thread would spend its time passing over what is not its own
+_WORTH_SHARING = 8  # elements in a row; with fewer, each thread would spend its time passing over what is not its own
 GROUP_MASK = np.uint32(_GROUPS - 1)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class SparseEmbedding(nn.Module):
     """``weight`` [rows, width]; a batch gives, for each example, the sum of its ids' rows times their values.
 
-    On the processor the gradient goes, as the rows it touches, into ``gradient`` where an optimiser has put one there;
+    On the CPU the gradient goes, as the rows it touches, into ``gradient`` where an optimiser has put one there;
     otherwise, and on any other device, it is the usual dense ``weight.grad``. ``is_head``: its rows add up to the outputs.
     """
 

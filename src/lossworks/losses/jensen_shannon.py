@@ -41,7 +41,7 @@ class JensenShannon(Divergence):
 
 
 class _Term(torch.autograd.Function):
-    """beta q log(q / m) + (1 - beta) p log(p / m), and its grad into log p, (1 - beta) p log(p / m): all else cancels."""
+    """beta q log(q / m) + (1 - beta) p log(p / m), and its gradient into log p, (1 - beta) p log(p / m): all else cancels."""
 
     generate_vmap_rule = True
 

@@ -11,11 +11,11 @@ from .roles import Role, roles
 from .stepper import Stepper, check_together
 
 __all__ = [
+    "CustomOptimizer",
     "Given",
     "Group",
     "Health",
     "Optimizer",
-    "CustomOptimizer",
     "Role",
     "Stepper",
     "build",

@@ -97,7 +97,7 @@ class Optimizer(ABC):
         return 1.0
 
     def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, prox: Callable[..., Tensor]) -> None:
-        """Let a penalty's ``prox`` take a weight on after its step, for a time equal to the step size of each of its numbers."""
+        """Let a penalty's ``prox`` take a weight on after its step, for a time equal to the step size of each of its elements."""
         weight.copy_(prox(weight, group["lr"] / self.divisor(state)))
 
     @property

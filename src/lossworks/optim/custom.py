@@ -1,8 +1,8 @@
 """What the optimisers share that PyTorch has not: the shape of a step, and rules for single weights that run everywhere.
 
 A rule says where one weight and its state go, ``rule(gradient, weight, *state, *scalars) -> (weight, *state)``, in plain
-arithmetic and functions of ``np``. On the processor it is compiled into one pass over memory, divided among threads; on any
-other device, and for other number types, the same rule runs on whole tensors, with PyTorch's functions in NumPy's place.
+arithmetic and functions of ``np``. On the CPU it is compiled into one pass over memory, divided among threads; on any
+other device, and for other dtypes, the same rule runs on whole tensors, with PyTorch's functions instead of NumPy's.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> Non
 
 
 SPARSE_REMEDY = (
-    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the processor, plain: "
+    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the CPU, plain: "
     "without momentum, weight_decay and an average of weights they work on rows."
 )
 
@@ -129,7 +129,7 @@ def elementwise(rule: Rule, rows: Iterable[Row]) -> None:
 
 
 def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
-    """Rows, their gradient before the parameter: those that compiled code can work on, by number type; and the others."""
+    """Rows, their gradient before the parameter: those that compiled code can work on, by dtype; and the others."""
     together: dict[torch.dtype, list[Row]] = {}
     others: list[Row] = []
     for own, scalars in rows:
@@ -140,7 +140,7 @@ def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
     return list(together.values()), others
 
 
-# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.
+# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain scalars.
 _FUNCTIONS = types.SimpleNamespace(
     sqrt=torch.sqrt,
     sign=torch.sign,
@@ -152,7 +152,7 @@ _FUNCTIONS = types.SimpleNamespace(
 
 @functools.cache
 def on_tensors(rule: Rule) -> Callable[..., Any]:
-    """The rule with PyTorch's functions in the place of NumPy's."""
+    """The rule with PyTorch's functions instead of NumPy's."""
     plain = rule.py_func
     world = {**plain.__globals__, "np": _FUNCTIONS}
     called = {name: world[name] for name in plain.__code__.co_names if hasattr(world.get(name), "py_func")}

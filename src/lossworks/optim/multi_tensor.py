@@ -22,10 +22,10 @@ from ..core.threads import share
 Rule = Any  # a function compiled by numba
 Row = tuple[Sequence[Tensor], Sequence[float]]
 """Tensors of one shape, and the scalars that go with them."""
-# A division by zero is no exception here but infinite: the check for it would keep the loops from the processor's vectors.
+# A division by zero is no exception here but infinite: the check for it would keep the loops from the CPU's vector instructions.
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 COMPILED = {torch.float32: np.float32, torch.float64: np.float64}
-"""The number types that compiled code works on."""
+"""The dtypes that compiled code works on."""
 
 
 def runs_compiled(tensors: Sequence[Tensor]) -> bool:
@@ -46,7 +46,7 @@ def tabulated(rows: Sequence[Row]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def run(rule: Rule, rows: Sequence[Row]) -> None:
-    """Take each row one step by ``rule``, in place: a gradient, its parameter and state, all of one number type."""
+    """Take each row one step by ``rule``, in place: a gradient, its parameter and state, all of one dtype."""
     addresses, sizes, scalars = tabulated(rows)
     share(_loop(rule, addresses.shape[1]), int(sizes.sum()), addresses, sizes, scalars)
 
@@ -91,7 +91,7 @@ def _loop(rule: Rule, count: int) -> Rule:
 @compiled
 def array(address, low, high, like):  # type: ignore[no-untyped-def]
     """Numbers ``low`` to ``high`` of those at ``address``, of the type of ``like``. An array of its own, for a loop that starts
-    anywhere but at 0 does not use the processor's vectors.
+    anywhere but at 0 does not use the CPU's vector instructions.
     """
     return carray(_pointer(address, low, like), high - low)  # type: ignore[call-arg]
 

@@ -28,7 +28,7 @@ class Rows:
         self.parameter, self.optimizer = parameter, optimizer
         self.penalty = penalty if parameter.ndim > 1 else None
         self.scalars: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()
-        self.gradient = RowGradient(len(self.scalars), self.numbers.shape[1], self.numbers.dtype)
+        self.gradient = RowGradient(len(self.scalars), self.scalars.shape[1], self.scalars.dtype)
         self.table = table
         if table is not None:
             table.gradient = self.gradient
@@ -57,9 +57,9 @@ class Rows:
             if self.penalty is not None:  # nobody says which rows are read before they are
                 raise UsageError("a penalty cannot be combined with sparse gradients. Build the embedding without sparse=True.")
             given = given.coalesce()
-            self.gradient.fill_rows(given.indices()[0].numpy(), given.values().reshape(-1, self.numbers.shape[1]).numpy())
+            self.gradient.fill_rows(given.indices()[0].numpy(), given.values().reshape(-1, self.scalars.shape[1]).numpy())
         else:
-            self.gradient.fill(given.reshape(self.numbers.shape).numpy())
+            self.gradient.fill(given.reshape(self.scalars.shape).numpy())
         self.parameter.grad = None
 
     def squares(self) -> float:

@@ -67,7 +67,7 @@ class Stepper:
         parameters = list(self.roles)
         by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
         by_rows = by_rows and all(map(_has_rows, parameters))
-        # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
+        # With a penalty the step size of a row at rest must stand still, or its prox could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
         tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
         for table in tables.values():
@@ -114,7 +114,7 @@ class Stepper:
 
     @torch.no_grad()
     def step(self, factor: float = 1.0, closure: Callable[[], float] | None = None, *, examine: bool = False) -> Health | None:
-        """Update every parameter with the gradients gathered since ``prepare``.
+        """Update every parameter with the gradients gathered since ``train_weights``.
 
         Args:
             factor: what the schedule multiplies the learning rate with.
@@ -201,7 +201,7 @@ class Stepper:
             if not all(bool(p.isfinite().all()) for p in self.roles):
                 torch._foreach_copy_(list(self.roles), before)
                 raise Diverged(
-                    f"the search of step {self.steps:,} ended in weights that are no numbers; those before it were put back. "
+                    f"the search of step {self.steps:,} ended in weights that are not finite; those before it were put back. "
                     f"Try a lower --lr than {self.optimizer.lr:g}."
                 )
         else:

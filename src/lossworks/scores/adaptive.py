@@ -26,13 +26,13 @@ class AdaptiveHead(nn.Module):
     """A head over V outcomes whose ids are sorted, the most frequent first.
 
     The first ``cutoffs[0]`` outcomes are scored at once, beside one logit for each cluster of rarer ones, which reads
-    fewer and fewer of the ``dim`` hidden numbers: log p of an outcome in a cluster is that of the cluster plus its own within it.
+    fewer and fewer of the ``dim`` features: log p of an outcome in a cluster is that of the cluster plus its own within it.
     The parameters are named as those of ``torch.nn.AdaptiveLogSoftmaxWithLoss`` (``head``, ``tail``), and fit it.
 
     Args:
-        dim: how many numbers the hidden states have.
+        dim: how many features the hidden states have.
         cutoffs: where the short list and each cluster end; the last is V.
-        div: how many times fewer numbers each cluster reads than the one before it; at least one is left.
+        div: how many times fewer features each cluster reads than the one before it; at least one is left.
 
     Raises:
         UsageError: cutoffs that do not grow from 1 or more, fewer than two of them, or div below 1.

@@ -1,4 +1,4 @@
-"""The two ways of differentiating a chunked: its gradient made in the forward pass, or the logits made again in the backward."""
+"""The two ways to differentiate a chunked head: gradients made in the forward pass, or logits recomputed in the backward."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .chunked_head import Outcome, Read, ChunkedHead
+from .chunked_head import ChunkedHead, Outcome, Read
 
 
 class Call(NamedTuple):
-    """What is asked of a chunked: a loss or a statistic, and what of the hidden states and the head's tensors wants a gradient."""
+    """What is asked of a chunked head: a loss or a statistic, and which of hidden states and head tensors want a gradient."""
 
     chunked: ChunkedHead
     read: Read
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 
     def run(self, hidden: Tensor, grad_output: Tensor | None) -> Outcome:
         """One pass, with a gradient where ``grad_output`` is given."""
-        return self.chunked_head.run(self.read, hidden, self.wanted, grad_output, self.also)
+        return self.chunked.run(self.read, hidden, self.wanted, grad_output, self.also)
 
 
 class Mean(torch.autograd.Function):

@@ -89,7 +89,7 @@ class Scores(ABC):
         """
 
     def sums_near(self, reach: float) -> Callable[..., Sequence[Tensor]]:
-        """``sums`` for functions of one outcome that are 0, with their slopes, from ``reach`` nats below the largest on.
+        """``sums`` for functions of one outcome that are 0, with their gradients, from ``reach`` nats below the largest on.
 
         Scores may leave out what lies below, and these leave out nothing. What reaches the functions has 1 as its last axis.
         """

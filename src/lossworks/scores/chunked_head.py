@@ -1,7 +1,7 @@
 """One pass over a last layer's positions: chunks for the matrix products, tiles for what is done element by element.
 
 A chunk is as many positions as make the products efficient; its logits are the one large buffer. A tile is as many of its rows
-as stay in the processor's cache while a loss reads them and the gradient is written over them.
+as stay in the CPU's cache while a loss reads them and the gradient is written over them.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class ChunkedHead:
         grad_output: Tensor | None = None,
         also: Sequence[str] = (),
     ) -> Outcome:
-        """Read the scores of every kept position; with ``grad_output`` the gradient of Σ grad_output · values, into what is ``wanted``.
+        """Read the scores of every kept position; with ``grad_output`` also the gradient of Σ grad_output · values.
 
         read: from scores and the positions they are of, to one value (or k values) a position.
-        wanted: of the hidden states, and of each of the head's tensors.
+        wanted: which gradients: of the hidden states, and of each of the head's tensors.
         """
         sums = self._zeros(hidden, wanted) if grad_output is not None else []
         buffer = hidden.new_empty(self.chunk, self.head.classes)
@@ -157,7 +157,8 @@ class ChunkedHead:
         chunks = -(-self.size // self.chunk)
         return (
             f"fused: {self.size}{left_out} positions in {chunks} chunks of {self.chunk}, {self.head.classes} outcomes; "
-            f"products in {self.dtype}, statistics and sums of gradients in {self.compute_dtype}; mean() takes 3 products, values() 4"
+            f"products in {self.dtype}, statistics and sums of gradients in {self.compute_dtype}; "
+            "mean() takes 3 products, values() 4"
         )
 
 

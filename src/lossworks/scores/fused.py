@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
+from .autograd import Call, Mean, Values
 from .base import Scores, flat
+from .chunked_head import ChunkedHead, Read
 from .dense import Dense, check_given
 from .eager import eager
 from .heads import head
-from .autograd import Call, Mean, Values
-from .chunked_head import Read, ChunkedHead
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -83,7 +83,7 @@ class Fused(Scores):
         chunked, weighed = self._weighed(weights)
         by = weighed.sum() if denom is None else torch.as_tensor(denom, dtype=weighed.dtype, device=weighed.device)
         by = by.masked_fill(by == 0, 1)  # nothing kept: 0, not nan
-        late = chunked.dtype == torch.float16  # its small numbers vanish: divided by in the end
+        late = chunked.dtype == torch.float16  # its small gradients vanish: divided by in the end
         call = self._call(self._one_by_one(loss), chunked, weighed if late else weighed / by, tuple(also))
         summed, found = Mean.apply(call, self._hidden, *self._chunked.head.tensors)  # type: ignore[no-untyped-call]
         mean: Tensor = summed / by if late else summed

@@ -28,7 +28,7 @@ class Noise:
         weights: how probable each outcome is, up to a factor.
 
     Raises:
-        UsageError: weights that are not finite or not above 0. What is never drawn would never be learnt to be improbable.
+        UsageError: weights that are not finite or not above 0. What is never drawn would never be learned to be improbable.
     """
 
     def __init__(self, weights: Float[Tensor, "V"]) -> None:

@@ -27,7 +27,7 @@ class Tile(Dense):
     """Dense scores whose statistics are leaves: a loss is differentiated down to them, and ``backward`` goes on into the logits.
 
     A loss of ``logp``, ``logp_of``, ``mean_logp`` and ``logsumexp`` is then differentiated over vectors, whatever V is. All other
-    statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the processor's cache.
+    statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the CPU's cache.
 
     logits: [rows, V] in float32 or float64, no gradient. ``backward`` may overwrite them.
     space: memory of the same shape to work in.
@@ -132,7 +132,7 @@ class Tile(Dense):
 
     @torch.no_grad()
     def backward(self, values: Tensor, grad_output: Tensor) -> Float[Tensor, "rows V"]:
-        """The gradient of Σ grad_output · values into the logits; ``values`` came from these scores and have the shape of ``grad_output``."""
+        """The gradient of Σ grad_output · values into the logits; ``values``, of the same shape, came from these scores."""
         names, leaves = list(self._leaves), list(self._leaves.values())
         if not values.requires_grad:  # a loss that reads nothing
             return self._space.zero_()

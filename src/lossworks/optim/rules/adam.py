@@ -71,7 +71,7 @@ class AMSGrad(Adam):
 @optimizers.add("adamax", source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2")
 @dataclass(frozen=True, kw_only=True)
 class Adamax(Adam):
-    """m ← β₁m + (1-β₁)g, u ← max(β₂u, |g| + eps), w ← w - lr · m̂ / u: Adam with the largest slope for the mean square.
+    """m ← β₁m + (1-β₁)g, u ← max(β₂u, |g| + eps), w ← w - lr · m̂ / u: Adam with the largest gradient for the mean square.
 
     Domain: Adam's.
     """

@@ -49,7 +49,7 @@ class _AdGD(ByGroup):
         turned = _norm([p.grad.to(state_dtype(p)) - self.state[p]["gradient"] for p in known])  # type: ignore[union-attr]
         by_curvature = moved / (2 * turned) if turned else math.inf
         size = min(math.sqrt(1 + ratio) * last, by_curvature)
-        if not 0 < size < math.inf:  # nothing has moved, or a straight slope at the second step: nothing is known
+        if not 0 < size < math.inf:  # nothing has moved, or a constant gradient at the second step: nothing is known
             size = last
         return size, size / last
 

@@ -34,7 +34,7 @@ class Muon(Optimizer):
     embeddings, the head and vectors by AdamW, at the rate adam_lr (none: lr). Without a module, every matrix counts as hidden.
     Domain: lr > 0, 0 <= momentum, beta1, beta2 < 1, eps > 0, steps >= 1, weight_decay >= 0; precision is auto, bfloat16, float32
     or float64. Limit: with many steps and other coefficients O would be UVᵀ of G = UΣVᵀ.
-    auto iterates in bfloat16 where the processor multiplies it natively, else in float32; float64 stays itself.
+    auto iterates in bfloat16 where the CPU multiplies it natively, else in float32; float64 stays itself.
     """
 
     lr: float = 0.01
@@ -168,6 +168,6 @@ def _kind(p: Tensor, precision: str) -> torch.dtype:
 
 @functools.cache
 def _multiplies_bfloat16() -> bool:
-    """By what the processor says of itself, never by the clock: a resumed run must go on in the same bits."""
+    """By what the CPU says of itself, never by the clock: a resumed run must go on in the same bits."""
     said: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(said.get("avx512_bf16") or said.get("amx_bf16"))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.threads import share
 from ..base import Group, Optimizer, check_positive, check_share, optimizers
-from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments, state_dtype, on_tensors
+from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments, on_tensors, state_dtype
 from ..multi_tensor import Row, array, compiled, tabulated
 
 
@@ -92,7 +92,7 @@ class _Prodigy(CustomOptimizer):
 
 
 def _gather(rows: list[Row]) -> tuple[float, float]:
-    """Take the averages on by the gradients, in place; what they add to ⟨g, w₀ - w⟩ by their pulls, and the size of s."""
+    """Update the averages by the gradients, in place; returns what they add to ⟨g, w₀ - w⟩, weighted, and the size of s."""
     together, others = by_memory(rows)
     found = []
     for alike in together:
@@ -102,10 +102,10 @@ def _gather(rows: list[Row]) -> tuple[float, float]:
         share(_averages_kernel, int(sizes.sum()), sums, addresses, sizes, scalars, pulls)
         found.append(torch.from_numpy(sums).sum(0))
     for (g, w, m, v, s, start), own in others:
-        dtype = g.to(m.dtype)
-        for held, value in zip((m, v, s), on_tensors(_averages)(dtype, m, v, s, *own), strict=True):
+        grad = g.to(m.dtype)
+        for held, value in zip((m, v, s), on_tensors(_averages)(grad, m, v, s, *own), strict=True):
             held.copy_(value)
-        toward = (dtype * (start - w)).sum(dtype=torch.float64) * own[-1]
+        toward = (grad * (start - w)).sum(dtype=torch.float64) * own[-1]
         found.append(torch.stack([toward, s.abs().sum(dtype=torch.float64)]))
     nearer, size = torch.stack([each.to(found[0].device) for each in found]).sum(0).tolist()
     return nearer, size
