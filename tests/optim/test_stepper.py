@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lossworks.core.errors import Diverged, UsageError
+from lossworks.data import Batch, SparseEmbedding
 from lossworks.optim import Stepper, build, render, roles
 from lossworks.penalties import build as penalty_of
 from optim.battery import Weights
@@ -102,6 +105,81 @@ def test_a_gradient_that_is_not_finite(spec: str) -> None:
     with pytest.raises(Diverged, match="step 1"):
         stepper.step()
     assert torch.equal(model.matrix, torch.ones(1, 2))
+
+
+class Both(nn.Module):
+    """A table that batches look up, a matrix and a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = SparseEmbedding(torch.arange(12.0).view(6, 2) / 10)
+        self.matrix = nn.Parameter(torch.eye(2))
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.table(batch) @ self.matrix + self.bias
+
+
+BAG = Batch(np.array([1, 4, 4], np.int32), np.array([0, 2, 3]), np.ones(3, np.float32), torch.zeros(2), torch.ones(2))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("how", [{}, {"clip": 1.0}, {"ema": 0.9}])
+@pytest.mark.parametrize("spec", ["adagrad", "sgd", "adamw", "muon", "gradient_descent:line_search=true", "lbfgs"])
+def test_a_gradient_that_is_not_finite_changes_nothing(spec: str, how: dict[str, float], bad: float) -> None:
+    """Neither weights nor state, by rows, whole and in a search, with and without clipping and examining; and one can go on."""
+    optimizer = build(spec)
+    if optimizer.needs_closure and "clip" in how:
+        pytest.skip("refused")
+    model = Both()
+    stepper = Stepper(optimizer, model, **how)
+    factor = 1.0
+
+    def closure() -> float:
+        stepper.zero_grad()
+        loss = (model(BAG).square() * torch.tensor([1.0, 2.0])).sum()
+        (loss + (factor - 1) * model.bias.sum()).backward()
+        return loss.item()
+
+    def step(examine: bool) -> None:
+        stepper.train_weights(BAG)
+        if not optimizer.needs_closure:
+            closure()
+        stepper.step(closure=closure, examine=examine)
+
+    step(False)
+    before = {k: v.clone() for k, v in (model.state_dict() | stepper.tensors()).items()}
+    for factor in (bad, bad):
+        with pytest.raises(Diverged, match=r"gradient was not finite at step 2 \(of .*bias.*lower --lr than"):
+            step(factor != bad)
+        after = model.state_dict() | stepper.tensors()
+        assert after.keys() == before.keys()
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+    factor = 1.0
+    step(True)
+    assert stepper.steps == 2
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("spec", ["adagrad", "adam"])
+def test_a_row_that_is_not_finite(spec: str) -> None:
+    """In a table alone, from a value of the batch, over micro-batches; the next step is as if it had not been."""
+    ends = []
+    bad = replace(BAG, values=np.array([1, math.inf, 1], np.float32))
+    for given in ([bad, BAG], []):
+        model = Both()
+        stepper = Stepper(build(spec), model)
+        for batch in given:
+            stepper.train_weights(batch)
+            model.table(batch).sum().backward()
+        if given:
+            with pytest.raises(Diverged, match=r"at step 1 \(of table\.weight\)"):
+                stepper.step()
+        stepper.train_weights(BAG)
+        model.table(BAG).sum().backward()
+        stepper.step()
+        ends.append(model.table.weight.detach())
+    assert torch.equal(*ends)
 
 
 def test_moving_average() -> None:

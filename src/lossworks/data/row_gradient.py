@@ -40,11 +40,17 @@ class RowGradient:
         self.touched = np.empty((_GROUPS, -(-rows // _GROUPS)), np.uint32)
         self.counts = np.zeros(_GROUPS, np.int64)
         self._is_touched = np.zeros(rows, np.bool_)
+        self._is_finite = np.ones(1, np.bool_)
         self._every: tuple[NDArray[np.uint32], NDArray[np.int64]] | None = None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every element is; noticed as they are added up, for a sum that is not finite never becomes so again."""
+        return bool(self._is_finite[0])
 
     def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
         """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
-        rows = (self.total, self.touched, self.counts, self._is_touched)
+        rows = (self.total, self.touched, self.counts, self._is_touched, self._is_finite)
         width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
         share(_add, work, batch.ids, batch.offsets, batch.values, grad_output, *rows)
@@ -56,6 +62,7 @@ class RowGradient:
     def fill(self, whole: NDArray[Any]) -> None:
         """Take a whole gradient: every row is touched."""
         self.total[:] = whole
+        _check(self.total.ravel(), self._is_finite)
         if self._every is None:
             groups = [np.arange(group, len(whole), _GROUPS) for group in range(_GROUPS)]
             self._every = np.zeros_like(self.touched), np.array([len(rows) for rows in groups])
@@ -67,6 +74,7 @@ class RowGradient:
     def fill_rows(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Take a gradient that is zero but for ``rows``, each named once."""
         self.total[rows] = values
+        _check(values.ravel(), self._is_finite)
         self._is_touched[rows] = True
         for group in range(_GROUPS):
             mine = rows[rows % _GROUPS == group]
@@ -80,6 +88,7 @@ class RowGradient:
     def clear(self) -> None:
         """Ready for the next step."""
         share(_clear, int(self.counts.sum()), self.touched, self.counts, self._is_touched)
+        self._is_finite[0] = True
 
     def dense(self) -> NDArray[Any]:
         """The whole gradient, zero where nothing was touched."""
@@ -111,8 +120,8 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
-    mine, width = owned(part, parts), total.shape[1]
+def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched, is_finite):  # type: ignore[no-untyped-def]
+    mine, width, finite = owned(part, parts), total.shape[1], True
     for row in range(len(offsets) - 1):
         of, value, grad = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], grad_output[row]
         for place in range(len(of)):
@@ -131,6 +140,18 @@ def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts,
             else:
                 for column in range(width):
                     total[at, column] += value[place] * grad[column]
+            for column in range(width):
+                finite &= abs(total[at, column]) < np.inf
+    if not finite:
+        is_finite[0] = False
+
+
+@njit(cache=True, nogil=True)
+def _check(elements, is_finite):  # type: ignore[no-untyped-def]
+    finite = True
+    for element in elements:
+        finite &= abs(element) < np.inf
+    is_finite[0] = finite
 
 
 @njit(cache=True, nogil=True)
