@@ -36,7 +36,7 @@ def number(errors: Callable[[Tensor, Tensor], Tensor]) -> Case:
     """A loss between numbers that should be the squared error, and is not quite."""
 
     class Broken(RegressionLoss):
-        def errors(self, prediction: Tensor, value: Tensor) -> Tensor:
+        def between(self, prediction: Tensor, value: Tensor) -> Tensor:
             return errors(prediction, value)
 
     return Case(Broken(), number_formula=lambda loss, prediction, value: (prediction - value) ** 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,16 @@ BAG = Batch(np.array([1, 4, 4], np.int32), np.array([0, 2, 3]), np.ones(3, np.fl
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("how", [{}, {"clip": 1.0}, {"ema": 0.9}])
-@pytest.mark.parametrize("spec", ["adagrad", "sgd", "adamw", "muon", "gradient_descent:line_search=true", "lbfgs"])
+@pytest.mark.parametrize(
+    ("spec", "how"),
+    [
+        *product(("adagrad", "sgd", "adamw", "muon"), ({}, {"clip": 1.0}, {"ema": 0.9})),
+        *product(("gradient_descent:line_search=true", "lbfgs"), ({}, {"ema": 0.9})),
+    ],
+)
 def test_a_gradient_that_is_not_finite_changes_nothing(spec: str, how: dict[str, float], bad: float) -> None:
     """Neither weights nor state, by rows, whole and in a search, with and without clipping and examining; and one can go on."""
     optimizer = build(spec)
-    if optimizer.needs_closure and "clip" in how:
-        pytest.skip("refused")
     model = Both()
     stepper = Stepper(optimizer, model, **how)
     factor = 1.0

@@ -42,6 +42,7 @@ class Pairs:
             raise UsageError(
                 f"pairs: got {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. Give one number a pair."
             )
+        check_baseline(self.baseline, self.chosen)
 
     def log_ratios(self) -> tuple[Float[Tensor, "*pair"], Float[Tensor, "*pair"]]:
         """log (model / reference) of the chosen and of the rejected answers.
@@ -65,6 +66,14 @@ class Pairs:
         if self.chosen_length is None or self.rejected_length is None:
             raise UsageError("this loss reads averages, and the pairs have no lengths. Give chosen_length= and rejected_length=.")
         return chosen / self.chosen_length, rejected / self.rejected_length
+
+
+def check_baseline(baseline: Tensor | None, like: Tensor) -> None:
+    """Raise UsageError where a baseline is neither one number nor one for each of ``like``."""
+    if baseline is not None and baseline.numel() != 1 and baseline.shape != like.shape:
+        raise UsageError(
+            f"baseline: got {tuple(baseline.shape)} for log-probabilities {tuple(like.shape)}. Give one number, or one for each."
+        )
 
 
 class PreferenceLoss(Loss, ABC):

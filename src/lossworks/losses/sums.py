@@ -69,8 +69,8 @@ class BinarySum(CategoricalSum, BinaryLoss):
 class RegressionSum(Sum, RegressionLoss):
     """A sum of losses between numbers."""
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
-        parts = [factor * loss.errors(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+        parts = [factor * loss.between(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
         return sum(parts[1:], start=parts[0])
 
 

@@ -36,8 +36,6 @@ class CustomOptimizer(torch.optim.Optimizer, ABC):
         parts = []
         for group in self.param_groups:
             given = [p for p in group["params"] if p.grad is not None]
-            if any(p.grad.is_sparse for p in given):
-                raise UsageError(f"{type(self).__name__} needs whole gradients, got a sparse one. {SPARSE_REMEDY}")
             if given:
                 parts.append((given, group))
         self.update_together(parts)
@@ -81,9 +79,20 @@ def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> Non
         state.update({n: v.to(state[n].device, copy=True) for n, v in held.items() if isinstance(v, Tensor)})
 
 
+def check_whole(optimizer: torch.optim.Optimizer) -> None:
+    """Raise UsageError where a gradient is sparse."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p.grad is not None and p.grad.is_sparse:
+                raise UsageError(
+                    f"{type(optimizer).__name__.lstrip('_')} needs whole gradients, got a sparse one of {tuple(p.shape)}. "
+                    + SPARSE_REMEDY
+                )
+
+
 SPARSE_REMEDY = (
-    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the CPU, plain: "
-    "without momentum, weight_decay and an average of weights they work on rows."
+    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the CPU in a "
+    "Stepper, plain: without momentum, weight_decay and an average of weights they work on rows."
 )
 
 

@@ -215,7 +215,7 @@ class Stepper:
         self.zero_grad()
 
     def _checked_first(self, closure: Callable[[], float]) -> Callable[[], float]:
-        """The closure with the penalty, whose first evaluation is at the weights that stand: a search can turn back from others."""
+        """The closure with the penalty, first evaluated at the weights that stand: a search can turn back from any others."""
         first = True
 
         def evaluate() -> float:

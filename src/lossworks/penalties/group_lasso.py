@@ -44,9 +44,7 @@ class GroupLasso(Penalty):
         lengths: Tensor = torch.linalg.vector_norm(weight, dim=-1)
         return self.strength * lengths.sum()
 
-    def prox(
-        self, weight: Float[Tensor, "*rows width"], time: Float[Tensor, "*#rows #width"] | float
-    ) -> Float[Tensor, "*rows width"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         time = torch.as_tensor(time, dtype=torch.float64, device=weight.device)
         if time.ndim and time.shape[-1] > 1:
             rows = weight.double().reshape(-1, weight.shape[-1])

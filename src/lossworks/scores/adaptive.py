@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..core.errors import UsageError
 from .base import Scores, flat, upcast
-from .dense import Dense, check_given
+from .dense import Dense, check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -112,9 +112,10 @@ class Adaptive(Scores):
         if hidden.shape != (*target.shape, head.head.in_features):
             raise UsageError(
                 f"adaptive: got hidden {tuple(hidden.shape)} and target {tuple(target.shape)} for a head that reads "
-                f"{head.head.in_features} numbers; wanted [*position, {head.head.in_features}] and [*position]."
+                f"{head.head.in_features} features; wanted [*position, {head.head.in_features}] and [*position]."
             )
         check_given(target, teacher, negatives)
+        check_range(target, head.classes)
         self._head = head
         self._hidden = hidden
         self.target = target

@@ -19,7 +19,7 @@ from ..core.errors import UsageError
 from .classwise import classwise
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float, Int, Shaped
 
     from .teacher import Teacher
 
@@ -163,7 +163,7 @@ class Scores(ABC):
         return self.logp_of(torch.where(there, self.negatives, 0)), there
 
 
-def flat(tensor: Float[Tensor, "*position k"]) -> Float[Tensor, "M k"]:
+def flat(tensor: Shaped[Tensor, "*position k"]) -> Shaped[Tensor, "M k"]:
     """All positions on one axis."""
     return tensor.reshape(tensor.shape[:-1].numel(), tensor.shape[-1])
 

@@ -19,7 +19,7 @@ from ..core.errors import UsageError
 from .autograd import Call, Mean, Values
 from .base import Scores, flat
 from .chunked_head import ChunkedHead, Read
-from .dense import Dense, check_given
+from .dense import Dense, check_given, check_range
 from .eager import eager
 from .heads import head
 
@@ -185,7 +185,7 @@ class Fused(Scores):
     @cached_property
     @torch.no_grad()
     def argmax(self) -> Int[Tensor, "*position"]:
-        return self.values(lambda scores: scores.argmax)
+        return self._each(lambda scores, rows: scores.argmax)
 
     @property
     def logits(self) -> Float[Tensor, "*position V"]:
@@ -275,8 +275,7 @@ def fused(
         negatives=None if negatives is None else flat(negatives),
         dtype=states.dtype,
     )
-    if states.device.type == "cpu":  # elsewhere a look at the numbers would wait for the device; there indexing fails by itself
-        _check_range(chunked)
+    check_range(wanted, chunked.head.classes, kept)
     return Fused(chunked, shape, states, shift)
 
 
@@ -294,12 +293,3 @@ def _shifted(target: Tensor, keep: Tensor | None, shift: int) -> tuple[Tensor, T
             return target, torch.arange(target.numel(), device=target.device).view(target.shape)[..., :-shift].flatten()
         keep = keep.roll(-shift, -1) & (torch.arange(target.shape[-1], device=keep.device) < target.shape[-1] - shift)
     return target, None if keep is None else keep.flatten().nonzero().squeeze(-1).to(target.device)
-
-
-def _check_range(chunked: ChunkedHead) -> None:
-    visited = chunked.target if chunked.kept is None else chunked.target[chunked.kept]
-    if len(visited) and not 0 <= int(visited.min()) <= int(visited.max()) < chunked.head.classes:
-        raise UsageError(
-            f"fused: got targets from {int(visited.min())} to {int(visited.max())} for {chunked.head.classes} outcomes. "
-            "Leave positions out with keep=(labels != -100), not by a number."
-        )

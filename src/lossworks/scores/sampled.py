@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import upcast
-from .dense import Dense, check_given
+from .dense import Dense, check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -126,6 +126,7 @@ def candidates(
             f"sampled: got hidden {tuple(hidden.shape)}, weight {tuple(weight.shape)}, target {tuple(target.shape)} and "
             f"ids {tuple(ids.shape)}; wanted [*position, d], [V, d], [*position] and [K]."
         )
+    check_range(target, len(weight))
     if noise is not None and noise.classes != len(weight):
         raise UsageError(f"sampled: got noise over {noise.classes} outcomes for a weight of {len(weight)}. Make it of as many.")
     wanted = torch.cat([target.flatten(), ids])  # read at once, so that backward makes one gradient of the weight's size

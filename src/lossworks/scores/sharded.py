@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from ..core.errors import UsageError
 from .base import Scores, flat, upcast
-from .dense import check_given
+from .dense import check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -245,6 +245,7 @@ def sharded(
     sizes, positions = torch.stack(everywhere).T.tolist()
     if len(set(positions)) > 1:
         raise UsageError(f"sharded: the processes hold {positions} positions. Give every one the same positions and targets.")
+    check_range(target, sum(sizes))
     start = sum(sizes[: distributed.get_rank(group)])
     return Sharded(logits, target, Slice(start, start + logits.shape[-1], sum(sizes), group), teacher, negatives)
 

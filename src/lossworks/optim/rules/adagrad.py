@@ -28,6 +28,7 @@ class AdaGrad(Optimizer):
     initial: float = 0.0
     eps: float = 1e-10
     decays = "coupled"
+    takes_sparse: ClassVar[bool] = True
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...core.errors import Diverged
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
+from ..custom import check_whole
 from .sgd import descend
 
 _SLOPE = 1e-4  # the share of the descent that the grad promises, of which a step must keep at least so much
@@ -63,6 +64,7 @@ class _Backtracking(torch.optim.Optimizer):
         loss = _evaluate(closure)
         if not math.isfinite(loss):
             raise Diverged(f"the loss was {loss} before the step. The weights were not updated.")
+        check_whole(self)
         moved = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         start, grads = [p.clone() for p in moved], [p.grad.clone() for p in moved]
         squares = sum(torch.linalg.vector_norm(grad, dtype=torch.float64).item() ** 2 for grad in grads)
