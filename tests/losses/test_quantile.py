@@ -39,7 +39,7 @@ def test_the_quantile_is_best() -> None:
     """Of all constants the one below which a fraction ``level`` of the values lies loses least."""
     values = torch.arange(1000, dtype=torch.float64)
     for level in (0.1, 0.5, 0.95):
-        lost = Quantile(level=level).errors(values[:, None], values).mean(-1)
+        lost = Quantile(level=level).errors(*torch.broadcast_tensors(values[:, None], values)).mean(-1)
         assert lost.argmin().item() / 1000 == pytest.approx(level, abs=0.002)
 
 

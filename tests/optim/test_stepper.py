@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lossworks.core.errors import Diverged, UsageError
 from lossworks.data import Batch, SparseEmbedding
-from lossworks.optim import Stepper, build, render, roles
+from lossworks.optim import Stepper, build, optimizers, render, roles
 from lossworks.penalties import build as penalty_of
 from optim.battery import Weights
 
@@ -383,3 +383,47 @@ def test_a_search_turns_back() -> None:
         for _ in range(5):
             stepper.step(closure=closure)
         assert model.matrix.item() == pytest.approx(1.9, abs=0.2)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in optimizers])
+def test_sparse_gradients_without_a_stepper(name: str) -> None:
+    """With PyTorch's own loop: stepped as the whole gradient is, or refused with the remedy, nothing changed."""
+    ends = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        table = nn.Embedding(5, 2, sparse=sparse)
+        before, inner = table.weight.detach().clone(), build(name).over(table)
+
+        def closure(table: nn.Embedding = table, inner: Any = inner) -> Tensor:
+            inner.zero_grad()
+            loss = table(torch.tensor([1, 3])).square().sum()
+            loss.backward()
+            return loss
+
+        if name == "sophia" and not sparse:
+            continue  # asks for curvature first
+        with torch.sparse.check_sparse_tensor_invariants():
+            if sparse and name not in ("adagrad", "lbfgs"):
+                with pytest.raises(UsageError, match=r"needs whole gradients.* sparse one of \(5, 2\).*sparse=True.*Stepper"):
+                    inner.step(closure)
+                assert torch.equal(table.weight, before)
+                return
+            inner.step(closure)
+        ends.append(table.weight.detach())
+    torch.testing.assert_close(*ends)
+
+
+def test_the_usual_closure_does_not_warn() -> None:
+    """It returns the loss as a tensor; warnings are errors here."""
+    net, x = nn.Linear(3, 1), torch.eye(3)
+    inner = build("lbfgs").over(net)
+
+    def closure() -> Tensor:
+        inner.zero_grad()
+        loss = (net(x) - 1).square().mean()
+        loss.backward()
+        return loss
+
+    first = inner.step(closure)
+    assert not first.requires_grad
+    assert closure().item() < 1e-6 < first.item()
