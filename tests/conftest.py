@@ -1,4 +1,4 @@
-"""How many threads share the work: ours, for tests that it must not matter to, and PyTorch's."""
+"""Shapes are checked as the signatures state them; how many threads share the work: ours, and PyTorch's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from lossworks.core import threads as room
+import shapes
+
+shapes.install("lossworks")
+
+from lossworks.core import threads as room  # noqa: E402
 
 
 @pytest.fixture
@@ -35,7 +39,5 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def _forget() -> None:
-    if room._pool.cache_info().currsize:
-        room._pool().shutdown()
-    room._pool.cache_clear()
+    room.renew()
     room.available.cache_clear()

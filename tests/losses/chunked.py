@@ -14,7 +14,7 @@ from torch import Tensor
 
 from losses.case import SHAPES, Case, near, run_examples
 from lossworks.core.errors import UsageError
-from lossworks.scores import dense, fused, sweep
+from lossworks.scores import chunked_head, dense, fused
 
 PROPERTIES: dict[str, Callable[[Case], None]] = {}
 WIDTH = 6
@@ -29,7 +29,7 @@ def chunked(check: Callable[[Case], None]) -> Callable[[Case], None]:
 @contextmanager
 def cut(chunk: int, tile: int, classes: int) -> Iterator[None]:
     """Chunks and tiles of so many rows."""
-    with patch.object(sweep, "_CHUNK", (chunk, chunk)), patch.object(sweep, "_TILE", tile * classes):
+    with patch.object(chunked_head, "_CHUNK", (chunk, chunk)), patch.object(chunked_head, "_TILE", tile * classes):
         yield
 
 
@@ -99,12 +99,12 @@ def fused_chunks(case: Case) -> None:
 def fused_values(case: Case) -> None:
     """Values one by one, differentiated by whatever is made of them: also those of dense."""
     hidden, weight, bias, target = layer(case, 3, 3)
-    outer = torch.randn(3, 3, dtype=torch.float64)
+    grad_output = torch.randn(3, 3, dtype=torch.float64)
     with cut(2, 1, case.classes):
         got = fused(hidden, weight, target, bias=bias, **case.besides(target)).values(case.loss)
-        slopes = torch.autograd.grad((got * outer).sum(), (hidden, weight, bias))
+        slopes = torch.autograd.grad((got * grad_output).sum(), (hidden, weight, bias))
     want = case(hidden @ weight.T + bias, target)
-    same((got, list(slopes)), (want, list(torch.autograd.grad((want * outer).sum(), (hidden, weight, bias)))))
+    same((got, list(slopes)), (want, list(torch.autograd.grad((want * grad_output).sum(), (hidden, weight, bias)))))
 
 
 @chunked

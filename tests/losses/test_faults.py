@@ -36,7 +36,7 @@ def number(errors: Callable[[Tensor, Tensor], Tensor]) -> Case:
     """A loss between numbers that should be the squared error, and is not quite."""
 
     class Broken(RegressionLoss):
-        def errors(self, prediction: Tensor, value: Tensor) -> Tensor:
+        def between(self, prediction: Tensor, value: Tensor) -> Tensor:
             return errors(prediction, value)
 
     return Case(Broken(), number_formula=lambda loss, prediction, value: (prediction - value) ** 2)
@@ -105,8 +105,8 @@ class _FrozenSquare(torch.autograd.Function):
         ctx.save_for_backward(2 * inputs[0].detach())
 
     @staticmethod
-    def backward(ctx, outer):  # type: ignore[no-untyped-def]
-        return outer * ctx.saved_tensors[0]
+    def backward(ctx, grad_output):  # type: ignore[no-untyped-def]
+        return grad_output * ctx.saved_tensors[0]
 
 
 def _target(scores: Scores, z: Tensor) -> Tensor:
@@ -156,8 +156,8 @@ def _frozen_slope(scores: Scores) -> Tensor:
             ctx.save_for_backward(z.detach().softmax(-1) - torch.nn.functional.one_hot(y, z.shape[-1]))
 
         @staticmethod
-        def backward(ctx, outer):  # type: ignore[no-untyped-def]
-            return outer.unsqueeze(-1) * ctx.saved_tensors[0], None
+        def backward(ctx, grad_output):  # type: ignore[no-untyped-def]
+            return grad_output.unsqueeze(-1) * ctx.saved_tensors[0], None
 
     return Frozen.apply(scores.logits, scores.target)
 

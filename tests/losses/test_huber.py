@@ -25,7 +25,7 @@ ODD: dict[str, dict[str, str]] = {"delta=0.1": {}, "delta=1e-3": {}, "delta=50":
 
 def test_by_hand() -> None:
     """With delta 2, an error of 1 costs 1/2, one of 2 costs 2, and one of 5 costs 2·5 - 2."""
-    assert Huber(delta=2.0).errors(torch.tensor([1.0, -2.0, 5.0]), torch.tensor(0.0)).tolist() == [0.5, 2.0, 8.0]
+    assert Huber(delta=2.0).errors(torch.tensor([1.0, -2.0, 5.0]), torch.zeros(3)).tolist() == [0.5, 2.0, 8.0]
 
 
 def test_limits() -> None:

@@ -24,7 +24,7 @@ ODD: dict[str, dict[str, str]] = {}
 
 def test_by_hand() -> None:
     """1 for 4 is 3 off, and so is 7 for 4."""
-    assert LOSS.errors(torch.tensor([1.0, 7.0]), torch.tensor(4.0)).tolist() == [3.0, 3.0]
+    assert LOSS.errors(torch.tensor([1.0, 7.0]), torch.full((2,), 4.0)).tolist() == [3.0, 3.0]
 
 
 def test_nothing_to_learn_where_it_is_right() -> None:
@@ -38,7 +38,7 @@ def test_the_median_is_best() -> None:
     constants = torch.linspace(0, 10, 101, dtype=torch.float64)
     for wild in (9.0, 1e6):
         values = torch.tensor([1.0, 2.0, 4.0, 5.0, wild], dtype=torch.float64)
-        lost = LOSS.errors(constants[:, None], values).mean(-1)
+        lost = LOSS.errors(*torch.broadcast_tensors(constants[:, None], values)).mean(-1)
         assert constants[lost.argmin()].item() == pytest.approx(4.0)
 
 

@@ -25,7 +25,7 @@ ODD: dict[str, dict[str, str]] = {"level=0.9": {}, "level=0.01": {}}
 
 def test_by_hand() -> None:
     """At level 0.9, 2 too low costs 1.8 and 2 too high costs 0.2."""
-    values = Quantile(level=0.9).errors(torch.tensor([3.0, 7.0], dtype=torch.float64), torch.tensor(5.0))
+    values = Quantile(level=0.9).errors(torch.tensor([3.0, 7.0], dtype=torch.float64), torch.tensor([5.0, 5.0]))
     assert values.tolist() == pytest.approx([1.8, 0.2])
 
 
@@ -39,7 +39,7 @@ def test_the_quantile_is_best() -> None:
     """Of all constants the one below which a fraction ``level`` of the values lies loses least."""
     values = torch.arange(1000, dtype=torch.float64)
     for level in (0.1, 0.5, 0.95):
-        lost = Quantile(level=level).errors(values[:, None], values).mean(-1)
+        lost = Quantile(level=level).errors(*torch.broadcast_tensors(values[:, None], values)).mean(-1)
         assert lost.argmin().item() / 1000 == pytest.approx(level, abs=0.002)
 
 

@@ -64,7 +64,8 @@ def test_a_negative_that_is_sure(lead: float) -> None:
 def test_repeats_and_order() -> None:
     """A negative named twice counts twice; the order of the negatives does not matter."""
     logits, target = torch.randn(4, dtype=torch.float64), torch.tensor(0)
-    costs = [Unlikelihood()(logits, target, negatives=torch.tensor(n)).item() for n in ([1], [1, 1], [1, 3], [3, 1], [])]
+    named = [torch.tensor(ids, dtype=torch.int64) for ids in ([1], [1, 1], [1, 3], [3, 1], [])]
+    costs = [Unlikelihood()(logits, target, negatives=negatives).item() for negatives in named]
     assert costs[1] - costs[0] == pytest.approx(costs[0] - costs[4])
     assert costs[2] == pytest.approx(costs[3])
 

@@ -168,11 +168,11 @@ def check_state(optimizer: Optimizer, kind: torch.dtype) -> None:
         for number in range(7):
             step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
 
-    for settled in (False, True):
+    for evaluated in (False, True):
         model = Weights(*start)
         stepper = Stepper(optimizer, model)
         go_on(model, stepper)
-        if settled:
+        if evaluated:
             stepper.eval_weights()
         twin = Weights(model.matrix.detach(), model.bias.detach())
         resumed = Stepper(optimizer, twin)

@@ -83,7 +83,7 @@ def test_a_penalty_flows_for_as_long_as_the_step() -> None:
     slope = model.matrix.grad.clone()  # type: ignore[union-attr]
     stepper.step()
     size = inner.param_groups[0]["lr"]
-    torch.testing.assert_close(model.matrix.detach(), penalty.flow(before - size * slope, size))
+    torch.testing.assert_close(model.matrix.detach(), penalty.prox(before - size * slope, size))
 
 
 def test_a_slope_without_curvature() -> None:

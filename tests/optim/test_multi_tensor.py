@@ -92,7 +92,8 @@ def test_the_loop_is_compiled_once_for_all_processes() -> None:
     stepped("lion", [torch.ones(3)])
     program = """
 import torch
-from lossworks.optim import build, lion, many
+from lossworks.optim import build, multi_tensor
+from lossworks.optim.rules import lion
 weight = torch.nn.Parameter(torch.ones(3))
 weight.grad = torch.ones(3)
 build("lion").over([weight]).step()

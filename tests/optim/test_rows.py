@@ -121,11 +121,11 @@ def test_most_rows_rest() -> None:
 class Forgetful(Stepper):
     """Leaves out the penalty on rows at rest."""
 
-    def prepare(self, batch: Batch) -> None:
+    def train_weights(self, batch: Batch) -> None:
         for rows in self._rows:
             rows.flowed[:] = rows.clock[0]
 
-    def settle(self) -> None:
+    def eval_weights(self) -> None:
         pass
 
 
@@ -137,7 +137,7 @@ def test_a_penalty_forgotten_on_resting_rows_is_caught(penalty: str, monkeypatch
         check(build(spec("sgd")), penalty)
 
 
-@pytest.mark.parametrize("late", ["prepare", "settle"])
+@pytest.mark.parametrize("late", ["train_weights", "eval_weights"])
 def test_late_rows_are_caught(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows read, or left at the end, without being brought up to date."""
     lazy = type("Lazy", (Stepper,), {late: lambda self, *batch: None})
@@ -165,19 +165,19 @@ def test_state_goes_there_and_back(name: str, penalty: str | None) -> None:
     """Saved in the middle, rows not yet caught up with, and loaded: the same bits at the end."""
     data = batches(30)
     straight, net = train(build(name), penalty, data), Net()
-    shells = [Stepper(build(name), net, penalty_of(penalty) if penalty else None)]
+    steppers = [Stepper(build(name), net, penalty_of(penalty) if penalty else None)]
     for number, batch in enumerate(data):
         if number in (7, 19):
-            kept, weights, net = shells[-1].tensors(), net.state_dict(), Net()
+            kept, weights, net = steppers[-1].tensors(), net.state_dict(), Net()
             net.load_state_dict(weights)
-            shells.append(Stepper(build(name), net, penalty_of(penalty) if penalty else None))
-            shells[-1].load(kept)
-        observe(shells[-1], net, batch)
-        shells[-1].prepare(batch)
+            steppers.append(Stepper(build(name), net, penalty_of(penalty) if penalty else None))
+            steppers[-1].load(kept)
+        observe(steppers[-1], net, batch)
+        steppers[-1].train_weights(batch)
         nn.functional.cross_entropy(net(batch), batch.target).backward()
-        shells[-1].step()
-    shells[-1].eval_weights()
-    assert shells[-1].steps == 30
+        steppers[-1].step()
+    steppers[-1].eval_weights()
+    assert steppers[-1].steps == 30
     assert torch.equal(net.flat(), straight)
 
 
@@ -194,7 +194,7 @@ def test_threads_do_not_matter(name: str, penalty: str | None, threads: Callable
     assert found[0] == found[1] == found[2]
 
 
-def test_a_second_shell_takes_over() -> None:
+def test_a_second_stepper_takes_over() -> None:
     """A model trained by rows, then by an optimiser of whole tables, goes on learning."""
     net, batch = Net(), batches(1)[0]
     for name in ("sgd", "adam"):

@@ -112,8 +112,8 @@ def test_saved_and_loaded_in_any_order(spec: str, weights_first: bool) -> None:
     assert torch.equal(flat(module), flat(twin))
 
 
-def test_the_shell_decides() -> None:
-    """What settle shows stays while a module in training mode is evaluated; what prepare shows, while one in eval mode trains."""
+def test_the_stepper_decides() -> None:
+    """eval_weights holds while a module in training mode is evaluated; train_weights, while one in eval mode trains."""
     module = network()
     stepper = Stepper(build(SPECS[0]), module)
     for number in range(5):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lossworks.core.errors import Diverged, UsageError
-from lossworks.optim import Stepper, build, render, roles
+from lossworks.data import Batch, SparseEmbedding
+from lossworks.optim import Stepper, build, optimizers, render, roles
 from lossworks.penalties import build as penalty_of
 from optim.battery import Weights
 
@@ -104,8 +108,86 @@ def test_a_gradient_that_is_not_finite(spec: str) -> None:
     assert torch.equal(model.matrix, torch.ones(1, 2))
 
 
+class Both(nn.Module):
+    """A table that batches look up, a matrix and a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = SparseEmbedding(torch.arange(12.0).view(6, 2) / 10)
+        self.matrix = nn.Parameter(torch.eye(2))
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.table(batch) @ self.matrix + self.bias
+
+
+BAG = Batch(np.array([1, 4, 4], np.int32), np.array([0, 2, 3]), np.ones(3, np.float32), torch.zeros(2), torch.ones(2))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    ("spec", "how"),
+    [
+        *product(("adagrad", "sgd", "adamw", "muon"), ({}, {"clip": 1.0}, {"ema": 0.9})),
+        *product(("gradient_descent:line_search=true", "lbfgs"), ({}, {"ema": 0.9})),
+    ],
+)
+def test_a_gradient_that_is_not_finite_changes_nothing(spec: str, how: dict[str, float], bad: float) -> None:
+    """Neither weights nor state, by rows, whole and in a search, with and without clipping and examining; and one can go on."""
+    optimizer = build(spec)
+    model = Both()
+    stepper = Stepper(optimizer, model, **how)
+    factor = 1.0
+
+    def closure() -> float:
+        stepper.zero_grad()
+        loss = (model(BAG).square() * torch.tensor([1.0, 2.0])).sum()
+        (loss + (factor - 1) * model.bias.sum()).backward()
+        return loss.item()
+
+    def step(examine: bool) -> None:
+        stepper.train_weights(BAG)
+        if not optimizer.needs_closure:
+            closure()
+        stepper.step(closure=closure, examine=examine)
+
+    step(False)
+    before = {k: v.clone() for k, v in (model.state_dict() | stepper.tensors()).items()}
+    for factor in (bad, bad):
+        with pytest.raises(Diverged, match=r"gradient was not finite at step 2 \(of .*bias.*lower --lr than"):
+            step(factor != bad)
+        after = model.state_dict() | stepper.tensors()
+        assert after.keys() == before.keys()
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+    factor = 1.0
+    step(True)
+    assert stepper.steps == 2
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("spec", ["adagrad", "adam"])
+def test_a_row_that_is_not_finite(spec: str) -> None:
+    """In a table alone, from a value of the batch, over micro-batches; the next step is as if it had not been."""
+    ends = []
+    bad = replace(BAG, values=np.array([1, math.inf, 1], np.float32))
+    for given in ([bad, BAG], []):
+        model = Both()
+        stepper = Stepper(build(spec), model)
+        for batch in given:
+            stepper.train_weights(batch)
+            model.table(batch).sum().backward()
+        if given:
+            with pytest.raises(Diverged, match=r"at step 1 \(of table\.weight\)"):
+                stepper.step()
+        stepper.train_weights(BAG)
+        model.table(BAG).sum().backward()
+        stepper.step()
+        ends.append(model.table.weight.detach())
+    assert torch.equal(*ends)
+
+
 def test_moving_average() -> None:
-    """What is settled is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
+    """What eval_weights shows is d · average + (1 - d) · w, worked out by hand; training goes on from its own weights."""
     model = Weights(torch.zeros(1, 1))
     stepper = Stepper(build("sgd:lr=1.0"), model, ema=0.5)
     average, weight = 0.0, 0.0
@@ -213,8 +295,8 @@ def test_what_does_not_go_together() -> None:
         Stepper(build("sgd"), frozen)
 
 
-@pytest.mark.parametrize("settled", [False, True])
-def test_average_of_many(settled: bool) -> None:
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_average_of_many(evaluated: bool) -> None:
     """The average and the weights behind it are loaded into a stepper of more than ten parameters, in any order."""
     ends = []
     for resumed in (False, True):
@@ -223,7 +305,7 @@ def test_average_of_many(settled: bool) -> None:
         stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)
         for step in range(6):
             if resumed and step == 3:
-                if settled:
+                if evaluated:
                     stepper.eval_weights()
                 saved = dict(sorted((name, value.clone()) for name, value in stepper.tensors().items()))
                 stepper = Stepper(build("sgd:lr=0.1"), model, ema=0.9)
@@ -301,3 +383,47 @@ def test_a_search_turns_back() -> None:
         for _ in range(5):
             stepper.step(closure=closure)
         assert model.matrix.item() == pytest.approx(1.9, abs=0.2)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in optimizers])
+def test_sparse_gradients_without_a_stepper(name: str) -> None:
+    """With PyTorch's own loop: stepped as the whole gradient is, or refused with the remedy, nothing changed."""
+    ends = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        table = nn.Embedding(5, 2, sparse=sparse)
+        before, inner = table.weight.detach().clone(), build(name).over(table)
+
+        def closure(table: nn.Embedding = table, inner: Any = inner) -> Tensor:
+            inner.zero_grad()
+            loss = table(torch.tensor([1, 3])).square().sum()
+            loss.backward()
+            return loss
+
+        if name == "sophia" and not sparse:
+            continue  # asks for curvature first
+        with torch.sparse.check_sparse_tensor_invariants():
+            if sparse and name not in ("adagrad", "lbfgs"):
+                with pytest.raises(UsageError, match=r"needs whole gradients.* sparse one of \(5, 2\).*sparse=True.*Stepper"):
+                    inner.step(closure)
+                assert torch.equal(table.weight, before)
+                return
+            inner.step(closure)
+        ends.append(table.weight.detach())
+    torch.testing.assert_close(*ends)
+
+
+def test_the_usual_closure_does_not_warn() -> None:
+    """It returns the loss as a tensor; warnings are errors here."""
+    net, x = nn.Linear(3, 1), torch.eye(3)
+    inner = build("lbfgs").over(net)
+
+    def closure() -> Tensor:
+        inner.zero_grad()
+        loss = (net(x) - 1).square().mean()
+        loss.backward()
+        return loss
+
+    first = inner.step(closure)
+    assert not first.requires_grad
+    assert closure().item() < 1e-6 < first.item()

@@ -60,8 +60,8 @@ def flow_starts_where_it_is(penalty: Any) -> None:
     """No time, no change, to the bit; and what is given is not written to."""
     weight = weights()
     kept = weight.clone()
-    assert torch.equal(penalty.flow(weight, 0.0), weight)
-    penalty.flow(weight, 1.0)
+    assert torch.equal(penalty.prox(weight, 0.0), weight)
+    penalty.prox(weight, 1.0)
     assert torch.equal(weight, kept)
 
 
@@ -71,7 +71,7 @@ def flow_composes(penalty: Any) -> None:
     for rate in (1.0, times(6, 5)):
         for s in TIMES:
             for t in TIMES:
-                near(penalty.flow(penalty.flow(weights(), t * rate), s * rate), penalty.flow(weights(), (s + t) * rate))
+                near(penalty.prox(penalty.prox(weights(), t * rate), s * rate), penalty.prox(weights(), (s + t) * rate))
 
 
 @owed
@@ -85,14 +85,14 @@ def flow_solves_its_equation(penalty: Any) -> None:
             slope = torch.autograd.grad(penalty.value(leaf), leaf)[0]
             stepped = weight - time / steps * slope
             weight = torch.where(stepped.sign() * weight.sign() < 0, 0.0, stepped)
-        torch.testing.assert_close(penalty.flow(weights(), time), weight, rtol=1e-2, atol=1e-2)
+        torch.testing.assert_close(penalty.prox(weights(), time), weight, rtol=1e-2, atol=1e-2)
 
 
 @owed
 def flow_never_overshoots(penalty: Any) -> None:
     """However long it runs: no weight changes its sign or grows, and the value falls."""
     for time in (*TIMES, 1e3, 1e30):
-        flowed = penalty.flow(weights(), time)
+        flowed = penalty.prox(weights(), time)
         assert flowed.isfinite().all()
         assert (flowed * weights() >= 0).all(), f"a weight went through zero in {time}"
         assert (flowed.abs() <= weights().abs()).all()
@@ -103,8 +103,8 @@ def flow_never_overshoots(penalty: Any) -> None:
 def flow_goes_row_by_row(penalty: Any) -> None:
     """A row's flow is that of its own weights and times alone, whatever shape of times broadcasts."""
     for shape in ((6, 5), (6, 1), (1, 5)):
-        singly = [penalty.flow(row, time) for row, time in zip(weights(), times(*shape).expand(6, 5), strict=True)]
-        near(penalty.flow(weights(), times(*shape)), torch.stack(singly))
+        singly = [penalty.prox(row, time) for row, time in zip(weights(), times(*shape).expand(6, 5), strict=True)]
+        near(penalty.prox(weights(), times(*shape)), torch.stack(singly))
 
 
 @owed
@@ -112,6 +112,6 @@ def flow_keeps_the_type(penalty: Any) -> None:
     """Weights come back in their own type and shape, whatever the time's."""
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         for time in (0.5, torch.tensor(0.5), torch.full((6, 1), 0.5, dtype=torch.float64), times(6, 5)):
-            flowed = penalty.flow(weights(dtype=dtype), time)
+            flowed = penalty.prox(weights(dtype=dtype), time)
             assert (flowed.dtype, flowed.shape) == (dtype, (6, 5)), f"{dtype} became {flowed.dtype}"
-    assert penalty.flow(torch.zeros(0, 3), 1.0).shape == (0, 3)
+    assert penalty.prox(torch.zeros(0, 3), 1.0).shape == (0, 3)

@@ -32,7 +32,7 @@ def test_penalty_keeps_its_promises(spec: str, name: str) -> None:
 class _Overshoots(L1):
     """A plain step of the subgradient, which goes through zero."""
 
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight - weight.sign() * self.strength * torch.as_tensor(time, dtype=weight.dtype)
 
 
@@ -40,19 +40,19 @@ class _Overshoots(L1):
 class _OneStep(L2):
     """Weight decay by one step, which does not compose."""
 
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight * (1 - torch.as_tensor(self.strength * time, dtype=weight.dtype)).clamp_min(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WrongSign(L2):
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight * torch.exp(torch.as_tensor(self.strength * time, dtype=weight.dtype))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TwiceAsFast(L2):
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight * torch.exp(torch.as_tensor(-2 * self.strength * time, dtype=weight.dtype))
 
 
@@ -70,21 +70,21 @@ class _FlatValue(L2):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Promotes(L1):
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight.sign() * (weight.abs() - self.strength * time).clamp_min(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OneTimeForAll(L1):
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
-        return L1(strength=self.strength).flow(weight, float(torch.as_tensor(time).double().mean()))
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
+        return L1(strength=self.strength).prox(weight, float(torch.as_tensor(time).double().mean()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ProximalStep(GroupLasso):
     """The proximal step in the metric of the times, w_j / (1 + strength τ_j / ‖x‖), which does not compose."""
 
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         time = torch.as_tensor(time, dtype=weight.dtype).expand_as(weight)
         length = weight.norm(dim=-1, keepdim=True)
         for _ in range(200):
@@ -96,14 +96,14 @@ class _ProximalStep(GroupLasso):
 class _MeanTime(GroupLasso):
     """One time for a row: the mean of its weights'."""
 
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         mean = torch.as_tensor(time, dtype=torch.float64).expand_as(weight).mean(-1, keepdim=True)
-        return GroupLasso(strength=self.strength).flow(weight, mean)
+        return GroupLasso(strength=self.strength).prox(weight, mean)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _InPlace(L2):
-    def flow(self, weight: Tensor, time: Tensor | float) -> Tensor:
+    def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
         return weight.mul_(torch.exp(torch.as_tensor(-self.strength * time, dtype=weight.dtype)))
 
 

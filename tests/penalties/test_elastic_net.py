@@ -25,7 +25,7 @@ def test_value_by_hand() -> None:
 
 def test_flow_by_hand() -> None:
     """With a = b = 1 and time log 2: half of |w|, less a half; what was at most 1 is exactly 0."""
-    flowed = ElasticNet(strength=2.0).flow(WEIGHT, math.log(2))
+    flowed = ElasticNet(strength=2.0).prox(WEIGHT, math.log(2))
     torch.testing.assert_close(flowed, torch.tensor([[1.0, -1.5, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64))
     assert (flowed[1] == 0).all()
 
@@ -35,10 +35,10 @@ def test_limits(time: float) -> None:
     """At the ends of l1_ratio it is L1 and L2, and near them it is near."""
     for ratio, limit in ((1.0, L1(strength=0.4)), (0.0, L2(strength=0.4))):
         exact = ElasticNet(strength=0.4, l1_ratio=ratio)
-        torch.testing.assert_close(exact.flow(WEIGHT, time), limit.flow(WEIGHT, time), rtol=1e-15, atol=0)
+        torch.testing.assert_close(exact.prox(WEIGHT, time), limit.prox(WEIGHT, time), rtol=1e-15, atol=0)
         assert exact.value(WEIGHT) == limit.value(WEIGHT)
         almost = ElasticNet(strength=0.4, l1_ratio=abs(ratio - 1e-9))
-        torch.testing.assert_close(almost.flow(WEIGHT, time), limit.flow(WEIGHT, time), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(almost.prox(WEIGHT, time), limit.prox(WEIGHT, time), rtol=1e-6, atol=1e-6)
 
 
 def test_optimum_is_scikit_learns() -> None:
@@ -51,7 +51,7 @@ def test_optimum_is_scikit_learns() -> None:
     weight, penalty = torch.zeros(8, 1, dtype=torch.float64), ElasticNet(strength=0.3, l1_ratio=0.6)
     for rate in (0.1, 0.01, 1e-3):
         for _ in range(int(20 / rate)):
-            weight = penalty.flow(weight - rate / 60 * x.T @ (x @ weight - y[:, None]), rate)
+            weight = penalty.prox(weight - rate / 60 * x.T @ (x @ weight - y[:, None]), rate)
     np.testing.assert_allclose(weight[:, 0], wanted, atol=2e-4)
     assert 0 < (wanted == 0).sum() < 8
     assert np.array_equal(weight[:, 0] == 0, wanted == 0)

@@ -24,9 +24,9 @@ def test_values_by_hand() -> None:
 
 def test_l1_gives_exact_zeros() -> None:
     """Weights that the flow reaches stand at exactly 0 and stay there; the others fall by strength · time."""
-    flowed = L1(strength=0.25).flow(WEIGHT, 2.0)
+    flowed = L1(strength=0.25).prox(WEIGHT, 2.0)
     assert flowed.tolist() == [[2.5, -3.5, 0.0], [0.0, 0.0, 0.5]]
-    assert (L1(strength=0.25).flow(WEIGHT, 100.0) == 0).all()
+    assert (L1(strength=0.25).prox(WEIGHT, 100.0) == 0).all()
 
 
 @pytest.mark.parametrize("time", [0.1, 0.7, 5.0])
@@ -34,13 +34,13 @@ def test_l1_flow_is_the_proximal_operator(time: float) -> None:
     """argmin_x of (x - w)²/2 + time · strength · |x|, found numerically."""
     for w in WEIGHT.flatten().tolist():
         best = minimize_scalar(lambda x, w=w: (x - w) ** 2 / 2 + time * 0.6 * abs(x), bounds=(-5, 5), method="bounded")
-        assert L1(strength=0.6).flow(torch.tensor(w, dtype=torch.float64), time).item() == pytest.approx(best.x, abs=1e-5)
+        assert L1(strength=0.6).prox(torch.tensor(w, dtype=torch.float64), time).item() == pytest.approx(best.x, abs=1e-5)
 
 
 def test_l2_is_weight_decay_in_small_steps() -> None:
     """One step of time 1e-4 is w (1 - strength · time) to second order; half is gone after log 2 / strength."""
-    torch.testing.assert_close(L2(strength=0.5).flow(WEIGHT, 1e-4), WEIGHT * (1 - 0.5e-4), rtol=2e-9, atol=0)
-    torch.testing.assert_close(L2(strength=0.5).flow(WEIGHT, math.log(2) / 0.5), WEIGHT / 2, rtol=1e-14, atol=0)
+    torch.testing.assert_close(L2(strength=0.5).prox(WEIGHT, 1e-4), WEIGHT * (1 - 0.5e-4), rtol=2e-9, atol=0)
+    torch.testing.assert_close(L2(strength=0.5).prox(WEIGHT, math.log(2) / 0.5), WEIGHT / 2, rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("spec", ["l1:strength=0.5", "l2:strength=0.5", "elastic_net:strength=0.5"])
@@ -48,8 +48,8 @@ def test_l2_is_weight_decay_in_small_steps() -> None:
 def test_where_weights_do_not_meet_each_flows_alone(spec: str, shape: tuple[int, int]) -> None:
     """A sum over weights flows weight by weight, each for its own time."""
     penalty, time = penalties.build(spec), torch.rand(shape, dtype=torch.float64)
-    singly = [penalty.flow(w, float(t)) for w, t in zip(WEIGHT.flatten(), time.expand(2, 3).flatten(), strict=True)]
-    torch.testing.assert_close(penalty.flow(WEIGHT, time), torch.stack(singly).view(2, 3), rtol=1e-14, atol=0)
+    singly = [penalty.prox(w, float(t)) for w, t in zip(WEIGHT.flatten(), time.expand(2, 3).flatten(), strict=True)]
+    torch.testing.assert_close(penalty.prox(WEIGHT, time), torch.stack(singly).view(2, 3), rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("strength", [-1e-9, math.nan, math.inf])

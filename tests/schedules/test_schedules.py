@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.optim import SGD, lr_scheduler
+from torch.optim import SGD, Adam, lr_scheduler
 
 from lossworks.core.errors import UsageError
 from lossworks.schedules import Clock, Length, build, render, schedules
@@ -130,3 +130,80 @@ def test_scheduler_goes_on() -> None:
     second.step()
     again.step()
     assert second.param_groups[0]["lr"] == pytest.approx(0.25)
+
+
+def _step(made: Adam, scheduler: Any = None) -> float:
+    """One step; the rate it was made at."""
+    rate = float(made.param_groups[0]["lr"])
+    made.param_groups[0]["params"][0].grad = torch.ones(1)
+    made.step()
+    if scheduler is not None:
+        scheduler.step()
+    return rate
+
+
+def _adam() -> Adam:
+    return Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+
+
+@pytest.mark.parametrize("order", ["build load both", "load build both", "load both build", "build load last"])
+def test_resumed_at_the_rate_of_the_next_step(order: str) -> None:
+    """Whenever the scheduler is built, and whichever state is loaded first: the rates are those of the run that never stopped."""
+    spec = build("linear:warmup=4,final=0")
+    straight = _adam()
+    scheduler = spec.over(straight, CLOCK)
+    wanted = [_step(straight, scheduler) for _ in range(12)]
+    first = _adam()
+    before = spec.over(first, CLOCK)
+    assert [_step(first, before) for _ in range(7)] == wanted[:7]
+    state, rates_state = first.state_dict(), before.state_dict()
+    second = _adam()
+    if order.startswith("load"):
+        second.load_state_dict(state)
+    after = spec.over(second, CLOCK)
+    if order == "build load last":
+        after.load_state_dict(rates_state)
+        second.load_state_dict(state)
+    elif order == "build load both":
+        second.load_state_dict(state)
+        after.load_state_dict(rates_state)
+    else:
+        after.load_state_dict(rates_state)
+    assert [_step(second, after) for _ in range(5)] == wanted[7:]
+    assert after.state_dict()["last_epoch"] == 12
+
+
+@pytest.mark.parametrize("built_first", [False, True])
+def test_a_state_without_a_scheduler(built_first: bool) -> None:
+    """The rate it was saved with is what the schedule multiplies, from its first step on."""
+    plain = Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.25)
+    _step(plain)
+    made, spec = _adam(), build("constant:warmup=4")
+    if built_first:
+        scheduler = spec.over(made, CLOCK)
+        made.load_state_dict(plain.state_dict())
+    else:
+        made.load_state_dict(plain.state_dict())
+        scheduler = spec.over(made, CLOCK)
+    assert [_step(made, scheduler) for _ in range(5)] == [0.0625, 0.125, 0.1875, 0.25, 0.25]
+
+
+def test_a_taken_state_stands() -> None:
+    """Scores that are observed later do not enter it, nor does what goes on from it share them."""
+    scheduler = build("plateau").over(optimizer(), CLOCK)
+    scheduler.observe(1.0)
+    state = scheduler.state_dict()
+    other = build("plateau").over(optimizer(), CLOCK)
+    other.load_state_dict(state)
+    other.observe(2.0)
+    scheduler.observe(3.0)
+    assert state["scores"] == [1.0]
+    assert other.scores == [1.0, 2.0]
+
+
+def test_misuse_is_refused_with_the_remedy() -> None:
+    """A number of steps for a clock, and a spec or one of our optimizers for PyTorch's."""
+    with pytest.raises(UsageError, match=r"got 100 as a clock.*Clock\(steps=1000\)"):
+        build("cosine").over(optimizer(), 100)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"'adam' as an optimizer.*over\(model\)"):
+        build("cosine").over("adam", CLOCK)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lossworks.scores import sweep
+from lossworks.scores import chunked_head
 from scores.layer import CLASSES
 
 
@@ -17,5 +17,5 @@ def _seeded() -> None:
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 8 positions, tiles of 3."""
-    monkeypatch.setattr(sweep, "_CHUNK", (8, 8))
-    monkeypatch.setattr(sweep, "_TILE", 3 * CLASSES)
+    monkeypatch.setattr(chunked_head, "_CHUNK", (8, 8))
+    monkeypatch.setattr(chunked_head, "_TILE", 3 * CLASSES)

@@ -24,7 +24,7 @@ STATISTICS: dict[str, Callable[[Scores], Tensor]] = {
     "mean_logp": lambda s: s.mean_logp,
     "entropy": lambda s: s.entropy,
     "logsumexp": lambda s: s.logsumexp,
-    "runner_up": lambda s: s.runner_up,
+    "max_other_logp": lambda s: s.max_other_logp,
     "square_sum": lambda s: s.square_sum(),
     "square_sum, weighted": lambda s: s.square_sum(Q),
     "logp_of": lambda s: s.logp_of(IDS),
@@ -39,9 +39,9 @@ def test_statistics_are_those_of_dense(name: str) -> None:
     """Values, and gradients into the hidden states and the weight."""
     hidden, weight, target = layer(5, 7)
     got, want = (STATISTICS[name](s) for s in (fused(hidden, weight, target), dense(hidden @ weight.T, target)))
-    outer = torch.randn_like(want)
+    grad_output = torch.randn_like(want)
     close(got, want)
-    close(*(torch.autograd.grad((value * outer).sum(), (hidden, weight)) for value in (got, want)))
+    close(*(torch.autograd.grad((value * grad_output).sum(), (hidden, weight)) for value in (got, want)))
 
 
 def test_argmax_and_what_is_given_besides() -> None:

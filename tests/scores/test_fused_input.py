@@ -67,6 +67,6 @@ def test_what_fused_scores_refuse() -> None:
 def test_importing_loads_no_compiler() -> None:
     """PyTorch's compiler takes a second to load: only those who compile wait for it."""
     program = (
-        "import sys, lossworks.losses, lossworks.train; list(lossworks.losses.losses); assert 'torch._dynamo' not in sys.modules"
+        "import sys, lossworks.losses as room, lossworks.training; list(room.losses); assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

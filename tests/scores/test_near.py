@@ -19,7 +19,7 @@ from lossworks.scores.tile import Tile
 
 
 def tile(logits: Tensor, target: Tensor) -> Tile:
-    """As a sweep makes them."""
+    """As a chunked head makes them."""
     return Tile(logits.detach().clone(), target, None, None, torch.empty_like(logits))
 
 
@@ -28,7 +28,7 @@ def both(loss: losses.CategoricalLoss, logits: Tensor, target: Tensor) -> tuple[
     z = logits.clone().requires_grad_()
     here, whole = tile(logits, target), loss.values(dense(z, target))
     values = loss.values(here)
-    slope = here.pull(values, torch.ones_like(values))
+    slope = here.backward(values, torch.ones_like(values))
     return (values.detach(), slope), (whole.detach(), torch.autograd.grad(whole.sum(), z)[0])
 
 
@@ -115,11 +115,11 @@ def test_the_runner_up() -> None:
     for logits in (torch.tensor(rows, dtype=torch.float64), torch.zeros(4, 1, dtype=torch.float64)):
         target = torch.tensor([0, 1, 0, 2]) % logits.shape[1]
         z = logits.clone().requires_grad_()
-        here, want = tile(logits, target), dense(z, target).runner_up
-        got = here.runner_up
+        here, want = tile(logits, target), dense(z, target).max_other_logp
+        got = here.max_other_logp
         assert torch.equal(got.detach().isneginf(), want.detach().isneginf())
         there = want.isfinite()
         torch.testing.assert_close(got[there], want[there], rtol=1e-13, atol=1e-13)
         if there.any():
             slope = torch.autograd.grad(want[there].sum(), z)[0]
-            torch.testing.assert_close(here.pull(got, there.double())[there], slope[there], rtol=1e-13, atol=1e-13)
+            torch.testing.assert_close(here.backward(got, there.double())[there], slope[there], rtol=1e-13, atol=1e-13)

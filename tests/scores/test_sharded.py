@@ -91,13 +91,13 @@ def close(*pairs: tuple[Tensor, Tensor], tolerance: float = 1e-12) -> None:
 def agree(statistic: Callable[[Scores], Tensor], view: Dense, tolerance: float = 1e-10) -> None:
     """The same values and, into each process's logits, the same gradients as dense scores, however they are divided."""
     want = statistic(view)
-    outer = torch.where(want.isfinite(), torch.randn(want.shape, dtype=want.dtype), 0.0)
-    slope = torch.autograd.grad(want, view.logits, outer)[0]
+    grad_output = torch.where(want.isfinite(), torch.randn(want.shape, dtype=want.dtype), 0.0)
+    slope = torch.autograd.grad(want, view.logits, grad_output)[0]
     for uneven in (False, True):
         own = split(view.classes, uneven=uneven)
         mine = shard(view, own)
         got = statistic(mine)
-        close((got, want), (torch.autograd.grad(got, mine._given, outer)[0], slope[..., own]), tolerance=tolerance)
+        close((got, want), (torch.autograd.grad(got, mine._given, grad_output)[0], slope[..., own]), tolerance=tolerance)
 
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-5, torch.bfloat16: 0.06}
@@ -115,9 +115,9 @@ def loss_agrees(case: Case, classes: int, *, uneven: bool = False, dtype: torch.
         beside |= {"teacher": shard(beside["teacher"], own)}
     parts = hidden.clone().requires_grad_(), weight[own].clone().requires_grad_()
     got = case.loss(sharded(replicated(parts[0]) @ parts[1].T, target, **beside))
-    outer = torch.randn(want.shape, dtype=want.dtype)
-    into_hidden, into_weight = torch.autograd.grad(want, whole, outer)
-    slopes = torch.autograd.grad(got, parts, outer)
+    grad_output = torch.randn(want.shape, dtype=want.dtype)
+    into_hidden, into_weight = torch.autograd.grad(want, whole, grad_output)
+    slopes = torch.autograd.grad(got, parts, grad_output)
     close((got, want), (slopes[0], into_hidden), (slopes[1], into_weight[own]), tolerance=TOLERANCE[dtype])
 
 
@@ -140,7 +140,7 @@ CHECKS |= {f"loss {spec}": partial(check_loss, spec) for spec in CASES}
 
 WEIGHT = torch.tensor([1.0, 0.0, 2.5, 0.3, 7.0], dtype=torch.float64)
 MORE: dict[str, Callable[[Scores], Tensor]] = {
-    "runner_up": lambda s: s.runner_up,
+    "max_other_logp": lambda s: s.max_other_logp,
     "expected_logp by position": lambda s: s.expected_logp(torch.linspace(0, 1, 30, dtype=torch.float64).view(2, 3, 5)),
     "sum": lambda s: s.sum(lambda logp: logp.exp() * logp.square()),
     "sum beside classes": lambda s: s.sum(lambda logp, w: w * logp.exp().pow(3), WEIGHT),
@@ -185,13 +185,13 @@ def check_extremes(name: str) -> None:
 
 CHECKS |= {f"statistic {name}": partial(check_statistic, name) for name in EVERY}
 CHECKS |= {f"shape of {name}": partial(check_single, name) for name in STATISTICS}
-CHECKS |= {f"extremes of {name}": partial(check_extremes, name) for name in (*STATISTICS, "runner_up")}
+CHECKS |= {f"extremes of {name}": partial(check_extremes, name) for name in (*STATISTICS, "max_other_logp")}
 
 
 @everywhere
 def asked_without_gradients_first() -> None:
     """A statistic that was first read under no_grad still has its gradient afterwards."""
-    for name in ("logp", "mean_logp", "entropy", "logsumexp", "runner_up", "log_probabilities"):
+    for name in ("logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "log_probabilities"):
         logits, target = some(3)
         mine = shard(dense(logits, target), split(5))
         with torch.no_grad():
@@ -203,7 +203,7 @@ def asked_without_gradients_first() -> None:
 def one_outcome() -> None:
     """A vocabulary of one word: sure of it, and no other is second."""
     agree(lambda s: s.logp, dense(*some(3, classes=1)))
-    assert shard(dense(*some(3, classes=1)), split(1)).runner_up.tolist() == [-math.inf] * 3
+    assert shard(dense(*some(3, classes=1)), split(1)).max_other_logp.tolist() == [-math.inf] * 3
 
 
 @everywhere
@@ -229,7 +229,7 @@ def argmax_is_the_first_of_equals() -> None:
     for uneven in (False, True):
         mine = shard(view, split(7, uneven=uneven))
         assert mine.argmax.tolist() == [1, 0, 6, 2]
-        close((mine.runner_up, view.runner_up))
+        close((mine.max_other_logp, view.max_other_logp))
     random = dense(*some(100, classes=7))
     assert torch.equal(shard(random, split(7)).argmax, random.argmax)
 
@@ -267,7 +267,7 @@ def second_derivatives() -> None:
         penalty = slope.square().sum()
         return torch.autograd.grad(module._Total.apply(penalty, None) if isinstance(view, Sharded) else penalty, z)[0]
 
-    for statistic in (lambda s: s.logp, lambda s: s.entropy, lambda s: s.runner_up, lambda s: s.logsumexp):
+    for statistic in (lambda s: s.logp, lambda s: s.entropy, lambda s: s.max_other_logp, lambda s: s.logsumexp):
         mine = logits.detach()[..., own].clone().requires_grad_()
         slopes = twice(statistic, sharded(mine, target), mine), twice(statistic, dense(logits, target), logits)
         close((slopes[0], slopes[1][..., own]), tolerance=1e-10)
@@ -325,12 +325,12 @@ def refuses(message: str, act: Callable[[], object], error: type[Exception] = Us
         act()
 
 
-def _kept_here(ctx: Any, outer: Tensor) -> tuple[Tensor, None]:
-    return outer, None
+def _kept_here(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+    return grad_output, None
 
 
-def _once_a_process(ctx: Any, outer: Tensor) -> tuple[Tensor, None]:
-    return REDUCED(outer, ReduceOp.SUM, ctx.group), None
+def _once_a_process(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+    return REDUCED(grad_output, ReduceOp.SUM, ctx.group), None
 
 
 def _largest_here(tensor: Tensor, how: Any, group: Any) -> Tensor:

@@ -28,7 +28,7 @@ def weight(penalty: Penalty) -> Curve:
         x=tuple(_WEIGHTS.tolist()),
         panels=(
             panel("value", (name, torch.stack([penalty.value(one.unsqueeze(0)) for one in each]))),
-            panel("w after its flow", (name, penalty.flow(each, time).squeeze(-1)), ("no penalty", _WEIGHTS)),
+            panel("w after its flow", (name, penalty.prox(each, time).squeeze(-1)), ("no penalty", _WEIGHTS)),
         ),
     )
 

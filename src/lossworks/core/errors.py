@@ -30,13 +30,14 @@ class UsageError(LossworksError, ValueError):
 
 
 class UnknownName(UsageError):
-    """A name that is not among the known ones. ``known`` feeds the suggestion."""
+    """A name that is not among the known ones. ``known`` feeds the suggestion; ``others`` are kinds that have the name."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> None:
         known = sorted(known)
         close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
-        super().__init__(f"unknown {kind} {name!r}. {hint}")
+        elsewhere = "".join(f"It names a kind of {other}, not of {kind}. " for other in others)
+        super().__init__(f"unknown {kind} {name!r}. {elsewhere}{hint}")
         self.name = name
 
 

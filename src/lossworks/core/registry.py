@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import UnknownName, UsageError
 
 T = TypeVar("T")
+_REGISTRIES: list[Registry[Any]] = []
+_ROOMS = ("losses", "optim", "penalties", "risks", "schedules")  # whose names are taken for one another's
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Registry(Generic[T]):
         self._package = package
         self._entries: dict[str, Entry[T]] = {}
         self._discovered = False
+        _REGISTRIES.append(self)
 
     def add(self, name: str, *, source: str) -> Callable[[T], T]:
         """Decorator that registers a member under ``name``."""
@@ -49,7 +52,7 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         if name not in self:
-            raise UnknownName(self.kind, name, self._entries)
+            raise UnknownName(self.kind, name, self._entries, self._others(name))
         return self._entries[_key(name)]
 
     def __contains__(self, name: str) -> bool:
@@ -73,6 +76,12 @@ class Registry(Generic[T]):
         raise UsageError(
             f"{getattr(thing, '__name__', thing)!r} is not a registered {self.kind}. Register it with @add(name, source=…)."
         )
+
+    def _others(self, name: str) -> list[str]:
+        """The other kinds of thing of which one has this name."""
+        for room in _ROOMS:
+            importlib.import_module(f"lossworks.{room}")
+        return [other.kind for other in _REGISTRIES if other.kind != self.kind and _key(name) in other]
 
     def _discover(self) -> None:
         if not self._discovered:

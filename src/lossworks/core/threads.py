@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .errors import UsageError
 
-_WORTH_SHARING = 100_000  # touched numbers; handing work to another thread costs some 0.1 ms on a virtual machine
+_WORTH_SHARING = 100_000  # touched elements; handing work to another thread costs some 0.1 ms on a virtual machine
 
 
 @functools.cache
 def available() -> int:
-    """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the processors this process may run on, divided
+    """How many threads to use: ``LOSSWORKS_THREADS`` where it is set, else the CPUs this process may run on, divided
     among the processes that torchrun has started on this machine.
     """
     wanted = os.environ.get("LOSSWORKS_THREADS", "").strip() or "0"
@@ -32,7 +33,7 @@ def available() -> int:
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
-    """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched numbers) is not worth dividing."""
+    """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing."""
     parts = available() if work > _WORTH_SHARING else 1
     others = [_pool().submit(kernel, part, parts, *arguments) for part in range(1, parts)]
     kernel(0, parts, *arguments)
@@ -41,14 +42,21 @@ def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
 
 
 def renew() -> None:
-    """Let the threads go once they are idle: new ones take over what the thread that starts them does with tiny numbers."""
-    _pool.cache_clear()
+    """Drop the calling thread's pool: its next threads inherit what this thread then does with denormals."""
+    _own.__dict__.clear()
 
 
-@functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, available() - 1), thread_name_prefix="lossworks")
+    """The calling thread's own: whoever else shares work neither waits for it nor shares its way with denormals.
+
+    It ends with the thread: its idle threads leave once nothing refers to it.
+    """
+    if not hasattr(_own, "pool"):
+        _own.pool = ThreadPoolExecutor(max(1, available() - 1), thread_name_prefix="lossworks")
+    pool: ThreadPoolExecutor = _own.pool
+    return pool
 
 
+_own = threading.local()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of the parent's threads
+    os.register_at_fork(after_in_child=renew)  # a forked child has none of the parent's threads

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Batch:
-    """N examples, each a bag of weighted ids; compressed rows (CSR) on the processor's side.
+    """N examples, each a bag of weighted ids; compressed rows (CSR) in the CPU's memory.
 
     ``ids[offsets[i]:offsets[i + 1]]`` are example i's, ``values`` what each of them weighs. ``target`` is class numbers,
     0/1 per label, or numbers, as the task has it; ``weight`` is what each example counts for.

@@ -17,7 +17,7 @@ from ..core.threads import share
 from .batch import Batch
 
 _GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
-_WORTH_SHARING = 8  # numbers in a row; with fewer, each thread would spend its time passing over what is not its own
+_WORTH_SHARING = 8  # elements in a row; with fewer, each thread would spend its time passing over what is not its own
 GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
@@ -40,14 +40,20 @@ class RowGradient:
         self.touched = np.empty((_GROUPS, -(-rows // _GROUPS)), np.uint32)
         self.counts = np.zeros(_GROUPS, np.int64)
         self._is_touched = np.zeros(rows, np.bool_)
+        self._is_finite = np.ones(1, np.bool_)
         self._every: tuple[NDArray[np.uint32], NDArray[np.int64]] | None = None
 
-    def add(self, batch: Batch, outer: NDArray[Any]) -> None:
-        """Add the batch's share, with ``outer`` [N, width] the gradient of its row sums."""
-        rows = (self.total, self.touched, self.counts, self._is_touched)
-        width = outer.shape[1]
+    @property
+    def is_finite(self) -> bool:
+        """Whether every element is; noticed as they are added up, for a sum that is not finite never becomes so again."""
+        return bool(self._is_finite[0])
+
+    def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
+        """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
+        rows = (self.total, self.touched, self.counts, self._is_touched, self._is_finite)
+        width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
-        share(_add, work, batch.ids, batch.offsets, batch.values, outer, *rows)
+        share(_add, work, batch.ids, batch.offsets, batch.values, grad_output, *rows)
 
     def touch(self, batch: Batch) -> None:
         """Mark the batch's rows as touched, adding nothing."""
@@ -56,6 +62,7 @@ class RowGradient:
     def fill(self, whole: NDArray[Any]) -> None:
         """Take a whole gradient: every row is touched."""
         self.total[:] = whole
+        _check(self.total.ravel(), self._is_finite)
         if self._every is None:
             groups = [np.arange(group, len(whole), _GROUPS) for group in range(_GROUPS)]
             self._every = np.zeros_like(self.touched), np.array([len(rows) for rows in groups])
@@ -67,6 +74,7 @@ class RowGradient:
     def fill_rows(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Take a gradient that is zero but for ``rows``, each named once."""
         self.total[rows] = values
+        _check(values.ravel(), self._is_finite)
         self._is_touched[rows] = True
         for group in range(_GROUPS):
             mine = rows[rows % _GROUPS == group]
@@ -80,6 +88,7 @@ class RowGradient:
     def clear(self) -> None:
         """Ready for the next step."""
         share(_clear, int(self.counts.sum()), self.touched, self.counts, self._is_touched)
+        self._is_finite[0] = True
 
     def dense(self) -> NDArray[Any]:
         """The whole gradient, zero where nothing was touched."""
@@ -111,10 +120,10 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_touched):  # type: ignore[no-untyped-def]
-    mine, width = owned(part, parts), total.shape[1]
+def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched, is_finite):  # type: ignore[no-untyped-def]
+    mine, width, finite = owned(part, parts), total.shape[1], True
     for row in range(len(offsets) - 1):
-        of, value, slope = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], outer[row]
+        of, value, grad = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], grad_output[row]
         for place in range(len(of)):
             at = of[place]
             if parts > 1 and not mine[at & GROUP_MASK]:
@@ -125,12 +134,24 @@ def _add(part, parts, ids, offsets, values, outer, total, touched, counts, is_to
                 touched[group, counts[group]] = at
                 counts[group] += 1
                 for column in range(width):
-                    total[at, column] = value[place] * slope[column]
+                    total[at, column] = value[place] * grad[column]
             elif width == 1:
-                total[at, 0] += value[place] * slope[0]
+                total[at, 0] += value[place] * grad[0]
             else:
                 for column in range(width):
-                    total[at, column] += value[place] * slope[column]
+                    total[at, column] += value[place] * grad[column]
+            for column in range(width):
+                finite &= abs(total[at, column]) < np.inf
+    if not finite:
+        is_finite[0] = False
+
+
+@njit(cache=True, nogil=True)
+def _check(elements, is_finite):  # type: ignore[no-untyped-def]
+    finite = True
+    for element in elements:
+        finite &= abs(element) < np.inf
+    is_finite[0] = finite
 
 
 @njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class SparseEmbedding(nn.Module):
     """``weight`` [rows, width]; a batch gives, for each example, the sum of its ids' rows times their values.
 
-    On the processor the gradient goes, as the rows it touches, into ``gradient`` where an optimiser has put one there;
+    On the CPU the gradient goes, as the rows it touches, into ``gradient`` where an optimiser has put one there;
     otherwise, and on any other device, it is the usual dense ``weight.grad``. ``is_head``: its rows add up to the outputs.
     """
 
@@ -46,12 +46,12 @@ class _Sums(torch.autograd.Function):
         return torch.from_numpy(row_sums(batch, weight.detach().numpy()))
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, None, None]:
-        slope = outer[0].contiguous().numpy()
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, None, None]:
+        grad = grad_output[0].contiguous().numpy()
         if ctx.gradient is not None:
-            ctx.gradient.add(ctx.batch, slope)
+            ctx.gradient.add(ctx.batch, grad)
             return None, None, None
         rows, width = ctx.shape
-        alone = RowGradient(rows, width, slope.dtype)
-        alone.add(ctx.batch, slope)
+        alone = RowGradient(rows, width, grad.dtype)
+        alone.add(ctx.batch, grad)
         return torch.from_numpy(alone.total), None, None  # new, so zero wherever nothing was added

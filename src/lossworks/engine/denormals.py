@@ -1,4 +1,4 @@
-"""Numbers too small to matter, which processors are slow at."""
+"""Denormals: floats too small to matter, which CPUs are slow at."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..core import threads
 
 @contextmanager
 def flushed() -> Iterator[None]:
-    """For a while, what is below the normal range of floating point (1e-38 in float32) counts as 0, on this thread and ours.
+    """Denormals (in float32, what is below 1e-38) count as 0 for a while, on the calling thread and on its own pool alone.
 
-    Matrix products of such numbers take ten times as long and more, and a network that is sure of what it says has gradients
-    full of them (docs/LOG.md).
+    Matrix products of them take ten times as long and more, and a network that is sure of what it says has gradients full of
+    them (docs/LOG.md).
     """
     before = bool(torch.tensor(1e-39) * 1 == 0)
     torch.set_flush_denormal(True)

@@ -45,5 +45,5 @@ class Asymmetric(BinaryLoss):
         if self.clip:  # the probability that it is not, raised by clip
             raised = torch.logaddexp(logp, torch.full_like(logp, math.log(self.clip))).clamp_max(0)
             logp = torch.where(there, logp, raised)
-        miss = (-logp.expm1()).clamp_min(1e-12)  # keeps the slope finite when a gamma is below 1
+        miss = (-logp.expm1()).clamp_min(1e-12)  # keeps the gradient finite when a gamma is below 1
         return -logp * torch.where(there, miss**self.gamma_positive, miss**self.gamma_negative)

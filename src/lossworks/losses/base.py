@@ -123,9 +123,22 @@ class RegressionLoss(Loss, ABC):
 
     __slots__ = ()
 
-    @abstractmethod
     def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
-        """One value a position."""
+        """One value a position.
+
+        Raises:
+            UsageError: the shapes differ.
+        """
+        if prediction.shape != value.shape:  # [N, 1] and [N] would broadcast to [N, N]
+            raise UsageError(
+                f"{type(self).__name__}: got predictions {tuple(prediction.shape)} and values {tuple(value.shape)}. "
+                "Give both the same shape, as in prediction.squeeze(-1) or value.expand_as(prediction)."
+            )
+        return self.between(prediction, value)
+
+    @abstractmethod
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+        """What ``errors`` gives, of a prediction and a value of the same shape."""
 
 
 losses: Registry[type[Loss]] = Registry("loss", "lossworks.losses")

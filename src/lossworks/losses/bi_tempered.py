@@ -106,8 +106,8 @@ class BiTempered(CategoricalLoss):
         equal = scores.mean_logp.detach() + math.expm1(heat * math.log(scores.classes)) / heat
 
         def step(shift: Tensor) -> Tensor:
-            total, slope = scores.sums(self._powers, shift.unsqueeze(-1))
-            return shift + total / slope * (heat * total.log()).expm1() / heat
+            total, derivative = scores.sums(self._powers, shift.unsqueeze(-1))
+            return shift + total / derivative * (heat * total.log()).expm1() / heat
 
         return newton(scores, step, torch.maximum(scores.top, equal), _STEPS, smooth=True)
 

@@ -15,7 +15,7 @@ from .counts import check, known
 from .focal import Focal
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
 
 @losses.add("class_balanced", source="Cui et al. 2019, arXiv:1901.05555")
@@ -43,7 +43,7 @@ class ClassBalanced(CategoricalLoss):
         weight = self.class_weights(scores.of_classes(known(self.counts), "counts"))
         return Focal(gamma=self.gamma).values(scores) * scores.at_target(weight)
 
-    def class_weights(self, counts: Float[Tensor, "V"]) -> Float[Tensor, "V"]:
+    def class_weights(self, counts: Float[Tensor, "V"] | Int[Tensor, "V"]) -> Float[Tensor, "V"]:
         """What each class weighs, 1 in the mean."""
         log_beta = math.log(self.beta) if self.beta else -math.inf
         scarce = -1 / (counts * log_beta).expm1()  # 1 - beta^n, which cancels near beta = 1

@@ -42,9 +42,9 @@ def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[T
     """
 
     def step(threshold: Tensor) -> Tensor:
-        slope, squared = sums(_above, threshold.unsqueeze(-1))
+        derivative, squared = sums(_above, threshold.unsqueeze(-1))
         length = squared.sqrt()
-        return threshold + (length - 1) * length / slope
+        return threshold + (length - 1) * length / derivative
 
     return newton(scores, step, scores.top / 2 - 1, _STEPS)
 

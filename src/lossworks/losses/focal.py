@@ -1,4 +1,4 @@
-"""Focal loss: what is already learnt weighs less."""
+"""Focal loss: what is already learned weighs less."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @losses.add("focal", source="Lin et al. 2017, arXiv:1708.02002, eq. 4 and 5")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focal(CategoricalLoss):
-    """-w_y (1 - p_y)^gamma log p_y: cross-entropy in which what is already learnt weighs less.
+    """-w_y (1 - p_y)^gamma log p_y: cross-entropy in which what is already learned weighs less.
 
     Domain: gamma >= 0; class weights (the paper's alpha) >= 0, one a class, or none for all equal.
     Limit: gamma = 0 is cross-entropy.
@@ -36,7 +36,7 @@ class Focal(CategoricalLoss):
             raise UsageError(f"class_weights are {self.class_weights}; wanted finite numbers, none below 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        miss = (-scores.logp.expm1()).clamp_min(1e-12)  # keeps the slope finite when gamma < 1
+        miss = (-scores.logp.expm1()).clamp_min(1e-12)  # keeps the gradient finite when gamma < 1
         focused = -(miss**self.gamma) * scores.logp
         if not self.class_weights:
             return focused

@@ -40,7 +40,7 @@ class Hinge(CategoricalLoss):
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         if self.kind == "crammer_singer":
-            return self._short(scores.runner_up, scores.logp)
+            return self._short(scores.max_other_logp, scores.logp)
         return scores.sum(self._short, scores.logp.unsqueeze(-1)) - 1  # the target against itself is short by 1
 
     def _short(self, other: Tensor, own: Tensor) -> Tensor:

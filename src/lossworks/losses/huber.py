@@ -30,7 +30,7 @@ class Huber(RegressionLoss):
         if not 0 < self.delta < float("inf"):
             raise UsageError(f"delta is {self.delta}; wanted a finite number, more than 0.")
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         error = prediction - value
         held = error.clamp(-self.delta, self.delta)
         return held * (error - held / 2)

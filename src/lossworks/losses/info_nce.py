@@ -28,7 +28,7 @@ class InfoNCE(EmbeddingLoss):
     """-log softmax_j(similarity(query_i, key_j) / temperature) at j = i: cross-entropy of finding one's own key among all.
 
     The keys of the other queries are the negatives, and further ones may be given. ``scores`` are what it is the cross-entropy
-    of, for accuracy and every other figure over outcomes. The rows of a batch do not stand alone.
+    of, for accuracy and every other metric over outcomes. The rows of a batch do not stand alone.
     Domain: temperature > 0; similarity is "cosine" or "dot".
     Limit: keys that are all alike lose log of their number. log(number of keys) - loss bounds the mutual information from below.
     """

@@ -41,7 +41,7 @@ class JensenShannon(Divergence):
 
 
 class _Term(torch.autograd.Function):
-    """beta q log(q / m) + (1 - beta) p log(p / m), and its slope into log p, (1 - beta) p log(p / m): all else cancels."""
+    """beta q log(q / m) + (1 - beta) p log(p / m), and its gradient into log p, (1 - beta) p log(p / m): all else cancels."""
 
     generate_vmap_rule = True
 
@@ -49,9 +49,9 @@ class _Term(torch.autograd.Function):
     def forward(own: Tensor, teacher: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         over = log_odds(teacher, own, beta)
         both = softplus(-over.abs(), threshold=40.0)
-        slope = own.exp().mul_((-over).relu_().add_(both).add_(math.log1p(-beta))).mul_(beta - 1)
+        grad = own.exp().mul_((-over).relu_().add_(both).add_(math.log1p(-beta))).mul_(beta - 1)
         teachers = teacher.exp().mul_(over.relu_().add_(both).add_(math.log(beta))).mul_(beta)
-        return slope - teachers, slope
+        return grad - teachers, grad
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
@@ -60,9 +60,9 @@ class _Term(torch.autograd.Function):
         ctx.save_for_backward(own, teacher, output[1])
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
-        own, teacher, slope = ctx.saved_tensors
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None]:
+        own, teacher, grad = ctx.saved_tensors
         if torch.is_grad_enabled():  # to be differentiated again
             away = softplus(-log_odds(teacher, own, ctx.beta), threshold=40.0)
-            slope = (ctx.beta - 1) * own.exp() * (math.log1p(-ctx.beta) + away)
-        return outer[0] * slope, None, None
+            grad = (ctx.beta - 1) * own.exp() * (math.log1p(-ctx.beta) + away)
+        return grad_output[0] * grad, None, None

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import losses
-from .preference import Pairs, PreferenceLoss
+from .embedding import check_rows
+from .preference import Pairs, PreferenceLoss, check_baseline
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -58,6 +59,7 @@ class KTO(PreferenceLoss):
                 f"kto: got logp {tuple(logp.shape)}, reference {tuple(reference.shape)} and desirable {tuple(desirable.shape)} "
                 f"of {desirable.dtype}. Give two numbers and a boolean an answer."
             )
+        check_baseline(baseline, logp)
         ratio = logp - reference.detach()
         return torch.where(desirable, self._good(ratio, baseline), self._bad(ratio, baseline))
 
@@ -72,5 +74,9 @@ def kl_baseline(logp: Float[Tensor, "answers"], reference: Float[Tensor, "answer
     """z₀ of a batch: max(0, mean log (model / reference)) of answers that were written for *other* prompts of the batch.
 
     logp, reference: log-probability of prompt i's successor's answer, given prompt i, by the model and by the reference.
+
+    Raises:
+        UsageError: they have not the same shape.
     """
+    check_rows("kl_baseline", logp, reference=reference)
     return (logp - reference).mean().clamp_min(0).detach()

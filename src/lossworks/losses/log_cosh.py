@@ -25,7 +25,7 @@ class LogCosh(RegressionLoss):
     Gradient into ŷ: tanh e.
     """
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         error = prediction - value
         size = error.abs()
         near = (2 * (error.clamp(-1, 1) / 2).sinh().square()).log1p()

@@ -36,5 +36,5 @@ class LogLikelihood(CategoricalLoss, RegressionLoss):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         return ((value - prediction) / self.scale).square() / 2 + math.log(self.scale * math.sqrt(2 * math.pi))

@@ -21,5 +21,5 @@ class MeanAbsoluteError(RegressionLoss):
     Gradient into ŷ: the sign of the error, 0 where there is none.  It is twice the quantile loss at level 0.5.
     """
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         return (prediction - value).abs()

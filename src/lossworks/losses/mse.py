@@ -27,5 +27,5 @@ class MeanSquaredError(CategoricalLoss, RegressionLoss):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return scores.square_sum() - 2 * scores.logp.exp() + 1
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         return (prediction - value).square()

@@ -20,9 +20,9 @@ def newton(scores: Scores, step: Callable[[Tensor], Tensor], start: Tensor, step
     with torch.no_grad():
         for _ in range(steps - 1):
             start, before = step(start), start
-            if scores.momentary and start.device.type == "cpu" and _still(start, before, smooth):
+            if scores.single_use and start.device.type == "cpu" and _still(start, before, smooth):
                 return start
-    return start.detach() if scores.momentary else step(start.detach())
+    return start.detach() if scores.single_use else step(start.detach())
 
 
 def _still(now: Tensor, before: Tensor, smooth: bool) -> bool:

@@ -22,7 +22,7 @@ class Poly1(CategoricalLoss):
 
     Domain: epsilon >= -1, so that no coefficient is negative.
     Limit: epsilon = 0 is cross-entropy.
-    Gradient into z: that of cross-entropy times 1 + epsilon p, so epsilon > 0 goes on teaching what is nearly learnt.
+    Gradient into z: that of cross-entropy times 1 + epsilon p, so epsilon > 0 goes on teaching what is nearly learned.
     """
 
     epsilon: float = 1.0

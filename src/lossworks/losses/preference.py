@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..scores.base import widened
+from ..scores.base import upcast
 from .base import Loss
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Pairs:
             raise UsageError(
                 f"pairs: got {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. Give one number a pair."
             )
+        check_baseline(self.baseline, self.chosen)
 
     def log_ratios(self) -> tuple[Float[Tensor, "*pair"], Float[Tensor, "*pair"]]:
         """log (model / reference) of the chosen and of the rejected answers.
@@ -67,6 +68,14 @@ class Pairs:
         return chosen / self.chosen_length, rejected / self.rejected_length
 
 
+def check_baseline(baseline: Tensor | None, like: Tensor) -> None:
+    """Raise UsageError where a baseline is neither one number nor one for each of ``like``."""
+    if baseline is not None and baseline.numel() != 1 and baseline.shape != like.shape:
+        raise UsageError(
+            f"baseline: got {tuple(baseline.shape)} for log-probabilities {tuple(like.shape)}. Give one number, or one for each."
+        )
+
+
 class PreferenceLoss(Loss, ABC):
     """A loss over pairs of answers."""
 
@@ -89,5 +98,5 @@ def sequence_logp(
         raise UsageError(
             f"sequence_logp: got keep {tuple(keep.shape)} of {keep.dtype}. Give a boolean a token, {tuple(logp.shape)}."
         )
-    wide = widened(logp)
+    wide = upcast(logp)
     return torch.where(keep, wide, 0.0).sum(-1), keep.sum(-1)

@@ -29,6 +29,6 @@ class Quantile(RegressionLoss):
         if not 0 < self.level < 1:
             raise UsageError(f"level is {self.level}; wanted more than 0 and less than 1.")
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         too_high = prediction - value
         return self.level * (-too_high).relu() + (1 - self.level) * too_high.relu()

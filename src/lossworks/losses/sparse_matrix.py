@@ -96,15 +96,15 @@ class _Stored(torch.autograd.Function):
             l_i, r_j, w = left[i], right[j], weight[j]
             guess = (l_i * r_j).sum(-1)
             total += (w * ((y - guess).square() - zero_weight * guess.square())).sum()
-            slope = (2 * w * ((guess - y) - zero_weight * guess))[:, None]
-            d_left.index_add_(0, i, slope * r_j)
-            d_right.index_add_(0, j, slope * l_i)
+            grad = (2 * w * ((guess - y) - zero_weight * guess))[:, None]
+            d_left.index_add_(0, i, grad * r_j)
+            d_right.index_add_(0, j, grad * l_i)
         ctx.save_for_backward(d_left, d_right)
         return total.to(left.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # the gradients are saved numbers: their own gradient would be silently wrong
             raise UsageError("factorisation has no second derivative. Take its gradient without create_graph=True.")
         d_left, d_right = ctx.saved_tensors
-        return None, outer[0] * d_left, outer[0] * d_right, None, None
+        return None, grad_output[0] * d_left, grad_output[0] * d_right, None, None

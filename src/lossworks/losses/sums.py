@@ -69,8 +69,8 @@ class BinarySum(CategoricalSum, BinaryLoss):
 class RegressionSum(Sum, RegressionLoss):
     """A sum of losses between numbers."""
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
-        parts = [factor * loss.errors(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+        parts = [factor * loss.between(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
         return sum(parts[1:], start=parts[0])
 
 
@@ -102,8 +102,8 @@ def _sum(terms: list[tuple[float, Loss]]) -> Sum:
     if outcomes and numbers:
         return EitherSum(tuple(terms))
     if outcomes:
-        narrow = any(isinstance(loss, BinaryLoss) for _, loss in terms)
-        return (BinarySum if narrow else CategoricalSum)(tuple(terms))
+        binary = any(isinstance(loss, BinaryLoss) for _, loss in terms)
+        return (BinarySum if binary else CategoricalSum)(tuple(terms))
     if numbers:
         return RegressionSum(tuple(terms))
     names = " + ".join(specs.render(losses, loss) for _, loss in terms)

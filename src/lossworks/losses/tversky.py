@@ -13,7 +13,7 @@ from ..scores import Scores
 from .base import BinaryLoss, losses
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 @losses.add(
@@ -54,5 +54,5 @@ class Tversky(BinaryLoss):
         return (lost / (both + lost + self.smooth)).expand_as(hit)
 
 
-def _over_labels(values: Float[Tensor, "*example labels"], counted: Tensor) -> Float[Tensor, "*example 1"]:
+def _over_labels(values: Float[Tensor, "*position"], counted: Bool[Tensor, "*position"]) -> Float[Tensor, "*_"]:
     return torch.where(counted, values, 0.0).sum(-1, keepdim=True)

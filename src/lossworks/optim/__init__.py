@@ -4,18 +4,18 @@
 """
 
 from .base import Group, Optimizer, optimizers
-from .custom import Own
+from .custom import CustomOptimizer
 from .factory import Given, build, render
 from .health import Health
 from .roles import Role, roles
 from .stepper import Stepper, check_together
 
 __all__ = [
+    "CustomOptimizer",
     "Given",
     "Group",
     "Health",
     "Optimizer",
-    "Own",
     "Role",
     "Stepper",
     "build",

@@ -21,7 +21,7 @@ from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
 from ..data import RowGradient
-from .custom import restore
+from .custom import check_whole, restore
 from .roles import Model, grouped
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Optimizer(ABC):
     """What its PyTorch optimiser does by itself with the ``weight_decay`` of a group; the other is done for it."""
     averages: ClassVar[bool] = False
     """It keeps an average of the weights itself, which is what is evaluated and saved."""
+    takes_sparse: ClassVar[bool] = False
+    """Its PyTorch optimizer takes sparse gradients as they are, as long as no weight decays."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
 
@@ -83,6 +85,8 @@ class Optimizer(ABC):
             for group in groups:
                 group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
         made = self.torch(groups)
+        if not self.needs_closure and (self.weight_decay or not self.takes_sparse):
+            made.register_step_pre_hook(_whole)
         if not by_itself and self.weight_decay:
             made.register_step_pre_hook(_couple if self.coupled else _shrink)
         _name_state(made, name(self))
@@ -96,9 +100,9 @@ class Optimizer(ABC):
         """What the step of each weight is divided by besides ``1/lr``, from its state: 1 where all weights step alike."""
         return 1.0
 
-    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, flow: Callable[..., Tensor]) -> None:
-        """Let a penalty's ``flow`` take a weight on after its step, for a time equal to the step size of each of its numbers."""
-        weight.copy_(flow(weight, group["lr"] / self.divisor(state)))
+    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, prox: Callable[..., Tensor]) -> None:
+        """Let a penalty's ``prox`` take a weight on after its step, for a time equal to the step size of each of its elements."""
+        weight.copy_(prox(weight, group["lr"] / self.divisor(state)))
 
     @property
     def needs_closure(self) -> bool:
@@ -149,6 +153,13 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
 
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@torch.no_grad()
+def _whole(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    given = _evaluated(args, kwargs)
+    check_whole(optimizer)
+    return given
 
 
 @torch.no_grad()

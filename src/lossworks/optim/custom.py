@@ -1,8 +1,8 @@
 """What the optimisers share that PyTorch has not: the shape of a step, and rules for single weights that run everywhere.
 
-A rule says where one weight and its state go, ``rule(gradient, weight, *state, *numbers) -> (weight, *state)``, in plain
-arithmetic and functions of ``np``. On the processor it is compiled into one pass over memory, divided among threads; on any
-other device, and for other number types, the same rule runs on whole tensors, with PyTorch's functions in NumPy's place.
+A rule says where one weight and its state go, ``rule(gradient, weight, *state, *scalars) -> (weight, *state)``, in plain
+arithmetic and functions of ``np``. On the CPU it is compiled into one pass over memory, divided among threads; on any
+other device, and for other dtypes, the same rule runs on whole tensors, with PyTorch's functions instead of NumPy's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Part = tuple[list[Tensor], dict[str, Any]]
 """Parameters that have a gradient, and their group, which has their ``lr``, ``weight_decay`` and ``role``."""
 
 
-class Own(torch.optim.Optimizer, ABC):
+class CustomOptimizer(torch.optim.Optimizer, ABC):
     """A PyTorch optimiser over groups of parameters; ``update_together`` says what a step does to those with a gradient."""
 
     @torch.no_grad()
@@ -36,8 +36,6 @@ class Own(torch.optim.Optimizer, ABC):
         parts = []
         for group in self.param_groups:
             given = [p for p in group["params"] if p.grad is not None]
-            if any(p.grad.is_sparse for p in given):
-                raise UsageError(f"{type(self).__name__} needs whole gradients, got a sparse one. {SPARSE_REMEDY}")
             if given:
                 parts.append((given, group))
         self.update_together(parts)
@@ -48,7 +46,7 @@ class Own(torch.optim.Optimizer, ABC):
         """One step of all parameters that have a gradient, by groups."""
 
 
-class ByGroup(Own):
+class ByGroup(CustomOptimizer):
     """An optimiser that steps each group for itself."""
 
     def update_together(self, parts: list[Part]) -> None:
@@ -60,7 +58,7 @@ class ByGroup(Own):
         """One step of the parameters of ``group`` that have a gradient."""
 
 
-class OneRule(Own):
+class OneRule(CustomOptimizer):
     """An optimiser whose step is one rule for single weights."""
 
     rule: ClassVar[staticmethod[Any, Any]]
@@ -70,7 +68,7 @@ class OneRule(Own):
 
     @abstractmethod
     def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> Iterable[Row]:
-        """What the rule is to work on: each parameter with its state, and the numbers of the step."""
+        """What the rule is to work on: each parameter with its state, and the scalars of the step."""
 
 
 def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> None:
@@ -81,13 +79,24 @@ def restore(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> Non
         state.update({n: v.to(state[n].device, copy=True) for n, v in held.items() if isinstance(v, Tensor)})
 
 
+def check_whole(optimizer: torch.optim.Optimizer) -> None:
+    """Raise UsageError where a gradient is sparse."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p.grad is not None and p.grad.is_sparse:
+                raise UsageError(
+                    f"{type(optimizer).__name__.lstrip('_')} needs whole gradients, got a sparse one of {tuple(p.shape)}. "
+                    + SPARSE_REMEDY
+                )
+
+
 SPARSE_REMEDY = (
-    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the processor, plain: "
-    "without momentum, weight_decay and an average of weights they work on rows."
+    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the CPU in a "
+    "Stepper, plain: without momentum, weight_decay and an average of weights they work on rows."
 )
 
 
-def number_type(parameter: Tensor) -> torch.dtype:
+def state_dtype(parameter: Tensor) -> torch.dtype:
     """What a parameter's state is kept in: never less than float32."""
     return parameter.dtype if parameter.dtype in COMPILED else torch.float32
 
@@ -96,7 +105,7 @@ def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tenso
     """The tensors of these names in the state of ``parameter``, zero where they are new."""
     for name in names:
         if name not in state:
-            state[name] = torch.zeros_like(parameter, dtype=number_type(parameter))
+            state[name] = torch.zeros_like(parameter, dtype=state_dtype(parameter))
     return [state[name] for name in names]
 
 
@@ -114,33 +123,33 @@ def by_step(states: Mapping[Tensor, dict[str, Any]], parameters: list[Tensor]) -
 
 
 def elementwise(rule: Rule, rows: Iterable[Row]) -> None:
-    """Take each of ``rows``, a parameter and its state with the rule's numbers, one step by ``rule``, in place.
+    """Take each of ``rows``, a parameter and its state with the rule's scalars, one step by ``rule``, in place.
 
     State that the rule leaves out stands still. Every number has the parameter's precision.
     """
     together, others = by_memory(rows)
     for alike in together:
         run(rule, alike)
-    for tensors, numbers in others:
-        wide = number_type(tensors[1])
-        after = on_tensors(rule)(*(t.to(wide) for t in tensors), *numbers)
+    for tensors, scalars in others:
+        dtype = state_dtype(tensors[1])
+        after = on_tensors(rule)(*(t.to(dtype) for t in tensors), *scalars)
         for tensor, value in zip(tensors[1:], after if isinstance(after, tuple) else (after,), strict=False):
             tensor.copy_(value)
 
 
 def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
-    """Rows, their gradient before the parameter: those that compiled code can work on, by number type; and the others."""
+    """Rows, their gradient before the parameter: those that compiled code can work on, by dtype; and the others."""
     together: dict[torch.dtype, list[Row]] = {}
     others: list[Row] = []
-    for own, numbers in rows:
+    for own, scalars in rows:
         gradient = own[0].grad
         assert gradient is not None
         tensors = (gradient, *own)
-        (together.setdefault(gradient.dtype, []) if runs_compiled(tensors) else others).append((tensors, numbers))
+        (together.setdefault(gradient.dtype, []) if runs_compiled(tensors) else others).append((tensors, scalars))
     return list(together.values()), others
 
 
-# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain numbers.
+# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain scalars.
 _FUNCTIONS = types.SimpleNamespace(
     sqrt=torch.sqrt,
     sign=torch.sign,
@@ -152,7 +161,7 @@ _FUNCTIONS = types.SimpleNamespace(
 
 @functools.cache
 def on_tensors(rule: Rule) -> Callable[..., Any]:
-    """The rule with PyTorch's functions in the place of NumPy's."""
+    """The rule with PyTorch's functions instead of NumPy's."""
     plain = rule.py_func
     world = {**plain.__globals__, "np": _FUNCTIONS}
     called = {name: world[name] for name in plain.__code__.co_names if hasattr(world.get(name), "py_func")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .custom import number_type
+from .custom import state_dtype
 
 
 class MovingAverage:
@@ -16,7 +16,7 @@ class MovingAverage:
 
     def __init__(self, parameters: list[Tensor], decay: float) -> None:
         self.decay, self.parameters = decay, parameters
-        self.averages = [p.detach().to(number_type(p), copy=True) for p in parameters]
+        self.averages = [p.detach().to(state_dtype(p), copy=True) for p in parameters]
         self.trained: list[Tensor] = []
         """The weights that training goes on with, while the averages stand in the parameters."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ class Given(Optimizer):
     """What ``make`` makes of a list of parameters, at the rate ``lr``. A record tells its name alone."""
 
     make: Maker
+    takes_sparse: ClassVar[bool] = True  # or says so itself
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         made = self.make([p for group in groups for p in group["params"]])

@@ -1,7 +1,8 @@
-"""What a step did: how long the gradient was, and how far each part of the model moved for its size."""
+"""Whether a step can be made, and what it did: how long the gradient was, how far each part of the model moved for its size."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -36,3 +37,24 @@ class Watch:
             of[1] += torch.linalg.vector_norm(before).double().cpu().square()
         ratios = {role: (float((moved / size).sqrt()) if size > 0 else None) for role, (moved, size) in sums.items()}
         return Health(gradient_norm, ratios)
+
+
+def all_finite(tensors: list[Tensor]) -> bool:
+    """Whether all elements are; a wait for each device."""
+    dense = [t._values() if t.is_sparse else t for t in tensors]
+    alike: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    for t in dense:
+        alike.setdefault((t.device, t.dtype), []).append(t)
+    for (device, _), together in alike.items():
+        found = torch.zeros(1, device=device)
+        torch._amp_foreach_non_finite_check_and_unscale_(
+            together, found, _one(device)
+        )  # one call for all; times 1 changes nothing
+        if found.item():
+            return False
+    return True
+
+
+@functools.cache
+def _one(device: torch.device) -> Tensor:
+    return torch.ones(1, device=device)

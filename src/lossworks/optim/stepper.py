@@ -15,13 +15,13 @@ from .base import Optimizer, check_state, name
 from .custom import SPARSE_REMEDY
 from .ema import MovingAverage
 from .factory import Given, build, render
-from .health import Health, Watch
+from .health import Health, Watch, all_finite
 from .roles import roles
-from .rows import Flow, Rows
+from .rows import Proximal, Rows
 from .state_dict_io import pack, read, text, unpack
 
 
-class Penalty(Flow, Protocol):
+class Penalty(Proximal, Protocol):
     """What the stepper needs of a penalty: see ``penalties.Penalty``."""
 
     @property
@@ -67,7 +67,7 @@ class Stepper:
         parameters = list(self.roles)
         by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
         by_rows = by_rows and all(map(_has_rows, parameters))
-        # With a penalty the step size of a row at rest must stand still, or its flow could not be caught up with.
+        # With a penalty the step size of a row at rest must stand still, or its prox could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
         tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
         for table in tables.values():
@@ -109,12 +109,13 @@ class Stepper:
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
         inner: Any = self._torch
+        self._check_finite()
         inner.observe_curvature(examples)
         inner.zero_grad()
 
     @torch.no_grad()
     def step(self, factor: float = 1.0, closure: Callable[[], float] | None = None, *, examine: bool = False) -> Health | None:
-        """Update every parameter with the gradients gathered since ``prepare``.
+        """Update every parameter with the gradients gathered since ``train_weights``.
 
         Args:
             factor: what the schedule multiplies the learning rate with.
@@ -122,29 +123,30 @@ class Stepper:
             examine: also look at what the step did, which takes a copy of the weights.
 
         Raises:
-            Diverged: the gradient's norm was asked for and is not finite; nothing was updated.
+            Diverged: the gradient is not finite (where the optimizer evaluates the loss again: at the first evaluation); neither
+                weights nor state were updated, and the gradients are left out.
             UsageError: a gradient is sparse, and the optimiser needs it whole.
         """
         self._collect()
         watch = Watch(self.roles) if examine else None
         searches = self.optimizer.needs_closure  # there are no gradients before it begins
+        if not searches:
+            self._check_finite()
         norm = self._norm() if self.clip is not None or (examine and not searches) else 0.0
         if not math.isfinite(norm):
-            raise Diverged(
-                f"the gradient was not finite at step {self.steps + 1:,}. The weights were not updated with it. "
-                f"Try a lower --lr than {self.optimizer.lr:g}."
-            )
-        self.steps += 1
+            raise self._diverged("norm of the gradient", "")
+        step = self.steps + 1
         if self.clip is not None and norm > self.clip:
             self.clipped += 1
             self._scale(self.clip / norm)
         self._lr = self.optimizer.lr * factor
         for rows in self._rows:
-            rows.step(self.steps, self._lr)
+            rows.step(step, self._lr)
         if self._torch is not None:
             self._step(self._torch, factor, closure)
         if self._average is not None:
-            self._average.update(self.steps)
+            self._average.update(step)
+        self.steps = step
         return watch.seen(None if searches else norm) if watch is not None else None
 
     @torch.no_grad()
@@ -197,11 +199,11 @@ class Stepper:
             if closure is None:
                 raise UsageError(f"{render(self.optimizer)!r} evaluates the loss again within a step: give step a closure.")
             before = [p.detach().clone() for p in self.roles]
-            inner.step(lambda: self._penalised(closure))
+            inner.step(self._checked_first(closure))
             if not all(bool(p.isfinite().all()) for p in self.roles):
                 torch._foreach_copy_(list(self.roles), before)
                 raise Diverged(
-                    f"the search of step {self.steps:,} ended in weights that are no numbers; those before it were put back. "
+                    f"the search of step {self.steps + 1:,} ended in weights that are not finite; those before it were put back. "
                     f"Try a lower --lr than {self.optimizer.lr:g}."
                 )
         else:
@@ -209,8 +211,22 @@ class Stepper:
             for group in inner.param_groups if self.penalty is not None else []:
                 for p in group["params"]:
                     if p.ndim > 1 and p.grad is not None:
-                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.flow)  # type: ignore[union-attr]
+                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.prox)  # type: ignore[union-attr]
         self.zero_grad()
+
+    def _checked_first(self, closure: Callable[[], float]) -> Callable[[], float]:
+        """The closure with the penalty, first evaluated at the weights that stand: a search can turn back from any others."""
+        first = True
+
+        def evaluate() -> float:
+            nonlocal first
+            loss = self._penalised(closure)
+            if first and math.isfinite(loss):
+                self._check_finite()
+            first = False
+            return loss
+
+        return evaluate
 
     @torch.enable_grad()
     def _penalised(self, closure: Callable[[], float]) -> float:
@@ -230,6 +246,25 @@ class Stepper:
         for p, at in self._names.items():
             if p.grad is not None and p.grad.is_sparse:
                 raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {at} is sparse. {SPARSE_REMEDY}")
+
+    def _check_finite(self) -> None:
+        """Raise Diverged where the gradient that stands is not finite."""
+        if self.by_rows:
+            bad = [rows.parameter for rows in self._rows if not rows.gradient.is_finite]
+        elif all_finite([p.grad for p in self.roles if p.grad is not None]):
+            return
+        else:
+            bad = [p for p in self.roles if p.grad is not None and not all_finite([p.grad])]
+        if not bad:
+            return
+        raise self._diverged("gradient", f" (of {', '.join(self._names[p] for p in bad)})")
+
+    def _diverged(self, what: str, where: str) -> Diverged:
+        self.zero_grad()
+        return Diverged(
+            f"the {what} was not finite at step {self.steps + 1:,}{where}. The weights were not updated with it. "
+            f"Try a lower --lr than {self.optimizer.lr:g}."
+        )
 
     def _norm(self) -> float:
         """Of the gradient of all parameters together."""

@@ -35,7 +35,7 @@ class Penalty(ABC):
         """What it adds to the mean loss."""
 
     @abstractmethod
-    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         """Where the weights stand after the penalty's gradient flow has run for ``time`` (>= 0, may differ by weight)."""
 
 

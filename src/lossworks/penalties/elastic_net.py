@@ -35,7 +35,7 @@ class ElasticNet(Penalty):
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength * (self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum())
 
-    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         time = torch.as_tensor(time, dtype=weight.dtype, device=weight.device)
         l1, l2 = self.strength * self.l1_ratio, self.strength * (1 - self.l1_ratio)
         shrunk = -torch.expm1(-l2 * time) / l2 if l2 else time

@@ -44,21 +44,19 @@ class GroupLasso(Penalty):
         lengths: Tensor = torch.linalg.vector_norm(weight, dim=-1)
         return self.strength * lengths.sum()
 
-    def flow(
-        self, weight: Float[Tensor, "*rows width"], time: Float[Tensor, "*#rows #width"] | float
-    ) -> Float[Tensor, "*rows width"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         time = torch.as_tensor(time, dtype=torch.float64, device=weight.device)
         if time.ndim and time.shape[-1] > 1:
             rows = weight.double().reshape(-1, weight.shape[-1])
             every = time.expand_as(weight).reshape(rows.shape)
             size = max(1, _AT_ONCE // rows.shape[1])
-            parts = map(self._flow, torch.split(rows, size), torch.split(every, size))
+            parts = map(self._prox, torch.split(rows, size), torch.split(every, size))
             return torch.cat(list(parts)).view_as(weight).to(weight.dtype)
         length = torch.linalg.vector_norm(weight, dim=-1, keepdim=True, dtype=torch.float64)
         kept: Tensor = (1 - self.strength * time / length.clamp_min(1e-300)).clamp_min(0)
         return weight * kept.to(weight.dtype)
 
-    def _flow(self, rows: Float[Tensor, "R W"], time: Float[Tensor, "R W"]) -> Float[Tensor, "R W"]:
+    def _prox(self, rows: Float[Tensor, "R W"], time: Float[Tensor, "R W"]) -> Float[Tensor, "R W"]:
         """The flow with a time for each weight, in stretches of u; it waits for the device, to know which rows are done.
 
         A stretch is as long as it would have to be if the row decayed at its present mean rate, which is right at once for

@@ -30,6 +30,6 @@ class L1(Penalty):
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength * weight.abs().sum()
 
-    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         fall = torch.as_tensor(self.strength * time, dtype=weight.dtype, device=weight.device)
         return weight.sign() * (weight.abs() - fall).clamp_min(0)

@@ -31,5 +31,5 @@ class L2(Penalty):
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength / 2 * weight.square().sum()
 
-    def flow(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
+    def prox(self, weight: Float[Tensor, "*shape"], time: Float[Tensor, "*#shape"] | float) -> Float[Tensor, "*shape"]:
         return weight * torch.exp(torch.as_tensor(-self.strength * time, dtype=weight.dtype, device=weight.device))

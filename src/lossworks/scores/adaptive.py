@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
-from .dense import Dense, check_given
+from .base import Scores, flat, upcast
+from .dense import Dense, check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,13 +26,13 @@ class AdaptiveHead(nn.Module):
     """A head over V outcomes whose ids are sorted, the most frequent first.
 
     The first ``cutoffs[0]`` outcomes are scored at once, beside one logit for each cluster of rarer ones, which reads
-    fewer and fewer of the ``dim`` hidden numbers: log p of an outcome in a cluster is that of the cluster plus its own within it.
+    fewer and fewer of the ``dim`` features: log p of an outcome in a cluster is that of the cluster plus its own within it.
     The parameters are named as those of ``torch.nn.AdaptiveLogSoftmaxWithLoss`` (``head``, ``tail``), and fit it.
 
     Args:
-        dim: how many numbers the hidden states have.
+        dim: how many features the hidden states have.
         cutoffs: where the short list and each cluster end; the last is V.
-        div: how many times fewer numbers each cluster reads than the one before it; at least one is left.
+        div: how many times fewer features each cluster reads than the one before it; at least one is left.
 
     Raises:
         UsageError: cutoffs that do not grow from 1 or more, fewer than two of them, or div below 1.
@@ -112,9 +112,10 @@ class Adaptive(Scores):
         if hidden.shape != (*target.shape, head.head.in_features):
             raise UsageError(
                 f"adaptive: got hidden {tuple(hidden.shape)} and target {tuple(target.shape)} for a head that reads "
-                f"{head.head.in_features} numbers; wanted [*position, {head.head.in_features}] and [*position]."
+                f"{head.head.in_features} features; wanted [*position, {head.head.in_features}] and [*position]."
             )
         check_given(target, teacher, negatives)
+        check_range(target, head.classes)
         self._head = head
         self._hidden = hidden
         self.target = target
@@ -188,8 +189,8 @@ class Adaptive(Scores):
         _refuse("entropy")
 
     @property
-    def runner_up(self) -> Float[Tensor, "*position"]:
-        _refuse("runner_up")
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
+        _refuse("max_other_logp")
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         _refuse("square_sum")
@@ -218,4 +219,4 @@ def _refuse(statistic: str) -> NoReturn:
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
-    return torch.log_softmax(widened(logits), -1)
+    return torch.log_softmax(upcast(logits), -1)

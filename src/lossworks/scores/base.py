@@ -19,7 +19,7 @@ from ..core.errors import UsageError
 from .classwise import classwise
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float, Int, Shaped
 
     from .teacher import Teacher
 
@@ -36,7 +36,7 @@ class Scores(ABC):
     classes: int
     teacher: Teacher | None = None
     negatives: Int[Tensor, "*position k"] | None = None
-    momentary: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
+    single_use: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
 
     @property
     @abstractmethod
@@ -60,7 +60,7 @@ class Scores(ABC):
 
     @property
     @abstractmethod
-    def runner_up(self) -> Float[Tensor, "*position"]:
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
         """The largest log-probability of an outcome that is not the target; -inf where there is no other. Gradient: e_r - p."""
 
     @abstractmethod
@@ -89,7 +89,7 @@ class Scores(ABC):
         """
 
     def sums_near(self, reach: float) -> Callable[..., Sequence[Tensor]]:
-        """``sums`` for functions of one outcome that are 0, with their slopes, from ``reach`` nats below the largest on.
+        """``sums`` for functions of one outcome that are 0, with their gradients, from ``reach`` nats below the largest on.
 
         Scores may leave out what lies below, and these leave out nothing. What reaches the functions has 1 as its last axis.
         """
@@ -163,11 +163,11 @@ class Scores(ABC):
         return self.logp_of(torch.where(there, self.negatives, 0)), there
 
 
-def flat(tensor: Float[Tensor, "*position k"]) -> Float[Tensor, "M k"]:
+def flat(tensor: Shaped[Tensor, "*position k"]) -> Shaped[Tensor, "M k"]:
     """All positions on one axis."""
     return tensor.reshape(tensor.shape[:-1].numel(), tensor.shape[-1])
 
 
-def widened(tensor: Tensor) -> Tensor:
+def upcast(tensor: Tensor) -> Tensor:
     """Half precision read in float32; anything wider as it is."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

@@ -35,5 +35,5 @@ class _Floored(torch.autograd.Function):
         """Nothing to keep."""
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
-        return outer[0], None
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
+        return grad_output[0], None

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
+from .base import Scores, flat, upcast
 from .counted import counted, possible
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Dense(Scores):
     @cached_property
     @torch.enable_grad()
     def logits(self) -> Float[Tensor, "*position V"]:
-        return widened(self._given)
+        return upcast(self._given)
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:
@@ -85,7 +85,7 @@ class Dense(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def runner_up(self) -> Float[Tensor, "*position"]:
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
         others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
         return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)
 
@@ -145,6 +145,25 @@ def check_given(target: Tensor, teacher: Teacher | None, negatives: Tensor | Non
             raise UsageError(f"scores: got a teacher of positions {tuple(positions)} for targets {tuple(target.shape)}.")
 
 
+def check_range(target: Int[Tensor, "*position"], classes: int, kept: Int[Tensor, "kept"] | None = None) -> None:
+    """Raise UsageError where a target (at the flat positions ``kept``) is no outcome; on a CPU alone, where that is free."""
+    unseen = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(target)  # vmap's hold no values
+    if target.device.type != "cpu" or unseen:
+        return
+    visited = target if kept is None else target.flatten()[kept]
+    if not visited.numel():
+        return
+    low, high = visited.aminmax()
+    if low < 0 or high >= classes:
+        first = ((visited < 0) | (visited >= classes)).flatten().nonzero()[0]
+        at = first if kept is None else kept[first]
+        position = [int(i) for i in torch.unravel_index(at, target.shape)]
+        raise UsageError(
+            f"scores: got target {int(target.flatten()[at])} at position {position} for {classes} outcomes, 0 to {classes - 1}. "
+            "To leave positions out, give loss(logits[keep], target[keep]), or keep=keep to fused, with keep = (target != -100)."
+        )
+
+
 def dense(
     logits: Float[Tensor, "*position V"],
     target: Int[Tensor, "*position"],
@@ -161,9 +180,11 @@ def dense(
         negatives: ids to push down; below 0 is padding.
 
     Raises:
-        UsageError: the shapes do not fit, or the target is not whole numbers.
+        UsageError: the shapes do not fit, or a target is not a whole number from 0 to V - 1.
     """
-    return Dense(logits, target, teacher, negatives)
+    made = Dense(logits, target, teacher, negatives)
+    check_range(target, made.classes)
+    return made
 
 
 def binary(logits: Float[Tensor, "*position"], target: Tensor) -> Dense:
@@ -171,4 +192,4 @@ def binary(logits: Float[Tensor, "*position"], target: Tensor) -> Dense:
 
     The probability of 1 is sigmoid(z); cross-entropy over these scores is binary cross-entropy.
     """
-    return Dense(torch.stack([torch.zeros_like(logits), logits], -1), target.long())
+    return dense(torch.stack([torch.zeros_like(logits), logits], -1), target.long())

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
+from .autograd import Call, Mean, Values
 from .base import Scores, flat
-from .dense import Dense, check_given
+from .chunked_head import ChunkedHead, Read
+from .dense import Dense, check_given, check_range
 from .eager import eager
 from .heads import head
-from .passes import Call, Mean, Values
-from .sweep import Read, Sweep
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 
 Loss = Callable[[Scores], Tensor]
-_ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "runner_up", "argmax")
+_ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "argmax")
 
 
 class Fused(Scores):
     """See ``fused``."""
 
-    def __init__(self, sweep: Sweep, shape: torch.Size, hidden: Float[Tensor, "M D"], shift: int) -> None:
-        self._sweep = sweep
+    def __init__(self, chunked: ChunkedHead, shape: torch.Size, hidden: Float[Tensor, "M D"], shift: int) -> None:
+        self._chunked = chunked
         self._shift = shift
         self._shape = shape
         self._hidden = hidden
-        self.target = sweep.target.view(shape)
-        self.classes = sweep.head.classes
-        self.teacher, self.negatives = sweep.teacher, sweep.negatives
+        self.target = chunked.target.view(shape)
+        self.classes = chunked.head.classes
+        self.teacher, self.negatives = chunked.teacher, chunked.negatives
 
     @overload
     def mean(self, loss: Loss, *, weights: Tensor | None = None, denom: Tensor | float | None = None) -> Tensor: ...
@@ -71,7 +71,7 @@ class Fused(Scores):
             denom: what to divide by; the kept positions' weight where it is not given (and 1 where that is 0). In training
                 over several micro-batches or workers, the weight of all of them.
             also: names of statistics to give back besides, without gradient: "values", "logp", "mean_logp", "entropy",
-                "logsumexp", "runner_up", "argmax".
+                "logsumexp", "max_other_logp", "argmax".
 
         Returns:
             The mean; with ``also``, the mean and a dictionary of [*position] tensors, 0 where a position is not kept.
@@ -80,14 +80,14 @@ class Fused(Scores):
             raise UsageError(f"fused: also is {also!r}; wanted a list of names out of {', '.join(_ALSO)}.")
         if isinstance(denom, Tensor) and denom.requires_grad:
             raise UsageError("fused: what a mean is divided by gets no gradient. Use scores.values(loss).sum() / denom.")
-        sweep, weighed = self._weighed(weights)
+        chunked, weighed = self._weighed(weights)
         by = weighed.sum() if denom is None else torch.as_tensor(denom, dtype=weighed.dtype, device=weighed.device)
         by = by.masked_fill(by == 0, 1)  # nothing kept: 0, not nan
-        late = sweep.dtype == torch.float16  # its small numbers vanish: divided by in the end
-        call = self._call(self._one_by_one(loss), sweep, weighed if late else weighed / by, tuple(also))
-        summed, found = Mean.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
+        late = chunked.dtype == torch.float16  # its small gradients vanish: divided by in the end
+        call = self._call(self._one_by_one(loss), chunked, weighed if late else weighed / by, tuple(also))
+        summed, found = Mean.apply(call, self._hidden, *self._chunked.head.tensors)  # type: ignore[no-untyped-call]
         mean: Tensor = summed / by if late else summed
-        return (mean, {name: self._spread(part, sweep.kept) for name, part in found.items()}) if also else mean
+        return (mean, {name: self._spread(part, chunked.kept) for name, part in found.items()}) if also else mean
 
     def values(self, loss: Loss) -> Float[Tensor, "*position"]:
         """The loss of each position, 0 where it is not kept; differentiable. Four products, forward and backward.
@@ -98,11 +98,11 @@ class Fused(Scores):
 
     @eager
     def _each(self, read: Callable[[Scores, Tensor], Tensor]) -> Tensor:
-        call = self._call(read, self._sweep)
+        call = self._call(read, self._chunked)
         if any(call.wanted):
-            self._sweep.head.check_repeatable()
-        kept: Tensor = Values.apply(call, self._hidden, *self._sweep.head.tensors)  # type: ignore[no-untyped-call]
-        return self._spread(kept, self._sweep.kept)
+            self._chunked.head.check_repeatable()
+        kept: Tensor = Values.apply(call, self._hidden, *self._chunked.head.tensors)  # type: ignore[no-untyped-call]
+        return self._spread(kept, self._chunked.kept)
 
     @staticmethod
     def _one_by_one(loss: Loss) -> Read:
@@ -110,9 +110,9 @@ class Fused(Scores):
             raise UsageError(f"fused: positions interact in {loss}, so it cannot be cut into chunks. Use scores.dense.")
         return lambda scores, rows: loss(scores)
 
-    def _call(self, read: Read, sweep: Sweep, weights: Tensor | None = None, also: tuple[str, ...] = ()) -> Call:
-        given = (self._hidden, *sweep.head.tensors)
-        return Call(sweep, read, [t.requires_grad and torch.is_grad_enabled() for t in given], weights, also)
+    def _call(self, read: Read, chunked: ChunkedHead, weights: Tensor | None = None, also: tuple[str, ...] = ()) -> Call:
+        given = (self._hidden, *chunked.head.tensors)
+        return Call(chunked, read, [t.requires_grad and torch.is_grad_enabled() for t in given], weights, also)
 
     def _spread(self, part: Tensor, kept: Tensor | None) -> Tensor:
         """From the kept positions to all of them."""
@@ -120,18 +120,18 @@ class Fused(Scores):
             part = part.new_zeros(len(self._hidden), *part.shape[1:]).index_copy(0, kept, part)
         return part.view(*self._shape, *part.shape[1:])
 
-    def _weighed(self, weights: Tensor | None) -> tuple[Sweep, Float[Tensor, "kept"]]:
+    def _weighed(self, weights: Tensor | None) -> tuple[ChunkedHead, Float[Tensor, "kept"]]:
         """The positions that weigh something, and what they weigh."""
-        sweep, device = self._sweep, self._hidden.device
+        chunked, device = self._chunked, self._hidden.device
         if weights is None:
-            return sweep, torch.ones(sweep.size, dtype=sweep.wide, device=device)
+            return chunked, torch.ones(chunked.size, dtype=chunked.compute_dtype, device=device)
         if weights.shape != self._shape:
             raise UsageError(f"fused: got weights {tuple(weights.shape)} for positions {tuple(self._shape)}.")
         if weights.requires_grad:
             raise UsageError("fused: the weights of a mean get no gradient. Use (weights * scores.values(loss)).sum().")
-        every = (weights.roll(-self._shift, -1) if self._shift else weights).flatten().to(device, sweep.wide)
-        kept = every.nonzero().squeeze(-1) if sweep.kept is None else sweep.kept[every[sweep.kept] != 0]
-        return replace(sweep, kept=kept), every[kept]
+        every = (weights.roll(-self._shift, -1) if self._shift else weights).flatten().to(device, chunked.compute_dtype)
+        kept = every.nonzero().squeeze(-1) if chunked.kept is None else chunked.kept[every[chunked.kept] != 0]
+        return replace(chunked, kept=kept), every[kept]
 
     @cached_property
     @torch.enable_grad()
@@ -155,8 +155,8 @@ class Fused(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def runner_up(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.runner_up)
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
+        return self.values(lambda scores: scores.max_other_logp)
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         _constant(weight)
@@ -185,7 +185,7 @@ class Fused(Scores):
     @cached_property
     @torch.no_grad()
     def argmax(self) -> Int[Tensor, "*position"]:
-        return self.values(lambda scores: scores.argmax)
+        return self._each(lambda scores, rows: scores.argmax)
 
     @property
     def logits(self) -> Float[Tensor, "*position V"]:
@@ -200,12 +200,12 @@ class Fused(Scores):
 
     def rows(self, rows: Int[Tensor, "M"] | slice) -> Dense:
         """The scores at some of the positions, flattened, their logits whole and without gradient: what a teacher is asked."""
-        if self._sweep.kept is not None:
+        if self._chunked.kept is not None:
             raise UsageError("fused: scores with positions left out have no rows. Make the teacher without keep= and shift=.")
-        return self._sweep.dense(self._hidden[rows], rows)
+        return self._chunked.dense(self._hidden[rows], rows)
 
     def explain(self) -> str:
-        return self._sweep.explain()
+        return self._chunked.explain()
 
 
 def _constant(*others: Tensor | Scores | None) -> None:
@@ -261,11 +261,11 @@ def fused(
     if isinstance(layer := weight, nn.Linear) and type(layer) is nn.Linear and bias is None:  # a subclass may do more
         weight, bias = layer.weight, layer.bias
     if torch.is_autocast_enabled(hidden.device.type) and isinstance(weight, Tensor):
-        narrow = torch.get_autocast_dtype(hidden.device.type)
-        hidden, weight, bias = hidden.to(narrow), weight.to(narrow), None if bias is None else bias.to(narrow)
+        dtype = torch.get_autocast_dtype(hidden.device.type)
+        hidden, weight, bias = hidden.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
     states = flat(hidden)
     wanted, kept = _shifted(target, keep, shift)
-    sweep = Sweep(
+    chunked = ChunkedHead(
         head=head(weight, bias, states),
         target=wanted.flatten(),
         kept=kept,
@@ -275,9 +275,8 @@ def fused(
         negatives=None if negatives is None else flat(negatives),
         dtype=states.dtype,
     )
-    if states.device.type == "cpu":  # elsewhere a look at the numbers would wait for the device; there indexing fails by itself
-        _check_range(sweep)
-    return Fused(sweep, shape, states, shift)
+    check_range(wanted, chunked.head.classes, kept)
+    return Fused(chunked, shape, states, shift)
 
 
 def _shifted(target: Tensor, keep: Tensor | None, shift: int) -> tuple[Tensor, Tensor | None]:
@@ -294,12 +293,3 @@ def _shifted(target: Tensor, keep: Tensor | None, shift: int) -> tuple[Tensor, T
             return target, torch.arange(target.numel(), device=target.device).view(target.shape)[..., :-shift].flatten()
         keep = keep.roll(-shift, -1) & (torch.arange(target.shape[-1], device=keep.device) < target.shape[-1] - shift)
     return target, None if keep is None else keep.flatten().nonzero().squeeze(-1).to(target.device)
-
-
-def _check_range(sweep: Sweep) -> None:
-    visited = sweep.target if sweep.kept is None else sweep.target[sweep.kept]
-    if len(visited) and not 0 <= int(visited.min()) <= int(visited.max()) < sweep.head.classes:
-        raise UsageError(
-            f"fused: got targets from {int(visited.min())} to {int(visited.max())} for {sweep.head.classes} outcomes. "
-            "Leave positions out with keep=(labels != -100), not by a number."
-        )

@@ -28,7 +28,7 @@ class Head(ABC):
         """The logits, in ``out`` where that can be."""
 
     @abstractmethod
-    def pull(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
+    def backward(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
         """The gradient into the hidden states, where ``wanted[0]``; gradients into ``tensors`` are added to ``sums``."""
 
     def check_repeatable(self) -> None:  # noqa: B027 (a head is repeatable unless it says otherwise)
@@ -46,7 +46,7 @@ class Linear(Head):
         weight, *bias = self.tensors
         return torch.addmm(bias[0], hidden, weight.T, out=out) if bias else torch.mm(hidden, weight.T, out=out)
 
-    def pull(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
+    def backward(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
         if sums[0] is not None and sums[0].dtype == d_logits.dtype:
             sums[0].addmm_(d_logits.T, hidden)
         elif sums[0] is not None:  # half precision: added up in float32, block by block while the product is in the cache
@@ -89,7 +89,7 @@ class Module(Head):
                 "fused: values() makes the logits twice, and this head drops out at random. Use mean(), or head.eval()."
             )
 
-    def pull(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
+    def backward(self, hidden: Tensor, d_logits: Tensor, wanted: Sequence[bool], sums: Sequence[Tensor | None]) -> Tensor | None:
         own, logits = self._made.pop()
         asked = [t for t, want in zip((own, *self.tensors), wanted, strict=True) if want]
         found = iter(torch.autograd.grad(logits, asked, d_logits.to(logits.dtype), allow_unused=True))

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import widened
-from .dense import Dense, check_given
+from .base import upcast
+from .dense import Dense, check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -28,7 +28,7 @@ class Noise:
         weights: how probable each outcome is, up to a factor.
 
     Raises:
-        UsageError: weights that are not finite or not above 0. What is never drawn would never be learnt to be improbable.
+        UsageError: weights that are not finite or not above 0. What is never drawn would never be learned to be improbable.
     """
 
     def __init__(self, weights: Float[Tensor, "V"]) -> None:
@@ -126,6 +126,7 @@ def candidates(
             f"sampled: got hidden {tuple(hidden.shape)}, weight {tuple(weight.shape)}, target {tuple(target.shape)} and "
             f"ids {tuple(ids.shape)}; wanted [*position, d], [V, d], [*position] and [K]."
         )
+    check_range(target, len(weight))
     if noise is not None and noise.classes != len(weight):
         raise UsageError(f"sampled: got noise over {noise.classes} outcomes for a weight of {len(weight)}. Make it of as many.")
     wanted = torch.cat([target.flatten(), ids])  # read at once, so that backward makes one gradient of the weight's size
@@ -135,7 +136,7 @@ def candidates(
     if bias is not None:
         added = bias.index_select(0, wanted)
         own, others = own + added[: target.numel()].view(target.shape), others + added[target.numel() :]
-    own, others = widened(own), widened(others)
+    own, others = upcast(own), upcast(others)
     counts = own.new_zeros(len(wanted)) if noise is None else (noise.log_prob(wanted) + math.log(len(ids))).to(own)
     own_count, other_count = counts[: target.numel()].view(target.shape), counts[target.numel() :]
     return Candidates(own, others, own_count, other_count, ids == target.unsqueeze(-1))

@@ -23,8 +23,8 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
-from .dense import check_given
+from .base import Scores, flat, upcast
+from .dense import check_given, check_range
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -78,7 +78,7 @@ class Sharded(Scores):
     @cached_property
     @torch.enable_grad()
     def _logits(self) -> Float[Tensor, "*position local"]:
-        return widened(self._given)
+        return upcast(self._given)
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:
@@ -141,7 +141,7 @@ class Sharded(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def runner_up(self) -> Float[Tensor, "*position"]:
+    def max_other_logp(self) -> Float[Tensor, "*position"]:
         others = self.log_probabilities.masked_fill(self._at_target, -math.inf)
         return self._pick(others, self._first_of_largest(others).unsqueeze(-1)).squeeze(-1)
 
@@ -245,6 +245,7 @@ def sharded(
     sizes, positions = torch.stack(everywhere).T.tolist()
     if len(set(positions)) > 1:
         raise UsageError(f"sharded: the processes hold {positions} positions. Give every one the same positions and targets.")
+    check_range(target, sum(sizes))
     start = sum(sizes[: distributed.get_rank(group)])
     return Sharded(logits, target, Slice(start, start + logits.shape[-1], sum(sizes), group), teacher, negatives)
 
@@ -264,8 +265,8 @@ class _Total(torch.autograd.Function):
         return _reduced(part, distributed.ReduceOp.SUM, group)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
-        return replicated(outer[0], ctx.group), None
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
+        return replicated(grad_output[0], ctx.group), None
 
 
 class _Replicated(torch.autograd.Function):
@@ -277,8 +278,8 @@ class _Replicated(torch.autograd.Function):
         return same.view_as(same)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
-        total: Tensor = _Total.apply(outer[0], ctx.group)  # type: ignore[no-untyped-call]
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
+        total: Tensor = _Total.apply(grad_output[0], ctx.group)  # type: ignore[no-untyped-call]
         return total, None
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .base import Scores, flat, widened
+from .base import Scores, flat, upcast
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -31,11 +31,11 @@ class TopK:
             raise UsageError(f"top-k teacher: got ids {tuple(self.ids.shape)} and log-probabilities {tuple(self.top.shape)}.")
 
     @property
-    def logp(self) -> Float[Tensor, "*position k+1"]:
+    def logp(self) -> Float[Tensor, "*position outcomes"]:
         """log q of the k outcomes and of the rest."""
-        return _with_rest(widened(self.top.detach()))
+        return _with_rest(upcast(self.top.detach()))
 
-    def reduced(self, scores: Scores) -> Float[Tensor, "*position k+1"]:
+    def reduced(self, scores: Scores) -> Float[Tensor, "*position outcomes"]:
         """log p of the same k outcomes and of the rest, by ``scores``."""
         return _with_rest(scores.logp_of(self.ids))
 

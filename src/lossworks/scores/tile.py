@@ -24,16 +24,16 @@ _FEW = 2  # of so many stripes at most one may hold what is looked for: from mor
 
 
 class Tile(Dense):
-    """Dense scores whose statistics are leaves: a loss is differentiated down to them, and ``pull`` goes on into the logits.
+    """Dense scores whose statistics are leaves: a loss is differentiated down to them, and ``backward`` goes on into the logits.
 
     A loss of ``logp``, ``logp_of``, ``mean_logp`` and ``logsumexp`` is then differentiated over vectors, whatever V is. All other
-    statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the processor's cache.
+    statistics are ``Dense``'s, read from one leaf, the log-probabilities; their tiles stay in the CPU's cache.
 
-    logits: [rows, V] in float32 or float64, no gradient. ``pull`` may overwrite them.
+    logits: [rows, V] in float32 or float64, no gradient. ``backward`` may overwrite them.
     space: memory of the same shape to work in.
     """
 
-    momentary = True
+    single_use = True
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Tile(Dense):
         return self._leaf(name, below + self.top.unsqueeze(-1))
 
     @cached_property
-    def runner_up(self) -> Float[Tensor, "rows"]:
+    def max_other_logp(self) -> Float[Tensor, "rows"]:
         target = self.target.long().unsqueeze(-1)
         best = self._given.scatter(-1, target, -math.inf).argmax(-1, keepdim=True)
         return self.logp_of(best).masked_fill(best == target, -math.inf).squeeze(-1)
@@ -131,13 +131,13 @@ class Tile(Dense):
         return self._given.argmax(-1)
 
     @torch.no_grad()
-    def pull(self, values: Tensor, outer: Tensor) -> Float[Tensor, "rows V"]:
-        """The gradient of Σ outer · values into the logits; ``values`` came from these scores and have the shape of ``outer``."""
+    def backward(self, values: Tensor, grad_output: Tensor) -> Float[Tensor, "rows V"]:
+        """The gradient of Σ grad_output · values into the logits; ``values``, of the same shape, came from these scores."""
         names, leaves = list(self._leaves), list(self._leaves.values())
         if not values.requires_grad:  # a loss that reads nothing
             return self._space.zero_()
-        slopes: tuple[Tensor | None, ...] = torch.autograd.grad(values, leaves, outer, allow_unused=True)
-        into = {name: slope for name, slope in zip(names, slopes, strict=True) if slope is not None}
+        grads: tuple[Tensor | None, ...] = torch.autograd.grad(values, leaves, grad_output, allow_unused=True)
+        into = {name: grad for name, grad in zip(names, grads, strict=True) if grad is not None}
         by_logit = into.pop("logits", None)
         if not into:
             return self._space.zero_() if by_logit is None else self._space.copy_(by_logit)
@@ -147,11 +147,11 @@ class Tile(Dense):
     def _through_softmax(self, into: dict[str, Tensor]) -> Tensor:
         """From gradients into the statistics to the gradient into z; every log-probability brings -p times its own."""
         factor = torch.zeros_like(self._peak)
-        for name, slope in into.items():
+        for name, grad in into.items():
             if name == "logsumexp":
-                factor += slope
+                factor += grad
             else:
-                factor -= slope if name == "mean_logp" else slope.sum(-1)
+                factor -= grad if name == "mean_logp" else grad.sum(-1)
         if (mean := into.get("mean_logp")) is None:
             d_z = self._p.mul_(factor.unsqueeze(-1))
         else:

@@ -42,7 +42,7 @@ class Chain:
     """
 
     start: Float[Tensor, "S"]
-    factors: tuple[Float[Tensor, "from to"], ...]
+    factors: tuple[Float[Tensor, "_ _"], ...]
     emission: Float[Tensor, "V m"]
     block: Int[Tensor, "V"]
 

@@ -29,7 +29,7 @@ class Counts:
     """Expected counts in float64, shaped as the chain's tables; ``logp``, in nats, of all ``tokens`` together."""
 
     start: Float[Tensor, "S"]
-    factors: tuple[Float[Tensor, "from to"], ...]
+    factors: tuple[Float[Tensor, "_ _"], ...]
     emission: Float[Tensor, "V m"]
     logp: float = 0.0
     tokens: int = 0
@@ -131,7 +131,7 @@ def _count_transitions(chain: Chain, found: Filtered, weight: Float[Tensor, "n S
             left = left @ factor if at + 1 < len(totals) else left
 
 
-def _forward(chain: Chain, segment: Segment, room: _Room, last: Float[Tensor, "B m"]) -> Filtered:
+def _forward(chain: Chain, segment: Segment, room: _Room, last: Tensor) -> Filtered:
     alpha = room.take(len(segment.ids))
     scale = alpha.new_ones(len(alpha))
     if segment.known:

@@ -41,7 +41,7 @@ class HmmNetwork(SequenceNetwork):
         self.register_buffer("block", chain.block, persistent=False)
         self._blocks = chain.blocks
 
-    def probabilities(self) -> tuple[Float[Tensor, "S"], list[Float[Tensor, "from to"]], Float[Tensor, "S V"]]:
+    def probabilities(self) -> tuple[Float[Tensor, "S"], list[Float[Tensor, "_ _"]], Float[Tensor, "S V"]]:
         """Start, factors and emission, every row a distribution."""
         emission = self.emission.masked_fill(~self.possible, -torch.inf).softmax(1)
         return self.start.softmax(0), [factor.softmax(1) for factor in self.factors], emission

@@ -47,7 +47,7 @@ def attend(
     queries: Float[Tensor, "B heads T h"],
     keys: Float[Tensor, "B kv S h"],
     values: Float[Tensor, "B kv S h"],
-    mask: Bool[Tensor, "*B T S"] | None,
+    mask: Bool[Tensor, "*#B #T S"] | None,
     *,
     causal: bool,
 ) -> Float[Tensor, "B heads T h"]:

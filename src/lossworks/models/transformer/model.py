@@ -111,7 +111,7 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "B T d"],
         tables: tuple[Tensor, Tensor],
-        mask: Bool[Tensor, "*B T S"] | None,
+        mask: Bool[Tensor, "*#B #T S"] | None,
         *,
         causal: bool = True,
         past: Float[Tensor, "two B kv S h"] | None = None,

@@ -28,6 +28,7 @@ class AdaGrad(Optimizer):
     initial: float = 0.0
     eps: float = 1e-10
     decays = "coupled"
+    takes_sparse: ClassVar[bool] = True
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
 
     def __post_init__(self) -> None:
@@ -60,6 +61,6 @@ def _adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # ty
         for place in range(counts[group]):
             row = touched[group, place]
             for column in range(weight.shape[1]):
-                slope = total[row, column]
-                squares[row, column] += slope * slope
-                weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)
+                grad = total[row, column]
+                squares[row, column] += grad * grad
+                weight[row, column] -= lr * grad / (np.sqrt(squares[row, column]) + eps)

@@ -60,8 +60,8 @@ class AMSGrad(Adam):
     """
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        numbers = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
-        return torch.optim.AdamW(groups, **numbers, weight_decay=0.0, amsgrad=True, fused=True)  # type: ignore[arg-type]
+        scalars = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
+        return torch.optim.AdamW(groups, **scalars, weight_decay=0.0, amsgrad=True, fused=True)  # type: ignore[arg-type]
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         unbiased: Tensor = state["max_exp_avg_sq"] / (1 - self.beta2 ** int(state["step"]))
@@ -71,7 +71,7 @@ class AMSGrad(Adam):
 @optimizers.add("adamax", source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2")
 @dataclass(frozen=True, kw_only=True)
 class Adamax(Adam):
-    """m ← β₁m + (1-β₁)g, u ← max(β₂u, |g| + eps), w ← w - lr · m̂ / u: Adam with the largest slope for the mean square.
+    """m ← β₁m + (1-β₁)g, u ← max(β₂u, |g| + eps), w ← w - lr · m̂ / u: Adam with the largest gradient for the mean square.
 
     Domain: Adam's.
     """
@@ -128,8 +128,8 @@ class RAdam(Adam):
     lr: float = 0.02
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        numbers = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
-        return torch.optim.RAdam(groups, **numbers, decoupled_weight_decay=True, foreach=True)  # type: ignore[arg-type]
+        scalars = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
+        return torch.optim.RAdam(groups, **scalars, decoupled_weight_decay=True, foreach=True)  # type: ignore[arg-type]
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         step, longest = int(state["step"]), 2 / (1 - self.beta2) - 1

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, check_share, optimizers
-from ..custom import OneRule, moments, number_type
+from ..custom import OneRule, moments, state_dtype
 from ..multi_tensor import Row, compiled
 
 
@@ -57,12 +57,12 @@ class _Adan(OneRule):
     def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr = group["lr"]
         shares = [number for beta in group["betas"] for number in (beta, 1 - beta)]
-        numbers = (lr, 1 / (1 + lr * group["weight_decay"]), *shares, group["eps"])
+        scalars = (lr, 1 / (1 + lr * group["weight_decay"]), *shares, group["eps"])
         for p in parameters:
             state = self.state[p]
             if not state:
                 assert p.grad is not None
-                first = p.grad.to(number_type(p))
+                first = p.grad.to(state_dtype(p))
                 state |= {"exp_avg": first.clone(), "exp_avg_sq": first.square(), "previous_grad": first.clone()}
         names = ("exp_avg", "exp_avg_diff", "exp_avg_sq", "previous_grad")
-        return [((p, *moments(self.state[p], p, *names)), numbers) for p in parameters]
+        return [((p, *moments(self.state[p], p, *names)), scalars) for p in parameters]

@@ -68,8 +68,8 @@ class _AdEMAMix(OneRule):
         for step, alike in by_step(self.state, parameters).items():
             alpha, beta3 = _mixture(group, step)
             fast, root = lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
-            numbers = (kept, *shares, beta3, 1 - beta3, fast, lr * alpha, root, group["eps"])
-            found += [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq", "exp_avg_slow")), numbers) for p in alike]
+            scalars = (kept, *shares, beta3, 1 - beta3, fast, lr * alpha, root, group["eps"])
+            found += [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq", "exp_avg_slow")), scalars) for p in alike]
         return found
 
 

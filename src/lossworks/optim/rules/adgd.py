@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, Part, number_type
+from ..custom import ByGroup, Part, state_dtype
 
 
 @optimizers.add("adgd", source="Malitsky & Mishchenko 2020, arXiv:1910.09529, algorithm 1")
@@ -45,20 +45,20 @@ class _AdGD(ByGroup):
         if not last:
             return first["lr"], math.inf
         known = [p for parameters, _ in parts for p in parameters if self.state[p]]
-        moved = _norm([p.to(number_type(p)) - self.state[p]["weight"] for p in known])
-        turned = _norm([p.grad.to(number_type(p)) - self.state[p]["gradient"] for p in known])  # type: ignore[union-attr]
+        moved = _norm([p.to(state_dtype(p)) - self.state[p]["weight"] for p in known])
+        turned = _norm([p.grad.to(state_dtype(p)) - self.state[p]["gradient"] for p in known])  # type: ignore[union-attr]
         by_curvature = moved / (2 * turned) if turned else math.inf
         size = min(math.sqrt(1 + ratio) * last, by_curvature)
-        if not 0 < size < math.inf:  # nothing has moved, or a straight slope at the second step: nothing is known
+        if not 0 < size < math.inf:  # nothing has moved, or a constant gradient at the second step: nothing is known
             size = last
         return size, size / last
 
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for p in parameters:
             assert p.grad is not None
-            state, wide = self.state[p], number_type(p)
+            state, dtype = self.state[p], state_dtype(p)
             if not state:
-                state["weight"], state["gradient"] = (torch.empty_like(p, dtype=wide) for _ in range(2))
+                state["weight"], state["gradient"] = (torch.empty_like(p, dtype=dtype) for _ in range(2))
             state["weight"].copy_(p)
             state["gradient"].copy_(p.grad)
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(p.grad, alpha=-group["lr"])

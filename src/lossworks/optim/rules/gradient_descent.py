@@ -14,9 +14,10 @@ from torch import Tensor
 from ...core.errors import Diverged
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
+from ..custom import check_whole
 from .sgd import descend
 
-_SLOPE = 1e-4  # the share of the descent that the slope promises, of which a step must keep at least so much
+_SLOPE = 1e-4  # the share of the descent that the grad promises, of which a step must keep at least so much
 _HALVINGS = 60  # further down no float64 weight would move
 
 
@@ -63,25 +64,26 @@ class _Backtracking(torch.optim.Optimizer):
         loss = _evaluate(closure)
         if not math.isfinite(loss):
             raise Diverged(f"the loss was {loss} before the step. The weights were not updated.")
+        check_whole(self)
         moved = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
-        start, slopes = [p.clone() for p in moved], [p.grad.clone() for p in moved]
-        squares = sum(torch.linalg.vector_norm(slope, dtype=torch.float64).item() ** 2 for slope in slopes)
+        start, grads = [p.clone() for p in moved], [p.grad.clone() for p in moved]
+        squares = sum(torch.linalg.vector_norm(grad, dtype=torch.float64).item() ** 2 for grad in grads)
         taken = self.param_groups[0]["taken"]
-        taken = self._search(closure, loss, start, slopes, squares, 2 * taken or self.param_groups[0]["lr"])
+        taken = self._search(closure, loss, start, grads, squares, 2 * taken or self.param_groups[0]["lr"])
         for group in self.param_groups if taken else []:
             group["taken"] = taken
-        for p, slope in zip(moved, slopes, strict=True):
-            p.grad = slope
+        for p, grad in zip(moved, grads, strict=True):
+            p.grad = grad
         return loss
 
     def _search(
-        self, closure: Callable[[], float], loss: float, start: list[Tensor], slopes: list[Tensor], squares: float, size: float
+        self, closure: Callable[[], float], loss: float, start: list[Tensor], grads: list[Tensor], squares: float, size: float
     ) -> float:
         """Move the weights; how far, 0 where no step lowers the loss."""
         moved = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         for _ in range(_HALVINGS):
-            for p, at, slope in zip(moved, start, slopes, strict=True):
-                torch.add(at, slope, alpha=-size, out=p)
+            for p, at, grad in zip(moved, start, grads, strict=True):
+                torch.add(at, grad, alpha=-size, out=p)
             after = _evaluate(closure)
             if math.isfinite(after) and after <= loss - _SLOPE * size * squares:
                 return size

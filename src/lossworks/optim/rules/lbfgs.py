@@ -60,6 +60,7 @@ class _TurnsBack(torch.optim.LBFGS):
         def finite() -> float:
             nonlocal evaluations
             loss, evaluations = closure(), evaluations + 1
+            loss = loss.detach() if isinstance(loss, torch.Tensor) else loss  # else PyTorch warns where it reads it
             if math.isfinite(loss):
                 return loss
             if evaluations == 1:

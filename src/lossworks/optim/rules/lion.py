@@ -44,5 +44,5 @@ class _Lion(OneRule):
 
     def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr, beta1, beta2 = group["lr"], group["beta1"], group["beta2"]
-        numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, beta2, 1 - beta2)
-        return [((p, *moments(self.state[p], p, "exp_avg")), numbers) for p in parameters]
+        scalars = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, beta2, 1 - beta2)
+        return [((p, *moments(self.state[p], p, "exp_avg")), scalars) for p in parameters]

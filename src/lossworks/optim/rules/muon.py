@@ -14,14 +14,14 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, check_share, optimizers
-from ..custom import ByGroup, number_type
+from ..custom import ByGroup, state_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 A, B, C = 3.4445, -4.7750, 2.0315  # Jordan's: the steepest at 0 whose iterates stay near 1, between about 0.7 and 1.2
 _PRECISIONS = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
-_TOGETHER = 2**24  # numbers in one batched product; more would gain nothing and take memory
+_TOGETHER = 2**24  # scalars in one batched product; more would gain nothing and take memory
 
 
 @optimizers.add("muon", source="Jordan et al. 2024, Muon: An optimizer for hidden layers; Liu et al. 2025, arXiv:2502.16982")
@@ -34,7 +34,7 @@ class Muon(Optimizer):
     embeddings, the head and vectors by AdamW, at the rate adam_lr (none: lr). Without a module, every matrix counts as hidden.
     Domain: lr > 0, 0 <= momentum, beta1, beta2 < 1, eps > 0, steps >= 1, weight_decay >= 0; precision is auto, bfloat16, float32
     or float64. Limit: with many steps and other coefficients O would be UVᵀ of G = UΣVᵀ.
-    auto iterates in bfloat16 where the processor multiplies it natively, else in float32; float64 stays itself.
+    auto iterates in bfloat16 where the CPU multiplies it natively, else in float32; float64 stays itself.
     """
 
     lr: float = 0.01
@@ -87,9 +87,9 @@ class _Muon(ByGroup):
     def _direction(self, p: Tensor, group: dict[str, Any]) -> Tensor:
         """Take the gradient into the momentum; where the step is to go."""
         assert p.grad is not None
-        state, gradient = self.state[p], p.grad.to(number_type(p))
+        state, gradient = self.state[p], p.grad.to(state_dtype(p))
         if not state:
-            state["momentum"] = torch.zeros_like(p, dtype=number_type(p))
+            state["momentum"] = torch.zeros_like(p, dtype=state_dtype(p))
         momentum: Tensor = state["momentum"].mul_(group["momentum"]).add_(gradient)
         ahead = torch.add(gradient, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
         return ahead.flatten(1)
@@ -168,6 +168,6 @@ def _kind(p: Tensor, precision: str) -> torch.dtype:
 
 @functools.cache
 def _multiplies_bfloat16() -> bool:
-    """By what the processor says of itself, never by the clock: a resumed run must go on in the same bits."""
+    """By what the CPU says of itself, never by the clock: a resumed run must go on in the same bits."""
     said: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(said.get("avx512_bf16") or said.get("amx_bf16"))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.threads import share
 from ..base import Group, Optimizer, check_positive, check_share, optimizers
-from ..custom import Own, Part, by_memory, elementwise, moments, number_type, on_tensors
+from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments, on_tensors, state_dtype
 from ..multi_tensor import Row, array, compiled, tabulated
 
 
@@ -53,7 +53,7 @@ class Prodigy(Optimizer):
         return step
 
 
-class _Prodigy(Own):
+class _Prodigy(CustomOptimizer):
     """In two passes over memory: averages and the estimate, then the step. r and s are kept divided by d0², or they would
     be lost below the smallest float32; their quotient is the same.
     """
@@ -73,39 +73,39 @@ class _Prodigy(Own):
         """What ``_averages`` works on."""
         d, beta1, beta2, forget = group["d"], group["beta1"], group["beta2"], math.sqrt(group["beta2"])
         pull = (1 - forget) * group["lr"] * (d / group["d0"]) ** 2
-        numbers = (beta1, (1 - beta1) * d, beta2, (1 - beta2) * d * d, forget, pull)
+        scalars = (beta1, (1 - beta1) * d, beta2, (1 - beta2) * d * d, forget, pull)
         now = torch.tensor(d, dtype=torch.float64)
         rows: list[Row] = []
         for p in parameters:
             state = self.state[p]
             if "start" not in state:
-                state["start"] = p.detach().to(number_type(p), copy=True)
+                state["start"] = p.detach().to(state_dtype(p), copy=True)
             state["d"] = now
-            rows.append(((p, *moments(state, p, "exp_avg", "exp_avg_sq", "grad_sum"), state["start"]), numbers))
+            rows.append(((p, *moments(state, p, "exp_avg", "exp_avg_sq", "grad_sum"), state["start"]), scalars))
         return rows
 
     def _moved(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         """What ``_step`` works on."""
         rate = group["lr"] * group["d"]
-        numbers = (rate, 1 - rate * group["weight_decay"], group["d"] * group["eps"])
-        return [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq")), numbers) for p in parameters]
+        scalars = (rate, 1 - rate * group["weight_decay"], group["d"] * group["eps"])
+        return [((p, *moments(self.state[p], p, "exp_avg", "exp_avg_sq")), scalars) for p in parameters]
 
 
 def _gather(rows: list[Row]) -> tuple[float, float]:
-    """Take the averages on by the gradients, in place; what they add to ⟨g, w₀ - w⟩ by their pulls, and the size of s."""
+    """Update the averages by the gradients, in place; returns what they add to ⟨g, w₀ - w⟩, weighted, and the size of s."""
     together, others = by_memory(rows)
     found = []
     for alike in together:
-        addresses, sizes, numbers = tabulated(alike)
+        addresses, sizes, scalars = tabulated(alike)
         pulls = np.array([own[-1] for _, own in alike])
         sums = np.zeros((int(-(-sizes // _BLOCK).sum()), 2))
-        share(_averages_kernel, int(sizes.sum()), sums, addresses, sizes, numbers, pulls)
+        share(_averages_kernel, int(sizes.sum()), sums, addresses, sizes, scalars, pulls)
         found.append(torch.from_numpy(sums).sum(0))
     for (g, w, m, v, s, start), own in others:
-        wide = g.to(m.dtype)
-        for held, value in zip((m, v, s), on_tensors(_averages)(wide, m, v, s, *own), strict=True):
+        grad = g.to(m.dtype)
+        for held, value in zip((m, v, s), on_tensors(_averages)(grad, m, v, s, *own), strict=True):
             held.copy_(value)
-        toward = (wide * (start - w)).sum(dtype=torch.float64) * own[-1]
+        toward = (grad * (start - w)).sum(dtype=torch.float64) * own[-1]
         found.append(torch.stack([toward, s.abs().sum(dtype=torch.float64)]))
     nearer, size = torch.stack([each.to(found[0].device) for each in found]).sum(0).tolist()
     return nearer, size
@@ -121,15 +121,15 @@ def _averages(g, m, v, s, beta1, rest1, beta2, rest2, forget, pull):  # type: ig
 
 # "reassoc": the sums may be made in several lanes at once.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
-def _averages_kernel(part, parts, sums, addresses, sizes, numbers, pulls):  # type: ignore[no-untyped-def]
+def _averages_kernel(part, parts, sums, addresses, sizes, scalars, pulls):  # type: ignore[no-untyped-def]
     begin, end = len(sums) * part // parts, len(sums) * (part + 1) // parts
     block = 0
     for t in range(len(sizes)):
-        beta1, rest1, beta2, rest2 = numbers[t, 0], numbers[t, 1], numbers[t, 2], numbers[t, 3]
-        forget, pull = numbers[t, 4], numbers[t, 5]
+        beta1, rest1, beta2, rest2 = scalars[t, 0], scalars[t, 1], scalars[t, 2], scalars[t, 3]
+        forget, pull = scalars[t, 4], scalars[t, 5]
         for low in range(0, sizes[t], _BLOCK):
             if begin <= block < end:
-                high, like, at = min(low + _BLOCK, sizes[t]), numbers[t, 0], addresses[t]
+                high, like, at = min(low + _BLOCK, sizes[t]), scalars[t, 0], addresses[t]
                 g, w, m = array(at[0], low, high, like), array(at[1], low, high, like), array(at[2], low, high, like)
                 v, s, start = array(at[3], low, high, like), array(at[4], low, high, like), array(at[5], low, high, like)
                 for i in range(len(g)):

@@ -42,8 +42,8 @@ class RMSProp(Optimizer):
     def update_rows(
         self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
     ) -> None:
-        numbers = (lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
-        each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *numbers, step)
+        scalars = (lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
+        each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *scalars, step)
 
 
 @njit(cache=True, nogil=True)
@@ -53,8 +53,8 @@ def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha
         for place in range(counts[group]):
             row = touched[group, place]
             for column in range(weight.shape[1]):
-                slope = total[row, column]
+                grad = total[row, column]
                 fallen = squares[row, column] * alpha ** (step - np.int64(seen[row, column]))
-                squares[row, column] = fallen + rest * slope * slope
-                weight[row, column] -= lr * slope / (np.sqrt(squares[row, column]) + eps)
+                squares[row, column] = fallen + rest * grad * grad
+                weight[row, column] -= lr * grad / (np.sqrt(squares[row, column]) + eps)
                 seen[row, column] = step

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UsageError
 from ..base import Group, Optimizer, TorchOptimizer
-from ..custom import OneRule, Part, number_type
+from ..custom import OneRule, Part, state_dtype
 from ..roles import Model
 
 
@@ -31,10 +31,10 @@ class ScheduleFree(Optimizer):
             made.follow(model)
         return made
 
-    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, flow: Callable[..., Tensor]) -> None:
+    def penalise(self, weight: Tensor, state: dict[str, Any], group: Group, prox: Callable[..., Tensor]) -> None:
         """The penalty moves z, and with it what z has a share in."""
         z, point = state["z"], state.get("point", weight)
-        moved = flow(z, group["rate"] / self.divisor(state)) - z
+        moved = prox(z, group["rate"] / self.divisor(state)) - z
         z.add_(moved)
         beta = group["beta"]
         point.add_(moved, alpha=1 - beta + beta * group["share"])
@@ -85,21 +85,21 @@ class TwoPoints(OneRule):
 
     def update_together(self, parts: list[Part]) -> None:
         super().update_together(parts)
-        for p in (p for parameters, _ in parts for p in parameters if p.dtype != number_type(p)):
+        for p in (p for parameters, _ in parts for p in parameters if p.dtype != state_dtype(p)):
             point = self.state[p]["point"]
             point.grad = None
             p.copy_(point)
 
     def points(self, p: Tensor) -> tuple[Tensor, Tensor]:
         """y and z of a parameter, y with its gradient; where the parameter is of half precision, y is kept in float32 too."""
-        state, wide = self.state[p], number_type(p)
+        state, dtype = self.state[p], state_dtype(p)
         if "z" not in state:
-            state["z"] = p.detach().to(wide, copy=True)
-        if p.dtype == wide:
+            state["z"] = p.detach().to(dtype, copy=True)
+        if p.dtype == dtype:
             return p, state["z"]
         point: Tensor = state.setdefault("point", state["z"].clone())
         assert p.grad is not None
-        point.grad = p.grad.to(wide)
+        point.grad = p.grad.to(dtype)
         return point, state["z"]
 
     @torch.no_grad()
@@ -115,7 +115,7 @@ class TwoPoints(OneRule):
     def _put(self, p: Tensor, group: dict[str, Any], training: bool) -> None:
         state = self.state[p]
         if training:
-            p.copy_(state["point"] if p.dtype != number_type(p) else state.pop("point"))
+            p.copy_(state["point"] if p.dtype != state_dtype(p) else state.pop("point"))
             return
         point = state.setdefault("point", p.detach().clone())
         p.copy_(torch.lerp(point, state["z"], 1 - 1 / group["beta"]))

@@ -62,5 +62,5 @@ class _ScheduleFreeAdamW(TwoPoints):
         self.begin(group, lambda step: math.sqrt(1 - beta2**step))
         rate, share = group["rate"], group["share"]
         slower = rate * (1 - group["beta"] * (1 - share))
-        numbers = (rate, slower, share, group["weight_decay"], beta2, 1 - beta2, group["eps"])
-        return [((*self.points(p), *moments(self.state[p], p, "exp_avg_sq")), numbers) for p in parameters]
+        scalars = (rate, slower, share, group["weight_decay"], beta2, 1 - beta2, group["eps"])
+        return [((*self.points(p), *moments(self.state[p], p, "exp_avg_sq")), scalars) for p in parameters]

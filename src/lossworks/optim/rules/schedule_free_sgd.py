@@ -47,5 +47,5 @@ class _ScheduleFreeSGD(TwoPoints):
     def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         self.begin(group)
         rate, share = group["rate"], group["share"]
-        numbers = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
-        return [(self.points(p), numbers) for p in parameters]
+        scalars = (rate, rate * (1 - group["beta"] * (1 - share)), share, group["weight_decay"])
+        return [(self.points(p), scalars) for p in parameters]

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, check_share, optimizers
-from ..custom import ByGroup, number_type
+from ..custom import ByGroup, state_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -73,7 +73,7 @@ class _SOAP(ByGroup):
             torch._foreach_mul_(turned, 1 - group["lr"] * group["weight_decay"])
         for p in turned:
             assert p.grad is not None
-            state, gradient = self.state[p], p.grad.flatten(1).to(number_type(p))
+            state, gradient = self.state[p], p.grad.flatten(1).to(state_dtype(p))
             if state:
                 state["step"] += 1
                 p.add_(_adam(gradient, state, group).view_as(p), alpha=-group["lr"])

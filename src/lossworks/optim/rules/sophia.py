@@ -94,5 +94,5 @@ class _Sophia(OneRule):
 
     def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
         lr, beta1 = group["lr"], group["betas"][0]
-        numbers = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, group["gamma"], group["eps"])
-        return [((p, *moments(self.state[p], p, "exp_avg", "hessian")), numbers) for p in parameters]
+        scalars = (lr, 1 - lr * group["weight_decay"], beta1, 1 - beta1, group["gamma"], group["eps"])
+        return [((p, *moments(self.state[p], p, "exp_avg", "hessian")), scalars) for p in parameters]

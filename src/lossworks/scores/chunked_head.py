@@ -1,7 +1,7 @@
 """One pass over a last layer's positions: chunks for the matrix products, tiles for what is done element by element.
 
 A chunk is as many positions as make the products efficient; its logits are the one large buffer. A tile is as many of its rows
-as stay in the processor's cache while a loss reads them and the gradient is written over them.
+as stay in the CPU's cache while a loss reads them and the gradient is written over them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class ChunkedHead:
     """How to go over M positions. ``kept``: the positions to visit, None for all; what lies outside costs nothing."""
 
     head: Head
@@ -57,7 +57,7 @@ class Sweep:
         return len(self.target if self.kept is None else self.kept)
 
     @property
-    def wide(self) -> torch.dtype:
+    def compute_dtype(self) -> torch.dtype:
         """What statistics and sums of gradients are held in."""
         return torch.float64 if self.dtype == torch.float64 else torch.float32
 
@@ -71,15 +71,15 @@ class Sweep:
         read: Read,
         hidden: Float[Tensor, "M D"],
         wanted: Sequence[bool],
-        outer: Tensor | None = None,
+        grad_output: Tensor | None = None,
         also: Sequence[str] = (),
     ) -> Outcome:
-        """Read the scores of every kept position; with ``outer`` the gradient of Σ outer · values, into what is ``wanted``.
+        """Read the scores of every kept position; with ``grad_output`` also the gradient of Σ grad_output · values.
 
         read: from scores and the positions they are of, to one value (or k values) a position.
-        wanted: of the hidden states, and of each of the head's tensors.
+        wanted: which gradients: of the hidden states, and of each of the head's tensors.
         """
-        sums = self._zeros(hidden, wanted) if outer is not None else []
+        sums = self._zeros(hidden, wanted) if grad_output is not None else []
         buffer = hidden.new_empty(self.chunk, self.head.classes)
         parts: list[tuple[Tensor, ...]] = []
         with torch.autocast(hidden.device.type, enabled=False):
@@ -87,10 +87,10 @@ class Sweep:
                 rows = slice(start, min(start + self.chunk, self.size))
                 at = rows if self.kept is None else self.kept[rows]
                 some = hidden[at]
-                z = self.head.logits(some, buffer[: len(some)], outer is not None)
-                parts += self._tiles(read, z, at, None if outer is None else outer[rows], also)
-                if outer is not None:
-                    d_hidden = self.head.pull(some, z, wanted, sums[1:])
+                z = self.head.logits(some, buffer[: len(some)], grad_output is not None)
+                parts += self._tiles(read, z, at, None if grad_output is None else grad_output[rows], also)
+                if grad_output is not None:
+                    d_hidden = self.head.backward(some, z, wanted, sums[1:])
                     if d_hidden is not None and sums[0] is not None:
                         sums[0][at] = d_hidden
         values, *found = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -99,21 +99,21 @@ class Sweep:
     def dense(self, hidden: Float[Tensor, "C D"], at: Tensor | slice) -> Dense:
         """The scores of a few positions with their logits whole, without gradient."""
         z = self.head.logits(hidden.detach(), hidden.new_empty(len(hidden), self.head.classes), False)
-        return Dense(self._shaped(z.to(self.wide)), self.target[at])
+        return Dense(self._shaped(z.to(self.compute_dtype)), self.target[at])
 
     def _tiles(
-        self, read: Read, z: Tensor, at: Tensor | slice, outer: Tensor | None, also: Sequence[str]
+        self, read: Read, z: Tensor, at: Tensor | slice, grad_output: Tensor | None, also: Sequence[str]
     ) -> list[tuple[Tensor, ...]]:
-        """Values and what is asked for besides, tile by tile; with ``outer`` the gradient is written over the logits."""
+        """Values and what is asked for besides, tile by tile; with ``grad_output`` the gradient is written over the logits."""
         teacher = None if self.teacher is None else self.teacher.rows(at)
         target, negatives = self.target[at], None if self.negatives is None else self.negatives[at]
         positions = at if isinstance(at, Tensor) else torch.arange(at.start, at.stop, device=z.device)
         height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else len(z)
-        space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.wide)
+        space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.compute_dtype)
         parts = []
         for start in range(0, max(len(z), 1), height):
             here = slice(start, start + height)
-            shaped = self._shaped(z[here].to(self.wide))
+            shaped = self._shaped(z[here].to(self.compute_dtype))
             tile = Tile(
                 shaped,
                 target[here],
@@ -121,15 +121,15 @@ class Sweep:
                 None if negatives is None else negatives[here],
                 space[: len(shaped)],
             )
-            with torch.set_grad_enabled(outer is not None):
+            with torch.set_grad_enabled(grad_output is not None):
                 values = read(tile, positions[here])
             if values.shape[:1] != tile.target.shape:
                 raise UsageError(
                     f"fused: a loss gave values {tuple(values.shape)} for {len(tile.target)} positions. Want one each."
                 )
             parts.append((values.detach().clone(), *(_statistic(tile, values, name) for name in also)))
-            if outer is not None:
-                z[here] = self._unshaped(tile.pull(values, outer[here].to(values.dtype)), shaped)
+            if grad_output is not None:
+                z[here] = self._unshaped(tile.backward(values, grad_output[here].to(values.dtype)), shaped)
         return parts
 
     def _shaped(self, z: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class Sweep:
 
     def _zeros(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         """Room for the gradients; a position's comes once, so that it needs no more digits, the head's tensors' are sums."""
-        sums = [(hidden, hidden.dtype), *((tensor, self.wide) for tensor in self.head.tensors)]
+        sums = [(hidden, hidden.dtype), *((tensor, self.compute_dtype) for tensor in self.head.tensors)]
         return [torch.zeros_like(t, dtype=dtype) if want else None for (t, dtype), want in zip(sums, wanted, strict=True)]
 
     def explain(self) -> str:
@@ -157,7 +157,8 @@ class Sweep:
         chunks = -(-self.size // self.chunk)
         return (
             f"fused: {self.size}{left_out} positions in {chunks} chunks of {self.chunk}, {self.head.classes} outcomes; "
-            f"products in {self.dtype}, statistics and sums of gradients in {self.wide}; mean() takes 3 products, values() 4"
+            f"products in {self.dtype}, statistics and sums of gradients in {self.compute_dtype}; "
+            "mean() takes 3 products, values() 4"
         )
 
 

@@ -1,4 +1,4 @@
-"""The two ways of differentiating a sweep: its gradient made in the forward pass, or the logits made again in the backward."""
+"""The two ways to differentiate a chunked head: gradients made in the forward pass, or logits recomputed in the backward."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .sweep import Outcome, Read, Sweep
+from .chunked_head import ChunkedHead, Outcome, Read
 
 
 class Call(NamedTuple):
-    """What is asked of a sweep: a loss or a statistic, and what of the hidden states and the head's tensors wants a gradient."""
+    """What is asked of a chunked head: a loss or a statistic, and which of hidden states and head tensors want a gradient."""
 
-    sweep: Sweep
+    chunked: ChunkedHead
     read: Read
     wanted: list[bool]
     weights: Tensor | None
     also: tuple[str, ...]
 
-    def run(self, hidden: Tensor, outer: Tensor | None) -> Outcome:
-        """One pass, with a gradient where ``outer`` is given."""
-        return self.sweep.run(self.read, hidden, self.wanted, outer, self.also)
+    def run(self, hidden: Tensor, grad_output: Tensor | None) -> Outcome:
+        """One pass, with a gradient where ``grad_output`` is given."""
+        return self.chunked.run(self.read, hidden, self.wanted, grad_output, self.also)
 
 
 class Mean(torch.autograd.Function):
@@ -38,13 +38,13 @@ class Mean(torch.autograd.Function):
         return (call.weights * done.values).sum(), done.also
 
     @staticmethod
-    def backward(ctx: Any, outer: Tensor, also: None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor, also: None) -> tuple[Tensor | None, ...]:
         given = _saved(ctx)
         gradients, ctx.gradients = ctx.gradients, None  # handed out: what becomes of them is the caller's
         if gradients is None:
             gradients = ctx.call.run(given[0], ctx.call.weights).gradients
-        if outer.device.type != "cpu" or outer != 1:  # a look at it is free on a CPU alone, and mostly spares a pass
-            gradients = [g if g is None else g.mul_(outer) for g in gradients]
+        if grad_output.device.type != "cpu" or grad_output != 1:  # a look at it is free on a CPU alone, and mostly spares a pass
+            gradients = [g if g is None else g.mul_(grad_output) for g in gradients]
         return None, *(g if g is None else g.to(t.dtype) for g, t in zip(gradients, given, strict=True))
 
 
@@ -58,9 +58,9 @@ class Values(torch.autograd.Function):
         return call.run(hidden, None).values
 
     @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         given = _saved(ctx)
-        gradients = ctx.call.run(given[0], outer).gradients
+        gradients = ctx.call.run(given[0], grad_output).gradients
         return None, *(g if g is None else g.to(t.dtype) for g, t in zip(gradients, given, strict=True))
 
 

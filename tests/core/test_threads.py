@@ -1,0 +1,67 @@
+"""Work shared among threads: each calling thread has a pool of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from lossworks.core import threads as room
+from lossworks.engine.denormals import flushed
+
+TINY = torch.tensor(1e-39)
+
+
+def note(part: int, parts: int, seen: list[tuple[threading.Thread, bool]]) -> None:
+    """Which thread this is, and whether it flushes denormals."""
+    seen.append((threading.current_thread(), float(TINY * 1) == 0))
+
+
+def test_two_threads_do_not_disturb_one_another(threads: Callable[[int], None]) -> None:
+    """While one thread's parts hang, with denormals flushed, another's end, on threads of their own and with denormals kept."""
+    threads(3)
+    begun, go_on = threading.Barrier(4), threading.Event()
+
+    def hang(part: int, parts: int, seen: list[tuple[threading.Thread, bool]]) -> None:
+        note(part, parts, seen)
+        begun.wait(60)
+        assert go_on.wait(60)
+
+    def flush() -> list[tuple[threading.Thread, bool]]:
+        seen: list[tuple[threading.Thread, bool]] = []
+        with flushed():
+            room.share(hang, 1 << 30, seen)
+        return seen
+
+    mine: list[tuple[threading.Thread, bool]] = []
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(flush)
+        begun.wait(60)  # all three parts of theirs hang now
+        room.share(note, 1 << 30, mine)
+        go_on.set()
+        theirs.result(60)
+        room.share(note, 1 << 30, mine)  # the pool stands, also after theirs was dropped
+    assert len(mine) == 6
+    assert not any(flushes for _, flushes in mine)
+    assert [flushes for _, flushes in theirs.result()] == [True] * 3
+    assert not {thread for thread, _ in mine} & {thread for thread, _ in theirs.result()}
+
+
+def test_a_pool_ends_with_its_thread(threads: Callable[[int], None]) -> None:
+    """Threads that shared work and ended leave none of their helpers behind."""
+    threads(2)
+    before = set(threading.enumerate())
+    helpers: list[threading.Thread] = []
+
+    def call() -> None:
+        room.share(lambda part, parts: None, 1 << 30)
+        helpers.extend(set(threading.enumerate()) - before - {threading.current_thread()})
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    caller.join()
+    assert len(helpers) == 1
+    helpers[0].join(60)
+    assert not helpers[0].is_alive()
