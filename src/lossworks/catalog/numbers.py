@@ -59,7 +59,7 @@ def rows(loss: EmbeddingLoss) -> Curve:
     if isinstance(loss, MarginRanking):
         caption = "Two scores, of which the first should be higher."
         own = value_and_grad(lambda lead: loss.contrasts(lead, torch.zeros_like(lead), torch.ones_like(lead)), _ERRORS)
-        return value_and_grad_curve(caption, ("first score - second", _ERRORS), "the first score", (render(loss), own))
+        return value_and_grad_curve(caption, ("first score - second", _ERRORS), "first score", (render(loss), own))
 
     def values(cosines: Tensor) -> Tensor:
         first, apart = cosines.new_tensor([[1.0, 0.0]]), cosines.new_tensor([[0.0, 1.0]])
