@@ -33,16 +33,16 @@ def main(seeds: int, models: tuple[str, ...]) -> None:
             spread = statistics.stdev(run[0] for run in runs) if seeds > 1 else 0.0
             rows.append((model, means[0], spread, *means[1:]))
         print(f"{name}, {seeds} seeds\n")
-        _bench.table(("", "log loss", "its deviation", "accuracy", "best epoch", "s"), rows)
+        _bench.table(("", "nll", "standard deviation", "accuracy", "best epoch", "s"), rows)
 
 
 def _run(pairs: _bench.Pairs, model: str, seed: int) -> tuple[float, float, float, float]:
     random.Random(seed).shuffle(pairs)
     cut = round(HELD_OUT * len(pairs))
     seen: list[dict[str, Any]] = []
-    control = Callbacks(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
+    callbacks = Callbacks(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
     began = time.monotonic()
-    lossworks.fit(pairs[cut:], valid=pairs[:cut], test=0, model=model, seed=seed, control=control)
+    lossworks.fit(pairs[cut:], valid=pairs[:cut], test=0, model=model, seed=seed, callbacks=callbacks)
     best = min(range(len(seen)), key=lambda epoch: seen[epoch]["nll"])
     return seen[best]["nll"], seen[best]["accuracy"], best + 1, time.monotonic() - began
 

@@ -1,4 +1,4 @@
-"""Seconds an iteration of Baum–Welch beside hmmlearn, and what thousands of states take.
+"""Seconds an iteration of Baum–Welch and hmmlearn, and what thousands of states take.
 
     bench/hmm.py [beside|large …]
 
@@ -47,7 +47,7 @@ OURS = (
     COMMON
     + """
 import torch
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.hmm import BaumWelch, Chain
 from lossworks.models.hmm.expectation import sizes
 from lossworks.models.hmm.packing import pack
@@ -78,7 +78,7 @@ print(json.dumps({"seconds": (time.perf_counter() - began) / iterations, "logp":
 MANY = (
     COMMON
     + """
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.core import specs
 from lossworks.models import models
 from lossworks.tokens import Vocabulary
@@ -98,7 +98,7 @@ print(json.dumps({"seconds": min(taken)}))
 
 
 def beside() -> None:
-    """Print the table beside hmmlearn."""
+    """Print the table and hmmlearn."""
     rows = []
     for shape in SHAPES:
         if shape == "poems" and not os.environ.get("LOSSWORKS_DATA"):

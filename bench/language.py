@@ -35,7 +35,7 @@ import lossworks
 CONTEXT = 64
 SHAPE = ["--n_layer=4", "--n_head=4", "--n_embd=128", f"--block_size={CONTEXT}", "--batch_size=12", "--dropout=0.0"]
 CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=1", "--always_save_checkpoint=True"]
-FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokens", "chars", "--texts", "file", "--json"]
+FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokenizer", "chars", "--document-unit", "file", "--json"]
 RECIPE = 2000
 """Steps of nanoGPT's recipe."""
 OURS = "transformer:layers=2,heads=2,dim=64,context=64"

@@ -81,7 +81,7 @@ ids = torch.randint(vocabulary, (batch, context + 1))
 given, target = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
 if side in ("ours", "bfloat16"):
     from lossworks import losses, scores
-    from lossworks.models.neural import TransformerSpec
+    from lossworks.models.transformer import TransformerSpec
     from lossworks.optim import build
     model = TransformerSpec(layers=layers, heads=heads, dim=width, context=context).network(vocabulary)
     optimizer = build("adamw:lr=1e-3,weight_decay=0.1").over(model)
@@ -138,8 +138,8 @@ if side == "plain":
         return functional.cross_entropy(model.head(states).flatten(0, 1), target.flatten()), [part.detach() for part in state]
 else:
     from lossworks import losses, scores
-    from lossworks.models.neural import RnnSpec
-    from lossworks.models.neural.rnn import detached
+    from lossworks.models.rnn import RnnSpec
+    from lossworks.models.rnn.model import detached
     from lossworks.optim import build
     drop = {"weight_drop": 0.5, "dropout": 0.3, "input_dropout": 0.3, "embedding_dropout": 0.1} if side == "dropped" else {}
     model = RnnSpec(dim=width, **drop).network(vocabulary)
@@ -167,7 +167,8 @@ GENERATION = (
 import tempfile
 from pathlib import Path
 from lossworks.interop.llama import export_llama
-from lossworks.models.neural import NeuralModel, TransformerSpec
+from lossworks.models.neural import NeuralModel
+from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
 side, vocabulary, layers, heads, width, tokens = sys.argv[1], *map(int, sys.argv[2:7])
 network = TransformerSpec(layers=layers, heads=heads, dim=width, context=2 * tokens).network(vocabulary).eval()
@@ -197,7 +198,7 @@ MEMORY = (
     COMMON
     + """
 from lossworks import losses, scores
-from lossworks.models.neural import TransformerSpec
+from lossworks.models.transformer import TransformerSpec
 side, vocabulary, width, context, batch = sys.argv[1], *map(int, sys.argv[2:6])
 model = TransformerSpec(layers=2, heads=4, dim=width, context=context).network(vocabulary)
 ids = torch.randint(vocabulary, (batch, context))

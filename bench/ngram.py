@@ -30,7 +30,8 @@ import json, sys, time
 start = time.perf_counter()
 import lossworks
 memory = {"memory": sys.argv[3]} if len(sys.argv) > 3 else {}
-model = lossworks.fit(sys.argv[1], task="lm", model="ngram:order=5", tokens="chars", valid=0, test=0, out=sys.argv[2], **memory)
+how = {"task": "lm", "model": "ngram:order=5", "tokenizer": "chars", "valid": 0, "test": 0, **memory}
+model = lossworks.fit(sys.argv[1], out=sys.argv[2], **how)
 model.next("")
 print(json.dumps({"seconds": time.perf_counter() - start}))
 """
@@ -38,7 +39,7 @@ QUERY = """
 import json, sys, time
 import numpy as np
 import lossworks
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 language = lossworks.load(sys.argv[1])
 lines = open(sys.argv[2], encoding="utf-8").read().splitlines()
 best = {}

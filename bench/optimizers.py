@@ -1,12 +1,12 @@
-"""Every optimiser on three tasks, its learning rate tuned alike: steps and seconds to a target held-out loss, three seeds.
+"""Every optimizer on three tasks, with tuned learning rates: steps and seconds to a target held-out loss, three seeds.
 
-    bench/optimizers.py [NAME …]      a table of all, or of these; every run's figures go to runs/optimizers.json, and
-                                      what stands there is not run again
+    bench/optimizers.py [NAME …]      a table of all, or of these; every run's results go to runs/optimizers.json, and
+                                      what is in it is not run again
 
 The tasks: a small Transformer on the characters of tiny-shakespeare, `linear` on the dynasties of 20,000 poems, `bag` on
 movie reviews. The rates tried are a factor of √10 apart, at least two on either side of the best; each is run once, by seed 0,
-and judged by the lowest held-out loss in the run (diverged: infinite). The best is run by three seeds. Optimisers that take
-all examples at once are not tried on the characters.
+and judged by the lowest held-out loss in the run (diverged: infinite). The best is run by three seeds. Full-batch optimizers
+are not tried on the characters.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from lossworks.core.errors import Diverged
 from lossworks.data import Batch
 from lossworks.models import bag, linear
 from lossworks.optim import Optimizer, Stepper, build, optimizers
-from lossworks.tasks import Task
-from lossworks.training.objective import sampled_losses
+from lossworks.tasks import LabelTask, label_task
 
 SEEDS = 3
 KEPT = Path("runs/optimizers.json")
@@ -128,7 +127,7 @@ def characters(seed: int, whole: bool) -> Trial:
 
 
 @cache
-def _texts(which: str) -> tuple[Any, Task, Callable[[str, np.ndarray], Batch], dict[str, int]]:
+def _texts(which: str) -> tuple[Any, LabelTask, Callable[[str, np.ndarray], Batch], dict[str, int]]:
     """A model's spec, the task, the batch of rows of a part, and how many rows the parts have."""
     if which == "poems":
         spec: Any = linear.LinearSpec(bits=18)
@@ -153,7 +152,7 @@ def _texts(which: str) -> tuple[Any, Task, Callable[[str, np.ndarray], Batch], d
     def batch(part: str, rows: np.ndarray) -> Batch:
         return selected[part].batch(rows, target[part][rows], torch.ones(len(rows)))
 
-    return (spec, len(features)), Task("classify", labels), batch, {part: len(pairs) for part, pairs in parts.items()}
+    return (spec, len(features)), label_task("classify", labels), batch, {part: len(pairs) for part, pairs in parts.items()}
 
 
 def classifier(which: str) -> Callable[[int, bool], Trial]:
@@ -178,7 +177,7 @@ def classifier(which: str) -> Callable[[int, bool], Trial]:
 
         def sampled(number: int, stepper: Stepper) -> tuple[Tensor, int]:
             part = batch("train", rows(number))
-            return sampled_losses(task, model(part)).mean(), len(part)
+            return task.sampled_losses(model(part)).mean(), len(part)
 
         @torch.no_grad()
         def held_out() -> float:
