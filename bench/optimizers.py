@@ -141,12 +141,12 @@ def _texts(which: str) -> tuple[Any, LabelTask, Callable[[str, np.ndarray], Batc
         train, test = _bench.movie_reviews(0)
         parts = {"train": train, "held out": test}
     features = spec.features()
-    hashed = {part: features.hashed([text for text, _ in pairs]) for part, pairs in parts.items()}
+    read = {part: features.read([text for text, _ in pairs]) for part, pairs in parts.items()}
     counter = features.counter()
-    counter.add(hashed["train"], np.ones(len(parts["train"]), bool))
+    counter.add(read["train"], np.ones(len(parts["train"]), bool))
     features.learn(counter)
     labels = tuple(sorted({label for _, label in parts["train"]}))
-    selected = {part: features.select(of) for part, of in hashed.items()}
+    selected = {part: features.select(of) for part, of in read.items()}
     target = {part: torch.tensor([labels.index(label) for _, label in pairs]) for part, pairs in parts.items()}
 
     def batch(part: str, rows: np.ndarray) -> Batch:
