@@ -71,7 +71,7 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
     value that suits the model and the data.
 
     Parameters:
-        model: a spec, such as "linear:words=3" or "bag:dim=32"; ``lossworks list models`` lists them.
+        model: a spec, such as "linear:words=2" or "bag:dim=32"; ``lossworks list models`` lists them.
         loss: a spec, such as "cross_entropy:label_smoothing=0.1".
         optimizer: a spec, such as "adam" or "sgd:momentum=0.9".
         penalty: a spec, such as "l1:strength=1e-6".
