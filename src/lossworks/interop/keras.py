@@ -39,8 +39,8 @@ def loss(
 
     Args:
         spec: a spec such as ``"cross_entropy+1e-4*z_loss"``, or a classification loss from ``lossworks.losses``.
-        from_logits: False if the model ends in a softmax or sigmoid. The loss then takes the logarithm of the probabilities, clamped to
-            the smallest normal number, below which the gradient is 0.
+        from_logits: False if the model ends in a softmax or sigmoid. The loss then takes the logarithm of the probabilities,
+            clamped to the smallest normal number, below which the gradient is 0.
         reduction, name: as for any Keras loss.
 
     Raises:

@@ -117,7 +117,7 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each text [n]. (For another threshold, use scikit-learn's ``TunedThresholdClassifierCV``.)"""
+        """The most probable class of each text [n]. (For another threshold: ``TunedThresholdClassifierCV``.)"""
         best = self.predict_proba(X).argmax(1)
         return np.asarray(self.classes_[best])
 

@@ -150,9 +150,9 @@ def _tuning(summary: Json) -> str:
         return "Nothing was tuned: the learning rates were given."
     score = "nats per token" if summary["task"] == "lm" else "calibrated nll, or squared error"
     return (
-        f"For every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, scored on the validation set "
-        f"by a proper scoring rule ({score}) at the end of the schedule, never by the training loss: two thirds of the trials "
-        "spread over the range, the rest around the best of those."
+        f"For every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, scored on the validation "
+        f"set by a proper scoring rule ({score}) at the end of the schedule, never by the training loss: two thirds of the "
+        "trials spread over the range, the rest around the best of those."
     )
 
 
