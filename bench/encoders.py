@@ -1,8 +1,8 @@
-"""Encoders beside `linear` and `bag`: log loss and accuracy of held-out training rows at the best epoch, our defaults, by seed.
+"""Encoders, `linear` and `bag`: nll and accuracy on held-out training rows at the best epoch, our defaults, by seed.
 
 LOSSWORKS_DATA=… python bench/encoders.py [SEEDS [MODEL …]]
 
-The test parts are not looked at: this is what defaults are chosen by.
+The test sets are not used: the defaults are chosen by these results.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HELD_OUT = 0.15
 
 
 def main(seeds: int, models: tuple[str, ...]) -> None:
-    """Print a table for each collection of texts."""
+    """Print a table for each data set."""
     _bench.machine()
     for name in ("movie_reviews", "trec"):
         rows = []

@@ -133,7 +133,7 @@ def null(comparisons: int) -> None:
 
 
 def power(comparisons: int) -> None:
-    """How often planted effects are shown, by the number of seeds; in brackets how often the wrong way round."""
+    """How often injected effects are shown, by number of seeds; in brackets, how often in the wrong direction."""
     planted: dict[str, tuple[dict[str, Any], float]] = {
         "rate ÷ 10": ({"optimizer": "adam:lr=0.001"}, 0.0),
         "rate × 10": ({"optimizer": "adam:lr=0.1"}, 0.0),
@@ -158,7 +158,9 @@ def power(comparisons: int) -> None:
                     shown[name, seeds] += found.shown and found.value > 0
                     wrongly[name, seeds] += found.shown and found.value < 0
         _tell(number + 1, comparisons, shown)
-    print(f"{comparisons} comparisons with {ROWS // 5} test rows: share of planted effects shown (shown the wrong way round)\n")
+    print(
+        f"{comparisons} comparisons with {ROWS // 5} test rows: share of injected effects shown (shown in the wrong direction)\n"
+    )
     rows = [
         (
             name,
@@ -171,7 +173,7 @@ def power(comparisons: int) -> None:
 
 
 def trap(comparisons: int) -> None:
-    """How often two losses' order by their own held-out values is not that by held-out nll."""
+    """How often two losses' order by their own held-out values differs from that by held-out nll."""
     losses = ("cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "mse")
     flipped: Counter[tuple[str, str]] = Counter()
     for number in range(comparisons):
@@ -207,7 +209,7 @@ def _flip(data: LabelBenchmark, own: Mapping[str, Any], share: float, number: in
 
 
 def _tell(done: int, of: int, counts: Counter[Any]) -> None:
-    """So far, should it be stopped."""
+    """Print the counts so far."""
     if done % 10 == 0:
         print(f"{done} of {of}: {dict(counts)}", file=sys.stderr, flush=True)
 

@@ -1,13 +1,13 @@
-"""Neural language models beside plain PyTorch and Hugging Face: speed of training, of generation, and memory.
+"""Neural language models, plain PyTorch and Hugging Face: speed of training and generation, and memory.
 
     bench/neural.py [training] [recurrent] [generation] [memory]
 
-training    forward, backward and AdamW at nanoGPT's recipe for processors (4 layers, 4 heads, width 128, context 64, batch 12),
-            in float32 and with bfloat16 products, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself, as
-            it is and by torch.compile (whose minute of compiling is not counted), where LOSSWORKS_NANOGPT names its folder
-recurrent   the same for two LSTM layers, beside nn.LSTM
-generation  greedy, one text, with the cache, beside ``generate`` of transformers on the exported model
-memory      peak of a step at a vocabulary of 50,000, beside whole logits
+training    forward, backward and AdamW in nanoGPT's CPU configuration (4 layers, 4 heads, width 128, context 64, batch 12),
+            in float32 and with bfloat16 products, compared with a GPT of that shape in plain PyTorch, and with nanoGPT itself,
+            eager and with torch.compile (its minute of compilation not counted), if LOSSWORKS_NANOGPT names its folder
+recurrent   the same for two LSTM layers, compared with nn.LSTM
+generation  greedy, one text, with the cache, compared with ``generate`` of transformers on the exported model
+memory      peak of a step at a vocabulary of 50,000, compared with full logits
 
 Both sides in turn, each in a fresh process with LOSSWORKS_THREADS threads (2); medians of the steps, then of the rounds.
 """
@@ -222,7 +222,7 @@ SHAPE = ("65", "4", "4", "128", "64", "12")
 
 
 def training() -> None:
-    """Steps at nanoGPT's recipe for processors: in float32, and with bfloat16 products."""
+    """Steps in nanoGPT's CPU configuration: in float32, and with bfloat16 products."""
     names = ["ours", "bfloat16", "plain", *(["nanogpt", "nanogpt, compiled"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
     found = _sides(TRAINING, names, *SHAPE, STEPS)
     rows = [(name, f["size"], f["tokens"], f["tokens"] / found["plain"]["tokens"]) for name, f in found.items()]

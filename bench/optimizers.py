@@ -196,7 +196,7 @@ SETTINGS = {
 
 
 def run(setting: Setting, optimizer: Optimizer, seed: int) -> dict[str, Any]:
-    """One training: the ``best`` held-out loss, and the ``steps`` to the target, None where it was not reached."""
+    """One run: the ``best`` held-out loss, and the ``steps`` to the target, None where it was not reached."""
     trial = setting.make(seed, optimizer.full_batch)
     stepper = Stepper(optimizer, trial.model)
     torch.manual_seed(seed)
@@ -266,7 +266,7 @@ def tuned(setting: Setting, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def show(kept: dict[str, Any]) -> None:
-    """A table a task: the rate, the lowest loss (mean of the seeds), steps to the target (median), seconds of so many steps."""
+    """A table per task: learning rate, lowest loss (mean of the seeds), steps to the target (median), and their seconds."""
     for task, setting in SETTINGS.items():
         rows = []
         for name, found in kept.items():

@@ -37,7 +37,7 @@ print(json.dumps({"seconds": seconds, "accuracy": right}))
 
 
 def main() -> None:
-    """Print the table; fastText at each number of epochs beside ours at one."""
+    """Print the table: fastText at each number of epochs, ours at one."""
     _bench.machine()
     with tempfile.TemporaryDirectory() as folder:
         train, test = _bench.poetry(Path(folder))

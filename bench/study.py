@@ -1,11 +1,11 @@
-"""The study of docs/EVIDENCE.md: losses by optimisers on three sets of labelled texts and one text, by `lossworks compare`.
+"""The study of docs/EVIDENCE.md: losses by optimizers on three labelled data sets and one text, by `lossworks compare`.
 
     bench/study.py OUT [DATASET …]      plans, or continues, the named data sets (all four if none is named)
         --plan                          only estimates how long it takes
         --minutes M                     starts no run after M minutes per data set; the same command continues
         --jobs N
 
-Each data set is a directory of its own in OUT, with a report. Run it again until every one is finished.
+Each data set has its own directory in OUT, with a report. Run it again until every one is finished.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
 
 
 def _show(name: str, found: lossworks.Comparison) -> None:
-    """The means over the seeds, losses down, optimisers across."""
+    """The means over the seeds, losses by row, optimizers by column."""
     result = found.record["result"]
     print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} runs\n")
     arms = grid(result)
