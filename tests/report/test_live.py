@@ -129,6 +129,17 @@ def test_status(tmp_path: Path) -> None:
         assert status() == (word, error)
 
 
+def test_every_fit_can_be_resumed(tmp_path: Path) -> None:
+    """A killed n-gram fit, which has no batches, is resumed like any other; an import is not, and is to be repeated."""
+    run = begun(tmp_path)
+    for given, remedy in (({"seed": 0}, "--resume"), ({}, "Repeat the command")):
+        record = {key: value for key, value in run.summary.items() if key != "format"}
+        run.write_summary(record | {"task": "lm", "config": {"model": "ngram:order=3"}, "given": given})
+        state = Live(run.path).state()
+        assert state is not None
+        assert (state["status"], remedy in state["sentence"]) == ("gone", True)
+
+
 def test_finished_is_served_as_it_is(tmp_path: Path) -> None:
     """A finished run's address is its report, byte for byte; a running one's is the page that watches."""
     path = classify_run(tmp_path)
