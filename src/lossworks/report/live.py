@@ -86,9 +86,9 @@ class Live:
         }
 
     def _unreadable(self, why: str) -> Json:
-        empty: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "charts": [], "figures": {}}
         verdict = {"tone": "bad", "headline": "The record cannot be read", "sentence": why}
-        return {"seen": "", "report": False, "name": self.name, "status": "unreadable", **verdict, **empty}
+        fixed = {"seen": "", "report": False, "name": self.name, "status": "unreadable", "charts": []}
+        return {**fixed, **verdict, **live_comparison.EMPTY}
 
 
 def _verdict(summary: Json, held: bool) -> Verdict:

@@ -12,12 +12,14 @@ from . import words
 from .comparison_charts import rates
 from .plot import Json, axis, figure
 
+EMPTY: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "figures": {}}
+
 
 def state(summary: Json, events: Sequence[Json]) -> Json:
     """Its numbers, a table row per arm, and its figures."""
     protocol = summary.get("protocol")
     if protocol is None:  # the data is being read
-        return {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "figures": {}}
+        return dict(EMPTY)
     trainings = [event for event in events if event["event"] == "training"]
     arms = [_arm(one["name"], trainings) for one in protocol["arms"]]
     metric, judged = protocol["metric"], PROPER[summary["task"]]

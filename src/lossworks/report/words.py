@@ -61,7 +61,7 @@ def verdict(summary: Json) -> Verdict:
     else:
         better, worse = low is not None and low > floor, high is not None and high < floor
     claim, rival = {
-        "accuracy": ("is correct {} of the time", "is correct {}"),
+        "accuracy": ("is correct {} of the time", "is correct {} of the time"),
         "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
         "mae": ("is off by {} on average", "is off by {}"),
     }[main]
