@@ -160,7 +160,7 @@ def _report(seen: dict[str, list[dict[str, Any]]]) -> None:
         losses, times = ([run[key] for run in runs] for key in ("nll", "seconds"))
         ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(seen["nanoGPT"], runs, strict=True))
         rows.append((name, statistics.median(times), statistics.mean(losses), max(losses), ratio))
-    _bench.table(("", "seconds", "nats a character", "highest", "times as fast"), rows)
+    _bench.table(("", "seconds", "nats per character", "highest", "times as fast"), rows)
     seeds = len(seen["nanoGPT"])
     for name in list(seen)[1:] if seeds > 1 else []:
         gaps = [b["nll"] - a["nll"] for a, b in zip(seen["nanoGPT"], seen[name], strict=True)]
@@ -190,7 +190,7 @@ def families(*minutes: str) -> None:
         for each in minutes or ("0.25", "1", "4"):
             for family, name in (("transformer", "Transformer"), ("rnn", "LSTM")):
                 rows.append((f"{name}, {each} min", *_fitted(text, {"model": family, "minutes": each})))
-    _bench.table(("family", "seconds", "bits a byte", "low", "high", "model"), rows)
+    _bench.table(("family", "seconds", "bits per byte", "low", "high", "model"), rows)
     _draw([row[:3] for row in rows], Path(__file__).parents[1] / "docs" / "families.svg")
 
 
@@ -243,9 +243,9 @@ def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
         _, x, y = own[-1]
         parts.append(f'<text x="{x + 12:.1f}" y="{y + 4:.1f}" fill="{colour}" font-weight="bold">{family}</text>')
     middle = (left + wide - right) / 2
-    parts.append(f'<text x="{middle}" y="{high - 12}" text-anchor="middle">seconds of learning, 2 cores</text>')
+    parts.append(f'<text x="{middle}" y="{high - 12}" text-anchor="middle">seconds of training, 2 cores</text>')
     turned = f"translate(16 {(top + high - bottom) / 2}) rotate(-90)"
-    parts.append(f'<text transform="{turned}" text-anchor="middle">bits a byte</text>')
+    parts.append(f'<text transform="{turned}" text-anchor="middle">bits per byte</text>')
     path.write_text("\n".join([*parts, "</svg>\n"]))
 
 

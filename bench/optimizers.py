@@ -278,7 +278,7 @@ def show(kept: dict[str, Any]) -> None:
                 each = step_time(setting, replace(build(name), lr=lr))
                 rows.append((name, lr, best, median or "–", 1e3 * each, median * each if median else "–"))
         print(f"{task}: to a held-out loss of {setting.target}\n")
-        _bench.table(("", "lr", "lowest loss", "steps", "ms a step", "seconds"), sorted(rows, key=lambda row: row[2]))
+        _bench.table(("", "lr", "lowest loss", "steps", "ms per step", "seconds"), sorted(rows, key=lambda row: row[2]))
 
 
 def main() -> None:
