@@ -49,14 +49,9 @@ def differences(result: Json) -> Json | None:
             "line": {"width": 0}, "layer": "below",
         })  # fmt: skip
     names_axis = axis(
-        "",
-        type="category",
-        autorange="reversed",
-        showgrid=False,
-        tickmode="array",
-        tickvals=names,
+        "", type="category", autorange="reversed", showgrid=False, tickmode="array", tickvals=names,
         ticktext=[_short(n) for n in names],
-    )
+    )  # fmt: skip
     across = axis(f"difference from the baseline, {result['unit']}")
     return figure(
         traces, height=130 + 34 * len(arms), xaxis=across, yaxis=names_axis, shapes=shapes, legend=LEGEND, showlegend=True
@@ -81,11 +76,8 @@ def rates(result: Json) -> Json | None:
         trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
         trace["line"]["dash"] = dash
         trace["marker"]["symbol"] = ["triangle-up" if score > top else "circle" for _, score in known]
-        hover = {
-            "customdata": [score for _, score in known],
-            "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}",
-            "cliponaxis": False,
-        }
+        tried_scores = [score for _, score in known]
+        hover = {"customdata": tried_scores, "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}", "cliponaxis": False}
         traces.append(trace | hover)
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
