@@ -1,6 +1,6 @@
-"""What the benchmarks share: where the data and the peers are, fresh processes, medians, tables.
+"""Shared by the benchmarks: locations of data and peers, fresh processes, medians, tables.
 
-    LOSSWORKS_DATA   folder with the real texts
+    LOSSWORKS_DATA   folder with the data sets
     LOSSWORKS_PEERS  a Python interpreter that has the peers (fasttext, scikit-learn, …) installed
 
 Both sides run in turn, each in a fresh process, in one session; ratios are of medians.
@@ -24,7 +24,7 @@ Pairs = list[tuple[str, str]]
 
 
 def data() -> Path:
-    """The folder with the real texts; leaves with a reason where it is not named."""
+    """The folder with the data sets; exits with a reason if it is not set."""
     folder = os.environ.get("LOSSWORKS_DATA")
     if not folder:
         sys.exit("skipped: LOSSWORKS_DATA names no folder with the texts")
@@ -32,7 +32,7 @@ def data() -> Path:
 
 
 def peers() -> str:
-    """The interpreter that has the peers; leaves with a reason where it is not named."""
+    """The interpreter that has the peers; exits with a reason if it is not set."""
     python = os.environ.get("LOSSWORKS_PEERS")
     if not python:
         sys.exit("skipped: LOSSWORKS_PEERS names no interpreter with the peers")
@@ -40,7 +40,7 @@ def peers() -> str:
 
 
 def run(python: str, program: str, *arguments: str) -> dict[str, Any]:
-    """What ``program`` prints as JSON on its last line, in a fresh process, and the process's peak memory in MB."""
+    """The JSON on the last line that ``program`` prints, in a fresh process, and its peak memory in MB."""
     wrapped = f"{program}\nimport resource as _r; print('\\n' + str(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss / 1024))"
     done = subprocess.run([python, "-c", wrapped, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -50,7 +50,7 @@ def run(python: str, program: str, *arguments: str) -> dict[str, Any]:
 
 
 def in_turn(sides: Mapping[str, Callable[..., dict[str, Any]]], rounds: int) -> dict[str, dict[str, Any]]:
-    """Run the sides in turn; the median of every number each of them gave."""
+    """Run the sides in turn; the median of each number."""
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
@@ -67,7 +67,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def machine() -> None:
-    """Say what this runs on."""
+    """Print the machine."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     print(f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
@@ -83,7 +83,7 @@ def movie_reviews(seed: int) -> tuple[Pairs, Pairs]:
 
 
 def trec(seed: int) -> tuple[Pairs, Pairs]:
-    """5,452 and 500 questions of six kinds, as they were split."""
+    """5,452 and 500 questions in six classes, with their official split."""
     parts = []
     for name in ("train", "test"):
         lines = (data() / "trec" / f"TREC.{name}").read_text("latin-1").split("\n")
@@ -93,14 +93,14 @@ def trec(seed: int) -> tuple[Pairs, Pairs]:
 
 
 def ag_news(seed: int) -> tuple[Pairs, Pairs]:
-    """7,600 news items of four kinds; the last 1,520 of a seeded shuffle are the test."""
+    """7,600 news items in four classes; the last 1,520 of a seeded shuffle are the test."""
     with (data() / "ag-news" / "ag_news_test.csv").open(encoding="utf-8", newline="") as file:
         rows = [(f"{title} {body}", label) for label, title, body in csv.reader(file)]
     return _shuffled(rows, seed, 1520)
 
 
 def poetry(folder: Path) -> tuple[Path, Path]:
-    """Poems and their dynasty as JSON lines, 10,000 of a seeded shuffle as the test; beside them fastText's form."""
+    """Poems and their dynasty as JSON lines, 10,000 of a seeded shuffle as the test; also in fastText's format."""
     lines = [json.loads(line) for line in (data() / "poetry.jsonl").open(encoding="utf-8")]
     random.Random(0).shuffle(lines)
     paths = folder / "train.jsonl", folder / "test.jsonl"

@@ -1,8 +1,8 @@
-"""Encoders beside `linear` and `bag`: log loss and accuracy of held-out training rows at the best epoch, our defaults, by seed.
+"""Encoders, `linear` and `bag`: nll and accuracy on held-out training rows at the best epoch, our defaults, by seed.
 
 LOSSWORKS_DATA=… python bench/encoders.py [SEEDS [MODEL …]]
 
-The test parts are not looked at: this is what defaults are chosen by.
+The test sets are not used: the defaults are chosen by these results.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HELD_OUT = 0.15
 
 
 def main(seeds: int, models: tuple[str, ...]) -> None:
-    """Print a table for each collection of texts."""
+    """Print a table for each data set."""
     _bench.machine()
     for name in ("movie_reviews", "trec"):
         rows = []
@@ -33,16 +33,16 @@ def main(seeds: int, models: tuple[str, ...]) -> None:
             spread = statistics.stdev(run[0] for run in runs) if seeds > 1 else 0.0
             rows.append((model, means[0], spread, *means[1:]))
         print(f"{name}, {seeds} seeds\n")
-        _bench.table(("", "log loss", "its deviation", "accuracy", "best epoch", "s"), rows)
+        _bench.table(("", "nll", "standard deviation", "accuracy", "best epoch", "s"), rows)
 
 
 def _run(pairs: _bench.Pairs, model: str, seed: int) -> tuple[float, float, float, float]:
     random.Random(seed).shuffle(pairs)
     cut = round(HELD_OUT * len(pairs))
     seen: list[dict[str, Any]] = []
-    control = Callbacks(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
+    callbacks = Callbacks(watch=lambda event, fields: seen.append(fields) if event == "valid" else None)
     began = time.monotonic()
-    lossworks.fit(pairs[cut:], valid=pairs[:cut], test=0, model=model, seed=seed, control=control)
+    lossworks.fit(pairs[cut:], valid=pairs[:cut], test=0, model=model, seed=seed, callbacks=callbacks)
     best = min(range(len(seen)), key=lambda epoch: seen[epoch]["nll"])
     return seen[best]["nll"], seen[best]["accuracy"], best + 1, time.monotonic() - began
 

@@ -1,12 +1,12 @@
-"""Does `lossworks compare` lie? Its verdicts where the truth is known: no difference, planted ones, and the wrong yardstick.
+"""How reliable is `lossworks compare`? Its verdicts when the truth is known: no difference, injected ones, and a wrong metric.
 
-    bench/evidence.py made  [DRAWS]         numbers of known variance: how often a difference is shown that is not there
+    bench/evidence.py made  [DRAWS]         synthetic numbers: how often a difference is shown although there is none
     bench/evidence.py null  [COMPARISONS]   an arm against itself with other seeds: how often called different
-    bench/evidence.py power [COMPARISONS]   planted effects: how often they are shown, by the number of seeds
-    bench/evidence.py trap  [COMPARISONS]   losses ranked by their own value and by held-out log loss: how often the order flips
+    bench/evidence.py power [COMPARISONS]   injected effects: how often they are shown, by number of seeds
+    bench/evidence.py trap  [COMPARISONS]   losses ranked by their own value and by held-out nll: how often the order flips
 
-Every comparison of trainings draws 1,500 movie reviews anew, splits them (a fifth to test), and trains `bag:dim=8` for four
-epochs, on one thread. Nothing is tuned, so that thousands of trainings take minutes.
+Every comparison samples 1,500 movie reviews, splits them (a fifth for testing), and trains `bag:dim=8` for four epochs on one
+thread. Nothing is tuned, so that thousands of runs take minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
 from math import sqrt
@@ -30,30 +30,31 @@ from scipy import stats
 
 from lossworks.data import TRAIN, load
 from lossworks.engine import Callbacks
+from lossworks.engine.distributed import World
+from lossworks.evidence.labels import LabelBenchmark
 from lossworks.evidence.statistics import difference
-from lossworks.evidence.training import Field
-from lossworks.training import Settings
-from lossworks.training.validation import held_out
+from lossworks.training.examples import ExampleObjective
 
-COMMON = Settings(
-    model="bag:dim=8,vocabulary=3000", optimizer="adam:lr=0.01", epochs=4, batch_size=32, schedule="linear", valid=0.1, test=0.2
-)
+COMMON: dict[str, Any] = {
+    "model": "bag:dim=8,vocabulary=3000", "optimizer": "adam:lr=0.01", "epochs": 4, "batch_size": 32, "schedule": "linear",
+    "valid": 0.1, "test": 0.2,
+}  # fmt: skip
 ROWS, SEEDS = 1500, 5
 Rows = NDArray[np.float64]
 
 
-def field(number: int, scratch: str) -> Field:
-    """The data of comparison ``number``: rows drawn from all, and a split of their own."""
+def benchmark(number: int, scratch: str) -> LabelBenchmark:
+    """The data of comparison ``number``: sampled rows with their own split."""
     rows, rest = _bench.movie_reviews(0)
     drawn = random.Random(number).sample(rows + rest, ROWS)
     folder = Path(scratch) / str(random.getrandbits(60))
     folder.mkdir()
-    return Field([load(drawn)], [None], replace(COMMON, seed=number), folder)
+    return LabelBenchmark([load(drawn)], [None], COMMON | {"seed": number}, folder)
 
 
-def trained(data: Field, settings: Settings, seeds: range) -> Rows:
-    """The log loss of each test row with each seed [S, N]."""
-    resolved = settings.resolved("classify", data.train_rows)
+def trained(data: LabelBenchmark, own: Mapping[str, Any], seeds: range) -> Rows:
+    """The nll of each test row with each seed [S, N]; ``own``: settings that differ from the common ones."""
+    resolved = data.resolve(own)
     rows = [data.train(replace(resolved, seed=seed), "nll").rows for seed in seeds]
     return np.stack([data.prior("nll") if one is None else one for one in rows])
 
@@ -79,7 +80,7 @@ def unpaired(arm: Rows, baseline: Rows) -> bool:
 
 
 def seeds_alone(arm: Rows, baseline: Rows) -> bool:
-    """Welch's t-test over the runs' means, the test rows taken for all there are."""
+    """Welch's t-test over the runs' means, the test rows treated as the whole population."""
     return bool(stats.ttest_ind(arm.mean(1), baseline.mean(1), equal_var=False).pvalue <= 0.05)
 
 
@@ -120,9 +121,9 @@ def null(comparisons: int) -> None:
     wrong: Counter[str] = Counter()
     for number in range(comparisons):
         with tempfile.TemporaryDirectory() as scratch:
-            data = field(number, scratch)
-            baseline = trained(data, COMMON, range(1, 1 + SEEDS))
-            arm = trained(data, COMMON, range(1001, 1001 + SEEDS))
+            data = benchmark(number, scratch)
+            baseline = trained(data, {}, range(1, 1 + SEEDS))
+            arm = trained(data, {}, range(1001, 1001 + SEEDS))
             wrong.update(name for name, test in TESTS.items() if test(arm, baseline))
         _tell(number + 1, comparisons, wrong)
     allowed = 0.05 + 2 * sqrt(0.05 * 0.95 / comparisons)
@@ -132,13 +133,13 @@ def null(comparisons: int) -> None:
 
 
 def power(comparisons: int) -> None:
-    """How often planted effects are shown, by the number of seeds; in brackets how often the wrong way round."""
-    planted = {
-        "rate ÷ 10": (replace(COMMON, optimizer="adam:lr=0.001"), 0.0),
-        "rate × 10": (replace(COMMON, optimizer="adam:lr=0.1"), 0.0),
-        "2 % of labels flipped": (COMMON, 0.02),
-        "5 % of labels flipped": (COMMON, 0.05),
-        "10 % of labels flipped": (COMMON, 0.10),
+    """How often injected effects are shown, by number of seeds; in brackets, how often in the wrong direction."""
+    planted: dict[str, tuple[dict[str, Any], float]] = {
+        "rate ÷ 10": ({"optimizer": "adam:lr=0.001"}, 0.0),
+        "rate × 10": ({"optimizer": "adam:lr=0.1"}, 0.0),
+        "2 % of labels flipped": ({}, 0.02),
+        "5 % of labels flipped": ({}, 0.05),
+        "10 % of labels flipped": ({}, 0.10),
     }
     counts = (2, 3, 5, 8)
     shown: Counter[tuple[str, int]] = Counter()
@@ -146,18 +147,20 @@ def power(comparisons: int) -> None:
     sizes: dict[str, list[float]] = {name: [] for name in planted}
     for number in range(comparisons):
         with tempfile.TemporaryDirectory() as scratch:
-            baseline = trained(field(number, scratch), COMMON, range(1, 1 + counts[-1]))
-            for name, (settings, share) in planted.items():
-                data = field(number, scratch)
-                _flip(data, settings, share, number)
-                d = trained(data, settings, range(1, 1 + counts[-1])) - baseline
+            baseline = trained(benchmark(number, scratch), {}, range(1, 1 + counts[-1]))
+            for name, (own, share) in planted.items():
+                data = benchmark(number, scratch)
+                _flip(data, own, share, number)
+                d = trained(data, own, range(1, 1 + counts[-1])) - baseline
                 sizes[name].append(float(d.mean()))
                 for seeds in counts:
                     found = difference(d[:seeds])
                     shown[name, seeds] += found.shown and found.value > 0
                     wrongly[name, seeds] += found.shown and found.value < 0
         _tell(number + 1, comparisons, shown)
-    print(f"{comparisons} comparisons with {ROWS // 5} test rows: share of planted effects shown (shown the wrong way round)\n")
+    print(
+        f"{comparisons} comparisons with {ROWS // 5} test rows: share of injected effects shown (shown in the wrong direction)\n"
+    )
     rows = [
         (
             name,
@@ -170,43 +173,43 @@ def power(comparisons: int) -> None:
 
 
 def trap(comparisons: int) -> None:
-    """How often two losses' order by their own held-out values is not that by held-out log loss."""
+    """How often two losses' order by their own held-out values differs from that by held-out nll."""
     losses = ("cross_entropy", "cross_entropy:label_smoothing=0.1", "focal:gamma=2", "mse")
     flipped: Counter[tuple[str, str]] = Counter()
     for number in range(comparisons):
         with tempfile.TemporaryDirectory() as scratch:
-            data = field(number, scratch)
+            data = benchmark(number, scratch)
             values = {}
             for loss in losses:
-                settings = replace(COMMON, loss=loss, seed=number).resolved("classify", data.train_rows)
-                loop = data.loop(settings, Callbacks())
-                loop.run()
-                assert loop.data.test is not None
-                own = held_out(loop.data, loop.network, loop.loss, loop.data.test)["loss"]
-                tested = data.measure(loop, settings, tested=True)[1]
-                assert tested is not None
-                values[loss] = own, tested.rows["nll"].mean()
+                training = data.training(data.resolve({"loss": loss}), Callbacks())
+                training.run()
+                objective = training.loop.objective
+                assert isinstance(objective, ExampleObjective)
+                tested = replace(objective, data=replace(objective.data, valid=objective.data.test))
+                own = tested.held_out(World())
+                assert own is not None
+                values[loss] = own["loss"], training.score(tested=True).rows["nll"].mean()
             for one, other in combinations(losses, 2):
-                own, nll = (values[one][k] - values[other][k] for k in (0, 1))
-                flipped[one, other] += own * nll < 0
+                gap, nll = (values[one][k] - values[other][k] for k in (0, 1))
+                flipped[one, other] += gap * nll < 0
         _tell(number + 1, comparisons, flipped)
-    print(f"{comparisons} runs of each loss: how often the loss with the lower value of its own has the higher log loss\n")
+    print(f"{comparisons} runs of each loss: how often the loss with the lower value of its own has the higher nll\n")
     rows = [(one, other, f"{flipped[one, other] / comparisons:.0%}") for one, other in combinations(losses, 2)]
     _bench.table(
         ("loss", "other loss", "order flips"), [*rows, ("all pairs", "", f"{flipped.total() / comparisons / len(rows):.0%}")]
     )
 
 
-def _flip(data: Field, settings: Settings, share: float, number: int) -> None:
-    """Turn the labels of a share of the training rows round."""
-    ready = data.loop(settings.resolved("classify", data.train_rows), Callbacks()).data
+def _flip(data: LabelBenchmark, own: Mapping[str, Any], share: float, number: int) -> None:
+    """Flip the labels of a share of the training rows."""
+    ready = data.ready(data.resolve(own))
     rows = np.flatnonzero(ready.parts == TRAIN)
     chosen = np.random.default_rng(number).choice(rows, round(share * len(rows)), replace=False)
     ready.target[chosen] = 1 - ready.target[chosen]
 
 
 def _tell(done: int, of: int, counts: Counter[Any]) -> None:
-    """So far, should it be stopped."""
+    """Print the counts so far."""
     if done % 10 == 0:
         print(f"{done} of {of}: {dict(counts)}", file=sys.stderr, flush=True)
 

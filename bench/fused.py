@@ -1,4 +1,4 @@
-"""Fused scores against three bare products, PyTorch's eager and chunked cross-entropy: time and memory; the tax of other losses.
+"""Fused scores, three bare products, and PyTorch's eager and chunked cross-entropy: time and memory; the cost of other losses.
 
 python bench/fused.py            everything but the grid
 python bench/fused.py grid       sizes from 1k x 8k to 16k x 128k
@@ -35,7 +35,7 @@ bench.SIDES[side](*small)()  # what a first call loads is not the method's
 given = bench.layer(n, d, v, dtype)
 step = bench.SIDES[side](*given)
 resident = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew here
+open("/proc/self/clear_refs", "w").write("5")  # resets the peak
 step()
 peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 gradients = sum(t.numel() * t.element_size() for t in given[:2])
@@ -44,7 +44,7 @@ print(json.dumps({"beyond": (peak - resident - gradients) / 2**20}))
 
 
 def layer(n: int, d: int, v: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Hidden states and a weight that want gradients, and targets."""
+    """Hidden states and a weight that require gradients, and targets."""
     rng = torch.Generator().manual_seed(0)
     hidden = torch.randn(n, d, generator=rng).to(dtype).requires_grad_()
     weight = (torch.randn(v, d, generator=rng) / d**0.5).to(dtype).requires_grad_()
@@ -52,7 +52,7 @@ def layer(n: int, d: int, v: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, T
 
 
 def products(hidden: Tensor, weight: Tensor, target: Tensor) -> Callable[[], Any]:
-    """The three matrix products that every way must make, and nothing else."""
+    """The three matrix products that every method needs, and nothing else."""
     slopes = torch.randn(len(hidden), len(weight)).to(hidden.dtype)
     h, w = hidden.detach(), weight.detach()
     return lambda: (h @ w.T, slopes @ w, slopes.T @ h)
@@ -148,9 +148,9 @@ def tax(dtype: str) -> None:
     hidden, weight, target = layer(N, D, V, DTYPES[dtype])
     teacher = dense(torch.randn(N, V), target) if dtype == "bf16" else None
     top = torch.randn(N, V).log_softmax(-1).topk(16)
-    beside = {"teacher": teacher or TopK(top.indices, top.values), "negatives": torch.randint(V, (N, 8))}
+    needs = {"teacher": teacher or TopK(top.indices, top.values), "negatives": torch.randint(V, (N, 8))}
     names = [entry.name for entry in losses.losses if _whole(entry.name)]
-    steps = {name: ours(hidden, weight, target, name, **beside) for name in names}
+    steps = {name: ours(hidden, weight, target, name, **needs) for name in names}
     t = timed(steps, rounds=2)
     _bench.table((f"fused, {dtype}", "s", "over cross-entropy"), [(n, s, s / t["cross_entropy"]) for n, s in t.items()])
 

@@ -1,4 +1,4 @@
-"""Classes by models of language beside `linear`: accuracy and log loss with our defaults, paired by seed.
+"""Classification by language models and by `linear`: accuracy and nll with our defaults, paired by seed.
 
 LOSSWORKS_DATA=… python bench/generative.py [SEEDS]
 """
@@ -23,7 +23,7 @@ SIDES: dict[str, dict[str, Any]] = {
 
 
 def main(seeds: int) -> None:
-    """Print a table for each collection of texts."""
+    """Print a table for each data set."""
     _bench.machine()
     for name in ("movie_reviews", "trec", "ag_news"):
         rows = []
@@ -35,7 +35,7 @@ def main(seeds: int) -> None:
             means = [statistics.mean(metrics[key]["value"] for metrics in found) for key in ("accuracy", "nll", "ece")]
             rows.append([side, *means])
         print(f"### {name}\n")
-        _bench.table(["", "accuracy", "log loss", "ECE"], rows)
+        _bench.table(["", "accuracy", "nll", "ECE"], rows)
 
 
 if __name__ == "__main__":

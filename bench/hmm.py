@@ -1,12 +1,12 @@
-"""Seconds an iteration of Baum–Welch beside hmmlearn, and what thousands of states take.
+"""Seconds per iteration of Baum–Welch, compared with hmmlearn, and time and memory of thousands of states.
 
-    bench/hmm.py [beside|large …]
+    bench/hmm.py [compared|large …]
 
-beside: the same tables and texts for both, in turn, each in a fresh process, in float64; the median of the iterations after the
-first, then of the rounds. 200,000 tokens of 500 kinds, as 2,000 texts of 100, as poems (lengths of LOSSWORKS_DATA's, where it is
-there), and as one long text. hmmlearn has two implementations: log, its default, and scaling, which is what ours does. At 64 and
-128 states it runs one iteration; its time does not depend on how many went before.
-large: an iteration over a million tokens of 10,000 kinds in texts of 100, in float32, with the process's peak memory.
+compared: the same tables and texts for both, in turn, each in a fresh process, in float64; the median of the iterations after
+the first, then of the rounds. 200,000 tokens from a vocabulary of 500, as 2,000 texts of 100, as poems (with the lengths of
+LOSSWORKS_DATA's, if it is set), and as one long text. hmmlearn has two implementations: log, its default, and scaling, like ours.
+At 64 and 128 states it runs one iteration; its time does not depend on earlier ones.
+large: an iteration over a million tokens from a vocabulary of 10,000 in texts of 100, in float32, with the process's peak memory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OURS = (
     COMMON
     + """
 import torch
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.models.hmm import BaumWelch, Chain
 from lossworks.models.hmm.expectation import sizes
 from lossworks.models.hmm.packing import pack
@@ -78,7 +78,7 @@ print(json.dumps({"seconds": (time.perf_counter() - began) / iterations, "logp":
 MANY = (
     COMMON
     + """
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 from lossworks.core import specs
 from lossworks.models import models
 from lossworks.tokens import Vocabulary
@@ -97,8 +97,8 @@ print(json.dumps({"seconds": min(taken)}))
 )
 
 
-def beside() -> None:
-    """Print the table beside hmmlearn."""
+def compared() -> None:
+    """Print the comparison with hmmlearn."""
     rows = []
     for shape in SHAPES:
         if shape == "poems" and not os.environ.get("LOSSWORKS_DATA"):
@@ -122,7 +122,7 @@ def beside() -> None:
 
 
 def large() -> None:
-    """Print what large state spaces take."""
+    """Print time and memory of large state spaces."""
     rows = []
     for keys in LARGE:
         found = _bench.run(sys.executable, MANY, "1", "10000", "1000000", "10000 x 100", "2", keys)
@@ -132,9 +132,9 @@ def large() -> None:
 
 
 def main() -> None:
-    """Print the tables that are asked for."""
+    """Print the requested tables."""
     _bench.machine()
-    tables = {"beside": beside, "large": large}
+    tables = {"compared": compared, "large": large}
     for name in sys.argv[1:] or tables:
         tables[name]()
 

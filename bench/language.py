@@ -1,14 +1,14 @@
-"""Language models as trained from end to end: beside nanoGPT's training program, and all families beside one another.
+"""Language models trained end to end: compared with nanoGPT's training program, and all families with each other.
 
-    bench/language.py race      [SEEDS]  nanoGPT's recipe for processors; a short run of ours that reaches its loss on the whole
-                                         validation split; and what `--minutes` chooses for as long as nanoGPT's recipe takes
-    bench/language.py equal     [MINUTES [SEEDS]]  nanoGPT's recipe with the steps that take so long (5 minutes), and `--minutes`
-    bench/language.py families  [MINUTES …]  bits a byte of every family against the seconds it learnt, and the picture in docs/
+    bench/language.py race      [SEEDS]  nanoGPT's CPU configuration; a short run of ours that reaches its loss on the whole
+                                         validation split; and `--minutes` with the time of nanoGPT's configuration
+    bench/language.py equal     [MINUTES [SEEDS]]  nanoGPT's configuration with as many steps as fit (5 minutes), and `--minutes`
+    bench/language.py families  [MINUTES …]  bits per byte of every family by seconds of training, and the chart in docs/
 
-LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py runs as it is, with the flags that its README gives for processors.
+LOSSWORKS_NANOGPT names a checkout of nanoGPT, whose train.py is run unmodified, with the flags that its README gives for CPUs.
 The text is tiny-shakespeare, its split nanoGPT's (the first nine tenths to train on). Both sides' losses are of the whole
-validation split, in windows of 64 characters that do not overlap. Seconds are of the whole program, as its user would wait:
-reading, and scoring on the way, included.
+validation split, in windows of 64 characters that do not overlap. Seconds are of the whole program,
+including reading and evaluation during training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import lossworks
 CONTEXT = 64
 SHAPE = ["--n_layer=4", "--n_head=4", "--n_embd=128", f"--block_size={CONTEXT}", "--batch_size=12", "--dropout=0.0"]
 CPU = ["--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=1", "--always_save_checkpoint=True"]
-FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokens", "chars", "--texts", "file", "--json"]
+FIT = [sys.executable, "-m", "lossworks", "fit", "--task", "lm", "--tokenizer", "chars", "--document-unit", "file", "--json"]
 RECIPE = 2000
 """Steps of nanoGPT's recipe."""
 OURS = "transformer:layers=2,heads=2,dim=64,context=64"
@@ -43,7 +43,7 @@ RACE = {"steps": 850, "batch_tokens": 768, "lr": 0.02}
 
 
 def nanogpt(seed: int, steps: int) -> dict[str, float]:
-    """nanoGPT's own program: its seconds, and its last weights' loss."""
+    """nanoGPT's own program: its seconds, and the loss of its final weights."""
     home = Path(os.environ.get("LOSSWORKS_NANOGPT") or sys.exit("skipped: LOSSWORKS_NANOGPT names no checkout of nanoGPT"))
     data = home / "data" / "lossworks"
     data.mkdir(exist_ok=True)
@@ -80,11 +80,11 @@ def nanogpt(seed: int, steps: int) -> dict[str, float]:
             part = held[first : first + 64 * CONTEXT + 1]
             for given, target in _windows(part):
                 total += float(model(given, target)[1].double()) * target.numel()
-    return {"seconds": seconds, "nll": total / (len(held) - 1), "said": _last_said(done.stdout)}
+    return {"seconds": seconds, "nll": total / (len(held) - 1), "said": _last_printed(done.stdout)}
 
 
 def ours(seed: int, flags: dict[str, Any]) -> dict[str, float]:
-    """Our command, as a user would call it; the loss of the weights that it kept."""
+    """Our command, as a user would call it; the loss of the saved weights."""
     with tempfile.TemporaryDirectory() as folder:
         text, cut = corpus(), int(0.9 * len(corpus()))
         train, valid = Path(folder) / "train.txt", Path(folder) / "valid.txt"
@@ -112,7 +112,7 @@ def ours(seed: int, flags: dict[str, Any]) -> dict[str, float]:
 
 
 def _windows(part: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Windows that do not overlap, the shorter last one by itself."""
+    """Non-overlapping windows, and the shorter last one."""
     given, target = part[:-1], part[1:]
     whole = len(given) // CONTEXT * CONTEXT
     found = [(given[:whole].view(-1, CONTEXT), target[:whole].view(-1, CONTEXT))] if whole else []
@@ -133,11 +133,11 @@ def race(seeds: int = 3) -> None:
         as_long = ours(seed, {"model": "transformer", "minutes": theirs["seconds"] / 60})
         for name, run in zip(seen, (theirs, short, as_long), strict=True):
             _note(seen, name, seed, run)
-    _told(seen)
+    _report(seen)
 
 
 def equal(minutes: float = 5, seeds: int = 3) -> None:
-    """Both for ``minutes``: nanoGPT's recipe with its steps and its rate's fall made to last so long, and ours as it chooses."""
+    """Both for ``minutes``: nanoGPT's configuration with steps and decay to fill them, and ours as it chooses."""
     few, more = (nanogpt(0, steps)["seconds"] for steps in (250, 750))
     steps = round((60 * minutes - few) / (more - few) * 500 + 250)
     print(f"nanoGPT: {few:.1f} s for 250 steps, {more:.1f} s for 750; {steps} steps in {minutes:g} minutes", file=sys.stderr)
@@ -145,7 +145,7 @@ def equal(minutes: float = 5, seeds: int = 3) -> None:
     for seed in range(seeds):
         _note(seen, "nanoGPT", seed, nanogpt(seed, steps))
         _note(seen, "ours", seed, ours(seed, {"model": "transformer", "minutes": minutes}))
-    _told(seen)
+    _report(seen)
 
 
 def _note(seen: dict[str, list[dict[str, Any]]], name: str, seed: int, run: dict[str, Any]) -> None:
@@ -153,14 +153,14 @@ def _note(seen: dict[str, list[dict[str, Any]]], name: str, seed: int, run: dict
     print(name, seed, json.dumps(run), file=sys.stderr, flush=True)
 
 
-def _told(seen: dict[str, list[dict[str, Any]]]) -> None:
+def _report(seen: dict[str, list[dict[str, Any]]]) -> None:
     """The table of all runs, and the interval of the paired differences from nanoGPT's."""
     rows = []
     for name, runs in seen.items():
         losses, times = ([run[key] for run in runs] for key in ("nll", "seconds"))
         ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(seen["nanoGPT"], runs, strict=True))
         rows.append((name, statistics.median(times), statistics.mean(losses), max(losses), ratio))
-    _bench.table(("", "seconds", "nats a character", "highest", "times as fast"), rows)
+    _bench.table(("", "seconds", "nats per character", "highest", "times as fast"), rows)
     seeds = len(seen["nanoGPT"])
     for name in list(seen)[1:] if seeds > 1 else []:
         gaps = [b["nll"] - a["nll"] for a, b in zip(seen["nanoGPT"], seen[name], strict=True)]
@@ -169,8 +169,8 @@ def _told(seen: dict[str, list[dict[str, Any]]]) -> None:
         print(f"{name} − nanoGPT: {mean:+.4f} nats (95 % interval over seeds {mean - half:+.4f} to {mean + half:+.4f})")
 
 
-def _last_said(out: str) -> float:
-    """The validation loss of 20 random batches that nanoGPT itself said last."""
+def _last_printed(out: str) -> float:
+    """The last validation loss that nanoGPT printed, on 20 random batches."""
     return float(re.findall(r"val loss ([0-9.]+)", out)[-1])
 
 
@@ -182,7 +182,7 @@ FAMILIES = {
 
 
 def families(*minutes: str) -> None:
-    """Bits a byte on the test part against seconds of learning, as a table and a picture."""
+    """Bits per byte on the test set by seconds of training, as a table and a chart."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "text.txt"
         text.write_text(corpus())
@@ -190,7 +190,7 @@ def families(*minutes: str) -> None:
         for each in minutes or ("0.25", "1", "4"):
             for family, name in (("transformer", "Transformer"), ("rnn", "LSTM")):
                 rows.append((f"{name}, {each} min", *_fitted(text, {"model": family, "minutes": each})))
-    _bench.table(("family", "seconds", "bits a byte", "low", "high", "model"), rows)
+    _bench.table(("family", "seconds", "bits per byte", "low", "high", "model"), rows)
     _draw([row[:3] for row in rows], Path(__file__).parents[1] / "docs" / "families.svg")
 
 
@@ -211,7 +211,7 @@ COLOURS = {"n-gram": "#2a6fdb", "HMM": "#c2410c", "Transformer": "#15803d", "LST
 
 
 def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
-    """The picture: seconds along, on a scale of powers; bits a byte upwards; a line for each family."""
+    """The chart: bits per byte by seconds on a logarithmic axis; a line for each family."""
     wide, high, left, top, right, bottom = 760, 420, 60, 20, 110, 50
     x0, x1 = np.log10(min(p[1] for p in points) / 1.5), np.log10(max(p[1] for p in points) * 1.5)
     y0, y1 = min(p[2] for p in points) - 0.2, max(p[2] for p in points) + 0.2
@@ -243,14 +243,14 @@ def _draw(points: list[tuple[str, float, float]], path: Path) -> None:
         _, x, y = own[-1]
         parts.append(f'<text x="{x + 12:.1f}" y="{y + 4:.1f}" fill="{colour}" font-weight="bold">{family}</text>')
     middle = (left + wide - right) / 2
-    parts.append(f'<text x="{middle}" y="{high - 12}" text-anchor="middle">seconds of learning, 2 cores</text>')
+    parts.append(f'<text x="{middle}" y="{high - 12}" text-anchor="middle">seconds of training, 2 cores</text>')
     turned = f"translate(16 {(top + high - bottom) / 2}) rotate(-90)"
-    parts.append(f'<text transform="{turned}" text-anchor="middle">bits a byte</text>')
+    parts.append(f'<text transform="{turned}" text-anchor="middle">bits per byte</text>')
     path.write_text("\n".join([*parts, "</svg>\n"]))
 
 
 def main() -> None:
-    """Run the part that is named."""
+    """Run the named part."""
     _bench.machine()
     name, *rest = sys.argv[1:] or ["race"]
     if name == "families":

@@ -1,4 +1,4 @@
-"""Peak memory and time of fitting ever larger files: 0.1, 0.3 and 1 GB of text."""
+"""Peak memory and time of a fit on larger and larger files: 0.1, 0.3 and 1 GB of text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(json.dumps({"seconds": seconds, "rows": model.record["data"]["rows"], "acc
 
 
 def main() -> None:
-    """Print the curve. Texts are poems joined in random pairs, so that no two are alike."""
+    """Print the curve. Texts are poems joined in random pairs, so that all differ."""
     _bench.machine()
     rows = []
     with tempfile.TemporaryDirectory() as folder:

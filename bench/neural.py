@@ -1,13 +1,13 @@
-"""Neural language models beside plain PyTorch and Hugging Face: speed of training, of generation, and memory.
+"""Neural language models, plain PyTorch and Hugging Face: speed of training and generation, and memory.
 
     bench/neural.py [training] [recurrent] [generation] [memory]
 
-training    forward, backward and AdamW at nanoGPT's recipe for processors (4 layers, 4 heads, width 128, context 64, batch 12),
-            in float32 and with bfloat16 products, beside a GPT of that shape in plain PyTorch, and beside nanoGPT itself, as
-            it is and by torch.compile (whose minute of compiling is not counted), where LOSSWORKS_NANOGPT names its folder
-recurrent   the same for two LSTM layers, beside nn.LSTM
-generation  greedy, one text, with the cache, beside ``generate`` of transformers on the exported model
-memory      peak of a step at a vocabulary of 50,000, beside whole logits
+training    forward, backward and AdamW in nanoGPT's CPU configuration (4 layers, 4 heads, width 128, context 64, batch 12),
+            in float32 and with bfloat16 products, compared with a GPT of that shape in plain PyTorch, and with nanoGPT itself,
+            eager and with torch.compile (its minute of compilation not counted), if LOSSWORKS_NANOGPT names its folder
+recurrent   the same for two LSTM layers, compared with nn.LSTM
+generation  greedy, one text, with the cache, compared with ``generate`` of transformers on the exported model
+memory      peak of a step at a vocabulary of 50,000, compared with full logits
 
 Both sides in turn, each in a fresh process with LOSSWORKS_THREADS threads (2); medians of the steps, then of the rounds.
 """
@@ -81,7 +81,7 @@ ids = torch.randint(vocabulary, (batch, context + 1))
 given, target = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
 if side in ("ours", "bfloat16"):
     from lossworks import losses, scores
-    from lossworks.models.neural import TransformerSpec
+    from lossworks.models.transformer import TransformerSpec
     from lossworks.optim import build
     model = TransformerSpec(layers=layers, heads=heads, dim=width, context=context).network(vocabulary)
     optimizer = build("adamw:lr=1e-3,weight_decay=0.1").over(model)
@@ -138,8 +138,8 @@ if side == "plain":
         return functional.cross_entropy(model.head(states).flatten(0, 1), target.flatten()), [part.detach() for part in state]
 else:
     from lossworks import losses, scores
-    from lossworks.models.neural import RnnSpec
-    from lossworks.models.neural.rnn import detached
+    from lossworks.models.rnn import RnnSpec
+    from lossworks.models.rnn.model import detached
     from lossworks.optim import build
     drop = {"weight_drop": 0.5, "dropout": 0.3, "input_dropout": 0.3, "embedding_dropout": 0.1} if side == "dropped" else {}
     model = RnnSpec(dim=width, **drop).network(vocabulary)
@@ -167,7 +167,8 @@ GENERATION = (
 import tempfile
 from pathlib import Path
 from lossworks.interop.llama import export_llama
-from lossworks.models.neural import NeuralModel, TransformerSpec
+from lossworks.models.neural import NeuralModel
+from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
 side, vocabulary, layers, heads, width, tokens = sys.argv[1], *map(int, sys.argv[2:7])
 network = TransformerSpec(layers=layers, heads=heads, dim=width, context=2 * tokens).network(vocabulary).eval()
@@ -197,7 +198,7 @@ MEMORY = (
     COMMON
     + """
 from lossworks import losses, scores
-from lossworks.models.neural import TransformerSpec
+from lossworks.models.transformer import TransformerSpec
 side, vocabulary, width, context, batch = sys.argv[1], *map(int, sys.argv[2:6])
 model = TransformerSpec(layers=2, heads=4, dim=width, context=context).network(vocabulary)
 ids = torch.randint(vocabulary, (batch, context))
@@ -221,7 +222,7 @@ SHAPE = ("65", "4", "4", "128", "64", "12")
 
 
 def training() -> None:
-    """Steps at nanoGPT's recipe for processors: in float32, and with bfloat16 products."""
+    """Steps in nanoGPT's CPU configuration: in float32, and with bfloat16 products."""
     names = ["ours", "bfloat16", "plain", *(["nanogpt", "nanogpt, compiled"] if os.environ.get("LOSSWORKS_NANOGPT") else [])]
     found = _sides(TRAINING, names, *SHAPE, STEPS)
     rows = [(name, f["size"], f["tokens"], f["tokens"] / found["plain"]["tokens"]) for name, f in found.items()]

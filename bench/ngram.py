@@ -1,4 +1,4 @@
-"""n-gram models of the characters of 301,828 poems, beside KenLM: time, memory, size on disk, queries; and texts beyond memory.
+"""n-gram models of the characters of 301,828 poems, compared with KenLM: time, memory, disk, queries; texts larger than memory.
 
     LOSSWORKS_KENLM   the folder with KenLM's programs lmplz, build_binary and query; its Python module is the peers'
 
@@ -30,7 +30,8 @@ import json, sys, time
 start = time.perf_counter()
 import lossworks
 memory = {"memory": sys.argv[3]} if len(sys.argv) > 3 else {}
-model = lossworks.fit(sys.argv[1], task="lm", model="ngram:order=5", tokens="chars", valid=0, test=0, out=sys.argv[2], **memory)
+how = {"task": "lm", "model": "ngram:order=5", "tokenizer": "chars", "valid": 0, "test": 0, **memory}
+model = lossworks.fit(sys.argv[1], out=sys.argv[2], **how)
 model.next("")
 print(json.dumps({"seconds": time.perf_counter() - start}))
 """
@@ -38,7 +39,7 @@ QUERY = """
 import json, sys, time
 import numpy as np
 import lossworks
-from lossworks.batches import Ragged
+from lossworks.data import Ragged
 language = lossworks.load(sys.argv[1])
 lines = open(sys.argv[2], encoding="utf-8").read().splitlines()
 best = {}
@@ -71,7 +72,7 @@ print(json.dumps({key: tokens / seconds / 1e6 for key, seconds in best.items()})
 
 
 def kenlm() -> Path:
-    """The folder with KenLM's programs; leaves with a reason where it is not named."""
+    """The folder with KenLM's programs; exits with a reason if it is not set."""
     folder = os.environ.get("LOSSWORKS_KENLM")
     if not folder:
         sys.exit("skipped: LOSSWORKS_KENLM names no folder with KenLM's programs")
@@ -94,7 +95,7 @@ def spaced(text: str) -> str:
 
 
 def write(folder: Path) -> None:
-    """The poems, one a line, for us and for KenLM; the last of a seeded shuffle are held out."""
+    """The poems, one per line, for us and for KenLM; the last of a seeded shuffle are held out."""
     poems = [" ".join(json.loads(line)["text"].split("\n")) for line in (_bench.data() / "poetry.jsonl").open(encoding="utf-8")]
     random.Random(0).shuffle(poems)
     for name, part in (("train", poems[:-HELD_OUT]), ("held-out", poems[-HELD_OUT:]), ("held-out-10", poems[-HELD_OUT:] * 10)):
@@ -132,7 +133,7 @@ def fit(folder: Path) -> None:
 
 
 def query(folder: Path) -> None:
-    """Held-out characters scored a second."""
+    """Held-out characters scored per second."""
 
     def program(kind: str) -> dict[str, float]:
         seconds, said = {}, ""
@@ -166,7 +167,7 @@ def query(folder: Path) -> None:
 
 
 def large(folder: Path) -> None:
-    """Ever more text: the halves of poems joined in ever new pairs, within 2 GB of memory."""
+    """Larger and larger text: halves of poems joined in new pairs, within 2 GB of memory."""
     poems = [json.loads(line)["text"].replace("\n", " ") for line in (_bench.data() / "poetry.jsonl").open(encoding="utf-8")]
     rows: list[tuple[Any, ...]] = []
     for size in (0.1, 0.3, 1.0):

@@ -1,12 +1,12 @@
-"""Every optimiser on three tasks, its learning rate tuned alike: steps and seconds to a target held-out loss, three seeds.
+"""Every optimizer on three tasks, with tuned learning rates: steps and seconds to a target held-out loss, three seeds.
 
-    bench/optimizers.py [NAME …]      a table of all, or of these; every run's figures go to runs/optimizers.json, and
-                                      what stands there is not run again
+    bench/optimizers.py [NAME …]      a table of all, or of these; every run's results go to runs/optimizers.json, and
+                                      what is in it is not run again
 
 The tasks: a small Transformer on the characters of tiny-shakespeare, `linear` on the dynasties of 20,000 poems, `bag` on
 movie reviews. The rates tried are a factor of √10 apart, at least two on either side of the best; each is run once, by seed 0,
-and judged by the lowest held-out loss in the run (diverged: infinite). The best is run by three seeds. Optimisers that take
-all examples at once are not tried on the characters.
+and judged by the lowest held-out loss in the run (diverged: infinite). The best is run by three seeds. Full-batch optimizers
+are not tried on the characters.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from lossworks.core.errors import Diverged
 from lossworks.data import Batch
 from lossworks.models import bag, linear
 from lossworks.optim import Optimizer, Stepper, build, optimizers
-from lossworks.tasks import Task
-from lossworks.training.objective import sampled_losses
+from lossworks.tasks import LabelTask, label_task
 
 SEEDS = 3
 KEPT = Path("runs/optimizers.json")
@@ -128,7 +127,7 @@ def characters(seed: int, whole: bool) -> Trial:
 
 
 @cache
-def _texts(which: str) -> tuple[Any, Task, Callable[[str, np.ndarray], Batch], dict[str, int]]:
+def _texts(which: str) -> tuple[Any, LabelTask, Callable[[str, np.ndarray], Batch], dict[str, int]]:
     """A model's spec, the task, the batch of rows of a part, and how many rows the parts have."""
     if which == "poems":
         spec: Any = linear.LinearSpec(bits=18)
@@ -142,18 +141,18 @@ def _texts(which: str) -> tuple[Any, Task, Callable[[str, np.ndarray], Batch], d
         train, test = _bench.movie_reviews(0)
         parts = {"train": train, "held out": test}
     features = spec.features()
-    hashed = {part: features.hashed([text for text, _ in pairs]) for part, pairs in parts.items()}
+    read = {part: features.read([text for text, _ in pairs]) for part, pairs in parts.items()}
     counter = features.counter()
-    counter.add(hashed["train"], np.ones(len(parts["train"]), bool))
+    counter.add(read["train"], np.ones(len(parts["train"]), bool))
     features.learn(counter)
     labels = tuple(sorted({label for _, label in parts["train"]}))
-    selected = {part: features.select(of) for part, of in hashed.items()}
+    selected = {part: features.select(of) for part, of in read.items()}
     target = {part: torch.tensor([labels.index(label) for _, label in pairs]) for part, pairs in parts.items()}
 
     def batch(part: str, rows: np.ndarray) -> Batch:
         return selected[part].batch(rows, target[part][rows], torch.ones(len(rows)))
 
-    return (spec, len(features)), Task("classify", labels), batch, {part: len(pairs) for part, pairs in parts.items()}
+    return (spec, len(features)), label_task("classify", labels), batch, {part: len(pairs) for part, pairs in parts.items()}
 
 
 def classifier(which: str) -> Callable[[int, bool], Trial]:
@@ -178,7 +177,7 @@ def classifier(which: str) -> Callable[[int, bool], Trial]:
 
         def sampled(number: int, stepper: Stepper) -> tuple[Tensor, int]:
             part = batch("train", rows(number))
-            return sampled_losses(task, model(part)).mean(), len(part)
+            return task.sampled_losses(model(part)).mean(), len(part)
 
         @torch.no_grad()
         def held_out() -> float:
@@ -197,7 +196,7 @@ SETTINGS = {
 
 
 def run(setting: Setting, optimizer: Optimizer, seed: int) -> dict[str, Any]:
-    """One training: the ``best`` held-out loss, and the ``steps`` to the target, None where it was not reached."""
+    """One run: the ``best`` held-out loss, and the ``steps`` to the target, None where it was not reached."""
     trial = setting.make(seed, optimizer.full_batch)
     stepper = Stepper(optimizer, trial.model)
     torch.manual_seed(seed)
@@ -267,7 +266,7 @@ def tuned(setting: Setting, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def show(kept: dict[str, Any]) -> None:
-    """A table a task: the rate, the lowest loss (mean of the seeds), steps to the target (median), seconds of so many steps."""
+    """A table per task: learning rate, lowest loss (mean of the seeds), steps to the target (median), and their seconds."""
     for task, setting in SETTINGS.items():
         rows = []
         for name, found in kept.items():
@@ -279,7 +278,7 @@ def show(kept: dict[str, Any]) -> None:
                 each = step_time(setting, replace(build(name), lr=lr))
                 rows.append((name, lr, best, median or "–", 1e3 * each, median * each if median else "–"))
         print(f"{task}: to a held-out loss of {setting.target}\n")
-        _bench.table(("", "lr", "lowest loss", "steps", "ms a step", "seconds"), sorted(rows, key=lambda row: row[2]))
+        _bench.table(("", "lr", "lowest loss", "steps", "ms per step", "seconds"), sorted(rows, key=lambda row: row[2]))
 
 
 def main() -> None:

@@ -10,15 +10,16 @@ import _bench
 
 OURS = """
 import json, sys, time
-import lossworks, lossworks.train, numba, torch
-from lossworks import ReadOptions, verbs
+import lossworks, lossworks.training, numba, torch
+from lossworks import ReadOptions
+from lossworks.api import evaluate
 train, test, epochs = sys.argv[1:]
 read = ReadOptions(text="text", label="dynasty")
 start = time.perf_counter()
 model = lossworks.fit(train, valid=0.01, test=0, read=read, epochs=int(epochs))
 seconds = time.perf_counter() - start
-figures = verbs.evaluate(model, test, read)["metrics"]
-print(json.dumps({"seconds": seconds, "accuracy": figures["accuracy"]["value"]}))
+metrics = evaluate(model, test, read)["metrics"]
+print(json.dumps({"seconds": seconds, "accuracy": metrics["accuracy"]["value"]}))
 """
 
 THEIRS = """
@@ -36,7 +37,7 @@ print(json.dumps({"seconds": seconds, "accuracy": right}))
 
 
 def main() -> None:
-    """Print the table; fastText at each number of epochs beside ours at one."""
+    """Print the table: fastText at each number of epochs, ours at one."""
     _bench.machine()
     with tempfile.TemporaryDirectory() as folder:
         train, test = _bench.poetry(Path(folder))

@@ -1,4 +1,4 @@
-"""How long one waits before anything happens: import, --help, and one answer once a model is loaded."""
+"""Latency: import, --help, and one prediction with a loaded model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REVIEWS = Path(lossworks.__file__).parent / "data" / "reviews.csv"
 
 
 def main() -> None:
-    """Print medians beside what is promised."""
+    """Print medians and targets."""
     _bench.machine()
     nothing = _wall(["-c", "pass"])
     rows = [

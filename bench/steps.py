@@ -1,8 +1,8 @@
-"""Time of one step beside the reference packages, on 1 M, 10 M and 100 M parameters in a Transformer's shapes.
+"""Time of one optimizer step, compared with the reference packages, on 1 M, 10 M and 100 M parameters in a Transformer's shapes.
 
     bench/steps.py [NAME …]
 
-Both sides in turn, each in a fresh process with two threads, in float32, with gradients that stand ready; medians of the steps,
+Both sides in turn, each in a fresh process with two threads, in float32, with given gradients; medians of the steps,
 then of the rounds. The floor: the bytes that a step must read and write once, at the speed of a copy in the same process.
 """
 

@@ -1,11 +1,11 @@
-"""The study of docs/EVIDENCE.md: losses by optimisers on three sets of labelled texts and one text, by `lossworks compare`.
+"""The study of docs/EVIDENCE.md: losses by optimizers on three labelled data sets and one text, by `lossworks compare`.
 
-    bench/study.py OUT [DATASET …]      plans, or goes on with, the named data sets (all four if none is named)
-        --plan                          only says how long it takes
-        --minutes M                     begins no training after M minutes for each data set; the same command goes on
+    bench/study.py OUT [DATASET …]      plans, or continues, the named data sets (all four if none is named)
+        --plan                          only estimates how long it takes
+        --minutes M                     starts no run after M minutes per data set; the same command continues
         --jobs N
 
-Each data set is a directory of its own in OUT, with a report. Run it again until every one is finished.
+Each data set has its own directory in OUT, with a report. Run it again until every one is finished.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ CHOICES: dict[str, Any] = {
     "seeds": 5, "trials": 6,
 }  # fmt: skip
 SETS = {"movie-reviews": _bench.movie_reviews, "trec": _bench.trec, "ag-news": _bench.ag_news}
-TEXT, CHARACTERS = "tiny-shakespeare", 300_000  # its beginning: to score all of it takes longer than to train so shortly
+TEXT, CHARACTERS = "tiny-shakespeare", 300_000  # its beginning: scoring all of it would take longer than such short training
 OF_TEXT: dict[str, Any] = {
-    "task": "lm", "texts": "file", "tokens": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64",
+    "task": "lm", "document_unit": "file", "tokenizer": "chars", "model": "transformer:layers=2,heads=2,dim=64,context=64",
     "steps": 120, "batch_tokens": 768,
     "loss": [loss for loss in LOSSES if loss != "hinge"], "seeds": 3, "trials": 4,
     "optimizer": ["sophia" if name == "adgd" else name for name in OPTIMIZERS],
 }  # fmt: skip
-"""Fewer seeds and trials than of the others, for one training takes longer; no hinge loss, whose scores are no probabilities;
-and no adgd: it goes through the whole text in a step, so as many steps of it would be no equal training."""
+"""Fewer seeds and trials than the others, because a run takes longer; no hinge loss, whose scores are not probabilities; and no
+adgd, which passes over the whole text in each step, so that equal steps would not be equal training."""
 
 
 def main() -> None:
-    """Go on with the study."""
+    """Continue the study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("datasets", nargs="*", metavar="DATASET")
@@ -58,12 +58,12 @@ def main() -> None:
         train, choices = _choices(asked.out, name)
         if asked.plan:
             planned = plan_of(train, jobs=asked.jobs, **choices)
-            print(f"{name}: {planned.trainings} trainings, about {planned.seconds / 60:.0f} minutes")
+            print(f"{name}: {planned.trainings} runs, about {planned.seconds / 60:.0f} minutes")
             continue
         try:
             found = lossworks.compare(
                 train, out=asked.out / name, resume=True, jobs=asked.jobs, minutes=asked.minutes,
-                control=Callbacks(watch=_tell), command=f"bench/study.py {asked.out} {name}", **choices,
+                callbacks=Callbacks(watch=_tell), command=f"bench/study.py {asked.out} {name}", **choices,
             )  # fmt: skip
         except UsageError as error:
             if "is finished" not in str(error):
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _choices(out: Path, name: str) -> tuple[Path, dict[str, Any]]:
-    """The data set to train on, and what is compared on it."""
+    """The data set, and the settings of its comparison."""
     out.mkdir(parents=True, exist_ok=True)
     if name == TEXT:
         text = out / f"{TEXT}.txt"
@@ -93,9 +93,9 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
 
 
 def _show(name: str, found: lossworks.Comparison) -> None:
-    """The means over the seeds, losses down, optimisers across."""
+    """The means over the seeds, losses by row, optimizers by column."""
     result = found.record["result"]
-    print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} trainings\n")
+    print(f"\n### {name}: {found.record['status']}, {result['done']} of {result['of']} runs\n")
     arms = grid(result)
     assert arms is not None
     for metric in (result["metric"], *({"accuracy"} & result["arms"][0]["metrics"].keys())):

@@ -1,4 +1,4 @@
-"""How fast tokenizers learn and encode: the poems by characters and bytes, Shakespeare ten times over by words and byte pairs.
+"""Speed of tokenizers, trained and encoding: the poems by characters and bytes, ten times Shakespeare by words and byte pairs.
 
 LOSSWORKS_DATA=… python bench/tokenizing.py
 """
@@ -25,16 +25,16 @@ def main() -> None:
     for spec, texts in (("chars", poems), ("bytes", poems), ("words", lines), ("bpe:size=8000", lines)):
         blocks = [texts[first : first + 20_000] for first in range(0, len(texts), 20_000)]
         tokens.build(spec).learn([texts[:10]]).encode(texts[:10])  # compiled code is loaded now
-        learnt, encoded, count = [], [], 0
+        learning, encoded, count = [], [], 0
         for _ in range(ROUNDS):
             began = time.perf_counter()
             tokenizer = tokens.build(spec).learn(blocks)
-            learnt.append(time.perf_counter() - began)
+            learning.append(time.perf_counter() - began)
             began = time.perf_counter()
             count = sum(len(tokenizer.encode(block)[0]) for block in blocks)
             encoded.append(time.perf_counter() - began)
         seconds = statistics.median(encoded)
-        rows.append([spec, f"{count:,}", statistics.median(learnt), seconds, count / seconds / 1e6])
+        rows.append([spec, f"{count:,}", statistics.median(learning), seconds, count / seconds / 1e6])
     _bench.table(["", "tokens", "learn, s", "encode, s", "million tokens a second"], rows)
 
 

@@ -1,8 +1,8 @@
-"""Can the backward products of a trained model leave out blocks of the vocabulary whose probabilities round to nothing?
+"""Can the backward products of a trained model skip blocks of the vocabulary whose probabilities are negligible?
 
 A character model of the poems (the last eight characters, two hidden layers, a tied head) is trained for a few minutes; then, on
-held-out positions, the dense backward products are made beside products that skip every block of rows x outcomes whose
-probabilities, targets aside, all lie below a threshold. Outcomes are sorted by frequency.
+held-out positions, the dense backward products are compared with products that skip every block of rows x classes whose
+probabilities, except the targets', are all below a threshold. Classes are sorted by frequency.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def main() -> None:
             ("threshold", "rows a block", "blocks kept", "time over dense", "error into hidden", "error into weight"), rows
         )
         half = [t.double() for t in dense(p.bfloat16(), weight.bfloat16(), hidden.bfloat16())]
-        said = [f"{float((got - want).norm() / want.norm()):.2g}" for got, want in zip(half, exact, strict=True)]
-        print("For scale, the dense products in bfloat16 are off by " + " and ".join(said))
+        errors = [f"{float((got - want).norm() / want.norm()):.2g}" for got, want in zip(half, exact, strict=True)]
+        print("For scale, the dense products in bfloat16 are off by " + " and ".join(errors))
 
 
 if __name__ == "__main__":

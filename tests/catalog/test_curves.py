@@ -10,11 +10,11 @@ from lossworks.catalog import Curve, find
 from lossworks.catalog.curve import Line, Panel
 
 
-def at(curve: Curve, x: float, panel: int = 0, *, beside: bool = False) -> float:
-    """The y of the panel's own line, or of what stands beside it, at the point nearest to ``x``."""
+def at(curve: Curve, x: float, panel: int = 0, *, reference: bool = False) -> float:
+    """The y of the panel's own line, or of what stands reference it, at the point nearest to ``x``."""
     place = min(range(len(curve.x)), key=lambda i: abs(curve.x[i] - x))
     assert curve.x[place] == pytest.approx(x, abs=1e-9), f"no point at {x}"
-    y = next(line.y[place] for line in curve.panels[panel].lines if line.beside == beside)
+    y = next(line.y[place] for line in curve.panels[panel].lines if line.reference == reference)
     assert y is not None
     return y
 
@@ -26,11 +26,11 @@ def only(spec: str) -> Curve:
 
 
 def test_cross_entropy() -> None:
-    """-log p, and the slope p - 1 into the target's logit."""
+    """-log p, and the gradient p - 1 into the target's logit."""
     for p in (0.01, 0.5, 0.9):
         assert at(only("cross_entropy"), p) == pytest.approx(-math.log(p))
         assert at(only("cross_entropy"), p, 1) == pytest.approx(p - 1)
-        assert at(only("focal"), p, beside=True) == pytest.approx(-math.log(p))
+        assert at(only("focal"), p, reference=True) == pytest.approx(-math.log(p))
 
 
 def test_focal() -> None:
@@ -45,11 +45,11 @@ def test_more_classes() -> None:
     """Three class weights make three outcomes: x is still the target's probability, and its weight the last."""
     curve = only("cross_entropy:class_weights=1/2/3")
     assert at(curve, 0.5) == pytest.approx(3 * math.log(2))
-    assert at(curve, 0.5, beside=True) == pytest.approx(math.log(2))
+    assert at(curve, 0.5, reference=True) == pytest.approx(math.log(2))
 
 
 def test_teacher() -> None:
-    """The forward divergence and its slope vanish at the teacher's 0.9; negatives add -log(1 - p) of the other outcome."""
+    """The forward divergence and its gradient vanish at the teacher's 0.9; negatives add -log(1 - p) of the other outcome."""
     assert at(only("forward_kl"), 0.9) == pytest.approx(0, abs=1e-12)
     assert at(only("forward_kl"), 0.9, 1) == pytest.approx(0, abs=1e-12)
     assert at(only("unlikelihood"), 0.3) == pytest.approx(-2 * math.log(0.3))
@@ -72,10 +72,10 @@ def test_binary() -> None:
 
 
 def test_numbers() -> None:
-    """Huber's slope is held at delta; the squared error stands beside; a loss of both kinds has both curves."""
+    """Huber's gradient is held at delta; the squared error stands reference; a loss of both kinds has both curves."""
     huber = only("huber:delta=0.5")
     assert [at(huber, e, 1) for e in (-2, 0.25, 2)] == pytest.approx([-0.5, 0.25, 0.5])
-    assert at(huber, 2, beside=True) == pytest.approx(4)
+    assert at(huber, 2, reference=True) == pytest.approx(4)
     outcome, number = find("mse")[0].curves
     assert at(outcome, 0.5) == pytest.approx(0.5)
     assert at(number, 3, 1) == pytest.approx(6)
@@ -96,7 +96,7 @@ def test_sampled() -> None:
     """Of 1000 outcomes, 64 noise outcomes at log((1 - p)/999), each standing for 64/1000."""
     p = 0.5
     assert at(only("sampled_softmax"), p) == pytest.approx(math.log(p + 1000 * (1 - p) / 999) - math.log(p))
-    assert at(only("sampled_softmax"), p, beside=True) == pytest.approx(math.log(2))
+    assert at(only("sampled_softmax"), p, reference=True) == pytest.approx(math.log(2))
 
 
 def test_penalties() -> None:
@@ -119,10 +119,10 @@ def test_risks() -> None:
 
 
 def test_limits() -> None:
-    """What stands beside is cut off where it spans far more; a flat line has room, and bars start at 0."""
+    """What stands reference is cut off where it spans far more; a flat line has room, and bars start at 0."""
 
-    def limits(own: tuple[float, ...], beside: tuple[float, ...] | None = None, *, bars: bool = False) -> tuple[float, float]:
-        lines = [Line(name="own", y=own)] + [Line(name="beside", y=beside, beside=True)] * (beside is not None)
+    def limits(own: tuple[float, ...], reference: tuple[float, ...] | None = None, *, bars: bool = False) -> tuple[float, float]:
+        lines = [Line(name="own", y=own)] + [Line(name="reference", y=reference, reference=True)] * (reference is not None)
         return Panel(title="", lines=tuple(lines), bars=bars).limits()
 
     assert limits((1, 2), (0, 4)) == (0, 4)

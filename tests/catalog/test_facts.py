@@ -17,7 +17,7 @@ def test_cross_entropy() -> None:
     assert said.limit == "label_smoothing = 0 and no weights is -log p_y."
     assert said.gradient.startswith("into z, without weights: p - q")
     assert said.remarks == "Over binary scores this is binary cross-entropy."
-    smoothing = said.keys[0]
+    smoothing = said.parameters[0]
     assert (smoothing.name, smoothing.type, smoothing.default, smoothing.value) == ("label_smoothing", "float", 0.0, 0.1)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lossworks.api.show import Shown
-from lossworks.catalog import Member, find, text
+from lossworks.catalog import Member, find, text, trajectories
 from lossworks.catalog.member import REGISTRIES
 from lossworks.catalog.text import WIDTH
 from lossworks.core.errors import UnknownName, UsageError
@@ -19,9 +20,19 @@ DRAWN = {"loss", "penalty", "risk", "schedule"}
 BRAILLE = {chr(code) for code in range(0x2801, 0x2900)}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_learning_rate() -> Iterator[None]:
+    """One learning rate instead of eight; `test_trajectories` tries them all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trajectories, "RATES", (0.1,))
+        trajectories._compared.cache_clear()
+        yield
+    trajectories._compared.cache_clear()
+
+
 @functools.cache
 def found(name: str) -> tuple[Member, ...]:
-    """What is told of a member, once: the ways of an optimiser take their time."""
+    """The members of a name, computed once."""
     return find(name)
 
 
@@ -37,7 +48,7 @@ def test_every_member_is_shown(kind: str, name: str) -> None:
     for curve in member.curves:
         assert curve.caption.endswith(".")
         for panel in curve.panels:
-            assert any(not line.beside for line in panel.lines)
+            assert any(not line.reference for line in panel.lines)
             assert all(len(line.y) == len(curve.x) and None not in line.y for line in panel.lines)
     shown = text((member,))
     assert max(map(len, shown.split("\n"))) <= WIDTH
@@ -75,7 +86,7 @@ def test_an_unknown_name_is_looked_for_among_all_kinds(name: str, near: str) -> 
 
 def test_specs_are_built() -> None:
     """Keys, signs and hyphens are read as everywhere else, and wrong ones are refused."""
-    assert find("focal:gamma=5")[0].terms[0].keys[0].value == 5
+    assert find("focal:gamma=5")[0].terms[0].parameters[0].value == 5
     assert find("cross-entropy") == find("cross_entropy")
     total = find("cross_entropy-0.1*entropy")[0]
     assert (total.spec, [facts.name for facts in total.terms]) == ("cross_entropy-0.1*entropy", ["cross_entropy", "entropy"])
@@ -98,7 +109,7 @@ def test_needs() -> None:
     """What must be given besides is found by asking the loss, term by term, and said in the caption."""
     assert find("forward_kl+unlikelihood")[0].needs == ("a teacher", "negatives")
     assert find("class_balanced")[0].needs == ()
-    assert "The teacher gives the target 0.9." in find("soft_targets")[0].curves[0].caption
+    assert "The teacher gives the target a probability of 0.9." in find("soft_targets")[0].curves[0].caption
     assert "occurred 1 time, the other 9 times" in find("ldam")[0].curves[0].caption
     assert "teacher" not in find("focal")[0].curves[0].caption
 

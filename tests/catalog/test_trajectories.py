@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossworks.catalog import Surface, find, text, trajectories
-from lossworks.catalog.trajectories import GROUNDS, RATES, STEPS
+from lossworks.catalog.trajectories import FUNCTIONS, RATES, STEPS
 from lossworks.optim import Optimizer, build
 from lossworks.optim.custom import ByGroup
 from lossworks.optim.rules.sgd import SGD
 
-ROSENBROCK, BEALE, BOWL = GROUNDS
+ROSENBROCK, BEALE, BOWL = FUNCTIONS
 NUMBER = st.floats(-3, 3)
 
 
@@ -27,14 +27,14 @@ def shown(spec: str) -> tuple[Surface, ...]:
     return find(spec)[0].surfaces
 
 
-@pytest.mark.parametrize("ground", GROUNDS, ids=lambda ground: ground.title)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.title)
 @given(x=NUMBER, y=NUMBER)
-def test_slopes_are_those_of_the_height(ground: Any, x: float, y: float) -> None:
+def test_slopes_are_those_of_the_height(function: Any, x: float, y: float) -> None:
     """Autograd finds the same slopes; at the minimum height and slopes are zero."""
     place = torch.tensor([x, y], dtype=torch.float64, requires_grad=True)
-    height, across, along = ground.function(*place)
+    height, across, along = function.function(*place)
     torch.testing.assert_close(torch.autograd.grad(height, place)[0], torch.stack([across, along]))
-    assert ground.function(*ground.minimum) == pytest.approx((0, 0, 0), abs=1e-12)
+    assert function.function(*function.minimum) == pytest.approx((0, 0, 0), abs=1e-12)
 
 
 def test_the_member_itself_is_run() -> None:
@@ -43,7 +43,7 @@ def test_the_member_itself_is_run() -> None:
     place, speed = np.array(ROSENBROCK.start), np.zeros(2)
     for number in range(20):
         np.testing.assert_allclose(way.points[number], place)
-        assert way.heights[number] == pytest.approx(ROSENBROCK.function(*place)[0])
+        assert way.values[number] == pytest.approx(ROSENBROCK.function(*place)[0])
         speed = 0.5 * speed + np.array(ROSENBROCK.function(*place)[1:])
         place = place - 0.001 * speed
     assert len(way.points) == STEPS + 1
@@ -55,21 +55,22 @@ def test_noise_is_the_same_for_all_and_on_the_slopes_alone() -> None:
     points = np.array(way.points)
     noise = -np.diff(points, axis=0) / 0.01 - points[:-1] * [1, 20]
     np.testing.assert_allclose(noise, np.random.default_rng(0).standard_normal((STEPS, 2)), atol=1e-9)
-    np.testing.assert_allclose(way.heights, points**2 @ [0.5, 10])
+    np.testing.assert_allclose(way.values, points**2 @ [0.5, 10])
 
 
 @pytest.mark.parametrize("spec", ["sgd", "adam"])
 def test_the_rate_is_the_best_of_the_grid(spec: str) -> None:
     """No rate of the grid ends lower; a rate that was given is kept, and the caption says which it was."""
+    tried, given = [shown(f"{spec}:lr={rate}") for rate in RATES], shown(f"{spec}:lr=0.02")
     for number, surface in enumerate(shown(spec)):
         own = surface.trajectories[0]
-        every = [shown(f"{spec}:lr={rate}")[number].trajectories[0] for rate in RATES]
-        ends = [float(np.log(way.heights[-15:]).mean()) for way in every if len(way.heights) == STEPS + 1]
-        assert np.log(own.heights[-15:]).mean() == pytest.approx(min(ends))
+        every = [surfaces[number].trajectories[0] for surfaces in tried]
+        ends = [float(np.log(way.values[-15:]).mean()) for way in every if len(way.values) == STEPS + 1]
+        assert np.log(own.values[-15:]).mean() == pytest.approx(min(ends))
         assert own.name in [f"{spec}:lr={rate}" for rate in RATES]
-        assert "each at the best here" in surface.caption
-        assert "at the rate given" in shown(f"{spec}:lr=0.02")[number].caption
-        assert shown(f"{spec}:lr=0.02")[number].trajectories[0].name == f"{spec}:lr=0.02"
+        assert "each at the best of the learning rates" in surface.caption
+        assert "at the given learning rate" in given[number].caption
+        assert given[number].trajectories[0].name == f"{spec}:lr=0.02"
 
 
 @pytest.mark.parametrize(
@@ -79,19 +80,19 @@ def test_what_stands_beside(spec: str, beside: list[str]) -> None:
     """Two others, never the member itself."""
     for surface in shown(spec):
         own, *others = surface.trajectories
-        assert not own.beside
-        assert [(way.name.partition(":")[0], way.beside) for way in others] == [(name, True) for name in beside]
+        assert not own.reference
+        assert [(way.name.partition(":")[0], way.reference) for way in others] == [(name, True) for name in beside]
 
 
 def test_what_runs_away_is_cut_and_said() -> None:
     """The trajectory ends before it leaves all that could be drawn, and it is drawn all the same."""
     surface = shown("sgd:lr=30")[0]
     assert len(surface.trajectories[0].points) == 1
-    assert "At step 1, sgd:lr=30.0 runs away." in surface.caption
+    assert "sgd:lr=30.0 diverges at step 1." in surface.caption
     late = shown("sgd:lr=0.12")[2]
     assert 1 < len(late.trajectories[0].points) < STEPS
-    assert all(map(math.isfinite, late.trajectories[0].heights))
-    assert "runs away" not in shown("sgd")[0].caption
+    assert all(map(math.isfinite, late.trajectories[0].values))
+    assert "diverges" not in shown("sgd")[0].caption
     assert max(map(len, text(find("sgd:lr=30")).split("\n"))) <= 78
 
 

@@ -49,7 +49,7 @@ def test_compare(command: Command, text: Path) -> None:
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["task"], record["result"]["metric"]) == ("finished", "lm", "nats_per_token")
     page = Path("run/report.html").read_text("utf-8")
-    for said in ("Tokens seen", "test segments", "as many characters", "Texts to read"):
+    for said in ("Tokens seen", "test segments", "equally many characters", "Texts to read"):
         assert said in page
     for said in ("Reliability", " calibrated by", "Label by label", "truth <strong>", "Texts seen", "test row"):
         assert said not in page

@@ -49,7 +49,7 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
     assert "gram" in command("explain", "run", "the cat").out
     assert "nats_per_token" in command("evaluate", "run", corpus).out
     page = Path("run/report.html").read_text()
-    assert all(word in page for word in ("Bits per byte", "Most and least surprising", "Made up by the model"))
+    assert all(word in page for word in ("Bits per byte", "Most and least surprising", "Samples from the model"))
     assert command("report", "run").code == 0
     assert Path("run/report.html").read_text() == page
 

@@ -17,7 +17,7 @@ def test_text(command: Command) -> None:
     assert ended.code == 0
     lines = ended.out.split("\n")
     assert lines[0] == "loss focal:gamma=5.0"
-    assert "  limit     gamma = 0 is cross-entropy." in lines
+    assert "  limit       gamma = 0 is cross-entropy." in lines
     assert "━━━ focal:gamma=5.0   · · cross_entropy" in ended.out
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in ended.out
@@ -28,7 +28,7 @@ def test_json(command: Command) -> None:
     """One object with the facts and the points."""
     (member,) = command("show", "l1", "--json").json["members"]
     assert member["kind"] == "penalty"
-    assert member["terms"][0]["keys"] == [{"name": "strength", "type": "float", "default": 1e-6, "value": 1e-6}]
+    assert member["terms"][0]["parameters"] == [{"name": "strength", "type": "float", "default": 1e-6, "value": 1e-6}]
     value, flow = member["curves"][0]["panels"]
     assert len(value["lines"][0]["y"]) == len(flow["lines"][1]["y"]) == len(member["curves"][0]["x"])
 
@@ -37,7 +37,7 @@ def test_trajectories(command: Command) -> None:
     """An optimiser goes down three surfaces, in the frame of 78 columns; JSON has every point of every step."""
     out = command("show", "sgd:lr=0.002").out
     assert "━━━ sgd:lr=0.002   · · 1 adam:lr=" in out
-    assert "at the rate given" in out
+    assert "at the given learning rate" in out
     assert max(map(len, out.split("\n"))) <= 78
     (member,) = command("show", "sgd:lr=0.002", "--json").json["members"]
     assert [surface["minimum"] for surface in member["surfaces"]] == [[1.0, 1.0], [3.0, 0.5], [0.0, 0.0]]

@@ -27,7 +27,7 @@ def test_main_job(tmp_path: Path) -> None:
     assert "majority class 'negative'" in fit.stdout
     assert 'Next:  open run/report.html\n       lossworks predict run "some text"' in fit.stdout
     assert "Then refitted for as many epochs as were best, on training and validation rows: 590." in fit.stdout
-    assert "on training and validation rows: 590" in (tmp_path / "run/report.html").read_text("utf-8")
+    assert "590 training and validation rows" in (tmp_path / "run/report.html").read_text("utf-8")
     predict = _run("predict", "run", cwd=tmp_path, input="I love it, wonderful!\n非常失望，退货了。\n")
     assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]
     evaluate = _run("evaluate", "run", REVIEWS, cwd=tmp_path)

@@ -112,10 +112,10 @@ def test_impossible_outcome() -> None:
 @pytest.mark.parametrize(
     ("target", "output", "words"),
     [
-        ([0, 1], [[0.2, 0.8], [0.5, 0.5]], "probabilities, and logits are wanted"),
-        ([0, 3], [[0.2, -0.8], [1.5, 0.5]], "class numbers 0 to 1"),
+        ([0, 1], [[0.2, 0.8], [0.5, 0.5]], "probabilities; wanted logits"),
+        ([0, 3], [[0.2, -0.8], [1.5, 0.5]], "class indices 0 to 1"),
         ([0, -100], [[0.2, -0.8], [1.5, 0.5]], "sample weight of 0"),
-        ([0.5, 1], [[0.2, -0.8], [1.5, 0.5]], "class numbers 0 to 1"),
+        ([0.5, 1], [[0.2, -0.8], [1.5, 0.5]], "class indices 0 to 1"),
         ([[0, 1], [1, 0]], [[0.2, -0.8], [1.5, 0.5]], "one-hot"),
     ],
 )
@@ -127,7 +127,7 @@ def test_refused(target: list[Any], output: list[Any], words: str) -> None:
 
 def test_not_over_outcomes() -> None:
     """A loss between numbers alone is refused when it is made."""
-    with pytest.raises(UsageError, match="not over outcomes"):
+    with pytest.raises(UsageError, match="not a classification loss"):
         loss("huber")
 
 

@@ -95,7 +95,7 @@ TWO = ["good", "bad"]
         (["good", "bad", " \n"], [0, 1, 1], r"X\[2\] is empty"),
         (TWO, [0], "inconsistent numbers of samples"),
         (TWO, None, "requires y to be passed"),
-        (TWO, ["same", "same"], r"one class only, \['same'\], in all 2 rows"),
+        (TWO, ["same", "same"], r"only one class, \['same'\], in all 2 rows"),
         (TWO, [0.5, 1.5], "Unknown label type: continuous"),
         (TWO, [[1, 0], [0, 1]], "1d array"),
     ],
@@ -171,7 +171,7 @@ def test_weights() -> None:
     assert rows.predict_proba(vague)[0, 1] > plain.predict_proba(vague)[0, 1] + 0.1
     with pytest.raises(DataError, match=r"sample_weight\[1\] is -1"):
         plain.fit(TWO, [0, 1], [1, -1])
-    with pytest.raises(DataError, match=r"one class only.* weight above 0"):
+    with pytest.raises(DataError, match=r"only one class.* weight above 0"):
         plain.fit([*TWO, "fair"], [0, 1, 1], [0, 1, 1])
 
 

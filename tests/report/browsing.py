@@ -28,6 +28,16 @@ INVALID = """return [...document.querySelectorAll('[data-figure]')]
     .flatMap(place => Plotly.validate(place.data, place.layout) || [])
     .filter(error => error.code !== 'unused').map(error => error.msg)"""
 
+UNREADABLE = """
+const count = (selector) => document.querySelectorAll(selector).length;
+return {
+    "h1": count("h1") - 1, "main": count("main") - 1, "skipped heading level": count("h3, h4"),
+    "table without a caption": count("table:not(:has(caption))"),
+    "chart without a name": count(".chart:not([role=img][aria-label])"),
+    "region without a name": count("[role=region]:not([aria-label]), [tabindex]:not([role][aria-label], pre)"),
+    "language": Number(document.documentElement.lang !== "en"),
+};
+"""
 LEGIBLE = 4.5  # of WCAG 2, AA
 CONTRASTS = """
 const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
@@ -54,9 +64,9 @@ return found;
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One Chromium for a module's tests, with a profile of its own."""
+    """One Chromium for all tests, with its own profile."""
     if not (BROWSER and DRIVER):
         pytest.skip("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
@@ -92,6 +102,11 @@ def requests(browser: webdriver.Chrome) -> list[str]:
 def said(browser: webdriver.Chrome) -> list[str]:
     """What the console has had to say since the last time."""
     return [entry["message"] for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
+
+
+def unreadable(browser: webdriver.Chrome) -> list[str]:
+    """What a screen reader would miss: one h1, a main, heading levels in order, names and captions."""
+    return [fault for fault, count in browser.execute_script(UNREADABLE).items() if count]
 
 
 def illegible(browser: webdriver.Chrome) -> list[tuple[float, str]]:

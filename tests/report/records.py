@@ -137,7 +137,7 @@ def landscape(**more: Any) -> Landscape:
     made: Json = {
         "plane": "trajectory", "x": tuple(x), "y": tuple(y), "loss": bowl, "held_out": bowl, "trajectory": tuple(spots),
         "kept": Spot(step=30, epoch=1.5, x=0.0, y=0.0, loss=0.1, held_out=0.2), "shares": (0.9, 0.07), "unit": 1.0, "exact": True,
-        "off": 0.0, "loss_name": "cross_entropy", "held_out_name": "log loss", "rows": 2000, "held_out_rows": 54, "seed": 0,
+        "off": 0.0, "loss_name": "cross_entropy", "held_out_name": "nll", "rows": 2000, "held_out_rows": 54, "seed": 0,
         "weights": 1234, "second": True, "penalty": None, "risk": "mean",
     }  # fmt: skip
     return Landscape(**made | more)

@@ -105,10 +105,10 @@ def test_whole_page(tmp_path: Path) -> None:
     for said in (
         "1 better, 1 equivalent, 1 with no difference shown, 1 worse, 1 with not enough to say", "trial at lr 10",
         "Banerjee 1960",
-        "not finite at step 3", "at the end of the range", "1 test rows word for word, 1 nearly", "+0.05 to +0.15",
+        "not finite at step 3", "at the end of the range", "1 test rows exactly, 1 nearly", "+0.05 to +0.15",
         "lossworks compare data.csv", "Where they differ", "+0.1 (+0.05 to +0.15)", "3 to 80 characters", "Label by label",
-        "0.750 to 0.850", "Can their confidence be believed?", "0.03 0.02 to 0.04", "Texts to read",
-        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline part: 3.5 test rows won, 1.2 lost",
+        "0.750 to 0.850", "Calibration", "0.03 0.02 to 0.04", "Texts to read",
+        "a 2 of 4 times, b 2 of 4 times", "Where arm better and the baseline differ: 3.5 test rows won, 1.2 lost",
         "data.csv, line 9",
     ):  # fmt: skip
         assert said in page.text, said
@@ -122,7 +122,7 @@ def test_few_and_many_arms(tmp_path: Path, arms: int) -> None:
     words = ["baseline", *["no difference shown"] * (arms - 1)]
     text = report.write(comparison(tmp_path, [arm(f"arm {n}", word, n) for n, word in enumerate(words)])).read_text("utf-8")
     assert f"arm {arms - 1}" in text
-    assert ("Drawn are the baseline and the best of the others" in text) == (arms > 8)
+    assert ("The charts show the baseline and the best of the other arms" in text) == (arms > 8)
 
 
 def test_grid(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_earlier_record(tmp_path: Path) -> None:
     text = Page(report.write(path)).text
     assert "A sentence on b." in text
     assert not [
-        title for title in ("Where they differ", "Label by label", "Can their confidence", "Texts to read") if title in text
+        title for title in ("Where they differ", "Label by label", "On the dotted line", "Texts to read") if title in text
     ]
 
 
@@ -179,7 +179,7 @@ def test_another_version(tmp_path: Path) -> None:
 def test_damaged(tmp_path: Path) -> None:
     """A record without what the page needs is named."""
     path = comparison(tmp_path, [arm("a", "baseline", 0), arm("b", "worse", 1)], protocol=None)
-    with pytest.raises(RecordError, match="holds a record that no report can be made of"):
+    with pytest.raises(RecordError, match="holds a record from which no report can be made"):
         report.write(path)
 
 
@@ -188,7 +188,7 @@ def test_headline() -> None:
     arms = [arm("a", "baseline", 0), *(arm(n, "no difference shown", 1) for n in "bc")]
     result = {"arms": arms, "metric": "nll", "rising": False, "test_rows": 9, "done": 6, "of": 6, "level": 0.05}
     found = verdict({"result": result})
-    assert "The best mean is the baseline's, 0.5." in found.sentence
+    assert "The baseline has the best mean, 0.5." in found.sentence
     assert (found.tone, found.headline) == ("unsure", "No difference shown: both arms against the baseline")
 
 

@@ -34,15 +34,15 @@ def test_sections_in_their_order(tmp_path: Path) -> None:
     """Health after learning, the search after health, each with its figures and its table; without notes, none of it."""
     page = Page(report.write(watched_run(tmp_path / "a")))
     parts = [
-        "Learning", "Training health", "The loss spiked 2 times", "Gradient norm", "The same as tables", "Moved: embedding",
-        "Steps clipped", "Spikes of the training loss", "Learning-rate search", "6 rates were tried", "log loss; chosen was 0.01",
-        "diverged", "What is taken for what",
+        "Learning", "Training health", "The loss spiked 2 times", "Gradient norm", "As tables", "Update ratio: embedding",
+        "Steps clipped", "Spikes of the training loss", "Learning-rate search", "6 learning rates were tried", "nll was 0.01",
+        "diverged", "Confusion matrix",
     ]  # fmt: skip
     places = [page.text.index(part) for part in parts]
     assert places == sorted(places)
-    assert {"rate", "gradient", "moves", "clipped", "search"} <= set(page.figures)
+    assert {"rate", "gradient", "update_ratios", "clipped", "search"} <= set(page.figures)
     plain = Page(report.write(classify_run(tmp_path / "b")))
-    assert not {"rate", "gradient", "moves", "clipped", "search"} & set(plain.figures)
+    assert not {"rate", "gradient", "update_ratios", "clipped", "search"} & set(plain.figures)
     assert "Training health" not in plain.text
     assert "Learning-rate search" not in plain.text
 
@@ -64,7 +64,7 @@ def test_gradient_norm_with_its_threshold() -> None:
 def test_moves_by_role() -> None:
     """A line for each role that moved, where it did; the rule of thumb is called one."""
     events = [note(n, moved={"matrix": 1e-3, "vector": None if n < 2 else 0.1, "head": 0.0}) for n in range(4)]
-    figure = health_charts.moves(events)
+    figure = health_charts.update_ratios(events)
     lines = drawn(figure)
     assert figure is not None
     assert figure["layout"]["yaxis"]["type"] == "log"
@@ -72,17 +72,25 @@ def test_moves_by_role() -> None:
     assert (lines["vector"]["x"], lines["vector"]["y"]) == ([2, 3], [0.1, 0.1])
     assert lines["rule of thumb: 0.001"]["y"] == [1e-3, 1e-3]
     assert len({trace["line"]["color"] for trace in lines.values()}) == 3
-    assert health_charts.moves([note(0, moved={"matrix": None}), note(1)]) is None
+    assert health_charts.update_ratios([note(0, moved={"matrix": None}), note(1)]) is None
 
 
 def test_clipping_and_spikes() -> None:
-    """The share clipped is one of all steps; spikes are marked on the loss, where it stood."""
+    """The share of clipped steps is drawn where any was clipped; spikes are marked on the loss."""
     figure = health_charts.clipped([note(0, clipped=0.5), note(1, clipped=0.0)])
     assert drawn(figure)["clipped"]["y"] == [0.5, 0.0]
+    assert health_charts.clipped([note(0, clipped=0.0), note(1, clipped=0.0)]) is None
     spike = {"event": "spike", "step": 7, "epoch": 0.5, "loss": 9.0, "usual": 1.0}
     marked = drawn(charts.loss_curve([note(0), spike, note(1)]))["spike"]
     assert (marked["x"], marked["y"], marked["mode"]) == ([0.5], [9.0], "markers")
     assert "spike" not in drawn(charts.loss_curve([note(0), note(1)]))
+
+
+def test_one_or_two_points_are_seen() -> None:
+    """A run that has just begun has markers, for a line through one point shows nothing; a third point makes a plain line."""
+    modes = [[trace["mode"] for trace in (charts.loss_curve([note(n) for n in range(k)]) or {})["data"]] for k in (1, 2, 3)]
+    assert [set(each) for each in modes] == [{"lines", "lines+markers"}, {"lines", "lines+markers"}, {"lines"}]
+    assert drawn(health_charts.gradient_norm([note(0, gradient_norm=1.0)], 0.5))["clipped to 0.5"]["mode"] == "lines"
 
 
 def test_the_schedule_is_drawn_where_it_varies() -> None:
@@ -94,17 +102,17 @@ def test_the_schedule_is_drawn_where_it_varies() -> None:
 def test_the_search() -> None:
     """By rate, on a logarithmic axis; the chosen one is marked, and those that diverged stand above all others."""
     trials = [{"lr": 1.0, "score": None, "note": "diverged"}, {"lr": 0.1, "score": 0.4}, {"lr": 0.01, "score": 0.9}]
-    figure = health_charts.search(trials, 0.1, "log loss")
+    figure = health_charts.search(trials, 0.1, "nll")
     lines = drawn(figure)
     assert figure is not None
     assert figure["layout"]["xaxis"]["type"] == "log"
-    assert (lines["log loss"]["x"], lines["log loss"]["y"]) == ([0.01, 0.1], [0.9, 0.4])
-    assert (lines["chosen: 0.1"]["x"], lines["chosen: 0.1"]["y"]) == ([0.1], [0.4])
+    assert (lines["nll"]["x"], lines["nll"]["y"]) == ([0.01, 0.1], [0.9, 0.4])
+    assert (lines["best: 0.1"]["x"], lines["best: 0.1"]["y"]) == ([0.1], [0.4])
     assert lines["no score: diverged"]["x"] == [1.0]
     assert lines["no score: diverged"]["y"][0] > 0.9
-    alone = health_charts.search(trials[:1], 1.0, "log loss")
+    alone = health_charts.search(trials[:1], 1.0, "nll")
     assert alone is not None
-    assert health_charts.search([], 0.1, "log loss") is None
+    assert health_charts.search([], 0.1, "nll") is None
 
 
 def test_a_search_that_makes_no_sense_is_an_error_of_ours(tmp_path: Path) -> None:
@@ -114,7 +122,7 @@ def test_a_search_that_makes_no_sense_is_an_error_of_ours(tmp_path: Path) -> Non
     del record["format"]
     record["result"]["lr_search"] = {"trials": [{"rate": 1}], "chosen": 1, "metric": "nll"}
     run.write_summary(record)
-    with pytest.raises(RecordError, match="no report can be made of"):
+    with pytest.raises(RecordError, match="no report can be made"):
         report.write(run.path)
 
 
@@ -127,5 +135,5 @@ def test_the_table_of_health(tmp_path: Path) -> None:
     text = Page(report.write(run.path)).text
     assert "Gradient norm 4 3 5 5" in text
     assert "Steps clipped 0.0 % 50.0 % 100.0 % 100.0 %" in text
-    assert "Moved: head 1 0.135 1 0.0183" in text
+    assert "Update ratio: head 1 0.135 1 0.0183" in text
     assert "The loss never spiked." in text

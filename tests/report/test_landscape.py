@@ -35,12 +35,12 @@ def test_everything_is_there(tmp_path: Path) -> None:
         "Loss landscape of <b>run",
         "bit for bit",
         "Training loss",
-        "Held-out log loss",
-        "What was done",
-        "second of the fit's two",
+        "Held-out nll",
+        "Method",
+        "final refit",
     ]
     parts += ["90 % of their squared length lies along the first, 7 % along the second", "54 held-out rows"]
-    parts += ["What it does not show", "3 % of its squared length lies outside", "Every snapshot"]
+    parts += ["Limitations", "3 % of its squared length lies outside", "Every snapshot"]
     places = [page.text.index(part) for part in parts]
     assert places == sorted(places)
     assert not [tag for tag, attributes in page.tags if tag == "b" or ("src" in attributes and tag != "link")]
@@ -51,13 +51,13 @@ def test_everything_is_there(tmp_path: Path) -> None:
 
 def test_what_is_doubtful_is_said() -> None:
     """Weights that differ, a penalty, a risk, a random plane: each in words."""
-    assert "differ from the saved model's, by as much as 0.5" in words.sentence(landscape(exact=False, off=0.5))
+    assert "differ from the saved model's by up to 0.5" in words.sentence(landscape(exact=False, off=0.5))
     assert "even in their number" in words.sentence(landscape(exact=False, off=math.inf))
-    assert not any("penalty" in said or "risk" in said for said in words.not_shown(landscape()))
-    said = " ".join(words.not_shown(landscape(penalty="l1:strength=0.1", risk="cvar", plane="random", shares=(0.0, 1e-9))))
+    assert not any("penalty" in said or "risk" in said for said in words.limitations(landscape()))
+    said = " ".join(words.limitations(landscape(penalty="l1:strength=0.1", risk="cvar", plane="random", shares=(0.0, 1e-9))))
     for part in ("The penalty l1:strength=0.1 is not", "risk cvar", "Two random directions", "100\u202f% of its squared length"):
         assert part in said
-    assert "each row of a matrix is as long" in " ".join(words.done(landscape(plane="random")))
+    assert "each row of a matrix has the norm" in " ".join(words.method(landscape(plane="random")))
 
 
 def test_the_trajectory_lies_on_the_surface() -> None:
@@ -70,10 +70,10 @@ def test_the_trajectory_lies_on_the_surface() -> None:
     assert (x, y) == pytest.approx((-0.3, 0.2))
     above = path["z"][2] - (2 + x + 3 * y)
     assert 0 < above < 0.05 * (high - low)
-    assert [mark["name"] for mark in marks] == ["start", "end", "kept"]
+    assert [mark["name"] for mark in marks] == ["start", "end", "saved"]
     assert (marks[2]["x"], marks[2]["y"]) == ([0.0], [0.0])
     ended = landscape(trajectory=landscape().trajectory[:4])
-    assert [m["name"] for m in landscape_charts.above(ended, "x", held_out=False)["data"][2:]] == ["start", "end, kept"]
+    assert [m["name"] for m in landscape_charts.above(ended, "x", held_out=False)["data"][2:]] == ["start", "end, saved"]
 
 
 def test_holes_and_great_heights() -> None:

@@ -61,6 +61,7 @@ def begun(path: Path, status: str = "running", **more: Any) -> Run:
     """A fit that has begun."""
     run = Run.create(path / "run")
     record = summary("classify", ["no", "yes"], **more)
+    record |= {"given": {"seed": 0}}
     run.write_summary(record | {"status": status, "config": record["config"] | {"epochs": 8, "batch_size": 10}})
     return run
 
@@ -128,6 +129,17 @@ def test_status(tmp_path: Path) -> None:
         assert status() == (word, error)
 
 
+def test_every_fit_can_be_resumed(tmp_path: Path) -> None:
+    """A killed n-gram fit, which has no batches, is resumed like any other; an import is not, and is to be repeated."""
+    run = begun(tmp_path)
+    for given, remedy in (({"seed": 0}, "--resume"), ({}, "Repeat the command")):
+        record = {key: value for key, value in run.summary.items() if key != "format"}
+        run.write_summary(record | {"task": "lm", "config": {"model": "ngram:order=3"}, "given": given})
+        state = Live(run.path).state()
+        assert state is not None
+        assert (state["status"], remedy in state["sentence"]) == ("gone", True)
+
+
 def test_finished_is_served_as_it_is(tmp_path: Path) -> None:
     """A finished run's address is its report, byte for byte; a running one's is the page that watches."""
     path = classify_run(tmp_path)
@@ -153,7 +165,7 @@ def test_other_names_are_refused(tmp_path: Path, host: str) -> None:
     with served(run.path) as server:
         for place in ("", "state.json", "report.html"):
             status, body = got(server.address + place, Host=host)
-            assert (status, body) == (403, b"This page is for this machine alone.\n")
+            assert (status, body) == (403, b"This page is for this machine only.\n")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9000", "LOCALHOST", "[::1]:8080"])
@@ -179,7 +191,7 @@ def test_comparison(tmp_path: Path) -> None:
         state = live.state()
     assert state is not None
     assert (state["done"], state["of"], state["headline"]) == (4, 6, "Comparing")
-    assert state["numbers"] == [["trainings done", "4 of 6"], ["about left", "4.0\u202fs"], ["diverged", "1"]]
+    assert state["numbers"] == [["runs finished", "4 of 6"], ["estimated time left", "4.0\u202fs"], ["diverged", "1"]]
     assert state["table"]["rows"] == [
         ["a", "2 of 4", "0.4 at 0.9", "1 of 2", "0.45", "–"],
         ["b <i>", "1 of 4", "–", "0 of 2", "–", "–"],
@@ -218,7 +230,7 @@ def command(*arguments: object) -> subprocess.Popen[str]:
 def test_a_real_fit(tmp_path: Path) -> None:
     """A fit is watched by the command at work, and seen to be gone when killed; Ctrl-C ends the watching with code 0."""
     fit = command(
-        "fit", REVIEWS, "--model", "bag:dim=64", "--epochs", 100000, "--patience", 100000, "--out", tmp_path / "run", "-q"
+        "fit", REVIEWS, "--model", "linear:bits=10", "--epochs", 100000, "--patience", 100000, "--out", tmp_path / "run", "-q"
     )
     serving = None
     try:

@@ -53,8 +53,8 @@ def test_the_order_is_verdict_first(tmp_path: Path) -> None:
     """Every section is there, in the order a reader needs them."""
     text = Page(report.write(classify_run(tmp_path))).text
     parts = [
-        "Better than the baseline", "On 54 held-out texts", "Log loss", "Learning", "What is taken for what",
-        "Can its confidence be believed?", "Label by label", "Most confident mistakes", "not bad at all", "Data",
+        "Better than the baseline", "On 54 held-out texts", "NLL", "Learning", "Confusion matrix",
+        "On the dotted line", "Label by label", "Most confident mistakes", "not bad at all", "Data",
         "1 row could not be used and was skipped.", "lossworks fit reviews.csv --seed 0", "Configuration", "Versions",
     ]  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -95,9 +95,9 @@ def test_hostile_text_is_escaped(tmp_path: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "tone", "words_there"),
     [
-        (0.849, 0.981, "good", "would be right 50.0"),
+        (0.849, 0.981, "good", "is correct 50.0"),
         (0.45, 0.7, "unsure", "not shown to be better"),
-        (0.2, 0.4, "bad", "worse than not reading the text"),
+        (0.2, 0.4, "bad", "worse than a constant prediction"),
     ],
 )
 def test_verdict_never_overclaims(low: float, high: float, tone: str, words_there: str) -> None:
@@ -130,7 +130,7 @@ def test_multilabel_page_shows_thresholds_and_empty_sets(tmp_path: Path) -> None
     """A threshold per label, and "none" where no label was given; at temperature 1 nothing is called scaled."""
     text = Page(report.write(multilabel_run(tmp_path))).text
     assert "Threshold" in text
-    assert "called none" in text
+    assert "predicted none" in text
     assert "Before scaling" not in text
 
 
@@ -142,14 +142,14 @@ def test_unfinished_runs_say_so(tmp_path: Path) -> None:
     begun = saved(tmp_path / "b", summary("classify", ["a", "b"], status="running"), epochs=0)
     text = Page(report.write(begun)).text
     assert "The run has not finished" in text
-    assert "no curve to draw" in text
+    assert "No loss has been logged yet" in text
 
 
 def test_unknown_bounds_and_no_mistakes(tmp_path: Path) -> None:
     """Null bounds are put in words, and a page without mistakes says that there are none."""
     run = classify_run(tmp_path, accuracy={"value": 1.0, "low": None, "high": None}, mistakes=[])
     text = Page(report.write(run)).text
-    assert "not known from so few texts" in text
+    assert "unknown: too few texts" in text
     assert "None on these texts." in text
 
 

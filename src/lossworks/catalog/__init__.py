@@ -1,4 +1,4 @@
-"""What a registered member is: its docstring's facts, and its curves and trajectories, computed by running the member itself."""
+"""What a registered member is: the facts in its docstring, and curves and trajectories computed by running it."""
 
 from .curve import Curve, Line, Panel
 from .facts import Facts

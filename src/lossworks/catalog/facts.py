@@ -1,4 +1,4 @@
-"""What a member's docstring says, taken apart: the formula, and the slots "Domain:", "Limit:", "Gradient …:"."""
+"""The facts in a member's docstring: the formula, and the slots "Domain:", "Limit:" and "Gradient …:"."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..core import specs
 from ..core.registry import Entry
 
 _SLOT = r"(?P<slot>Domain|Limits?|Gradient)(?P<more>\b[^.:]*):\s*"
-# A sentence that starts a line starts a remark of its own, as does one after two spaces, and a slot anywhere.
+# A sentence at the start of a line, or after two spaces, is a separate remark; a slot may start anywhere.
 _BREAK = re.compile(
     rf"(?<=[.)])(?:\s*\n\s*(?=[A-Z])|[ ]{{2,}}(?=\S)|\s+(?={_SLOT.replace('?P<slot>', '?:').replace('?P<more>', '?:')}))"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A hyperparameter: its name, its type as it is spelled, its default, and the value it has here."""
+class Parameter:
+    """A hyperparameter: name, annotated type, default and current value."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is said of a member. A slot that its docstring leaves out is empty; ``remarks`` are the sentences in none."""
+    """The facts about a member. A slot missing from its docstring is empty; ``remarks`` are the sentences outside all slots."""
 
     name: str
     formula: str
@@ -37,12 +37,12 @@ class Facts:
     limit: str
     gradient: str
     remarks: str
-    keys: tuple[Key, ...]
+    parameters: tuple[Parameter, ...]
     source: str
 
 
 def facts(entry: Entry[Any], thing: Any) -> Facts:
-    """The facts of a registered member; ``thing`` is an instance of it."""
+    """The facts about a registered member; ``thing`` is an instance of it."""
     formula, _, body = (entry.thing.__doc__ or "").strip().partition("\n\n")
     slots = {"Domain": "", "Limit": "", "Gradient": ""}
     remarks = []
@@ -52,10 +52,10 @@ def facts(entry: Entry[Any], thing: Any) -> Facts:
             remarks.append(_flat(part))
             continue
         name, more = found["slot"].removesuffix("s"), found["more"].strip()
-        said = _flat(part[found.end() :])
-        slots[name] = f"{slots[name]} {f'{more}: ' if more else ''}{said}".strip()
-    keys = tuple(
-        Key(name=f.name, type=str(f.type), default=specs.plain(f.default), value=specs.plain(getattr(thing, f.name)))
+        text = _flat(part[found.end() :])
+        slots[name] = f"{slots[name]} {f'{more}: ' if more else ''}{text}".strip()
+    parameters = tuple(
+        Parameter(name=f.name, type=str(f.type), default=specs.plain(f.default), value=specs.plain(getattr(thing, f.name)))
         for f in dataclasses.fields(thing)
         if f.init
     )
@@ -66,7 +66,7 @@ def facts(entry: Entry[Any], thing: Any) -> Facts:
         limit=slots["Limit"],
         gradient=slots["Gradient"],
         remarks=" ".join(filter(None, remarks)),
-        keys=keys,
+        parameters=parameters,
         source=entry.source,
     )
 

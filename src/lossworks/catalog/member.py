@@ -1,4 +1,4 @@
-"""A member of any registry by the spec that spells it: its facts, what it serves, its curves, and where it goes."""
+"""A member of any registry by its spec: its facts, tasks, requirements, curves and trajectories."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, schedules, op
 class Member:
     """A configured member of a registry.
 
-    terms: its facts; of a sum of losses, those of each term.
-    serves: kinds of task it can be used for, or what it works on where that is no kind of ``fit``.
-    needs: what it must be given besides, which a plain ``fit`` does not.
-    surfaces: of an optimiser, what it was run on, and its way down.
+    terms: its facts; for a sum of losses, those of each term.
+    serves: tasks it can be used for, or its kind of input if ``fit`` has no such task.
+    needs: inputs that it requires and a plain ``fit`` does not provide.
+    surfaces: for an optimizer, the test functions and its trajectories.
     """
 
     kind: str
@@ -44,11 +44,11 @@ class Member:
 
 
 def find(spec: str) -> tuple[Member, ...]:
-    """Every registered member that ``spec`` spells, mostly one.
+    """Every registered member with this spec, usually one.
 
     Raises:
-        UnknownName: no registry knows the name.
-        UsageError: a key or a value is wrong, or terms do not add up.
+        UnknownName: no registry has the name.
+        UsageError: a parameter or a value is wrong, or terms cannot be added.
     """
     name = spec.partition(":")[0]
     homes = [registry for registry in REGISTRIES if name in registry]
@@ -59,7 +59,7 @@ def find(spec: str) -> tuple[Member, ...]:
         raise UnknownName("name", name, {entry.name for registry in REGISTRIES for entry in registry})
     found: list[Member] = []
     wrong: list[UsageError] = []
-    for home in homes:  # a name of two kinds is shown as both, as far as the keys are known to them
+    for home in homes:  # a name of two kinds is shown as both, if both have the given parameters
         try:
             found.append(_loss(build(spec)) if home is losses else _other(home, spec))
         except UsageError as error:
@@ -83,7 +83,7 @@ def _loss(loss: Loss) -> Member:
 
 def _other(registry: Registry[Any], spec: str) -> Member:
     thing = specs.build(registry, spec)
-    said = facts(registry[registry.name_of(type(thing))], thing)
+    described = facts(registry[registry.name_of(type(thing))], thing)
     curves: tuple[Curve, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     if isinstance(thing, Penalty):
@@ -94,7 +94,7 @@ def _other(registry: Registry[Any], spec: str) -> Member:
         curves = (weights.share(thing),)
     elif isinstance(thing, Optimizer):
         surfaces = trajectories.surfaces(thing, rate_given=re.search(r"[:,]\s*lr\s*=", spec) is not None)
-    return Member(kind=registry.kind, spec=specs.render(registry, thing), terms=(said,), curves=curves, surfaces=surfaces)
+    return Member(kind=registry.kind, spec=specs.render(registry, thing), terms=(described,), curves=curves, surfaces=surfaces)
 
 
 def _curves(loss: Loss) -> tuple[Curve, ...]:
@@ -121,8 +121,8 @@ def _serves(loss: Loss) -> tuple[str, ...]:
     kinds = (
         (RegressionLoss, "regress"),
         (PreferenceLoss, "pairs of answers"),
-        (EmbeddingLoss, "rows that are compared"),
-        (SampledLoss, "heads too wide to compute whole"),
+        (EmbeddingLoss, "pairs of embeddings"),
+        (SampledLoss, "output layers too large to compute in full"),
     )
     return (*found, *(words for kind, words in kinds if isinstance(loss, kind)))
 
@@ -130,4 +130,4 @@ def _serves(loss: Loss) -> tuple[str, ...]:
 def _needs(loss: Loss) -> tuple[str, ...]:
     if isinstance(loss, CategoricalLoss) and not isinstance(loss, BinaryLoss):
         return outcomes.needs(loss)
-    return ("noise to draw outcomes from",) if isinstance(loss, SampledLoss) else ()
+    return ("a noise distribution",) if isinstance(loss, SampledLoss) else ()

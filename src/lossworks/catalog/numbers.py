@@ -1,4 +1,4 @@
-"""Curves of losses between numbers, over pairs of answers, and over rows that are compared."""
+"""Curves of regression losses, of losses over pairs of answers, and of embedding losses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..losses import EmbeddingLoss, Pairs, PreferenceLoss, RegressionLoss, losses, render
 from ..losses.margin_ranking import MarginRanking
-from .curve import Curve, slopes, value_and_slope
+from .curve import Curve, value_and_grad, value_and_grad_curve
 
 REFERENCE, TOKENS = -20.0, 10  # log-probability of both answers by the reference, and their length
 _ERRORS = torch.linspace(-3, 3, 121, dtype=torch.float64)
@@ -16,19 +16,21 @@ _COSINES = torch.linspace(-0.99, 0.99, 199, dtype=torch.float64)
 
 
 def errors(loss: RegressionLoss) -> Curve:
-    """Value and slope against the error ŷ - y, beside the squared error."""
+    """Value and gradient by the error ŷ - y, with the squared error."""
     plain = losses["mse"].thing()
     assert isinstance(plain, RegressionLoss)
 
     def of(which: RegressionLoss) -> tuple[Tensor, Tensor]:
-        return slopes(lambda error: which.errors(error, torch.zeros_like(error)), _ERRORS)
+        return value_and_grad(lambda error: which.errors(error, torch.zeros_like(error)), _ERRORS)
 
-    beside = None if loss == plain else (render(plain), of(plain))
-    return value_and_slope("One number y and its prediction ŷ.", ("error ŷ - y", _ERRORS), "ŷ", (render(loss), of(loss)), beside)
+    reference = None if loss == plain else (render(plain), of(plain))
+    return value_and_grad_curve(
+        "One target y and its prediction ŷ.", ("error ŷ - y", _ERRORS), "ŷ", (render(loss), of(loss)), reference
+    )
 
 
 def pairs(loss: PreferenceLoss) -> Curve:
-    """Value and slope against how much more probable the model finds the chosen answer than the rejected one."""
+    """Value and gradient by the log-probability margin of the chosen answer over the rejected one."""
 
     def values(margin: Tensor) -> Tensor:
         fixed, length = torch.full_like(margin, REFERENCE), torch.full_like(margin, TOKENS, dtype=torch.int64)
@@ -45,19 +47,19 @@ def pairs(loss: PreferenceLoss) -> Curve:
         )
 
     caption = (
-        f"Two answers of {TOKENS} tokens with log-probabilities {REFERENCE:g} ± margin/2; a reference, where the loss reads one, "
-        f"gives both {REFERENCE:g}, and a baseline is 0."
+        f"Two answers of {TOKENS} tokens with log-probabilities {REFERENCE:g} ± margin/2; a reference model, if the loss "
+        f"uses one, gives both {REFERENCE:g}, and a baseline is 0."
     )
     axis = "margin of log-probabilities, chosen - rejected", _MARGINS
-    return value_and_slope(caption, axis, "the margin", (render(loss), slopes(values, _MARGINS)))
+    return value_and_grad_curve(caption, axis, "the margin", (render(loss), value_and_grad(values, _MARGINS)))
 
 
 def rows(loss: EmbeddingLoss) -> Curve:
-    """Value and slope against the likeness of what belongs together; for a ranking, against the lead of the better score."""
+    """Value and gradient by the cosine similarity of a positive pair; for a ranking loss, by the score difference."""
     if isinstance(loss, MarginRanking):
-        caption = "Two scores, of which the first should be the higher."
-        own = slopes(lambda lead: loss.contrasts(lead, torch.zeros_like(lead), torch.ones_like(lead)), _ERRORS)
-        return value_and_slope(caption, ("first score - second", _ERRORS), "the first score", (render(loss), own))
+        caption = "Two scores, of which the first should be higher."
+        own = value_and_grad(lambda lead: loss.contrasts(lead, torch.zeros_like(lead), torch.ones_like(lead)), _ERRORS)
+        return value_and_grad_curve(caption, ("first score - second", _ERRORS), "first score", (render(loss), own))
 
     def values(cosines: Tensor) -> Tensor:
         first, apart = cosines.new_tensor([[1.0, 0.0]]), cosines.new_tensor([[0.0, 1.0]])
@@ -65,8 +67,8 @@ def rows(loss: EmbeddingLoss) -> Curve:
         return torch.cat([loss.contrasts(first, second.unsqueeze(0), -apart) for second in near])
 
     caption = (
-        "Rows of length 1: one, another that belongs with it, and a third that does not, at right angles to the first; "
-        "x is the cosine of the first two."
+        "Unit vectors: an anchor, its positive, and a negative at right angles to the anchor; x is the cosine similarity of "
+        "anchor and positive."
     )
-    own = slopes(values, _COSINES)
-    return value_and_slope(caption, ("cosine of what belongs together", _COSINES), "x", (render(loss), own))
+    own = value_and_grad(values, _COSINES)
+    return value_and_grad_curve(caption, ("cosine similarity of anchor and positive", _COSINES), "x", (render(loss), own))

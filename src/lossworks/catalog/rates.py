@@ -1,4 +1,4 @@
-"""Curves of schedules, against the share of training that is done."""
+"""Curves of schedules, by training step."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SCORES = (2.0, 1.5, 1.2, 1.1, 1.1, 1.1, 1.1, 1.0, 1.0, 1.0, 1.0, 0.95, 0.95, 0.9
 
 
 def rate(schedule: Schedule) -> Curve:
-    """What the learning rate is multiplied with, beside half a wave."""
+    """The factor of the learning rate, with the cosine schedule."""
     clock = Clock(STEPS, STEPS / EPOCHS, tokens=1000)
     plain = schedules["cosine"].thing()
 
     def factors(which: Schedule) -> torch.Tensor:
         return torch.tensor([which.factor(step, clock, SCORES[: step * EPOCHS // STEPS]) for step in range(STEPS)])
 
-    own, beside = (render(schedule), factors(schedule)), (render(plain), factors(plain))
+    own, reference = (render(schedule), factors(schedule)), (render(plain), factors(plain))
     follows = schedule.factor(STEPS, clock, SCORES) != schedule.factor(STEPS, clock)
-    scores = f" The held-out score falls from {SCORES[0]:g} to {SCORES[-1]:g} and rests four times on the way." if follows else ""
+    scores = f" The validation score falls from {SCORES[0]:g} to {SCORES[-1]:g} with four plateaus." if follows else ""
     return Curve(
         caption=f"{STEPS} steps of 1,000 tokens, {EPOCHS} epochs.{scores}",
         x_name="step",
         x=tuple(map(float, range(STEPS))),
-        panels=(panel("factor of the learning rate", own, None if schedule == plain else beside),),
+        panels=(panel("factor of the learning rate", own, None if schedule == plain else reference),),
     )

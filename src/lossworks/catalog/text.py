@@ -1,4 +1,4 @@
-"""A member as a terminal shows it: facts, curves and trajectories, in 78 columns and without colour."""
+"""A member as terminal text: facts, curves and trajectories in 78 columns, without colour."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .trajectories import Surface
 
 
 def text(members: tuple[Member, ...]) -> str:
-    """All there is to show, one member after the other."""
+    """The text of all members, one after the other."""
     return "\n\n".join("\n".join(_member(member)) for member in members)
 
 
-def value(key: Any) -> str:
-    """A hyperparameter's value as it is spelled in specs."""
-    if isinstance(key, tuple):
-        return "/".join(map(value, key)) or "none"
-    return str(key).lower() if isinstance(key, bool) else "none" if key is None else str(key)
+def value(of: Any) -> str:
+    """A hyperparameter's value as spelled in specs."""
+    if isinstance(of, list | tuple):
+        return "/".join(map(value, of)) or "none"
+    return str(of).lower() if isinstance(of, bool) else "none" if of is None else str(of)
 
 
 def _member(member: Member) -> Iterator[str]:
@@ -50,32 +50,32 @@ def _member(member: Member) -> Iterator[str]:
 
 
 def _slots(facts: Facts) -> Iterator[str]:
-    keys = (
-        f"{key.name}={value(key.value)}" + ("" if key.value == key.default else f" (default {value(key.default)})")
-        for key in facts.keys
+    parameters = (
+        f"{each.name}={value(each.value)}" + ("" if each.value == each.default else f" (default {value(each.default)})")
+        for each in facts.parameters
     )
     for name in ("domain", "limit", "gradient"):
         yield from _slot(name, getattr(facts, name))
-    yield from _slot("keys", ", ".join(keys))
+    yield from _slot("parameters", ", ".join(parameters))
     yield from _slot("source", facts.source)
 
 
-def _slot(name: str, said: str) -> list[str]:
-    return textwrap.wrap(said, WIDTH, initial_indent=f"  {name:10}", subsequent_indent=" " * 12) if said else []
+def _slot(name: str, body: str) -> list[str]:
+    return textwrap.wrap(body, WIDTH, initial_indent=f"  {name:12}", subsequent_indent=" " * 14) if body else []
 
 
 def _curve(curve: Curve) -> Iterator[str]:
-    """The panels side by side, the x axis, and which line is which."""
+    """The panels side by side, the x axis and the legend."""
     wide = braille.width(len(curve.panels))
     yield ""
     yield from braille.side_by_side([braille.curve_panel(panel, curve.x, wide) for panel in curve.panels])
     yield " " * (GUTTER + 1) + curve.x_name
-    lines = {line.name: line.beside for panel in curve.panels for line in panel.lines}
-    yield " " * (GUTTER + 1) + "   ".join(f"{'· · ' if beside else '━━━ '}{name}" for name, beside in lines.items())
+    lines = {line.name: line.reference for panel in curve.panels for line in panel.lines}
+    yield " " * (GUTTER + 1) + "   ".join(f"{'· · ' if reference else '━━━ '}{name}" for name, reference in lines.items())
 
 
 def _surface(surface: Surface) -> Iterator[str]:
-    """The plane with the trajectories beside the heights, and which is which."""
+    """The trajectories in the plane, the function values by step, and the legend."""
     wide = braille.width(2)
     yield ""
     yield from braille.side_by_side([braille.plane(surface, wide), braille.descent(surface, wide)])

@@ -30,7 +30,7 @@ def command(
         for member in members:
             keys = ", ".join(f"{key}={value}" for key, value in member["keys"].items())
             print(f"  {member['name']:18}{member['summary']}")
-            print(f"  {'':18}{keys or 'no keys'}   [{member['source']}]")
+            print(f"  {'':18}{keys or 'no parameters'}   [{member['source']}]")
 
 
 def _members(kind: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A column of texts, however Python's houses hold one: lists, NumPy arrays, pandas and polars Series."""
+"""A column of texts from a list, a NumPy array, or a pandas or polars Series."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ _ONE_COLUMN = "wanted a column of texts: a list, a 1-D array or a Series"
 
 
 def texts_of(X: Any, *, may_be_empty: bool) -> list[str]:
-    """``X`` as a list of Python's own strings. Blank texts pass if they may be empty: there is an answer to them, but
-    nothing to learn from them.
+    """``X`` as a list of Python strings. Blank texts are allowed for prediction, but not for training.
 
     Raises:
-        UsageError: ``X`` is no column of texts.
-        DataError: a row is missing or is no text; names the row, counted from 0 as ``X`` itself counts.
+        UsageError: ``X`` is not a column of texts.
+        DataError: a row is missing or not text; names the row, counted from 0.
     """
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) != 1:
-        remedy = "Give its column of texts alone, such as X[:, 0] or frame['text']."
+        remedy = "Give only its column of texts, such as X[:, 0] or frame['text']."
         raise UsageError(f"X has {len(shape)} dimensions, shape {tuple(shape)}; {_ONE_COLUMN}. {remedy}")
     if isinstance(X, str):
-        raise UsageError(f"X is the single text {described(X)}; {_ONE_COLUMN}. Give [text] for one.")
+        raise UsageError(f"X is the single text {described(X)}; {_ONE_COLUMN}. Give [text] for a single text.")
     if isinstance(X, bytes | Mapping | Set) or not isinstance(X, Iterable):
         raise UsageError(f"X is {described(X)}; {_ONE_COLUMN}.")
     texts = X.tolist() if hasattr(X, "tolist") else list(X)
@@ -33,12 +32,12 @@ def texts_of(X: Any, *, may_be_empty: bool) -> list[str]:
     if not may_be_empty:
         for row, text in enumerate(texts):
             if not text or text.isspace():
-                raise DataError(f"X[{row}] is empty; there is nothing in it to learn from. Leave such rows out, and their y.")
+                raise DataError(f"X[{row}] is empty, and cannot be used for training. Remove such rows and their y.")
     return texts
 
 
 def _text(value: Any, row: int) -> str:
-    if isinstance(value, str):  # NumPy's kind of text
+    if isinstance(value, str):  # numpy.str_
         return str(value)
-    remedy = "Decode bytes first." if isinstance(value, bytes) else "Fill missing texts, or leave such rows out, and their y."
+    remedy = "Decode bytes first." if isinstance(value, bytes) else "Fill missing texts, or remove such rows and their y."
     raise DataError(f"X[{row}] is {described(value)}; wanted text. {remedy}")

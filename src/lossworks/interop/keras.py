@@ -1,7 +1,7 @@
-"""Our losses in Keras 3, on its PyTorch and TensorFlow backends: ``model.compile(loss=lossworks.interop.keras.loss("focal"))``.
+"""Lossworks losses in Keras 3 on PyTorch and TensorFlow: ``model.compile(loss=lossworks.interop.keras.loss("focal"))``.
 
-On PyTorch the loss is part of Keras's own graph. On TensorFlow it runs in PyTorch on the processor, and hands over its values
-and, in the backward pass, its gradient; XLA cannot compile that, so compile the model with ``jit_compile=False``.
+On PyTorch the loss is part of the Keras graph. On TensorFlow it runs in PyTorch on the CPU and returns its values and, in the
+backward pass, its gradient; XLA cannot compile that, so compile the model with ``jit_compile=False``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from ..core.errors import UsageError
 
-# TensorFlow and PyTorch's compiler each bring an LLVM; of the two orders one ends the process at once. So it is loaded first,
-# here, whoever asks for it later.
+# TensorFlow and PyTorch's compiler each load an LLVM, and the process crashes if TensorFlow's is first. So PyTorch's is loaded
+# here.
 if "tensorflow" in sys.modules and "torch._dynamo" not in sys.modules:
     raise UsageError("TensorFlow was imported before PyTorch. Import lossworks.interop.keras first, then keras and tensorflow.")
 
@@ -26,42 +26,42 @@ from ..scores import dense
 try:
     import keras
 except ModuleNotFoundError:
-    raise UsageError("Keras is not installed. Install it, or all at once: pip install 'lossworks[keras]'.") from None
+    raise UsageError("Keras is not installed. Install it with: pip install 'lossworks[keras]'.") from None
 
 
 def loss(
     spec: str | Loss, *, from_logits: bool = True, reduction: str | None = "sum_over_batch_size", name: str | None = None
 ) -> keras.losses.Loss:
-    """The loss that ``spec`` spells, for ``model.compile``; Keras reduces it, with its sample weights and masks.
+    """The loss with this spec, for ``model.compile``; Keras reduces it, with its sample weights and masks.
 
-    It is called with y_true, class numbers [*position] or [*position, 1], and y_pred, logits [*position, V]; V = 1 is one logit
-    for what is (1) or is not (0). It is saved by its spec: ``keras.saving.load_model`` finds it once this module is imported.
+    It is called with y_true, class indices [*position] or [*position, 1], and y_pred, logits [*position, V]; V = 1 is a
+    single logit for binary targets. It is saved by its spec: ``keras.saving.load_model`` finds it once this module is imported.
 
     Args:
-        spec: a spec such as ``"cross_entropy+1e-4*z_loss"``, or a loss over outcomes from ``lossworks.losses``.
-        from_logits: False where the model ends in a softmax or sigmoid. The loss then reads the logarithms of its probabilities,
-            none taken as less than the smallest normal number, where the gradient is 0.
-        reduction, name: as for every loss of Keras.
+        spec: a spec such as ``"cross_entropy+1e-4*z_loss"``, or a classification loss from ``lossworks.losses``.
+        from_logits: False if the model ends in a softmax or sigmoid. The loss then takes the logarithm of the probabilities,
+            clamped to the smallest normal number, below which the gradient is 0.
+        reduction, name: as for any Keras loss.
 
     Raises:
-        UsageError: an unknown loss, one that is not over outcomes, or a Keras that runs on neither PyTorch nor TensorFlow. When
-            called: shapes that do not fit, targets that are no class numbers, or probabilities where logits are wanted. (A single
-            probability cannot be told from a logit. TensorFlow wraps what is raised inside a step in an error of its own.)
+        UsageError: an unknown loss, one that is not for classification, or a backend other than PyTorch and TensorFlow. When
+            called: shapes that do not match, targets that are not class indices, or probabilities instead of logits. (A single
+            probability looks like a logit. TensorFlow wraps errors raised inside a step.)
     """
     return _Loss(spec, from_logits=from_logits, reduction=reduction, name=name)
 
 
 @keras.saving.register_keras_serializable(package="lossworks", name="loss")
 class _Loss(keras.losses.Loss):  # type: ignore[misc]
-    """See ``loss``. Its fields are what Keras saves."""
+    """See ``loss``; Keras saves its fields."""
 
     def __init__(self, spec: str | Loss, *, from_logits: bool, reduction: str | None, name: str | None) -> None:
         built = build(spec)
         if not isinstance(built, CategoricalLoss):
-            raise UsageError(f"keras: {render(built)!r} is not over outcomes. For numbers, Keras has losses of its own.")
+            raise UsageError(f"keras: {render(built)!r} is not a classification loss. For regression, use the losses of Keras.")
         if keras.backend.backend() not in _ON:
             raise UsageError(f"keras runs on {keras.backend.backend()!r}; wanted one of {sorted(_ON)}. Set KERAS_BACKEND.")
-        # Keras casts targets to the loss's dtype: in half precision a class number above 256 may become another.
+        # Keras casts targets to the loss's dtype: half precision would change class indices above 256.
         wide = "float64" if keras.config.floatx() == "float64" else "float32"
         super().__init__(name=name or "lossworks", reduction=reduction, dtype=wide)
         self.spec = built
@@ -77,7 +77,7 @@ class _Loss(keras.losses.Loss):  # type: ignore[misc]
 
     def values(self, target: Tensor, output: Tensor) -> Tensor:
         """The loss of each position, in PyTorch."""
-        if not output.is_meta:  # Keras asks for shapes alone
+        if not output.is_meta:  # Keras only infers shapes
             self._check(target, output)
         if output.shape[-1] == 1:
             output = torch.cat([torch.zeros_like(output) if self.from_logits else 1 - output, output], -1)
@@ -90,22 +90,22 @@ class _Loss(keras.losses.Loss):  # type: ignore[misc]
         if target.shape != output.shape[:-1]:
             raise UsageError(
                 f"keras: got y_true {tuple(target.shape)} and y_pred {tuple(output.shape)}. "
-                "Give class numbers (of one-hot rows, their argmax), one for each row of logits."
+                "Give class indices (the argmax of one-hot rows), one for each row of logits."
             )
         if not ((target >= 0) & (target < classes) & (target == target.round())).all():
             raise UsageError(
-                f"keras: y_true holds other than the class numbers 0 to {classes - 1}. "
-                "To leave positions out, give them class 0 and a sample weight of 0."
+                f"keras: y_true holds values other than the class indices 0 to {classes - 1}. "
+                "To ignore positions, give them class 0 and a sample weight of 0."
             )
         if self.from_logits and output.shape[-1] > 1 and output.numel() and _probabilities(output.detach()):
             raise UsageError(
-                "keras: y_pred holds probabilities, and logits are wanted. "
-                "Leave the last layer's softmax out (best), or give from_logits=False."
+                "keras: y_pred holds probabilities; wanted logits. "
+                "Remove the softmax of the last layer (best), or give from_logits=False."
             )
 
 
 def _probabilities(output: Tensor) -> bool:
-    """Whether every row is a distribution, as logits never are but by design."""
+    """Whether every row sums to 1, as logits practically never do."""
     return bool((output >= 0).all() and ((output.sum(-1) - 1).abs() < 1e-3).all())
 
 
@@ -120,18 +120,18 @@ def _on_tensorflow(own: _Loss, y_true: Any, y_pred: Any) -> Any:
         with torch.no_grad():
             return own.values(torch.tensor(target), torch.tensor(output)).numpy()
 
-    def pull(target: Any, output: Any, outer: Any) -> Any:
+    def vjp(target: Any, output: Any, grad_output: Any) -> Any:
         with torch.enable_grad():
             leaf = torch.tensor(output, requires_grad=True)
-            (gradient,) = torch.autograd.grad(own.values(torch.tensor(target), leaf), leaf, torch.tensor(outer))
+            (gradient,) = torch.autograd.grad(own.values(torch.tensor(target), leaf), leaf, torch.tensor(grad_output))
         return gradient.numpy()
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def through(target: Any, output: Any) -> Any:
         found = tf.numpy_function(values, [target, output], output.dtype, stateful=False)
 
-        def gradients(outer: Any) -> tuple[None, Any]:
-            back = tf.numpy_function(pull, [target, output, outer], output.dtype, stateful=False)
+        def gradients(grad_output: Any) -> tuple[None, Any]:
+            back = tf.numpy_function(vjp, [target, output, grad_output], output.dtype, stateful=False)
             return None, tf.ensure_shape(back, output.shape)
 
         return tf.ensure_shape(found, output.shape[:-1]), gradients

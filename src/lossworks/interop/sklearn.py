@@ -1,5 +1,5 @@
-"""scikit-learn's estimators: ``TextClassifier`` and ``TextRegressor`` take raw text, and work wherever theirs do
-(``Pipeline``, ``cross_val_score``, ``GridSearchCV``, ``CalibratedClassifierCV``, …).
+"""scikit-learn estimators for raw text, ``TextClassifier`` and ``TextRegressor``, for use in ``Pipeline``, ``cross_val_score``,
+``GridSearchCV``, ``CalibratedClassifierCV`` and the like.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ try:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 except ModuleNotFoundError:
-    raise UsageError("scikit-learn is not installed. Install it, or all at once: pip install 'lossworks[sklearn]'.") from None
+    raise UsageError("scikit-learn is not installed. Install it with: pip install 'lossworks[sklearn]'.") from None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]
-    """The parameters are the constructor's alone, which is all that scikit-learn wants of one; ``fit`` checks them."""
+    """The constructor only stores its parameters, as scikit-learn requires; ``fit`` checks them."""
 
     model: str = "linear"
     loss: str | None = None
@@ -65,43 +65,43 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
-    """Tells classes of text apart, raw text in.
+    """Classifies raw text.
 
-    ``X`` is a column of texts: a list, a 1-D array, a pandas or polars Series. Where a parameter is None, ``fit`` chooses
-    what suits the model and the data.
+    ``X`` is a column of texts: a list, a 1-D array, a pandas or polars Series. Where a parameter is None, ``fit`` chooses a
+    value that suits the model and the data.
 
     Parameters:
-        model: "linear" or "bag", with settings as in "linear:words=3".
-        loss, optimizer, penalty: as "cross_entropy:smoothing=0.1", "adam", "l1:1e-6"; ``lossworks list`` names them.
-        lr: the learning rate, over what ``optimizer`` says; "auto": found by short runs.
-        schedule: of the learning rate, as "cosine:warmup=5%".
-        epochs: passes over the training rows at most.
-        batch_size: rows a step.
-        clip: the norm that the gradient is cut to.
-        ema: the decay of a moving average of the weights, to predict with.
-        clip: the norm that the gradient is cut to.
-        ema: the decay of a moving average of the weights, to predict with.
-        patience: epochs without a better held-out score before training stops.
-        class_weight: "balanced", or {class: factor}, 1 for those not named; it multiplies the training loss.
-        valid: the share of the rows that ``fit`` holds out to stop early and to calibrate the probabilities (none of
-            fewer than 40 rows). Nothing else is held out: testing is the caller's.
-        random_state: an int gives the same model every time; a RandomState, or None for NumPy's own, a new one.
+        model: a spec, such as "linear:words=2" or "bag:dim=32"; ``lossworks list models`` lists them.
+        loss: a spec, such as "cross_entropy:label_smoothing=0.1".
+        optimizer: a spec, such as "adam" or "sgd:momentum=0.9".
+        penalty: a spec, such as "l1:strength=1e-6".
+        lr: the learning rate; overrides that of ``optimizer``. "auto": found by short runs.
+        schedule: of the learning rate, such as "cosine:warmup=5%".
+        epochs: the maximum number of passes over the training rows.
+        batch_size: rows per step.
+        clip: the maximum norm of the gradient.
+        ema: the decay of the moving average of the weights that predictions use.
+        patience: epochs without a better validation score before training stops.
+        class_weight: "balanced", or {class: factor}, 1 for classes not named; multiplies the training loss.
+        valid: the share of the rows that ``fit`` holds out for early stopping and calibration (none if fewer than 40 rows).
+            There is no test set: testing is the caller's task.
+        random_state: an int makes the model reproducible; a RandomState, or None for NumPy's own, gives a new one each time.
         device: "cpu", "cuda", ….
 
     Attributes:
-        classes_: the classes [classes], of the kind that y was, in sorted order.
-        n_iter_: the epochs run.
-        model_: the trained ``lossworks.Model``; it knows the classes as numbers.
+        classes_: the classes [classes], sorted, of the type of y.
+        n_iter_: the number of epochs.
+        model_: the trained ``lossworks.Model``; its labels are the indices of ``classes_``.
     """
 
     class_weight: str | dict[Any, float] | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on texts X [n] and their classes y [n]; a row of weight 0 is as good as not there.
+        """Train on texts X [n] and their classes y [n]; rows of weight 0 are ignored.
 
         Raises:
-            DataError, UsageError: X, y or a parameter does not fit (both are ValueErrors).
-            Diverged: the loss stopped being finite.
+            DataError, UsageError: X, y or a parameter is invalid (both are ValueErrors).
+            Diverged: the loss was not finite.
         """
         _check_given(self, y)
         check_classification_targets(y)
@@ -110,14 +110,14 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             rows = "rows" if weight is None else "rows of a weight above 0"
             raise DataError(
-                f"y holds one class only, {self.classes_.tolist()}, in all {len(y):,} {rows}; wanted at least 2 classes."
+                f"y holds only one class, {self.classes_.tolist()}, in all {len(y):,} {rows}; wanted at least 2 classes."
             )
         names = np.array([f"{number:09}" for number in range(len(self.classes_))])  # sorted as the numbers are
         self._train(texts, names[numbers].tolist(), weight, "classify", class_weight=self._class_weight(y, names))
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each text [n]. (For another cut: scikit-learn's ``TunedThresholdClassifierCV``.)"""
+        """The most probable class of each text [n]. (For another threshold: ``TunedThresholdClassifierCV``.)"""
         best = self.predict_proba(X).argmax(1)
         return np.asarray(self.classes_[best])
 
@@ -138,14 +138,14 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextRegressor(RegressorMixin, _TextEstimator):  # type: ignore[misc]
-    """Predicts a number from raw text. X, parameters and attributes are those of ``TextClassifier``, without classes."""
+    """Predicts a number from raw text. X, parameters and attributes are as in ``TextClassifier``, without classes."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on texts X [n] and their numbers y [n]; a row of weight 0 is as good as not there.
+        """Train on texts X [n] and their numbers y [n]; rows of weight 0 are ignored.
 
         Raises:
-            DataError, UsageError: X, y or a parameter does not fit (both are ValueErrors).
-            Diverged: the loss stopped being finite.
+            DataError, UsageError: X, y or a parameter is invalid (both are ValueErrors).
+            Diverged: the loss was not finite.
         """
         _check_given(self, y)
         y = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
@@ -162,11 +162,11 @@ class TextRegressor(RegressorMixin, _TextEstimator):  # type: ignore[misc]
 def _check_given(estimator: BaseEstimator, y: Any) -> None:
     if y is None:
         name = type(estimator).__name__
-        raise UsageError(f"{name} requires y to be passed, but the target y is None. Give what is to be predicted of each text.")
+        raise UsageError(f"{name} requires y to be passed, but the target y is None. Give the target of each text.")
 
 
 def _rows(X: Any, y: NDArray[Any], sample_weight: Any) -> tuple[list[str], NDArray[Any], NDArray[Any] | None]:
-    """The rows to train on, those of weight 0 left out."""
+    """The training rows, without those of weight 0."""
     texts = texts_of(X, may_be_empty=False)
     check_consistent_length(texts, y)
     if sample_weight is None:
@@ -174,11 +174,11 @@ def _rows(X: Any, y: NDArray[Any], sample_weight: Any) -> tuple[list[str], NDArr
     weight = _check_sample_weight(sample_weight, texts, dtype=np.float64)
     if (weight < 0).any():
         row = int((weight < 0).argmax())
-        raise DataError(f"sample_weight[{row}] is {weight[row]}; wanted numbers of 0 or more.")
+        raise DataError(f"sample_weight[{row}] is {weight[row]}; wanted 0 or more.")
     kept = np.flatnonzero(weight)
     return [texts[row] for row in kept], y[kept], weight[kept]
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers, which parameter grids are made of, as Python's own."""
+    """NumPy scalars, as in parameter grids, as Python numbers."""
     return value.item() if isinstance(value, np.generic) else value

@@ -104,7 +104,7 @@ models: Registry[type[ModelSpec] | type[LanguageSpec]] = Registry("model", "loss
 
 
 def build(spec: str | ModelSpec) -> ModelSpec:
-    """The network over features that a spec such as ``"linear:words=3"`` spells.
+    """The network over features that a spec such as ``"linear:words=2"`` spells.
 
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.

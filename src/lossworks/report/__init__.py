@@ -1,6 +1,4 @@
-"""The pages to open, each one self-contained HTML file: a run's record, its loss landscape, a member, scored texts. Never trains
-anything.
-"""
+"""Self-contained HTML reports: of a run or comparison, a loss landscape, a member, scored texts. Trains nothing."""
 
 from .landscape import write_landscape
 from .members import write_members

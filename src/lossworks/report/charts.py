@@ -1,4 +1,4 @@
-"""The pictures of a run, one function each."""
+"""The charts of a run, one function each."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule, thin
 
-NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers,
-NAMED = 30  # and for the names beside it
-DEEP = 0.6  # share of the row from which a cell is too deep in colour for ordinary text
+NUMBERED = 20  # classes up to which a confusion matrix has room for its counts,
+NAMED = 30  # and for the label names
+DARK = 0.6  # share of the row from which a cell is too dark for ordinary text
 
 
 def loss_curve(events: Sequence[Json]) -> Json | None:
-    """The training loss, raw and smoothed, its spikes, and the same loss on the validation texts."""
+    """The training loss, raw and smoothed, its spikes, and the validation loss."""
     train = [(e["epoch"], e["loss"]) for e in events if e["event"] == "train" and e.get("loss") is not None]
     valid = [(e["epoch"], e["loss"]) for e in events if e["event"] == "valid" and e.get("loss") is not None]
     if not train and not valid:
@@ -40,7 +40,7 @@ def loss_curve(events: Sequence[Json]) -> Json | None:
 
 
 def metric_curve(events: Sequence[Json], name: str, title: str, best: float | None) -> Json | None:
-    """The metric that chooses the best epoch, after every validation, with that epoch marked."""
+    """The metric that selects the best epoch, with that epoch marked."""
     points = [(e["epoch"], e[name]) for e in events if e["event"] == "valid" and e.get(name) is not None]
     if not points:
         return None
@@ -65,7 +65,7 @@ def metric_curve(events: Sequence[Json], name: str, title: str, best: float | No
 
 
 def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> Json:
-    """True label by row, predicted by column; the colour is the share of the row, the number the count."""
+    """True label by row, predicted label by column; the colour is the share of the row, the number the count."""
     shares = [[count / max(sum(row), 1) for count in row] for row in table]
     names = [html.escape(label) for label in labels]
     ticks = {
@@ -79,14 +79,14 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> Json:
         "hovertemplate": "true %{y}, predicted %{x}: %{customdata:,} texts, %{z:.0%} of the row<extra></extra>",
     }]  # fmt: skip
     if len(names) <= NUMBERED:
-        cells = [(true, said) for true in range(len(names)) for said in range(len(names))]
+        cells = [(true, predicted) for true in range(len(names)) for predicted in range(len(names))]
         traces.append({
             "type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False,
-            "x": [names[said] for _, said in cells], "y": [names[true] for true, _ in cells],
-            "text": [f"{table[true][said]:,}" for true, said in cells],
+            "x": [names[predicted] for _, predicted in cells], "y": [names[true] for true, _ in cells],
+            "text": [f"{table[true][predicted]:,}" for true, predicted in cells],
             "textfont": {
                 "size": 15 if len(names) < 8 else 11,
-                "color": ["@on-heat" if shares[true][said] > DEEP else "@text" for true, said in cells],
+                "color": ["@on-heat" if shares[true][predicted] > DARK else "@text" for true, predicted in cells],
             },
         })  # fmt: skip
     return figure(
@@ -96,7 +96,7 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> Json:
 
 
 def reliability(before: Sequence[Json], after: Sequence[Json], scaled: bool) -> Json:
-    """Stated confidence against the share that was right, above how many statements stand behind each point."""
+    """Accuracy by confidence, above the number of predictions in each bin."""
     series = [("after scaling" if scaled else "the model", after, "@accent", "circle")]
     if scaled:
         series.insert(0, ("before scaling", before, "@second", "circle-open"))
@@ -108,26 +108,26 @@ def reliability(before: Sequence[Json], after: Sequence[Json], scaled: bool) -> 
             "type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": [b["accuracy"] for b in bins],
             "customdata": count, "line": {"color": color, "width": 1.5},
             "marker": {"size": 9, "symbol": symbol, "color": color},
-            "hovertemplate": "stated %{x:.2f}, right %{y:.2f}, of %{customdata:,}<extra></extra>",
+            "hovertemplate": "confidence %{x:.2f}, accuracy %{y:.2f}, of %{customdata:,}<extra></extra>",
         })  # fmt: skip
         traces.append({
             "type": "bar", "x": [(min(int(c * 15), 14) + 0.5) / 15 for c in x], "y": count, "yaxis": "y2",
             "marker": {"color": color},
-            "showlegend": False, "hovertemplate": "%{y:,} statements<extra></extra>",
+            "showlegend": False, "hovertemplate": "%{y:,} predictions<extra></extra>",
         })  # fmt: skip
     low = min([b["confidence"] for _, bins, _, _ in series for b in bins], default=0)
     start = max(0.0, int(low * 10) / 10 - 0.02)
     return figure(
         traces, height=440, barmode="group", bargap=0.35, legend=LEGEND,
-        xaxis=axis("stated confidence", range=[start, 1.02], anchor="y2"),
-        yaxis=axis("share right", range=[-0.03, 1.05], domain=[0.32, 1]),
+        xaxis=axis("confidence", range=[start, 1.02], anchor="y2"),
+        yaxis=axis("accuracy", range=[-0.03, 1.05], domain=[0.32, 1]),
         yaxis2=axis("count", domain=[0, 0.22], nticks=3),
         shapes=[rule(start, 1, start, 1)],
     )  # fmt: skip
 
 
 def scatter(points: Sequence[Sequence[float]]) -> Json:
-    """Predicted against true numbers; on the dashed line the two agree."""
+    """Predicted against true values; on the dotted line they agree."""
     true, predicted = [p[0] for p in points], [p[1] for p in points]
     low, high = min(true, default=0), max(true, default=1)
     return figure(
@@ -145,7 +145,7 @@ def _short(label: str) -> str:
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Exponential moving average over a fortieth of the run, corrected for its start."""
+    """Exponential moving average over a fortieth of the run, with bias correction."""
     keep = 1 - 1 / max(len(points) / 40, 1)
     total = weight = 0.0
     smooth = []

@@ -1,4 +1,4 @@
-"""The page of a comparison: the verdict first, then what it rests on."""
+"""The page of a comparison: the verdict, then the evidence."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
-from .comparison_rows import MARKS, behind, grid, number, signed
+from .comparison_rows import MARKS, diagnostics, grid, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
 _SIZES = (
-    "Probabilities are those that the models state, uncalibrated. Each text or segment counts by its size, so the mean over them "
-    "is the figure of the whole part."
+    "Probabilities are not calibrated. Each text or segment is weighted by its size, so the mean over them is the metric on the "
+    "whole test set."
 )
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
 
 
 def write_comparison(name: str, summary: Json, path: Path) -> Path:
-    """Write the page of the comparison that ``summary`` tells of, and return its path.
+    """Write the page of the comparison with the record ``summary``, and return its path.
 
     Raises:
         RecordError: the page cannot be written.
@@ -40,11 +40,11 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
         "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
-        "behind": None if result is None else behind(summary),
+        "diagnostics": None if result is None else diagnostics(summary),
         "steps": steps(summary),
         "language": summary.get("task") == "lm",
         "rows_are": rows_are(result or {}),
-        "mixed": len({arm.get("tokens") for arm in (summary.get("protocol") or {}).get("arms", [])}) > 1,
+        "mixed": len({arm.get("tokenizer", arm.get("tokens")) for arm in (summary.get("protocol") or {}).get("arms", [])}) > 1,
         "doubled": result is not None and any(arm["verdict"]["without_duplicates"] is not None for arm in result["arms"]),
         "diverged": [] if result is None else _diverged(result),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -53,19 +53,19 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
 
 
 def verdict(summary: Json) -> words.Verdict:
-    """How many arms are what, and of how much was looked at."""
+    """How many arms have which verdict, and on how much evidence."""
     result = summary.get("result")
     if result is None:
-        again = "The same command with --resume goes on with it; what had finished is kept."
-        return words.Verdict("unsure", "Not finished", f"There is no verdict yet. {again}")
+        resume = "The same command with --resume continues it; finished runs are kept."
+        return words.Verdict("unsure", "Not finished", f"There is no verdict yet. {resume}")
     counts = Counter(arm["verdict"]["word"] for arm in result["arms"][1:])
-    told = {"no difference shown": "with no difference shown", "not enough to say": "with not enough to say"}
-    parts = [f"{counts[word]} {told.get(word, word)}" for word in _ORDER if counts[word]]
+    phrases = {"no difference shown": "with no difference shown", "not enough to say": "with not enough to say"}
+    parts = [f"{counts[word]} {phrases.get(word, word)}" for word in _ORDER if counts[word]]
     baseline = result["arms"][0]["name"]
     sentence = (
         f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
-        f"{rows_are(result)} and {result['done']} of {result['of']} trainings. {_best(result)}The chance to call any arm "
-        f"different that is none is at most {100 * result['level']:.0f}{THIN}% for all arms together."
+        f"{rows_are(result)} and {result['done']} of {result['of']} runs. {_best(result)}The family-wise error rate is at most "
+        f"{100 * result['level']:.0f}{THIN}%."
     )
     shown = counts["worse"] + counts["equivalent"]
     tone = "good" if counts["better"] else "plain" if shown else "unsure"
@@ -74,14 +74,14 @@ def verdict(summary: Json) -> words.Verdict:
 
 
 def _best(result: Json) -> str:
-    """The arm with the best mean, by its name."""
+    """Which arm has the best mean."""
     known = [arm for arm in result["arms"] if arm["value"] is not None]
     if len(known) < 2 or known[0] is not result["arms"][0]:
         return ""
     best = (max if result["rising"] else min)(known, key=lambda arm: arm["value"])
     if best is known[0]:
-        return f"The best mean is the baseline's, {number(best['value'])}. "
-    return f"The best mean is that of {best['name']!r}, {number(best['value'])} to the baseline's {number(known[0]['value'])}. "
+        return f"The baseline has the best mean, {number(best['value'])}. "
+    return f"{best['name']!r} has the best mean, {number(best['value'])}; the baseline's is {number(known[0]['value'])}. "
 
 
 def _all(counts: Counter[str]) -> str:
@@ -90,67 +90,69 @@ def _all(counts: Counter[str]) -> str:
 
 
 def rows_are(result: Json) -> str:
-    """What the rows of figures are called."""
-    return str(result.get("rows_are", "test rows"))  # no part of the records of earlier comparisons
+    """What one test unit is called: rows, texts or segments."""
+    return str(result.get("rows_are", "test rows"))  # missing in earlier records
 
 
 def steps(summary: Json) -> list[str]:
-    """The protocol, as it was carried out."""
+    """The method, step by step."""
     protocol, result = summary["protocol"], summary.get("result") or {}
     language, rows = summary["task"] == "lm", rows_are(result)
-    said = [
+    method = [
         _split(summary),
         _tuning(summary),
-        f"Every arm was then trained anew with {protocol['seeds']} seeds ({_seeds(protocol)}), the same for all: the same first "
-        "weights where the shapes allow, and the rows in the same order. Each ran to the end of its schedule, and the weights "
-        "are those it ended with.",
-        "The test part was looked at once, at the end. "
-        + (_SIZES if language else "Probabilities are calibrated by a temperature from the validation rows, as fit does."),
-        f"Differences are paired, by seed and over the {rows}. Their intervals hold both sources of chance, the seeds and the "
-        f"{rows} (a two-way layout; the half width is that of Banerjee 1960). p is the interval's, corrected over the arms by "
-        "Holm's method. A permutation test, which flips signs of seeds, rows and their interaction and asks for no normal "
-        "distribution, must not contradict it: its p must be 5 % at most, or the smallest that so few seeds can give.",
-        "A training that diverged counts as the answer that never reads the text, and its arm is never called better.",
+        f"Every arm was then trained with the same {protocol['seeds']} seeds ({_seeds(protocol)}): the same initial weights "
+        "where the shapes allow, and the same order of rows. Each run went to the end of its schedule and was evaluated with its "
+        "final weights.",
+        "The test set was used once, at the end. "
+        + (_SIZES if language else "Probabilities are calibrated with a temperature fitted on the validation rows, as in fit."),
+        f"Differences are paired by seed and over the {rows}. Their intervals account for both sources of variance, the seeds "
+        f"and the {rows} (a two-way layout; half-width after Banerjee 1960). p belongs to the interval and is corrected over "
+        "the arms by Holm's method. A permutation test, which flips signs of seeds, rows and their interaction and assumes no "
+        "normal distribution, must agree: its p must be at most 5 %, or the smallest possible with so few seeds.",
+        "A diverged run counts as the constant baseline, and its arm is never called better.",
     ]
     if result.get("margin"):
-        said.append("Equivalent means that both of two one-sided tests at the margin's ends reject, after Holm's correction.")
-    return said
+        method.append(
+            "Equivalent means that both of two one-sided tests at the ends of the margin reject, after Holm's correction."
+        )
+    return method
 
 
 def _split(summary: Json) -> str:
-    """How the data was divided, in rows or in tokens."""
+    """How the data was split, in rows or in tokens."""
     data, seed = summary["data"], summary["protocol"]["split_seed"]
     if "tokens" not in data:
         parts = data["parts"]
-        told = f"{parts['train']:,} rows to train, {parts['valid']:,} to validate, {parts['test']:,} to test"
-        return f"The data was split once, with seed {seed}: {told}. {_doubles(summary['duplicates'])}"
+        sizes = f"{parts['train']:,} rows for training, {parts['valid']:,} for validation, {parts['test']:,} for testing"
+        return f"The data was split once, with seed {seed}: {sizes}. {_duplicates(summary['duplicates'])}"
     tokens = data["tokens"]
-    told = f"{tokens['train']:,} tokens to train on, {tokens['valid']:,} to validate, {tokens['test']:,} to test"
+    sizes = f"{tokens['train']:,} tokens for training, {tokens['valid']:,} for validation, {tokens['test']:,} for testing"
     if data["units"] == "texts":
-        return f"The texts were divided once, with seed {seed}: {told}. {_doubles(summary['duplicates'])}"
-    return f"The text was divided once, at two places: {told}, the last in {data['units']} of as many characters."
+        return f"The texts were split once, with seed {seed}: {sizes}. {_duplicates(summary['duplicates'])}"
+    return f"The text was split once, in two places: {sizes}, the last in {data['units']} of equally many characters."
 
 
-def _doubles(doubles: Json) -> str:
-    exact, near = doubles["exact"], doubles["near"]
+def _duplicates(duplicates: Json) -> str:
+    exact, near = duplicates["exact"], duplicates["near"]
     if not any([*exact.values(), *near.values()]):
-        return "No held-out text stands among the training texts, word for word or nearly."
-    told = [
-        f"{exact[part]:,} {name} rows word for word, {near[part]:,} nearly"
+        return "No held-out text occurs in the training set, exactly or nearly."
+    counts = [
+        f"{exact[part]:,} {name} rows exactly, {near[part]:,} nearly"
         for part, name in (("test", "test"), ("valid", "validation"))
     ]
-    return f"Held-out texts that stand among the training texts too: {'; '.join(told)}."
+    return f"Held-out texts that also occur in the training set: {'; '.join(counts)}."
 
 
 def _tuning(summary: Json) -> str:
     protocol = summary["protocol"]
     if not protocol["trials"]:
-        return "Nothing was tuned: the learning rates are those given."
-    score = "nats a token" if summary["task"] == "lm" else "calibrated log loss, or squared error"
+        return "Nothing was tuned: the learning rates were given."
+    score = "nats per token" if summary["task"] == "lm" else "calibrated nll, or squared error"
     return (
-        f"Of every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, judged by the validation "
-        f"part's proper score ({score}) at the end of the schedule, never by the training loss: two "
-        "thirds of them spread over the range, the rest around the best of those."
+        f"For every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, scored on the validation "
+        f"set by a proper scoring rule ({score}) at the end of the schedule, never by the training loss: two thirds of the "
+        "trials spread over the range, the rest around the best of those."
     )
 
 
@@ -162,7 +164,9 @@ def _seeds(protocol: Json) -> str:
 def _facts(summary: Json) -> list[str]:
     protocol = summary.get("protocol") or {}
     facts = (
-        [f"{len(protocol['arms'])} arms", f"{protocol['seeds']} seeds", f"{protocol['trials']} trials an arm"] if protocol else []
+        [f"{len(protocol['arms'])} arms", f"{protocol['seeds']} seeds", f"{protocol['trials']} trials per arm"]
+        if protocol
+        else []
     )
     return [*facts, str(summary.get("status"))]
 
@@ -196,7 +200,7 @@ def _row(arm: Json, result: Json) -> Json:
 
 
 def _grid(result: Json) -> Json | None:
-    """The means of all arms at a glance."""
+    """The means of all arms as a grid."""
     found = grid(result)
     if found is None:
         return None
@@ -210,7 +214,7 @@ def _cell(arm: Json, found: Json) -> Json:
 
 
 def _diverged(result: Json) -> list[Json]:
-    """Every training that diverged, the trials too."""
+    """Every diverged run, including trials."""
     found = []
     for arm in result["arms"]:
         for trial in arm["tuning"]["trials"]:

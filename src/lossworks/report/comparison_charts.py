@@ -1,4 +1,4 @@
-"""The pictures of a comparison, one function each."""
+"""The charts of a comparison, one function each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
 
 MOST = 8
-"""Arms that a chart of curves has room for: the baseline, and the best of the others."""
-_USUAL, _MOSTLY = 0.6, 0.8  # shares of the scores of trials, and of the heights of curves, that shall be told apart
-_FAR = 4.0  # times their distance from the best, beyond which others would hide their differences
+"""Arms that a line chart has room for: the baseline and the best of the others."""
+_TRIALS, _CURVES = 0.6, 0.8  # shares of the trial scores, and of the curves' values, that must stay distinguishable
+_FAR = 4.0  # multiple of their distance from the best beyond which outliers are clipped
 TONES = {"better": "@good", "worse": "@bad", "equivalent": "@accent"}
 _LINES = (
     ("@accent", "solid"), ("@second", "solid"), ("@good", "solid"), ("@unsure", "solid"),
@@ -19,7 +19,7 @@ _LINES = (
 
 
 def differences(result: Json) -> Json | None:
-    """Every arm's difference from the baseline with its interval, and beside it that of each seed."""
+    """Each arm's difference from the baseline with its interval, and those of the single seeds."""
     arms = [arm for arm in result["arms"][1:] if arm["verdict"]["value"] is not None]
     if not arms:
         return None
@@ -49,14 +49,9 @@ def differences(result: Json) -> Json | None:
             "line": {"width": 0}, "layer": "below",
         })  # fmt: skip
     names_axis = axis(
-        "",
-        type="category",
-        autorange="reversed",
-        showgrid=False,
-        tickmode="array",
-        tickvals=names,
+        "", type="category", autorange="reversed", showgrid=False, tickmode="array", tickvals=names,
         ticktext=[_short(n) for n in names],
-    )
+    )  # fmt: skip
     across = axis(f"difference from the baseline, {result['unit']}")
     return figure(
         traces, height=130 + 34 * len(arms), xaxis=across, yaxis=names_axis, shapes=shapes, legend=LEGEND, showlegend=True
@@ -64,7 +59,7 @@ def differences(result: Json) -> Json | None:
 
 
 def rates(result: Json) -> Json | None:
-    """The validation score at each learning rate tried, with the chosen one marked; at the top, what is far above the rest."""
+    """The validation score by learning rate, with the best one marked; scores far above the rest are clipped to the top."""
     tried = [
         (arm, look, [trial for trial in arm["tuning"]["trials"] if "lr" in trial])
         for arm, look in zip(drawn(result), _LINES, strict=False)
@@ -72,7 +67,7 @@ def rates(result: Json) -> Json | None:
     scores = sorted(trial["score"] for _, _, trials in tried for trial in trials if trial["score"] is not None)
     if not scores:
         return None
-    usual = scores[int(_USUAL * len(scores))] if len(scores) >= MOST else scores[-1]
+    usual = scores[int(_TRIALS * len(scores))] if len(scores) >= MOST else scores[-1]
     top = min(scores[-1], scores[0] + _FAR * (usual - scores[0]))
     traces: list[Json] = []
     for arm, (color, dash), trials in tried:
@@ -81,12 +76,9 @@ def rates(result: Json) -> Json | None:
         trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
         trace["line"]["dash"] = dash
         trace["marker"]["symbol"] = ["triangle-up" if score > top else "circle" for _, score in known]
-        told = {
-            "customdata": [score for _, score in known],
-            "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}",
-            "cliponaxis": False,
-        }
-        traces.append(trace | told)
+        tried_scores = [score for _, score in known]
+        hover = {"customdata": tried_scores, "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}", "cliponaxis": False}
+        traces.append(trace | hover)
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
             traces.append({
@@ -103,7 +95,7 @@ def rates(result: Json) -> Json | None:
 
 
 def curves(result: Json, by_time: bool = False) -> Json | None:
-    """The validation score by epoch, or by the seconds of training: the mean of the seeds, in a band from best to worst."""
+    """The validation score by epoch, or by seconds of training: mean and range of the seeds."""
     traces: list[Json] = []
     heights: list[float] = []
     for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
@@ -132,14 +124,14 @@ def curves(result: Json, by_time: bool = False) -> Json | None:
 
 
 def _focus(heights: Sequence[float]) -> Json:
-    """An axis that lets go of a few heights far above the rest, as of first epochs, so that the rest can be told apart."""
-    low, usual, high = min(heights), sorted(heights)[int(_MOSTLY * len(heights))], max(heights)
+    """An axis that clips a few values far above the rest, such as those of first epochs."""
+    low, usual, high = min(heights), sorted(heights)[int(_CURVES * len(heights))], max(heights)
     top = low + _FAR * (usual - low)
     return {"range": [low - 0.05 * (top - low), top]} if high > top > low else {}
 
 
 def calibration(result: Json) -> Json | None:
-    """Stated confidence against the share that was right, all seeds of an arm together; bins of few statements left out."""
+    """Accuracy by confidence, the seeds of an arm pooled; bins with few predictions are left out."""
     traces: list[Json] = []
     for arm, (color, dash) in zip(drawn(result), _LINES, strict=False):
         bins = arm.get("bins") or []
@@ -150,22 +142,22 @@ def calibration(result: Json) -> Json | None:
         points = [(one["confidence"], one["accuracy"]) for one in shown]
         trace = line(points, _name(arm["name"]), color=color, width=1.8, marked=True) | {
             "customdata": [one["count"] for one in shown],
-            "hovertemplate": "stated %{x:.2f}, right %{y:.2f}, of %{customdata:,}",
+            "hovertemplate": "confidence %{x:.2f}, accuracy %{y:.2f}, of %{customdata:,}",
         }
         trace["line"]["dash"] = dash
         traces.append(trace)
     if not traces:
         return None
     start = max(0.0, min(min(trace["x"]) for trace in traces) - 0.03)
-    across = axis("stated confidence", range=[start, 1.02])
+    across = axis("confidence", range=[start, 1.02])
     return figure(
-        traces, height=440, xaxis=across, yaxis=axis("share right", range=[-0.03, 1.05]), shapes=[rule(start, 1, start, 1)],
+        traces, height=440, xaxis=across, yaxis=axis("accuracy", range=[-0.03, 1.05]), shapes=[rule(start, 1, start, 1)],
         legend=LEGEND, showlegend=True,
     )  # fmt: skip
 
 
 def time_and_quality(result: Json) -> Json | None:
-    """Each arm's mean on the test rows, with two standard errors, by the seconds that a training took."""
+    """Each arm's mean on the test rows, with two standard errors, by the seconds of a run."""
     arms = [arm for arm in result["arms"] if arm["value"] is not None and arm["seconds"] is not None]
     if not arms:
         return None
@@ -180,14 +172,14 @@ def time_and_quality(result: Json) -> Json | None:
             "marker": {"size": 10, "color": color, "symbol": "circle" if dash == "solid" else "circle-open"},
             "showlegend": arm["name"] in looks, "hovertemplate": "%{y:.4g} in %{x:.3g} s",
         })  # fmt: skip
-    across = axis("seconds a training", **(log_ticks([arm["seconds"] for arm in arms]) or {"rangemode": "tozero"}))
+    across = axis("seconds per run", **(log_ticks([arm["seconds"] for arm in arms]) or {"rangemode": "tozero"}))
     return figure(
         traces, height=420, xaxis=across, yaxis=axis(f"test {html.escape(result['metric'])}"), legend=LEGEND, showlegend=True
     )
 
 
 def drawn(result: Json) -> Sequence[Json]:
-    """The arms that curves are drawn of."""
+    """The arms shown in line charts."""
     baseline, *others = result["arms"]
     rising = result["rising"]
     known = [arm for arm in others if arm["value"] is not None]

@@ -1,4 +1,4 @@
-"""The tables and texts of a comparison that no verdict is made of: label by label, slice by slice, what to read."""
+"""The tables and texts of a comparison below the verdicts: by label, by slice, and texts to read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from . import words
 from .comparison_charts import drawn
 from .words import Json
 
-_LABELS = 40  # rows that a table of labels has room for
-_PARTS = ("model", "tokens", "loss", "optimizer")
+_LABELS = 40  # rows of the table of labels
+_PARTS = ("model", "tokenizer", "tokens", "loss", "optimizer")  # "tokens" in comparisons of before
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "not enough to say": "?"}
-"""Beside a mean, the verdict on its arm."""
+"""The verdict on an arm, next to its mean."""
 
 
 def grid(result: Json) -> Json | None:
-    """Arms that are all combinations of two things, such as losses and optimisers, as rows and columns; else none.
+    """Arms that are all combinations of two factors, such as losses and optimizers, as rows and columns; else None.
 
     ``cells[row][column]`` is the arm.
     """
@@ -32,8 +32,8 @@ def grid(result: Json) -> Json | None:
     return {"of": tuple(_PARTS[place] for place in varied), "rows": down, "columns": across, "cells": cells}
 
 
-def behind(summary: Json) -> Json:
-    """What the template shows below the verdicts and their figures, of the arms that curves are drawn of."""
+def diagnostics(summary: Json) -> Json:
+    """What the template shows below the verdicts, for the arms in the line charts."""
     result = summary["result"]
     shown = drawn(result)
     places = [result["arms"].index(arm) for arm in shown]
@@ -47,24 +47,24 @@ def behind(summary: Json) -> Json:
 
 
 def _slices(result: Json, places: Sequence[int]) -> Json | None:
-    """Each group of rows with every arm's mean, and its difference from the baseline where that is known."""
-    told = result.get("slices")  # no part of the records of earlier comparisons, as are the other things shown here
-    if told is None or not told["groups"]:
+    """Each group of rows with every arm's mean and its difference from the baseline."""
+    slices = result.get("slices")  # missing in earlier records, as are the other diagnostics
+    if slices is None or not slices["groups"]:
         return None
     rows = []
-    for group in told["groups"]:
+    for group in slices["groups"]:
         cells = []
         for arm in (group["arms"][place] for place in places):
             known = arm["difference"] is not None
             clear = known and (arm["low"] > 0 or arm["high"] < 0)
             about = f"{short(arm['difference'])} ({short(arm['low'])} to {short(arm['high'])})" if known else ""
-            cells.append({"value": number(arm["value"]), "about": about, "told": clear})
+            cells.append({"value": number(arm["value"]), "about": about, "clear": clear})
         rows.append({"name": group["name"], "kind": group["kind"], "rows": f"{group['rows']:,}", "cells": cells})
-    return {"metric": told["metric"], "rows": rows}
+    return {"metric": slices["metric"], "rows": rows}
 
 
 def _labels(summary: Json, shown: Sequence[Json]) -> list[Json]:
-    """Every label's F1 by arm, the most frequent labels first."""
+    """F1 by label and arm, the most frequent labels first."""
     labels, counts = summary.get("labels") or [], summary["data"].get("label_counts") or {}
     if not labels or not any(arm.get("f1") for arm in shown):
         return []
@@ -79,7 +79,7 @@ def _labels(summary: Json, shown: Sequence[Json]) -> list[Json]:
 
 
 def _calibration(result: Json) -> list[Json]:
-    """Every arm's calibration error: mean and range of its seeds."""
+    """Expected calibration error by arm: mean and range of the seeds."""
     return [
         {
             "name": arm["name"],
@@ -91,9 +91,9 @@ def _calibration(result: Json) -> list[Json]:
     ]
 
 
-def _reading(told: Json, names: Sequence[str], metric: str) -> Json:
-    """The texts to read, with what was said of each in words."""
-    hard = [_text(one, ["all arms"], metric) for one in told["hard"]]
+def _reading(texts: Json, names: Sequence[str], metric: str) -> Json:
+    """The texts to read, with what each arm predicted."""
+    hard = [_text(one, ["all arms"], metric) for one in texts["hard"]]
     apart = [
         {
             **one,
@@ -101,23 +101,23 @@ def _reading(told: Json, names: Sequence[str], metric: str) -> Json:
             "lost": None if one["lost"] is None else f"{one['lost']:.1f}",
             **{side: [_text(text, [names[0], one["arm"]], metric) for text in one[side]] for side in ("better", "worse")},
         }
-        for one in told["apart"]
+        for one in texts["apart"]
         if one["better"] or one["worse"]
     ]
     return {"hard": hard, "apart": apart}
 
 
 def _text(one: Json, whose: Sequence[str], metric: str) -> Json:
-    said = [
-        {"who": name, "what": _answer(answer), "value": f"{metric} {number(value)}"}
+    answers = [
+        {"arm": name, "answer": _answer(answer), "value": f"{metric} {number(value)}"}
         for name, answer, value in zip(whose, one["said"], one["values"], strict=True)
     ]
     truth = None if one["truth"] is None else words.smart(one["truth"])
-    return {"text": one["text"], "place": one["place"], "truth": truth, "said": said}
+    return {"text": one["text"], "place": one["place"], "truth": truth, "answers": answers}
 
 
 def _answer(answer: Any) -> str:
-    """What was said: a label and of how many trainings, a number, or nothing that was kept."""
+    """A prediction: labels and in how many runs, a number, or nothing."""
     if answer is None:
         return ""
     if isinstance(answer, float):
@@ -132,10 +132,10 @@ def signed(value: float | None) -> str:
 
 
 def short(value: float) -> str:
-    """A difference among many."""
+    """A difference in a table cell."""
     return f"{value:+.2g}".replace("-", "−")
 
 
 def number(value: float | None) -> str:
-    """A figure, with a minus that is one."""
+    """A number, with a proper minus sign."""
     return "–" if value is None else f"{value:.4g}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""From a template and what fills it to one HTML file that needs nothing beside it."""
+"""From a template and its context to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def write_page(template: str, context: Json, path: Path) -> Path:
-    """Write the page that ``template``, which extends ``frame.html``, makes of ``context``, and return its path.
+    """Render ``template``, which extends ``frame.html``, with ``context`` into a file, and return its path.
 
     Raises:
         RecordError: the page cannot be written.
@@ -27,7 +27,7 @@ def write_page(template: str, context: Json, path: Path) -> Path:
 
 
 def rendered(template: str, context: Json) -> str:
-    """The page that ``template``, which extends ``frame.html``, makes of ``context``."""
+    """``template``, which extends ``frame.html``, rendered with ``context``."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,4 +36,4 @@ def rendered(template: str, context: Json) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8", "replace")  # half a surrogate pair is no text
+    path.write_text(text, "utf-8", "replace")  # lone surrogates cannot be encoded

@@ -1,4 +1,4 @@
-"""The pictures of how training went, of what its notes say beside the loss: gradients, moves, clipping, the learning rate."""
+"""Charts of training health: gradient norm, update-to-weight ratios, clipping, learning rate and its search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .plot import LEGEND, Json, axis, figure, line, log_ticks, thin
 
 Points = list[tuple[float, float]]
-RULE_OF_THUMB = 1e-3  # of the weights' size, that a step moves them by
+RULE_OF_THUMB = 1e-3  # norm of the update by norm of the weights
 _ROLES = (
     ("matrix", "@accent", "solid"),
     ("embedding", "@second", "dot"),
@@ -18,8 +18,8 @@ _ROLES = (
 
 
 def gradient_norm(events: Sequence[Json], clip: float | None) -> Json | None:
-    """The gradient's norm before clipping, and the norm it is clipped to."""
-    points = noted(events, "gradient_norm")
+    """The gradient norm before clipping, and the clipping threshold."""
+    points = logged(events, "gradient_norm")
     if not points:
         return None
     traces = [line(thin(points), "gradient norm", color="@accent", width=1.8)]
@@ -28,9 +28,9 @@ def gradient_norm(events: Sequence[Json], clip: float | None) -> Json | None:
     return figure(traces, height=380, xaxis=axis("epoch"), yaxis=_log("gradient norm", points), legend=LEGEND, showlegend=True)
 
 
-def moves(events: Sequence[Json]) -> Json | None:
-    """How far a step moves each role's weights for their size, with the usual rule of thumb."""
-    of = {role: moved(events, role) for role, _, _ in _ROLES}
+def update_ratios(events: Sequence[Json]) -> Json | None:
+    """Norm of the update by norm of the weights, per role, with the usual rule of thumb."""
+    of = {role: update_ratio(events, role) for role, _, _ in _ROLES}
     every = [point for points in of.values() for point in points]
     if not every:
         return None
@@ -46,9 +46,9 @@ def moves(events: Sequence[Json]) -> Json | None:
 
 
 def clipped(events: Sequence[Json]) -> Json | None:
-    """The share of steps whose gradient was cut, between a note and the next."""
-    points = noted(events, "clipped")
-    if not points:
+    """The share of steps whose gradient was clipped; none where none was."""
+    points = logged(events, "clipped")
+    if not any(share for _, share in points):
         return None
     trace = line(thin(points), "clipped", color="@second", width=1.8) | {
         "fill": "tozeroy", "line": {"color": "@second", "width": 1.8, "shape": "vh"},
@@ -58,8 +58,8 @@ def clipped(events: Sequence[Json]) -> Json | None:
 
 
 def schedule(events: Sequence[Json]) -> Json | None:
-    """The learning rate, where it varies."""
-    points = noted(events, "lr")
+    """The learning rate, if it varies."""
+    points = logged(events, "lr")
     if len({rate for _, rate in points}) < 2:
         return None
     trace = line(thin(points), "learning rate", color="@accent", width=2)
@@ -67,7 +67,7 @@ def schedule(events: Sequence[Json]) -> Json | None:
 
 
 def search(trials: Sequence[Json], chosen: float, title: str) -> Json | None:
-    """The score at each rate that was tried; those that diverged stand at the top, and the chosen one is marked."""
+    """The score by learning rate; diverged trials are at the top, and the best one is marked."""
     scored = sorted((t["lr"], t["score"]) for t in trials if t.get("score") is not None)
     lost = [t["lr"] for t in trials if t.get("score") is None]
     if not scored and not lost:
@@ -83,26 +83,26 @@ def search(trials: Sequence[Json], chosen: float, title: str) -> Json | None:
         })  # fmt: skip
     if best := [point for point in scored if point[0] == chosen]:
         traces.append({
-            "type": "scatter", "mode": "markers", "name": f"chosen: {chosen:.4g}", "x": [best[0][0]], "y": [best[0][1]],
+            "type": "scatter", "mode": "markers", "name": f"best: {chosen:.4g}", "x": [best[0][0]], "y": [best[0][1]],
             "marker": {"size": 14, "color": "@surface", "line": {"color": "@second", "width": 3}}, "hoverinfo": "skip",
         })  # fmt: skip
     across = axis("learning rate", type="log", exponentformat="power", dtick=1)
     return figure(traces, height=360, xaxis=across, yaxis=axis(html.escape(title)), legend=LEGEND, showlegend=True)
 
 
-def noted(events: Sequence[Json], name: str) -> Points:
-    """A number of the notes on training, by epoch."""
+def logged(events: Sequence[Json], name: str) -> Points:
+    """A value of the training events, by epoch."""
     return [(e["epoch"], e[name]) for e in events if e["event"] == "train" and e.get(name) is not None]
 
 
-def moved(events: Sequence[Json], role: str) -> Points:
-    """How far the weights of a role moved for their size; they did not where all were zero, or none were stepped."""
-    ratios = [(epoch, ratios.get(role)) for epoch, ratios in noted(events, "moved")]  # type: ignore[attr-defined]
+def update_ratio(events: Sequence[Json], role: str) -> Points:
+    """Norm of the update by norm of the weights of one role; left out where the weights were zero or not updated."""
+    ratios = [(epoch, ratios.get(role)) for epoch, ratios in logged(events, "moved")]  # type: ignore[attr-defined]
     return [(epoch, ratio) for epoch, ratio in ratios if ratio]
 
 
 def spikes(events: Sequence[Json]) -> list[Json]:
-    """Where the loss stood far above what it usually was."""
+    """Where the loss rose far above its usual level."""
     return [e for e in events if e["event"] == "spike"]
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a loss landscape: the surface as a solid to turn, and its levels from above."""
+"""The charts of a loss landscape: a rotatable surface, and a contour plot."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import math
 from ..surfaces.landscape import Landscape
 from .plot import LEGEND, Json, axis, figure, line
 
-_WIDE = 50  # heights that span so many times more are drawn on a logarithmic axis
-_LIFT = 0.012  # share of the heights that lines float above the surface, or they would flicker in it
+_WIDE = 50  # values that span a larger factor get a logarithmic axis
+_LIFT = 0.012  # share of the range by which lines float above the surface, to avoid flicker
 _SCALE = [[0, "@low"], [0.5, "@middle"], [1, "@peak"]]
 
 Grid = tuple[tuple[float | None, ...], ...]
 
 
 def solid(found: Landscape, title: str, *, held_out: bool) -> Json:
-    """The surface, to be turned by hand or with the arrow keys, the trajectory lying on it."""
+    """The surface, rotated by mouse or arrow keys, with the trajectory on it."""
     grid = _grid(found, held_out)
     heights, log = _heights(grid)
     low, high = _ends(heights)
@@ -37,7 +37,7 @@ def solid(found: Landscape, title: str, *, held_out: bool) -> Json:
             "x": [x for x, _ in places], "y": [y for _, y in places], "z": raised,
             "customdata": [[spot.step, loss] for spot, loss in zip(found.trajectory, own, strict=True)],
             "line": {"color": "@second", "width": 6}, "marker": {"size": 3, "color": "@second"},
-            "hovertemplate": "step %{customdata[0]:,}: %{customdata[1]:.4g} of the weights themselves<extra></extra>",
+            "hovertemplate": "step %{customdata[0]:,}: %{customdata[1]:.4g} at the actual weights<extra></extra>",
         },
     ]  # fmt: skip
     for name, place, symbol in _marks(found):
@@ -63,14 +63,14 @@ def solid(found: Landscape, title: str, *, held_out: bool) -> Json:
 
 
 def above(found: Landscape, title: str, *, held_out: bool) -> Json:
-    """The levels, and on them the trajectory with its start, its end, and the weights that were kept."""
+    """The contour plot with the trajectory, its start, its end, and the saved weights."""
     grid = _grid(found, held_out)
     heights, _ = _heights(grid)
     own = [spot.held_out if held_out else spot.loss for spot in found.trajectory]
     path = line([(spot.x, spot.y) for spot in found.trajectory], "training", color="@second", width=2.5, marked=True)
     path |= {
         "customdata": [[spot.step, loss] for spot, loss in zip(found.trajectory, own, strict=True)],
-        "hovertemplate": "step %{customdata[0]:,}: %{customdata[1]:.4g} of the weights themselves<extra></extra>",
+        "hovertemplate": "step %{customdata[0]:,}: %{customdata[1]:.4g} at the actual weights<extra></extra>",
     }
     traces: list[Json] = [
         {
@@ -103,7 +103,7 @@ def _marks(found: Landscape) -> list[tuple[str, tuple[float, float], tuple[str, 
     marks = [("start", (start.x, start.y), ("circle", "circle-open"))]
     if end.step != found.kept.step:
         marks.append(("end", (end.x, end.y), ("square", "square")))
-    return [*marks, ("kept" if end.step != found.kept.step else "end, kept", (0.0, 0.0), ("diamond", "diamond"))]
+    return [*marks, ("saved" if end.step != found.kept.step else "end, saved", (0.0, 0.0), ("diamond", "diamond"))]
 
 
 def _grid(found: Landscape, held_out: bool) -> Grid:
@@ -111,7 +111,7 @@ def _grid(found: Landscape, held_out: bool) -> Grid:
 
 
 def _heights(grid: Grid) -> tuple[list[list[float | None]], bool]:
-    """The heights to draw: logarithms, where they span too much."""
+    """The heights to draw; logarithms if they span a large factor."""
     every = [value for row in grid for value in row if value is not None]
     log = bool(every) and min(every) > 0 and max(every) > _WIDE * min(every)
     return [[value if value is None or not log else math.log10(value) for value in row] for row in grid], log
@@ -123,7 +123,7 @@ def _ends(heights: list[list[float | None]]) -> tuple[float, float]:
 
 
 def _on(found: Landscape, heights: list[list[float | None]], place: tuple[float, float]) -> float | None:
-    """The height of the surface at a place, from the four points around it."""
+    """The height of the surface at a point, by bilinear interpolation."""
     column, right = _between(found.x, place[0])
     row, up = _between(found.y, place[1])
     corners = [

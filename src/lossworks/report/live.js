@@ -1,5 +1,5 @@
 "use strict";
-// Asks once a second what the run is at, and shows what has changed. All text is set as text, never as markup.
+// Polls the state of the run once a second and shows what has changed. All text is set as text, never as markup.
 (() => {
   const EVERY = 1000;  // milliseconds
   const place = (id) => document.getElementById(id);
@@ -76,7 +76,7 @@
       delete place("status").dataset.lost;
     } catch (error) {
       place("status").dataset.lost = "yes";
-      status("bad", "Not connected", "The server does not answer: what stands below is the last that was heard. `lossworks report --serve` starts it again.");
+      status("bad", "Not connected", "The server does not respond; the page shows the last known state. `lossworks report --serve` starts it again.");
     }
     setTimeout(ask, EVERY);
   };

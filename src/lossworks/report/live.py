@@ -1,4 +1,4 @@
-"""A run as it stands, for the page that watches it: read from its directory, and from the log only what is new."""
+"""The current state of a run, for the live page: read from its directory, and from the log only what is new."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .words import Json, Verdict
 
 TITLES = {
     "loss": ("Loss", "Line chart of the training loss and the validation loss, by epoch."),
-    "curve": ("Loss", "Line chart of the loss as training goes on."),
+    "curve": ("Loss", "Line chart of the loss during training."),
     "metric": ("Validation", "Line chart of the validation metric, by epoch."),
     "rate": ("Learning rate", "Line chart of the learning rate, by epoch."),
     "gradient": ("Gradient norm", "Line chart of the norm of the gradient, by epoch, on a logarithmic axis."),
-    "moves": ("How far a step moves the weights", "Line chart of the size of a step by the size of the weights, by epoch."),
+    "update_ratios": ("Update-to-weight ratio", "Line chart of the norm of the update by the norm of the weights, by epoch."),
     "clipped": ("Share of steps clipped", "Area chart of the share of steps whose gradient was clipped, by epoch."),
-    "scores": ("Scores so far", "Dot plot of the score of every seed, one line an arm. The means stand in the table."),
-    "rates": ("Score by learning rate", "Line chart of the trials' validation score by learning rate, one line an arm."),
+    "scores": ("Scores so far", "Dot plot of the score of every seed, one line per arm. The table has the means."),
+    "rates": ("Score by learning rate", "Line chart of the trials' validation score by learning rate, one line per arm."),
 }
 
 
 class Live:
-    """What a run directory says of its run, now.
+    """The current state of a run directory.
 
     Raises:
         RecordError: there is no run.
@@ -37,11 +37,11 @@ class Live:
         self.name = self.run.path.resolve().name
         self._events = record.Events(self.run.path / "log.jsonl")
         self._lock = Lock()
-        _ = self.run.summary  # read once, so that what is no run is told at once
+        _ = self.run.summary  # fails at once if there is no run
 
     @property
     def report(self) -> bytes | None:
-        """The report, where one has been written."""
+        """The report, if it has been written."""
         try:
             return (self.run.path / "report.html").read_bytes()
         except OSError:
@@ -49,16 +49,16 @@ class Live:
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is nothing to watch any more."""
+        """Whether the run is finished."""
         with suppress(RecordError):
             return bool(self.run.summary.get("status") == "finished")
         return False
 
     def state(self, seen: str = "") -> Json | None:
-        """Status, numbers and figures as plain values; None where nothing has changed since the state called ``seen``."""
+        """Status, numbers and figures as plain values; None if nothing has changed since the state named ``seen``."""
         with self._lock:
             try:
-                held = self.run.is_held  # before the rest: whoever lets go has written its last words
+                held = self.run.is_held  # before the rest: a process that releases the run has written everything
                 self._events.read()
                 changed = (self.run.path / "run.json").stat().st_mtime_ns
                 name = f"{changed}-{self._events.end}-{held:d}"
@@ -71,9 +71,9 @@ class Live:
     def _state(self, held: bool) -> Json:
         summary, events = self.run.summary, self._events.all
         status = summary["status"]
-        of = live_comparison.state if summary.get("kind") == "comparison" else _of_fit
-        told = of(summary, events)
-        figures = told.pop("figures")
+        state_of = live_comparison.state if summary.get("kind") == "comparison" else _fit_state
+        state = state_of(summary, events)
+        figures = state.pop("figures")
         verdict = _verdict(summary, held)
         return {
             "name": self.name,
@@ -82,67 +82,63 @@ class Live:
             "report": status != "running" and (self.run.path / "report.html").exists(),
             "charts": [{"id": name, "title": TITLES[name][0], "label": TITLES[name][1]} for name in figures],
             "figures": figures,
-            **told,
+            **state,
         }
 
     def _unreadable(self, why: str) -> Json:
-        nothing: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "charts": [], "figures": {}}
-        told = {
-            "name": self.name,
-            "status": "unreadable",
-            "tone": "bad",
-            "headline": "The record cannot be read",
-            "sentence": why,
-        }
-        return {"seen": "", "report": False, **told, **nothing}
+        verdict = {"tone": "bad", "headline": "The record cannot be read", "sentence": why}
+        fixed = {"seen": "", "report": False, "name": self.name, "status": "unreadable", "charts": []}
+        return {**fixed, **verdict, **live_comparison.EMPTY}
 
 
 def _verdict(summary: Json, held: bool) -> Verdict:
-    """Where the run stands, in words."""
+    """The state of the run in words."""
     status, comparison = summary["status"], summary.get("kind") == "comparison"
     error = str(summary.get("error") or "")
     if status == "running" and held:
         began = "data" in summary
         doing = ("Comparing" if comparison else "Training") if began else "Reading the data"
-        more = " No verdict is made before all trainings are done." if comparison and began else ""
-        return Verdict("plain", doing, f"The run is at work; this page follows it.{more}")
+        more = " Verdicts follow when all runs are finished." if comparison and began else ""
+        return Verdict("plain", doing, f"The run is in progress; this page follows it.{more}")
     if status == "running":
-        again = "The same command with --resume goes on with it." if _resumable(summary) else "Nothing of it can be gone on with."
-        return Verdict("bad", "Its process is gone", f"It was killed before it could say so. {again}")
+        return Verdict("bad", "The process is gone", f"It was killed. {_remedy(summary)}")
     return {
-        "finished": Verdict("good", "Finished", "The run has ended well."),
-        "stopped": Verdict("unsure", "Stopped", "The time given was up. The same command with --resume goes on."),
-        "interrupted": Verdict("unsure", "Interrupted", error or "The run was stopped. The same command with --resume goes on."),
+        "finished": Verdict("good", "Finished", "The run finished normally."),
+        "stopped": Verdict("unsure", "Stopped", f"The time limit was reached. {_remedy(summary)}"),
+        "interrupted": Verdict("unsure", "Interrupted", error or f"The run was stopped. {_remedy(summary)}"),
         "diverged": Verdict("bad", "Diverged", error),
     }.get(status, Verdict("bad", "Failed", error))
 
 
-def _resumable(summary: Json) -> bool:
-    return "task" in summary and (summary.get("kind") == "comparison" or "batch_size" in (summary.get("config") or {}))
+def _remedy(summary: Json) -> str:
+    """What to do about a run that ended early; only ``fit`` and ``compare`` can resume, and an import cannot."""
+    if summary.get("kind") == "comparison":
+        return "The same command with --resume continues it; finished runs are kept."
+    return words.RESUME if "seed" in (summary.get("given") or {}) else "Repeat the command with another --out."
 
 
-def _of_fit(summary: Json, events: list[Json]) -> Json:
-    """A fit's numbers and curves."""
+def _fit_state(summary: Json, events: list[Json]) -> Json:
+    """The numbers and curves of a fit."""
     last: dict[str, Json] = {event["event"]: event for event in events}
     train, valid = last.get("train", {}), last.get("valid", {})
     epochs = (summary.get("config") or {}).get("epochs")
     counted = last.get("iteration") or last.get("class") or {}
     done = train.get("epoch", counted.get("iteration", counted.get("number", 0)))
     of = counted.get("of") if counted and not train else epochs
-    told: list[tuple[str, Any]] = []
+    shown: list[tuple[str, Any]] = []
     if done:
-        told.append(("epoch" if train else "iteration" if "iteration" in counted else "class", _of(done, of)))
-    told += [("step", train["step"])] if train else []
-    told += [("rates tried", last["search"]["done"])] if "search" in last and not train else []
-    told += [(name, train[key]) for name, key in (("loss", "loss"), ("learning rate", "lr")) if train.get(key) is not None]
-    told += [("nll", counted["nll"])] if counted.get("nll") is not None else []
+        shown.append(("epoch" if train else "iteration" if "iteration" in counted else "class", _of(done, of)))
+    shown += [("step", train["step"])] if train else []
+    shown += [("rates tried", last["search"]["done"])] if "search" in last and not train else []
+    shown += [(name, train[key]) for name, key in (("loss", "loss"), ("learning rate", "lr")) if train.get(key) is not None]
+    shown += [("nll", counted["nll"])] if counted.get("nll") is not None else []
     kept = ((key, value) for key, value in valid.items() if key not in ("event", "step", "epoch") and isinstance(value, float))
-    told += [(f"validation {words.NAMES.get(key, (key,))[0].lower()}", value) for key, value in kept]
+    shown += [(f"validation {words.NAMES.get(key, (key,))[0].lower()}", value) for key, value in kept]
     if train.get("examples_per_second"):
-        told.append(("examples a second", f"{train['examples_per_second']:,.0f}"))
+        shown.append(("examples per second", f"{train['examples_per_second']:,.0f}"))
     return {
         "facts": page.facts(summary),
-        "numbers": [[name, _shown(value)] for name, value in told],
+        "numbers": [[name, _text(value)] for name, value in shown],
         "table": None,
         "done": done,
         "of": of or 0,
@@ -154,5 +150,5 @@ def _of(done: float, of: float | None) -> str:
     return f"{done:.4g} of {of:g}" if of else f"{done:.4g}"
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else words.smart(value)

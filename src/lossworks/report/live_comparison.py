@@ -1,4 +1,4 @@
-"""A comparison as it stands: trainings done of how many, and the scores so far."""
+"""The current state of a comparison: finished runs, and scores so far."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from . import words
 from .comparison_charts import rates
 from .plot import Json, axis, figure
 
+EMPTY: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "figures": {}}
+
 
 def state(summary: Json, events: Sequence[Json]) -> Json:
-    """Its numbers, a row for every arm, and its figures."""
+    """Its numbers, a table row per arm, and its figures."""
     protocol = summary.get("protocol")
     if protocol is None:  # the data is being read
-        return {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "figures": {}}
+        return dict(EMPTY)
     trainings = [event for event in events if event["event"] == "training"]
     arms = [_arm(one["name"], trainings) for one in protocol["arms"]]
     metric, judged = protocol["metric"], PROPER[summary["task"]]
     total, shared = protocol["trainings"], protocol.get("shared")
-    numbers = [["trainings done here" if shared else "trainings done", f"{len(trainings):,} of {total:,}"]]
+    numbers = [["runs finished here" if shared else "runs finished", f"{len(trainings):,} of {total:,}"]]
     left = max(0, total - len(trainings))
     if trainings and left and not shared:
         each = median(one["seconds"] for one in trainings)
-        numbers.append(["about left", words.duration(left * each / protocol["jobs"])])
+        numbers.append(["estimated time left", words.duration(left * each / protocol["jobs"])])
     lost = sum(one["score"] is None for one in trainings)
     numbers += [["diverged", str(lost)]] if lost else []
     figures = {"scores": _scores(arms, metric), "rates": rates(_so_far(arms, metric, judged))}
     return {
-        "facts": [f"{len(arms)} arms", f"{protocol['seeds']} seeds", f"{protocol['trials']} trials an arm"],
+        "facts": [f"{len(arms)} arms", f"{protocol['seeds']} seeds", f"{protocol['trials']} trials per arm"],
         "numbers": numbers,
         "table": _table(arms, protocol, judged),
         "done": len(trainings),
@@ -41,7 +43,7 @@ def state(summary: Json, events: Sequence[Json]) -> Json:
 
 
 def _arm(name: str, trainings: Sequence[Json]) -> Json:
-    """An arm's trials and seeds that have ended."""
+    """An arm's finished trials and runs."""
     own = [one for one in trainings if one["arm"] == name]
     besides = ("event", "stage", "arm", "number", "seed", "time")
     trials = [{key: value for key, value in one.items() if key not in besides} for one in own if one["stage"] == "tune"]
@@ -64,14 +66,14 @@ def _table(arms: Sequence[Json], protocol: Json, judged: str) -> Json:
             f"{min(scores):.4g} to {max(scores):.4g}" if len(scores) > 1 else "–",
         ])  # fmt: skip
     return {
-        "caption": f"Trials are judged by the validation rows' {judged}, seeds by {metric} on the test rows.",
+        "caption": f"Trials are scored by validation {judged}, runs by test {metric}.",
         "columns": ["Arm", "Trials", f"Best {judged}", "Seeds", f"Mean test {metric}", "Range"],
         "rows": rows,
     }
 
 
 def _scores(arms: Sequence[Json], metric: str) -> Json | None:
-    """Every seed's score, and each arm's mean."""
+    """The score of each seed, and the mean of each arm."""
     known = [(html.escape(arm["name"]), [score for score in arm["scores"] if score is not None]) for arm in arms]
     if not any(scores for _, scores in known):
         return None
@@ -93,7 +95,7 @@ def _scores(arms: Sequence[Json], metric: str) -> Json | None:
 
 
 def _so_far(arms: Sequence[Json], metric: str, judged: str) -> Json:
-    """As much of a result as the chart of learning rates reads."""
+    """The part of a result that the chart of learning rates reads."""
     made = []
     for arm in arms:
         scores = [score for score in arm["scores"] if score is not None]

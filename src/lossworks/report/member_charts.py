@@ -1,4 +1,4 @@
-"""The pictures of a registered member: its curves, and the trajectories of an optimiser."""
+"""The charts of a registered member: its curves, and the trajectories of an optimizer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .plot import LEGEND, Json, axis, figure, line
 
 
 def curve_panel(curve: Curve, panel: Panel) -> Json:
-    """One panel of a curve: what is shown in full, what stands beside it dotted."""
+    """One panel of a curve; reference lines are dotted."""
     low, high = panel.limits()
     room = 0.05 * (high - low)
     traces: list[Json] = []
     for each in panel.lines:
         points = [(x, y) for x, y in zip(curve.x, each.y, strict=True) if y is not None]
-        color = "@second" if each.beside else "@accent"
-        trace = line(points, html.escape(each.name), color=color, width=2 if each.beside else 2.5)
-        if each.beside:
+        color = "@second" if each.reference else "@accent"
+        trace = line(points, html.escape(each.name), color=color, width=2 if each.reference else 2.5)
+        if each.reference:
             trace["line"]["dash"] = "dot"
         elif panel.bars:
             trace |= {"type": "bar", "marker": {"color": color}}
@@ -31,17 +31,17 @@ def curve_panel(curve: Curve, panel: Panel) -> Json:
     )  # fmt: skip
 
 
-_DEEP = 1e-4  # share of the highest height below which a plane is all one colour
+_DEEPEST = 1e-4  # share of the highest value below which the contour plot has one colour
 _STYLES = (("@accent", "solid", 3.0), ("@second", "dot", 2.0), ("@good", "dash", 2.0))
 
 
 def plane(surface: Surface) -> Json:
-    """The surface from above, its levels logarithmic, with the trajectories on it and the minimum marked."""
-    highest = max(map(max, surface.heights))
-    logs = [[math.log10(max(height, highest * _DEEP)) for height in row] for row in surface.heights]
+    """Contour plot of the surface on a logarithmic scale, with the trajectories and the minimum."""
+    highest = max(map(max, surface.values))
+    logs = [[math.log10(max(height, highest * _DEEPEST)) for height in row] for row in surface.values]
     traces: list[Json] = [{
         "type": "contour", "x": surface.x, "y": surface.y, "z": logs, "hoverinfo": "skip", "showscale": False,
-        "colorscale": [[0, "@deep"], [1, "@high"]], "zmin": math.log10(highest * _DEEP), "zmax": math.log10(highest),
+        "colorscale": [[0, "@deep"], [1, "@high"]], "zmin": math.log10(highest * _DEEPEST), "zmax": math.log10(highest),
         "contours": {"coloring": "heatmap", "size": 0.25, "start": -9, "end": 9},
         "line": {"color": "@level", "width": 0.7},
     }]  # fmt: skip
@@ -49,8 +49,8 @@ def plane(surface: Surface) -> Json:
         trace = line(list(each.points), html.escape(each.name), color=color, width=width)
         trace["line"]["dash"] = dash
         trace |= {
-            "customdata": [[step, height] for step, height in enumerate(each.heights)],
-            "hovertemplate": "step %{customdata[0]}: (%{x:.3g}, %{y:.3g}), height %{customdata[1]:.3g}<extra></extra>",
+            "customdata": [[step, height] for step, height in enumerate(each.values)],
+            "hovertemplate": "step %{customdata[0]}: (%{x:.3g}, %{y:.3g}), value %{customdata[1]:.3g}<extra></extra>",
         }
         traces.append(trace)
     start = surface.trajectories[0].points[0]
@@ -67,20 +67,20 @@ def plane(surface: Surface) -> Json:
 
 
 def descent(surface: Surface) -> Json:
-    """The height after each step, on a logarithmic axis."""
+    """The function value after each step, on a logarithmic axis."""
     traces = []
     for each, (color, dash, width) in _styled(surface):
-        points = [(float(step), max(height, LOWEST)) for step, height in enumerate(each.heights)]
+        points = [(float(step), max(height, LOWEST)) for step, height in enumerate(each.values)]
         trace = line(points, html.escape(each.name), color=color, width=width)
         trace["line"]["dash"] = dash
         traces.append(trace | {"hovertemplate": "step %{x}: %{y:.3g}<extra></extra>"})
     return figure(
         traces, height=420, xaxis=axis("step", range=[0, STEPS]),
-        yaxis=axis("height", type="log", exponentformat="power", dtick=1),
+        yaxis=axis("function value", type="log", exponentformat="power", dtick=1),
         legend=LEGEND | {"traceorder": "reversed"}, showlegend=True,
     )  # fmt: skip
 
 
 def _styled(surface: Surface) -> list[tuple[Trajectory, tuple[str, str, float]]]:
-    """What stands beside is drawn first, so that the member's own line lies on top."""
+    """Reference lines first, so that the member's own line is on top."""
     return list(zip(surface.trajectories, _STYLES, strict=False))[::-1]

@@ -1,4 +1,4 @@
-"""Registered members as one HTML file: their facts, and their curves and trajectories to look at closely."""
+"""The page of registered members: their facts, curves and trajectories."""
 
 from __future__ import annotations
 

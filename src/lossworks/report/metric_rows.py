@@ -1,22 +1,24 @@
-"""A run's metrics as rows of a table, each with a strip that shows the interval against the baseline."""
+"""A run's metrics as table rows, each with a strip that shows the interval against the baseline."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from . import words
 from .words import Json
 
 
 def scaled(result: Json) -> bool:
-    """Whether the probabilities were changed by a temperature."""
+    """Whether temperature scaling changed the probabilities."""
     return result.get("temperature") not in (None, 1, 1.0) and bool(result.get("uncalibrated"))
 
 
-def metric_row(key: str, result: Json) -> Json:
-    """A metric as the table shows it, with its interval and the baseline beside it, in words and as places on a strip."""
+def metric_row(key: str, result: Json, names: Mapping[str, tuple[str, str]] = words.NAMES) -> Json:
+    """A metric with its interval and baseline, as text and as positions on a strip."""
     metric = result["metrics"][key]
     floor = result["baseline"]["metrics"].get(key) or {"value": None}
     before = (result.get("uncalibrated") or {}).get(key) if scaled(result) else None
-    title, hint = words.NAMES.get(key, (key, ""))
+    title, hint = names.get(key, (key, ""))
     return {
         "title": title,
         "hint": hint,
@@ -30,7 +32,7 @@ def metric_row(key: str, result: Json) -> Json:
 
 
 def _strip(metric: Json, floor: float | None, key: str) -> Json | None:
-    """Where the interval, the value and the baseline stand on a line from 0, in per cent of its length."""
+    """Positions of interval, value and baseline on a line from 0, in per cent of its length."""
     numbers = {"low": metric["low"], "high": metric["high"], "value": metric["value"], "floor": floor}
     if any(number is None or number < 0 for number in numbers.values()):
         return None

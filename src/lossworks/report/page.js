@@ -1,5 +1,5 @@
 "use strict";
-// Draws the figures with the page's own colours, and again whenever those change or the page goes to paper.
+// Draws the figures in the page's colours, and again whenever those change or the page is printed.
 (() => {
   let figures = JSON.parse(document.getElementById("figures").textContent);
   const root = document.documentElement;
@@ -21,12 +21,12 @@
       if (!figures[place.dataset.figure]) continue;
       const { data, layout } = painted(figures[place.dataset.figure], style);
       const eye = layout.scene?.camera.eye;
-      if (eye && place.clientWidth < 500) for (const axis of "xyz") eye[axis] *= 1.35;  // a narrow screen wants more distance
+      if (eye && place.clientWidth < 500) for (const axis of "xyz") eye[axis] *= 1.35;  // a narrow screen needs more distance
       Plotly.react(place, data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
     }
   };
 
-  // The arrow keys walk the eye around a surface, and up and down.
+  // The arrow keys rotate the camera around a surface, and up and down.
   const turns = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   for (const group of document.querySelectorAll(".turn")) {
     group.addEventListener("keydown", (event) => {
@@ -46,5 +46,5 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   addEventListener("beforeprint", () => { root.classList.add("paper"); draw(); });
   addEventListener("afterprint", () => { root.classList.remove("paper"); draw(); });
-  addEventListener("figures", (event) => { figures = event.detail; draw(); });  // of a run that still grows
+  addEventListener("figures", (event) => { figures = event.detail; draw(); });  // of a run in progress
 })();

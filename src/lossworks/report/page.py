@@ -1,4 +1,4 @@
-"""From a run's record to one HTML file that needs nothing beside it."""
+"""From a run's record to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .words import Json
 
 
 def write(run_dir: Path | str, summary: Json | None = None) -> Path:
-    """Write ``report.html`` into the run directory, from ``run.json`` (or what it will be, ``summary``) and
-    ``log.jsonl``, and return its path.
+    """Write ``report.html`` into the run directory from ``run.json`` (or its future content, ``summary``) and ``log.jsonl``, and
+    return its path.
 
     Raises:
-        RecordError: the record cannot be read, is none that ``fit`` or ``compare`` wrote, or the page cannot be written.
+        RecordError: the record cannot be read, was not written by ``fit`` or ``compare``, or the page cannot be written.
     """
     run = record.Run(run_dir)
     summary, events = run.summary if summary is None else summary, run.events()
@@ -31,7 +31,7 @@ def write(run_dir: Path | str, summary: Json | None = None) -> Path:
         context = (language.context if is_language else _context)(name, summary, events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
-        raise RecordError(f"{run.path} holds a record that no report can be made of ({what}). Fit again.") from error
+        raise RecordError(f"{run.path} holds a record from which no report can be made ({what}). Fit again.") from error
     return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
 
 
@@ -62,17 +62,17 @@ _SHOWN = {"model": "model", "loss": "loss", "optimizer": ""}
 
 
 def facts(summary: Json) -> list[str]:
-    """The few things that are known of a fit before its end."""
+    """The known facts about a fit in progress."""
     return words.facts(summary, language.SHOWN if summary.get("task") == "lm" else _SHOWN)[:-1]
 
 
 def live_figures(summary: Json, events: list[Json]) -> dict[str, Json]:
-    """The charts of a fit that is not at its end."""
+    """The charts of a fit in progress."""
     return language.figures(events) if summary.get("task") == "lm" else _figures(summary, {}, events)
 
 
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
-    """The charts there is something to draw for, by the id of their place in the page."""
+    """The charts for which there is data, by their id in the page."""
     watched = "mse" if summary.get("task") == "regress" else "nll"
     title = words.NAMES[watched][0].lower()
     found: dict[str, Json | None] = {
@@ -83,7 +83,7 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
     found |= {
         "rate": health_charts.schedule(events),
         "gradient": health_charts.gradient_norm(events, clip),
-        "moves": health_charts.moves(events),
+        "update_ratios": health_charts.update_ratios(events),
         "clipped": health_charts.clipped(events),
     }
     if search := _search(result):
@@ -99,18 +99,18 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
 
 
 def _validations(events: list[Json]) -> Json:
-    """The validation notes as a table, for who would rather read than look."""
+    """The validation events as a table."""
     rows = [{k: v for k, v in e.items() if k not in ("event", "time")} for e in events if e["event"] == "valid"]
     columns = list(rows[0]) if rows else []
     return {"columns": columns, "rows": [[row.get(column) for column in columns] for row in rows]}
 
 
 def _health(events: list[Json]) -> list[list[str]]:
-    """The notes on training's health as a table: what they began with, their middle, their highest, what they ended with."""
-    measures = {"Gradient norm": health_charts.noted(events, "gradient_norm")}
-    roles = dict.fromkeys(role for _, ratios in health_charts.noted(events, "moved") for role in ratios)  # type: ignore[attr-defined]
-    measures |= {f"Moved: {role}": health_charts.moved(events, role) for role in roles}
-    measures["Steps clipped"] = health_charts.noted(events, "clipped")
+    """The training health as a table: first, median, highest and last value of each measure."""
+    measures = {"Gradient norm": health_charts.logged(events, "gradient_norm")}
+    roles = dict.fromkeys(role for _, ratios in health_charts.logged(events, "moved") for role in ratios)  # type: ignore[attr-defined]
+    measures |= {f"Update ratio: {role}": health_charts.update_ratio(events, role) for role in roles}
+    measures["Steps clipped"] = health_charts.logged(events, "clipped")
     rows = []
     for name, points in measures.items():
         values = [value for _, value in points]
@@ -122,7 +122,7 @@ def _health(events: list[Json]) -> list[list[str]]:
 
 
 def _search(result: Json) -> Json | None:
-    """The search for a learning rate, its trials by rate."""
+    """The learning-rate search, its trials by rate."""
     found = result.get("lr_search")
     if not found:
         return None

@@ -1,8 +1,7 @@
-"""What every picture is made of: figures, axes and lines of Plotly, as plain values.
+"""Plotly figures, axes and lines as plain values.
 
-A colour is spelled as "@name" and stands for the page's CSS variable ``--name``, which the page's script puts in ("@name/33":
-with two hexadecimal digits of opacity); so light, dark and paper share one figure. Text from the user is escaped, because
-Plotly reads tags in labels.
+A colour "@name" stands for the CSS variable ``--name``, which the page's script fills in ("@name/33": with two hexadecimal
+digits of opacity), so that light mode, dark mode and print share one figure. User text is escaped: Plotly reads tags in labels.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
-POINTS = 1500  # points a curve is thinned to
+POINTS = 1500  # a curve is thinned to at most this many points
 
 LEGEND = {
     "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@muted"}, "traceorder": "normal",
@@ -20,7 +19,7 @@ LEGEND = {
 
 
 def figure(traces: Sequence[Json], *, height: int = 320, **layout: Any) -> Json:
-    """Traces in the layout that all pictures share."""
+    """Traces in the layout that all charts share."""
     return {
         "data": list(traces),
         "layout": {
@@ -37,8 +36,8 @@ def figure(traces: Sequence[Json], *, height: int = 320, **layout: Any) -> Json:
 
 
 def axis(title: str, **more: Any) -> Json:
-    """An axis of a figure in the plane."""
-    # No zooming: on a phone it would catch the finger that means to scroll.
+    """An axis of a two-dimensional figure."""
+    # No zooming: on a phone it would interfere with scrolling.
     return {
         "title": {"text": title, "standoff": 8, "font": {"color": "@muted", "size": 13}},
         "gridcolor": "@line", "zeroline": False, "linecolor": "@line", "tickfont": {"color": "@muted", "size": 12},
@@ -56,15 +55,16 @@ def line(
     hover: bool = True,
     **more: Any,
 ) -> Json:
-    """A line through points; ``marked``: with a mark on each."""
+    """A line through points; ``marked``: with a marker on each, as on the one or two points of a run that has just begun."""
+    marked = marked or (hover and len(points) < 3)
     trace = {
         "type": "scatter", "mode": "lines+markers" if marked else "lines", "name": name,
         "x": [x for x, _ in points], "y": [y for _, y in points], "line": {"color": color, "width": width},
     }  # fmt: skip
     if marked:
         trace["marker"] = {"size": 6, "color": color}
-    reading = {"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}
-    return trace | reading | more
+    hovering = {"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}
+    return trace | hovering | more
 
 
 def rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:
@@ -74,7 +74,7 @@ def rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:
 
 
 def log_ticks(values: Sequence[float]) -> Json:
-    """A logarithmic axis where the values span a factor of 50 or more, else nothing."""
+    """A logarithmic axis if the values span a factor of 50 or more, else nothing."""
     low, high = min(values), max(values)
     if low <= 0 or high < 50 * low:
         return {}
@@ -84,6 +84,6 @@ def log_ticks(values: Sequence[float]) -> Json:
 
 
 def thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most `POINTS` of them, evenly spaced, the last one among them."""
+    """At most `POINTS` of the points, evenly spaced, including the last."""
     step = -(-len(points) // POINTS) or 1
     return points[::-step][::-1]

@@ -1,4 +1,4 @@
-"""Texts that a model of language scored, as a page: every token as deep in colour as it surprised, and the words in tables."""
+"""The page of texts scored by a language model: tokens shaded by surprisal, and tables of words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def write_scored(name: str, facts: Sequence[str], texts: Sequence[Json], path: P
     """Write the page of scored texts and return its path.
 
     Args:
-        name: what to call the model.
-        facts: what stands below its name.
-        texts: each with ``bits``, ``perplexity``, ``tokens`` (``token``, ``bits``, ``probability``, ``gap`` before it, how it is
-            ``shown``, its ``heat`` from 0 to 1) and ``words`` (``word``, ``bits``, ``tokens`` as numbers). Bits are None where
-            infinite.
+        name: of the model.
+        facts: shown below its name.
+        texts: each with ``bits``, ``perplexity``, ``tokens`` (``token``, ``bits``, ``probability``, the ``gap`` before it, the
+            text ``shown``, its ``heat`` from 0 to 1) and ``words`` (``word``, ``bits``, indices of ``tokens``). Bits are None
+            where infinite.
         path: of the file.
 
     Raises:
@@ -38,8 +38,8 @@ def _shaded(text: Json) -> Json:
 
 
 def _title(token: Json, word: Json) -> str:
-    said = f"{token['token']!r}: {_bits(token['bits'])}, probability {token['probability']:.3g}"
-    return said if len(word["tokens"]) == 1 else f"{said}; the word {word['word']!r}: {_bits(word['bits'])}"
+    text = f"{token['token']!r}: {_bits(token['bits'])}, probability {token['probability']:.3g}"
+    return text if len(word["tokens"]) == 1 else f"{text}; the word {word['word']!r}: {_bits(word['bits'])}"
 
 
 def _bits(bits: float | None) -> str:

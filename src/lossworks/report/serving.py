@@ -1,4 +1,4 @@
-"""The page that watches a run, served to this machine alone."""
+"""The live page of a run, served to this machine only."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .live import Live
 
 HOST = "127.0.0.1"
 NAMES = {HOST, "localhost", "[::1]"}
-"""What this machine calls itself. A page of the web that has its own name lead here (DNS rebinding) sends that name."""
-_IDLE = 30  # seconds after which a silent connection is let go
+"""The host names of this machine. A web page whose own name resolves to it (DNS rebinding) sends that name instead."""
+_IDLE = 30  # seconds after which a silent connection is closed
 
 
 class Server(ThreadingTCPServer):
@@ -28,7 +28,7 @@ class Server(ThreadingTCPServer):
 
     Raises:
         RecordError: there is no run.
-        UsageError: the port is in use, or not ours to take.
+        UsageError: the port is in use or not permitted.
     """
 
     daemon_threads = True
@@ -40,16 +40,16 @@ class Server(ThreadingTCPServer):
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be taken ({error.strerror})"
-            raise UsageError(f"port {port} {reason}. Choose another --port, or none: a free one is then found.") from None
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise UsageError(f"port {port} {reason}. Choose another --port, or leave it out to use a free one.") from None
 
     @property
     def address(self) -> str:
-        """Where to open it."""
+        """The URL of the page."""
         return f"http://{HOST}:{self.server_address[1]}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the midst of an answer is no error."""
+        """A browser that disconnects partway through a response is not an error."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -60,31 +60,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._host() not in NAMES:
-            self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"This page is for this machine alone.\n")
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"This page is for this machine only.\n")
             return
-        asked, live = urlsplit(self.path), self.server.live
-        if asked.path == "/state.json":
-            state = live.state(*parse_qs(asked.query).get("seen", [])[:1])
+        url, live = urlsplit(self.path), self.server.live
+        if url.path == "/state.json":
+            state = live.state(*parse_qs(url.query).get("seen", [])[:1])
             if state is None:
                 self._answer(HTTPStatus.NO_CONTENT, "application/json", b"")
             else:
                 self._answer(HTTPStatus.OK, "application/json", json.dumps(state, allow_nan=False).encode())
-        elif asked.path == "/":
+        elif url.path == "/":
             self._answer(HTTPStatus.OK, "text/html", (live.report if live.is_finished else None) or self.server.page)
-        elif asked.path == "/report.html" and (report := live.report) is not None:
+        elif url.path == "/report.html" and (report := live.report) is not None:
             self._answer(HTTPStatus.OK, "text/html", report)
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n")
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
 
     def _host(self) -> str:
-        """The name that was asked for, without the port, which a tunnel may have changed."""
+        """The requested host name, without the port, which a tunnel may have changed."""
         name = self.headers.get("Host", "").lower()
         return name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(status)
         headers = {
-            "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body)), "Cache-Callbacks": "no-store",
+            "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body)), "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin",
             "Referrer-Policy": "no-referrer",
         }  # fmt: skip
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: whoever serves a page to themselves knows what they asked for."""
+        """Log nothing: the only client is the user."""
 
 
 def serve(server: Server) -> None:

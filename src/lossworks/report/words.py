@@ -1,4 +1,4 @@
-"""What the numbers say, in plain sentences."""
+"""Numbers, settings and verdicts as text."""
 
 from __future__ import annotations
 
@@ -7,33 +7,39 @@ from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
-THIN = "\u202f"  # narrow no-break space, between a number and its sign
+THIN = "\u202f"  # narrow no-break space, between a number and its unit
 PERCENT = {"accuracy", "subset_accuracy", "unknown_rate"}
 SURPRISAL = {"nats_per_token", "perplexity", "bits_per_byte", "unknown_rate"}
 FALLING = {"nll", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
 
 NAMES = {
-    "accuracy": ("Accuracy", "share of texts given the right label"),
-    "macro_f1": ("Macro-F1", "mean F1 of the labels, each counting the same"),
-    "micro_f1": ("Micro-F1", "F1 of all yes-or-no decisions together"),
-    "subset_accuracy": ("Exact match", "share of texts with every label right"),
-    "nll": ("Log loss", "surprise at the truth, in nats per text"),
+    "accuracy": ("Accuracy", "share of texts with the correct label predicted"),
+    "macro_f1": ("Macro-F1", "unweighted mean of the labels' F1"),
+    "micro_f1": ("Micro-F1", "F1 over all label decisions pooled"),
+    "subset_accuracy": ("Exact match", "share of texts with every label correct"),
+    "nll": ("NLL", "negative log-likelihood of the true label, in nats per text"),
     "brier": ("Brier score", "squared error of the probabilities, summed over labels"),
-    "ece": ("Calibration error", "how far stated confidence is from the share right (ECE)"),
+    "ece": ("Calibration error", "distance between confidence and accuracy (ECE)"),
     "mse": ("Mean squared error", "in squared units of the target"),
     "rmse": ("Root mean squared error", "in units of the target"),
     "mae": ("Mean absolute error", "in units of the target"),
-    "nats_per_token": ("Log loss", "surprise at the next token, in nats per token"),
-    "perplexity": ("Perplexity", "as if so many tokens were equally likely next"),
-    "bits_per_byte": ("Bits per byte", "what a byte of the text would take, packed by the model"),
-    "unknown_rate": ("Unknown tokens", "share of tokens that training had not seen"),
+    "nats_per_token": ("Nats per token", "negative log-likelihood of the next token"),
+    "perplexity": ("Perplexity", "effective number of equally likely next tokens"),
+    "bits_per_byte": ("Bits per byte", "size of the text when compressed with the model"),
+    "unknown_rate": ("Unknown tokens", "share of tokens outside the vocabulary"),
     "r2": ("R²", "share of the target's variance explained"),
 }
+LANGUAGE_NAMES = NAMES | {"accuracy": ("Accuracy", "share of next tokens predicted")}
+
+RESUME = (
+    "The same command with --resume completes it, from the last checkpoint or, where there is none, from the start; either way "
+    "the result is bit-identical."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The headline ("good", "unsure", "bad" or "plain" in ``tone``), and one or two sentences that back it."""
+    """A headline, one or two sentences that support it, and a ``tone``: "good", "unsure", "bad" or "plain"."""
 
     tone: str
     headline: str
@@ -41,10 +47,10 @@ class Verdict:
 
 
 def verdict(summary: Json) -> Verdict:
-    """What the run shows about the model, and no more than that."""
+    """What the run shows about the model."""
     result = summary.get("result")
     if not result:
-        return _unfinished(str(summary.get("status")))
+        return unfinished(str(summary.get("status")))
     if "metrics" not in result:
         return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
     main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
@@ -55,51 +61,52 @@ def verdict(summary: Json) -> Verdict:
     else:
         better, worse = low is not None and low > floor, high is not None and high < floor
     claim, rival = {
-        "accuracy": ("is right {} of the time", "would be right {}"),
-        "micro_f1": ("reaches a micro-F1 of {}", "would reach {}"),
-        "mae": ("is off by {} on average", "would be off by {}"),
+        "accuracy": ("is correct {} of the time", "is correct {} of the time"),
+        "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
+        "mae": ("is off by {} on average", "is off by {}"),
     }[main]
     part = "held-out" if result["part"] == "test" else result["part"]
     count = f"{result['rows']:,} {part} text{'' if result['rows'] == 1 else 's'}"
     sentence = (
         f"On {count} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
-        f"{interval(main, metric)}); always answering with the {result['baseline']['name']} "
+        f"{interval(main, metric)}); always predicting the {result['baseline']['name']} "
         f"{rival.format(number(main, floor))}."
     )
     if better:
         return Verdict("good", "Better than the baseline", sentence)
     if worse:
-        return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than not reading the text.")
-    doubt = " The interval does not clear the baseline: the model is not shown to be better than it."
+        return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than a constant prediction.")
+    doubt = " The interval includes the baseline, so the model is not shown to be better."
     return Verdict("unsure", "Not shown to be better than the baseline", sentence + doubt)
 
 
-def _unfinished(status: str) -> Verdict:
-    again = "The same command with --resume continues from the last checkpoint."
+def unfinished(status: str) -> Verdict:
+    """What a run without a result shows."""
     return {
         "diverged": Verdict(
             "bad",
             "The run diverged",
-            "The loss stopped being a finite number, so training ended before that update was made, and there is no "
-            "result. A lower learning rate is the first thing to try.",
+            "The loss was no longer finite, so training stopped before that update, and there is no result. Try a lower learning "
+            "rate first.",
         ),
-        "interrupted": Verdict("unsure", "The run was interrupted", f"There is no result yet. {again}"),
-    }.get(status, Verdict("unsure", "The run has not finished", f"There is no result yet. {again}"))
+        "failed": Verdict("bad", "The run failed", f"There is no result yet. {RESUME}"),
+        "interrupted": Verdict("unsure", "The run was interrupted", f"There is no result yet. {RESUME}"),
+    }.get(status, Verdict("unsure", "The run has not finished", f"There is no result yet. {RESUME}"))
 
 
 def facts(summary: Json, shown: dict[str, str]) -> list[str]:
-    """The few things about a run that belong under its name; ``shown``: settings, and the word that follows each."""
+    """The facts under a run's name; ``shown``: settings, and the word that follows each."""
     config, result = summary.get("config") or {}, summary.get("result") or {}
-    told = [f"{smart(config[key])} {word}".strip() for key, word in shown.items() if config.get(key) is not None]
+    found = [f"{smart(config[key])} {word}".strip() for key, word in shown.items() if config.get(key) is not None]
     if result.get("seconds") is not None:
-        told.append(duration(result["seconds"]))
+        found.append(duration(result["seconds"]))
     if summary.get("created"):
-        told.append(f"{datetime.fromisoformat(summary['created']):%-d %B %Y, %H:%M %Z}".strip())
-    return [*told, str(summary.get("status"))]
+        found.append(f"{datetime.fromisoformat(summary['created']):%-d %B %Y, %H:%M %Z}".strip())
+    return [*found, str(summary.get("status"))]
 
 
 def number(name: str, value: float | None) -> str:
-    """One metric's value as a reader wants it: per cent for shares, three or four figures for the rest."""
+    """A metric's value: per cent for shares, three or four digits for the rest."""
     if value is None:
         return "–"
     if name in PERCENT:
@@ -109,10 +116,10 @@ def number(name: str, value: float | None) -> str:
 
 
 def interval(name: str, metric: Json) -> str:
-    """The two ends of an interval; an end that is not known is said to be so."""
+    """The two ends of an interval, or that there are none."""
     low, high = (number(name, metric[end]).removesuffix(f"{THIN}%") for end in ("low", "high"))
     if low == high == "–":
-        return "not known from so few texts"
+        return "unknown: too few texts"
     return f"{low} to {high}"
 
 

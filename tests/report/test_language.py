@@ -1,0 +1,57 @@
+"""The page of a language model, from a record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossworks import report
+from lossworks.record import Run
+
+from .records import metric, summary
+from .test_page import Page
+
+Json = dict[str, Any]
+
+
+def language_run(path: Path, tokenizer: str = "tokenizer", **more: Any) -> Path:
+    """A small run; ``tokenizer``: the key of its spec, "tokens" in runs of earlier versions."""
+    names = ("nats_per_token", "perplexity", "bits_per_byte", "accuracy", "unknown_rate")
+    text = {"number": 0, "nats_per_token": 3.0, "tokens": [["the", 1.0], ["cat", 9.0]], "cut": False}
+    result = {
+        "part": "test", "rows": 5, "positions": 40, "units": "texts", "accuracy_positions": 40, "seconds": 2.0,
+        "metrics": {name: metric(0.4, 0.1) for name in names},
+        "baseline": {"name": "unigram model", "metrics": {name: metric(0.9, 0.1) for name in names}},
+        "surprising": {"most": [text], "least": []}, "samples": ["the cat"], "facts": {"orders": [{"order": 1, "n_grams": 7}]},
+    }  # fmt: skip
+    run = Run.create(path / "run")
+    data = {"source": "corpus.txt", "rows": 9, "tokens": {"train": 60, "valid": 9, "test": 9}, "vocabulary": 7, "skipped": 0}
+    data |= {"bytes_per_token": 4.0, "lossless": False, "text_column": None, "fingerprint": "abc"}
+    config = {"model": "ngram:order=2", tokenizer: "words", "document_unit": "line"}
+    run.write_summary(summary("lm", None, config=config, data=data) | {"result": result} | more)
+    run.note("start", step=0)
+    run.note("train", epoch=0.5, loss=2.0)
+    run.close()
+    return run.path
+
+
+@pytest.mark.parametrize("tokenizer", ["tokenizer", "tokens"])
+def test_whole_page(tmp_path: Path, tokenizer: str) -> None:
+    """Verdict, metrics in the language model's terms, texts with their words apart, samples; runs of earlier versions too."""
+    page = Page(report.write(language_run(tmp_path, tokenizer)))
+    for part in (
+        "words tokens", "Better than the baseline", "the model reaches 0.400 bits per byte", "share of next tokens predicted",
+        "By n-gram order", "the cat", "Samples from the model", "vocabulary 7", "Reproduce",
+    ):  # fmt: skip
+        assert part in page.text, part
+    assert "correct label" not in page.text
+    (trace,) = page.figures["curve"]["data"]  # type: ignore[misc]
+    assert trace["mode"] == "lines+markers"
+
+
+@pytest.mark.parametrize(("status", "said"), [("interrupted", "from the last checkpoint or"), ("diverged", "no longer finite")])
+def test_unfinished(tmp_path: Path, status: str, said: str) -> None:
+    """What ended early says so, and what to do."""
+    assert said in Page(report.write(language_run(tmp_path, result=None, status=status))).text
