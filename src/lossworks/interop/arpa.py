@@ -11,7 +11,7 @@ from ..core.errors import DataError, UsageError
 from ..inference import TextLanguage
 from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
-from ..models.ngram.spelling import MARKS
+from ..models.ngram.spelling import SPECIALS
 from ..training import Settings
 
 _NEVER = -99.0
@@ -31,7 +31,7 @@ def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, Settings]:
     """A file whose 1-grams are words that white space parts. It knows no counts of the texts it was learnt from."""
     trie, words = read_arpa(path, watch)
     try:
-        tokenizer = tokens.build("words").restore({"words": words[len(MARKS) :]})
+        tokenizer = tokens.build("words").restore({"words": words[len(SPECIALS) :]})
     except ValueError as error:
         raise DataError(
             f"{path}: {error}, as white space parts words; so texts cannot be read in them. "

@@ -63,7 +63,7 @@ class Stepper:
         self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
         check_together(self.optimizer, penalty, clip, ema)
         self.roles = roles(model)
-        self._names = {p: at for at, p in model.named_parameters()}
+        self._names: dict[Tensor, str] = {p: at for at, p in model.named_parameters()}
         parameters = list(self.roles)
         by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
         by_rows = by_rows and all(map(_has_rows, parameters))

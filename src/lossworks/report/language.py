@@ -18,7 +18,6 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
     """The context of the template ``language.html``."""
     result: Json = summary.get("result") or {}
     surprising = result.get("surprising") or {"most": [], "least": []}
-    config: Json = summary.get("config") or {}
     return {
         "name": name,
         "run": summary,

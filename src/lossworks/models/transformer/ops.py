@@ -83,7 +83,7 @@ class _Rotary(Function):
     def forward(ctx: Any, qkv: Tensor, heads: int, kv_heads: int, cosines: Tensor, sines: Tensor) -> tuple[Tensor, ...]:
         ctx.tables = cosines, sines
         apart = qkv.view(*qkv.shape[:2], heads + 2 * kv_heads, -1).transpose(1, 2)
-        parts = torch.split(apart, (heads, kv_heads, kv_heads), 1)
+        parts = torch.split(apart, [heads, kv_heads, kv_heads], 1)
         if _compiled(qkv, cosines):
             found = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in parts]
             arrays = (each.numpy() for each in found)

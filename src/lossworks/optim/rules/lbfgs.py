@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from ...core.errors import Diverged, UsageError
 from ..base import Group, Optimizer, optimizers
@@ -54,13 +55,13 @@ class LBFGS(Optimizer):
 class _TurnsBack(torch.optim.LBFGS):
     """PyTorch's, whose search turns back from what is very high, but cannot reckon with what is no number."""
 
-    def step(self, closure: Callable[[], float]) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], float | Tensor]) -> Any:  # type: ignore[override]
         evaluations = 0
 
         def finite() -> float:
             nonlocal evaluations
-            loss, evaluations = closure(), evaluations + 1
-            loss = loss.detach() if isinstance(loss, torch.Tensor) else loss  # else PyTorch warns where it reads it
+            found, evaluations = closure(), evaluations + 1
+            loss = found.item() if isinstance(found, Tensor) else found  # else PyTorch warns where it reads it
             if math.isfinite(loss):
                 return loss
             if evaluations == 1:
