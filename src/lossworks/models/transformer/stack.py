@@ -1,7 +1,7 @@
 """All blocks of a Transformer and its last norm as one step of autograd, for training on a CPU.
 
 A small Transformer spends a third of its time beside the matrix products: in calls, in passes over memory, and in threads that
-wait for one another at the end of each. Here qkv thread takes some of the batch's texts through all layers by itself, its
+wait for one another at the end of each. Here each thread takes some of the batch's texts through all layers by itself, its
 products on one core each; between them stand the compiled ``kernels``. Backwards the threads meet once a layer,
 and make the gradients of its weights, some rows each, when they begin on the next. No sum depends on how many threads there are.
 """

@@ -1,4 +1,4 @@
-"""Memory for a stack of Transformer blocks that goes forwards and backwards: made once for a shape, with qkv view of it.
+"""Memory for a stack of Transformer blocks that goes forwards and backwards: made once for a shape, with each view of it.
 
 At a small model's sizes a view of a tensor costs as much as some thousand numbers worked on, and there are hundreds in a step.
 """
