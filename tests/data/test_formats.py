@@ -134,6 +134,37 @@ def test_semicolons(put):
     assert rows_of(load(put("x.csv", "text;label\nfine, really;a\nno;b\n"))) == [("fine, really", "a"), ("no", "b")]
 
 
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("well, good;pos\nno, bad;neg\n", ("well, good", "pos")),
+        ('"good; well, so";"pos"\n"bad; no, so";"neg"\n', ("good; well, so", "pos")),
+        ('"text, full";label\ngood;pos\nbad;neg\n', ("good", "pos")),
+        ("good; fine,pos\nbad; poor,neg\n", ("good; fine", "pos")),
+        ("text|label\ngood, fine|pos\nbad|neg\n", ("good, fine", "pos")),
+    ],
+)
+def test_delimiters_inside_texts(put, table, row):
+    """What parts the fields is what all rows agree on, whatever else stands in the texts."""
+    assert rows_of(load(put("x.csv", table)))[0] == row
+
+
+def test_a_header_that_stands_again(put):
+    """Files joined by ``cat`` repeat their header: that is no row, and is said."""
+    table = "text,label\ngood,pos\nbad,neg\ntext,label\nfine,pos\n"
+    with pytest.raises(DataError, match=r"line 4.*header stands here again"):
+        load(put("x.csv", table))
+    assert len(load(put("x.csv", table), ReadOptions(bad_rows="skip"))) == 3
+
+
+def test_tabs_in_texts_to_predict_on(put):
+    """A tab is a part of the text, unless the file names its columns or is told which to read."""
+    options = ReadOptions(unlabelled=True)
+    assert rows_of(load(put("x", "good\tbad\n"), options)) == [("good\tbad", None)]
+    assert rows_of(load(put("y", "label\ttext\n\tbad\n"), options)) == [("bad", None)]
+    assert rows_of(load(put("z", "good\tbad\n"), ReadOptions(unlabelled=True, text=2))) == [("bad", None)]
+
+
 def test_unlabelled_text(put):
     """Text to predict on needs no labels: plain lines, one column, bare strings; commas and tabs are just text."""
     options = ReadOptions(unlabelled=True)

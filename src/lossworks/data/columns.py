@@ -71,7 +71,8 @@ def is_header(rows: Sequence[Sequence[str]], options: ReadOptions) -> bool:
         return True
     first = rows[0]
     known = [i for i, name in enumerate(first) if _plain(name) in TEXT_NAMES or _plain(name) in LABEL_NAMES]
-    again = any(row[i : i + 1] == first[i : i + 1] for row in rows[1:] for i in known)  # a name stands there once
+    others = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
+    again = any(row[i : i + 1] == first[i : i + 1] for row in others for i in known)  # a name stands there once
     return bool(known) and not again and all(map(_reads_like_name, first)) and len(set(first)) == len(first)
 
 

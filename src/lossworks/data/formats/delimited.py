@@ -43,7 +43,7 @@ class Parsed:
 
 
 def read(blocks: Iterator[Block], options: ReadOptions, source: str, format: str) -> Reading:
-    """Rows of a CSV (comma, else semicolon or tab) or TSV file."""
+    """Rows of a CSV (comma, semicolon, tab or vertical bar) or TSV file."""
     head = next(blocks)
     sample = head.text()[:SAMPLE]
     parsed = _parse_all(chain([head], blocks), _csv_dialect(sample) if format == "csv" else _tsv_dialect(sample))
@@ -53,19 +53,34 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str, format: str
     start = next(i for i, record in enumerate(first.records) if record)
     records, lines = first.records[start:], first.lines[start:]
     width = len(records[0])
+    header = None
     if is_header(records[:1000], options):
-        columns = choose(records[0], options, source, records[1:1000])
+        columns, header = choose(records[0], options, source, records[1:1000]), records[0]
         records, lines = records[1:], lines[1:]
     else:
         columns = choose(numbered(width), options, source, records[:1000])
     body = chain([Parsed(records, lines, first.faults)], parsed)
-    rows = (_rows(part, columns, width) for part in body)
+    rows = (_rows(part, columns, width, header) for part in body)
     return Reading(rows, "line", columns.text_column, columns.label_column)
 
 
 def _csv_dialect(sample: str) -> Dialect:
+    """The delimiter that most rows agree on: texts hold commas and semicolons too, not as many in every row, and spaces after."""
     first = sample.lstrip("\n").partition("\n")[0]
-    return Dialect(next((mark for mark in ",;\t" if mark in first), ","))
+    present = [Dialect(mark) for mark in ",;\t|" if mark in first]
+    if len(present) < 2:
+        return present[0] if present else Dialect(",")
+    whole = sample.rpartition("\n")[0] or sample
+    return max(present, key=lambda dialect: _agreement(_parse(whole, 1, dialect)))  # of equals the comma
+
+
+def _agreement(parsed: Parsed) -> float:
+    """The share of a sample's rows that have as many fields as its first, if that has several, and no space after a delimiter."""
+    records = [record for record in parsed.records if record]
+    if not records or len(records[0]) < 2:
+        return 0.0
+    tidy = [len(record) == len(records[0]) and not any(field.startswith(" ") for field in record[1:]) for record in records]
+    return sum(tidy) / (len(records) + len(parsed.faults))
 
 
 def _tsv_dialect(sample: str) -> Dialect:
@@ -151,15 +166,15 @@ def _reason(error: csv.Error, begins: int, ends: int) -> str:
     return str(error)
 
 
-def _rows(parsed: Parsed, columns: Columns, width: int) -> Rows:
+def _rows(parsed: Parsed, columns: Columns, width: int, header: list[str] | None) -> Rows:
     records, lines, faults = parsed.records, parsed.lines, parsed.faults
-    if set(map(len, records)) - {width}:  # ragged, or blank: a blank line is no row
+    if set(map(len, records)) - {width} or header in records:  # ragged, blank (a blank line is no row), or files joined
         faults = faults + [
-            (line, f"expected {width} columns, found {len(record)}")
+            (line, "the header stands here again" if record == header else f"expected {width} columns, found {len(record)}")
             for line, record in zip(lines, records, strict=True)
-            if len(record) not in (0, width)
+            if record == header or len(record) not in (0, width)
         ]
-        kept = [(line, record) for line, record in zip(lines, records, strict=True) if len(record) == width]
+        kept = [(line, row) for line, row in zip(lines, records, strict=True) if len(row) == width and row != header]
         lines, records = [line for line, _ in kept], [record for _, record in kept]
     first, *more = columns.text
     texts = [record[first] for record in records]

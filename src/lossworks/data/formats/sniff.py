@@ -41,14 +41,14 @@ def by_look(start: str, options: ReadOptions, source: str) -> str:
         return "jsonl"
     if first.startswith("__label__"):
         return "fasttext"
-    if options.unlabelled:  # prose may hold a comma or a tab; a table holds as many in every line, or names its columns
-        cells = [line.replace('"', "").split(",") for line in lines]
-        if "\t" in first and len({line.count("\t") for line in lines}) == 1:
-            return "tsv"
-        return "csv" if "," in first and is_header(cells, options) else "lines"
+    if options.unlabelled:  # prose may hold commas and tabs; a table names its columns, or is told which to read
+        for mark, format in (("\t", "tsv"), (",", "csv")):
+            if mark in first and is_header([line.replace('"', "").split(mark) for line in lines], options):
+                return format
+        return "tsv" if "\t" in first and options.text_columns else "lines"
     if "\t" in first:
         return "tsv"
-    if "," in first or ";" in first:
+    if any(mark in first for mark in ",;|"):
         return "csv"
     raise DataError(
         f"cannot tell the format of {source}; it begins {first[:40]!r}. Wanted CSV, TSV, JSONL, Parquet or lines like "
