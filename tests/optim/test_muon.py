@@ -96,6 +96,11 @@ def test_orthogonal(shape: tuple[int, int], steps: int) -> None:
         torch.testing.assert_close(found, u @ torch.diag(s) @ v, rtol=1e-9, atol=1e-11)
 
 
+def test_coefficients() -> None:
+    """They are those that Jordan published."""
+    assert (A, B, C) == (3.4445, -4.7750, 2.0315)
+
+
 @pytest.mark.parametrize(("kind", "within"), [(torch.float32, 1e-5), (torch.bfloat16, 0.04)])
 def test_precisions(kind: torch.dtype, within: float) -> None:
     """In fewer digits it is the same to their rounding, also of a matrix with directions a thousand times smaller."""
