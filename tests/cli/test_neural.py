@@ -79,7 +79,7 @@ def test_killed_and_resumed(command: Command, put: Put) -> None:
     model = "rnn:dim=16,dropout=0.2"
     corpus = put("corpus.txt", TEXT)
     fit = ["lossworks", "fit", str(corpus), "--model", model, "--task", "lm", *STREAM, "--dtype", "float32",
-           "--steps", "800", "--batch-tokens", "128", "--quiet", "--checkpoint-every", "0.02", "--out"]  # fmt: skip
+           "--steps", "300", "--batch-tokens", "128", "--quiet", "--checkpoint-every", "0.2", "--out"]  # fmt: skip
     assert command(*fit[1:], "whole").code == 0
     killed = _start(*fit, "killed")
     deadline = time.monotonic() + 120

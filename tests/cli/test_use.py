@@ -183,7 +183,7 @@ def test_side_by_side(command: Command, put: Put, run: str) -> None:
     assert all(name in lines[1] for name in ("bits/byte", "bits/character", "nats/token", "perplexity", "of tokens"))
     assert [line.split()[0] for line in lines[2:8:2]] == [row["run"] for row in told["runs"]]
     for line, row in zip(lines[2:8:2], told["runs"], strict=True):
-        assert line.split()[-1] == row["tokens"]
+        assert line.split()[-1] == row["tokenizer_spec"]
         assert f"{row['metrics']['bits_per_byte']['value']:.4f}" in line
     assert "Perplexity and nats/token compare only between models of the same tokens." in ended.out
     assert "flatter words" in ended.out

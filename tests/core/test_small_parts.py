@@ -100,7 +100,7 @@ def test_threads_wrongly_set(fresh: pytest.MonkeyPatch, setting: str) -> None:
 def test_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is done once, on threads of its own where the work is large, here where it is small."""
     monkeypatch.setattr(threads, "available", lambda: 4)
-    threads._pool.cache_clear()
+    threads.renew()
     together = threading.Barrier(4, timeout=20)  # breaks unless all four parts run at the same time
 
     def kernel(part: int, parts: int, out: np.ndarray) -> None:
@@ -113,7 +113,7 @@ def test_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
         threads.share(kernel, work, out)
         assert out.tolist() == [1.0] * 10
     threads._pool().shutdown()
-    threads._pool.cache_clear()
+    threads.renew()
 
 
 def test_an_error_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

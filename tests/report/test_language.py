@@ -42,7 +42,7 @@ def test_whole_page(tmp_path: Path, tokenizer: str) -> None:
     """Verdict, metrics in the language model's terms, texts with their words apart, samples; runs of earlier versions too."""
     page = Page(report.write(language_run(tmp_path, tokenizer)))
     for part in (
-        "words tokens", "Better than the baseline", "the model reaches 0.400 bits per byte", "share of next tokens predicted",
+        "words tokenizer", "Better than the baseline", "the model reaches 0.400 bits per byte", "share of next tokens predicted",
         "By n-gram order", "the cat", "Samples from the model", "vocabulary 7", "Reproduce",
     ):  # fmt: skip
         assert part in page.text, part

@@ -201,7 +201,7 @@ def test_heads_that_cannot_be(keys: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("hidden", "target", "message"),
     [
-        (torch.zeros(3, 15), torch.zeros(3).long(), r"hidden \(3, 15\).* reads 16 numbers"),
+        (torch.zeros(3, 15), torch.zeros(3).long(), r"hidden \(3, 15\).* reads 16 features"),
         (torch.zeros(3, 16), torch.zeros(4).long(), r"target \(4,\)"),
         (torch.zeros(3, 16), torch.zeros(3), "Give class numbers"),
     ],
@@ -215,5 +215,5 @@ def test_what_does_not_fit(hidden: Tensor, target: Tensor, message: str) -> None
 @pytest.mark.parametrize("target", [-1, 23])
 def test_targets_out_of_range(target: int) -> None:
     """No outcome is numbered below 0 or from V on."""
-    with pytest.raises(UsageError, match=r"not among the 23 outcomes \(0 to 22\)"):
+    with pytest.raises(UsageError, match=f"target {target} at position .* for 23 outcomes, 0 to 22"):
         _ = head(torch.float32).scores(torch.zeros(DIM), torch.tensor(target)).logp

@@ -20,8 +20,8 @@ HIDDEN, WEIGHT, TARGET = torch.randn(4, WIDTH), torch.randn(CLASSES, WIDTH), tor
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "target's shape": ({"target": TARGET[:3]}, "one target a position"),
     "target's dtype": ({"target": TARGET.float()}, "class numbers"),
-    "target out of range": ({"target": TARGET + 8}, r"from 8 to 11 for 11 outcomes.*keep="),
-    "ignored by a number": ({"target": TARGET.where(TARGET > 0, -100)}, r"keep=\(labels != -100\)"),
+    "target out of range": ({"target": TARGET + 8}, r"target 11 at position \[3\] for 11 outcomes.*keep="),
+    "ignored by a number": ({"target": TARGET.where(TARGET > 0, -100)}, r"keep = \(target != -100\)"),
     "weight's shape": ({"weight": WEIGHT.T}, r"Give \[V, D\]"),
     "dtypes mixed": ({"hidden": HIDDEN.bfloat16()}, "autocast"),
     "bias": ({"bias": torch.zeros(3)}, "for 11 outcomes"),

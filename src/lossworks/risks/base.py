@@ -93,7 +93,7 @@ def render(risk: Risk) -> str:
     return specs.render(risks, risk)
 
 
-def over(total: Float[Tensor, "*shape"], weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def over(total: Float[Tensor, "*shape"], weight: Float[Tensor, "*#shape"]) -> Float[Tensor, "*shape"]:
     """total / weight, and 0 where the weight is 0."""
     return total / torch.where(weight > 0, weight, 1.0)
 

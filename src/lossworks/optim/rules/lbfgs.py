@@ -58,11 +58,11 @@ class _TurnsBack(torch.optim.LBFGS):
     def step(self, closure: Callable[[], float | Tensor]) -> Any:  # type: ignore[override]
         evaluations = 0
 
-        def finite() -> float:
+        def finite() -> float | Tensor:
             nonlocal evaluations
             found, evaluations = closure(), evaluations + 1
-            loss = found.item() if isinstance(found, Tensor) else found  # else PyTorch warns where it reads it
-            if math.isfinite(loss):
+            loss = found.detach() if isinstance(found, Tensor) else found  # else PyTorch warns where it reads it
+            if math.isfinite(float(loss)):
                 return loss
             if evaluations == 1:
                 raise Diverged(f"the loss that the search would start from is {loss}. The weights were not updated.")
