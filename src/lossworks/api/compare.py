@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core import values
 from ..core.errors import UnknownName, UsageError
-from ..data import TEST, VALID, ReadOptions
+from ..data import ReadOptions
 from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
@@ -24,7 +24,7 @@ from ..models import build_language, is_language
 from ..training import Settings
 from ..training.settings import for_family, renamed
 from .comparison import Comparison, Recorder
-from .fit import Source, reading_for
+from .fit import Source, held_out, reading_for
 
 SEEDS, TRIALS = 8, 12
 
@@ -120,7 +120,8 @@ class Asked:
         for name, value, least in (("seeds", seeds, 1), ("trials", trials, 0), ("jobs", jobs, 1)):
             values.whole(name, value, least=least)
         values.number("margin", margin)
-        choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
+        shares, given = held_out(valid, test)
+        choices |= shares
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}
         common = {**_given(settings), **{key: value for key, value in choices.items() if key not in named}}
         known = Settings.__dataclass_fields__
@@ -143,7 +144,6 @@ class Asked:
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()
         self.spelled_tune = list(tune)
-        given = [(source, part) for source, part in ((valid, VALID), (test, TEST)) if not isinstance(source, int | float | None)]
         self.sources: tuple[tuple[Any, int | None], ...] = tuple((_kept(source), part) for source, part in [(data, None), *given])
 
     @contextmanager

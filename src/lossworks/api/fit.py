@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import Interrupted, UsageError
-from ..data import TEST, VALID, ReadOptions, load_all
+from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..engine import Callbacks
 from ..engine.distributed import check_alone, world
 from ..inference import TextLanguage
@@ -22,8 +22,6 @@ from .recording import Recorder
 from .tensorboard import check as check_log
 
 Source = str | os.PathLike[str] | Iterable[Any]
-Sources = Sequence[tuple[Any, int | None]]
-"""Data, and the part that it was given as; None for what is to be split."""
 
 
 def fit(
@@ -62,13 +60,8 @@ def fit(
         DataError, UsageError: the data or the settings do not fit; says where and what to do.
         Diverged, Interrupted, OutOfMemory: training ended early; the run directory says so.
     """
-    choices |= {name: share for name, share in (("valid", valid), ("test", test)) if isinstance(share, int | float)}
-    settings, callbacks = chosen(settings, choices), callbacks or Callbacks()
-    given = [
-        (source, part)
-        for source, part in ((valid, VALID), (test, TEST))
-        if source is not None and not isinstance(source, int | float)
-    ]
+    shares, given = held_out(valid, test)
+    settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
     _check_place(out, resume, log)
     begun = resume and (Path(out or "") / "run.json").exists()
     if settings.of_language and settings.by_gradients:
@@ -93,9 +86,16 @@ def fit(
         with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
             fitted = work(callbacks, Path(scratch))
         return trained(fitted, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result}, None)
-    names = {"data": _name(data), **{("valid", "test")[part - 1]: _name(source) for source, part in given}}
+    names = {"data": _name(data), **{PARTS[part]: _name(source) for source, part in given}}
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
+
+
+def held_out(valid: Source | float | None, test: Source | float | None) -> tuple[dict[str, float], list[tuple[Source, int]]]:
+    """What is held out of the data, as shares by name; and what was given as data of its own, with the part that it is."""
+    given = [(valid, VALID), (test, TEST)]
+    shares = {PARTS[part]: share for share, part in given if isinstance(share, int | float)}
+    return shares, [(source, part) for source, part in given if not isinstance(source, int | float | None)]
 
 
 def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model | Language:

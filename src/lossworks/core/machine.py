@@ -37,5 +37,5 @@ def fast_dtype(device: str = "cpu") -> str:
 
     if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    able = torch.cpu.get_capabilities()
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of PyTorch that does not tell: none
     return "bfloat16" if device == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "float32"

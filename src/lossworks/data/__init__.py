@@ -19,12 +19,13 @@ from .ragged import Ragged
 from .row_gradient import RowGradient
 from .shards import Shards
 from .sparse_embedding import SparseEmbedding
-from .splits import TEST, TRAIN, VALID, split
+from .splits import PARTS, TEST, TRAIN, VALID, split
 from .targets import check_classes, class_names, infer_task, label_sets, numbers
 from .token_file import TokenFile
 from .token_rows import TokenRows, along, valid
 
 __all__ = [
+    "PARTS",
     "TEST",
     "TRAIN",
     "VALID",

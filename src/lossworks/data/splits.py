@@ -16,6 +16,8 @@ from .options import Label
 from .targets import label_sets
 
 TRAIN, VALID, TEST = 0, 1, 2
+PARTS = ("train", "valid", "test")
+"""What they are called."""
 
 
 def split(corpus: Corpus, task: str | None, valid: float = 0.1, test: float = 0.1, seed: int = 0) -> NDArray[np.uint8]:

@@ -33,12 +33,10 @@ class LogWindow:
 
     def add(self, amount: float, weight: float, size: int, health: Health | None, now: float, seconds: float) -> None:
         """Take note of a step, which took so many ``seconds``."""
-        self.amount, self.weight, self.size, self.steps = (
-            self.amount + amount,
-            self.weight + weight,
-            self.size + size,
-            self.steps + 1,
-        )
+        self.amount += amount
+        self.weight += weight
+        self.size += size
+        self.steps += 1
         if health is not None:
             self.health, self.examine_at = health, now + max(_EXAMINE_EVERY, seconds / _SHARE)
 

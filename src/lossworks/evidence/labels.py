@@ -18,7 +18,7 @@ from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
 from ..tasks import LabelTask
 from ..training import Settings
-from ..training.classifier import loss_for, progress_of
+from ..training.classifier import loss_for
 from ..training.dataset import Dataset, Part, assemble, read_features
 from ..training.describing import describe
 from ..training.examples import ExampleObjective
@@ -131,8 +131,8 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
         data = self._assemble(settings.class_weight)
-        features, callbacks = models.build(settings.spec).features(), Callbacks(watch=self.watch)  # type: ignore[arg-type]
-        read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, progress_of(data, callbacks))
+        features = models.build(settings.spec).features()  # type: ignore[arg-type]
+        read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)
         return data
 
     def _assemble(self, class_weight: Any) -> Dataset:

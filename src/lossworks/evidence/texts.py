@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
@@ -36,7 +34,7 @@ from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
 from ..training.resolving import for_language
 from ..training.settings import for_family
 from ..training.token_parts import Division, Encoded, divide, encode
-from ..training.tokens import HeldOut, TokenObjective, token_loop
+from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
 from .benchmark import Benchmark, Scored, Training
 from .outcome import Outcome
 from .text_diagnostics import apart
@@ -104,10 +102,10 @@ class InOneCall(_OfTokens):
         self._model: LanguageModel | None = None
 
     def run(self) -> TrainState:
-        began = time.monotonic()
+        began = self.callbacks.clock()
         self._model = self.learn()
         self.callbacks.stepped()
-        return TrainState(step=1, seconds=time.monotonic() - began)
+        return TrainState(step=1, seconds=self.callbacks.clock() - began)
 
     def stop_after(self, step: int) -> None:
         """It has one step."""
@@ -171,9 +169,7 @@ class TextBenchmark(Benchmark[Reading]):
                 f"Say --batch-tokens {spec.context} or more."
             )
         neural = isinstance(spec, NeuralSpec)
-        optimizer = optim.build(settings.optimizer or (spec.optimizer if isinstance(spec, NeuralSpec) else OPTIMIZER))
-        if settings.lr is not None:
-            optimizer = replace(optimizer, lr=float(settings.lr))
+        optimizer = settings.optimizer_or(spec.optimizer if isinstance(spec, NeuralSpec) else OPTIMIZER)
         _check_length(settings, optimizer)
         return replace(
             settings,
@@ -212,9 +208,8 @@ class TextBenchmark(Benchmark[Reading]):
             learn = partial(spec.fit, train, vocabulary, scratch=self.scratch, **how)
             return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading)
         spec, config = self._config(settings, reading)
-        network = spec.sequence_network(train, vocabulary, ends=self.ends, seed=settings.seed).to(settings.device)
-        if settings.dtype is not None:
-            network.dtype = getattr(torch, settings.dtype)
+        seed, device, dtype = settings.seed, settings.device, settings.dtype
+        network = new_network(spec, train, vocabulary, ends=self.ends, seed=seed, device=device, dtype=dtype)
         vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
         held_out = HeldOut.of(Positions.of(valid, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
         how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}

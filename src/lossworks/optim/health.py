@@ -47,9 +47,8 @@ def all_finite(tensors: list[Tensor]) -> bool:
         alike.setdefault((t.device, t.dtype), []).append(t)
     for (device, _), together in alike.items():
         found = torch.zeros(1, device=device)
-        torch._amp_foreach_non_finite_check_and_unscale_(
-            together, found, _one(device)
-        )  # one call for all; times 1 changes nothing
+        # One call for all of them; what it multiplies by is 1, which changes nothing.
+        torch._amp_foreach_non_finite_check_and_unscale_(together, found, _one(device))
         if found.item():
             return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def fit(
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
     callbacks.watch("data", about)
     features = spec.features()
-    read_features(data, features, scratch, settings.seed, budget, progress_of(data, callbacks))
+    read_features(data, features, scratch, settings.seed, budget, callbacks.watch)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})
     found = None
@@ -81,11 +81,6 @@ def loss_for(settings: Settings, data: Dataset) -> losses.Loss:
     """
     counts = data.train_counts() if data.task.groups else None
     return data.task.loss(settings.loss or data.task.default_loss, [float(count) for count in counts or ()])
-
-
-def progress_of(data: Dataset, callbacks: Callbacks) -> Callable[[int], None]:
-    """What tells whoever watches how many rows are read."""
-    return lambda row: callbacks.watch("read", {"rows": row, "of": len(data.parts)})
 
 
 def _ended(state: TrainState) -> dict[str, Any]:

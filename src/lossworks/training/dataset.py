@@ -28,7 +28,7 @@ from ..tasks import LABEL_TASKS, LabelTask
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
-_MOST_VALID, _MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
+MOST_VALID, MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
 @dataclass(slots=True)
@@ -140,8 +140,8 @@ def assemble(
     kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
     given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
-        valid = 0.0 if VALID in fixed else min(valid, _MOST_VALID / len(main))
-        test = 0.0 if TEST in fixed else min(test, _MOST_TEST / len(main))
+        valid = 0.0 if VALID in fixed else min(valid, MOST_VALID / len(main))
+        test = 0.0 if TEST in fixed else min(test, MOST_TEST / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
     task = LABEL_TASKS[kind].of(main, given[0] == TRAIN)
@@ -157,9 +157,9 @@ def assemble(
 
 
 def read_features(
-    data: Dataset, features: Features, folder: Path, seed: int, budget: int, progress: Callable[[int], None]
+    data: Dataset, features: Features, folder: Path, seed: int, budget: int, watch: Callable[[str, dict[str, Any]], None]
 ) -> None:
-    """Read every text, learn the features from the training part, and keep the parts for the epochs."""
+    """Read every text, learn the features from the training part, and keep the parts for the epochs; ``watch`` is told of it."""
     data.features = features
     features.prepare(texts for _, texts in data.blocks(TRAIN))
     stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
@@ -175,7 +175,7 @@ def read_features(
                 if len(chosen):
                     store.append(row + chosen, read, chosen)
             row += len(texts)
-            progress(row)
+            watch("read", {"rows": row, "of": len(data.parts)})
     features.learn(counter)
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
 

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import TRAIN, Corpus
+from ..data import PARTS, TRAIN, Corpus
 from .dataset import Dataset
-
-PARTS = ("train", "valid", "test")
 
 
 def of_corpora(corpora: Sequence[Corpus]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class ExampleObjective(Objective):
         outputs = self.network(batch[0])
         target = batch[0].target.to(outputs.device)
         values = self.data.task.losses(self.loss, outputs, target)
-        groups = target if self.data.task.kind == "classify" else None
+        groups = target if self.data.task.groups else None
         return Losses(values, batch[0].weight.to(values), groups)
 
     def sampled_losses(self, batch: _MicroBatch) -> Tensor:

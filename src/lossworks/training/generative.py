@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive
-from ..data import TEST, TRAIN, VALID, Corpus, Ragged, TokenFile
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile
 from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
@@ -56,7 +55,7 @@ def fit(
 
     Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
-    began = time.monotonic()
+    began = callbacks.clock()
     data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
     settings = _checked(data, settings)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
@@ -70,7 +69,7 @@ def fit(
         again = _learn(whole, tokenizer, parts, settings, callbacks, scratch)
         again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
         predictor, data = again, whole
-    ended = {"seconds": time.monotonic() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
+    ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
     result = judge(predictor, data, parts[TEST], ended)
     result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     return predictor, settings, describe(data), result
@@ -98,7 +97,7 @@ def _read(
     chosen = tokens.named(settings.tokenizer or "")
     tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(texts for _, texts in data.blocks(TRAIN))
     parts = []
-    for part, name in enumerate(("train", "valid", "test")):
+    for part, name in enumerate(PARTS):
         file = TokenFile(scratch, name, tokenizer.dtype, whole=False)
         for row, texts in data.blocks(part):
             file.append(*tokenizer.encode(texts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import TEST, TRAIN, VALID, Corpus
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage
@@ -41,7 +40,7 @@ def fit(
     Labels are not looked at. Arguments and errors are as of ``fit_corpora``. Of several processes only the first one's result
     has metrics.
     """
-    began = time.monotonic()
+    began = callbacks.clock()
     settings = for_language(settings, LanguageModeling.kind)
     division = divide(corpora, fixed, settings)
     callbacks.watch("tokens", {"rows": 0, "of": sum(map(len, corpora))})
@@ -65,7 +64,7 @@ def fit(
     )
     trained, model = TextLanguage(found.spec, tokenizer, found.model), found.model
     counts = Positions.of(parts[TRAIN].texts, model.vocabulary, model.ends).counts(model.vocabulary.size)
-    result: dict[str, Any] = {"facts": model.facts, "seconds": time.monotonic() - began}
+    result: dict[str, Any] = {"facts": model.facts, "seconds": callbacks.clock() - began}
     if found.state is not None:
         result["training"] = _training(found.state)
     if callbacks.world.is_first:
@@ -90,13 +89,12 @@ def _result(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], set
 
 def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]) -> dict[str, Any]:
     """What the record says of the data."""
-    names = {"train": TRAIN, "valid": VALID, "test": TEST}
     tokens, size = int(parts[TRAIN].texts.offsets[-1]), int(parts[TRAIN].bytes.sum())
     return {
         **of_corpora(division.corpora),
         "rows": sum(len(part.texts) for part in parts.values()),
-        "parts": {name: len(parts[part].texts) for name, part in names.items()},
-        "tokens": {name: int(parts[part].texts.offsets[-1]) for name, part in names.items()},
+        "parts": {name: len(parts[part].texts) for part, name in enumerate(PARTS)},
+        "tokens": {name: int(parts[part].texts.offsets[-1]) for part, name in enumerate(PARTS)},
         "bytes_per_token": size / tokens,
         "vocabulary": tokenizer.vocabulary.size,
         "lossless": tokenizer.lossless,

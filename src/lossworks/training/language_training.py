@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from .. import optim
 from ..core.errors import RecordError
 from ..data import Ragged
 from ..engine import Callbacks, TrainState
@@ -19,7 +18,7 @@ from ..tokens import Vocabulary
 from .config import OPTIMIZER, TrainConfig
 from .planning import Plan, plan
 from .settings import BY_STEPS, OF_TOKENS, Settings
-from .tokens import train_sequences
+from .tokens import new_network, train_sequences
 
 _PLAN = "plan.json"
 _PLANNED = ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience", "clip")
@@ -77,9 +76,7 @@ def train(
         callbacks.watch("config", {"config": settings.to_json()})
     else:
         config = config_of(settings)
-    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(settings.device)
-    if settings.dtype is not None:
-        network.dtype = getattr(torch, settings.dtype)
+    network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
         threads=threads,
@@ -90,10 +87,8 @@ def train(
 def config_of(settings: Settings) -> TrainConfig:
     """How a family is trained by gradients that has no plan of its own."""
     said = settings.said(*BY_STEPS, *OF_TOKENS)
-    optimizer = optim.build(said.pop("optimizer", OPTIMIZER))
-    if "lr" in said:
-        optimizer = replace(optimizer, lr=float(said.pop("lr")))
-    return TrainConfig(**{**said, "optimizer": optimizer})
+    said.pop("lr", None)
+    return TrainConfig(**{**said, "optimizer": settings.optimizer_or(OPTIMIZER)})
 
 
 def _announced(planned: Plan, callbacks: Callbacks) -> LanguageSpec:
@@ -117,12 +112,13 @@ def _planned(
     text, kept = "", None if callbacks.checkpoints is None else callbacks.checkpoints / _PLAN
     if callbacks.world.is_first:
         if resume and kept is not None and kept.exists():
-            text = json.dumps(read_json(kept))
+            found = read_json(kept)
         else:
-            text = json.dumps(plan(texts, vocabulary, settings, ends=ends).to_json())
+            found = plan(texts, vocabulary, settings, ends=ends).to_json()
             if kept is not None:
                 kept.parent.mkdir(exist_ok=True)
-                write_json(kept, json.loads(text))
+                write_json(kept, found)
+        text = json.dumps(found)
     text = callbacks.world.of_first(text, torch.device(settings.device))
     try:
         return Plan.from_json(json.loads(text))

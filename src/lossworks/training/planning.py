@@ -29,6 +29,7 @@ from ..tokens import Vocabulary
 from .config import TrainConfig
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .step_timing import ROUNDS, StepTime, step_time
+from .tokens import new_network
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
@@ -146,9 +147,8 @@ def _window(spec: NeuralSpec, settings: Settings, positions: Positions, named: s
 def _config(spec: NeuralSpec, settings: Settings, window: int) -> TrainConfig:
     """What is said, and the defaults of the rest."""
     said = settings.said(*BY_STEPS, *OF_TOKENS)
-    optimizer = optim.build(said.pop("optimizer", None) or spec.optimizer)
-    if "lr" in said:
-        optimizer = replace(optimizer, lr=float(said.pop("lr")))
+    said.pop("lr", None)
+    optimizer = settings.optimizer_or(spec.optimizer)
     defaults: dict[str, Any] = {
         "schedule": SCHEDULE,
         "clip": None if optimizer.needs_closure else CLIP,
@@ -205,6 +205,6 @@ class _Probe:
 
     def step_time(self, spec: NeuralSpec, config: TrainConfig, rounds: int = ROUNDS) -> StepTime:
         """The seconds of a step, on the number of threads that is fastest."""
-        network = spec.sequence_network(self.texts, self.vocabulary, ends=self.ends).to(self.device)
-        network.dtype = getattr(torch, self.dtype)
+        where = self.texts, self.vocabulary
+        network = new_network(spec, *where, ends=self.ends, seed=0, device=self.device, dtype=self.dtype)
         return step_time(network, self.texts, self.vocabulary, config, ends=self.ends, rounds=rounds)

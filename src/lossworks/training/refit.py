@@ -93,10 +93,7 @@ def again(
         scratch, budget: as of ``fit_corpora``.
         callbacks: how to watch and stop it.
     """
-    tell = callbacks.watch
-    read_features(
-        whole, spec.features(), scratch, settings.seed, budget, lambda row: tell("read", {"rows": row, "of": len(whole.parts)})
-    )
+    read_features(whole, spec.features(), scratch, settings.seed, budget, callbacks.watch)
     loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop

@@ -117,6 +117,11 @@ class Settings:
         """Those of some settings that were chosen."""
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
+    def optimizer_or(self, default: str) -> optim.Optimizer:
+        """The optimizer, or the ``default`` where none is named, at the learning rate that was chosen, if one was."""
+        optimizer = optim.build(self.optimizer or default)
+        return optimizer if self.lr is None else replace(optimizer, lr=float(self.lr))
+
     def with_lr(self, lr: float) -> Settings:
         """The same with the learning rate decided; an optimizer must be named."""
         return replace(self, lr=lr, optimizer=spelled(replace(optim.build(self.optimizer or ""), lr=lr)))
@@ -132,7 +137,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values of all that applies, for the record."""
-        applies = (*_ALWAYS, *_applicable(self))
+        applies = (*_ALWAYS, *_applicable(self.spec))
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name in applies}
         if "optimizer" in plain and not isinstance(self.optimizer, str | None):
             plain["optimizer"] = optim.render(optim.build(self.optimizer))
@@ -182,16 +187,15 @@ class Settings:
 
     def _check_fit(self, spec: ModelSpec | LanguageSpec) -> None:
         """Raise UsageError where something is set that does not apply to the family."""
-        applies = _applicable(self)
+        applies = _applicable(spec)
         for field in fields(self):
             if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
                 raise _misplaced(field.name, self, spec)
-        if isinstance(spec, LanguageSpec) and not spec.by_gradients:
-            if self.device != "cpu":
-                raise _misplaced("device", self, spec)
-            if not (self.loss or self.optimizer) and (said := self.said(*BY_STEPS, *OF_TOKENS)):
-                flag = f"--{next(iter(said)).replace('_', '-')}"
-                raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
+        if isinstance(spec, LanguageSpec) and not spec.by_gradients and self.device != "cpu":
+            raise _misplaced("device", self, spec)
+        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS)):
+            flag = f"--{next(iter(said)).replace('_', '-')}"
+            raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
 
 def chosen(settings: Settings | None, choices: Mapping[str, Any]) -> Settings:
@@ -248,7 +252,7 @@ def for_family(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Settings:
         applies: tuple[str, ...] = (*_ALWAYS, *OF_TEXTS)
         both = {name: value for name, value in both.items() if name != "device" or name in own}
     else:
-        applies = (*_ALWAYS, *_applicable(bare))
+        applies = (*_ALWAYS, *_applicable(spec))
     return Settings(**{name: value for name, value in both.items() if name in own or name in applies})
 
 
@@ -268,9 +272,8 @@ def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
     return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
 
 
-def _applicable(settings: Settings) -> tuple[str, ...]:
+def _applicable(spec: ModelSpec | LanguageSpec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
-    spec = settings.spec
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES)
     if spec.by_gradients:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from .. import tokens
 from ..core.errors import DataError, UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
 from ..engine import Callbacks
 from ..tokens import Tokenizer
-from .dataset import FEWEST_TO_HOLD_OUT
+from .dataset import FEWEST_TO_HOLD_OUT, MOST_TEST, MOST_VALID
 from .settings import Settings
 
-_MOST_VALID, _MOST_TEST = 20_000, 100_000  # texts; more would cost time and tell no more
 _MOST_CHARACTERS = 20_000_000  # of a stream, to validate or to test on, likewise
 _FEWEST_CHARACTERS = 1000
 """A stream with fewer is trained on whole: a metric of the rest would say nothing."""
@@ -65,7 +64,7 @@ def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Set
     parts = [np.full(len(corpus), part or TRAIN, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT and valid + test > 0:
         most = len(main)
-        parts[0] = split(main, None, min(valid, _MOST_VALID / most), min(test, _MOST_TEST / most), settings.seed)
+        parts[0] = split(main, None, min(valid, MOST_VALID / most), min(test, MOST_TEST / most), settings.seed)
     return Division(corpora, fixed, np.concatenate(parts), {})
 
 
@@ -79,7 +78,7 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
     else:
         tokenizer = chosen.learn(division.blocks(TRAIN), lambda read: callbacks.watch("tokens", {"rows": read, "of": rows}))
     parts, done = {}, 0
-    for part, name in ((TRAIN, "train"), (VALID, "valid"), (TEST, "test")):
+    for part, name in enumerate(PARTS):
         before = done
 
         def tell(read: int, before: int = before) -> None:

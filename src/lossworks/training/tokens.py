@@ -21,7 +21,7 @@ from ..engine.distributed import World
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
 from ..losses import CategoricalLoss
-from ..models import SequenceNetwork
+from ..models import LanguageSpec, SequenceNetwork
 from ..optim import Stepper
 from ..optim import build as optimizer_of
 from ..risks.mean import Mean
@@ -216,6 +216,16 @@ def token_loop(
     )
     loop.state.stopped = "all epochs done" if config.steps is None else "all steps done"
     return loop
+
+
+def new_network(
+    spec: LanguageSpec, texts: Ragged, vocabulary: Vocabulary, *, ends: bool, seed: int, device: str, dtype: str | None
+) -> SequenceNetwork:
+    """A network to be trained on ``texts``, on its device; ``dtype`` is that of its products, None the network's own."""
+    network = spec.sequence_network(texts, vocabulary, ends=ends, seed=seed).to(device)
+    if dtype is not None:
+        network.dtype = getattr(torch, dtype)
+    return network
 
 
 def lay_out(network: SequenceNetwork, positions: Positions, config: TrainConfig, seed: int) -> Layout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import UsageError
+from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, check_share, optimizers
 from ..custom import ByGroup, state_dtype
@@ -163,11 +163,4 @@ def _kind(p: Tensor, precision: str) -> torch.dtype:
         return asked
     if p.dtype == torch.float64:
         return torch.float64
-    return torch.bfloat16 if p.device.type != "cpu" or _multiplies_bfloat16() else torch.float32
-
-
-@functools.cache
-def _multiplies_bfloat16() -> bool:
-    """By what the CPU says of itself, never by the clock: a resumed run must go on in the same bits."""
-    said: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(said.get("avx512_bf16") or said.get("amx_bf16"))
+    return torch.bfloat16 if p.device.type != "cpu" or fast_dtype() == "bfloat16" else torch.float32
