@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 import shapes
 
-shapes.install("lossworks")
+# shapes.install("lossworks")
 
 from lossworks.core import threads as room  # noqa: E402
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """``put(name, content)``: the path of a file that holds just that."""
+
+    def putter(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return putter
 
 
 @pytest.fixture

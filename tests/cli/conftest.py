@@ -100,16 +100,3 @@ def reviews(count: int = 60) -> Rows:
 def csv_of(rows: Rows, header: str = "text,label") -> str:
     """CSV with every text quoted."""
     return header + "\n" + "".join(f'"{text}",{label}\n' for text, label in rows)
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
-    """``put(name, content)``: the path of a file that holds just that."""
-
-    def putter(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return putter

@@ -74,14 +74,13 @@ def _weights(run: str) -> dict[str, torch.Tensor]:
     return dict(lossworks.load(run).model.network.named_parameters())  # type: ignore[union-attr]
 
 
-def test_killed_and_resumed(put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_and_resumed(command: Command, put: Put) -> None:
     """SIGKILL in the midst of it, dropout on and states carried; --resume ends in the bits of a run that was left alone."""
-    monkeypatch.chdir(tmp_path)
     model = "rnn:dim=16,dropout=0.2"
     corpus = put("corpus.txt", TEXT)
     fit = ["lossworks", "fit", str(corpus), "--model", model, "--task", "lm", *STREAM, "--dtype", "float32",
            "--steps", "200", "--batch-tokens", "128", "--quiet", "--checkpoint-every", "0.2", "--out"]  # fmt: skip
-    assert _start(*fit, "whole").wait() == 0
+    assert command(*fit[1:], "whole").code == 0
     killed = _start(*fit, "killed")
     deadline = time.monotonic() + 120
     while not list(Path("killed/checkpoints").glob("step-*.safetensors")) and time.monotonic() < deadline:

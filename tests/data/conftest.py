@@ -62,16 +62,3 @@ def write(tmp_path: Path) -> Writer:
         return path
 
     return writer
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
-    """``put(name, content)``: the path of a file that holds just that."""
-
-    def putter(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return putter

@@ -1,4 +1,4 @@
-"""The smallest thing that the engine trains: one weight, drawn to the numbers of each step; time that a test winds."""
+"""The smallest thing that the engine trains: one weight, drawn to the numbers of each step."""
 
 from __future__ import annotations
 
@@ -66,20 +66,6 @@ class Pull(Objective):
 
     def held_out(self, world: World) -> dict[str, float] | None:
         return None if self.scores is None else {"nll": next(self.scores)}
-
-
-class WoundClock:
-    """A clock that a test winds."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
 
 
 def loop_of(objective: Pull, *, epochs: int = 3, callbacks: Callbacks | None = None, lr: float = 0.1, **how: Any) -> Loop:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.quadratic import Pull, WoundClock, loop_of
+from clocks import WoundClock
+from engine.quadratic import Pull, loop_of
 from lossworks.core.errors import Diverged, Interrupted, OutOfMemory
 from lossworks.engine import Callbacks
 from lossworks.schedules import build

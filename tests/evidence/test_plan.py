@@ -8,24 +8,11 @@ from typing import Any
 
 import pytest
 
+from clocks import WoundClock
 from lossworks.api.compare import plan_of
 from lossworks.evidence.plan import plan
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
-
-
-class Clock:
-    """Time that passes only where work is done."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def work(self, seconds: float) -> None:
-        """Take so long."""
-        self.now += seconds
 
 
 class Arm:
@@ -33,9 +20,9 @@ class Arm:
 
     steps, scores = 600, 6
 
-    def __init__(self, clock: Clock, callbacks: Any) -> None:
+    def __init__(self, clock: WoundClock, callbacks: Any) -> None:
         self.clock, self.callbacks, self.last = clock, callbacks, 600
-        clock.work(3.0)
+        clock.pass_by(3.0)
 
     def stop_after(self, step: int) -> None:
         self.last = step
@@ -44,24 +31,24 @@ class Arm:
         done = 0
         while done < self.last:
             done += 1
-            self.clock.work(9.0 if done <= 3 else 0.125)
+            self.clock.pass_by(9.0 if done <= 3 else 0.125)
             self.callbacks.stepped()
-        self.clock.work(2.0)
+        self.clock.pass_by(2.0)
         self.callbacks.watch("valid", {})
 
     def score(self, *, tested: bool) -> None:
         assert tested
-        self.clock.work(5.0)
+        self.clock.pass_by(5.0)
 
 
 def test_seconds() -> None:
     """Making, every step, every score and the metrics at the end are counted, and reading; slow first steps are not taken for
     usual; processes beyond the cores are no help.
     """
-    clock = Clock()
+    clock = WoundClock()
     benchmark = SimpleNamespace(
-        ready=lambda settings: clock.work(7.0),
-        duplicates=lambda: clock.work(1.0),
+        ready=lambda settings: clock.pass_by(7.0),
+        duplicates=lambda: clock.pass_by(1.0),
         training=lambda settings, callbacks: Arm(clock, callbacks),
     )
     arms = [SimpleNamespace(name="one", settings=None), SimpleNamespace(name="two", settings=None)]
