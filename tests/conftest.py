@@ -10,7 +10,7 @@ import torch
 
 import shapes
 
-# shapes.install("lossworks")
+shapes.install("lossworks")
 
 from lossworks.core import threads as room  # noqa: E402
 
