@@ -92,7 +92,7 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(function)
     world = ChainMap(KINDS, inspect.unwrap(function).__globals__, vars(builtins))
     stated = {name: hint for name, hint in function.__annotations__.items() if _states_shape(hint)}
-    seen: set[Any] = set()
+    seen: set[Any] = set()  # binding arguments and checking them is slow, and most calls are like one before
 
     @functools.cache
     def hints() -> dict[str, Any]:  # when it is first called: then every name that stands in them is there
@@ -103,15 +103,14 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
         result = function(*args, **kwargs)
         if torch.compiler.is_compiling():
             return result
-        given = {**signature.bind(*args, **kwargs).arguments, "return": result}
-        values = [given.get(name) for name in stated]
-        like = tuple(map(_like, values))
+        like = _like(args), _like(tuple(kwargs.values())), tuple(kwargs), _like(result)
         if like not in seen:
+            given = {**signature.bind(*args, **kwargs).arguments, "return": result}
             with jaxtyping.jaxtyped("context"):
-                for (name, hint), value in zip(hints().items(), values, strict=True):
-                    assert fits(value, hint), (
+                for name, hint in hints().items():
+                    assert fits(given.get(name), hint), (
                         f"{function.__module__}.{function.__qualname__} states {name}: {stated[name]}, "
-                        f"and had {dict(zip(stated, like, strict=True))}"
+                        f"and had { ({name: _like(given.get(name)) for name in stated}) }"
                     )
             seen.add(like)
         return result

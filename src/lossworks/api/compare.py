@@ -139,7 +139,7 @@ class Asked:
         self.common = common
         self.own = arms_.choices_of(self.of_language, named, arms)
         usual = for_family(common, {})
-        self.read = reading_for(usual, read) if self.of_language else read
+        self.read = reading_for(usual, read)
         self.jobs, self.storage, self.margin = jobs, storage, margin
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()

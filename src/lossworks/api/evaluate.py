@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
-from ..training.judging import evaluated
+from ..training.judging import figures
 from ..training.language_metrics import judge
 from ..training.token_parts import in_tokens
+from .held import with_label_sep
 from .language import Language
 from .model import Model
 
@@ -40,6 +41,8 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
+    else:
+        read = with_label_sep(read, model.record)
     corpus = load(data, read)
     try:
         return _surprisal(model, corpus) if isinstance(model, Language) else _evaluate(model, corpus)
@@ -51,18 +54,16 @@ def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
     scores = np.concatenate([predictor.scores(texts) for texts in corpus.blocks()])
-    evaluation, rows, found = evaluated(predictor, scores, target, weight)
+    said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
     return {
         "source": corpus.source,
-        "rows": len(corpus),
         "skipped": corpus.skipped,
         "notes": predictor.remarks(corpus.blocks()),
         "trained_on": model.was_trained_on(corpus.fingerprint),
         "task": task.kind,
         "labels": list(task.labels) or None,
-        **evaluation.to_json(task.labels),
-        "baseline": task.baseline(_trained_on(model), target, weight),
+        **said,
         "mistakes": [{"text": text, **what, "place": corpus.place(int(row))} for text, what, row in listed],
     }
 

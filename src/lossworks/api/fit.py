@@ -105,15 +105,18 @@ def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model 
     return Model(fitted.trained, record, path)
 
 
-def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions | None:
-    """How the data is read: texts without labels too, where a language model is, or may be, what is trained.
+def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
+    """How the data is read: several labels in a cell where rows carry sets of them; texts without labels too, where a language
+    model is, or may be, what is trained.
 
     Raises:
         UsageError: a weight is named for texts that have none.
     """
+    read = read or ReadOptions()
+    if settings.task == "multilabel" and read.label_sep is None:
+        read = replace(read, label_sep="auto")
     if not settings.of_language:
         return read
-    read = read or ReadOptions()
     if settings.task in LABEL_TASKS or (settings.task == "auto" and read.label is not None):
         return read
     if read.weight is not None:

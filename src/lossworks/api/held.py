@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
+from ..data import ReadOptions, is_frame, load
 
 
 class Held:
@@ -28,12 +31,23 @@ class Held:
         return fingerprint in str(self.record.get("data", {}).get("fingerprint", "")).split("+")
 
 
-def several(texts: Sequence[str]) -> Sequence[str]:
-    """The texts, if they are texts, and several.
+def with_label_sep(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:
+    """The reading asked for, which parts labels in a cell as for the model with this ``record`` where it does not say how."""
+    read = read or ReadOptions()
+    return replace(read, label_sep=record.get("data", {}).get("label_sep")) if read.label_sep is None else read
+
+
+def several(texts: Sequence[str], record: dict[str, Any] | None = None) -> Sequence[str]:
+    """The texts, if they are texts, and several; of a data frame those of its text column, which ``record`` may name.
 
     Raises:
         UsageError: they are one text, or not text.
+        DataError: a frame has no such column, or a text is missing.
     """
+    if is_frame(texts):
+        column = (record or {}).get("data", {}).get("text_column")
+        with closing(load(texts, ReadOptions(text=column, unlabelled=True))) as corpus:
+            return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")
     for number, text in enumerate(texts):

@@ -18,6 +18,7 @@ from ..record import Run
 from ..training import Settings
 from ..training.settings import from_values
 from .fit import Source
+from .held import with_label_sep
 
 if TYPE_CHECKING:
     from ..surfaces.landscape import Landscape as Surface
@@ -105,7 +106,7 @@ def landscape(
     saved = _saved(opened)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora = stack.enter_context(load_all(sources, read, scratch))
+        corpora = stack.enter_context(load_all(sources, with_label_sep(read, record), scratch))
         from ..training.replay import replay
 
         done = replay(corpora, [part for _, part in sources], settings, record, callbacks, scratch=scratch)

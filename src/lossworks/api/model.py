@@ -24,13 +24,13 @@ class Model(Held):
     path: Path | None = None
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the columns of ``predict_proba``."""
-        return self.predictor.task.labels
+    def labels(self) -> tuple[Any, ...]:
+        """The labels as they were given, in the order of the columns of ``predict_proba``."""
+        return tuple(self.predictor.task.original(self.predictor.task.labels))
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label (classify), a tuple of labels (multilabel) or a number (regress) for each text."""
-        return self.predictor.predict(several(texts))
+        return self.predictor.predict(several(texts, self.record))
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities [texts, labels].
@@ -40,7 +40,7 @@ class Model(Held):
         """
         if not self.predictor.task.has_probabilities:
             raise UsageError("predict_proba: this model predicts numbers, not labels. Use predict.")
-        return self.predictor.predict_proba(several(texts))
+        return self.predictor.predict_proba(several(texts, self.record))
 
     def explain(self, text: str) -> list[dict[str, Any]]:
         """For each token of a text the evidence: by label, log p(token | label) less its mean over the labels. With the log of

@@ -86,11 +86,13 @@ def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOption
         UsageError: their labels differ.
         DataError: the data cannot be read, or holds a label that training had not seen.
     """
-    tasks = {(model.predictor.task.kind, model.labels) for model in models.values()}
+    tasks = {(model.predictor.task.kind, model.predictor.task.labels) for model in models.values()}
     if len(tasks) > 1:
         raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
     found = {name: evaluate(model, data, read) for name, model in models.items()}
-    shared = {key: value for key, value in next(iter(found.values())).items() if key in ("task", "source", "skipped", "rows")}
+    shared = {
+        key: value for key, value in next(iter(found.values())).items() if key in ("task", "source", "skipped", "rows", "texts")
+    }
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
     return {**shared, "runs": rows}
 

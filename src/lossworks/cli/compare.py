@@ -86,6 +86,7 @@ def command(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    label_sep: options.LabelSep = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -109,7 +110,7 @@ def command(
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": parsed(valid), "test": parsed(test), "settings": values,
-        "read": options.read_options(text, label, weight, encoding, bad_rows, format, header),
+        "read": options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
         **named,
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip

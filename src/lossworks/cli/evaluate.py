@@ -35,6 +35,7 @@ def command(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    label_sep: options.LabelSep = None,
     device: options.Device = "cpu",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -42,6 +43,7 @@ def command(
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
     from ..api import evaluate, load
     from ..core.errors import UsageError
+    from ..report.words import rows_of
     from .side_by_side import tell
     from .tables import console, metrics_table
 
@@ -50,7 +52,7 @@ def command(
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header)
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
     models = {run: load(run, device) for run in runs}
     result = evaluate(models[runs[0]], data, read, stride=stride) if len(runs) == 1 else _together(models, data, read, stride)
     if json:
@@ -60,7 +62,7 @@ def command(
     if len(runs) > 1:
         tell(result)
     else:
-        console().print(metrics_table(result, f"{result['source']}: {result['rows']:,} rows"))
+        console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
 
 
 def _together(models: dict[str, Model | Language], data: str, read: ReadOptions, stride: int | None) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def command(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    label_sep: options.LabelSep = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -144,7 +145,7 @@ def command(
             valid=parsed(valid),
             test=parsed(test),
             out=out,
-            read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
+            read=options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
             settings=toml(config, flags) if config else None,
             resume=resume,
             callbacks=callbacks,

@@ -38,6 +38,7 @@ def command(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    label_sep: options.LabelSep = None,
     device: Annotated[
         str | None, typer.Option("--device", help="Where to train.  [default: as then]", show_default=False)
     ] = None,
@@ -60,7 +61,7 @@ def command(
             seed=seed,
             valid=valid,
             test=test,
-            read=options.read_options(text, label, weight, encoding, bad_rows, format, header),
+            read=options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
             device=device,
             callbacks=Callbacks(watch=watcher),
         )

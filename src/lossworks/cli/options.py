@@ -32,6 +32,10 @@ Format = Annotated[
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether the first row names columns.", show_default=False)
 ]
+LabelSep = Annotated[
+    str | None,
+    typer.Option("--label-sep", help="What parts several labels in a cell: ';', '|', list, …; auto: found.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, …")]
@@ -46,6 +50,7 @@ def read_options(
     format: str | None,
     header: bool | None,
     *,
+    label_sep: str | None = None,
     unlabelled: bool = False,
 ) -> ReadOptions:
     """The reading that the flags ask for; a column given as a number is counted from 1."""
@@ -59,6 +64,7 @@ def read_options(
         bad_rows=bad_rows,
         format=format,
         header=header,
+        label_sep=label_sep,
         unlabelled=unlabelled,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,10 +70,14 @@ def _print(rows: list[dict[str, Any]]) -> None:
     console().print(table)
 
 
+def _name(label: Any) -> str:
+    return label if isinstance(label, str) else dumps(label)
+
+
 def _line(row: dict[str, Any]) -> tuple[str, str, str]:
     if "value" in row:
         return f"{row['value']:.6g}", "", row["text"]
     if "labels" in row:
         shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in row["labels"])
-        return ",".join(row["labels"]) or "–", shown, row["text"]
-    return row["label"], f"{row['probability']:.4f}", row["text"]
+        return ",".join(map(_name, row["labels"])) or "–", shown, row["text"]
+    return _name(row["label"]), f"{row['probability']:.4f}", row["text"]

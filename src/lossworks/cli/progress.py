@@ -64,6 +64,8 @@ class Watcher:
         if columns:
             say("read   " + ", ".join(columns))
         say(f"train  {_plan(fields)}")
+        for note in fields.get("notes", []):
+            say(f"note   {note}", "yellow")
         if fields["skipped"]:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:

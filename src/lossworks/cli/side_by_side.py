@@ -9,6 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ..report.words import rows_of
 from .tables import console, number
 
 
@@ -64,7 +65,7 @@ def _tokenizers(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _labels(result: dict[str, Any]) -> None:
-    table = _table(f"{result['source']}: {result['rows']:,} rows")
+    table = _table(f"{result['source']}: {rows_of(result)}")
     names = list(result["runs"][0]["metrics"])
     for name in names:
         table.add_column(name, justify="right")

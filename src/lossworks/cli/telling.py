@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..report.words import rows_of
 from .tables import console, metrics_table
 
 
@@ -16,7 +17,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
     if result["part"] is None:
         screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
     else:
-        held_out = f"{result['positions']:,} held-out tokens" if is_language else f"{result['rows']:,} held-out rows"
+        held_out = f"{result['positions']:,} held-out tokens" if is_language else rows_of(result, "held-out")
         screen.print(metrics_table(result, f"On {held_out}"))
     screen.print("")
     for line in _language(record) if is_language else _training(result):

@@ -10,7 +10,9 @@ Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; 
 from .batch import Batch
 from .corpus import Corpus
 from .features import Features, Selected
+from .formats.frames import is_frame
 from .hashed_features import HashedFeatures
+from .labels import joined, named, original
 from .loading import load, load_all
 from .options import Label, ReadOptions
 from .order import epoch_order
@@ -49,10 +51,14 @@ __all__ = [
     "class_names",
     "epoch_order",
     "infer_task",
+    "is_frame",
+    "joined",
     "label_sets",
     "load",
     "load_all",
+    "named",
     "numbers",
+    "original",
     "split",
     "valid",
 ]

@@ -24,6 +24,7 @@ class Corpus:
 
     keys: uint64 per row, a hash of its exact text: equal for equal texts, on any machine.
     labels: one per row; None only where unlabelled text was asked for.
+    label_type, label_sep: the type that labels were given in (bool, int, float, str), and what parts several in a cell.
     skipped, bad: how many rows were bad, and the first few, "line 7: the text is empty".
     source: what to call it; text_column, label_column: what ``ReadOptions`` finds the columns by, None without columns.
     """
@@ -33,6 +34,8 @@ class Corpus:
         self.text_column = text_column
         self.label_column = label_column
         self.labels: list[Label | None] = []
+        self.label_type = "str"
+        self.label_sep: str | None = None
         self.skipped = 0
         self.bad: list[str] = []
         self._unit = unit

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
+import ast
+from collections import Counter
+from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
 
 from .options import Label
@@ -11,16 +14,34 @@ MOST_SHARED = 100_000
 """Beyond so many distinct labels they are hardly classes, and remembering more of them would only cost memory."""
 
 
+SEPARATORS = ("|", ";", ",")
+"""What may stand between the labels in one cell; of equally common ones the first is meant."""
+LISTS = "list"
+"""The separator of cells that each hold a list, such as ``["food", "money"]``."""
+
+
 class RowFault(Exception):
     """What is wrong with a row. Never leaves this room: the row's place is added to it."""
 
 
 class LabelBook:
-    """The labels met so far, each under the spellings it was met in."""
+    """The labels met so far, each under the spellings it was met in.
 
-    def __init__(self, *, optional: bool = False) -> None:
+    separator: what parts the labels of a text cell; "auto": to be found among the first that come; None: a cell is one label.
+    """
+
+    def __init__(self, *, optional: bool = False, separator: str | None = None) -> None:
+        self.separator = separator
         self._optional = optional
         self._known: dict[str, Label] = {}
+        self._types: set[str] = set()
+
+    @property
+    def label_type(self) -> str:
+        """The Python type that the labels were given in: bool, int, float, or str, also where they are of several."""
+        if self._types == {"int", "float"}:
+            return "float"
+        return self._types.copy().pop() if len(self._types) == 1 else "str"
 
     def intern(self, raw: list[Any]) -> list[Label | None]:
         """Clean labels for raw ones (text, numbers, booleans, lists of labels, None).
@@ -29,6 +50,9 @@ class LabelBook:
             RowFault: one is missing and must not be, or cannot be a label.
         """
         kinds = set(map(type, raw))
+        self._types |= {name for kind in kinds if (name := _type_name(kind))}
+        if self.separator == "auto" and str in kinds:
+            self.separator = find_separator(value for value in raw if isinstance(value, str))
         if kinds == {str}:
             labels: list[Label | None] = list(map(self._known.get, raw))
             if None in labels:
@@ -42,10 +66,14 @@ class LabelBook:
         return [self._one(value) for value in raw]
 
     def _one(self, value: Any) -> Label | None:
+        if isinstance(value, list | tuple | set | frozenset):
+            self._types |= {name for item in value if (name := _type_name(type(item)))}
         if isinstance(value, str):
-            label: Label | None = self._known.get(value) or clean_text(value)
+            label: Label | None = self._known.get(value)
+            if label is None:
+                label = clean_text(value) if self.separator is None else _clean_other(parted(value, self.separator))
             if label is not None and len(self._known) < MOST_SHARED:
-                label = self._known.setdefault(value, self._known.get(str(label), label))
+                label = self._known.setdefault(value, self._known.get(label, label) if isinstance(label, str) else label)
         else:
             label = _clean_other(value)
         if label is None and not self._optional:
@@ -76,6 +104,59 @@ def spelled(label: Label | None) -> str:
     return label
 
 
+def named(value: Any) -> str:
+    """The text of one label as a row may hold it: 1, 1.0 and "1" are the class "1"."""
+    return value if isinstance(value, str) else spelled(_clean_other(value))
+
+
+def original(name: str, label_type: str) -> Any:
+    """A label's text as the type that labels were given in."""
+    return name == "true" if label_type == "bool" else {"int": int, "float": float}.get(label_type, str)(name)
+
+
+def find_separator(cells: Iterable[str]) -> str:
+    """What stands between labels in the most of ``cells``; ``LISTS`` where most that are not blank hold a list."""
+    cells = list(filter(str.strip, cells))
+    if 2 * sum(_as_list(cell) is not None for cell in cells) > len(cells):
+        return LISTS
+    return max(SEPARATORS, key=lambda mark: sum(mark in cell for cell in cells))
+
+
+def joined(labels: Iterable[Label | None]) -> tuple[str, str] | None:
+    """A label that looks like several in one, and what stands between them: a part of it is found elsewhere among the labels."""
+    names = {label for label in labels if isinstance(label, str)}
+    for mark in SEPARATORS:
+        several = sorted(name for name in names if mark in name)
+        uses = Counter(part.strip() for name in {*several, *names} for part in set(name.split(mark)))
+        if found := next((name for name in several if any(uses[part.strip()] > 1 for part in name.split(mark))), None):
+            return found, mark
+    return None
+
+
+def parted(cell: str, separator: str) -> list[Any]:
+    """The labels in a cell; none in an empty one.
+
+    Raises:
+        RowFault: it is no list where it should be one.
+    """
+    if separator != LISTS:
+        return list(filter(str.strip, cell.split(separator)))
+    labels = _as_list(cell)
+    if labels is None and cell.strip():
+        raise RowFault(f"the labels are {described(cell)}; wanted a list, such as ['food', 'money']")
+    return labels or []
+
+
+def _as_list(cell: str) -> list[Any] | None:
+    """The list that a cell spells, as Python or JSON writes one of text or numbers."""
+    if not (cell.strip().startswith("[") and cell.strip().endswith("]")):
+        return None
+    try:
+        return list(ast.literal_eval(cell.strip()))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
 def described(value: Any) -> str:
     """A value that is not what was wanted, in words and short."""
     if isinstance(value, str):
@@ -95,6 +176,8 @@ def _clean_other(value: Any) -> Label | None:
         return None
     if type(value).__name__ in ("bool", "bool_"):  # Python's and NumPy's
         return str(bool(value)).lower()
+    if isinstance(value, Integral) and abs(int(value)) > 1 << 53:  # an id so long would be another one as a float
+        return str(int(value))
     if isinstance(value, Real):
         try:
             return float(value)
@@ -103,6 +186,13 @@ def _clean_other(value: Any) -> Label | None:
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(sorted({_element(item) for item in value}))
     raise RowFault(f"the label is {described(value)}; wanted text, a number, or a list of labels")
+
+
+def _type_name(kind: type) -> str | None:
+    """bool, int, float or str for a type of labels, NumPy's too; None for what is no label by itself."""
+    if kind.__name__ in ("bool", "bool_"):
+        return "bool"
+    return next((name for base, name in ((str, "str"), (Integral, "int"), (Real, "float")) if issubclass(kind, base)), None)
 
 
 def _element(item: Any) -> str:

@@ -15,7 +15,7 @@ from ..core.errors import DataError, UsageError
 from .checked_rows import Reading, check
 from .corpus import Corpus
 from .encodings import blocks
-from .formats import delimited, folders, jsonl, lines, pairs, parquet, sniff
+from .formats import delimited, folders, frames, jsonl, lines, pairs, parquet, sniff
 from .labels import LabelBook
 from .options import ReadOptions
 from .sources import chunks
@@ -34,7 +34,7 @@ def load(
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
-    Python rows are (text, label) or (text, label, weight) tuples, or dicts. Texts beyond ``budget`` bytes go to a
+    Python rows are (text, label) or (text, label, weight) tuples, dicts, or a data frame. Texts beyond ``budget`` bytes go to a
     temporary file in ``spill`` (the system's folder for such files if None), which ``Corpus.close`` removes.
 
     Raises:
@@ -65,10 +65,11 @@ def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, sc
 
 
 def _fill(corpus: Corpus, reading: Reading, options: ReadOptions) -> None:
-    book = LabelBook(optional=options.unlabelled)
+    book = LabelBook(optional=options.unlabelled, separator=options.label_sep)
     for rows in reading.rows:
         corpus.add(*check(rows, book))
     corpus.finish()
+    corpus.label_type, corpus.label_sep = book.label_type, None if book.separator == "auto" else book.separator
     if corpus.skipped and (options.bad_rows == "error" or not len(corpus)):
         raise _bad_rows(corpus)
     if not len(corpus):
@@ -77,8 +78,12 @@ def _fill(corpus: Corpus, reading: Reading, options: ReadOptions) -> None:
 
 def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
     if not isinstance(source, str | os.PathLike):
+        if frames.is_frame(source):
+            return "the rows", frames.read(source, options, "the rows")
         if isinstance(source, bytes) or not isinstance(source, Iterable):
-            raise UsageError(f"cannot read rows from {type(source).__name__}; wanted a path, or (text, label) tuples.")
+            raise UsageError(
+                f"cannot read rows from {type(source).__name__}; wanted a path, (text, label) tuples, or a data frame."
+            )
         return "the rows", pairs.read(source, options, "the rows")
     stack.enter_context(_collector_paused())
     path = None if source == "-" else Path(source)

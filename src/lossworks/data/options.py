@@ -30,6 +30,8 @@ class ReadOptions:
     format: one of csv, tsv, jsonl, parquet, fasttext, lines (one unlabelled text a line).
     header: whether the first row of a CSV or TSV file names its columns.
     unlabelled: labels may be missing, as in text to predict on; such rows have the label None.
+    label_sep: what stands between the labels in one cell, such as ``";"``; "list" where cells are lists such as ``["a", "b"]``;
+        "auto" to find it by looking. Labels are then sets, and an empty cell is the empty set. None: a cell is one label.
     texts: what of plain text is one text: a "line" that is not blank, a "paragraph" between blank lines, or the "file", whose
         rows are then pieces of whole lines that follow one another. None: every line, and a blank one is a bad row.
     """
@@ -42,6 +44,7 @@ class ReadOptions:
     format: str | None = None
     header: bool | None = None
     unlabelled: bool = False
+    label_sep: str | None = None
     texts: str | None = None
 
     def __post_init__(self) -> None:
@@ -51,6 +54,8 @@ class ReadOptions:
             raise UnknownName("format", self.format, FORMATS)
         if self.texts is not None and self.texts not in UNITS:
             raise UnknownName("kind of texts", self.texts, UNITS)
+        if self.label_sep == "":
+            raise UsageError("the separator of labels (--label-sep) is empty; wanted such as ';' or '|', list, or auto.")
         if self.format == "lines" and not self.unlabelled:
             raise UsageError("format 'lines' is text without labels; to learn, labels are needed too")
         try:

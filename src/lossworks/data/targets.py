@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -15,23 +16,34 @@ from .labels import described, spelled
 from .options import Label
 
 MOST_CLASSES = 20
-"""More distinct numbers than this are measurements, not names of classes."""
+"""More distinct numbers than this are measurements, not names of classes; whole ones that count the classes excepted."""
+MOST_NUMBERED = 1000
+"""So many classes that are numbered through are still classes."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_CODE = re.compile(r"0\d+|\d+[eE]\d+|\d{16,}", re.ASCII)
+"""Text that reads as a number, and is hardly one: 007, 5e5 (programs write 5e+05), and ids longer than a float holds."""
 
 
 def infer_task(labels: Sequence[Label | None]) -> tuple[str, str]:
     """classify, multilabel or regress, and why: ("classify", "classify: 2 labels, text").
 
-    Numbers are a quantity if more than 20 differ, or more than 5 of them have decimals, or hardly any repeats.
+    Numbers are a quantity if more than 20 differ, or more than 5 of them have decimals, or hardly any repeats. Whole ones that
+    number classes from 0 or 1, hardly any left out and each some times, are classes up to 1,000.
     """
     distinct = set(labels) - {None}
     if any(isinstance(label, tuple) for label in distinct):
         names = {name for label in distinct for name in (label if isinstance(label, tuple) else [label])}
         return "multilabel", f"multilabel: rows carry sets of labels, {len(names):,} different in all"
-    values = [_number(label) for label in distinct]
+    values = [None if isinstance(label, str) and _CODE.fullmatch(label) else _number(label) for label in distinct]
     numbers = {value for value in values if value is not None}
     if None in values or not any(map(math.isfinite, numbers)):
         return "classify", f"classify: {len(distinct):,} label{'s' * (len(distinct) != 1)}, text"
     decimals = sum(not value.is_integer() for value in numbers)
+    if len(numbers) > MOST_CLASSES and not decimals:
+        if _number_classes(numbers, len(labels)):
+            return "classify", f"classify: {len(numbers):,} labels, numbered; --task regress if they are quantities"
+        return "regress", f"regress: {len(numbers):,} different whole numbers; --task classify if they name classes"
     if len(numbers) > MOST_CLASSES:
         return "regress", f"regress: {len(numbers):,} different numbers"
     if decimals > 5 or (decimals and 2 * len(numbers) > len(labels)):
@@ -67,12 +79,11 @@ def numbers(corpus: Corpus) -> NDArray[np.float64]:
     Raises:
         DataError: a label is not a number, is NaN or is infinite; names the row.
     """
-    try:
-        values = np.fromiter(map(float, corpus.labels), np.float64, len(corpus))  # type: ignore[arg-type]  # caught below
-    except (TypeError, ValueError):
+    if {label for label in set(corpus.labels) if _number(label) is None}:
         odd = next(label for label in corpus.labels if _number(label) is None)
         words = "several labels" if isinstance(odd, tuple) else f"the label {described(odd)}"
-        raise _unfit(corpus, odd, words, "a number", "--task classify if the labels are classes") from None
+        raise _unfit(corpus, odd, words, "a number", "--task classify if the labels are classes")
+    values = np.fromiter(map(float, corpus.labels), np.float64, len(corpus))  # type: ignore[arg-type]  # no other is left
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise DataError(
@@ -95,11 +106,16 @@ def check_classes(names: Iterable[str], source: str) -> None:
         )
 
 
+def _number_classes(numbers: set[float], rows: int) -> bool:
+    """Whether whole numbers count classes: from 0 or 1 on, at most one in ten left out, each on five rows or more on average."""
+    first, last, count = min(numbers), max(numbers), len(numbers)
+    return first in (0, 1) and count <= MOST_NUMBERED and last - first < 1.1 * count and rows >= 5 * count
+
+
 def _number(label: Label | None) -> float | None:
-    try:
-        return None if isinstance(label, tuple) or label is None else float(label)
-    except ValueError:
-        return None
+    if isinstance(label, str):
+        return float(label) if _NUMBER.fullmatch(label) else None  # float() takes 3_1 for 31, too
+    return None if isinstance(label, tuple) or label is None else float(label)
 
 
 def _unfit(corpus: Corpus, label: Label | None, got: str, wanted: str, remedy: str) -> DataError:

@@ -23,7 +23,8 @@ def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
     try:
         if config["format"] != FORMAT:
             raise RecordError(f"format {config['format']!r}; this version reads format {FORMAT}")
-        task = label_task(config["task"], config["labels"], float(config["center"]), float(config["spread"]))
+        center, spread = float(config["center"]), float(config["spread"])
+        task = label_task(config["task"], config["labels"], center, spread, config.get("label_type", "str"))
         temperature, thresholds = float(config["temperature"]), config["thresholds"]
         if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
             raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")

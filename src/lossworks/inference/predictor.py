@@ -78,8 +78,8 @@ class Predictor(ABC):
         return self.task.probabilities(scores.astype(np.float64) / self.temperature)
 
     def decide(self, answer: NDArray[Any]) -> list[Any]:
-        """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves)."""
-        return self.task.decide(answer, self.thresholds)
+        """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves), in the labels' own type."""
+        return self.task.original(self.task.decide(answer, self.thresholds))
 
     def save(self, folder: Path) -> None:
         """Write the model's files and ``config.json``, each in one step."""
@@ -90,6 +90,7 @@ class Predictor(ABC):
                 "format": FORMAT,
                 "task": self.task.kind,
                 "labels": self.task.labels,
+                "label_type": self.task.label_type,
                 "center": self.task.center,
                 "spread": self.task.spread,
                 "model": render(self.spec),

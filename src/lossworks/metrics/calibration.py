@@ -71,7 +71,8 @@ class Reliability:
             return Interval(0.0, 0.0, 0.0 if self.rows >= FEW else 1.0)
         values, vectors = np.linalg.eigh(self._covariance(gap))
         draws = generator(seed, "ece").standard_normal((DRAWS, BINS))
-        noise = draws @ (vectors * np.sqrt(np.maximum(values, 0))).T
+        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # the same whatever signs a processor gives the vectors
+        noise = draws @ root
 
         def excess(true: float, quantile: float) -> float:
             return float(np.quantile(np.abs(true * gap / observed + noise).sum(1), quantile)) - observed

@@ -81,7 +81,7 @@ def check(what: str, values: NDArray[Any], rows: int, dimensions: int) -> None:
 
 
 def group_ids(groups: Any | None, rows: int) -> Ints | None:
-    """The group of each row as 0 to G-1, from ids of any kind.
+    """The group of each row as 0 to G-1, from ids of any kind; None where none has two rows.
 
     Raises:
         UsageError: not as many ids as rows.
@@ -91,7 +91,8 @@ def group_ids(groups: Any | None, rows: int) -> Ints | None:
     ids = np.asarray(groups)
     if ids.shape != (rows,):
         raise UsageError(f"groups has shape {ids.shape}, wanted one id for each of {rows} rows.")
-    return np.asarray(np.unique(ids, return_inverse=True)[1], np.int64)
+    found, numbers = np.unique(ids, return_inverse=True)
+    return None if len(found) == rows else np.asarray(numbers, np.int64)
 
 
 def check_weights(weights: Any | None, rows: int) -> None:

@@ -66,9 +66,8 @@ def verdict(summary: Json) -> Verdict:
         "mae": ("is off by {} on average", "is off by {}"),
     }[main]
     part = "held-out" if result["part"] == "test" else result["part"]
-    count = f"{result['rows']:,} {part} text{'' if result['rows'] == 1 else 's'}"
     sentence = (
-        f"On {count} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
+        f"On {rows_of(result, part)} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
         f"{interval(main, metric)}); always predicting the {result['baseline']['name']} "
         f"{rival.format(number(main, floor))}."
     )
@@ -78,6 +77,13 @@ def verdict(summary: Json) -> Verdict:
         return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than a constant prediction.")
     doubt = " The interval includes the baseline, so the model is not shown to be better."
     return Verdict("unsure", "Not shown to be better than the baseline", sentence + doubt)
+
+
+def rows_of(result: Json, part: str = "") -> str:
+    """How many rows figures are of; and of how many texts, where some recur and count as one in intervals."""
+    rows, texts = result["rows"], result.get("texts", result["rows"])
+    count = f"{rows:,} {part} row{'' if rows == 1 else 's'}".replace("  ", " ")
+    return count if texts == rows else f"{count} ({texts:,} different text{'' if texts == 1 else 's'})"
 
 
 def unfinished(status: str) -> Verdict:

@@ -17,9 +17,9 @@ TASKS = ("auto", *LABEL_TASKS, "lm")
 """What a fit can be told."""
 
 
-def label_task(kind: str, labels: Any = (), center: float = 0.0, spread: float = 1.0) -> LabelTask:
+def label_task(kind: str, labels: Any = (), center: float = 0.0, spread: float = 1.0, label_type: str = "str") -> LabelTask:
     """The task of a kind (classify, multilabel, regress); arguments as of ``LabelTask``."""
-    return LABEL_TASKS[kind](tuple(labels), center, spread)
+    return LABEL_TASKS[kind](tuple(labels), center, spread, label_type)
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import metrics
 from ..core.errors import UsageError
-from ..data import Corpus
+from ..data import Corpus, original
 from ..losses import Loss, build, losses, render
 from ..metrics import Evaluation
 
@@ -71,12 +71,13 @@ class LabelTask(Task):
     """A task whose targets stand beside the texts: classes, sets of labels, or numbers.
 
     labels: in the order of their numbers. center, spread: of numbers, the training mean and standard deviation; networks predict
-    in units of those.
+    in units of those. label_type: the type that labels were given in, and are answered in: bool, int, float or str.
     """
 
     labels: tuple[str, ...] = ()
     center: float = 0.0
     spread: float = 1.0
+    label_type: str = "str"
 
     @classmethod
     @abstractmethod
@@ -86,6 +87,18 @@ class LabelTask(Task):
         Raises:
             DataError: there is nothing to learn, or a label does not fit; names its row.
         """
+
+    @staticmethod
+    def ordered(names: Iterable[str], corpus: Corpus) -> tuple[str, ...]:
+        """Each of the corpus's labels once, numbers by their size and text by the alphabet."""
+        return tuple(sorted(set(names), key=lambda name: original(name, corpus.label_type)))
+
+    def original(self, answers: Sequence[Any]) -> list[Any]:
+        """Labels, or tuples of them, as the type that labels were given in; numbers as they are."""
+        if self.label_type == "str" or not self.labels:
+            return list(answers)
+        known = {name: original(name, self.label_type) for name in self.labels}
+        return [tuple(known[name] for name in answer) if isinstance(answer, tuple) else known[answer] for answer in answers]
 
     @abstractmethod
     def targets(self, corpus: Corpus) -> NDArray[Any]:
@@ -162,7 +175,6 @@ class LabelTask(Task):
         """
         return None
 
-    @abstractmethod
     def evaluate(
         self,
         scores: NDArray[Any],
@@ -171,8 +183,16 @@ class LabelTask(Task):
         *,
         temperature: float = 1.0,
         thresholds: Sequence[float] | None = None,
+        groups: NDArray[Any] | None = None,
     ) -> Evaluation:
-        """The metrics of scores (logits before calibration, or numbers) against targets."""
+        """The metrics of scores (logits before calibration, or numbers) against targets; ``groups``: rows that go together."""
+        return self._evaluation(scores, target, temperature, thresholds, {"weights": weight, "groups": groups})
+
+    @abstractmethod
+    def _evaluation(
+        self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]
+    ) -> Evaluation:
+        """The same; ``rows``: weights and groups."""
 
     def by_row(
         self,
@@ -190,9 +210,9 @@ class LabelTask(Task):
         """The constant baseline's scores of ``target``'s rows: the same for each, from the training targets."""
         return metrics.constant_scores(self.kind, train, target, len(self.labels))
 
-    def baseline(self, train: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None) -> dict[str, Any]:
-        """The constant baseline's name and metrics."""
-        return metrics.baseline(self.kind, train, target, labels=self.labels, weights=weight)  # type: ignore[arg-type]
+    def baseline(self, train: NDArray[Any], target: NDArray[Any], **rows: Any) -> dict[str, Any]:
+        """The constant baseline's name and metrics; ``rows``: weights and groups of those of ``target``."""
+        return metrics.baseline(self.kind, train, target, labels=self.labels, **rows)  # type: ignore[arg-type]
 
     @abstractmethod
     def counts(self, target: NDArray[Any]) -> list[int] | None:

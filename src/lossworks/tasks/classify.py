@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import metrics
 from ..core.errors import UsageError
-from ..data import Corpus, check_classes, class_names
+from ..data import Corpus, check_classes, class_names, named
 from ..losses import BinaryLoss, CategoricalLoss, Loss, render
 from ..metrics import Evaluation
 from ..scores import Dense, binary, dense
@@ -56,7 +56,7 @@ class Classify(LabelTask):
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:
         names = class_names(corpus)
         check_classes(names, corpus.source)
-        return cls(tuple(sorted(set(names))))
+        return cls(cls.ordered(names, corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         number, names = {label: at for at, label in enumerate(self.labels)}, class_names(corpus)
@@ -122,17 +122,10 @@ class Classify(LabelTask):
         aim: Literal["macro_f1", "accuracy"] = "macro_f1" if balanced else "accuracy"
         return tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, standard_errors=3))
 
-    def evaluate(
-        self,
-        scores: NDArray[Any],
-        target: NDArray[Any],
-        weight: NDArray[Any] | None = None,
-        *,
-        temperature: float = 1.0,
-        thresholds: Sequence[float] | None = None,
+    def _evaluation(
+        self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]
     ) -> Evaluation:
-        cut = thresholds[0] if thresholds else None
-        return metrics.classify(scores, target, weights=weight, temperature=temperature, threshold=cut)
+        return metrics.classify(scores, target, temperature=temperature, threshold=cuts[0] if cuts else None, **rows)
 
     def counts(self, target: NDArray[Any]) -> list[int] | None:
         return [int(count) for count in np.bincount(target, minlength=len(self.labels))]
@@ -171,7 +164,7 @@ def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, floa
             pairs = dict(_pairs(pairs, labels))
         if not isinstance(pairs, Mapping):
             raise TypeError
-        factors = {str(label): float(factor) for label, factor in pairs.items()}
+        factors = {named(label): float(factor) for label, factor in pairs.items()}
     except (TypeError, ValueError):
         raise UsageError(
             f"--class-weight is {given!r}; wanted 'balanced', label=number,label=number, or {{\"label\": number}}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -33,7 +34,7 @@ class Multilabel(LabelTask):
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
-        return cls(tuple(sorted({label for labels in set(label_sets(corpus)) for label in labels})))
+        return cls(cls.ordered(chain(*label_sets(corpus)), corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         number, sets = {label: at for at, label in enumerate(self.labels)}, label_sets(corpus)
@@ -81,16 +82,10 @@ class Multilabel(LabelTask):
     ) -> tuple[float, ...] | None:
         return tuple(metrics.tune_thresholds(probability, target, weight, standard_errors=3))
 
-    def evaluate(
-        self,
-        scores: NDArray[Any],
-        target: NDArray[Any],
-        weight: NDArray[Any] | None = None,
-        *,
-        temperature: float = 1.0,
-        thresholds: Sequence[float] | None = None,
+    def _evaluation(
+        self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]
     ) -> Evaluation:
-        return metrics.multilabel(scores, target, thresholds=thresholds, weights=weight, temperature=temperature)
+        return metrics.multilabel(scores, target, temperature=temperature, thresholds=cuts, **rows)
 
     def counts(self, target: NDArray[Any]) -> list[int] | None:
         return [int(count) for count in target.sum(0)]

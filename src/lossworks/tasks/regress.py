@@ -78,16 +78,10 @@ class Regress(LabelTask):
     def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
         return [float(number) for number in answers]
 
-    def evaluate(
-        self,
-        scores: NDArray[Any],
-        target: NDArray[Any],
-        weight: NDArray[Any] | None = None,
-        *,
-        temperature: float = 1.0,
-        thresholds: Sequence[float] | None = None,
+    def _evaluation(
+        self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]
     ) -> Evaluation:
-        return metrics.regress(scores, target, weights=weight)
+        return metrics.regress(scores, target, **rows)
 
     def counts(self, target: NDArray[Any]) -> list[int] | None:
         return None

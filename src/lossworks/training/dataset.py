@@ -22,6 +22,7 @@ from ..data import (
     Selected,
     Shards,
     infer_task,
+    joined,
     split,
 )
 from ..tasks import LABEL_TASKS, LabelTask
@@ -75,6 +76,7 @@ class Dataset:
     valid: Part | None = None
     test: Part | None = None
     starts: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def place(self, row: int) -> str:
         """Where a row came from, in words."""
@@ -93,6 +95,11 @@ class Dataset:
                 of_part = self.parts[row : row + len(texts)] == part
                 row += len(texts)
                 yield row, [texts[i] for i in np.flatnonzero(of_part)]
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """A hash of each row's text."""
+        return np.concatenate([corpus.keys for corpus in self.corpora])
 
     def label_counts(self) -> dict[str, int] | None:
         """Rows of each label, all parts together."""
@@ -153,7 +160,7 @@ def assemble(
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, starts=starts)
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, starts=starts, notes=_label_notes(main, kind))
 
 
 def read_features(
@@ -178,6 +185,16 @@ def read_features(
             watch("read", {"rows": row, "of": len(data.parts)})
     features.learn(counter)
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
+
+
+def _label_notes(corpus: Corpus, kind: str) -> list[str]:
+    """How several labels in a cell were read, or that they were not."""
+    if kind == "multilabel" and corpus.label_sep and any(isinstance(label, tuple) and len(label) > 1 for label in corpus.labels):
+        return [f"several labels in a cell are parted by {corpus.label_sep!r} (--label-sep)"]
+    if kind == "classify" and (found := joined(set(corpus.labels))):
+        label, mark = found
+        return [f"labels such as {label!r} are taken as one class each; if they are several, part them with --label-sep {mark!r}"]
+    return []
 
 
 def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:

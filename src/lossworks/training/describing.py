@@ -34,6 +34,8 @@ def describe(data: Dataset) -> dict[str, Any]:
         "label_counts": data.label_counts(),
         "train_counts": data.train_counts(),
         "label_column": data.corpora[0].label_column,
+        "label_sep": data.corpora[0].label_sep,
+        "notes": data.notes,
         "leaked": leaked(data.corpora, data.parts),
         "task": data.task.kind,
         "labels": list(data.task.labels) or None,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import metrics
 from ..data import TRAIN
 from ..inference import Predictor
-from ..metrics import Evaluation
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset
 
 
@@ -38,14 +37,30 @@ def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_wei
     predictor.thresholds = predictor.task.thresholds(probability, target, weight, balanced=class_weight is not None)
 
 
-def evaluated(
-    predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None
-) -> tuple[Evaluation, NDArray[np.int64], list[dict[str, Any]]]:
-    """The metrics of a predictor's scores (before calibration), and its most confident mistakes: rows, and what was said."""
+def figures(
+    predictor: Predictor,
+    scores: NDArray[Any],
+    target: NDArray[Any],
+    train: NDArray[Any],
+    weight: NDArray[Any] | None,
+    keys: NDArray[np.uint64],
+) -> tuple[dict[str, Any], NDArray[np.int64], list[dict[str, Any]]]:
+    """What is said of a predictor's scores (before calibration), the baseline beside; and its most confident mistakes: their
+    rows, and what was said of each.
+
+    Args:
+        train: targets that the baseline learns from. keys: equal for rows of one text, which count as one in intervals.
+    """
     task, cuts = predictor.task, predictor.thresholds
-    evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts)
+    evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts, groups=keys)
     answers = predictor.probabilities(scores) if task.has_probabilities else scores
-    return evaluation, *task.mistakes(answers, evaluation, target, cuts)
+    said = {
+        "rows": len(target),
+        "texts": len(np.unique(keys)),
+        **evaluation.to_json(task.labels),
+        "baseline": task.baseline(train, target, weights=weight, groups=keys),
+    }
+    return said, *task.mistakes(answers, evaluation, target, cuts)
 
 
 def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any]) -> dict[str, Any]:
@@ -56,14 +71,12 @@ def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[st
         note = f"nothing was held out to test on{few}, so nothing is known of how good this is"
         return {"part": None, "rows": 0, "note": note, **tuned, **ended}
     scores, target, weight, numbers = scored(predictor, data, test)
-    evaluation, rows, found = evaluated(predictor, scores, target, weight)
+    said, rows, found = figures(predictor, scores, target, data.target[data.parts == TRAIN], weight, data.keys[numbers])
     texts = data.texts(numbers[rows])
     listed = [{"text": text, **what, "row": int(numbers[row])} for text, what, row in zip(texts, found, rows, strict=True)]
     return {
         "part": "test",
-        "rows": len(target),
-        **evaluation.to_json(data.task.labels),
-        "baseline": data.task.baseline(data.target[data.parts == TRAIN], target, weight),
+        **said,
         "mistakes": listed,
         **tuned,
         **ended,

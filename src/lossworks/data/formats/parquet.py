@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from ...core.errors import DataError
 from ..checked_rows import Reading, Rows
 from ..columns import Columns, choose
 from ..options import ReadOptions
+from .frames import rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,26 +46,42 @@ def read(path: Path, options: ReadOptions, source: str) -> Reading:
             raise DataError(f"{source}: column {name!r} holds {schema[name]}, not text. Name the text column with --text.")
     named = [names[i] for i in columns.chosen]
     spelled = [pl.col(n).cast(pl.String) if schema[n] in (pl.Categorical, pl.Enum) else pl.col(n) for n in named]
-    return Reading(_rows(frame.select(spelled), columns, source), "row", columns.text_column, columns.label_column)
+    found = _rows(frame.select(spelled), columns, _class_names(path, columns.label_column), source)
+    return Reading(found, "row", columns.text_column, columns.label_column)
 
 
-def _rows(frame: pl.LazyFrame, columns: Columns, source: str) -> Iterator[Rows]:
+def _class_names(path: Path, column: str | None) -> list[str]:
+    """The names of the classes that a column of numbers stands for, where Hugging Face's datasets wrote the file; else none."""
     import polars as pl
 
-    number, several = 1, len(columns.text)
+    try:
+        feature = json.loads(pl.read_parquet_metadata(path)["huggingface"])["info"]["features"][column]
+        feature = feature.get("feature", feature)  # of a list
+        return list(feature["names"]) if feature["_type"] == "ClassLabel" else []
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return []
+
+
+def _class_name(value: Any, names: list[str]) -> Any:
+    """What a class number, or each in a list, stands for; -1 says that there is none."""
+    if isinstance(value, list):
+        return [_class_name(item, names) for item in value]
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None if value == -1 else value
+
+
+def _rows(frame: pl.LazyFrame, columns: Columns, classes: list[str], source: str) -> Iterator[Rows]:
+    import polars as pl
+
+    number = 1
     try:
         for batch in frame.collect_batches(chunk_size=AT_ONCE, maintain_order=True):
             cells: list[list[Any]] = [series.to_list() for series in batch.get_columns()]
-            texts = cells[0]
-            if several > 1:
-                texts = [" ".join(filter(None, parts)) for parts in zip(*cells[:several], strict=True)]
-            yield Rows(
-                texts,
-                [None] * len(texts) if columns.label is None else cells[several],
-                range(number, number + len(texts)),
-                None if columns.weight is None else cells[-1],
-            )
-            number += len(texts)
+            if classes:
+                cells[len(columns.text)] = [_class_name(value, classes) for value in cells[len(columns.text)]]
+            yield rows(cells, columns, number)
+            number += len(cells[0])
     except pl.exceptions.PolarsError as error:
         raise _damaged(source, error) from None
 
