@@ -24,12 +24,12 @@ OPTIMIZERS = [*(entry.name for entry in optimizers), "gradient_descent:line_sear
 PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 
 
-@pytest.mark.parametrize("model", ["linear:bits=10,chars=3", "bag:dim=4,bits=10"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_combination(optimizer: str, model: str) -> None:
-    """Every optimiser trains under every penalty, for classes and numbers, on both models; a search refuses corners."""
-    for penalty in PENALTIES:
-        chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "epochs": 2}
+def test_every_combination(optimizer: str) -> None:
+    """Every optimiser trains under every penalty, for classes and numbers, on the models in turn; a search refuses corners."""
+    for number, penalty in enumerate(PENALTIES):
+        model = ("linear:bits=10,chars=3", "bag:dim=4,bits=10")[(number + len(optimizer)) % 2]
+        chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "epochs": 1}
         if penalty and build(optimizer).needs_closure and not penalty_of(penalty).is_smooth:
             with pytest.raises(UsageError, match="smooth"):
                 lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen)
@@ -169,6 +169,11 @@ def test_config_errors(command: Command, put: Put, content: str, message: str) -
         (["--optimizer", "sgd:lr"], "spec 'sgd:lr': got 'lr', wanted key=value"),
         (["--penalty", "l3"], "unknown penalty 'l3'. Did you mean 'l"),
         (["--task", "clasify"], "unknown task 'clasify'. Did you mean 'classify'?"),
+        (["--epochs", "2.5"], "epochs is 2.5; wanted a whole number, 1 or more."),
+        (["--epochs", "nan"], "epochs is nan; wanted a whole number, 1 or more."),
+        (["--epochs", "x"], "epochs is 'x'; wanted a whole number, 1 or more."),
+        (["--lr", "inf"], "lr is inf; wanted a finite number above 0, or auto."),
+        (["--seed", "lucky"], "seed is 'lucky'; wanted a whole number."),
         (["--lr", "-1"], "lr is -1; wanted a finite number above 0, or auto."),
         (["--batch-size", "0"], "batch_size is 0; wanted a whole number, 1 or more, or auto."),
         (["--valid", "reviews-valid.csv"], "there is no file reviews-valid.csv."),

@@ -19,7 +19,7 @@ def _run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]
 
 
 def test_main_job(tmp_path: Path) -> None:
-    """Fit, predict from a pipe, evaluate, report: plain lines on stderr, results on stdout, what to do next at the end."""
+    """Fit, predict from a pipe, report: plain lines on stderr, results on stdout, what to do next at the end."""
     fit = _run("fit", REVIEWS, "--epochs", "2", "--out", "run", cwd=tmp_path)
     assert fit.returncode == 0, fit.stderr
     assert "656 rows (524 train, 66 valid, 66 test)" in fit.stderr
@@ -30,9 +30,6 @@ def test_main_job(tmp_path: Path) -> None:
     assert "590 training and validation rows" in (tmp_path / "run/report.html").read_text("utf-8")
     predict = _run("predict", "run", cwd=tmp_path, input="I love it, wonderful!\n非常失望，退货了。\n")
     assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]
-    evaluate = _run("evaluate", "run", REVIEWS, cwd=tmp_path)
-    assert "656 rows" in evaluate.stdout
-    assert "trained on rows of this very data" in evaluate.stderr
     assert (tmp_path / "run/report.html").stat().st_size > 100_000
 
 

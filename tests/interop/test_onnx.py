@@ -16,7 +16,7 @@ from lossworks.inference import load_predictor
 from lossworks.interop.onnx import export_onnx
 from lossworks.models.neural import NeuralModel
 from lossworks.tokens import Vocabulary
-from models.neural.checks import SPECS, V, made, tokens
+from models.neural.checks import V, made, tokens
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -29,11 +29,14 @@ def run(path: Path, **given: Any) -> tuple[Any, dict[str, Any]]:
     return session.run(None, given)[0], {name: json.loads(value) for name, value in facts.items() if name.startswith("lossworks")}
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", ["grouped", "window", "gru"])
 def test_language_model(name: str, tmp_path: Path) -> None:
-    """Logits are ours, for any number of rows and any length up to the context."""
+    """Logits are ours, for any number of rows and any length up to the context; exporting leaves the model as it was."""
     model = NeuralModel(made(name), Vocabulary(V))
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
     export_onnx(model, tmp_path / "model.onnx")
+    assert model.network.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     for shape in ((1, 1), (2, 8), (3, 16), (1, 5)):
         ids = tokens(*shape)
@@ -65,9 +68,7 @@ def test_classifier(spec: str, tmp_path: Path) -> None:
 
 ENCODERS = [
     "transformer_encoder:dim=16,heads=2,window=2,pooling=first,min_count=1",
-    "transformer_encoder:dim=16,heads=2,context=2,min_count=1",
-    "rnn_encoder:dim=8,layers=2,cell=lstm,context=6,min_count=1",
-    "rnn_encoder:dim=8,cell=gru,pooling=last,min_count=1",
+    "rnn_encoder:dim=8,layers=2,cell=lstm,pooling=last,context=6,min_count=1",
 ]
 
 
@@ -88,15 +89,6 @@ def test_encoder(spec: str, tmp_path: Path) -> None:
         with torch.no_grad():
             np.testing.assert_allclose(found, predictor.network(batch).numpy(), atol=1e-5, rtol=1e-5)
     assert (facts["lossworks.labels"], facts["lossworks.start"]) == (["a", "b", "c"], 1)
-
-
-def test_unchanged(tmp_path: Path) -> None:
-    """Exporting leaves the model as it was."""
-    model = NeuralModel(made("lstm"), Vocabulary(V))
-    before = {name: value.clone() for name, value in model.network.state_dict().items()}
-    export_onnx(model, tmp_path / "model.onnx")
-    assert model.network.state_dict().keys() == before.keys()
-    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
 
 
 def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

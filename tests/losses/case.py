@@ -78,7 +78,7 @@ def _size(tensor: Tensor) -> float:
 def run_examples(check: Callable[..., None], **strategies: Any) -> None:
     """Try ``check`` on a few generated examples, always the same ones."""
     plain = settings(
-        max_examples=10, deadline=None, derandomize=True, database=None, report_multiple_bugs=False, phases=[Phase.generate]
+        max_examples=6, deadline=None, derandomize=True, database=None, report_multiple_bugs=False, phases=[Phase.generate]
     )
     plain(given(**strategies)(check))()
 

@@ -55,8 +55,8 @@ def test_descent(name: str) -> None:
     """Down a quadratic and along Rosenbrock's valley, at the best of three rates."""
     for optimizer in ways(build(name)):
         rates = [replace(optimizer, lr=lr) for lr in getattr(told(name), "RATES", battery.RATES)]
-        assert min(battery.lowest(o, battery.quadratic, [1.0, -2.0, 3.0, -1.0, 0.5, 2.0], 150) for o in rates) < 0.02
-        assert min(battery.lowest(o, battery.rosenbrock, [-1.2, 1.0], 600) for o in rates) < 0.1
+        assert any(battery.lowest(o, battery.quadratic, [1.0, -2.0, 3.0, -1.0, 0.5, 2.0], 150) < 0.02 for o in rates)
+        assert any(battery.lowest(o, battery.rosenbrock, [-1.2, 1.0], 600) < 0.1 for o in rates)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, torch.bfloat16])

@@ -53,7 +53,7 @@ def test_the_order_is_verdict_first(tmp_path: Path) -> None:
     """Every section is there, in the order a reader needs them."""
     text = Page(report.write(classify_run(tmp_path))).text
     parts = [
-        "Better than the baseline", "On 54 held-out texts", "NLL", "Learning", "Confusion matrix",
+        "Better than the baseline", "On 54 held-out rows", "NLL", "Learning", "Confusion matrix",
         "On the dotted line", "Label by label", "Most confident mistakes", "not bad at all", "Data",
         "1 row could not be used and was skipped.", "lossworks fit reviews.csv --seed 0", "Configuration", "Versions",
     ]  # fmt: skip

@@ -1,9 +1,7 @@
-"""One set of settings: the same wrong value gets the same error from Python, from TOML, from a record and from the command."""
+"""One set of settings: the same wrong value gets the same error from Python, from TOML and from a record (from the command: tests/cli)."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +55,6 @@ def test_the_same_error_everywhere(name: str, value: Any, said: str, tmp_path: P
         with pytest.raises(UsageError) as error:
             call()
         assert said in str(error.value)
-
-
-@pytest.mark.parametrize(("name", "value", "said"), [WRONG[0], WRONG[2], WRONG[3], WRONG[7], WRONG[11]])
-def test_the_same_error_from_the_command(name: str, value: Any, said: str, tmp_path: Path) -> None:
-    """The command hands on what its flags spell, and ends with 2."""
-    (tmp_path / "rows.csv").write_text("text,label\n" + "good,yes\nbad,no\n" * 30)
-    flag = f"--{name.replace('_', '-')}"
-    call = [sys.executable, "-m", "lossworks", "fit", "rows.csv", flag, str(value)]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr) == (2, f"lossworks: {said}\n")
 
 
 def test_numbers_as_text_are_no_numbers() -> None:

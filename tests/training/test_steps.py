@@ -110,11 +110,14 @@ def test_average_of_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [entry.name for entry in optimizers])
 def test_every_default_learns(name: str) -> None:
-    """With its default rate, every optimiser learns the reviews, better than the baseline is."""
-    epochs = 40 if optimizers[name].thing().full_batch else 12
-    model = lossworks.fit(REVIEWS, model="bag:dim=8,bits=12", optimizer=name, epochs=epochs, patience=epochs)
-    floor = model.record["result"]["baseline"]["metrics"]["nll"]["value"]
-    assert model.metrics["nll"]["value"] < 0.95 * floor
+    """With its default rate, every optimiser learns the reviews, better than the baseline is; the slow ones take twice as long."""
+
+    def learns(epochs: int) -> bool:
+        model = lossworks.fit(REVIEWS, model="bag:dim=8,bits=12", optimizer=name, epochs=epochs, patience=epochs)
+        floor = model.record["result"]["baseline"]["metrics"]["nll"]["value"]
+        return bool(model.metrics["nll"]["value"] < 0.95 * floor)
+
+    assert any(map(learns, (40,) if optimizers[name].thing().full_batch else (6, 12)))
 
 
 def test_optimizers_of_others(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -72,7 +73,7 @@ def main() -> None:
     """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 130 interrupted."""
     _open_streams()
     try:
-        if app(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
+        if _command()(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
         sys.stdout.flush()
     except _CommandLineError as error:
@@ -88,6 +89,11 @@ def main() -> None:
         if not isinstance(ended.__context__, OSError):
             raise
         _end_writing(ended.__context__)
+
+
+@functools.cache  # reading every verb's signature takes a while
+def _command() -> Any:
+    return typer.main.get_command(app)
 
 
 def _open_streams() -> None:

@@ -8,6 +8,7 @@ which then stands first and without its name: ``hf:PATH,lora=8``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tomllib
 import types
 import typing
@@ -18,6 +19,7 @@ from .errors import DataError, UnknownName, UsageError
 from .registry import Registry
 
 T = TypeVar("T")
+_hints = functools.cache(typing.get_type_hints)
 
 
 def member(registry: Registry[Any], spec: Any, kind: Any, remedy: str) -> Any:
@@ -56,7 +58,7 @@ def render(registry: Registry[Any], thing: Any) -> str:
 
 def configure(cls: type[T], values: dict[str, Any], what: str) -> T:
     """An instance of the dataclass ``cls`` from keys and values; text is converted to each field's type."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in _fields(cls)}
     for key in values:
         if key not in known:

@@ -60,7 +60,7 @@ class Shards:
     def close(self) -> None:
         """Let go of what is held in memory and remove what was put on disk."""
         self._ids = np.empty(0, np.uint32)
-        for path in self._paths:
+        for path in self._paths if self.pieces > 1 else ():
             path.unlink(missing_ok=True)
 
     def _to_disk(self) -> None:
