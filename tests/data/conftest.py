@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,10 @@ def _parquet(rows: Pairs) -> bytes:
     return out.getvalue()
 
 
+def _json(rows: Pairs) -> bytes:
+    return json.dumps([{"text": text, "label": label} for text, label in rows], indent=1, ensure_ascii=False).encode()
+
+
 def _fasttext(rows: Pairs) -> bytes:
     return "".join(f"__label__{label} {text}\n" for text, label in rows).encode()
 
@@ -42,14 +48,19 @@ WRITERS = {
     "csv": lambda rows: _table(rows, ","),
     "tsv": lambda rows: _table(rows, "\t"),
     "jsonl": _jsonl,
+    "json": _json,
     "parquet": _parquet,
     "fasttext": _fasttext,
 }
 
 
-def _packed(data: bytes, suffix: str) -> bytes:
-    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}[suffix]
-    return pack(data)
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
 
 
 @pytest.fixture
@@ -58,7 +69,7 @@ def write(tmp_path: Path) -> Writer:
 
     def writer(rows: Pairs, format: str, packing: str = "", name: str | None = None) -> Path:
         path = tmp_path / (name or f"reviews.{format}{packing}")
-        path.write_bytes(_packed(WRITERS[format](rows), packing))
+        path.write_bytes(PACKERS[packing](WRITERS[format](rows)))
         return path
 
     return writer

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from fractions import Fraction
 
 import pytest
-import zstandard
 
 from lossworks.core.errors import DataError, UnknownName, UsageError
 from lossworks.data import ReadOptions, load
@@ -33,6 +31,12 @@ BAD_ROWS = [
     ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":7,"label":"y"}\n', "line 2: the text is the number 7, not text"),
     ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b\\u0000","label":"y"}\n', "line 2: the text holds a NUL byte"),
     ("x.jsonl", b'{"text":"a","label":"x"}\n["b","y"]\n', "line 2: wanted a JSON object"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"\\ud800","label":"y"}\n', "line 2: not JSON: JSON is malformed"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b","label":1e999}\n', "line 2: not JSON: Number out of range"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b","label":' + b"9" * 5000 + b"}\n", "line 2: not JSON: Integer value"),
+    ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":' + b"[" * 100_000 + b"\n", "line 2: the JSON is nested too deep"),
+    ("x.json", b'[{"text":"a","label":"x"},\n7]', "row 2: wanted a JSON object; expected"),
+    ("x.csv", b'"a" b,c\ntext,label\na,x\n', "line 1: text follows a closing quote"),
     ("x.jsonl", b'{"text":"a","label":"x"}\n{"text":"b","label":{}}\n', "line 2: the label is an object"),
     (
         "x.jsonl",
@@ -87,9 +91,12 @@ def test_first_five_are_named_and_all_counted(put):
 
 
 def test_no_good_row(put):
-    """Skipping everything is no corpus."""
+    """Skipping everything is no corpus, and why all is bad is said."""
     with pytest.raises(DataError, match="No good row is left"):
         load(put("x.csv", "text,label\n,x\n"), ReadOptions(bad_rows="skip"))
+    for policy in ("error", "skip"):
+        with pytest.raises(DataError, match=r"2 of 2 rows are bad:\n  line 1: text follows a closing quote"):
+            load(put("x.csv", '"a"b,c\n"d"e,f\n'), ReadOptions(bad_rows=policy))
 
 
 @pytest.mark.parametrize("policy", ["error", "skip"])
@@ -107,44 +114,6 @@ def test_unclosed_quote_is_bounded(put, monkeypatch):
     path = put("x.csv", 'text,label\n"oops,y\n' + "more text,x\n" * 300_000 + "\xff")
     with pytest.raises(DataError, match="line 2: a quote opens here"):
         load(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("x.csv", b"", "x.csv is empty"),
-        ("x.csv", b"\xef\xbb\xbf", "x.csv is empty"),
-        ("x.csv", b"\n\n", "x.csv holds no rows"),
-        ("x.csv", b"text,label\n", "x.csv holds no rows"),
-        ("x.jsonl", b'[{"text": "a", "label": "b"}]', "is one JSON array; wanted JSON lines"),
-        ("x.jsonl", b"7\n8\n", "none of its first lines is a JSON object"),
-        ("x.parquet", b"PAR1 or not", "not a Parquet file"),
-        ("x.txt", b"just words\nand more\n", "cannot tell the format of .* --format"),
-        ("x.csv.gz", gzip.compress(b"text,label\na,b\n" * 99, mtime=0)[:-9], "compression is damaged or cut off"),
-        ("x.csv.zst", zstandard.ZstdCompressor().compress(b"text,label\na,b\n" * 99)[:-9], "damaged or cut off"),
-    ],
-)
-def test_unusable_file(put, name, content, message):
-    """A file without rows, or that is not what it seems."""
-    with pytest.raises(DataError, match=message):
-        load(put(name, content))
-
-
-def test_missing_file(put):
-    """A missing file is named, with the one that was probably meant."""
-    path = put("reviews.csv", "text,label\na,b\n")
-    with pytest.raises(DataError, match=r"there is no file .*review\.csv\. Did you mean .*reviews\.csv"):
-        load(path.with_name("review.csv"))
-
-
-def test_folder_without_classes(put):
-    """A folder must have a sub-folder per class; a folder inside one is a bad row."""
-    path = put("set/a.txt", "text")
-    with pytest.raises(DataError, match="folder without sub-folders"):
-        load(path.parent)
-    put("set/pos/deeper/a.txt", "text")
-    with pytest.raises(DataError, match="deeper: a folder inside a class"):
-        load(path.parent)
 
 
 def test_no_rows_from_python():

@@ -33,7 +33,7 @@ def test_given(put, name):
     for text in (["b", "c"], "b,c", "B,C"):
         corpus = load(path, ReadOptions(text=text, label="a"))
         assert (corpus.texts([0]), corpus.labels, corpus.text_column) == (["one two"], ["x"], "b,c")
-    for text, label in (((2, 3), 1), ("2,3", "1")):
+    for text, label in (((2, 3), 1), ("2,3", "1"), ("2, 3", " 1")):
         corpus = load(path, ReadOptions(text=text, label=label, header=True))
         assert corpus.texts([0]) == ["one two"]
 
@@ -57,6 +57,68 @@ def test_labels_that_are_column_names(put):
     corpus = load(put("x.csv", "question,hello\ncomment,it is\nquestion,who\n"))
     assert corpus.labels == ["question", "comment", "question"]
     assert load(put("x.csv", "question,How are you?\ncomment,Fine.\n"), ReadOptions(text=2, label=1)).labels[0] == "question"
+
+
+FEW = [(f"a good day {i}", "pos") if i % 2 else (f"so bad {i}", "neg") for i in range(40)]
+UNKNOWN = [
+    ("statement,status", "{0},{1}", {}, ("statement", "status")),
+    ("status\tstatement", "{1}\t{0}", {}, ("statement", "status")),
+    (",phrase,kind", "7,{0},{1}", {"text": 2, "label": 3}, ("phrase", "kind")),
+    ("text,text,label", "{0},x,{1}", {"text": 1, "label": 3}, ("text", "label")),
+    ("text,text,label", "x,{0},{1}", {"text": "2", "label": 3}, ("2", "label")),
+    (",,", "7,{0},{1}", {"text": 2, "label": 3, "header": True}, ("2", "3")),
+]
+
+
+@pytest.mark.parametrize(("head", "row", "given", "columns"), UNKNOWN)
+def test_header_of_unknown_names(put, head, row, given, columns):
+    """Names that nobody knows, or that stand twice, are no row either; columns without a name of their own have a number."""
+    table = "".join(line + "\n" for line in [head, *(row.format(*pair) for pair in FEW)])
+    corpus = load(put("x.csv", table), ReadOptions(**given))
+    assert (corpus.text_column, corpus.label_column) == columns
+    assert (corpus.texts([0]), corpus.labels[0], corpus.place(0).rpartition(" ")[2]) == ([FEW[0][0]], FEW[0][1], "2")
+
+
+@pytest.mark.parametrize("head", ["text,label", "text,kind", "remark,kind"])
+@pytest.mark.parametrize("again", [0, 1])
+def test_name_in_the_body(put, head, again):
+    """A cell below a header may hold what the header does."""
+    last = ["x", "pos"]
+    last[again] = head.split(",")[again]
+    table = f"{head}\n" + "".join(f"{text},{label}\n" for text, label in FEW) + ",".join(last) + "\n"
+    if again and head == "remark,kind":  # then the first row could be one of the class "kind"
+        assert len(load(put("x.csv", table))) == 42
+    else:
+        assert load(put("x.csv", table)).texts([40]) == last[:1]
+
+
+def test_numbers_under_a_word(put):
+    """A word above numbers alone is a name."""
+    assert load(put("x.csv", "statement,mark\ngood,4.5\nbad,1\nso,2\n")).labels == ["4.5", "1", "2"]
+
+
+BODY = "".join(f"{text},{label}\n" for text, label in FEW)
+FIRST_ROWS = [
+    "a good day,pos\n" + BODY,
+    "a very long sentence,rare\n" + BODY,
+    "It is fine.,mixed\n" + BODY,
+    "fine,pos\n" + BODY,
+    "good,pos\nso bad,neg\nbad,neg\n",
+    "fine,mixed\n" + "good film,pos\nbad film,neg\n" * 3,
+    "text,4.5\ngood,1.5\nbad,2.5\n",
+    "fine,mixed\n" + "".join(f"good {i},kind {i % 20}\n" for i in range(39)),
+    "fine,mixed\n" + "it is bad,neg\n" * 20,
+    "fine,n/a\ngood,4.5\nbad,1\nso,2\n",
+    "fine,other\ngood,1\nbad,2\n",
+    "5,nice\n6,nice one\n7,bad\n",
+    "Adams,English\n" + "".join(f"Name{i},{'French' if i % 2 else 'German'}\n" for i in range(20)),
+]
+
+
+@pytest.mark.parametrize("table", FIRST_ROWS)
+def test_first_row_of_data(put, table):
+    """A row that might be one of the data is kept."""
+    assert len(load(put("x.csv", table))) == table.count("\n")
 
 
 def test_header_forced(put):
@@ -91,6 +153,22 @@ def test_not_found(put):
         load(put("x.csv", "text,author,year\na,b,c\n"))
     with pytest.raises(DataError, match=r"which column holds the text\?.*1: '3', 2: 'One two three', 3: 'Four'"):
         load(put("x.csv", "3,One two three,Four\n"))
+
+
+def test_numbers_in_words_make_no_header(put):
+    """Columns numbered in a text with a space say nothing of a header."""
+    assert load(put("x.csv", "a,b,x\nc,d,y\n"), ReadOptions(text="1, 2", label="3")).labels == ["x", "y"]
+    with pytest.raises(DataError, match="no column '²'"):
+        load(put("x.csv", "a,b,x\nc,d,y\n"), ReadOptions(text="²", label=3))
+
+
+@pytest.mark.parametrize("name", [" text", "text ", ""])
+def test_odd_keys(put, name):
+    """Keys with spaces, and none at all, are read as they stand."""
+    for source in (put("x.jsonl", f'{{"{name}": "a", "label": "b"}}\n'), [{name: "a", "label": "b"}]):
+        assert load(source).texts([0]) == ["a"]
+    with pytest.raises(DataError, match="name of a column holds a quote"):
+        load(put("x.jsonl", '{"te\\"xt": "a", "label": "b"}\n'))
 
 
 def test_one_column_twice(put):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import encodings.aliases
+import pkgutil
 
 import pytest
 
-from lossworks.core.errors import DataError
+from lossworks.core.errors import DataError, LossworksError, UsageError
 from lossworks.data import ReadOptions, load
 
 TABLE = "text,label\ncafé 好,a\nñandú,b\n"
@@ -60,3 +62,59 @@ def test_wrong_encoding_named(put):
     path = put("x.csv", TABLE)
     with pytest.raises(DataError, match=r"line 2: byte 0xC3 is not ASCII.* --encoding utf-8"):
         load(path, ReadOptions(encoding="ascii"))
+
+
+NAMES = {*encodings.aliases.aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
+NO_TEXT = {"rot13", "hex", "zlib", "base64", "bz2", "uu", "quopri", "punycode", "idna", "undefined", "aliases"}
+
+
+@pytest.mark.parametrize("name", [*sorted(NO_TEXT), "utf-9", "", "a\0b", "\ud800"])
+def test_no_text_encoding(name):
+    """Codecs that are none of text, or that cannot be read bit by bit, are refused like unknown ones."""
+    with pytest.raises(UsageError, match=r"unknown encoding .* Common ones: utf-8"):
+        ReadOptions(encoding=name)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+def test_every_codec(put):
+    """Whatever codec Python has is read with or refused, whatever the bytes."""
+    known = {codecs.lookup(name).name for name in NAMES if _taken(name)}
+    assert len(known) > 90
+    assert not known & NO_TEXT
+    for content in (b"text,label\na\\d\\ud800,x\n+2AA-,y\n~{a\xff\n", b"\xff\xfea\x1b$B\xd8\x00\xdc\x80\x81\n", b"\0"):
+        path = put("x.txt", content)
+        for name in known:
+            try:
+                load(path, ReadOptions(encoding=name, unlabelled=True))
+            except LossworksError as error:
+                assert str(error).startswith(str(path))  # noqa: PT017  # the place comes first
+
+
+def _taken(name):
+    try:
+        return bool(ReadOptions(encoding=name))
+    except UsageError:
+        return False
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_no_byte_order_mark(put, encoding):
+    """UTF-16 and UTF-32 without a mark are told to say their order, which then works."""
+    path = put("x.csv", TABLE.encode(f"{encoding}-be"))
+    with pytest.raises(
+        DataError, match=rf"x\.csv does not begin with the byte-order mark .*--encoding {encoding}-le, or {encoding}-be"
+    ):
+        load(path, ReadOptions(encoding=encoding))
+    assert load(path, ReadOptions(encoding=f"{encoding}-be")).texts([0]) == ["café 好"]
+
+
+def test_lone_surrogate(put):
+    """Encodings that can spell half a character are told where they do."""
+    with pytest.raises(DataError, match=r"line 2: a lone surrogate, U\+D800"):
+        load(put("x.csv", b"text,label\n+2AA-,y\n"), ReadOptions(encoding="utf-7"))
+
+
+def test_no_text_at_all(put):
+    """Bytes with NULs are hardly Latin-1."""
+    with pytest.raises(DataError, match="byte 0x89 is not UTF-8, and NUL bytes stand near it: this is no text"):
+        load(put("x.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n"))

@@ -13,8 +13,8 @@ from lossworks.core.errors import DataError
 from lossworks.data import ReadOptions, load
 
 ROWS = [("I love it", "good"), ("it broke, twice", "bad"), ('the "best" 產品', "good"), ("meh", "bad")]
-FORMATS = ["csv", "tsv", "jsonl", "parquet", "fasttext"]
-PACKINGS = ["", ".gz", ".zst"]
+FORMATS = ["csv", "tsv", "jsonl", "json", "parquet", "fasttext"]
+PACKINGS = ["", ".gz", ".bz2", ".xz", ".zst"]
 
 # no control characters but those that real text holds; NEL and U+2028 end no line
 letters = st.characters(codec="utf-8", exclude_categories=["Cc"]) | st.sampled_from("\t\x85\u2028\u2029\x0b\x1c")
@@ -102,11 +102,22 @@ def test_python_rows():
     assert (corpus.text_column, corpus.label_column, corpus.place(1)) == ("review", "stars", "the rows, row 2")
 
 
-def test_fasttext_labels(put):
-    """Several labels make a set; tabs and runs of spaces part them as well; blank lines are no rows."""
-    corpus = load(put("x.txt", "__label__b __label__a  two words\r\n\n__label__a\tone\n"))
-    assert rows_of(corpus) == [("two words", ("a", "b")), ("one", "a")]
-    assert corpus.place(1).endswith("line 3")
+FASTTEXT = [
+    ("__label__b __label__a  two words\r\n\n__label__a\tone\n", [("two words", ("a", "b")), ("one", "a")]),
+    ("__label__pos good __label__new one\nbad one __label__neg \n", [("good one", ("new", "pos")), ("bad one", "neg")]),
+    ("good\tfilm __label__pos __label__new\n", [("good\tfilm", ("new", "pos"))]),
+    ("__label__a __label__a good\n__label__b bad __label__b\n", [("good", "a"), ("bad", "b")]),
+    ("__label__a x__label__b __LABEL__c\n", [("x__label__b __LABEL__c", "a")]),
+]
+
+
+@pytest.mark.parametrize(("lines", "rows"), FASTTEXT)
+def test_fasttext_labels(put, lines, rows):
+    """Labels stand anywhere, parted by spaces and tabs, and leave the text; several make a set, one said twice is one."""
+    corpus = load(put("x.txt", lines))
+    assert rows_of(corpus) == rows
+    if "\n\n" in lines:  # a blank line is no row
+        assert corpus.place(1).endswith("line 3")
 
 
 def test_json_labels(put):
@@ -116,51 +127,43 @@ def test_json_labels(put):
     assert load(path).labels == ["a", 1.0, 2.5, "true", ("a", "b"), ()]
 
 
-def test_blank_and_crlf_lines_in_tables(put):
-    """Blank lines are no rows, and a carriage return before a newline is no text."""
-    corpus = load(put("x.csv", "\r\ntext,label\r\nfine,a\r\n\r\npoor,b\r\n"))
-    assert rows_of(corpus) == [("fine", "a"), ("poor", "b")]
-    assert corpus.place(1).endswith("line 5")
+@pytest.mark.parametrize("chunk", [1, 1 << 18])
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "json", "fasttext"])
+def test_old_macs(write, format, chunk, monkeypatch):
+    """Carriage returns end the lines of a file that holds no newline."""
+    path = write([("good", "pos"), ("bad", "neg")], format)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
+    monkeypatch.setattr("lossworks.data.sources.CHUNK", chunk)
+    corpus = load(path)
+    assert rows_of(corpus) == [("good", "pos"), ("bad", "neg")]
+    assert format == "json" or corpus.place(1).endswith(f"line {2 + (format in ('csv', 'tsv'))}")
 
 
-def test_tsv_without_quoting(put):
-    """A quote that begins a sentence in plain TSV is a letter like any other."""
-    rows = [('"Great" film', "good"), ('"so', "bad"), ("dull", "bad")]
-    assert rows_of(load(put("x.tsv", "".join(f"{label}\t{text}\n" for text, label in rows)))) == rows
+@pytest.mark.parametrize("format", ["jsonl", "json"])
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.txt", "x"])
+def test_json_by_any_name(write, format, name):
+    """What is plainly JSON, lines or an array, is read as JSON whatever the file is called."""
+    assert rows_of(load(write(ROWS, format, name=name))) == ROWS
 
 
-def test_semicolons(put):
-    """A CSV file of the semicolon kind is read by its semicolons."""
-    assert rows_of(load(put("x.csv", "text;label\nfine, really;a\nno;b\n"))) == [("fine, really", "a"), ("no", "b")]
+def test_parquet_by_any_name(write):
+    """So is Parquet."""
+    assert rows_of(load(write(ROWS, "parquet", name="x.csv"))) == ROWS
 
 
-@pytest.mark.parametrize(
-    ("table", "row"),
-    [
-        ("well, good;pos\nno, bad;neg\n", ("well, good", "pos")),
-        ('"good; well, so";"pos"\n"bad; no, so";"neg"\n', ("good; well, so", "pos")),
-        ('"text, full";label\ngood;pos\nbad;neg\n', ("good", "pos")),
-        ("good; fine,pos\nbad; poor,neg\n", ("good; fine", "pos")),
-        ("text|label\ngood, fine|pos\nbad|neg\n", ("good, fine", "pos")),
-    ],
-)
-def test_delimiters_inside_texts(put, table, row):
-    """What parts the fields is what all rows agree on, whatever else stands in the texts."""
-    assert rows_of(load(put("x.csv", table)))[0] == row
-
-
-def test_a_header_that_stands_again(put):
-    """Files joined by ``cat`` repeat their header: that is no row, and is said."""
-    table = "text,label\ngood,pos\nbad,neg\ntext,label\nfine,pos\n"
-    with pytest.raises(DataError, match=r"line 4.*header stands here again"):
-        load(put("x.csv", table))
-    assert len(load(put("x.csv", table), ReadOptions(bad_rows="skip"))) == 3
+def test_rows_of_a_json_array(write):
+    """The rows of an array are counted by elements, and read in blocks like any other."""
+    rows = [(f"text {i}", "ab"[i % 2]) for i in range(10_001)]
+    corpus = load(write(rows, "json"))
+    assert rows_of(corpus) == rows
+    assert corpus.place(10_000).endswith("row 10001")
 
 
 def test_tabs_in_texts_to_predict_on(put):
     """A tab is a part of the text, unless the file names its columns or is told which to read."""
     options = ReadOptions(unlabelled=True)
     assert rows_of(load(put("x", "good\tbad\n"), options)) == [("good\tbad", None)]
+    assert len(load(put("w", "Chapter\tpage\none\t1\ntwo\t3\nsix\t5\n"), options)) == 4
     assert rows_of(load(put("y", "label\ttext\n\tbad\n"), options)) == [("bad", None)]
     assert rows_of(load(put("z", "good\tbad\n"), ReadOptions(unlabelled=True, text=2))) == [("bad", None)]
 

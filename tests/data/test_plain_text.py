@@ -51,7 +51,12 @@ def test_whole(path: Path) -> None:
 
 
 def test_fields_and_braces_are_prose(tmp_path: Path) -> None:
-    """Told that it is plain text, no line is taken for a table or JSON."""
+    """Lines are JSON if most are objects; told that it is plain text, no line is taken for a table or JSON."""
+    for text in ('{"a": 1}\nprose\nmore\n', "{\n  int x;\n}\n", "{wow}, he said\n", "[verse 1]\nla\n"):
+        (tmp_path / "a.txt").write_text(text)
+        assert read(tmp_path / "a.txt", "line") == text.split("\n")[:-1]
+    (tmp_path / "a.txt").write_text('{"text": "a"}\n{"text": "b"}\n')
+    assert read(tmp_path / "a.txt", "line") == ["a", "b"]
     (tmp_path / "a.txt").write_text('{"a": 1}\n__label__x y\na,b\n')
     assert read(tmp_path / "a.txt", "paragraph") == ['{"a": 1}\n__label__x y\na,b']
     assert read(tmp_path / "a.txt", "line", format="lines")[0] == '{"a": 1}'

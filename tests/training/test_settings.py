@@ -1,4 +1,4 @@
-"""One set of settings: the same wrong value gets the same error from Python, from TOML and from a record (from the command: tests/cli)."""
+"""One set of settings: the same wrong value gets the same error from Python, from TOML and from a record."""
 
 from __future__ import annotations
 

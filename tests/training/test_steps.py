@@ -110,7 +110,7 @@ def test_average_of_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [entry.name for entry in optimizers])
 def test_every_default_learns(name: str) -> None:
-    """With its default rate, every optimiser learns the reviews, better than the baseline is; the slow ones take twice as long."""
+    """With its default rate, every optimiser learns the reviews, better than the baseline is; slow ones take longer."""
 
     def learns(epochs: int) -> bool:
         model = lossworks.fit(REVIEWS, model="bag:dim=8,bits=12", optimizer=name, epochs=epochs, patience=epochs)

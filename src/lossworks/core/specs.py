@@ -19,7 +19,6 @@ from .errors import DataError, UnknownName, UsageError
 from .registry import Registry
 
 T = TypeVar("T")
-_hints = functools.cache(typing.get_type_hints)
 
 
 def member(registry: Registry[Any], spec: Any, kind: Any, remedy: str) -> Any:
@@ -58,7 +57,7 @@ def render(registry: Registry[Any], thing: Any) -> str:
 
 def configure(cls: type[T], values: dict[str, Any], what: str) -> T:
     """An instance of the dataclass ``cls`` from keys and values; text is converted to each field's type."""
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # every class is hashable
     known = {f.name for f in _fields(cls)}
     for key in values:
         if key not in known:
@@ -68,6 +67,11 @@ def configure(cls: type[T], values: dict[str, Any], what: str) -> T:
         return cls(**converted)
     except UsageError as error:
         raise UsageError(f"{what}: {error}") from None
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,10 +34,13 @@ LABEL_NAMES = (
     *("topic", "intent", "emotion", "classes", "categories", "topics", "tag", "tags"),
 )
 
+MISSING = ("na", "n/a", "none", "null")
+"""What stands where a number is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all the columns by."""
+    """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all by: without an own name, by number."""
 
     names: tuple[str, ...]
     text: tuple[int, ...]
@@ -63,17 +68,17 @@ def numbered(count: int) -> list[str]:
     return [str(i + 1) for i in range(count)]
 
 
-def is_header(rows: Sequence[Sequence[str]], options: ReadOptions) -> bool:
-    """Whether the first of ``rows`` names the columns: names were given, or it holds known ones and reads like them."""
+def is_header(rows: Sequence[Sequence[str]], options: ReadOptions, *, prose: bool = False) -> bool:
+    """Whether the first of ``rows`` names the columns; where it can be told by names only, the rows may be ``prose``."""
     if options.header is not None:
         return options.header
-    if any(isinstance(c, str) and not c.replace(",", "").isdigit() for c in _given(options)):
+    if any(isinstance(c, str) and not re.fullmatch(r"[\d,\s]+", c) for c in _given(options)):
         return True
     first = rows[0]
-    known = [i for i, name in enumerate(first) if _plain(name) in TEXT_NAMES or _plain(name) in LABEL_NAMES]
-    others = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
-    again = any(row[i : i + 1] == first[i : i + 1] for row in others for i in known)  # a name stands there once
-    return bool(known) and not again and all(map(_reads_like_name, first)) and len(set(first)) == len(first)
+    body = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
+    if not all(map(_reads_like_name, first)):
+        return False
+    return _has_known_names(first, body) or (not prose and _stands_out(first, body, options))
 
 
 def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequence[Sequence[str]] = ()) -> Columns:
@@ -82,7 +87,8 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     Raises:
         DataError: a column that was asked for is not there, or none can be found.
     """
-    names = tuple(name.strip() for name in names)
+    given = [name.strip() for name in names]
+    names = tuple(name if name and name not in given[:i] else str(i + 1) for i, name in enumerate(given))
     text = tuple(i for column in options.text_columns for i in _positions(column, names, source, "text"))
     label, weight = (
         None if column is None else _position(column, names, source, what)
@@ -110,6 +116,53 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     return Columns(names, text, label, weight)
 
 
+def _has_known_names(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Names of a text and of a label; or of one, which then stands there once: classes may be called like columns."""
+    texts, labels = ([i for i, name in enumerate(first) if _plain(name) in known] for known in (TEXT_NAMES, LABEL_NAMES))
+    if texts and labels:
+        return True
+    again = any(row[i : i + 1] == first[i : i + 1] for row in body for i in texts + labels)
+    return bool(texts or labels) and not again and len(set(first)) == len(first)
+
+
+def _stands_out(first: Sequence[str], body: Sequence[Sequence[str]], options: ReadOptions) -> bool:
+    """Whether names that nobody knows head the columns, for no row may be lost that could be one of the data.
+
+    Either a word stands above numbers alone. Or a label that no row has stands above labels that all but few rows share,
+    beside a text shorter than nearly all: a row that is the only one of its class is rarely both the first and the shortest.
+    """
+    body = [row for row in body if len(row) == len(first)]
+    words = [i for i, cell in enumerate(first) if any(map(str.isalpha, cell)) and cell.casefold() not in MISSING]
+    numbers = ([_is_number(row[i]) for row in body if row[i]] for i in words)
+    if any(len(column) > 2 and all(column) for column in numbers):
+        return True
+    try:
+        columns = choose(first, options, "", body)
+    except (DataError, UsageError):
+        return False
+    if columns.label is None or len(body) < 8:
+        return False
+    label, text = first[columns.label], first[columns.text[0]]
+    classes = Counter(row[columns.label] for row in body)
+    lonely = sum(count == 1 for count in classes.values())
+    cells = [row[columns.text[0]] for row in body]
+    longer = sum(len(cell) > len(text) or len(cell.split()) > len(text.split()) for cell in cells)
+    return (
+        bool(label and text and label not in classes)
+        and len(classes) > 1
+        and 50 * lonely <= len(body)
+        and 10 * longer >= 9 * len(body)
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def _given(options: ReadOptions) -> list[Column]:
     return [c for c in (*options.text_columns, options.label, options.weight) if c is not None]
 
@@ -120,7 +173,7 @@ def _plain(name: str) -> str:
 
 def _reads_like_name(cell: str) -> bool:
     cell = cell.strip()
-    return len(cell) <= 40 and len(cell.split()) <= 4 and not cell.endswith((".", "!", "?")) and not cell.isdigit()
+    return len(cell) <= 40 and len(cell.split()) <= 4 and not cell.endswith((".", "!", "?")) and not _is_number(cell)
 
 
 def _first_known(known: Sequence[str], names: Sequence[str], taken: Sequence[int]) -> int | None:
@@ -142,7 +195,7 @@ def _position(column: Column, names: Sequence[str], source: str, what: str) -> i
             return names.index(column)
         if _plain(column) in plain:
             return plain.index(_plain(column))
-        if not column.strip().isdigit():
+        if not column.strip().isdecimal():
             close = difflib.get_close_matches(column.casefold(), names, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise DataError(f"{source} has no column {column!r} (--{what}).{hint} Its columns: {', '.join(names)}.")

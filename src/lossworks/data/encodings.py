@@ -17,6 +17,21 @@ BYTE_ORDER_MARKS = {  # UTF-32 before UTF-16, whose mark it begins with
 }
 
 
+SAMPLE = 1 << 16
+"""Where so many bytes hold no newline, but carriage returns, these end the lines, as on old Macs."""
+
+PROBE = "a..b,\n" * 20
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether files are read in it bit by bit: not so the codecs between bytes, nor punycode and idna, which are for names."""
+    try:
+        decoder = codecs.getincrementaldecoder(name)()
+        return "".join(decoder.decode(bytes([byte])) for byte in PROBE.encode(name)) == PROBE
+    except (LookupError, ValueError, TypeError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Whole lines as they stand in the file ``name``; ``line`` is the number of the first."""
@@ -40,18 +55,18 @@ class Block:
 
 def undecodable(name: str, line: int, error: UnicodeDecodeError, encoding: str = "utf-8") -> DataError:
     """The one message for a byte that the encoding does not know."""
+    what = f"{name}, line {line}: byte 0x{error.object[error.start]:02X} is not {encoding.upper()}"
+    if encoding == "utf-8" and b"\0" in error.object:
+        return DataError(f"{what}, and NUL bytes stand near it: this is no text, or text in UTF-16 (--encoding utf-16-le).")
     other = "latin-1" if encoding.startswith("utf") else "utf-8"
-    return DataError(
-        f"{name}, line {line}: byte 0x{error.object[error.start]:02X} is not {encoding.upper()}. "
-        f"If the text is in another encoding, name it, for example --encoding {other}."
-    )
+    return DataError(f"{what}. If the text is in another encoding, name it, for example --encoding {other}.")
 
 
 def blocks(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[Block]:
-    """Chunks of a file as blocks of whole lines, in UTF-8 whatever the file's encoding is."""
+    """Chunks of a file as blocks of whole lines, in UTF-8 whatever the file's encoding is; old Macs' lines end in newlines."""
     line = 1
     tail: list[bytes] = []  # a list, or a line of many chunks would be copied once per chunk
-    for chunk in _utf8(chunks, codecs.lookup(encoding).name, name):
+    for chunk in _with_newlines(_utf8(chunks, codecs.lookup(encoding).name, name)):
         cut = chunk.rfind(b"\n") + 1
         if cut:
             raw = b"".join([*tail, chunk[:cut]])
@@ -73,6 +88,12 @@ def _utf8(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
         yield first.removeprefix(codecs.BOM_UTF8)
         yield from chunks
         return
+    marks = tuple(mark for mark, other in BYTE_ORDER_MARKS.items() if other == encoding)
+    if first and marks and not first.startswith(marks):
+        raise DataError(
+            f"{name} does not begin with the byte-order mark of {encoding.upper()}, so name the order too: "
+            f"--encoding {encoding}-le, or {encoding}-be."
+        )
     decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     try:
         for chunk in chain([first], chunks):
@@ -80,6 +101,23 @@ def _utf8(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
             yield text.encode()
             line += text.count("\n")
         yield decoder.decode(b"", True).encode()
+    except UnicodeEncodeError as error:
+        what = f"a lone surrogate, U+{ord(error.object[error.start]):04X}"
+        place = f"{name}, line {line + error.object.count(chr(10), 0, error.start)}"
+        raise DataError(f"{place}: {what}. Is the text really in {encoding.upper()}?") from None
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode(error.encoding, "ignore")
         raise undecodable(name, line + before.count("\n"), error, encoding) from None
+
+
+def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    start: list[bytes] = []
+    for chunk in chunks:
+        start.append(chunk)
+        if b"\n" in chunk or sum(map(len, start)) > SAMPLE:
+            break
+    if b"\r" in b"".join(start) and b"\n" not in b"".join(start):
+        yield from (chunk.replace(b"\r", b"\n") for chunk in chain(start, chunks))
+    else:
+        yield from start
+        yield from chunks

@@ -85,9 +85,11 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
                 f"cannot read rows from {type(source).__name__}; wanted a path, (text, label) tuples, or a data frame."
             )
         return "the rows", pairs.read(source, options, "the rows")
+    if not os.fspath(source):
+        raise UsageError("the path of the data is empty. Name a file, a folder, or - for stdin.")
     stack.enter_context(_collector_paused())
     path = None if source == "-" else Path(source)
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):  # which no name is too long for
         return str(path), folders.read(path, options)
     name = "stdin" if path is None else str(path)
     data = chunks(path)
@@ -98,14 +100,14 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
     format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
     if format not in (None, "lines") and options.texts in ("paragraph", "file"):
         raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
-    if format == "parquet" or (format is None and first.startswith(parquet.MAGIC)):
+    if format == "parquet" or (not options.format and first.startswith(parquet.BEGINNING)):
         plain = path is not None and parquet.is_plain(path)
         return name, parquet.read(path if path and plain else _on_disk(data, stack, spill), options, name)
     lines_of = blocks(data, options.encoding, name)
     head = next(lines_of, None)
     if head is None:
         raise DataError(f"{name} is empty.")
-    format = format or sniff.by_look(head.text()[: 1 << 16], options, name)
+    format = options.format or sniff.by_look(head, options, format)
     lines_of = chain([head], lines_of)
     if format == "jsonl":
         return name, jsonl.read(lines_of, options, name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import UnknownName, UsageError
+from .encodings import is_text_encoding
 
 Label = str | float | tuple[str, ...]
 """One class, a number, or the several labels of a multi-label row (sorted, each once)."""
@@ -58,12 +58,10 @@ class ReadOptions:
             raise UsageError("the separator of labels (--label-sep) is empty; wanted such as ';' or '|', list, or auto.")
         if self.format == "lines" and not self.unlabelled:
             raise UsageError("format 'lines' is text without labels; to learn, labels are needed too")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
+        if not is_text_encoding(self.encoding):
             raise UsageError(
                 f"unknown encoding {self.encoding!r}. Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
-            ) from None
+            )
 
     @property
     def text_columns(self) -> tuple[Column, ...]:

@@ -1,11 +1,14 @@
-"""Bytes of a file or of stdin, a chunk at a time, unpacked where they begin like gzip or zstd."""
+"""Bytes of a file or of stdin, a chunk at a time, unpacked where they begin like gzip, bzip2, xz or zstd."""
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import difflib
 import gzip
 import io
+import lzma
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,12 +20,28 @@ from ..core.errors import DataError
 CHUNK = 1 << 18
 """Bytes at a time: few enough that a chunk and what is made of it stay in the processor's cache."""
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+ZSTD = b"\x28\xb5\x2f\xfd"
+PACKED = (
+    (rb"\x1f\x8b", gzip.open),
+    (rb"BZh[1-9](1AY&SY|\x17rE8P)", bz2.open),
+    (rb"\xfd7zXZ\0", lzma.open),
+)
+
+_UNPACK = "an archive. Unpack it, and give the file inside."
+_SHEET = "a workbook or a document of an office program. Save it there as CSV in UTF-8, and give that file."
+FOREIGN = (  # how files begin that hold no lines of text, in the order they are tried in
+    (rb"PK\x03\x04.{0,200}(\[Content_Types\]|_rels/|docProps/|xl/|word/|mimetypeapplication/vnd)", _SHEET),
+    (rb"\xd0\xcf\x11\xe0", _SHEET),
+    (rb"PK(\x03\x04|\x05\x06|\x07\x08)|7z\xbc\xaf|Rar!\x1a|.{257}ustar", _UNPACK),
+    (rb"%PDF-", "a PDF. Save its text, and give that file."),
+)
 
 
 def missing(path: Path) -> DataError:
     """The error for a path that is not there, with the neighbour that was probably meant."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
+        if path.is_symlink():
+            return DataError(f"{path} is a link to {path.readlink()}, which is not there.")
         if close := difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1):
             return DataError(f"there is no file {path}. Did you mean {path.with_name(close[0])}?")
     return DataError(f"there is no file {path}.")
@@ -32,25 +51,44 @@ def chunks(path: Path | None) -> Iterator[bytes]:
     """The unpacked bytes of ``path``, or of stdin if it is None.
 
     Raises:
-        DataError: the file is missing, cannot be read, or its compression is damaged or cut off.
+        DataError: the file is missing, cannot be read, holds no text, or its compression is damaged or cut off.
     """
     name = "stdin" if path is None else str(path)
     try:
         with contextlib.ExitStack() as stack:
-            file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(path.open("rb"))
-            magic = file.peek(4)[:4]
-            if magic.startswith(GZIP):
-                yield from _plain(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
-            elif magic == ZSTD:
-                yield from _zstd(file)
-            else:
-                yield from _plain(file)
-    except FileNotFoundError:
-        raise missing(Path(name)) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{name}: its compression is damaged or cut off ({error}). Get the file again.") from None
+            file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
+            data = _unpacked(file)
+            first = next(data, b"")
+            for mark, what in FOREIGN:
+                if re.match(mark, first, re.DOTALL):
+                    raise DataError(f"{name} is {what}")
+            yield first
+            yield from data
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(name, error) from None
     except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror or error}.") from error
+        if error.errno is None:  # gzip's and bzip2's
+            raise _damaged(name, error) from None
+        raise DataError(f"cannot read {name}: {error.strerror}.") from error
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    try:
+        return path.open("rb")
+    except (FileNotFoundError, ValueError):  # no file's name holds a NUL
+        raise missing(path) from None
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    return DataError(f"{name}: its compression is damaged or cut off ({error}). Get the file again.")
+
+
+def _unpacked(file: io.BufferedReader) -> Iterator[bytes]:
+    magic = file.peek(10)
+    if magic.startswith(ZSTD):
+        return _zstd(file)
+    unpack = next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None)
+    return _plain(cast(BinaryIO, unpack(file)) if unpack else file)
 
 
 def _plain(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:

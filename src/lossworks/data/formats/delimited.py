@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from statistics import mode
 
 from ...core.errors import DataError
 from ..checked_rows import Fault, Reading, Rows
@@ -22,6 +23,8 @@ LONGEST = 1 << 26
 """Characters in one row. Beyond it a quote was surely left open."""
 
 SAMPLE = 1 << 16
+SEPARATOR = re.compile(r"""\s*"?sep=([!-/:-@[-`{-~\t])"?\r?(\n|$)""", re.IGNORECASE)
+"""A first line of Excel's, which says what parts the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +47,63 @@ class Parsed:
 
 def read(blocks: Iterator[Block], options: ReadOptions, source: str, format: str) -> Reading:
     """Rows of a CSV (comma, semicolon, tab or vertical bar) or TSV file."""
-    head = next(blocks)
-    sample = head.text()[:SAMPLE]
-    parsed = _parse_all(chain([head], blocks), _csv_dialect(sample) if format == "csv" else _tsv_dialect(sample))
-    first = next((part for part in parsed if any(part.records)), None)
-    if first is None:
-        raise DataError(f"{source} holds no rows.")
+    head, dialect = _dialect(next(blocks), format, options)
+    parsed = _parse_all(chain([head], blocks), dialect)
+    faults: list[Fault] = []
+    for first in parsed:
+        faults += first.faults
+        if any(first.records):
+            break
+    else:  # the faults say why
+        return Reading(iter([Rows([], [], [], faults=faults)]))
     start = next(i for i, record in enumerate(first.records) if record)
     records, lines = first.records[start:], first.lines[start:]
-    width = len(records[0])
     header = None
     if is_header(records[:1000], options):
-        columns, header = choose(records[0], options, source, records[1:1000]), records[0]
+        header, width = records[0], len(records[0])
+        columns = choose(header, options, source, records[1:1000])
         records, lines = records[1:], lines[1:]
     else:
+        width = _usual_width(records[:1000])
         columns = choose(numbered(width), options, source, records[:1000])
-    body = chain([Parsed(records, lines, first.faults)], parsed)
+    body = chain([Parsed(records, lines, faults)], parsed)
     rows = (_rows(part, columns, width, header) for part in body)
     return Reading(rows, "line", columns.text_column, columns.label_column)
 
 
-def _csv_dialect(sample: str) -> Dialect:
-    """The delimiter that most rows agree on: texts hold commas and semicolons too, not as many in every row, and spaces after."""
-    first = sample.lstrip("\n").partition("\n")[0]
-    present = [Dialect(mark) for mark in ",;\t|" if mark in first]
-    if len(present) < 2:
-        return present[0] if present else Dialect(",")
-    whole = sample.rpartition("\n")[0] or sample
-    return max(present, key=lambda dialect: _agreement(_parse(whole, 1, dialect)))  # of equals the comma
+def _dialect(head: Block, format: str, options: ReadOptions) -> tuple[Block, Dialect]:
+    """What parts the fields: as the file says, or as most of its rows agree. And the block without the line that says it."""
+    text = head.text()
+    if said := SEPARATOR.match(text):
+        skipped = text[: said.end()].count("\n")
+        raw = head.raw.split(b"\n", skipped)[-1] if skipped else b""
+        return Block(head.name, head.line + skipped, raw, head.newlines - skipped), Dialect(said[1])
+    sample = text.removesuffix("\n") if len(text) <= SAMPLE else text[:SAMPLE].rpartition("\n")[0] or text[:SAMPLE]
+    tabs = _tsv_dialect(sample)
+    if format == "tsv" and ("\t" in sample or options.unlabelled or options.format):
+        return head, tabs
+    present = [dialect for dialect in (tabs, *map(Dialect, ",;|")) if dialect.delimiter in sample]
+    best = max(present, key=lambda dialect: _agreement(sample, dialect), default=Dialect(","))  # of equals the first
+    return head, best if _agreement(sample, best) else Dialect(",")
 
 
-def _agreement(parsed: Parsed) -> float:
-    """The share of a sample's rows that have as many fields as its first, if that has several, and no space after a delimiter."""
+def _agreement(sample: str, dialect: Dialect) -> float:
+    """The share of a sample's rows that have the usual number of fields, if its first row has several.
+
+    Texts hold commas and semicolons too, but not as many in every row, and with a space after each.
+    """
+    parsed = _parse(sample, 1, dialect)
     records = [record for record in parsed.records if record]
     if not records or len(records[0]) < 2:
         return 0.0
-    tidy = [len(record) == len(records[0]) and not any(field.startswith(" ") for field in record[1:]) for record in records]
-    return sum(tidy) / (len(records) + len(parsed.faults))
+    width = _usual_width(records)
+    tidy = [0.1 if any(cell.startswith(" ") for cell in record[1:]) else 1.0 for record in records if len(record) == width]
+    lost = 0 if parsed.unfinished is None else sample.count("\n") + 2 - parsed.unfinished
+    return sum(tidy) / (len(records) + len(parsed.faults) + lost)
+
+
+def _usual_width(records: Sequence[Sequence[str]]) -> int:
+    return mode(len(record) for record in records if record)
 
 
 def _tsv_dialect(sample: str) -> Dialect:
@@ -88,10 +111,10 @@ def _tsv_dialect(sample: str) -> Dialect:
     quoted, raw = Dialect("\t"), Dialect("\t", quoted=False)
     if not re.search(r'(?:^|[\t\n])"', sample):
         return raw
-    parsed = _parse(sample.rpartition("\n")[0] or sample, 1, quoted)
+    parsed = _parse(sample, 1, quoted)
     even = len({len(record) for record in parsed.records if record}) == 1
     if parsed.unfinished is not None:  # a quoted text over several lines is no even table when read raw
-        even &= len({line.count("\t") for line in sample.split("\n")[:-1] if line}) > 1
+        even &= len({line.count("\t") for line in sample.split("\n") if line}) > 1
     return quoted if even and not parsed.faults else raw
 
 

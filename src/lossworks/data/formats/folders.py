@@ -16,10 +16,13 @@ AT_ONCE = 32
 
 def read(path: Path, options: ReadOptions) -> Reading:
     """Rows in the order of class and file name. Hidden files are left alone."""
-    classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    try:
+        classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+        files = [file for folder in classes for file in sorted(folder.iterdir()) if not file.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}.") from error
     if not classes:
         raise DataError(f"{path} is a folder without sub-folders. Wanted one sub-folder per class, a file per text; or a file.")
-    files = [file for folder in classes for file in sorted(folder.iterdir()) if not file.name.startswith(".")]
     return Reading(_rows(files, options), "file")
 
 

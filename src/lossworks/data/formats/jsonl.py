@@ -1,7 +1,8 @@
-"""JSON lines: one object a line. Only the chosen columns are decoded."""
+"""JSON lines, one object a line, or one array of objects. Only the chosen columns are decoded."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from operator import attrgetter
@@ -17,20 +18,31 @@ from ..options import ReadOptions
 
 Decoder = msgspec.json.Decoder[Any]
 
-WANTED = 'JSON lines, one object a line, such as {"text": …, "label": …}'
+AT_ONCE = 10_000
+ARRAY = re.compile(r'\s*\[\s*(\{\s*"|\]?\s*$)')
+WANTED = 'JSON lines, one object a line, such as {"text": …, "label": …}, or an array of such objects'
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read(blocks: Iterator[Block], options: ReadOptions, source: str) -> Reading:
-    """Rows of a JSONL file; the columns are the keys of its first lines."""
+    """Rows of a JSONL file; the columns are the keys of its first lines. Of an array all is held in memory at once."""
     head = next(blocks)
-    columns = choose(_keys(head, source), options, source)
+    unit = "line"
+    if ARRAY.match(head.text()):
+        unit, blocks = "row", _elements(list(chain([head], blocks)), source)
+        head = next(blocks)
+    keys = _keys(head, source)
+    columns = choose(keys, options, source)
     names = [f"c{i}" for i in columns.chosen]
-    line = msgspec.defstruct(
-        "Line",
-        [(name, Any, None) for name in names],
-        rename=dict(zip(names, (columns.names[i] for i in columns.chosen), strict=True)),
-        gc=False,
-    )
+    try:
+        line = msgspec.defstruct(
+            "Line",
+            [(name, Any, None) for name in names],
+            rename=dict(zip(names, (keys[i] for i in columns.chosen), strict=True)),
+            gc=False,
+        )
+    except ValueError:
+        raise DataError(f"{source}: the name of a column holds a quote, a backslash or a control character. Rename it.") from None
     decoder = msgspec.json.Decoder(line)
     names_of = (
         [f"c{i}" for i in columns.text],
@@ -38,24 +50,39 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str) -> Reading:
         None if columns.weight is None else f"c{columns.weight}",
     )
     rows = (_rows(block, decoder, *names_of) for block in chain([head], blocks))
-    return Reading(rows, "line", columns.text_column, columns.label_column)
+    return Reading(rows, unit, columns.text_column, columns.label_column)
+
+
+def _elements(blocks: list[Block], source: str) -> Iterator[Block]:
+    """The elements of one array, as lines with the numbers of their rows; no string holds a newline, so all can go."""
+    for block in blocks:
+        block.text()  # bytes in another encoding are named by their lines
+    try:
+        elements = msgspec.json.decode(b"".join(block.raw for block in blocks), type=list[msgspec.Raw])
+    except UNREADABLE as error:
+        raise DataError(f"{source}: the JSON array is damaged, cut off, or not all that the file holds ({error}).") from None
+    if not elements:
+        raise DataError(f"{source} holds no rows.")
+    for start in range(0, len(elements), AT_ONCE):
+        lines = [bytes(element).replace(b"\n", b" ") for element in elements[start : start + AT_ONCE]]
+        yield Block(source, start + 1, b"\n".join(lines), len(lines) - 1)
 
 
 def _keys(head: Block, source: str) -> list[str]:
     """The keys of the first lines that are objects, in the order they appear."""
-    if head.raw.lstrip()[:1] == b"[":
-        raise DataError(f"{source} is one JSON array; wanted {WANTED}.")
     keys: dict[str, None] = {}
-    for raw in head.raw.split(b"\n", 100)[:100]:
+    why = ""
+    for number, raw in enumerate(head.raw.split(b"\n", 100)[:100], head.line):
         try:
             line = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE as error:
+            why = why or (f" (line {number}: {error})" if raw.strip() else "")
             continue
         if isinstance(line, dict):
             keys |= dict.fromkeys(line)
     if not keys:
         head.text()  # if the encoding is what is wrong, say that
-        raise DataError(f"{source}: none of its first lines is a JSON object; wanted {WANTED}.")
+        raise DataError(f"{source}: none of its first lines is a JSON object{why}; wanted {WANTED}.")
     return list(keys)
 
 
@@ -64,7 +91,7 @@ def _rows(block: Block, decoder: Decoder, text: list[str], label: str | None, we
     places: range | list[int] = range(block.line, block.line + block.newlines + (not block.raw.endswith(b"\n")))
     try:
         lines = decoder.decode_lines(block.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         lines = []
     if len(lines) != len(places):  # a fault, or blank lines
         lines, places, faults = _one_by_one(block, decoder)
@@ -97,8 +124,9 @@ def _one_by_one(block: Block, decoder: Decoder) -> tuple[list[Any], list[int], l
         try:
             lines.append(decoder.decode(raw))
             places.append(number)
-        except msgspec.ValidationError as error:
-            faults.append((number, f"wanted a JSON object; {str(error)[:1].lower()}{str(error)[1:]}"))
+        except RecursionError:
+            faults.append((number, "the JSON is nested too deep"))
         except msgspec.DecodeError as error:
-            faults.append((number, f"not JSON: {error}"))
+            odd = str(error).startswith("Expected")
+            faults.append((number, f"wanted a JSON object; {str(error).lower()}" if odd else f"not JSON: {error}"))
     return lines, places, faults

@@ -9,11 +9,11 @@ from ..checked_rows import Reading, Rows
 from ..encodings import Block
 
 MARK = "__label__"
-LABELS = re.compile(r"(?:__label__[^ \t]*(?:[ \t]+|$))*")
+LABEL = re.compile(rf"(?<![^ \t]){MARK}([^ \t]*)[ \t]*")
 
 
 def read_fasttext(blocks: Iterator[Block]) -> Reading:
-    """Rows of labels and a text. A blank line is no row."""
+    """Rows of labels, wherever in the line they stand, and a text, which is the rest. A blank line is no row."""
     return Reading(map(_fasttext_rows, blocks))
 
 
@@ -38,14 +38,13 @@ def _fasttext_rows(block: Block) -> Rows:
     rows = Rows([], [], range(block.line, block.line + len(lines)))
     for line in lines:
         head, _, rest = line.partition(" ")
-        if head.startswith(MARK) and "\t" not in head and not rest.startswith((MARK, " ", "\t")):
+        if head.startswith(MARK) and "\t" not in head and MARK not in rest and not rest.startswith((" ", "\t")):
             rows.texts.append(rest)  # most lines, in a third of the time
             rows.labels.append(head[len(MARK) :])
             continue
-        match = LABELS.match(line)
-        end = match.end() if match else 0
-        labels = [label.rstrip(" \t") for label in line[:end].split(MARK)[1:]]
-        rows.texts.append(line[end:])
+        labels = list(dict.fromkeys(LABEL.findall(line)))
+        text = LABEL.sub("", line)
+        rows.texts.append(text.rstrip(" \t") if labels else text)
         rows.labels.append(labels[0] if len(labels) == 1 else labels or None)
     if "" in lines:
         rows = rows.take([i for i, line in enumerate(lines) if line])

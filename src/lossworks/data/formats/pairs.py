@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -22,21 +22,22 @@ def read(items: Iterable[Any], options: ReadOptions, source: str) -> Reading:
     first = next(stream, None)
     if first is None:
         raise DataError(f"{source} are empty. Wanted (text, label) tuples or dicts.")
-    columns = choose(map(str, first), options, source) if isinstance(first, Mapping) else None
-    rows = _rows(chain([first], stream), columns, options.unlabelled)
+    keys = list(first) if isinstance(first, Mapping) else []
+    columns = choose(map(str, keys), options, source) if isinstance(first, Mapping) else None
+    rows = _rows(chain([first], stream), columns, keys, options.unlabelled)
     if columns is None:
         return Reading(rows, "row")
     return Reading(rows, "row", columns.text_column, columns.label_column)
 
 
-def _rows(stream: Iterator[Any], columns: Columns | None, unlabelled: bool) -> Iterator[Rows]:
+def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], unlabelled: bool) -> Iterator[Rows]:
     number = 1
     while items := list(islice(stream, AT_ONCE)):
         triples: list[tuple[Any, Any, Any]] = []
         places: list[int] = []
         faults: list[Fault] = []
         for place, item in enumerate(items, number):
-            triple = _from_dict(item, columns) if columns else _from_tuple(item, unlabelled)
+            triple = _from_dict(item, columns, keys) if columns else _from_tuple(item, unlabelled)
             if triple is None:
                 wanted = "a dict like the first" if columns else "(text, label) or (text, label, weight)"
                 faults.append((place, f"a row is {described(item)}; wanted {wanted}"))
@@ -62,16 +63,15 @@ def _from_tuple(item: Any, unlabelled: bool) -> tuple[Any, Any, Any] | None:
     return None
 
 
-def _from_dict(item: Any, columns: Columns) -> tuple[Any, Any, Any] | None:
+def _from_dict(item: Any, columns: Columns, keys: Sequence[Any]) -> tuple[Any, Any, Any] | None:
     if not isinstance(item, Mapping):
         return None
-    names = columns.names
-    parts = [_text(item.get(names[i])) for i in columns.text]
+    parts = [_text(item.get(keys[i])) for i in columns.text]
     odd = [part for part in parts if not isinstance(part, str)]
     return (
         odd[0] if odd else " ".join(filter(None, parts)),
-        None if columns.label is None else item.get(names[columns.label]),
-        UNIT if columns.weight is None else item.get(names[columns.weight]),
+        None if columns.label is None else item.get(keys[columns.label]),
+        UNIT if columns.weight is None else item.get(keys[columns.weight]),
     )
 
 

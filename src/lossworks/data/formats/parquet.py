@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MAGIC = b"PAR1"
+BEGINNING = MAGIC + b"\x15"  # what follows is a page's head, or the footer; both begin so, and no text does
 AT_ONCE = 1 << 12
 
 
@@ -37,7 +38,7 @@ def read(path: Path, options: ReadOptions, source: str) -> Reading:
     frame = pl.scan_parquet(path)
     try:
         schema = frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _damaged(source, error) from None
     columns = choose(schema.names(), options, source)
     names = schema.names()
@@ -82,7 +83,7 @@ def _rows(frame: pl.LazyFrame, columns: Columns, classes: list[str], source: str
                 cells[len(columns.text)] = [_class_name(value, classes) for value in cells[len(columns.text)]]
             yield rows(cells, columns, number)
             number += len(cells[0])
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _damaged(source, error) from None
 
 

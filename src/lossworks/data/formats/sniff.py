@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import msgspec
 
 from ...core.errors import DataError
 from ..columns import is_header
+from ..encodings import Block
 from ..options import ReadOptions
+from .delimited import SEPARATOR
+from .jsonl import ARRAY
+from .lines import LABEL
 
-PACKED = (".gz", ".zst", ".zstd")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -29,29 +36,45 @@ def by_name(path: Path) -> str | None:
     return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def by_look(start: str, options: ReadOptions, source: str) -> str:
-    """The format that text beginning with ``start`` is in.
+def by_look(head: Block, options: ReadOptions, named: str | None) -> str:
+    """The format of a file that begins with ``head`` and whose name says ``named``; a table may turn out to be JSON.
 
     Raises:
         DataError: it is none that labels can be read from.
     """
-    lines = [line for line in start.split("\n")[:100] if line.strip()]
-    first = lines[0] if lines else ""
-    if first.lstrip().startswith("{"):
+    if named not in (None, "csv", "tsv"):
+        return named
+    start = head.text()
+    lines = [line for line in start.split("\n", 100)[:100] if line.strip()]
+    if ARRAY.match(start) or 2 * sum(map(_is_object, lines)) > len(lines):
         return "jsonl"
+    if named:
+        return named
+    first = lines[0] if lines else ""
+    if SEPARATOR.match(start):
+        return "csv"
     if first.startswith("__label__"):
         return "fasttext"
-    if options.unlabelled:  # prose may hold commas and tabs; a table names its columns, or is told which to read
+    if options.unlabelled:  # prose may hold commas, tabs and braces; a table names its columns, or is told which to read
         for mark, format in (("\t", "tsv"), (",", "csv")):
-            if mark in first and is_header([line.replace('"', "").split(mark) for line in lines], options):
+            if mark in first and is_header([line.replace('"', "").split(mark) for line in lines], options, prose=True):
                 return format
         return "tsv" if "\t" in first and options.text_columns else "lines"
-    if "\t" in first:
-        return "tsv"
-    if any(mark in first for mark in ",;|"):
+    if re.match(r"""\s*\{\s*(["'}]|$)""", first):
+        return "jsonl"
+    if LABEL.search(first):
+        return "fasttext"
+    if any(mark in first for mark in "\t,;|"):
         return "csv"
     raise DataError(
-        f"cannot tell the format of {source}; it begins {first[:40]!r}. Wanted CSV, TSV, JSONL, Parquet or lines like "
+        f"cannot tell the format of {head.name}; it begins {first[:40]!r}. Wanted CSV, TSV, JSONL, Parquet or lines like "
         "`__label__good some text`, with a label and a text each. If it is one of these, name it with --format. "
         "Text without labels is for models of language: --task lm."
     )
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return line.lstrip().startswith("{") and isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, RecursionError):
+        return False
