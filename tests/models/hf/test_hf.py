@@ -140,7 +140,7 @@ def test_adapters(kind: str, written: Callable[..., tuple[Path, Any]], tmp_path:
     assert {name for name, p in network.named_parameters() if p.grad is not None} == {name for name, _ in trained}
     torch.optim.SGD([p for _, p in trained], 1.0).step()
     assert np.abs(model.logp(texts()) - plain.logp(texts())).max() > 1e-3
-    model.save(tmp_path / "adapters")
+    model.write(tmp_path / "adapters")
     assert not (tmp_path / "adapters" / "model.safetensors").exists()
     again = load_hf(tmp_path / "adapters")
     assert np.array_equal(again.logp(texts()), model.logp(texts()))
@@ -151,7 +151,7 @@ def test_saved(written: Callable[..., tuple[Path, Any]], tmp_path: Path) -> None
     """A changed model is saved as transformers saves it."""
     model = load_hf(written("gpt2")[0])
     lively(model.network)
-    model.save(tmp_path / "again")
+    model.write(tmp_path / "again")
     assert np.array_equal(load_hf(tmp_path / "again").logp(texts()), model.logp(texts()))
 
 
