@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,11 +29,16 @@ def write_page(template: str, context: Json, path: Path) -> Path:
 
 def rendered(template: str, context: Json) -> str:
     """``template``, which extends ``frame.html``, rendered with ``context``."""
+    return _environment().get_template(template).render(context, plotly=Markup(get_plotlyjs()))
+
+
+@functools.cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
-    return environment.get_template(template).render(context, plotly=Markup(get_plotlyjs()))
+    return environment
 
 
 def _write_text(path: Path, text: str) -> None:
