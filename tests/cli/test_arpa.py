@@ -148,6 +148,7 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     assert "--model ngram" in command("export", fitted, "x.arpa").err
     export(words, tmp_path / "model.arpa")
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
+    assert "--encoding is for ARPA files" in command("import", tmp_path, "--encoding", "latin-1", "--out", "run").err
     hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokenizer="words")
     with pytest.raises(UsageError, match="--model ngram"):
         export(hmm, tmp_path / "x.arpa")

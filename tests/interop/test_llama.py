@@ -149,6 +149,7 @@ def test_damaged(tmp_path: Path) -> None:
     for other, error, said in (
         ({key: tensors[key] for key in tensors if key != name}, RecordError, f"{name} is missing"),
         ({**tensors, name: torch.ones(3)}, RecordError, f"{name} is \\[3\\]"),
+        ({**tensors, name: tensors[name] * torch.nan}, RecordError, f"{name} holds values that are not finite"),
         ({**tensors, "model.layers.0.self_attn.q_proj.bias": torch.ones(32)}, UsageError, "q_proj.bias"),
     ):
         save_file(other, weights)

@@ -55,6 +55,8 @@ def import_model(
 def _taken(path: Path, encoding: str, callbacks: Callbacks, scratch: Path) -> Fitted:
     """It as something fitted."""
     began = time.monotonic()
+    if path.is_dir() and encoding != "utf-8":
+        raise UsageError(f"--encoding is for ARPA files, and {path} is a directory. Leave it out.")
     trained, settings = _llama(path) if path.is_dir() else import_arpa(path, callbacks.watch, encoding)
     settings = for_language(settings, "lm")
     data = {"source": str(path), "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
