@@ -18,7 +18,6 @@ from ..record import Run
 from ..training import Settings
 from ..training.settings import from_values
 from .fit import Source
-from .loading import load_labels
 
 if TYPE_CHECKING:
     from ..surfaces.landscape import Landscape as Surface
@@ -187,6 +186,7 @@ def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -
 def _saved(run: Run) -> Any:
     from ..inference import NetworkPredictor
     from ..training.replay import flat
+    from .loading import load_labels
 
     predictor = load_labels(run.path).predictor
     assert isinstance(predictor, NetworkPredictor)

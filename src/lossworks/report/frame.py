@@ -29,11 +29,11 @@ def write_page(template: str, context: Json, path: Path) -> Path:
 
 def rendered(template: str, context: Json) -> str:
     """``template``, which extends ``frame.html``, rendered with ``context``."""
-    return _environment().get_template(template).render(context, plotly=Markup(get_plotlyjs()))
+    return _templates().get_template(template).render(context, plotly=Markup(get_plotlyjs()))
 
 
-@functools.cache
-def _environment() -> Environment:
+@functools.cache  # compiling them takes longer than a small training
+def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
