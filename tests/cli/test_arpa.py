@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,20 @@ def test_by_hand(command: Command, put: Callable[[str, str], Path], tmp_path: Pa
     assert command("report", "hand").code == 0
 
 
+def test_words_with_other_spaces(command: Command, put: Callable[[str, str | bytes], Path], tmp_path: Path) -> None:
+    """A word that holds a no-break space is one word of a text too; in Latin-1 as well, which the error names."""
+    text = "a note\n\n" + re.sub(r"(?<=[\t ])a(?=\s)", "a\u00a0é", HAND)
+    put("latin.arpa", text.encode("latin-1"))
+    ended = command("import", "latin.arpa", "--out", "run")
+    assert (ended.code, "--encoding latin-1" in ended.err, (tmp_path / "run").exists()) == (2, True, False)
+    assert command("import", "latin.arpa", "--encoding", "latin-1", "--out", "run").code == 0
+    (row,) = command("score", "run", "a\u00a0é a\u00a0é", "--json").json["texts"]
+    assert [token["token"] for token in row["tokens"]] == ["a\u00a0é", "a\u00a0é", "</s>"]
+    assert [token["nats"] for token in row["tokens"]] == pytest.approx(
+        [x * math.log(10) for x in (0.1, 0.2 + 0.3, 0.4)], abs=1e-6
+    )
+
+
 def test_evaluate(command: Command, put: Callable[[str, str], Path]) -> None:
     """An imported model is evaluated without a baseline, for nothing is known of how frequent its words were."""
     command("import", put("hand.arpa", HAND), "--out", "hand", "-q")
@@ -110,7 +125,7 @@ def test_without_an_end(command: Command, put: Callable[[str, str], Path]) -> No
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", r"wanted \data\, but the file ends"),
+        ("", r"wanted a line \data\, but the file ends"),
         (HAND.replace("ngram 2=2", "ngram 2=3"), "the 2-grams end after 2"),
         (HAND.replace("-0.1\t<s> a", "-0.1\t<s> z"), "not among the 1-grams"),
         (HAND.replace("-0.3\ta", "0.3\ta"), "is above 0"),
@@ -133,6 +148,7 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     assert "--model ngram" in command("export", fitted, "x.arpa").err
     export(words, tmp_path / "model.arpa")
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
+    assert "--encoding is for ARPA files" in command("import", tmp_path, "--encoding", "latin-1", "--out", "run").err
     hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokenizer="words")
     with pytest.raises(UsageError, match="--model ngram"):
         export(hmm, tmp_path / "x.arpa")

@@ -33,7 +33,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system takes root")
     yield mount
-    subprocess.run(["umount", point], capture_output=True, check=False)
+    subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("kilobytes", [4, 40, 60, 100, 140, 200, 400, 1000])

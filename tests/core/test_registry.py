@@ -45,12 +45,15 @@ def test_members_are_found_by_walking(things: Registry[type]) -> None:
 
 
 def test_unknown_names(things: Registry[type]) -> None:
-    """A near miss is told what was probably meant; others are told what there is."""
-    with pytest.raises(UnknownName, match=r"unknown thing 'frist'\. Did you mean 'first'\?") as error:
+    """A near miss is told what was probably meant, and so is what members speak of; others are told what there is."""
+    with pytest.raises(UnknownName, match=r"unknown thing 'frist'\. Did you mean 'first'\? Known: first, second_one\.") as error:
         things["frist"]
     assert error.value.name == "frist"
-    with pytest.raises(UnknownName, match=r"unknown thing 'xyz'\. Known: first, second_one\."):
-        things["xyz"]
+    for name in ("xyz", "The", ""):
+        with pytest.raises(UnknownName, match=rf"unknown thing '{name}'\. Known: first, second_one\."):
+            things[name]
+    with pytest.raises(UnknownName, match=r"unknown thing 'line'\. Did you mean 'first' or 'second_one'\?"):
+        things["line"]
     with pytest.raises(UsageError, match="'dict' is not a registered thing"):
         things.name_of(dict)
 

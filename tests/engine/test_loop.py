@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from clocks import WoundClock
 from engine.quadratic import Pull, loop_of
-from lossworks.core.errors import Diverged, Interrupted, OutOfMemory
-from lossworks.engine import Callbacks
+from lossworks.core.errors import Diverged, Interrupted, OutOfMemory, RecordError
+from lossworks.engine import Callbacks, checkpoint
 from lossworks.schedules import build
 
 
@@ -98,6 +100,31 @@ def test_resumes_anywhere(tmp_path: Path, at: int) -> None:
         run(callbacks)
     resumed, state = run(Callbacks(checkpoints=tmp_path), resume=True)
     assert (resumed, state.step) == (whole, 9)
+
+
+def test_damaged_checkpoint(tmp_path: Path) -> None:
+    """One bit, of a weight or of the state beside them: it is refused. Of an earlier version, without a checksum, it is read."""
+    tensors, state = {"b": torch.ones(3), "a": torch.tensor(1, dtype=torch.bfloat16)}, {"step": 1, "search": {"lr": 0.5}}
+    checkpoint.save(tmp_path, 1, tensors, state)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for place in (len(whole) - 1, whole.index(b"0.5") + 2):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(RecordError, match=r"its checksum is another.*Remove it to start from the beginning"):
+            checkpoint.load_newest(tmp_path)
+    save_file(tensors, path, {"state": json.dumps(state)})
+    found = checkpoint.load_newest(tmp_path)
+    assert found is not None
+    assert found[1] == state
+    assert all(torch.equal(found[0][name], tensors[name]) for name in tensors)
+
+
+def test_search_is_read_without_the_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the search had found stands in the file's head; there may be no checkpoint."""
+    assert checkpoint.search_in(None) is checkpoint.search_in(tmp_path) is None
+    checkpoint.save(tmp_path, 1, {"a": torch.ones(3)}, {"search": {"lr": 0.5}})
+    monkeypatch.setattr(checkpoint, "_whole", None)
+    assert checkpoint.search_in(tmp_path) == {"lr": 0.5}
 
 
 def test_not_finite() -> None:

@@ -21,6 +21,41 @@ def model() -> Any:
     return lossworks.fit(TEXTS, task="lm", model=spec, tokenizer="chars", steps=2)
 
 
+@pytest.mark.parametrize("tokenizer", ["bpe:size=270", "bytes", "chars"])
+@pytest.mark.parametrize("unit", ["line", "file"])
+def test_scores_after_export_and_import(tmp_path: Path, tokenizer: str, unit: str) -> None:
+    """They are those before, the end of a text counted where the model predicts it and else not."""
+    spec = "transformer:layers=1,dim=8,heads=2,context=8"
+    data = TEXTS if unit == "line" else ["".join(f"{text}\n" for text in TEXTS)]
+    model = lossworks.fit(data, task="lm", model=spec, tokenizer=tokenizer, document_unit=unit, steps=2)
+    lossworks.export(model, tmp_path / "hf", to="hf")
+    back = lossworks.import_model(tmp_path / "hf", tmp_path / "back")
+    assert back.document_unit == unit
+    same_scores(model, back)
+    same_scores(model, lossworks.load(tmp_path / "back"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("more", ["", ",lora=2"])
+def test_scores_of_what_was_fitted_further(model: Any, tmp_path: Path, more: str) -> None:
+    """The same of a model of transformers: as it is ("hf:PATH"), and fitted further, whole or by adapters, and exported again."""
+    pytest.importorskip("peft" if more else "transformers")
+    lossworks.export(model, tmp_path / "hf", to="hf")
+    same_scores(model, lossworks.load(f"hf:{tmp_path / 'hf'}"))
+    further = lossworks.fit(TEXTS, task="lm", model=f"hf:{tmp_path / 'hf'}{more}", steps=2, lr=0.1)
+    lossworks.export(further, tmp_path / "again", to="hf")
+    same_scores(further, lossworks.load(f"hf:{tmp_path / 'again'}"))
+    if not more:
+        same_scores(further, lossworks.import_model(tmp_path / "again", tmp_path / "back"))
+
+
+def same_scores(model: Any, other: Any) -> None:
+    """Both say the same of texts, one of them beyond the context."""
+    texts = ["the cat sat", "a dog", "", "the dog sat the cat sat"]
+    for one, two in zip(model.score(texts), other.score(texts), strict=True):
+        assert one.nats == pytest.approx(two.nats, abs=1e-5)
+
+
 def listed(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, and what it holds."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.interop.hugging_face import write_tokenizer
 from lossworks.interop.llama import export_llama, import_llama
 from lossworks.models.neural import NeuralModel
 from lossworks.models.rnn import RnnSpec
@@ -85,14 +86,15 @@ def test_tokenizer(tmp_path: Path) -> None:
     words = ["<unk>", "<s>", "</s>", *(f"w{number}" for number in range(V - 3))]
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: n for n, word in enumerate(words)}, "<unk>"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    export_llama(model("tied"), tmp_path, tokenizer)
+    export_llama(model("tied"), tmp_path)
+    write_tokenizer(tokenizer, model("tied"), tmp_path)
     read = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert read("w0 w5 other")["input_ids"] == [1, 3, 8, 0]
     assert (read.bos_token, read.eos_token, read.unk_token) == ("<s>", "</s>", "<unk>")
     assert tokenizer.encode("w0").ids == [3]  # ours is as it was
-    small = tokenizers.Tokenizer(tokenizers.models.WordLevel({"<unk>": 0}, "<unk>"))
-    with pytest.raises(UsageError, match=f"the tokenizer has 1 tokens and the model {V}"):
-        export_llama(model("tied"), tmp_path, small)
+    large = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: n for n, word in enumerate([*words, "more"])}, "<unk>"))
+    with pytest.raises(UsageError, match=f"the tokenizer has {V + 1} tokens and the model {V}"):
+        write_tokenizer(large, model("tied"), tmp_path)
 
 
 def test_older_configuration(tmp_path: Path) -> None:
@@ -147,6 +149,7 @@ def test_damaged(tmp_path: Path) -> None:
     for other, error, said in (
         ({key: tensors[key] for key in tensors if key != name}, RecordError, f"{name} is missing"),
         ({**tensors, name: torch.ones(3)}, RecordError, f"{name} is \\[3\\]"),
+        ({**tensors, name: tensors[name] * torch.nan}, RecordError, f"{name} holds values that are not finite"),
         ({**tensors, "model.layers.0.self_attn.q_proj.bias": torch.ones(32)}, UsageError, "q_proj.bias"),
     ):
         save_file(other, weights)

@@ -46,12 +46,22 @@ def test_a_target_that_is_no_outcome(target: int, named: str) -> None:
         lambda: head.scores(LOGITS, given),
         lambda: binary(LOGITS[:, 0], given),
     ):
-        with pytest.raises(UsageError, match=re.escape(f"{named} at position [1] for ") + ".*keep=keep to fused"):
+        with pytest.raises(UsageError, match=re.escape(f"{named} at position [1] for ") + ".*keep=keep to fused") as error:
             ask()
+        assert f"(target != {target})" in str(error.value)
+        assert ("The largest is 3." in str(error.value)) == (target == 3)
     keep = torch.tensor([True, False])
     want = torch.logsumexp(LOGITS[0], 0) - 1
     torch.testing.assert_close(losses.build("cross_entropy")(LOGITS[keep], given[keep]), want[None])
     torch.testing.assert_close(fused(LOGITS, weight, given, keep=keep).mean(losses.build("cross_entropy")), want)
+
+
+def test_targets_that_begin_at_one() -> None:
+    """The largest is named, and what to subtract; not where there is a 0."""
+    with pytest.raises(UsageError, match=r"for 3 outcomes, 0 to 2\. The largest is 3\. If yours begin at 1, give target - 1\."):
+        losses.build("focal")(LOGITS, torch.tensor([1, 3]))
+    with pytest.raises(UsageError, match=r"The largest is 3\. To leave"):
+        losses.build("focal")(LOGITS, torch.tensor([0, 3]))
 
 
 def test_the_position_has_all_its_axes() -> None:
@@ -77,10 +87,11 @@ def test_baselines() -> None:
 
 def test_the_name_of_another_kind_of_thing() -> None:
     """It says which, in a process that has not used that kind either."""
-    with pytest.raises(UnknownName, match=r"unknown loss 'cosine'\. It names a kind of schedule, not of loss"):
+    near = r"'cosine'\. It names a kind of schedule, not of loss: give it as schedule='cosine'\. Did you mean 'info_nce' or 'trip"
+    with pytest.raises(UnknownName, match=near):
         losses.build("cosine")
     with pytest.raises(UnknownName, match=r"unknown loss 'focl'\. Did you mean 'focal'"):
         losses.build("focl")
     program = "from lossworks import losses\ntry: losses.build('l1')\nexcept ValueError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "It names a kind of penalty, not of loss." in done.stdout
+    assert "It names a kind of penalty, not of loss: give it as penalty='l1'. Known: asymmetric, " in done.stdout

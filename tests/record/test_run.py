@@ -55,12 +55,26 @@ def test_another_format(run: Run, content: str) -> None:
 
 def test_a_key_that_is_missing(run: Run) -> None:
     """The file and the whole name of the key are told; what is there is a plain dictionary's."""
-    run.write_summary({"config": {"model": {}}, "labels": ["a"]})
+    run.write_summary({"config": {"model": {}}, "labels": ["a"], "result": None, "rows": [{"text": "b"}]})
     summary = run.summary
     assert (summary["config"].get("seed"), "seed" in summary, summary["labels"]) == (None, False, ["a"])
-    for read, name in ((lambda: summary["status"], "status"), (lambda: summary["config"]["model"]["seed"], "config.model.seed")):
+    for read, name in (
+        (lambda: summary["status"], "status"),
+        (lambda: summary["result"], "result"),
+        (lambda: summary["config"]["model"]["seed"], "config.model.seed"),
+        (lambda: summary["rows"][0]["label"], "rows.0.label"),
+    ):
         with pytest.raises(RecordError, match=rf"run\.json is damaged: it lacks {name}\."):
             read()
+
+
+@pytest.mark.parametrize("value", [3, "text", [], True])
+@pytest.mark.parametrize("key", ["config", "data", "given", "result", "files"])
+def test_parts_that_are_no_objects(run: Run, key: str, value: object) -> None:
+    """The file and the key are told."""
+    run.write_summary({key: value})
+    with pytest.raises(RecordError, match=rf"run\.json is damaged: {key} is no object"):
+        _ = run.summary
 
 
 def test_notes_are_read_in_order(run: Run) -> None:

@@ -35,6 +35,15 @@ def test_shared_characters() -> None:
     assert learnt.spans("aé🙂").tolist() == [[0, 1], *[[1, 2]] * 2, *[[2, 3]] * 4]
 
 
+def test_spaces_of_ascii() -> None:
+    """Where they alone part words, any other white space is part of one."""
+    text = "a\u00a0b\t\u3000\r\n c\fd \u2028"
+    learnt = tokens.build("words:ascii=true").learn([[text]])
+    assert [text[first:last] for first, last in learnt.spans(text)] == ["a\u00a0b", "\u3000", "c\fd", "\u2028"]
+    assert 0 not in learnt.encode([text])[0].tolist()
+    assert tokens.build("words").learn([[text]]).vocabulary.size == 3 + len(text.split())
+
+
 @pytest.mark.parametrize("spec", ["words", "words:min_count=2,lower=true"])
 def test_words(spec: str) -> None:
     """Words stand where ``split`` finds them, known or not, in whatever case."""

@@ -84,7 +84,7 @@ def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
 def _trained_on(model: Model) -> NDArray[Any]:
     """Targets that the baseline learns the same from as from the training part: it needs but the counts."""
     data = model.record.get("data", {})
-    counts = data.get("train_counts")
+    counts = data["train_counts"] if data else None
     if counts is None and model.predictor.task.labels:
         raise UsageError(
             "this model has no record of its training data, which the baseline needs. Load it from its run directory."

@@ -138,10 +138,11 @@ def _checked(run: Run) -> dict[str, Any]:
             )
         result, data = record["result"], record["data"]
         counts = (result["epochs"], result["best_epoch"], result["micro_batch"], data["rows"])
-        wanted = {int: counts, list: (result["scores"],), str: (data["fingerprint"], data["source"])}
+        spelled = (data["fingerprint"], data["source"], record["config"]["optimizer"])
+        wanted = {int: counts, list: (result["scores"],), str: spelled}
         fits = all(isinstance(value, kind) for kind, values in wanted.items() for value in values)
         fits &= result["refit_rows"] is None or isinstance(result["refit_rows"], int)
-        if not (fits and isinstance(record["config"], dict) and isinstance(record["given"], dict)):
+        if not fits:
             raise TypeError
     except (KeyError, TypeError):
         raise RecordError(f"{run.path / 'run.json'} is damaged. Restore it from a copy, or fit again.") from None
@@ -184,9 +185,10 @@ def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -
 
 
 def _saved(run: Run) -> Any:
-    from ..inference import NetworkPredictor, load_predictor
+    from ..inference import NetworkPredictor
     from ..training.replay import flat
+    from .loading import load_labels
 
-    predictor = load_predictor(run.path)
+    predictor = load_labels(run.path).predictor
     assert isinstance(predictor, NetworkPredictor)
     return flat(predictor.network)

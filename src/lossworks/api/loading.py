@@ -9,7 +9,8 @@ from ..core.errors import UsageError
 from ..inference import TextLanguage, load_predictor
 from ..models import build_language, render
 from ..models.hf import HfSpec
-from ..record import Run, read_json
+from ..record import Run, read_object
+from ..record.checksums import check_files
 from ..tokens import Tokenizer
 from ..training.fitting import read_counts
 from ..training.settings import check_device
@@ -19,7 +20,7 @@ from .model import Model
 
 def load(path: Path | str, device: str = "cpu") -> Model | Language:
     """The model in a run directory: a ``Language`` where it is a language model, else a ``Model``. Of ``"hf:PATH"`` the model of
-    Hugging Face there, as it is, over texts as wholes.
+    Hugging Face there, as it is, over texts as wholes; one that was exported here, over texts as it was fitted to.
 
     Raises:
         RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
@@ -29,11 +30,11 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
         return _pretrained(str(path), device)
     run = Run(path)
     record = run.summary
-    config = read_json(run.path / "config.json")
-    if isinstance(config, dict) and config.get("task") == "lm":
+    data = record["data"]
+    check_files(run.path, record.get("files", {}))  # earlier versions wrote none
+    if read_object(run.path / "config.json")["task"] == "lm":
         trained = TextLanguage.load(run.path, device)
-        imported = record.get("data", {}).get("imported", False)
-        counts = None if imported else read_counts(run.path, trained.model.vocabulary.size)
+        counts = None if data.get("imported") else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
     model = Model(load_predictor(run.path, device), record, run.path)
     model.predictor.scores([""])  # compiled code is loaded now, not at the first question
@@ -46,8 +47,10 @@ def _pretrained(spec: str, device: str) -> Language:
     assert isinstance(family, HfSpec)
     tokenizer = tokens.named(family.tokens)
     assert isinstance(tokenizer, Tokenizer)
-    config = {"model": render(family), "tokenizer": family.tokens, "document_unit": "file", "seed": 0}
-    return Language(TextLanguage(family, tokenizer, family.pretrained().to(device)), None, {"config": config})
+    model = family.pretrained().to(device)
+    unit = "line" if model.ends else "file"
+    config = {"model": render(family), "tokenizer": family.tokens, "document_unit": unit, "seed": 0}
+    return Language(TextLanguage(family, tokenizer, model), None, {"config": config})
 
 
 def load_labels(path: Path | str, device: str = "cpu") -> Model:

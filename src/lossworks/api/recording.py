@@ -17,6 +17,7 @@ from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, Us
 from ..core.machine import machine, versions
 from ..engine import Callbacks, checkpoint
 from ..record import Run
+from ..record.checksums import checksums
 from ..record.files import unwritable
 from .tensorboard import EventFiles
 
@@ -78,7 +79,7 @@ class Recorder:
                 run.write_summary(self.summary)
             fitted = work(callbacks, scratch)
             fitted.save(run.path)
-            self.summary |= {"status": "finished", "result": fitted.result}
+            self.summary |= {"status": "finished", "result": fitted.result, "files": checksums(run.path)}
             run.note("end", step=self.step, seconds=fitted.result["seconds"])
         except BaseException as error:
             self.summary |= ended_by(error)

@@ -16,6 +16,7 @@ from .running import command_line
 def command(
     file: Annotated[Path, typer.Argument(help="An ARPA file of words, .gz or not; or a Llama directory of Hugging Face's.")],
     out: Annotated[Path, typer.Option("--out", help="The run directory to make.")],
+    encoding: options.Encoding = "utf-8",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -25,7 +26,7 @@ def command(
     from .progress import Watcher
 
     with Watcher(quiet or json) as watcher:
-        model = import_model(file, out, callbacks=Callbacks(watch=watcher), command=command_line())
+        model = import_model(file, out, encoding=encoding, callbacks=Callbacks(watch=watcher), command=command_line())
     if json:
         print_json({"run": str(out), **model.record})
     else:

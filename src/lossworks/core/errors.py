@@ -18,6 +18,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_FEW = 12  # names, that are shown all
+
 
 class LossworksError(Exception):
     """The root of the tree. ``exit_code`` is what the command ends with."""
@@ -30,14 +32,19 @@ class UsageError(LossworksError, ValueError):
 
 
 class UnknownName(UsageError):
-    """A name that is not among the known ones. ``known`` feeds the suggestion; ``others`` are kinds that have the name."""
+    """A name that is not among the known ones. ``known`` feeds the suggestion, ``near`` are those of them that speak of it;
+    ``others`` are kinds that have the name.
+    """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = (), near: Iterable[str] = ()) -> None:
         known = sorted(known)
-        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
-        elsewhere = "".join(f"It names a kind of {other}, not of {kind}. " for other in others)
-        super().__init__(f"unknown {kind} {name!r}. {elsewhere}{hint}")
+        close = dict.fromkeys([*difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6), *near])
+        hints = [f"It names a kind of {other}, not of {kind}: give it as {other}={name!r}." for other in others]
+        if close:
+            hints.append(f"Did you mean {' or '.join(map(repr, close))}?")
+        if not close or len(known) <= _FEW:
+            hints.append(f"Known: {', '.join(known)}.")
+        super().__init__(f"unknown {kind} {name!r}. {' '.join(hints)}")
         self.name = name
 
 

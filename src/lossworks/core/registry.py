@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from .errors import UnknownName, UsageError
 
 T = TypeVar("T")
+_WORD = 3  # letters that may be but a particle, and members to name at most
 _REGISTRIES: list[Registry[Any]] = []
 _ROOMS = ("losses", "optim", "penalties", "risks", "schedules")  # whose names are taken for one another's
 
@@ -52,7 +54,7 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         if name not in self:
-            raise UnknownName(self.kind, name, self._entries, self._others(name))
+            raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name))
         return self._entries[_key(name)]
 
     def __contains__(self, name: str) -> bool:
@@ -82,6 +84,11 @@ class Registry(Generic[T]):
         for room in _ROOMS:
             importlib.import_module(f"lossworks.{room}")
         return [other.kind for other in _REGISTRIES if other.kind != self.kind and _key(name) in other]
+
+    def _near(self, name: str) -> list[str]:
+        """Members whose docstrings speak of what is called so."""
+        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+        return [entry.name for entry in self if len(name) > _WORD and word.search(entry.thing.__doc__ or "")][:_WORD]
 
     def _discover(self) -> None:
         if not self._discovered:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+import xxhash
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from ..core.errors import RecordError
 from ..record import write_atomic
 from ..record.files import unwritable
+
+T = TypeVar("T")
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -25,7 +28,8 @@ def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, A
         raise unwritable(folder, error) from error
     path = folder / f"step-{step:012d}.safetensors"
     values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_atomic(path, lambda part: save_file(values, part, {"state": json.dumps(state)}))
+    text = json.dumps({**state, "checksum": _checksum(values, state)})
+    write_atomic(path, lambda part: save_file(values, part, {"state": text}))
     for older in folder.glob("step-*.safetensors"):
         if older != path:
             older.unlink()
@@ -37,14 +41,36 @@ def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
     Raises:
         RecordError: the file is damaged.
     """
+    return _of_newest(folder, _whole)
+
+
+def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | None:
+    """What ``read`` makes of the newest checkpoint, opened, and its state; None where there is none."""
     paths = sorted(folder.glob("step-*.safetensors"))
     if not paths:
         return None
     try:
         with safe_open(paths[-1], "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["state"])  # noqa: SIM118
+            return read(file, json.loads(file.metadata()["state"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
+
+
+def _whole(file: Any, state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    checksum = state.pop("checksum", None)  # earlier versions wrote none
+    if checksum not in (None, _checksum(tensors, state)):
+        raise ValueError("its checksum is another")
+    return tensors, state
+
+
+def _checksum(tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
+    """Of contiguous tensors and a state."""
+    made = xxhash.xxh3_128(json.dumps(state).encode())
+    for name, tensor in sorted(tensors.items()):
+        made.update(name.encode())
+        made.update(tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy().data)
+    return made.hexdigest()
 
 
 def load(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
@@ -97,8 +123,7 @@ def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def search_in(folder: Path | None) -> dict[str, Any] | None:
     """What the search for a learning rate had found when the newest checkpoint was written; None where there is none."""
-    found = load_newest(folder) if folder is not None else None
-    return found[1].get("search") if found else None
+    return None if folder is None else _of_newest(folder, lambda file, state: state.get("search"))
 
 
 def remove(folder: Path) -> None:

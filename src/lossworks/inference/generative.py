@@ -15,7 +15,7 @@ from ..core.errors import RecordError
 from ..data import Ragged
 from ..models.base import build_language
 from ..models.language import LanguageModel, LanguageSpec
-from ..record import read_json, write_json
+from ..record import read_object, write_json
 from ..tasks import LabelTask
 from ..tokens import Tokenizer
 from .predictor import Predictor
@@ -64,7 +64,7 @@ class GenerativePredictor(Predictor):
     @classmethod
     def read(cls, folder: Path, task: LabelTask, spec: Any) -> GenerativePredictor:
         built = build_language(spec)
-        tokenizer, classes = tokens.load(folder / "tokenizer.json"), read_json(folder / "classes.json")
+        tokenizer, classes = tokens.load(folder / "tokenizer.json"), read_object(folder / "classes.json")
         counts = tuple(classes["counts"])
         if classes["format"] != _FORMAT or len(counts) != len(task.labels) or not all(type(n) is int and n > 0 for n in counts):
             raise RecordError(f"{folder / 'classes.json'} does not fit config.json. Restore it from a copy, or fit again.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..core.errors import LossworksError, NotInstalled, RecordError
 from ..models.base import is_language
-from ..record import read_json
+from ..record import read_object
 from ..tasks import label_task
 from .generative import GenerativePredictor
 from .network_predictor import NetworkPredictor
@@ -19,7 +19,7 @@ def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
     Raises:
         RecordError: a file is missing, truncated, or does not fit the other.
     """
-    config = read_json(folder / "config.json")
+    config = read_object(folder / "config.json")
     try:
         if config["format"] != FORMAT:
             raise RecordError(f"format {config['format']!r}; this version reads format {FORMAT}")

@@ -6,14 +6,13 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from .. import tokens
 from ..core.errors import LossworksError, RecordError
 from ..data import Ragged
 from ..models.base import build_language, render
 from ..models.language import LanguageModel, LanguageSpec
-from ..record import read_json, write_json
+from ..record import read_object, write_json
 from ..tokens import Tokenizer
 
 _FORMAT = 1
@@ -54,7 +53,7 @@ class TextLanguage:
         Raises:
             RecordError: a file is missing, truncated, or does not fit the others.
         """
-        config: dict[str, Any] = read_json(folder / "config.json")
+        config = read_object(folder / "config.json")
         tokenizer = tokens.load(folder / "tokenizer.json")
         try:
             if (config["format"], config["task"], type(config["ends"])) != (_FORMAT, TASK, bool):

@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import tokens
 from ..api import Language, Model
 from ..core.errors import DataError, UsageError
+from ..data import ReadOptions
 from ..inference import TextLanguage
 from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
@@ -27,11 +28,13 @@ def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
     write_arpa(model.model, words, path, watch)
 
 
-def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, Settings]:
-    """A file whose 1-grams are words that white space parts. It knows no counts of the texts it was learnt from."""
-    trie, words = read_arpa(path, watch)
+def import_arpa(path: Path, watch: Watch, encoding: str = "utf-8") -> tuple[TextLanguage, Settings]:
+    """A file whose 1-grams are words that white space parts, ASCII's alone where words hold other. It knows no counts of the
+    texts it was learnt from.
+    """
+    trie, words = read_arpa(path, watch, ReadOptions(encoding=encoding).encoding)
     try:
-        tokenizer = tokens.build("words").restore({"words": words[len(SPECIALS) :]})
+        tokenizer = _tokenizer(words[len(SPECIALS) :])
     except ValueError as error:
         raise DataError(
             f"{path}: {error}, as white space parts words; so texts cannot be read in them. "
@@ -44,3 +47,10 @@ def import_arpa(path: Path, watch: Watch) -> tuple[TextLanguage, Settings]:
     model = NgramModel(trie, tokenizer.vocabulary, ends=ends, notes=notes, origin=str(path))
     settings = Settings(task="lm", model=f"ngram:order={trie.order}", document_unit="line" if ends else "file")
     return TextLanguage(NgramSpec(order=trie.order), tokenizer, model), settings
+
+
+def _tokenizer(words: list[str]) -> tokens.Tokenizer:
+    try:
+        return tokens.build("words").restore({"words": words})
+    except ValueError:
+        return tokens.build("words:ascii=true").restore({"words": words})

@@ -7,12 +7,10 @@ from pathlib import Path
 from ..api import Language, Model
 from ..core.errors import UnknownName, UsageError
 from ..inference import NetworkPredictor
-from ..models.hf.model import NeuralHf
 from ..models.language import Watch
 from ..models.neural import NeuralModel
-from ..record.files import write_folder
 from .arpa import export_arpa
-from .llama import export_llama
+from .hugging_face import export_hf
 from .onnx import export_onnx
 
 FORMATS = ("arpa", "hf", "onnx")
@@ -47,12 +45,4 @@ def export(
         return []
     if not isinstance(model, Language) or not isinstance(network, NeuralModel):
         raise UsageError(f"a directory of Hugging Face's holds causal language models, and the model is {kind}. Try --to onnx.")
-    if isinstance(network, NeuralHf):
-        network.within = ""
-        write_folder(Path(path), network.save, "config.json")
-        return []
-    library = model.tokenizer.library()
-    write_folder(Path(path), lambda part: export_llama(network, part, library), "config.json")
-    if library is None:
-        return ["its tokenizer has no form that Hugging Face's programs know, so it was left out: give them token numbers"]
-    return []
+    return export_hf(model, Path(path))

@@ -14,6 +14,7 @@ from ..core.errors import UsageError
 from ..engine import Callbacks
 from ..inference import TextLanguage
 from ..models import render
+from ..models.hf.library import predicts_end
 from ..training import Fitted, Settings
 from ..training.resolving import for_language
 from .arpa import import_arpa
@@ -21,7 +22,12 @@ from .llama import import_llama
 
 
 def import_model(
-    path: Path | str, out: Path | str, *, callbacks: Callbacks | None = None, command: str | None = None
+    path: Path | str,
+    out: Path | str,
+    *,
+    encoding: str = "utf-8",
+    callbacks: Callbacks | None = None,
+    command: str | None = None,
 ) -> Language:
     """Make a run directory of another program's model.
 
@@ -29,6 +35,7 @@ def import_model(
         path: an ARPA file, whose 1-grams are words that white space parts; or a directory of Hugging Face's Llama or Mistral with
             its ``tokenizer.json``.
         out: where to, for ``load``.
+        encoding: of an ARPA file.
 
     Nothing is known of the texts it was learnt from: the run has no figures, and of an ARPA file ``explain`` has no counts and
     ``evaluate`` no baseline.
@@ -40,15 +47,17 @@ def import_model(
     recorder = Recorder(
         Path(out), {"data": str(path)}, callbacks or Callbacks(), command or "lossworks.import_model", resume=False
     )
-    fitted: Fitted = recorder.record(partial(_taken, Path(path)))
+    fitted: Fitted = recorder.record(partial(_taken, Path(path), encoding))
     assert isinstance(fitted.trained, TextLanguage)
     return Language(fitted.trained, None, recorder.run.summary, recorder.run.path)
 
 
-def _taken(path: Path, callbacks: Callbacks, scratch: Path) -> Fitted:
+def _taken(path: Path, encoding: str, callbacks: Callbacks, scratch: Path) -> Fitted:
     """It as something fitted."""
     began = time.monotonic()
-    trained, settings = _llama(path) if path.is_dir() else import_arpa(path, callbacks.watch)
+    if path.is_dir() and encoding != "utf-8":
+        raise UsageError(f"--encoding is for ARPA files, and {path} is a directory. Leave it out.")
+    trained, settings = _llama(path) if path.is_dir() else import_arpa(path, callbacks.watch, encoding)
     settings = for_language(settings, "lm")
     data = {"source": str(path), "imported": True, "rows": 0, "skipped": 0, "fingerprint": ""}
     data["vocabulary"] = trained.tokenizer.vocabulary.size
@@ -67,8 +76,7 @@ def _llama(folder: Path) -> tuple[TextLanguage, Settings]:
         sizes = f"{model.vocabulary.size} tokens, and its tokenizer.json has {tokenizer.vocabulary.size}"
         raise UsageError(f"the model in {folder} tells {sizes}. Score with it as it is: 'hf:{folder}'.")
     model.vocabulary = tokenizer.vocabulary
-    model.ends = False
-    settings = Settings(
-        task="lm", model=render(model.network.spec), tokenizer=str(folder / "tokenizer.json"), document_unit="file"
-    )
+    model.ends = predicts_end(str(folder))
+    unit = "line" if model.ends else "file"
+    settings = Settings(task="lm", model=render(model.network.spec), tokenizer=str(folder / "tokenizer.json"), document_unit=unit)
     return TextLanguage(model.network.spec, tokenizer, model), settings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save_file
@@ -18,11 +18,8 @@ from ..models.neural import NeuralModel
 from ..models.neural.weights import fill, read_tensors
 from ..models.transformer import TransformerSpec
 from ..models.transformer.model import Block, Transformer
-from ..record import read_json, write_atomic, write_json
+from ..record import read_object, write_atomic, write_json
 from ..tokens import Vocabulary
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -30,10 +27,10 @@ _EVERY = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "qua
 """What a configuration must say, where it says anything; a Transformer of ours has nothing else."""
 
 
-def export_llama(model: NeuralModel, folder: Path, tokenizer: Tokenizer | None = None) -> None:
-    """Write ``config.json``, ``generation_config.json``, ``model.safetensors`` and, of a tokenizer, its two files.
+def export_llama(model: NeuralModel, folder: Path) -> None:
+    """Write ``config.json``, ``generation_config.json`` and ``model.safetensors``.
 
-    ``AutoModelForCausalLM.from_pretrained(folder)`` then gives the same logits, and ``AutoTokenizer`` puts the start token first.
+    ``AutoModelForCausalLM.from_pretrained(folder)`` then gives the same logits.
 
     Raises:
         UsageError: the model is no Transformer of ours.
@@ -49,8 +46,6 @@ def export_llama(model: NeuralModel, folder: Path, tokenizer: Tokenizer | None =
     dtype = str(network.head.weight.dtype).removeprefix("torch.")
     write_json(folder / "config.json", {**_config(network.spec, model.vocabulary.size), **marks, "dtype": dtype})
     write_json(folder / "generation_config.json", {"_from_model_config": True, **marks})
-    if tokenizer is not None:
-        _write_tokenizer(tokenizer, model.vocabulary, network.spec.context, folder)
 
 
 def import_llama(folder: Path, *, start: int | None = None, end: int | None = None) -> NeuralModel:
@@ -64,7 +59,7 @@ def import_llama(folder: Path, *, start: int | None = None, end: int | None = No
         RecordError: a file is missing or damaged.
         UsageError: the model has what ours has not (biases, scaled rotary positions, …), or its weights are pickles.
     """
-    config = _object(folder / "config.json")
+    config = read_object(folder / "config.json")
     spec = _spec(config, folder)
     marks = [_mark(config, "bos_token_id", start, "start"), _mark(config, "eos_token_id", end, "end")]
     vocabulary = Vocabulary(int(config["vocab_size"]), None, *marks)
@@ -171,7 +166,7 @@ def _read(folder: Path) -> dict[str, Tensor]:
     if (folder / _WEIGHTS).exists():
         return read_tensors(folder / _WEIGHTS)[0]
     if (folder / _INDEX).exists():
-        names = _object(folder / _INDEX).get("weight_map")
+        names = read_object(folder / _INDEX).get("weight_map")
         files = sorted(set(names.values())) if isinstance(names, dict) else []
         if not files or any(Path(file).name != file for file in files):
             raise RecordError(f"{folder / _INDEX} names no files beside it. Restore it from its source.")
@@ -182,33 +177,3 @@ def _read(folder: Path) -> dict[str, Tensor]:
             "write them as safetensors: AutoModelForCausalLM.from_pretrained(path).save_pretrained(other)."
         )
     raise RecordError(f"{folder} holds neither {_WEIGHTS} nor {_INDEX}. Is it a directory that save_pretrained wrote?")
-
-
-def _object(path: Path) -> dict[str, Any]:
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise RecordError(f"{path} holds a {type(found).__name__}; wanted an object. Restore it from its source.")
-    return found
-
-
-def _write_tokenizer(tokenizer: Tokenizer, vocabulary: Vocabulary, context: int, folder: Path) -> None:
-    """Write the tokenizer with the start token put first, as the model wants it."""
-    from tokenizers.processors import TemplateProcessing
-
-    if (size := tokenizer.get_vocab_size()) != vocabulary.size:
-        raise UsageError(f"the tokenizer has {size} tokens and the model {vocabulary.size}. Give the one it was trained with.")
-    marks = {"bos_token": vocabulary.start, "eos_token": vocabulary.end, "unk_token": vocabulary.unknown}
-    named = {name: tokenizer.id_to_token(number) for name, number in marks.items() if number is not None}
-    copy = type(tokenizer).from_str(tokenizer.to_str())
-    first = named["bos_token"]
-    copy.post_processor = TemplateProcessing(single=f"{first} $A", special_tokens=[(first, vocabulary.start)])
-    write_atomic(folder / "tokenizer.json", lambda file: copy.save(str(file)))
-    write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": context,
-            "clean_up_tokenization_spaces": False,
-            **named,
-        },
-    )

@@ -9,7 +9,7 @@ report.html          the page to open
 """
 
 from .events import Events
-from .files import encode_json, read_json, write_atomic, write_json
-from .run import Run, Summary
+from .files import Fields, encode_json, read_json, read_object, write_atomic, write_json
+from .run import Run
 
-__all__ = ["Events", "Run", "Summary", "encode_json", "read_json", "write_atomic", "write_json"]
+__all__ = ["Events", "Fields", "Run", "encode_json", "read_json", "read_object", "write_atomic", "write_json"]

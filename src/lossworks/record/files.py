@@ -20,6 +20,23 @@ from safetensors import SafetensorError
 from ..core.errors import RecordError, UsageError
 
 
+class Fields(dict[str, Any]):
+    """An object in a JSON file, a dict but for this: reading a key that it lacks raises RecordError with the file and the key."""
+
+    def __init__(self, value: dict[str, Any], path: Path, within: str = "") -> None:
+        super().__init__((key, _named(item, path, f"{within}{key}")) for key, item in value.items())
+        self._path, self._within = path, within
+
+    def __missing__(self, key: str) -> Any:
+        raise RecordError(f"{self._path} is damaged: it lacks {self._within}{key}. Restore it from a copy, or start again.")
+
+
+def _named(item: Any, path: Path, name: str) -> Any:
+    if isinstance(item, dict):
+        return Fields(item, path, f"{name}.")
+    return [_named(each, path, f"{name}.{place}") for place, each in enumerate(item)] if isinstance(item, list) else item
+
+
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step, its mode as umask has it.
 
@@ -55,24 +72,26 @@ def write_folder(folder: Path, write: Callable[[Path], None], mark: str) -> None
 
     Args:
         folder: what is there is replaced if it is empty, or holds a file named ``mark``, as what is written does.
-        write: is given the folder to fill.
-        mark: the name.
+        write: is given the folder to fill; its files get the mode that umask has for them.
+        mark: the name, or a pattern of it.
 
     Raises:
         UsageError: something else stands there. RecordError: the place cannot be written.
     """
     part, before = (folder.with_name(f"{folder.name}.{name}") for name in ("part", "before"))
     try:
-        if folder.exists() and not (folder.is_dir() and ((folder / mark).exists() or not any(folder.iterdir()))):
+        if folder.exists() and not (folder.is_dir() and (any(folder.glob(mark)) or not any(folder.iterdir()))):
             raise UsageError(f"{folder} exists, and is nothing that can be replaced (it has no {mark}). Choose another place.")
         for left in (part, before):
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True)
         write(part)
+        for path in part.rglob("*"):
+            path.chmod(path.stat().st_mode | (part.stat().st_mode & 0o666))  # as in write_atomic
         if folder.exists():
             folder.replace(before)
         part.replace(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise unwritable(folder, error) from error
     finally:
         if before.exists() and not folder.exists():
@@ -123,6 +142,18 @@ def read_json(path: Path) -> Any:
         raise RecordError(f"cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
+
+
+def read_object(path: Path) -> Fields:
+    """The JSON object in ``path``; a key that it lacks, at any depth, raises RecordError when it is asked for.
+
+    Raises:
+        RecordError: as of ``read_json``, or it is no object.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise RecordError(f"{path} holds a {type(value).__name__}; wanted an object. Restore it from a copy, or fit again.")
+    return Fields(value, path)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -12,25 +12,13 @@ from typing import Any, TextIO
 
 from ..core.errors import RecordError, UsageError
 from .events import Events
-from .files import encode_json, read_json, unwritable, write_json
+from .files import Fields, encode_json, read_json, unwritable, write_json
 
 FORMAT = 1
 RENAMED = {"tokens": "tokenizer", "texts": "document_unit"}
 """Settings that earlier versions spelled otherwise."""
+_OBJECTS = ("given", "config", "data", "result", "files")
 _LOOKS, _APART = 20, 0.05  # tries to hold a run, and seconds between: who only asks holds it for a moment
-
-
-class Summary(dict[str, Any]):
-    """An object in a JSON file, a dict but for this: reading a key that it lacks raises RecordError with the file and the key."""
-
-    def __init__(self, value: dict[str, Any], path: Path, within: str = "") -> None:
-        super().__init__(
-            (key, Summary(item, path, f"{within}{key}.") if isinstance(item, dict) else item) for key, item in value.items()
-        )
-        self._path, self._within = path, within
-
-    def __missing__(self, key: str) -> Any:
-        raise RecordError(f"{self._path} is damaged: it lacks {self._within}{key}. Restore it from a copy, or start again.")
 
 
 class Run:
@@ -55,7 +43,7 @@ class Run:
         return cls(path)
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> Fields:
         """What ``run.json`` says. A key that it lacks, at any depth, raises RecordError when it is asked for.
 
         Raises:
@@ -66,9 +54,12 @@ class Run:
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             found = value.get("format") if isinstance(value, dict) else type(value).__name__
             raise RecordError(f"{path} has format {found!r}; this version reads format {FORMAT}.")
-        if isinstance(value.get("config"), dict):
+        value = {key: item for key, item in value.items() if item is not None or key not in _OBJECTS}
+        if wrong := [key for key in _OBJECTS if not isinstance(value.get(key, {}), dict)]:
+            raise RecordError(f"{path} is damaged: {wrong[0]} is no object. Restore it from a copy, or start again.")
+        if "config" in value:
             value["config"] = {RENAMED.get(key, key): setting for key, setting in value["config"].items()}
-        return Summary(value, path)
+        return Fields(value, path)
 
     def write_summary(self, value: dict[str, Any]) -> None:
         """Replace ``run.json`` in one step."""

@@ -48,7 +48,7 @@ def _verdict(summary: Json) -> Verdict:
     result = summary.get("result")
     if not result:
         return words.unfinished(str(summary.get("status")))
-    if "metrics" not in result:
+    if "note" in result:
         return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
     metric, floor = result["metrics"]["bits_per_byte"], result["baseline"]["metrics"]["bits_per_byte"]["value"]
     if metric["value"] is None:

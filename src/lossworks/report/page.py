@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
+from jinja2 import UndefinedError
+
 from .. import record
 from ..core.errors import RecordError
 from . import charts, health_charts, language, words
@@ -29,10 +31,10 @@ def write(run_dir: Path | str, summary: Json | None = None) -> Path:
             return write_comparison(name, summary, run.path / "report.html")
         is_language = summary.get("task") == "lm"
         context = (language.context if is_language else _context)(name, summary, events)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise RecordError(f"{run.path} holds a record from which no report can be made ({what}). Fit again.") from error
-    return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
+        return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError) as error:
+        place, what = run.path / "run.json", f"{type(error).__name__}: {error}"
+        raise RecordError(f"{place} holds a record from which no report can be made ({what}). Fit again.") from error
 
 
 def _context(name: str, summary: Json, events: list[Json]) -> Json:

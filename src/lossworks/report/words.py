@@ -51,7 +51,7 @@ def verdict(summary: Json) -> Verdict:
     result = summary.get("result")
     if not result:
         return unfinished(str(summary.get("status")))
-    if "metrics" not in result:
+    if "note" in result:
         return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
     main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]

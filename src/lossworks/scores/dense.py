@@ -157,10 +157,13 @@ def check_range(target: Int[Tensor, "*position"], classes: int, kept: Int[Tensor
     if low < 0 or high >= classes:
         first = ((visited < 0) | (visited >= classes)).flatten().nonzero()[0]
         at = first if kept is None else kept[first]
-        position = [int(i) for i in torch.unravel_index(at, target.shape)]
+        position, wrong = [int(i) for i in torch.unravel_index(at, target.shape)], int(target.flatten()[at])
+        largest = f" The largest is {int(high)}." if high >= classes else ""
+        shifted = " If yours begin at 1, give target - 1." if low >= 1 else ""
         raise UsageError(
-            f"scores: got target {int(target.flatten()[at])} at position {position} for {classes} outcomes, 0 to {classes - 1}. "
-            "To leave positions out, give loss(logits[keep], target[keep]), or keep=keep to fused, with keep = (target != -100)."
+            f"scores: got target {wrong} at position {position} for {classes} outcomes, 0 to {classes - 1}.{largest}{shifted} "
+            "To leave positions out, give loss(logits[keep], target[keep]), or keep=keep to fused, with "
+            f"keep = (target != {wrong})."
         )
 
 

@@ -37,17 +37,18 @@ class Words:
         return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def words_of(texts: Sequence[str], lowered: bool) -> Words:
-    """What stands between white space (as Python's ``str.split`` sees it), in lower case if ``lowered``."""
+def words_of(texts: Sequence[str], lowered: bool, ascii_only: bool = False) -> Words:
+    """What stands between white space (as Python's ``str.split`` sees it, or ASCII's alone), in lower case if ``lowered``."""
     codes, starts = points(texts)
     if lowered:
         codes = lower()[codes]
     offsets = np.zeros(len(texts) + 1, np.int64)
-    share(_count, len(codes), codes, starts, _spaces(), offsets)
+    spaces = _spaces(ascii_only)
+    share(_count, len(codes), codes, starts, spaces, offsets)
     np.cumsum(offsets, out=offsets)
     count = int(offsets[-1])
     found = Words(codes, np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint64), offsets)
-    share(_find, len(codes), codes, starts, _spaces(), offsets, found.begin, found.end, found.hashes)
+    share(_find, len(codes), codes, starts, spaces, offsets, found.begin, found.end, found.hashes)
     return found
 
 
@@ -89,9 +90,12 @@ class WordTable:
 
 
 @functools.cache
-def _spaces() -> NDArray[np.bool_]:
+def _spaces(ascii_only: bool) -> NDArray[np.bool_]:
     """Which code points part words."""
-    return np.fromiter((chr(code).isspace() for code in range(LIMIT)), np.bool_, LIMIT)
+    parting = "\t\n\r " if ascii_only else filter(str.isspace, map(chr, range(LIMIT)))
+    table = np.zeros(LIMIT, np.bool_)
+    table[[ord(char) for char in parting]] = True
+    return table
 
 
 @njit(cache=True, nogil=True)

@@ -22,12 +22,14 @@ class WordsSpec(TokenizerSpec):
     """What white space parts is a word. Which space it was is forgotten, so it is not lossless; ``<unk>`` is the unknown word.
 
     Keys: min_count, how often a word must occur in the training texts; max_size, the most words kept (the most frequent);
-    lower, whether words are read in lower case. All other words are unknown.
+    lower, whether words are read in lower case; ascii, whether space, tab and the ends of lines alone part words, so that one may
+    hold a no-break space. All other words are unknown.
     """
 
     min_count: int = 1
     max_size: int | None = None
     lower: bool = False
+    ascii: bool = False
 
     def __post_init__(self) -> None:
         if self.min_count < 1 or (self.max_size is not None and self.max_size < 1):
@@ -36,7 +38,7 @@ class WordsSpec(TokenizerSpec):
     def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Words:
         table, spelled = WordTable(), list[str]()
         for texts in counted(blocks, progress):
-            words = words_of(texts, self.lower)
+            words = words_of(texts, self.lower, self.ascii)
             spelled += map(words.spelled, table.add(words.hashes))
         counts = dict(zip(spelled, table.counts[: table.used].tolist(), strict=True))
         marks = sum(counts.pop(mark, 0) for mark in (START, END))
@@ -64,20 +66,20 @@ class Words(Tokenizer):
         self.vocabulary = Vocabulary(len(words) + len(SPECIALS))
         self._words = [*SPECIALS, *words]
         self._table = WordTable()
-        found = words_of(self._words[len(SPECIALS) :], lowered=False)
+        found = words_of(self._words[len(SPECIALS) :], False, spec.ascii)
         if (np.diff(found.offsets) != 1).any() or len(self._table.add(found.hashes)) < len(words):
             raise ValueError("its words are not single and distinct")
         self._values = np.arange(len(SPECIALS), len(self._words), dtype=self.dtype)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        words = words_of(texts, self.spec.lower)
+        words = words_of(texts, self.spec.lower, self.spec.ascii)
         return self._table.numbers(words.hashes, self._values, 0), words.offsets
 
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         return " ".join(self._words[token] for token in ids)
 
     def spans(self, text: str) -> NDArray[np.int64]:
-        words = words_of([text], lowered=False)
+        words = words_of([text], False, self.spec.ascii)
         return np.stack([words.begin, words.end], 1)
 
     def spelling(self, token: int) -> str:

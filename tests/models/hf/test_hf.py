@@ -15,6 +15,7 @@ from lossworks.core.errors import RecordError, UsageError
 from lossworks.engine import Callbacks
 from lossworks.models.hf import HfSpec
 from lossworks.models.hf import model as hf
+from lossworks.models.hf.classifier import load_classifier
 from lossworks.models.hf.model import HfNetwork, load_hf
 from lossworks.scores import dense, fused
 from lossworks.tokens import Vocabulary
@@ -140,7 +141,7 @@ def test_adapters(kind: str, written: Callable[..., tuple[Path, Any]], tmp_path:
     assert {name for name, p in network.named_parameters() if p.grad is not None} == {name for name, _ in trained}
     torch.optim.SGD([p for _, p in trained], 1.0).step()
     assert np.abs(model.logp(texts()) - plain.logp(texts())).max() > 1e-3
-    model.save(tmp_path / "adapters")
+    model.write(tmp_path / "adapters")
     assert not (tmp_path / "adapters" / "model.safetensors").exists()
     again = load_hf(tmp_path / "adapters")
     assert np.array_equal(again.logp(texts()), model.logp(texts()))
@@ -151,7 +152,7 @@ def test_saved(written: Callable[..., tuple[Path, Any]], tmp_path: Path) -> None
     """A changed model is saved as transformers saves it."""
     model = load_hf(written("gpt2")[0])
     lively(model.network)
-    model.save(tmp_path / "again")
+    model.write(tmp_path / "again")
     assert np.array_equal(load_hf(tmp_path / "again").logp(texts()), model.logp(texts()))
 
 
@@ -160,6 +161,9 @@ def test_special_tokens(written: Callable[..., tuple[Path, Any]]) -> None:
     folder, _ = written("llama", bos_token_id=None, eos_token_id=5)
     assert load_hf(folder).vocabulary == Vocabulary(V, None, 5, 5)
     assert load_hf(folder, start=7).vocabulary == Vocabulary(V, None, 7, 5)
+    folder, _ = written("llama", bos_token_id=V)
+    with pytest.raises(UsageError, match=rf"bos_token_id is {V}; wanted a token below {V}\..*start=N"):
+        load_hf(folder)
     folder, _ = written("gpt_neox", bos_token_id=None, eos_token_id=None)
     with pytest.raises(UsageError, match=r"eos_token_id is None.*end=N"):
         load_hf(folder)
@@ -193,6 +197,18 @@ def test_changed_logits() -> None:
     made = transformers.GraniteForCausalLM(transformers.GraniteConfig(**COMMON, **GROUPED, logits_scaling=3.0))
     with pytest.raises(UsageError, match="the logits of GraniteForCausalLM are not its last layer's"):
         HfNetwork(made)
+
+
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_not_finite(written: Callable[..., tuple[Path, Any]], value: float) -> None:
+    """Weights that are no numbers are refused by name, by the language model and by the classifier."""
+    folder, theirs = written("gpt2")
+    with torch.no_grad():
+        theirs.transformer.h[1].mlp.c_fc.weight[0, 0] = value
+    theirs.save_pretrained(folder)
+    for load in (load_hf, lambda name: load_classifier(str(name), 2)):
+        with pytest.raises(RecordError, match=r"gpt2: .*h\.1\.mlp\.c_fc\.weight holds values that are not finite"):
+            load(folder)
 
 
 def test_refused(tmp_path: Path, written: Callable[..., tuple[Path, Any]]) -> None:

@@ -15,7 +15,7 @@ import torch
 import lossworks
 from lossworks.core.errors import Interrupted, NotInstalled, RecordError, UsageError
 from lossworks.engine import Callbacks
-from lossworks.inference import NetworkPredictor
+from lossworks.inference import NetworkPredictor, load_predictor
 from lossworks.models import build
 from lossworks.models.hf.classifier import HfClassifier, load_classifier
 from lossworks.optim.roles import roles
@@ -257,6 +257,8 @@ def test_configuration_missing(folders: dict[str, Path], tmp_path: Path) -> None
     hf_files.fitted(folders["bert"], rows(), tmp_path / "run")
     (tmp_path / "run/hf/config.json").write_text("{")
     with pytest.raises(RecordError, match="cannot be read as a classifier of texts"):
+        load_predictor(tmp_path / "run")
+    with pytest.raises(RecordError, match=r"hf/config.json is damaged"):
         lossworks.load(tmp_path / "run")
     (tmp_path / "run/hf/config.json").unlink()
     with pytest.raises(RecordError, match=r"hf/config.json is missing"):

@@ -174,12 +174,43 @@ def test_by_hand(tmp_path: Path) -> None:
         lambda text: text.replace("-0.5\t<s> a\t-0.0625\n-0.25\ta b\t-1", "-0.25\ta b\t-1\n-0.5\t<s> a\t-0.0625"),
         lambda text: text.replace("-0.125\t<s> a b", "-1.25e-1\t<s> a b\t0"),
         lambda text: text.replace("-0.125\t<s> a b", "-.125\t<s>  a\t b"),
+        lambda text: "a model\n\n-1 of é\n\\data\n" + text,
     ],
 )
 def test_other_programs_files(tmp_path: Path, change: Callable[[str], str]) -> None:
     """Blanks for tabs, ends of lines of Windows, marks of other programs, any order: the model is the same."""
     wanted = log10_of(put(tmp_path, SMALL), "a b a", "b c")
     assert log10_of(put(tmp_path, change(SMALL)), "a b a", "b c") == wanted
+
+
+def test_white_space_within_words(tmp_path: Path) -> None:
+    """A no-break space, an ideographic one, a form feed are part of a word, in 1-grams and in longer ones."""
+    words, wanted = {"a": "a\u00a0b", "b": "\u3000\f"}, read(put(tmp_path, SMALL))[0].logp(ragged([[3, 4, 3]]))
+    found, spelled = read(put(tmp_path, re.sub(r"(?<=[\t ])[ab](?=\s)", lambda word: words[word[0]], SMALL)))
+    assert spelled[3:] == list(words.values())
+    assert np.array_equal(found.logp(ragged([[3, 4, 3]])), wanted)
+
+
+def test_log_of_zero(tmp_path: Path) -> None:
+    """-inf, in any case, is probability 0, and as a backoff weight 0; what is not backed off to stays as it was."""
+    text = SMALL.replace("-0.5\tb\t-0.125", "-inf\tb\t-Inf").replace("-0.375\tb a", "-INF\tb a").replace("b\t-1", "b\t-inf")
+    assert log10_of(put(tmp_path, text), "a b a", "b a", "a b c") == pytest.approx(
+        [-0.5, -0.125, -0.1875, -1.25, -math.inf, -math.inf, -1.25, -0.5, -0.125, -math.inf, -1], abs=1e-7
+    )
+    trie, words = read_arpa(tmp_path / "model.arpa")
+    write_arpa(NgramModel(trie, vocabulary(len(words))), words, tmp_path / "again.arpa")
+    assert "-99\tb\t-99" in (tmp_path / "again.arpa").read_text("utf-8")
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    """A file of another encoding is read by that name, and without it the error names the flag."""
+    (tmp_path / "latin").write_bytes(("© someone\n" + SMALL.replace("b", "é")).encode("latin-1"))
+    with pytest.raises(DataError, match=r"latin, line 12: byte 0xE9 is not UTF-8.*--encoding latin-1"):
+        read_arpa(tmp_path / "latin")
+    trie, words = read_arpa(tmp_path / "latin", encoding="latin-1")
+    assert words[3:] == ["a", "é"]
+    wanted = read(put(tmp_path, SMALL))[0].logp(ragged([[3, 4, 3]]))
+    assert np.array_equal(NgramModel(trie, vocabulary(5)).logp(ragged([[3, 4, 3]])), wanted)
 
 
 def test_missing_marks(tmp_path: Path) -> None:
@@ -252,7 +283,14 @@ def test_any_set_of_ngrams(tmp_path_factory: pytest.TempPathFactory, seed: int, 
         ("-0.5\tb\t-0.125", "-0.5\ta\t-0.125", ("line 11", "twice")),
         ("-0.5\tb\t-0.125", "-0.5\t<s>\t-0.125", ("line 11", "twice")),
         ("-0.5\tb\t-0.125", "-0.5\tb\tx", ("line 11", "numbers")),
-        ("-0.5\tb\t-0.125", "-inf\tb\t-0.125", ("line 11", "finite")),
+        ("-0.5\tb\t-0.125", "inf\tb\t-0.125", ("line 11", "above 0")),
+        ("-0.5\tb\t-0.125", "nan\tb\t-0.125", ("line 11", "numbers")),
+        ("-0.5\tb\t-0.125", "-0.5\tb\t1e39", ("line 11", "backoff is infinite")),
+        ("-0.375\tb a", "Inf\tb a", ("line 16", "above 0")),
+        ("-0.375\tb a", "-0.375\tb a\tinf", ("line 16", "backoff is infinite")),
+        ("-0.375\tb a", "-0.375\tb a\t1e39", ("line 16", "backoff is infinite")),
+        ("-0.375\tb a", "-0.375\tb\u00a0a", ("line 16", "not among the 1-grams")),
+        ("ngram 1=5", "ngram 1=" + "5" * 5000, ("line 2", "numbers of n-grams")),
         ("-0.5\tb\t-0.125", "-0.5", ("line 11", "too few")),
         ("-0.5\tb\t-0.125", "-0.5 b 1 2", ("line 11", "last field")),
         ("ngram 1=5", "ngram 1=4", ("line 11", r"\2-grams:")),
@@ -262,7 +300,7 @@ def test_any_set_of_ngrams(tmp_path_factory: pytest.TempPathFactory, seed: int, 
         ("ngram 2=3", "ngram 2=99999999999999999", ("line 14", "more than there is room for")),
         ("ngram 2=3", "ngram 4=3", ("line 3", "number of 2-grams")),
         ("ngram 3=2\n", "", ("line 13", "last field")),
-        ("\\data\\", "data", ("line 1", r"\data\ ".strip())),
+        ("\\data\\", "data", (r"wanted a line \data\, but the file ends",)),
         ("ngram 1=5\nngram 2=3\nngram 3=2\n", "", ("line 2", "numbers of n-grams")),
         ("\\end\\\n", "", ("the file ends",)),
     ],

@@ -16,6 +16,7 @@ from ...data import valid
 from ...record import write_atomic
 from ...record.files import unwritable
 from ..neural.classifier import PaddedModel, begin_small
+from ..neural.weights import check_finite
 from .library import quiet, told, with_peft, with_transformers
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
             trust_remote_code=False,
             local_files_only=here,
         )
+        check_finite(model.named_parameters(), name)
         network = HfClassifier(model, outputs)
         begin_small(network.head)
         lacking = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}

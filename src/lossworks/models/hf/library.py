@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import NotInstalled, RecordError, UsageError
+from ...core.errors import LossworksError, NotInstalled, RecordError, UsageError
+from ...record import read_object
 
+PREDICTS_END = "predicts_end"
+"""The key of ``tokenizer_config.json`` by which an export says that its model predicts the end token after each text."""
 _WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
 
 
@@ -77,16 +80,25 @@ def tokenizer_file(path: str) -> str:
     Raises:
         UsageError: it has none that the ``tokenizers`` library reads.
     """
-    if Path(path).is_dir():
-        file = Path(path) / "tokenizer.json"
-        if file.exists():
-            return str(file)
-    elif found := hub_file(path, "tokenizer.json"):
+    if found := _file(path, "tokenizer.json"):
         return found
     raise UsageError(
         f"{path} holds no tokenizer.json. Save its tokenizer there: "
         f"AutoTokenizer.from_pretrained(…).save_pretrained({path!r}). For a language model --tokenizer FILE.json names another."
     )
+
+
+def predicts_end(path: str) -> bool:
+    """Whether the model that is called so predicts where a text ends, as it says beside its tokenizer; most say nothing."""
+    found = _file(path, "tokenizer_config.json")
+    return found is not None and bool(read_object(Path(found)).get(PREDICTS_END, False))
+
+
+def _file(path: str, name: str) -> str | None:
+    """Where a file of a directory is, or of what the hub calls so; None where there is none."""
+    if not Path(path).is_dir():
+        return hub_file(path, name)
+    return str(Path(path) / name) if (Path(path) / name).exists() else None
 
 
 @contextlib.contextmanager
@@ -95,13 +107,11 @@ def told(name: str | Path, here: bool, auto: str = "AutoModelForCausalLM") -> It
 
     ``here``: whether ``name`` is a directory; ``auto``: the class that is to read it.
     """
-    from safetensors import SafetensorError
-
     try:
         yield
-    except UsageError:
+    except LossworksError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is
         said = str(error).strip().split("\n", 1)[0]
         if here and not any(Path(name).glob("*.safetensors")) and any(Path(name).glob("*.bin")):
             raise UsageError(

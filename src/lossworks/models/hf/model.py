@@ -1,7 +1,7 @@
 """Any causal language model of Hugging Face's transformers, as one of ours: scored, generated from, and trained with any loss.
 
-model = lossworks.models.neural.hf.load_hf("gpt2")             # named, so downloaded where it is not in the cache
-model = lossworks.models.neural.hf.load_hf("runs/mine", lora=8)  # adapters of rank 8 get gradients, nothing else
+model = lossworks.models.hf.model.load_hf("gpt2")             # named, so downloaded where it is not in the cache
+model = lossworks.models.hf.model.load_hf("runs/mine", lora=8)  # adapters of rank 8 get gradients, nothing else
 network = model.network
 loss = lossworks.fused("focal", network.hidden(ids), network.head, target, softcap=network.softcap)
 """
@@ -16,14 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
-from ...record.files import unwritable
+from ...record.files import write_folder
 from ...tokens import Vocabulary
 from ..neural.model import NeuralModel
 from ..neural.network import LanguageNetwork, check_length
+from ..neural.weights import check_finite
 from .library import told, with_peft, with_transformers
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+FOLDER = "hf"
+"""Of a run, where such a model stands."""
 
 
 def load_hf(
@@ -38,7 +42,7 @@ def load_hf(
     """The model in a directory, or of a name at Hugging Face. Only safetensors are read, and no program from there is run.
 
     Args:
-        name: a directory that ``save_pretrained`` (or ``save`` of such a model) wrote; else what the hub calls it.
+        name: a directory that ``save_pretrained`` (or ``write`` of such a model) wrote; else what the hub calls it.
         lora: rank of adapters to train on every linear layer but the last, the rest frozen (Hu et al. 2021, arXiv:2106.09685);
             None: all weights as they are. Needs ``peft``.
         context: tokens to read at once; None: as many as the model was made for.
@@ -149,15 +153,13 @@ class HfNetwork(LanguageNetwork):
 class NeuralHf(NeuralModel):
     """A model of transformers as a language model; its files are those of transformers (and of peft)."""
 
-    within: str = ""
-    """The folder, inside of the one that is saved to, that its files go to: of a run, whose own they would overwrite."""
-
     def save(self, folder: Path) -> None:
+        """Write them into a folder of their own: a run's would be overwritten by some of theirs."""
+        write_folder(folder / FOLDER, self.write, "*config.json")
+
+    def write(self, folder: Path) -> None:
         """Write the directory that ``load_hf`` (and ``from_pretrained``) reads; of adapters, them alone."""
-        try:
-            self.network.model.save_pretrained(folder / self.within)  # type: ignore[operator, union-attr]
-        except OSError as error:
-            raise unwritable(folder, error) from error
+        self.network.model.save_pretrained(folder)  # type: ignore[operator, union-attr]
 
 
 def _pretrained(name: str | Path) -> Any:
@@ -166,10 +168,13 @@ def _pretrained(name: str | Path) -> Any:
     here = folder.is_dir()
     with told(name, here):
         if here and (folder / "adapter_config.json").exists():
-            return with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
-        return classes.AutoModelForCausalLM.from_pretrained(
-            name, use_safetensors=True, trust_remote_code=False, local_files_only=here
-        )
+            model = with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
+        else:
+            model = classes.AutoModelForCausalLM.from_pretrained(
+                name, use_safetensors=True, trust_remote_code=False, local_files_only=here
+            )
+    check_finite(model.named_parameters(), name)
+    return model
 
 
 def _adapted(model: Any, rank: int) -> Any:
@@ -183,16 +188,16 @@ def _adapted(model: Any, rank: int) -> Any:
 def _vocabulary(config: Any, outputs: int, start: int | None, end: int | None) -> Vocabulary:
     """Of so many outputs, with the special tokens that are given, else those that the configuration names."""
     config = config.get_text_config(decoder=True)
-    end = _special(config.eos_token_id if end is None else end, "eos_token_id", "end")
-    start = _special(config.bos_token_id if start is None else start, "bos_token_id", "start", other=end)
+    end = _special(config.eos_token_id if end is None else end, outputs, "eos_token_id", "end")
+    start = _special(config.bos_token_id if start is None else start, outputs, "bos_token_id", "start", other=end)
     return Vocabulary(outputs, None, start, end)
 
 
-def _special(found: Any, key: str, argument: str, other: int | None = None) -> int:
+def _special(found: Any, outputs: int, key: str, argument: str, other: int | None = None) -> int:
     if found is None and other is not None:
         return other
     if isinstance(found, list | tuple) and found:
         found = found[0]
-    if not isinstance(found, int):
-        raise UsageError(f"the model's {key} is {found!r}; wanted the number of a token. Name it: load_hf(…, {argument}=N).")
+    if not isinstance(found, int) or not 0 <= found < outputs:
+        raise UsageError(f"the model's {key} is {found!r}; wanted a token below {outputs}. Name it: load_hf(…, {argument}=N).")
     return found

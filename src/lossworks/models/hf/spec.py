@@ -13,10 +13,8 @@ from ..base import models
 from ..neural.causal_lm import CausalLM
 from ..neural.network import LanguageNetwork, TextEncoder
 from ..neural.spec import NeuralSpec
-from .library import check_keys, named, tokenizer_file
-from .model import NeuralHf, load_hf, outline
-
-_FOLDER = "hf"
+from .library import check_keys, named, predicts_end, tokenizer_file
+from .model import FOLDER, NeuralHf, load_hf, outline
 
 
 @models.add("hf", source="Wolf et al. 2020, EMNLP, arXiv:1910.03771 (transformers); Hu et al. 2021, arXiv:2106.09685 (LoRA)")
@@ -60,16 +58,16 @@ class HfSpec(NeuralSpec):
         if len(texts.ids) and int(texts.ids.max()) >= model.vocabulary.size:
             most = f"the tokenizer has the token {int(texts.ids.max())}, and {self.path} has {model.vocabulary.size}"
             raise UsageError(f"{most}. Give its own.")
-        return HfCausalLM(model)
+        return HfCausalLM(model.network, model.vocabulary, ends=ends)
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> NeuralHf:
-        if not (folder / _FOLDER).is_dir():
-            raise RecordError(f"{folder / _FOLDER} is missing. Restore it from a copy, or fit again.")
-        return _in_run(load_hf(folder / _FOLDER, context=self.context, ends=ends))
+        if not (folder / FOLDER).is_dir():
+            raise RecordError(f"{folder / FOLDER} is missing. Restore it from a copy, or fit again.")
+        return load_hf(folder / FOLDER, context=self.context, ends=ends)
 
     def pretrained(self) -> NeuralHf:
-        """The model as it is, of texts that have no end."""
-        return load_hf(named(self.path), context=self.context, ends=False)
+        """The model as it is: of texts without an end, where it is not said beside its tokenizer that they have one."""
+        return load_hf(named(self.path), context=self.context, ends=predicts_end(self.path))
 
     def _network(self, vocabulary: int) -> LanguageNetwork:
         return load_hf(named(self.path), lora=self.lora, context=self.context).network
@@ -81,14 +79,5 @@ class HfSpec(NeuralSpec):
 class HfCausalLM(CausalLM):
     """Such a model as training asks it; what it leaves is saved in transformers' own form."""
 
-    def __init__(self, model: NeuralHf) -> None:
-        super().__init__(model.network, model.vocabulary, ends=model.ends)
-        self._model = model
-
     def model(self) -> NeuralHf:
-        return _in_run(self._model)
-
-
-def _in_run(model: NeuralHf) -> NeuralHf:
-    model.within = _FOLDER
-    return model
+        return NeuralHf(self.network, self.vocabulary, ends=self.ends)

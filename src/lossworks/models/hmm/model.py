@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ...core.errors import RecordError
@@ -19,6 +18,7 @@ from ...data import Ragged
 from ...record import write_atomic
 from ...tokens import Vocabulary
 from ..language import LanguageModel
+from ..neural.weights import read_tensors
 from . import per_sequence
 from .chain import Chain
 from .expectation import filtered, sizes, smoothed
@@ -173,15 +173,12 @@ def load_model(folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> Hm
         RecordError: the file is missing or damaged, or of another vocabulary; nothing in it is ever executed.
     """
     path = folder / _FILE
+    tensors, _ = read_tensors(path)
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         factors = tuple(tensors[f"factor.{number}"] for number in range(len(tensors) - 3))
         chain = Chain(tensors["start"], factors, tensors["emission"], tensors["block"])
         _check(chain, vocabulary.size)
-    except FileNotFoundError:
-        raise RecordError(f"{path} is missing. Fit again, or restore it from a copy.") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
     return HmmModel(chain, vocabulary, ends=ends)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -63,10 +64,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise RecordError(f"{path} is missing. Restore it from a copy; of a run that did not finish: fit --resume.") from None
     except (SafetensorError, OSError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor if tensor.itemsize > 1 else tensor.float()).all()):
-            raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+    check_finite(tensors.items(), path)
     return {_renamed(name): tensor for name, tensor in tensors.items()}, notes
+
+
+def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path | str) -> None:
+    """Raise RecordError where a tensor of those read from ``path`` holds nan or infinity."""
+    for name, tensor in tensors:
+        if tensor.is_floating_point() and tensor.numel():
+            ends = torch.stack((tensor if tensor.itemsize > 1 else tensor.float()).aminmax())  # nan, if there is one
+            if not bool(ends.isfinite().all()):
+                raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
 
 
 def _renamed(name: str) -> str:

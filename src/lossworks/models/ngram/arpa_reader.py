@@ -29,16 +29,19 @@ from .trie import Level, Trie
 MISSING = -100.0
 """The log10 probability of a special token that a file lacks, as KenLM has it."""
 _CHUNK = 1 << 24
+_LARGEST = float(np.finfo(np.float32).max)
+_BLANKS = re.compile(rb"[ \t\r]+")
 _WRONG = {
     lines.NUMBER: "the line should begin with a log10 probability",
     lines.POSITIVE: "a log10 probability is above 0",
     lines.SHORT: "the line has too few words",
     lines.WORD: "a word is not among the 1-grams",
     lines.REST: "the line goes on after what should be its last field",
+    lines.INFINITE: "a log10 backoff is infinite",
 }
 
 
-def read_arpa(path: Path, watch: Watch = lambda event, fields: None) -> tuple[Trie, list[str]]:
+def read_arpa(path: Path, watch: Watch = lambda event, fields: None, encoding: str = "utf-8") -> tuple[Trie, list[str]]:
     """The model of an ARPA file, and its words in the order of their numbers: the first three ``<unk>``, ``<s>``, ``</s>``.
 
     So ``Vocabulary(len(words))`` is its vocabulary. Of these special tokens, one that is not in the file is never predicted.
@@ -46,9 +49,10 @@ def read_arpa(path: Path, watch: Watch = lambda event, fields: None) -> tuple[Tr
 
     Raises:
         DataError: the file is not there, is truncated or is no ARPA file; names the line and the remedy.
+        UsageError: there is no such encoding of text.
     """
     try:
-        return _File(path, watch).model()
+        return _File(path, watch, encoding).model()
     except OSError as error:  # gzip.BadGzipFile is one
         raise DataError(f"cannot read {path}: {error.strerror or error}. Check the path, or make the file again.") from None
     except (EOFError, zlib.error) as error:
@@ -58,13 +62,17 @@ def read_arpa(path: Path, watch: Watch = lambda event, fields: None) -> tuple[Tr
 class _File:
     """An ARPA file read from its beginning to its end: ``raw`` is a block of whole lines, ``at`` the place in it."""
 
-    def __init__(self, path: Path, watch: Watch) -> None:
+    def __init__(self, path: Path, watch: Watch, encoding: str) -> None:
         self.path, self.watch = path, watch
         self.raw, self.at, self.first = b"", 0, 1
-        self.blocks = blocks(_chunks(path), "utf-8", str(path))
+        self.blocks = blocks(_chunks(path), encoding, str(path))
 
     def model(self) -> tuple[Trie, list[str]]:
-        self.expect(b"\\data\\")
+        while self.peek().strip() != b"\\data\\":  # other programs note there what they like
+            if self.at >= len(self.raw):
+                self.fail("wanted a line \\data\\, but the file ends")
+            self.skip()
+        self.skip()
         counts = self.counts()
         words, spelled, prob, backoff = self.words(counts[0])
         levels = unigrams(prob, backoff if len(counts) > 1 else None)
@@ -77,7 +85,7 @@ class _File:
     def counts(self) -> list[int]:
         """The number of n-grams of each order, as the head of the file has it."""
         counts: list[int] = []
-        while found := re.fullmatch(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*", self.peek()):
+        while found := re.fullmatch(rb"ngram\s+(\d{1,3})\s*=\s*(\d{1,18})\s*", self.peek()):
             counts.append(int(found[2]))
             if int(found[1]) != len(counts) or len(counts) > 255:
                 self.fail(f"wanted the number of {min(len(counts), 255)}-grams")
@@ -106,22 +114,25 @@ class _File:
                 specials[place] = raw, prob, backoff
             self.skip()
         spelled, probs, backoffs = zip(*specials, *others.values(), strict=True)
-        return [*SPECIALS, *others], list(spelled), np.array(probs, np.float32), np.array(backoffs, np.float32)
+        with np.errstate(over="ignore"):  # what is below all numbers is the log of 0
+            return [*SPECIALS, *others], list(spelled), np.array(probs, np.float32), np.array(backoffs, np.float32)
 
     def unigram(self, row: int, count: int) -> tuple[float, bytes, float]:
         """Probability, word and backoff of the line."""
         line = self.peek()
         if not line.strip() or line.startswith(b"\\"):
             self.fail(f"the 1-grams end after {row:,}; the head of the file says {count:,}")
-        fields = line.split()
+        fields = _BLANKS.split(line.strip(b" \t\r"))
         if len(fields) not in (2, 3):
             self.fail(_WRONG[lines.REST if len(fields) > 3 else lines.SHORT])
         try:
             prob, backoff = float(fields[0]), float(fields[2]) if len(fields) == 3 else 0.0
         except ValueError:
             self.fail("probability and backoff should be numbers")
-        if not (math.isfinite(prob) and math.isfinite(backoff)):
-            self.fail("probability and backoff should be finite; -99 stands for the log of 0")
+        if math.isnan(prob) or math.isnan(backoff):
+            self.fail("probability and backoff should be numbers")
+        if backoff > _LARGEST:
+            self.fail(_WRONG[lines.INFINITE])
         if prob > 0:
             self.fail(_WRONG[lines.POSITIVE])
         return prob, fields[1], backoff

@@ -1,10 +1,12 @@
-"""A trie as a file of arrays, mapped back in milliseconds whatever its size."""
+"""A trie as a file of arrays, mapped back: what is asked for is read, whatever its size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
+
+import numpy as np
 
 from ...core.errors import RecordError
 from ...record.tensors import map_tensors, write_tensors
@@ -37,7 +39,8 @@ def write_trie(path: Path, trie: Trie, notes: Mapping[str, str], progress: Calla
 
 
 def map_trie(path: Path, size: int) -> tuple[Trie, dict[str, str]]:
-    """The trie of a file that ``write_trie`` wrote, for ``size`` words, and its notes. What the arrays hold stays unread.
+    """The trie of a file that ``write_trie`` wrote, for ``size`` words, and its notes. What the arrays hold stays unread, but for
+    whether probabilities are finite.
 
     Raises:
         RecordError: the file is missing or damaged, or is for another number of words.
@@ -78,6 +81,8 @@ def _fault(trie: Trie) -> str | None:
             return f"its {k}-grams lack or have too much: {', '.join(sorted(given.keys() ^ wanted))}"
         if any(array.ndim != 1 or array.dtype.kind != _KINDS[name] for name, array in given.items()):
             return f"an array of its {k}-grams is of another kind"
+        if any(len(array) and not array.max() < np.inf for name, array in given.items() if _KINDS[name] == "f"):  # nor is nan
+            return f"its {k}-grams hold values that are not finite"
         entries = trie.size(k)
         if any(len(given[name]) != entries for name in ("word", "context") if name in given):
             return f"the arrays of its {k}-grams differ in length"

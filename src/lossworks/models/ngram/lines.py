@@ -1,6 +1,7 @@
 """Lines of ARPA files, by compiled code: bytes to n-grams and back, tens of millions of them in a minute.
 
-A line is a log10 probability, the words and, below the highest order, a log10 backoff, with blanks or tabs between them.
+A line is a log10 probability, the words and, below the highest order, a log10 backoff, with spaces or tabs between them, and no
+other white space: a no-break space, say, is part of a word. The log of 0 is -inf.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ _NEWLINE, _BACKSLASH, _MINUS, _POINT, _ZERO = 10, 92, 45, 46, 48
 _DECIMALS = 7  # what float32 tells apart
 LONGEST_NUMBER = 4 + 1 + _DECIMALS
 
-DONE, NUMBER, POSITIVE, WORD, SHORT, REST = range(6)
+DONE, NUMBER, POSITIVE, WORD, SHORT, REST, INFINITE = range(7)
 """How reading a line ended: well, or at what is wrong: no number, a log-probability above 0, a word that is not in the
-vocabulary, too few words, or something after the last field."""
+vocabulary, too few words, something after the last field, or a backoff beyond all numbers."""
 
 
 class Lexicon:
@@ -35,8 +36,8 @@ class Lexicon:
 
 @njit(inline="always")
 def _is_blank(byte: Any) -> Any:
-    """A space, tab, return, form feed or vertical tab; the end of a line is none."""
-    return byte == 32 or byte == 9 or 11 <= byte <= 13
+    """A space, a tab, or the return before the end of a line, which itself is none."""
+    return byte == 32 or byte == 9 or byte == 13
 
 
 @njit(cache=True, nogil=True)
@@ -73,6 +74,8 @@ def _number(raw, at):  # type: ignore[no-untyped-def]
     if at < len(raw) and (raw[at] == _MINUS or raw[at] == 43):
         sign = -1.0 if raw[at] == _MINUS else 1.0
         at += 1
+    if at + 2 < len(raw) and raw[at] | 32 == 105 and raw[at + 1] | 32 == 110 and raw[at + 2] | 32 == 102:  # inf, in any case
+        return sign * np.inf, at + 3
     point = False
     while at < len(raw) and (48 <= raw[at] <= 57 or (raw[at] == _POINT and not point)):
         if raw[at] == _POINT:
@@ -148,6 +151,8 @@ def read_lines(raw, at, highest, pool, offsets, table, ids, prob, backoff):  # t
             at += 1
         if (at < len(raw) and raw[at] != _NEWLINE) or (highest and backoff[row] != 0):
             return REST, row, line
+        if backoff[row] == np.inf:
+            return INFINITE, row, line
         at += 1
     return DONE, len(ids), at
 

@@ -78,6 +78,7 @@ def last_of(query: Query, rows: Rows, top: int) -> tuple[NDArray[np.int64], NDAr
     return context, p.reshape(count, k)[:, -1]
 
 
+@np.errstate(divide="ignore")  # a backoff may be 0
 def _put_in(levels: list[Level], rows: Rows) -> None:
     """Put rows into the highest level, with the probabilities that backing off gives them, and no backoff of their own."""
     top, count = levels.pop(), len(rows)
