@@ -16,7 +16,6 @@ import lossworks
 from lossworks import losses, models, optim, penalties, risks, schedules, tokens
 from lossworks.core.errors import LossworksError
 from lossworks.core.registry import Registry
-from lossworks.core.specs import build
 
 ROOT = Path(__file__).parents[1] / "src"
 QUOTED = re.compile(r"[\"`]([^\"`\n]+)[\"`]")
@@ -63,7 +62,7 @@ EXAMPLES = [(place, code) for place, text in docstrings() for code in examples(t
 def built(spec: str) -> Any:
     """What the spec spells."""
     home = next((registry for registry in REGISTRIES if spec.partition(":")[0] in registry), None)
-    return losses.build(spec) if home is None else build(home, spec)
+    return losses.build(spec) if home is None else home.build(spec)
 
 
 def test_they_are_found() -> None:

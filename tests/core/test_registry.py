@@ -23,12 +23,12 @@ class Thing:
 
 
 @pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[type]:
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[object]:
     """The registry of a package with two files, one member each."""
     package = f"folder_{tmp_path.name}"
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text(
-        f"from lossworks.core.registry import Registry\nthings = Registry('thing', '{package}')\n"
+        f"from lossworks.core.registry import Registry\nthings = Registry('thing', '{package}', object, 'Give a spec.')\n"
     )
     for name in ("second_one", "first"):
         (tmp_path / package / f"{name}.py").write_text(MEMBER.format(package=package, name=name))
@@ -36,7 +36,7 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[type]:
     return __import__(package).things
 
 
-def test_members_are_found_by_walking(things: Registry[type]) -> None:
+def test_members_are_found_by_walking(things: Registry[object]) -> None:
     """In the order of their names; hyphens, spaces and capitals in a name do not matter."""
     assert [entry.name for entry in things] == ["first", "second_one"]
     entry = things[" Second-One "]
@@ -44,7 +44,7 @@ def test_members_are_found_by_walking(things: Registry[type]) -> None:
     assert things.name_of(entry.thing) == "second_one"
 
 
-def test_unknown_names(things: Registry[type]) -> None:
+def test_unknown_names(things: Registry[object]) -> None:
     """A near miss is told what was probably meant, and so is what members speak of; others are told what there is."""
     with pytest.raises(UnknownName, match=r"unknown thing 'frist'\. Did you mean 'first'\? Known: first, second_one\.") as error:
         things["frist"]
@@ -58,14 +58,14 @@ def test_unknown_names(things: Registry[type]) -> None:
         things.name_of(dict)
 
 
-def test_two_members_of_one_name(things: Registry[type]) -> None:
+def test_two_members_of_one_name(things: Registry[object]) -> None:
     """Are a programming error, told at import."""
     assert things["first"]
     with pytest.raises(ValueError, match=r"two members of folder_.* are named 'first'"):
         things.add("first", source="elsewhere")(dict)
 
 
-def test_nothing_is_imported_before_it_is_needed(things: Registry[type]) -> None:
+def test_nothing_is_imported_before_it_is_needed(things: Registry[object]) -> None:
     """Making a registry imports no member."""
     package = things._package
     assert f"{package}.first" not in sys.modules

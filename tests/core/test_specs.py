@@ -36,7 +36,7 @@ class Everything:
     flags: tuple[bool, ...] = ()
 
 
-THINGS: Registry[Any] = Registry("thing", "lossworks.core")
+THINGS: Registry[Any] = Registry("thing", "lossworks.core", Everything, "Give a spec such as 'everything'.")
 THINGS.add("everything", source="here")(Everything)
 
 
@@ -60,9 +60,9 @@ def round_trip(registry: Registry[Any], cls: type[Any], data: st.DataObject) -> 
         thing = cls(**{name: fields[name] for name in chosen})
     except UsageError:  # outside the domain
         assume(False)
-    spec = specs.render(registry, thing)
-    assert specs.build(registry, spec) == thing
-    assert specs.render(registry, specs.build(registry, spec)) == spec
+    spec = registry.render(thing)
+    assert registry.build(spec) == thing
+    assert registry.render(registry.build(spec)) == spec
 
 
 some = settings(
@@ -89,9 +89,9 @@ def test_round_trip_of_every_type(data: st.DataObject) -> None:
 def test_defaults_are_spelled_by_the_name_alone(registry: Registry[Any], name: str) -> None:
     """And every member says what it is, and where it comes from."""
     spelled = f"{name}:somewhere" if hasattr(registry[name].thing, "leading") else name  # which there is no default for
-    thing = specs.build(registry, spelled)
-    assert specs.render(registry, thing) == spelled
-    assert specs.build(registry, thing) is thing
+    thing = registry.build(spelled)
+    assert registry.render(thing) == spelled
+    assert registry.build(thing) is thing
     assert registry[name].summary.strip(" .")
     assert registry[name].source
 
@@ -108,7 +108,7 @@ def test_defaults_are_spelled_by_the_name_alone(registry: Registry[Any], name: s
 )
 def test_spellings(spec: str, want: Everything) -> None:
     """Spaces and capitals in names do not matter; text becomes the field's type."""
-    assert specs.build(THINGS, spec) == want
+    assert THINGS.build(spec) == want
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_spellings(spec: str, want: Everything) -> None:
 def test_wrong_spellings(spec: str, message: str) -> None:
     """Each error says what was got and where, and what was wanted or probably meant."""
     with pytest.raises(UsageError, match=message):
-        specs.build(THINGS, spec)
+        THINGS.build(spec)
 
 
 def test_wrong_values_from_a_configuration() -> None:

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..core import specs
 from ..core.errors import UnknownName, UsageError
 from ..core.registry import Registry
 from ..losses import BinaryLoss, CategoricalLoss, EmbeddingLoss, Loss, PreferenceLoss, RegressionLoss, build, losses, render
@@ -82,7 +81,7 @@ def _loss(loss: Loss) -> Member:
 
 
 def _other(registry: Registry[Any], spec: str) -> Member:
-    thing = specs.build(registry, spec)
+    thing = registry.build(spec)
     described = facts(registry[registry.name_of(type(thing))], thing)
     curves: tuple[Curve, ...] = ()
     surfaces: tuple[Surface, ...] = ()
@@ -94,7 +93,7 @@ def _other(registry: Registry[Any], spec: str) -> Member:
         curves = (weights.share(thing),)
     elif isinstance(thing, Optimizer):
         surfaces = trajectories.surfaces(thing, rate_given=re.search(r"[:,]\s*lr\s*=", spec) is not None)
-    return Member(kind=registry.kind, spec=specs.render(registry, thing), terms=(described,), curves=curves, surfaces=surfaces)
+    return Member(kind=registry.kind, spec=registry.render(thing), terms=(described,), curves=curves, surfaces=surfaces)
 
 
 def _curves(loss: Loss) -> tuple[Curve, ...]:

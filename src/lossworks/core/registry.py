@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from . import specs
 from .errors import UnknownName, UsageError
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class Entry(Generic[T]):
     """One member: its canonical name, the thing itself, and where its definition comes from."""
 
     name: str
-    thing: T
+    thing: type[T]
     source: str
 
     @property
@@ -32,19 +33,22 @@ class Entry(Generic[T]):
 
 
 class Registry(Generic[T]):
-    """The members of one kind ("loss", "optimizer", ...), found by importing every module of ``package``."""
+    """The members of one kind ("loss", "optimizer", ...), found by importing every module of ``package``.
 
-    def __init__(self, kind: str, package: str) -> None:
+    All extend ``base``; ``remedy`` says what to give in the place of what does not.
+    """
+
+    def __init__(self, kind: str, package: str, base: Any, remedy: str) -> None:
         self.kind = kind
-        self._package = package
+        self._package, self._base, self._remedy = package, base, remedy
         self._entries: dict[str, Entry[T]] = {}
         self._discovered = False
         _REGISTRIES.append(self)
 
-    def add(self, name: str, *, source: str) -> Callable[[T], T]:
+    def add(self, name: str, *, source: str) -> Callable[[type[T]], type[T]]:
         """Decorator that registers a member under ``name``."""
 
-        def register(thing: T) -> T:
+        def register(thing: type[T]) -> type[T]:
             if name in self._entries:
                 raise ValueError(f"two members of {self._package} are named {name!r}")
             self._entries[name] = Entry(name, thing, source)
@@ -65,7 +69,7 @@ class Registry(Generic[T]):
         self._discover()
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
-    def name_of(self, thing: T) -> str:
+    def name_of(self, thing: type[T]) -> str:
         """The canonical name of a registered member.
 
         Raises:
@@ -78,6 +82,34 @@ class Registry(Generic[T]):
         raise UsageError(
             f"{getattr(thing, '__name__', thing)!r} is not a registered {self.kind}. Register it with @add(name, source=…)."
         )
+
+    def build(self, spec: str | T) -> T:
+        """The configured member that ``spec`` spells; a member is returned as it is.
+
+        Raises:
+            UsageError: an unknown name or key, a value outside its domain, or no member.
+        """
+        member: T = self.build_as(self._base, spec, self._remedy)
+        return member
+
+    def build_as(self, base: Any, spec: Any, remedy: str) -> Any:
+        """What ``build`` gives, of those members alone that extend ``base``.
+
+        Raises:
+            UsageError: as of ``build``, or another member; ``remedy`` says what to give.
+        """
+        thing = spec
+        if isinstance(spec, str):
+            name = spec.partition(":")[0]
+            thing = specs.read(self[name].thing, spec, f"{self.kind} {name!r}")
+        if not isinstance(thing, base):
+            article = "an" if self.kind[0] in "aeiou" else "a"
+            raise UsageError(f"got {thing!r} as {article} {self.kind}. {remedy}")
+        return thing
+
+    def render(self, member: T) -> str:
+        """The spec that spells ``member``, with only the fields that differ from their defaults."""
+        return specs.written(self.name_of(type(member)), member)
 
     def _others(self, name: str) -> list[str]:
         """The other kinds of thing of which one has this name."""

@@ -16,36 +16,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import DataError, UnknownName, UsageError
-from .registry import Registry
 
 T = TypeVar("T")
 
 
-def member(registry: Registry[Any], spec: Any, kind: Any, remedy: str) -> Any:
-    """What ``build`` gives, if it is a ``kind``.
-
-    Raises:
-        UsageError: it is something else, and ``remedy`` says what to give; an unknown name or key, or a value outside its domain.
-    """
-    thing = build(registry, spec)
-    if not isinstance(thing, kind):
-        article = "an" if registry.kind[0] in "aeiou" else "a"
-        raise UsageError(f"got {thing!r} as {article} {registry.kind}. {remedy}")
-    return thing
+def read(cls: type[T], spec: str, what: str) -> T:
+    """The instance of the dataclass ``cls`` that ``spec`` spells, its name included."""
+    return configure(cls, _pairs(spec, getattr(cls, "leading", None)), what)
 
 
-def build(registry: Registry[Any], spec: Any) -> Any:
-    """The configured member that ``spec`` spells; anything that is not text is returned as it is."""
-    if not isinstance(spec, str):
-        return spec
-    name, _, rest = spec.partition(":")
-    cls = registry[name].thing
-    return configure(cls, _pairs(spec, rest, getattr(cls, "leading", None)), f"{registry.kind} {name!r}")
-
-
-def render(registry: Registry[Any], thing: Any) -> str:
+def written(name: str, thing: Any) -> str:
     """The spec of ``thing``, with only the fields that differ from their defaults."""
-    name = registry.name_of(type(thing))
     leading = getattr(thing, "leading", None)
     keys = [
         ("" if f.name == leading else f"{f.name}=") + _text(getattr(thing, f.name))
@@ -129,9 +110,9 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def _pairs(spec: str, rest: str, leading: str | None) -> dict[str, Any]:
+def _pairs(spec: str, leading: str | None) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
-    for number, part in enumerate(filter(None, rest.split(","))):
+    for number, part in enumerate(filter(None, spec.partition(":")[2].split(","))):
         key, equals, value = part.partition("=")
         if leading and not number and not equals:
             key, equals, value = leading, "=", part

@@ -141,4 +141,6 @@ class RegressionLoss(Loss, ABC):
         """What ``errors`` gives, of a prediction and a value of the same shape."""
 
 
-losses: Registry[type[Loss]] = Registry("loss", "lossworks.losses")
+losses: Registry[Loss] = Registry(
+    "loss", "lossworks.losses", Loss, "Give a spec such as 'cross_entropy', or an object from lossworks.losses."
+)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 from torch import Tensor
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..scores import Scores
 from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
@@ -106,7 +105,7 @@ def _sum(terms: list[tuple[float, Loss]]) -> Sum:
         return (BinarySum if binary else CategoricalSum)(tuple(terms))
     if numbers:
         return RegressionSum(tuple(terms))
-    names = " + ".join(specs.render(losses, loss) for _, loss in terms)
+    names = " + ".join(losses.render(loss) for _, loss in terms)
     raise UsageError(f"{names} do not add up: they are not losses of one kind (over outcomes, or between numbers).")
 
 
@@ -118,7 +117,7 @@ def build(spec: str | Loss) -> Loss:
     """
     if isinstance(spec, str) and (terms := _split(spec)):
         return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else _sum(terms)
-    return _one(spec)
+    return losses.build(spec)
 
 
 def _split(spec: str) -> list[tuple[float, Loss]]:
@@ -133,19 +132,13 @@ def _split(spec: str) -> list[tuple[float, Loss]]:
         at = term.end()
     if found and found[0][1].partition(":")[0] not in losses:
         return []  # "cross-entropy" is a name spelled with a hyphen, not a difference
-    return [(factor, _one(term)) for factor, term in found]
-
-
-def _one(spec: str | Loss) -> Loss:
-    remedy = "Give a spec such as 'cross_entropy', or an object from lossworks.losses."
-    loss: Loss = specs.member(losses, spec, Loss, remedy)
-    return loss
+    return [(factor, losses.build(term)) for factor, term in found]
 
 
 def render(loss: Loss) -> str:
     """The spec that spells ``loss``."""
     if not isinstance(loss, Sum):
-        return specs.render(losses, loss)
-    terms = [(factor, specs.render(losses, term)) for factor, term in loss.terms]
+        return losses.render(loss)
+    terms = [(factor, losses.render(term)) for factor, term in loss.terms]
     text = "".join(f"{'-' if factor < 0 else '+'}{'' if abs(factor) == 1 else f'{abs(factor)}*'}{name}" for factor, name in terms)
     return text.removeprefix("+")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..data import Batch, Features, TokenRows
@@ -100,7 +99,11 @@ class ModelSpec(ABC):
         return self.network(features, outputs, seed=0)
 
 
-models: Registry[type[ModelSpec] | type[LanguageSpec]] = Registry("model", "lossworks.models")
+models: Registry[ModelSpec | LanguageSpec] = Registry(
+    "model", "lossworks.models", ModelSpec | LanguageSpec, "Give a spec such as 'linear' or 'ngram:order=5'."
+)
+render = models.render
+"""The spec that spells a model."""
 
 
 def build(spec: str | ModelSpec) -> ModelSpec:
@@ -109,7 +112,7 @@ def build(spec: str | ModelSpec) -> ModelSpec:
     Raises:
         UsageError: an unknown name or key, or a value outside its domain.
     """
-    model: ModelSpec = specs.member(models, spec, ModelSpec, "Give a spec such as 'linear' or 'bag:dim=32'.")
+    model: ModelSpec = models.build_as(ModelSpec, spec, "Give a spec such as 'linear' or 'bag:dim=32'.")
     return model
 
 
@@ -120,7 +123,7 @@ def build_language(spec: str | LanguageSpec) -> LanguageSpec:
         UsageError: an unknown name or key, or a value outside its domain.
     """
     remedy = "A language model is wanted here: 'ngram:order=5' or 'hmm:states=64'."
-    model: LanguageSpec = specs.member(models, spec, LanguageSpec, remedy)
+    model: LanguageSpec = models.build_as(LanguageSpec, spec, remedy)
     return model
 
 
@@ -147,11 +150,6 @@ def for_labels(spec: str | ModelSpec | LanguageSpec) -> str | ModelSpec | Langua
     name, colon, keys = spec.partition(":")
     other = getattr(models[name].thing, "classifier", None)
     return spec if other is None else other + colon + keys
-
-
-def render(model: ModelSpec | LanguageSpec) -> str:
-    """The spec that spells ``model``."""
-    return specs.render(models, model)
 
 
 def check_reading(words: int, chars: int, bits: int, min_count: int) -> None:

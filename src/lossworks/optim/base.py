@@ -121,7 +121,9 @@ class Optimizer(ABC):
         raise UsageError(f"{type(self).__name__} works on whole tables only.")
 
 
-optimizers: Registry[type[Optimizer]] = Registry("optimizer", "lossworks.optim.rules")
+optimizers: Registry[Optimizer] = Registry(
+    "optimizer", "lossworks.optim.rules", Optimizer, "Give a spec such as 'adam:lr=0.001'."
+)
 
 
 def name(optimizer: Optimizer) -> str:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from ..core import specs
 from ..core.errors import UsageError
 from .base import Group, Optimizer, optimizers
 
@@ -48,13 +47,12 @@ def build(spec: str | Optimizer | Maker) -> Optimizer:
     """
     if callable(spec):
         return _given(spec)
-    optimizer: Optimizer = specs.member(optimizers, spec, Optimizer, "Give a spec such as 'adam:lr=0.001'.")
-    return optimizer
+    return optimizers.build(spec)
 
 
 def render(optimizer: Optimizer) -> str:
     """The spec that spells ``optimizer``; the name alone of one that no spec can."""
-    return optimizer.spelled if isinstance(optimizer, Given) else specs.render(optimizers, optimizer)
+    return optimizer.spelled if isinstance(optimizer, Given) else optimizers.render(optimizer)
 
 
 def _given(make: Maker) -> Given:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 
@@ -39,22 +38,9 @@ class Penalty(ABC):
         """Where the weights stand after the penalty's gradient flow has run for ``time`` (>= 0, may differ by weight)."""
 
 
-penalties: Registry[type[Penalty]] = Registry("penalty", "lossworks.penalties")
-
-
-def build(spec: str | Penalty) -> Penalty:
-    """The penalty that a spec such as ``"l1:strength=1e-5"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    penalty: Penalty = specs.member(penalties, spec, Penalty, "Give a spec such as 'l2:strength=1e-6'.")
-    return penalty
-
-
-def render(penalty: Penalty) -> str:
-    """The spec that spells ``penalty``."""
-    return specs.render(penalties, penalty)
+penalties: Registry[Penalty] = Registry("penalty", "lossworks.penalties", Penalty, "Give a spec such as 'l2:strength=1e-6'.")
+build, render = penalties.build, penalties.render
+"""From a spec such as ``"l1:strength=1e-5"``, and back to it."""
 
 
 def check_strength(strength: float) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 
@@ -75,22 +74,9 @@ class Risk(ABC):
         """What a member owes: ``combine`` in float64, its arguments checked and flat."""
 
 
-risks: Registry[type[Risk]] = Registry("risk", "lossworks.risks")
-
-
-def build(spec: str | Risk) -> Risk:
-    """The risk that a spec such as ``"cvar:alpha=0.1"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    risk: Risk = specs.member(risks, spec, Risk, "Give a spec such as 'cvar:alpha=0.1'.")
-    return risk
-
-
-def render(risk: Risk) -> str:
-    """The spec that spells ``risk``."""
-    return specs.render(risks, risk)
+risks: Registry[Risk] = Registry("risk", "lossworks.risks", Risk, "Give a spec such as 'cvar:alpha=0.1'.")
+build, render = risks.build, risks.render
+"""From a spec such as ``"cvar:alpha=0.1"``, and back to it."""
 
 
 def over(total: Float[Tensor, "*shape"], weight: Float[Tensor, "*#shape"]) -> Float[Tensor, "*shape"]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from ..core import specs
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from .length import Clock, Length
@@ -100,22 +99,9 @@ class Scheduler(torch.optim.lr_scheduler.LRScheduler):
             group["lr"] = rate
 
 
-schedules: Registry[type[Schedule]] = Registry("schedule", "lossworks.schedules")
-
-
-def build(spec: str | Schedule) -> Schedule:
-    """The schedule that a spec such as ``"cosine:warmup=5%"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    schedule: Schedule = specs.member(schedules, spec, Schedule, "Give a spec such as 'cosine:warmup=100'.")
-    return schedule
-
-
-def render(schedule: Schedule) -> str:
-    """The spec that spells ``schedule``."""
-    return specs.render(schedules, schedule)
+schedules: Registry[Schedule] = Registry("schedule", "lossworks.schedules", Schedule, "Give a spec such as 'cosine:warmup=100'.")
+build, render = schedules.build, schedules.render
+"""From a spec such as ``"cosine:warmup=5%"``, and back to it."""
 
 
 def check_factor(schedule: Schedule, *names: str) -> None:

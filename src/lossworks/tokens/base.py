@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import specs
 from ..core.registry import Registry
 from ..record import write_json
 from .vocabulary import Vocabulary
@@ -73,7 +72,7 @@ class Tokenizer(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerSpec(ABC):
-    """The hyperparameters of a kind of tokenizer."""
+    """The hyperparameters of a kind of tokenizer, as a spec such as ``"words:min_count=2"`` spells them."""
 
     @abstractmethod
     def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Tokenizer:
@@ -92,22 +91,11 @@ class TokenizerSpec(ABC):
         """
 
 
-tokenizers: Registry[type[TokenizerSpec]] = Registry("tokenizer", "lossworks.tokens")
-
-
-def build(spec: str | TokenizerSpec) -> TokenizerSpec:
-    """The tokenizer, not learned yet, that a spec such as ``"words:min_count=2"`` spells.
-
-    Raises:
-        UsageError: an unknown name or key, or a value outside its domain.
-    """
-    found: TokenizerSpec = specs.member(tokenizers, spec, TokenizerSpec, "Give words, chars, bytes, bpe:size=8000, or a file.")
-    return found
-
-
-def render(spec: TokenizerSpec) -> str:
-    """The spec that spells ``spec``."""
-    return specs.render(tokenizers, spec)
+tokenizers: Registry[TokenizerSpec] = Registry(
+    "tokenizer", "lossworks.tokens", TokenizerSpec, "Give words, chars, bytes, bpe:size=8000, or a file."
+)
+build, render = tokenizers.build, tokenizers.render
+"""From a spec, and back to it."""
 
 
 def write(path: Path, spec: TokenizerSpec, **learned: Any) -> None:

@@ -151,10 +151,8 @@ def test_registered() -> None:
     """The name, its source, and a spec in the command's spelling."""
     assert issubclass(models["hmm"].thing, LanguageSpec)
     assert "Rabiner" in models["hmm"].source
-    from lossworks.core import specs
-
-    spec = specs.build(models, "hmm:states=32,transitions=low_rank,rank=8")
+    spec = models.build("hmm:states=32,transitions=low_rank,rank=8")
     assert spec == HmmSpec(states=32, transitions="low_rank", rank=8)
-    assert specs.build(models, specs.render(models, spec)) == spec
+    assert models.build(models.render(spec)) == spec
     with pytest.raises(UsageError, match="state"):
-        specs.build(models, "hmm:state=3")
+        models.build("hmm:state=3")
