@@ -97,7 +97,7 @@ def test_the_normaliser_is_exact(t2: float, kind: str, classes: int) -> None:
     ("keys", "message"),
     [
         ({"t1": 1.1}, "t1 is 1.1; wanted 0 to 1"),
-        ({"t2": 0.9}, "t2 is 0.9; wanted a finite number, at least 1"),
+        ({"t2": 0.9}, "t2 is 0.9; wanted a finite number, 1 or more"),
         ({"t2": math.inf}, "t2 is inf"),
         ({"label_smoothing": -0.1}, "label_smoothing is -0.1; wanted 0 to 1"),
     ],

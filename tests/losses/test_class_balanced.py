@@ -60,7 +60,7 @@ def test_counts_are_needed() -> None:
         ({"counts": (3.0, math.inf)}, r"counts are \(3.0, inf\); wanted finite numbers above 0, one a class"),
         ({"beta": 1.0}, "beta is 1.0; wanted at least 0 and less than 1"),
         ({"beta": -0.5}, "beta is -0.5"),
-        ({"gamma": -1.0}, "gamma is -1.0; wanted a finite number, at least 0"),
+        ({"gamma": -1.0}, "gamma is -1.0; wanted a finite number, 0 or more"),
     ],
 )
 def test_values_outside_the_domain(keys: dict[str, object], message: str) -> None:

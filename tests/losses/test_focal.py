@@ -68,7 +68,7 @@ def test_a_sure_target_has_a_finite_slope() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"gamma": -0.1}, "gamma is -0.1; wanted a finite number, at least 0"),
+        ({"gamma": -0.1}, "gamma is -0.1; wanted a finite number, 0 or more"),
         ({"gamma": math.inf}, "gamma is inf"),
         ({"class_weights": (1.0, -1.0)}, "class_weights are .*; wanted finite numbers, none below 0"),
     ],

@@ -44,5 +44,5 @@ def test_epsilon_changes_the_first_coefficient_alone() -> None:
 @pytest.mark.parametrize("epsilon", [-1.01, math.nan, math.inf])
 def test_epsilon_outside_the_domain(epsilon: float) -> None:
     """Below -1 a coefficient would be negative."""
-    with pytest.raises(UsageError, match=f"epsilon is {epsilon}; wanted a finite number, at least -1"):
+    with pytest.raises(UsageError, match=f"epsilon is {epsilon}; wanted a finite number, -1 or more"):
         Poly1(epsilon=epsilon)

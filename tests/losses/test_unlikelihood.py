@@ -79,5 +79,5 @@ def test_negatives_are_needed() -> None:
 @pytest.mark.parametrize("alpha", [-1.0, math.nan, math.inf])
 def test_alpha_outside_the_domain(alpha: float) -> None:
     """A weight is finite and not below 0."""
-    with pytest.raises(UsageError, match=f"alpha is {alpha}; wanted a finite number, at least 0"):
+    with pytest.raises(UsageError, match=f"alpha is {alpha}; wanted a finite number, 0 or more"):
         Unlikelihood(alpha=alpha)

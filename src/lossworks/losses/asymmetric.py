@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_least
 from ..scores import Scores
 from .base import BinaryLoss, losses
 
@@ -33,9 +34,7 @@ class Asymmetric(BinaryLoss):
     clip: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("gamma_positive", "gamma_negative"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number, 0 or more.")
+        check_least(self, 0, "gamma_positive", "gamma_negative")
         if not 0 <= self.clip < 1:
             raise UsageError(f"clip is {self.clip}; wanted 0 or more and less than 1.")
 

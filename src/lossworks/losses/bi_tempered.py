@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_fraction, check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .newton import newton
@@ -36,12 +36,8 @@ class BiTempered(CategoricalLoss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.t1 <= 1:
-            raise UsageError(f"t1 is {self.t1}; wanted 0 to 1.")
-        if not 1 <= self.t2 < float("inf"):
-            raise UsageError(f"t2 is {self.t2}; wanted a finite number, at least 1.")
-        if not 0 <= self.label_smoothing <= 1:
-            raise UsageError(f"label_smoothing is {self.label_smoothing}; wanted 0 to 1.")
+        check_fraction(self, "t1", "label_smoothing")
+        check_least(self, 1, "t2")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         elsewhere = self.label_smoothing / scores.classes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
@@ -36,8 +37,7 @@ class ClassBalanced(CategoricalLoss):
         check(self.counts)
         if not 0 <= self.beta < 1:
             raise UsageError(f"beta is {self.beta}; wanted at least 0 and less than 1.")
-        if not 0 <= self.gamma < float("inf"):
-            raise UsageError(f"gamma is {self.gamma}; wanted a finite number, at least 0.")
+        check_least(self, 0, "gamma")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         weight = self.class_weights(scores.of_classes(known(self.counts), "counts"))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_positive
 from ..scores import Scores
 from ..scores.counted import counted
 from ..scores.teacher import TopK
@@ -33,18 +34,14 @@ class Divergence(CategoricalLoss, ABC):
     """
 
     temperature: float = 1.0
+    needs: ClassVar[str] = "teacher"
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
-            raise UsageError(f"temperature is {self.temperature}; wanted a finite number, more than 0.")
+        check_positive(self, "temperature")
 
     @abstractmethod
     def term(self, own: Tensor, teacher: Tensor) -> Tensor:
         """What an outcome adds, from log p and log q, element by element."""
-
-    @property
-    def needs(self) -> str:
-        return "teacher"
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         if self.temperature == 1 or scores.teacher is None:

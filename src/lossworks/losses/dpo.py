@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..core.errors import UsageError
+from ..core.values import check_positive
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -34,8 +35,7 @@ class DPO(PreferenceLoss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < float("inf"):
-            raise UsageError(f"beta is {self.beta}; wanted a finite number, more than 0.")
+        check_positive(self, "beta")
         if not 0 <= self.label_smoothing < 0.5:
             raise UsageError(f"label_smoothing is {self.label_smoothing}; wanted 0 or more and less than 0.5.")
 

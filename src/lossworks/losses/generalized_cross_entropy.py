@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_fraction
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -28,8 +28,7 @@ class GeneralizedCrossEntropy(CategoricalLoss):
     q: float = 0.7
 
     def __post_init__(self) -> None:
-        if not 0 <= self.q <= 1:
-            raise UsageError(f"q is {self.q}; wanted 0 to 1.")
+        check_fraction(self, "q")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp if self.q == 0 else -(self.q * scores.logp).expm1() / self.q

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_positive
 from .base import RegressionLoss, losses
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class Huber(RegressionLoss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < float("inf"):
-            raise UsageError(f"delta is {self.delta}; wanted a finite number, more than 0.")
+        check_positive(self, "delta")
 
     def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         error = prediction - value

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..core.errors import UsageError
+from ..core.values import check_positive
 from ..scores import Dense, dense
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
@@ -37,8 +38,7 @@ class InfoNCE(EmbeddingLoss):
     similarity: str = "cosine"
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
-            raise UsageError(f"temperature is {self.temperature}; wanted a finite number, more than 0.")
+        check_positive(self, "temperature")
         if self.similarity not in SIMILARITIES:
             raise UsageError(f"similarity is {self.similarity!r}; wanted one of {', '.join(SIMILARITIES)}.")
 

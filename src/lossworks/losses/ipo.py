@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_positive
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -29,8 +29,7 @@ class IPO(PreferenceLoss):
     per_token: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.tau < float("inf"):
-            raise UsageError(f"tau is {self.tau}; wanted a finite number, more than 0.")
+        check_positive(self, "tau")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.log_ratios()

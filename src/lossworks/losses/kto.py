@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_positive
 from .base import losses
 from .embedding import check_rows
 from .preference import Pairs, PreferenceLoss, check_baseline
@@ -34,9 +35,7 @@ class KTO(PreferenceLoss):
     undesirable: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("beta", "desirable", "undesirable"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number, more than 0.")
+        check_positive(self, "beta", "desirable", "undesirable")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         if pairs.baseline is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_least, check_positive
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
@@ -32,10 +32,8 @@ class LDAM(CategoricalLoss):
 
     def __post_init__(self) -> None:
         check(self.counts)
-        if not 0 <= self.max_margin < float("inf"):
-            raise UsageError(f"max_margin is {self.max_margin}; wanted a finite number, at least 0.")
-        if not 0 < self.scale < float("inf"):
-            raise UsageError(f"scale is {self.scale}; wanted a finite number, more than 0.")
+        check_least(self, 0, "max_margin")
+        check_positive(self, "scale")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         counts = scores.of_classes(known(self.counts), "counts")

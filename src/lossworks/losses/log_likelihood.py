@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_positive
 from ..scores import Scores
 from .base import CategoricalLoss, RegressionLoss, losses
 
@@ -30,8 +30,7 @@ class LogLikelihood(CategoricalLoss, RegressionLoss):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale < float("inf"):
-            raise UsageError(f"scale is {self.scale}; wanted a finite number, more than 0.")
+        check_positive(self, "scale")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp

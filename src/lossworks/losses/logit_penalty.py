@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -24,9 +24,7 @@ class LogitPenalty(CategoricalLoss):
     Gradient into z: 2 z / V.
     """
 
-    @property
-    def looks_at_target(self) -> bool:
-        return False
+    looks_at_target: ClassVar[bool] = False
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return scores.sum(_square, scores.logsumexp.unsqueeze(-1)) / scores.classes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_least
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
 
@@ -27,8 +27,7 @@ class MarginRanking(EmbeddingLoss):
     margin: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.margin < float("inf"):
-            raise UsageError(f"margin is {self.margin}; wanted a finite number, 0 or more.")
+        check_least(self, 0, "margin")
 
     def contrasts(self, first: Float[Tensor, "N"], second: Float[Tensor, "N"], sign: Float[Tensor, "N"], /) -> Float[Tensor, "N"]:
         check_rows("margin_ranking", first, second=second, sign=sign)

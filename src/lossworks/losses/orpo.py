@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..core.errors import UsageError
+from ..core.values import check_least
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -30,8 +30,7 @@ class ORPO(PreferenceLoss):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength < float("inf"):
-            raise UsageError(f"strength is {self.strength}; wanted a finite number, 0 or more.")
+        check_least(self, 0, "strength")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.per_token(pairs.chosen, pairs.rejected)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -28,8 +28,7 @@ class Poly1(CategoricalLoss):
     epsilon: float = 1.0
 
     def __post_init__(self) -> None:
-        if not -1 <= self.epsilon < float("inf"):
-            raise UsageError(f"epsilon is {self.epsilon}; wanted a finite number, at least -1.")
+        check_least(self, -1, "epsilon")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp - self.epsilon * scores.logp.expm1()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..core.errors import UsageError
+from ..core.values import check_least, check_positive
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -29,10 +29,8 @@ class SimPO(PreferenceLoss):
     gamma: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < float("inf"):
-            raise UsageError(f"beta is {self.beta}; wanted a finite number, more than 0.")
-        if not 0 <= self.gamma < float("inf"):
-            raise UsageError(f"gamma is {self.gamma}; wanted a finite number, 0 or more.")
+        check_positive(self, "beta")
+        check_least(self, 0, "gamma")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.per_token(pairs.chosen, pairs.rejected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -25,9 +25,7 @@ class SoftTargets(CategoricalLoss):
     Gradient into z: p - q.
     """
 
-    @property
-    def needs(self) -> str:
-        return "teacher"
+    needs: ClassVar[str] = "teacher"
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return scores.against_teacher(_surprise)

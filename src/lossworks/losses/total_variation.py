@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -23,9 +23,7 @@ class TotalVariation(CategoricalLoss):
     Gradient into z: p (s - Σ p s) / 2, with s the sign of p - q; it vanishes where the scores are sure, right or wrong.
     """
 
-    @property
-    def needs(self) -> str:
-        return "teacher"
+    needs: ClassVar[str] = "teacher"
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return scores.against_teacher(lambda own, teacher: (own.exp() - teacher.exp()).abs()) / 2

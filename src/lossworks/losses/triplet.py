@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from ..core.errors import UsageError
+from ..core.values import check_least
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
 
@@ -35,8 +36,7 @@ class Triplet(EmbeddingLoss):
     distance: str = "euclidean"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.margin < float("inf"):
-            raise UsageError(f"margin is {self.margin}; wanted a finite number, 0 or more.")
+        check_least(self, 0, "margin")
         if self.distance not in DISTANCES:
             raise UsageError(f"distance is {self.distance!r}; wanted one of {', '.join(DISTANCES)}.")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_positive
 from ..scores import Scores
 from .base import BinaryLoss, losses
 
@@ -34,16 +35,12 @@ class Tversky(BinaryLoss):
     alpha: float = 0.5
     beta: float = 0.5
     smooth: float = 1.0
+    positions_interact: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (self.alpha >= 0 and self.beta >= 0 and 0 < self.alpha + self.beta < float("inf")):
             raise UsageError(f"alpha is {self.alpha}, beta {self.beta}; wanted finite numbers, none below 0 and not both 0.")
-        if not 0 < self.smooth < float("inf"):
-            raise UsageError(f"smooth is {self.smooth}; wanted a finite number, more than 0.")
-
-    @property
-    def positions_interact(self) -> bool:
-        return True
+        check_positive(self, "smooth")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         hit, miss = scores.logp.exp(), -scores.logp.expm1()  # the probability of the truth, and of the other

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..core.errors import UsageError
+from ..core.values import check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -29,14 +29,10 @@ class Unlikelihood(CategoricalLoss):
     """
 
     alpha: float = 1.0
+    needs: ClassVar[str] = "negatives"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha < float("inf"):
-            raise UsageError(f"alpha is {self.alpha}; wanted a finite number, at least 0.")
-
-    @property
-    def needs(self) -> str:
-        return "negatives"
+        check_least(self, 0, "alpha")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         logp, there = scores.logp_of_negatives()

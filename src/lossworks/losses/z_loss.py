@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -24,9 +24,7 @@ class ZLoss(CategoricalLoss):
     Gradient into z: 2 logsumexp(z) p.
     """
 
-    @property
-    def looks_at_target(self) -> bool:
-        return False
+    looks_at_target: ClassVar[bool] = False
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return scores.logsumexp.square()

@@ -10,24 +10,28 @@ in one go, without error.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from ..core.errors import UsageError
 from ..core.registry import Registry
+from ..core.values import check_least
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Penalty(ABC):
-    """A frozen dataclass whose fields are its hyperparameters. Applies to weight matrices, never to biases."""
+    """A frozen dataclass of hyperparameters, its ``strength`` first. Applies to weight matrices, never to biases."""
 
-    __slots__ = ()
-
+    strength: float = 1e-6
     is_smooth: ClassVar[bool] = False
     """Whether it has a gradient everywhere, so that a search along the loss may have it added."""
+
+    def __post_init__(self) -> None:
+        check_least(self, 0, "strength")
 
     @abstractmethod
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
@@ -41,9 +45,3 @@ class Penalty(ABC):
 penalties: Registry[Penalty] = Registry("penalty", "lossworks.penalties", Penalty, "Give a spec such as 'l2:strength=1e-6'.")
 build, render = penalties.build, penalties.render
 """From a spec such as ``"l1:strength=1e-5"``, and back to it."""
-
-
-def check_strength(strength: float) -> None:
-    """A penalty's strength is finite and not negative."""
-    if not 0 <= strength < float("inf"):
-        raise UsageError(f"strength is {strength}; wanted a finite number, 0 or more.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..core.errors import UsageError
-from .base import Penalty, check_strength, penalties
+from ..core.values import check_fraction
+from .base import Penalty, penalties
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -24,13 +24,11 @@ class ElasticNet(Penalty):
     Domain: strength >= 0, 0 <= l1_ratio <= 1.  Limits: l1_ratio = 1 is L1, 0 is L2.
     """
 
-    strength: float = 1e-6
     l1_ratio: float = 0.5
 
     def __post_init__(self) -> None:
-        check_strength(self.strength)
-        if not 0 <= self.l1_ratio <= 1:
-            raise UsageError(f"l1_ratio is {self.l1_ratio}; wanted 0 to 1.")
+        Penalty.__post_init__(self)
+        check_fraction(self, "l1_ratio")
 
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength * (self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum())

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base import Penalty, check_strength, penalties
+from .base import Penalty, penalties
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -34,11 +34,6 @@ class GroupLasso(Penalty):
     Rows are equally wide, so no factor for their width is needed; a table of width 1 has L1.
     Domain: strength >= 0.
     """
-
-    strength: float = 1e-6
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength)
 
     def value(self, weight: Float[Tensor, "*rows width"]) -> Float[Tensor, ""]:
         lengths: Tensor = torch.linalg.vector_norm(weight, dim=-1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .base import Penalty, check_strength, penalties
+from .base import Penalty, penalties
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,11 +21,6 @@ class L1(Penalty):
 
     Domain: strength >= 0.
     """
-
-    strength: float = 1e-6
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength)
 
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength * weight.abs().sum()

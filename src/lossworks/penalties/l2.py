@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from .base import Penalty, check_strength, penalties
+from .base import Penalty, penalties
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -22,11 +22,7 @@ class L2(Penalty):
     Domain: strength >= 0.  Limit: for small strength · time it is weight decay, w (1 - strength · time).
     """
 
-    strength: float = 1e-6
     is_smooth: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength)
 
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength / 2 * weight.square().sum()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.values import check_least
 from .base import Risk, group_means, risks
 
 
@@ -26,8 +27,7 @@ class GroupDRO(Risk):
     grouped: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.step < float("inf"):
-            raise UsageError(f"step is {self.step}; wanted a finite number, 0 or more.")
+        check_least(self, 0, "step")
 
     def start(self, groups: int) -> Tensor:
         return torch.zeros(groups, dtype=torch.float64)

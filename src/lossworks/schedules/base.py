@@ -104,13 +104,6 @@ build, render = schedules.build, schedules.render
 """From a spec such as ``"cosine:warmup=5%"``, and back to it."""
 
 
-def check_factor(schedule: Schedule, *names: str) -> None:
-    """Raise UsageError where a field that multiplies the rate is not in [0, 1]."""
-    for name in names:
-        if not 0 <= getattr(schedule, name) <= 1:
-            raise UsageError(f"{name} is {getattr(schedule, name)}; wanted 0 to 1.")
-
-
 def check_long(schedule: Schedule, *names: str) -> None:
     """Raise UsageError where a length that is divided by is 0."""
     for name in names:

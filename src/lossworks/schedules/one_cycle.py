@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .base import Schedule, check_factor, cosine, schedules
+from ..core.values import check_fraction
+from .base import Schedule, cosine, schedules
 from .length import Clock, Length
 
 
@@ -22,7 +23,7 @@ class OneCycle(Schedule):
     final: float = 4e-6
 
     def __post_init__(self) -> None:
-        check_factor(self, "start", "final")
+        check_fraction(self, "start", "final")
 
     def factor(self, step: int, clock: Clock, scores: Sequence[float] = ()) -> float:
         top = max(0.0, self.warmup.steps(clock) - 1)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import UsageError
-from .base import Schedule, check_factor, schedules
+from ..core.values import check_fraction
+from .base import Schedule, schedules
 from .length import Clock
 
 
@@ -26,7 +27,7 @@ class Plateau(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_factor(self, "gamma", "threshold", "final")
+        check_fraction(self, "gamma", "threshold", "final")
         if self.patience < 1:
             raise UsageError(f"patience is {self.patience}; wanted 1 or more evaluations.")
 
