@@ -47,6 +47,16 @@ def test_missing(make: Any) -> None:
         load(make({"text": [], "label": []}))
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("odd", [0, [], ["b"]])
+def test_several_text_columns(make: Any, odd: Any) -> None:
+    """They are joined, without the missing ones; what is no text is a bad row."""
+    rows = {"title": ["a", None, ""], "body": ["b", "c", "d"], "n": [odd, odd, odd], "label": ["x", "y", "x"]}
+    assert load(make(rows), ReadOptions(text="title,body")).texts(range(3)) == ["a b", "c", "d"]
+    with pytest.raises(DataError, match="row 1: the text is (the number 0|a list), not text"):
+        load(make(rows), ReadOptions(text="title,n"))
+
+
 def test_kinds_of_columns() -> None:
     """Categories are texts; a name that is twice there, or a number, is no hindrance."""
     frame = pd.DataFrame({"text": pd.Series(["a", "b"], dtype="category"), "label": pd.Series([True, False])})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import Columns
 from .labels import LabelBook, RowFault, described
 from .options import Label
 
@@ -28,6 +29,18 @@ class Rows:
     places: Sequence[Place]
     weights: list[Any] | None = None
     faults: list[Fault] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cells: Sequence[list[Any]], columns: Columns, places: Sequence[Place], faults: Iterable[Fault] = ()) -> Rows:
+        """Rows of columns. ``cells``: of each of ``columns.chosen``."""
+        several = len(columns.text)
+        return cls(
+            cells[0] if several == 1 else list(map(_joined, zip(*cells[:several], strict=True))),
+            [None] * len(cells[0]) if columns.label is None else cells[several],
+            places,
+            None if columns.weight is None else cells[-1],
+            list(faults),
+        )
 
     def take(self, indices: list[int]) -> Rows:
         """Only the rows at ``indices``, without the faults."""
@@ -92,6 +105,14 @@ def _whole(rows: Rows, book: LabelBook) -> Checked:
     if not all(texts) or any(map(str.isspace, texts)):
         raise RowFault("the text is empty")
     return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Several texts as one; something that is no text as it is, for the check to name."""
+    try:
+        return " ".join([part for part in parts if part is not None and part != ""])
+    except (TypeError, ValueError):  # the latter of an array that is compared with a text
+        return next(part for part in parts if part is not None and not isinstance(part, str))
 
 
 def _weights(weights: list[Any] | None) -> NDArray[np.float32] | None:

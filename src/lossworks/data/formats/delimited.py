@@ -199,15 +199,4 @@ def _rows(parsed: Parsed, columns: Columns, width: int, header: list[str] | None
         ]
         kept = [(line, row) for line, row in zip(lines, records, strict=True) if len(row) == width and row != header]
         lines, records = [line for line, _ in kept], [record for _, record in kept]
-    first, *more = columns.text
-    texts = [record[first] for record in records]
-    if more:
-        texts = [" ".join(filter(None, (record[i] for i in columns.text))) for record in records]
-    label, weight = columns.label, columns.weight
-    return Rows(
-        texts,
-        [None] * len(texts) if label is None else [record[label] for record in records],
-        lines,
-        None if weight is None else [record[weight] for record in records],
-        faults,
-    )
+    return Rows.of([[record[i] for record in records] for i in columns.chosen], columns, lines, faults)

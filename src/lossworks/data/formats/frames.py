@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from ...core.errors import DataError
@@ -28,24 +28,11 @@ def read(frame: Any, options: ReadOptions, source: str) -> Reading:
     return Reading(_rows(frame, columns), "row", columns.text_column, columns.label_column)
 
 
-def rows(cells: Sequence[list[Any]], columns: Columns, first: int) -> Rows:
-    """Rows numbered from ``first``. ``cells``: of each of ``columns.chosen``."""
-    several = len(columns.text)
-    texts = cells[0]
-    if several > 1:
-        texts = [" ".join(filter(None, parts)) for parts in zip(*cells[:several], strict=True)]
-    return Rows(
-        texts,
-        [None] * len(texts) if columns.label is None else cells[several],
-        range(first, first + len(texts)),
-        None if columns.weight is None else cells[-1],
-    )
-
-
 def _rows(frame: Any, columns: Columns) -> Iterator[Rows]:
     for start in range(0, len(frame), AT_ONCE):
         part = frame[start : start + AT_ONCE]
-        yield rows([_cells(part, number) for number in columns.chosen], columns, start + 1)
+        cells = [_cells(part, number) for number in columns.chosen]
+        yield Rows.of(cells, columns, range(start + 1, start + 1 + len(part)))
 
 
 def _cells(frame: Any, number: int) -> list[Any]:

@@ -12,7 +12,7 @@ import msgspec
 
 from ...core.errors import DataError
 from ..checked_rows import Fault, Reading, Rows
-from ..columns import choose
+from ..columns import Columns, choose
 from ..encodings import Block
 from ..options import ReadOptions
 
@@ -44,12 +44,7 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str) -> Reading:
     except ValueError:
         raise DataError(f"{source}: the name of a column holds a quote, a backslash or a control character. Rename it.") from None
     decoder = msgspec.json.Decoder(line)
-    names_of = (
-        [f"c{i}" for i in columns.text],
-        None if columns.label is None else f"c{columns.label}",
-        None if columns.weight is None else f"c{columns.weight}",
-    )
-    rows = (_rows(block, decoder, *names_of) for block in chain([head], blocks))
+    rows = (_rows(block, decoder, names, columns) for block in chain([head], blocks))
     return Reading(rows, unit, columns.text_column, columns.label_column)
 
 
@@ -86,7 +81,7 @@ def _keys(head: Block, source: str) -> list[str]:
     return list(keys)
 
 
-def _rows(block: Block, decoder: Decoder, text: list[str], label: str | None, weight: str | None) -> Rows:
+def _rows(block: Block, decoder: Decoder, names: list[str], columns: Columns) -> Rows:
     faults: list[Fault] = []
     places: range | list[int] = range(block.line, block.line + block.newlines + (not block.raw.endswith(b"\n")))
     try:
@@ -95,22 +90,7 @@ def _rows(block: Block, decoder: Decoder, text: list[str], label: str | None, we
         lines = []
     if len(lines) != len(places):  # a fault, or blank lines
         lines, places, faults = _one_by_one(block, decoder)
-    texts = list(map(attrgetter(text[0]), lines))
-    if len(text) > 1:
-        texts = [_joined([getattr(line, name) for name in text]) for line in lines]
-    return Rows(
-        texts,
-        [None] * len(lines) if label is None else list(map(attrgetter(label), lines)),
-        places,
-        None if weight is None else list(map(attrgetter(weight), lines)),
-        faults,
-    )
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Several texts as one; something that is no text as it is, for the check to name."""
-    odd = next((part for part in parts if part is not None and not isinstance(part, str)), None)
-    return odd if odd is not None else " ".join(filter(None, parts))
+    return Rows.of([list(map(attrgetter(name), lines)) for name in names], columns, places, faults)
 
 
 def _one_by_one(block: Block, decoder: Decoder) -> tuple[list[Any], list[int], list[Fault]]:

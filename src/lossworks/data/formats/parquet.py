@@ -11,7 +11,6 @@ from ...core.errors import DataError
 from ..checked_rows import Reading, Rows
 from ..columns import Columns, choose
 from ..options import ReadOptions
-from .frames import rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,7 +80,7 @@ def _rows(frame: pl.LazyFrame, columns: Columns, classes: list[str], source: str
             cells: list[list[Any]] = [series.to_list() for series in batch.get_columns()]
             if classes:
                 cells[len(columns.text)] = [_class_name(value, classes) for value in cells[len(columns.text)]]
-            yield rows(cells, columns, number)
+            yield Rows.of(cells, columns, range(number, number + len(cells[0])))
             number += len(cells[0])
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _damaged(source, error) from None
