@@ -18,8 +18,7 @@ _LOSSES = torch.arange(1, 11, dtype=torch.float64)
 
 def weight(penalty: Penalty) -> Curve:
     """The value of a penalty, and the weight after its gradient flow, with an unpenalized weight."""
-    strength = getattr(penalty, "strength", 0.0)
-    time = SHARE / strength if strength > 0 else 1.0
+    time = SHARE / penalty.strength if penalty.strength else 1.0
     each = _WEIGHTS.unsqueeze(-1)
     name = penalty_spec(penalty)
     return Curve(

@@ -37,7 +37,7 @@ def _named(item: Any, path: Path, name: str) -> Any:
     return [_named(each, path, f"{name}.{place}") for place, each in enumerate(item)] if isinstance(item, list) else item
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step, its mode as umask has it.
 
     Raises:
@@ -67,7 +67,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def write_folder(folder: Path, write: Callable[[Path], None], mark: str) -> None:
+def write_folder(folder: Path, write: Callable[[Path], object], mark: str) -> None:
     """Let ``write`` fill a folder beside ``folder``, then put it in its place, whole or not at all.
 
     Args:
@@ -109,7 +109,7 @@ def unwritable(path: Path, error: Exception) -> RecordError:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as readable JSON, atomically."""
     text = encode_json(value, indent=2) + "\n"
-    write_atomic(path, lambda part: _write_text(part, text))
+    write_atomic(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def encode_json(value: Any, indent: int | None = None) -> str:
@@ -154,7 +154,3 @@ def read_object(path: Path) -> Fields:
     if not isinstance(value, dict):
         raise RecordError(f"{path} holds a {type(value).__name__}; wanted an object. Restore it from a copy, or fit again.")
     return Fields(value, path)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")

@@ -23,7 +23,7 @@ def write_page(template: str, context: Json, path: Path) -> Path:
         RecordError: the page cannot be written.
     """
     html = rendered(template, context)
-    record.write_atomic(path, lambda part: _write_text(part, html))
+    record.write_atomic(path, lambda part: part.write_text(html, "utf-8", "replace"))  # lone surrogates cannot be encoded
     return path
 
 
@@ -39,7 +39,3 @@ def _templates() -> Environment:
     )
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
     return environment
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8", "replace")  # lone surrogates cannot be encoded
