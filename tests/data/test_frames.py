@@ -53,7 +53,7 @@ def test_several_text_columns(make: Any, odd: Any) -> None:
     """They are joined, without the missing ones; what is no text is a bad row."""
     rows = {"title": ["a", None, ""], "body": ["b", "c", "d"], "n": [odd, odd, odd], "label": ["x", "y", "x"]}
     assert load(make(rows), ReadOptions(text="title,body")).texts(range(3)) == ["a b", "c", "d"]
-    with pytest.raises(DataError, match="row 1: the text is (the number 0|a list), not text"):
+    with pytest.raises(DataError, match=r"row 1: the text is (the number 0|a list), not text"):
         load(make(rows), ReadOptions(text="title,n"))
 
 
