@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule, thin
+from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, rule, thin
 
 NUMBERED = 20  # classes up to which a confusion matrix has room for its counts,
 NAMED = 30  # and for the label names
@@ -30,11 +30,8 @@ def loss_curve(events: Sequence[Json]) -> Json | None:
     if valid:
         traces.append(line(valid, "validation", color="@second", width=2, marked=True))
     if spiked := [(e["epoch"], e["loss"]) for e in events if e["event"] == "spike"]:
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": "spike", "x": [x for x, _ in spiked], "y": [y for _, y in spiked],
-            "marker": {"symbol": "triangle-up", "size": 10, "color": "@bad"},
-            "hovertemplate": "spike, epoch %{x:.2f}: %{y:.4g}<extra></extra>",
-        })  # fmt: skip
+        marker = {"symbol": "triangle-up", "size": 10, "color": "@bad"}
+        traces.append(dots(spiked, marker, name="spike", hovertemplate="spike, epoch %{x:.2f}: %{y:.4g}<extra></extra>"))
     scale = log_ticks([y for _, y in raw + valid + spiked])
     return figure(traces, xaxis=axis("epoch"), yaxis=axis("loss", **scale), legend=LEGEND)
 
@@ -52,10 +49,7 @@ def metric_curve(events: Sequence[Json], name: str, title: str, best: float | No
     )
     if best is not None:
         x, y = min(points, key=lambda point: abs(point[0] - best))
-        drawn["data"].append({
-            "type": "scatter", "mode": "markers", "x": [x], "y": [y], "hoverinfo": "skip",
-            "marker": {"size": 13, "color": "@surface", "line": {"color": "@second", "width": 3}},
-        })  # fmt: skip
+        drawn["data"].append(ring((x, y), "@second"))
         drawn["layout"]["shapes"] = [rule(x, x, 0, 1, yref="paper")]
         drawn["layout"]["annotations"] = [
             {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "text": "best", "showarrow": False,
@@ -128,16 +122,11 @@ def reliability(before: Sequence[Json], after: Sequence[Json], scaled: bool) -> 
 
 def scatter(points: Sequence[Sequence[float]]) -> Json:
     """Predicted against true values; on the dotted line they agree."""
-    true, predicted = [p[0] for p in points], [p[1] for p in points]
+    true = [p[0] for p in points]
     low, high = min(true, default=0), max(true, default=1)
-    return figure(
-        [{
-            "type": "scatter", "mode": "markers", "x": true, "y": predicted,
-            "marker": {"color": "@accent", "size": 6, "opacity": 0.55},
-            "hovertemplate": "true %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-        }],
-        height=440, xaxis=axis("true"), yaxis=axis("predicted"), shapes=[rule(low, high, low, high)],
-    )  # fmt: skip
+    marker, hover = {"color": "@accent", "size": 6, "opacity": 0.55}, "true %{x:.4g}, predicted %{y:.4g}<extra></extra>"
+    trace = dots([(p[0], p[1]) for p in points], marker, hovertemplate=hover)
+    return figure([trace], height=440, xaxis=axis("true"), yaxis=axis("predicted"), shapes=[rule(low, high, low, high)])
 
 
 def _short(label: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from .plot import LEGEND, Json, axis, figure, line, log_ticks, rule
+from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, rule
 
 MOST = 8
 """Arms that a line chart has room for: the baseline and the best of the others."""
@@ -25,21 +25,22 @@ def differences(result: Json) -> Json | None:
         return None
     before = {run["seed"]: run["value"] for run in result["arms"][0]["seeds"]}
     names = [_name(arm["name"]) for arm in arms]
-    traces: list[Json] = [{
-        "type": "scatter", "mode": "markers", "name": "one seed", "hovertemplate": "%{y}, one seed: %{x:.4g}<extra></extra>",
-        "x": [run["value"] - before[run["seed"]] for arm in arms for run in arm["seeds"] if run["seed"] in before],
-        "y": [name for name, arm in zip(names, arms, strict=True) for run in arm["seeds"] if run["seed"] in before],
-        "marker": {"symbol": "line-ns-open", "size": 11, "color": "@muted", "line": {"width": 1, "color": "@muted"}},
-    }]  # fmt: skip
+    single = [
+        (run["value"] - before[run["seed"]], name)
+        for name, arm in zip(names, arms, strict=True)
+        for run in arm["seeds"]
+        if run["seed"] in before
+    ]
+    marker = {"symbol": "line-ns-open", "size": 11, "color": "@muted", "line": {"width": 1, "color": "@muted"}}
+    traces = [dots(single, marker, name="one seed", hovertemplate="%{y}, one seed: %{x:.4g}<extra></extra>")]
     for word in dict.fromkeys(arm["verdict"]["word"] for arm in arms):
         some = [(name, arm["verdict"]) for name, arm in zip(names, arms, strict=True) if arm["verdict"]["word"] == word]
         bars = [0.0 if v["low"] is None else v["high"] - v["value"] for _, v in some]
         color = TONES.get(word, "@unsure")
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": word,
-            "x": [v["value"] for _, v in some], "y": [name for name, _ in some],
+        trace = dots([(v["value"], name) for name, v in some], {"size": 10, "color": color}, name=word)
+        traces.append(trace | {
             "error_x": {"type": "data", "array": bars, "color": color, "thickness": 2.5, "width": 6},
-            "marker": {"size": 10, "color": color}, "customdata": [[v["low"], v["high"]] for _, v in some],
+            "customdata": [[v["low"], v["high"]] for _, v in some],
             "hovertemplate": "%{y}: %{x:.4g}, %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
         })  # fmt: skip
     shapes = [rule(0, 0, 0, 1, yref="paper")]
@@ -73,23 +74,18 @@ def rates(result: Json) -> Json | None:
     for arm, (color, dash), trials in tried:
         known = sorted((trial["lr"], trial["score"]) for trial in trials if trial["score"] is not None)
         found = [(lr, min(score, top)) for lr, score in known]
-        trace = line(found, _name(arm["name"]), color=color, width=1.8, marked=True)
-        trace["line"]["dash"] = dash
+        trace = line(found, _name(arm["name"]), color=color, width=1.8, dash=dash, marked=True)
         trace["marker"]["symbol"] = ["triangle-up" if score > top else "circle" for _, score in known]
         tried_scores = [score for _, score in known]
         hover = {"customdata": tried_scores, "hovertemplate": "lr %{x:.4g}: %{customdata:.4g}", "cliponaxis": False}
         traces.append(trace | hover)
         chosen = (arm["tuning"]["chosen"] or {}).get("lr")
         if best := [point for point in found if point[0] == chosen]:
-            traces.append({
-                "type": "scatter", "mode": "markers", "x": [best[0][0]], "y": [best[0][1]], "showlegend": False,
-                "hoverinfo": "skip", "marker": {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}},
-            })  # fmt: skip
+            traces.append(ring(best[0], color, showlegend=False))
     if lost := [trial["lr"] for _, _, trials in tried for trial in trials if trial["score"] is None]:
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": "diverged", "x": lost, "y": [top] * len(lost),
-            "marker": {"symbol": "x", "size": 10, "color": "@bad"}, "hovertemplate": "lr %{x:.4g}: diverged<extra></extra>",
-        })  # fmt: skip
+        marker = {"symbol": "x", "size": 10, "color": "@bad"}
+        hovertemplate = "lr %{x:.4g}: diverged<extra></extra>"
+        traces.append(dots([(lr, top) for lr in lost], marker, name="diverged", hovertemplate=hovertemplate))
     across = axis("learning rate", type="log", exponentformat="power", dtick=1)
     return figure(traces, height=420, xaxis=across, yaxis=axis(_judged(result)), legend=LEGEND, showlegend=True)
 
@@ -113,8 +109,7 @@ def curves(result: Json, by_time: bool = False) -> Json | None:
             })  # fmt: skip
         means = [(place, sum(column) / len(column)) for place, column in zip(places, columns, strict=True)]
         heights += [height for _, height in means]
-        trace = line(means, _name(arm["name"]), color=color, width=2)
-        trace["line"]["dash"] = dash
+        trace = line(means, _name(arm["name"]), color=color, width=2, dash=dash)
         traces.append(trace | {"hovertemplate": "%{x:.3g} s: %{y:.4g}"} if by_time else trace)
     if not traces:
         return None
@@ -140,12 +135,11 @@ def calibration(result: Json) -> Json | None:
         if not shown:
             continue
         points = [(one["confidence"], one["accuracy"]) for one in shown]
-        trace = line(points, _name(arm["name"]), color=color, width=1.8, marked=True) | {
+        trace = line(points, _name(arm["name"]), color=color, width=1.8, dash=dash, marked=True)
+        traces.append(trace | {
             "customdata": [one["count"] for one in shown],
             "hovertemplate": "confidence %{x:.2f}, accuracy %{y:.2f}, of %{customdata:,}",
-        }
-        trace["line"]["dash"] = dash
-        traces.append(trace)
+        })  # fmt: skip
     if not traces:
         return None
     start = max(0.0, min(min(trace["x"]) for trace in traces) - 0.03)
@@ -166,10 +160,9 @@ def time_and_quality(result: Json) -> Json | None:
     traces: list[Json] = []
     for arm in arms:
         color, dash = looks.get(arm["name"], ("@muted", "solid"))
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": _name(arm["name"]), "x": [arm["seconds"]], "y": [arm["value"]],
+        marker = {"size": 10, "color": color, "symbol": "circle" if dash == "solid" else "circle-open"}
+        traces.append(dots([(arm["seconds"], arm["value"])], marker, name=_name(arm["name"])) | {
             "error_y": {"type": "data", "array": [2 * (arm["standard_error"] or 0)], "color": color, "thickness": 1.2},
-            "marker": {"size": 10, "color": color, "symbol": "circle" if dash == "solid" else "circle-open"},
             "showlegend": arm["name"] in looks, "hovertemplate": "%{y:.4g} in %{x:.3g} s",
         })  # fmt: skip
     across = axis("seconds per run", **(log_ticks([arm["seconds"] for arm in arms]) or {"rangemode": "tozero"}))

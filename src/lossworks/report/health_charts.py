@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from .plot import LEGEND, Json, axis, figure, line, log_ticks, thin
+from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, thin
 
 Points = list[tuple[float, float]]
 RULE_OF_THUMB = 1e-3  # norm of the update by norm of the weights
@@ -34,12 +34,7 @@ def update_ratios(events: Sequence[Json]) -> Json | None:
     every = [point for points in of.values() for point in points]
     if not every:
         return None
-    traces = []
-    for role, color, dash in _ROLES:
-        if of[role]:
-            trace = line(thin(of[role]), role, color=color, width=2)
-            trace["line"]["dash"] = dash
-            traces.append(trace)
+    traces = [line(thin(of[role]), role, color=color, width=2, dash=dash) for role, color, dash in _ROLES if of[role]]
     traces.append(_level(every, RULE_OF_THUMB, "rule of thumb: 0.001"))
     sizes = _log("‖Δw‖ / ‖w‖", [*every, (0.0, RULE_OF_THUMB)])
     return figure(traces, height=380, xaxis=axis("epoch"), yaxis=sizes, legend=LEGEND, showlegend=True)
@@ -77,15 +72,10 @@ def search(trials: Sequence[Json], chosen: float, title: str) -> Json | None:
     trace = line(scored, title, color="@accent", width=2, marked=True)
     traces = [trace | {"hovertemplate": "lr %{x:.4g}: %{y:.4g}<extra></extra>"}]
     if lost:
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": "no score: diverged", "x": lost, "y": [top] * len(lost),
-            "marker": {"symbol": "x", "size": 10, "color": "@bad"}, "hovertemplate": "lr %{x:.4g}: no score<extra></extra>",
-        })  # fmt: skip
+        marker, hover = {"symbol": "x", "size": 10, "color": "@bad"}, "lr %{x:.4g}: no score<extra></extra>"
+        traces.append(dots([(lr, top) for lr in lost], marker, name="no score: diverged", hovertemplate=hover))
     if best := [point for point in scored if point[0] == chosen]:
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": f"best: {chosen:.4g}", "x": [best[0][0]], "y": [best[0][1]],
-            "marker": {"size": 14, "color": "@surface", "line": {"color": "@second", "width": 3}}, "hoverinfo": "skip",
-        })  # fmt: skip
+        traces.append(ring(best[0], "@second", name=f"best: {chosen:.4g}"))
     across = axis("learning rate", type="log", exponentformat="power", dtick=1)
     return figure(traces, height=360, xaxis=across, yaxis=axis(html.escape(title)), legend=LEGEND, showlegend=True)
 
@@ -108,9 +98,7 @@ def spikes(events: Sequence[Json]) -> list[Json]:
 
 def _level(points: Points, height: float, name: str) -> Json:
     ends = [(min(x for x, _ in points), height), (max(x for x, _ in points), height)]
-    trace = line(ends, name, color="@muted", width=1.2, hover=False)
-    trace["line"]["dash"] = "dot"
-    return trace
+    return line(ends, name, color="@muted", width=1.2, dash="dot", hover=False)
 
 
 def _log(title: str, points: Points) -> Json:

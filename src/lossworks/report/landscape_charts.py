@@ -6,7 +6,7 @@ import bisect
 import math
 
 from ..surfaces.landscape import Landscape
-from .plot import LEGEND, Json, axis, figure, line
+from .plot import LEGEND, Json, axis, dots, figure, line
 
 _WIDE = 50  # values that span a larger factor get a logarithmic axis
 _LIFT = 0.012  # share of the range by which lines float above the surface, to avoid flicker
@@ -81,11 +81,8 @@ def above(found: Landscape, title: str, *, held_out: bool) -> Json:
         path,
     ]  # fmt: skip
     for name, place, symbol in _marks(found):
-        traces.append({
-            "type": "scatter", "mode": "markers", "name": name, "x": [place[0]], "y": [place[1]],
-            "hovertemplate": f"{name} (%{{x:.3g}}, %{{y:.3g}})<extra></extra>",
-            "marker": {"size": 12, "symbol": symbol[1], "color": "@text", "line": {"color": "@surface", "width": 1.5}},
-        })  # fmt: skip
+        marker = {"size": 12, "symbol": symbol[1], "color": "@text", "line": {"color": "@surface", "width": 1.5}}
+        traces.append(dots([place], marker, name=name, hovertemplate=f"{name} (%{{x:.3g}}, %{{y:.3g}})<extra></extra>"))
     along, across = (f"{100 * share:.3g} % of the squared length" for share in found.shares)
     names = (
         (f"first direction, {along}", f"second direction, {across}")

@@ -10,7 +10,7 @@ from statistics import fmean, median
 from ..metrics import PROPER, RISING
 from . import words
 from .comparison_charts import rates
-from .plot import Json, axis, figure
+from .plot import Json, axis, dots, figure
 
 EMPTY: Json = {"facts": [], "numbers": [], "table": None, "done": 0, "of": 0, "figures": {}}
 
@@ -78,18 +78,14 @@ def _scores(arms: Sequence[Json], metric: str) -> Json | None:
     if not any(scores for _, scores in known):
         return None
     names = [name for name, _ in known]
-    traces: list[Json] = [
-        {
-            "type": "scatter", "mode": "markers", "hovertemplate": "%{y}: %{x:.4g}<extra></extra>", "showlegend": False,
-            "x": [score for _, scores in known for score in scores], "y": [name for name, scores in known for _ in scores],
-            "marker": {"size": 9, "color": "@accent", "opacity": 0.55},
-        },
-        {
-            "type": "scatter", "mode": "markers", "hovertemplate": "%{y}, mean: %{x:.4g}<extra></extra>", "showlegend": False,
-            "x": [fmean(scores) for _, scores in known if scores], "y": [name for name, scores in known if scores],
-            "marker": {"symbol": "line-ns-open", "size": 18, "color": "@text", "line": {"width": 2, "color": "@text"}},
-        },
-    ]  # fmt: skip
+    each = [(score, name) for name, scores in known for score in scores]
+    means = [(fmean(scores), name) for name, scores in known if scores]
+    dot = {"size": 9, "color": "@accent", "opacity": 0.55}
+    bar = {"symbol": "line-ns-open", "size": 18, "color": "@text", "line": {"width": 2, "color": "@text"}}
+    traces = [
+        dots(each, dot, hovertemplate="%{y}: %{x:.4g}<extra></extra>", showlegend=False),
+        dots(means, bar, hovertemplate="%{y}, mean: %{x:.4g}<extra></extra>", showlegend=False),
+    ]
     rows = axis("", type="category", categoryorder="array", categoryarray=names, autorange="reversed", showgrid=False)
     return figure(traces, height=130 + 34 * len(names), xaxis=axis(f"test {html.escape(metric)}"), yaxis=rows)
 

@@ -7,7 +7,7 @@ import math
 
 from ..catalog import Curve, Panel, Surface, Trajectory
 from ..catalog.trajectories import LOWEST, STEPS
-from .plot import LEGEND, Json, axis, figure, line
+from .plot import LEGEND, Json, axis, dots, figure, line
 
 
 def curve_panel(curve: Curve, panel: Panel) -> Json:
@@ -18,10 +18,9 @@ def curve_panel(curve: Curve, panel: Panel) -> Json:
     for each in panel.lines:
         points = [(x, y) for x, y in zip(curve.x, each.y, strict=True) if y is not None]
         color = "@second" if each.reference else "@accent"
-        trace = line(points, html.escape(each.name), color=color, width=2 if each.reference else 2.5)
-        if each.reference:
-            trace["line"]["dash"] = "dot"
-        elif panel.bars:
+        width, dash = (2, "dot") if each.reference else (2.5, None)
+        trace = line(points, html.escape(each.name), color=color, width=width, dash=dash)
+        if panel.bars and not each.reference:
             trace |= {"type": "bar", "marker": {"color": color}}
             del trace["mode"], trace["line"]
         traces.append(trace | {"hovertemplate": "%{x:.4g}: %{y:.4g}<extra></extra>"})
@@ -46,20 +45,16 @@ def plane(surface: Surface) -> Json:
         "line": {"color": "@level", "width": 0.7},
     }]  # fmt: skip
     for each, (color, dash, width) in _styled(surface):
-        trace = line(list(each.points), html.escape(each.name), color=color, width=width)
-        trace["line"]["dash"] = dash
-        trace |= {
+        trace = line(list(each.points), html.escape(each.name), color=color, width=width, dash=dash)
+        traces.append(trace | {
             "customdata": [[step, height] for step, height in enumerate(each.values)],
             "hovertemplate": "step %{customdata[0]}: (%{x:.3g}, %{y:.3g}), value %{customdata[1]:.3g}<extra></extra>",
-        }
-        traces.append(trace)
+        })  # fmt: skip
     start = surface.trajectories[0].points[0]
     for place, symbol, what in ((start, "circle-open", "start"), (surface.minimum, "star", "minimum")):
-        traces.append({
-            "type": "scatter", "mode": "markers", "x": [place[0]], "y": [place[1]], "name": what, "showlegend": False,
-            "marker": {"size": 11, "symbol": symbol, "color": "@text", "line": {"width": 2, "color": "@text"}},
-            "hovertemplate": f"{what} (%{{x:.3g}}, %{{y:.3g}})<extra></extra>",
-        })  # fmt: skip
+        marker = {"size": 11, "symbol": symbol, "color": "@text", "line": {"width": 2, "color": "@text"}}
+        hovertemplate = f"{what} (%{{x:.3g}}, %{{y:.3g}})<extra></extra>"
+        traces.append(dots([place], marker, name=what, hovertemplate=hovertemplate, showlegend=False))
     ends = {"x": [surface.x[0], surface.x[-1]], "y": [surface.y[0], surface.y[-1]]}
     return figure(
         traces, height=420, showlegend=False, xaxis=axis("weight x", range=ends["x"]), yaxis=axis("weight y", range=ends["y"])
@@ -71,8 +66,7 @@ def descent(surface: Surface) -> Json:
     traces = []
     for each, (color, dash, width) in _styled(surface):
         points = [(float(step), max(height, LOWEST)) for step, height in enumerate(each.values)]
-        trace = line(points, html.escape(each.name), color=color, width=width)
-        trace["line"]["dash"] = dash
+        trace = line(points, html.escape(each.name), color=color, width=width, dash=dash)
         traces.append(trace | {"hovertemplate": "step %{x}: %{y:.3g}<extra></extra>"})
     return figure(
         traces, height=420, xaxis=axis("step", range=[0, STEPS]),

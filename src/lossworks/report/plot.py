@@ -51,20 +51,34 @@ def line(
     *,
     color: str,
     width: float,
+    dash: str | None = None,
     marked: bool = False,
     hover: bool = True,
     **more: Any,
 ) -> Json:
     """A line through points; ``marked``: with a marker on each, as on the one or two points of a run that has just begun."""
     marked = marked or (hover and len(points) < 3)
+    look: Json = {"color": color, "width": width} | ({"dash": dash} if dash else {})
     trace = {
         "type": "scatter", "mode": "lines+markers" if marked else "lines", "name": name,
-        "x": [x for x, _ in points], "y": [y for _, y in points], "line": {"color": color, "width": width},
+        "x": [x for x, _ in points], "y": [y for _, y in points], "line": look,
     }  # fmt: skip
     if marked:
         trace["marker"] = {"size": 6, "color": color}
     hovering = {"hovertemplate": "epoch %{x:.2f}: %{y:.4g}<extra></extra>"} if hover else {"hoverinfo": "skip"}
     return trace | hovering | more
+
+
+def dots(points: Sequence[tuple[Any, Any]], marker: Json, **more: Any) -> Json:
+    """Points without a line between them."""
+    x, y = [x for x, _ in points], [y for _, y in points]
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker, **more}
+
+
+def ring(point: tuple[float, float], color: str, **more: Any) -> Json:
+    """A ring around the best point of a line."""
+    marker = {"size": 14, "color": "@surface", "line": {"color": color, "width": 3}}
+    return dots([point], marker, hoverinfo="skip", **more)
 
 
 def rule(x0: float, x1: float, y0: float, y1: float, yref: str = "y") -> Json:
