@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from ..scores import Scores
 
 Stream = Callable[[str, int, int], object]
+
+
+class _Generation(TypedDict, total=False):
+    """What ``Language.generate`` takes besides its prompt."""
+
+    max_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    stop: str | Sequence[str]
+    samples: int
+    seed: int
+    stream: Stream | None
 
 
 @dataclass(slots=True)
@@ -71,36 +85,10 @@ class Language(Held):
         return scores
 
     @overload
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        max_new_tokens: int = 100,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        stop: str | Sequence[str] = (),
-        samples: int = 1,
-        seed: int = 0,
-        stream: Stream | None = None,
-    ) -> list[str]: ...
+    def generate(self, prompt: str = "", **how: Unpack[_Generation]) -> list[str]: ...
 
     @overload
-    def generate(
-        self,
-        prompt: list[str] | tuple[str, ...],
-        *,
-        max_new_tokens: int = 100,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        stop: str | Sequence[str] = (),
-        samples: int = 1,
-        seed: int = 0,
-        stream: Stream | None = None,
-    ) -> list[list[str]]: ...
+    def generate(self, prompt: list[str] | tuple[str, ...], **how: Unpack[_Generation]) -> list[list[str]]: ...
 
     def generate(
         self,
@@ -126,7 +114,7 @@ class Language(Held):
             temperature, top_k, top_p, min_p: as of ``models.Sampling``.
             stop: a text, or several; what is drawn ends before the first of them that stands in it.
             samples: how many texts for each prompt.
-            seed: the same seed sample_tokens the same.
+            seed: the same seed draws the same.
             stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The
                 first piece of a text is its prompt; together they are the text; none ends within a character.
 
