@@ -45,11 +45,9 @@ def figures(events: Sequence[Json]) -> dict[str, Json]:
 
 def _verdict(summary: Json) -> Verdict:
     """What the run shows about the model."""
-    result = summary.get("result")
-    if not result:
-        return words.unfinished(str(summary.get("status")))
-    if "note" in result:
-        return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
+    if untold := words.untested(summary):
+        return untold
+    result = summary["result"]
     metric, floor = result["metrics"]["bits_per_byte"], result["baseline"]["metrics"]["bits_per_byte"]["value"]
     if metric["value"] is None:
         sentence = "A test text contains a token to which the model assigns probability 0, so its perplexity is infinite."
@@ -59,11 +57,8 @@ def _verdict(summary: Json) -> Verdict:
         f"{words.number('bits_per_byte', metric['value'])} bits per byte (95{THIN}% interval "
         f"{words.interval('bits_per_byte', metric)}); a unigram model reaches {words.number('bits_per_byte', floor)}."
     )
-    if metric["high"] is not None and metric["high"] < floor:
-        return Verdict("good", "Better than the baseline", sentence)
-    if metric["low"] is not None and metric["low"] > floor:
-        return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than ignoring the context.")
-    return Verdict("unsure", "Not shown to be better than the baseline", sentence + " The interval includes the baseline.")
+    worse, unsure = "The model does worse than ignoring the context.", "The interval includes the baseline."
+    return words.against(result, "bits_per_byte", sentence, worse=worse, unsure=unsure)
 
 
 def _table(rows: Sequence[Json]) -> Json:

@@ -48,18 +48,11 @@ class Verdict:
 
 def verdict(summary: Json) -> Verdict:
     """What the run shows about the model."""
-    result = summary.get("result")
-    if not result:
-        return unfinished(str(summary.get("status")))
-    if "note" in result:
-        return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
+    if untold := untested(summary):
+        return untold
+    result = summary["result"]
     main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
-    low, high = metric["low"], metric["high"]
-    if main in FALLING:
-        better, worse = high is not None and high < floor, low is not None and low > floor
-    else:
-        better, worse = low is not None and low > floor, high is not None and high < floor
     claim, rival = {
         "accuracy": ("is correct {} of the time", "is correct {} of the time"),
         "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
@@ -71,12 +64,20 @@ def verdict(summary: Json) -> Verdict:
         f"{interval(main, metric)}); always predicting the {result['baseline']['name']} "
         f"{rival.format(number(main, floor))}."
     )
-    if better:
+    doubt = "The interval includes the baseline, so the model is not shown to be better."
+    return against(result, main, sentence, worse="The model does worse than a constant prediction.", unsure=doubt)
+
+
+def against(result: Json, main: str, sentence: str, *, worse: str, unsure: str) -> Verdict:
+    """Whether the interval of the metric ``main`` lies beyond the baseline; what follows ``sentence`` where it is not better."""
+    metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
+    below = metric["high"] is not None and metric["high"] < floor
+    above = metric["low"] is not None and metric["low"] > floor
+    if (main in FALLING and below) or (main not in FALLING and above):
         return Verdict("good", "Better than the baseline", sentence)
-    if worse:
-        return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than a constant prediction.")
-    doubt = " The interval includes the baseline, so the model is not shown to be better."
-    return Verdict("unsure", "Not shown to be better than the baseline", sentence + doubt)
+    if below or above:
+        return Verdict("bad", "Worse than the baseline", f"{sentence} {worse}")
+    return Verdict("unsure", "Not shown to be better than the baseline", f"{sentence} {unsure}")
 
 
 def rows_of(result: Json, part: str = "") -> str:
@@ -86,8 +87,10 @@ def rows_of(result: Json, part: str = "") -> str:
     return count if texts == rows else f"{count} ({texts:,} different text{'' if texts == 1 else 's'})"
 
 
-def unfinished(status: str) -> Verdict:
-    """What a run without a result shows."""
+def untested(summary: Json) -> Verdict | None:
+    """What a run without a result, or without a test, shows; None of one that was tested."""
+    if result := summary.get("result"):
+        return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.") if "note" in result else None
     return {
         "diverged": Verdict(
             "bad",
@@ -97,7 +100,7 @@ def unfinished(status: str) -> Verdict:
         ),
         "failed": Verdict("bad", "The run failed", f"There is no result yet. {RESUME}"),
         "interrupted": Verdict("unsure", "The run was interrupted", f"There is no result yet. {RESUME}"),
-    }.get(status, Verdict("unsure", "The run has not finished", f"There is no result yet. {RESUME}"))
+    }.get(str(summary.get("status")), Verdict("unsure", "The run has not finished", f"There is no result yet. {RESUME}"))
 
 
 def facts(summary: Json, shown: dict[str, str]) -> list[str]:
