@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..report import words
 from .tables import console, metrics_table
 
 
@@ -18,6 +19,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
     else:
         held_out = f"{result['positions']:,} held-out tokens" if is_language else f"{result['rows']:,} held-out rows"
         screen.print(metrics_table(result, f"On {held_out}"))
+        found = words.verdict(record)
+        screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
     screen.print("")
     for line in _language(record) if is_language else _training(result):
         screen.print(line)

@@ -18,6 +18,7 @@ NAMES = {
     "micro_f1": ("Micro-F1", "F1 over all label decisions pooled"),
     "subset_accuracy": ("Exact match", "share of texts with every label correct"),
     "nll": ("NLL", "negative log-likelihood of the true label, in nats per text"),
+    "weighted_nll": ("Weighted NLL", "NLL with the class weights of the training loss"),
     "brier": ("Brier score", "squared error of the probabilities, summed over labels"),
     "ece": ("Calibration error", "distance between confidence and accuracy (ECE)"),
     "mse": ("Mean squared error", "in squared units of the target"),
@@ -46,36 +47,46 @@ class Verdict:
     sentence: str
 
 
+_MAIN = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae", "lm": "bits_per_byte"}
+"""What verdicts are about, by task; with weighted classes, the macro-F1."""
+_CLAIMS = {
+    "accuracy": ("is correct {} of the time", "is correct {} of the time"),
+    "macro_f1": ("reaches a macro-F1 of {}", "reaches {}"),
+    "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
+    "mae": ("is off by {} on average", "is off by {}"),
+    "bits_per_byte": ("reaches {} bits per byte", "reaches {}"),
+}
+
+
 def verdict(summary: Json) -> Verdict:
     """What the run shows about the model."""
-    result = summary.get("result")
+    result, language = summary.get("result"), summary.get("task") == "lm"
     if not result:
         return unfinished(str(summary.get("status")))
     if "metrics" not in result:
         return Verdict("unsure", "Not tested", f"{str(result['note']).capitalize()}.")
-    main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
+    weighted = (summary.get("config") or {}).get("class_weight") is not None
+    main = "macro_f1" if weighted else _MAIN[summary["task"]]
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
+    if metric["value"] is None:
+        sentence = "A test text contains a token to which the model assigns probability 0, so its perplexity is infinite."
+        return Verdict("bad", "Infinite perplexity", f"{sentence} Use smoothing that gives every token a probability above 0.")
     low, high = metric["low"], metric["high"]
-    if main in FALLING:
-        better, worse = high is not None and high < floor, low is not None and low > floor
-    else:
-        better, worse = low is not None and low > floor, high is not None and high < floor
-    claim, rival = {
-        "accuracy": ("is correct {} of the time", "is correct {} of the time"),
-        "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
-        "mae": ("is off by {} on average", "is off by {}"),
-    }[main]
+    above, below = low is not None and low > floor, high is not None and high < floor
+    better, worse = (below, above) if main in FALLING else (above, below)
+    claim, rival = _CLAIMS[main]
     part = "held-out" if result["part"] == "test" else result["part"]
     count = f"{result['rows']:,} {part} text{'' if result['rows'] == 1 else 's'}"
+    name = result["baseline"]["name"]
     sentence = (
-        f"On {count} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
-        f"{interval(main, metric)}); always predicting the {result['baseline']['name']} "
-        f"{rival.format(number(main, floor))}."
+        f"On {count} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval {interval(main, metric)}); "
+        f"{f'a {name}' if language else f'always predicting the {name}'} {rival.format(number(main, floor))}."
     )
     if better:
         return Verdict("good", "Better than the baseline", sentence)
     if worse:
-        return Verdict("bad", "Worse than the baseline", sentence + " The model does worse than a constant prediction.")
+        ignoring = "ignoring the context" if language else "a constant prediction"
+        return Verdict("bad", "Worse than the baseline", f"{sentence} The model does worse than {ignoring}.")
     doubt = " The interval includes the baseline, so the model is not shown to be better."
     return Verdict("unsure", "Not shown to be better than the baseline", sentence + doubt)
 
