@@ -80,6 +80,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+def test_scores_on_the_way(whole: Path) -> None:
+    """The curve is of what trials are judged by, the calibrated probabilities of the same rows, and ends in it, whatever the loss."""
+    table = pl.read_parquet(whole / "results.parquet")
+    assert [curve[-1] for curve in table["curve_validation"]] == pytest.approx(table["validation"].to_list())
+
+
 def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
     """Killed with SIGKILL partway through, two processes at work, it is resumed where it was: no finished training is done again,
     the workers are gone with it, and it ends in the same metrics as one of one process that was never killed.
