@@ -81,7 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_scores_on_the_way(whole: Path) -> None:
-    """The curve is of what trials are judged by, the calibrated probabilities of the same rows, and ends in it, whatever the loss."""
+    """The curve is of what trials are judged by, calibrated probabilities of the same rows, and ends in it, whatever the loss."""
     table = pl.read_parquet(whole / "results.parquet")
     assert [curve[-1] for curve in table["curve_validation"]] == pytest.approx(table["validation"].to_list())
 

@@ -111,7 +111,7 @@ class LabelBenchmark(Benchmark[Dataset]):
         data, spec, loss = self.ready(settings), models.build(settings.spec), loss_for(settings, self.split)  # type: ignore[arg-type]
 
         def watch(event: str, fields: dict[str, Any]) -> None:
-            """With scores after calibration on the way too, as at the end: else losses that differ in confidence do not compare."""
+            """With scores after calibration, as at the end: before it, losses that differ in confidence do not compare."""
             if event == "valid":
                 fields = fields | {self.task.held_out_metric: found.score(tested=False).validation}
             callbacks.watch(event, fields)
