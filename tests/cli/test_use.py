@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -195,6 +196,10 @@ def test_side_by_side(command: Command, put: Put, run: str) -> None:
     assert "unigram model" in command("evaluate", run, other).out
     assert command("evaluate", run, "corpus.txt").err.count("trained on rows") == 1
     assert "run was trained on rows" in command("evaluate", run, "chars", "corpus.txt").err
+    own = command("evaluate", run, "chars")
+    assert re.match(r"the test part of .*corpus.txt: 422 characters", own.out)
+    assert "was trained on" not in own.err
+    assert command("evaluate", run).out.startswith("the test part of ")
 
 
 def test_two_tokenizers_of_one_name(command: Command, put: Put, run: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 
 from .. import metrics as figures
 from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions, load
+from ..data import Corpus, ReadOptions
 from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
-from .evaluate import evaluate
+from .evaluate import of_labels
+from .fit import Source
 from .language import Language
 from .model import Model
+from .tested import corpus_for
 
 _A_BYTE = 8.0  # bits that an unknown token is charged for each byte: what spelling costs that knows nothing
 MOST_UNKNOWN = 0.05
@@ -29,7 +32,7 @@ MOST_UNKNOWN = 0.05
 
 
 def side_by_side(
-    models: Mapping[str, Language], data: Any, read: ReadOptions | None = None, stride: int | None = None
+    models: Mapping[str, Language], data: Source | None = None, read: ReadOptions | None = None, stride: int | None = None
 ) -> dict[str, Any]:
     """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
 
@@ -56,12 +59,9 @@ def side_by_side(
         )
     models = {name: model.sliding(stride) for name, model in models.items()}
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
-    corpus = load(data, read)
-    try:
+    with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
-    finally:
-        corpus.close()
     order = sorted(measured, key=lambda name: measured[name].value)
     best = next((name for name in order if measured[name].metrics["unknown_rate"].value <= MOST_UNKNOWN), None)
     beside = best or order[0]
@@ -83,7 +83,9 @@ def side_by_side(
     }
 
 
-def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+def labels_side_by_side(
+    models: Mapping[str, Model], data: Source | None = None, read: ReadOptions | None = None
+) -> dict[str, Any]:
     """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
 
     ``compare`` tells whether one of them is better; this does not.
@@ -95,7 +97,8 @@ def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOption
     tasks = {(model.predictor.task.kind, model.labels) for model in models.values()}
     if len(tasks) > 1:
         raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
-    found = {name: evaluate(model, data, read) for name, model in models.items()}
+    with closing(corpus_for(models, data, read)) as corpus:
+        found = {name: of_labels(model, corpus) for name, model in models.items()}
     shared = {key: value for key, value in next(iter(found.values())).items() if key in ("task", "source", "skipped", "rows")}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
     return {**shared, "runs": rows}
