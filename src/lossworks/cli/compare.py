@@ -49,7 +49,7 @@ def command(
     ] = None,
     margin: Annotated[float | None, typer.Option(help="A difference small enough to be none.", show_default=False)] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Begin no training after these; --resume goes on.", show_default=False)
+        float | None, typer.Option(help="What all must fit into; with --resume, a part of the work.", show_default=False)
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
     storage: Annotated[
