@@ -233,7 +233,13 @@ def test_far_scores_hide_nothing() -> None:
     ("word", "seeds_share", "flags", "said", "command"),
     [
         ("no difference shown", 0.8, "--seeds 4 --lr=1", "80% of the variance is due to the seeds", "--lr=1 --seeds 8 --seed 5"),
-        ("no difference shown", 0.2, "--out=x --lr 1", "80% of the variance is due to the test rows", "--lr 1 --test 0.2 --seed 5"),
+        (
+            "no difference shown",
+            0.2,
+            "--out=x --lr 1",
+            "80% of the variance is due to the test rows",
+            "--lr 1 --test 0.2 --seed 5",
+        ),
         ("no difference shown", 0.2, "--test 0.3 --out x", "due to the test rows", "--test 0.4 --seed 5"),
         ("no difference shown", 0.2, "--test 'my test.csv' --seed 9", "due to the test rows", "--test FILE --seed 5"),
         ("not enough to say", None, "--seeds 1 --minutes 5", "One seed does not show", "--seeds 8 --seed 2"),

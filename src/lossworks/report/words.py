@@ -49,6 +49,7 @@ class Verdict:
 
 _MAIN = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae", "lm": "bits_per_byte"}
 """What verdicts are about, by task; with weighted classes, the macro-F1."""
+_FEW_STEPS = 100  # with which a network has hardly been trained
 _CLAIMS = {
     "accuracy": ("is correct {} of the time", "is correct {} of the time"),
     "macro_f1": ("reaches a macro-F1 of {}", "reaches {}"),
@@ -82,13 +83,34 @@ def verdict(summary: Json) -> Verdict:
         f"On {count} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval {interval(main, metric)}); "
         f"{f'a {name}' if language else f'always predicting the {name}'} {rival.format(number(main, floor))}."
     )
+    tone, headline = "unsure", "Not shown to be better than the baseline"
     if better:
-        return Verdict("good", "Better than the baseline", sentence)
-    if worse:
-        ignoring = "ignoring the context" if language else "a constant prediction"
-        return Verdict("bad", "Worse than the baseline", f"{sentence} The model does worse than {ignoring}.")
-    doubt = " The interval includes the baseline, so the model is not shown to be better."
-    return Verdict("unsure", "Not shown to be better than the baseline", sentence + doubt)
+        tone, headline = "good", "Better than the baseline"
+    elif worse:
+        tone, headline = "bad", "Worse than the baseline"
+        sentence += f" The model does worse than {'ignoring the context' if language else 'a constant prediction'}."
+    else:
+        sentence += " The interval includes the baseline, so the model is not shown to be better."
+    if told := _hardly_trained(summary, better):
+        return Verdict("unsure" if better else tone, f"{headline}, and hardly trained", f"{sentence} {told}")
+    return Verdict(tone, headline, sentence)
+
+
+def _hardly_trained(summary: Json, better: bool) -> str:
+    """That a network over tokens has hardly been trained, and what to do; empty where it has, or went by no steps."""
+    training, model = summary["result"].get("training") or {}, str((summary.get("config") or {}).get("model"))
+    if "passes" not in training or model.startswith("hf:"):  # nor has an earlier record; and others trained those before
+        return ""
+    steps, passes, scores = training["steps"], training["passes"], training["scores"]
+    falling = not scores or scores[-1] == min(scores)
+    if passes >= 1 and not (falling and (steps < _FEW_STEPS or not better)):
+        return ""
+    size = summary["data"]["vocabulary"]
+    fewer = f", or fewer different tokens than {size:,} (--tokenizer bpe:size=1000)" if size > 1000 else ""
+    return (
+        f"It has hardly been trained: {steps:,} step{'s' * (steps != 1)}, {passes:.2g} passes over the training texts. Train it "
+        f"longer (--minutes, --steps or --epochs), or have it learn less: a smaller model{fewer}."
+    )
 
 
 def unfinished(status: str) -> Verdict:
