@@ -31,35 +31,52 @@ def models() -> dict[str, Language]:
 
 
 def test_by_hand(models: dict[str, Language]) -> None:
-    """Every figure from the surprisals themselves; one model's are those that ``evaluate`` has."""
+    """Every figure from the surprisals themselves, with 8 bits for each byte of an unknown token in those that compare between
+    tokenizers; the others are those that ``evaluate`` has.
+    """
     result = side_by_side(models, OTHER)
     size = sum(len(line.encode()) for line in OTHER)
     characters = sum(map(len, OTHER))
     assert (result["bytes"], result["characters"], result["rows"]) == (size, characters, 80)
     for row in result["runs"]:
         model, metrics = models[row["run"]], row["metrics"]
-        nats = np.concatenate([each.nats for each in model.score(OTHER)])
-        bits = nats.sum() / math.log(2)
+        scored = model.score(OTHER)
+        nats = np.concatenate([each.nats for each in scored])
+        spelled = [
+            (each.text[slice(*span)], token) for each in scored for span, token in zip(each.spans, each.tokens, strict=True)
+        ]
+        bits = nats.sum() / math.log(2) + 8 * sum(len(text.encode()) for text, token in spelled if token == "<unk>")
         assert metrics["bits_per_byte"]["value"] == pytest.approx(bits / size)
         assert metrics["bits_per_character"]["value"] == pytest.approx(bits / characters)
         assert metrics["nats_per_token"]["value"] == pytest.approx(nats.mean())
         assert metrics["perplexity"]["value"] == pytest.approx(math.exp(nats.mean()))
         alone = evaluate(model, OTHER)["metrics"]
-        assert {name: metrics[name] for name in alone if name != "accuracy"} == {
-            name: figure for name, figure in alone.items() if name != "accuracy"
-        }
+        same = set(alone) - {"accuracy"} - ({"bits_per_byte"} if row["unknown"] else set())
+        assert {name: metrics[name] for name in same} == {name: alone[name] for name in same}
 
 
 def test_order_and_best(models: dict[str, Language]) -> None:
-    """Ordered by bits a byte; the best is the best of those that have every token, which words that are unknown are not."""
-    result = side_by_side(models, OTHER)
+    """Ordered by bits a byte, of which the first is the best if it knows nearly every token; differences are from that."""
+    result = side_by_side(models, [*OTHER, "§"])
     values = [row["metrics"]["bits_per_byte"]["value"] for row in result["runs"]]
     rows = {row["run"]: row for row in result["runs"]}
+    unknown = {name: row["metrics"]["unknown_rate"]["value"] for name, row in rows.items()}
     assert values == sorted(values)
-    assert rows["words"]["unknown"] > 0
-    assert result["best"] == min(("good", "chars", "poor"), key=lambda name: rows[name]["metrics"]["bits_per_byte"]["value"])
-    assert rows[result["best"]]["difference"] is None
+    assert 0 == unknown["good"] < unknown["chars"] < 0.05 < unknown["words"]
+    assert result["best"] == result["runs"][0]["run"] == "chars"
+    assert rows["chars"]["difference"] is None
     assert rows["good"]["tokenizer"] == rows["poor"]["tokenizer"] != rows["chars"]["tokenizer"]
+
+
+@pytest.mark.parametrize(("beside", "best"), [("poor", "poor"), ("blind", None)])
+def test_much_that_is_unknown(models: dict[str, Language], beside: str, best: str | None) -> None:
+    """A model to which much is unknown is never the best, not even where the others are worse; of such alone, none is."""
+    others = {"poor": models["poor"], "blind": fitted("ngram:order=1", "words:max_size=2")}
+    result = side_by_side({"words": models["words"], beside: others[beside]}, ["the dog sat on a mat, § the cat sat on a mat, §"])
+    assert [row["run"] for row in result["runs"]] == ["words", beside]
+    assert result["runs"][0]["metrics"]["unknown_rate"]["value"] > 0.1
+    assert result["best"] == best
+    assert [row["difference"] is None for row in result["runs"]] == [best is None, best is not None]
 
 
 def test_paired_differences(models: dict[str, Language]) -> None:
@@ -84,15 +101,20 @@ def test_one_long_text(tmp_path: Path) -> None:
     size = len("\n".join(OTHER).encode())
     models = {
         name: fitted("ngram:order=3", name, tmp_path / "a.txt", document_unit="file")
-        for name in ("bytes", "chars", "bpe:size=300")
+        for name in ("bytes", "chars", "bpe:size=300", "words")
     }
     result = side_by_side(models, tmp_path / "b.txt")
     assert (result["rows"], result["bytes"], result["characters"]) == (1, size, len("\n".join(OTHER)))
     assert result["units"] == f"{result['characters'] // 100} segments"
-    for row in result["runs"]:
-        alone = evaluate(models[row["run"]], tmp_path / "b.txt")["metrics"]["bits_per_byte"]
-        assert row["metrics"]["bits_per_byte"]["value"] == pytest.approx(alone["value"])
     text = "\n".join(OTHER)
+    for row in result["runs"]:
+        tokenizer = models[row["run"]].tokenizer
+        units = text.split() if row["run"] == "words" else text
+        unknown = [each for each in units if tokenizer.vocabulary.unknown in tokenizer.encode([each])[0].tolist()]
+        assert len(unknown) == row["unknown"]
+        alone = evaluate(models[row["run"]], tmp_path / "b.txt")["metrics"]["bits_per_byte"]["value"]
+        owed = 8 * sum(len(each.encode()) for each in unknown) / size
+        assert row["metrics"]["bits_per_byte"]["value"] == pytest.approx(alone + owed)
     cuts = np.linspace(0, len(text), len(text) // 100 + 1).astype(int)
     parts = [text[first:last] for first, last in pairwise(cuts)]
     (scored,) = models["chars"].score([text])

@@ -25,6 +25,7 @@ def test_compare(command: Command) -> None:
     assert "cross_entropy\n    The baseline" in ended.out
     assert "mse\n    Equivalent to the baseline within 0.5 nats" in ended.out
     assert "12 of 12" in ended.err
+    assert ended.out.endswith("\n\nNext:  open run/report.html\n       lossworks.Comparison.load('run').table()\n")
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["kind"], record["command"].split()[1]) == ("finished", "comparison", "compare")
     table = pl.read_parquet("run/results.parquet")
@@ -134,6 +135,7 @@ def test_one_seed(command: Command) -> None:
     assert ended.code == 0, ended.err
     said = "Not enough to say: one seed does not show how much seeds vary. Its difference is"
     assert said in ended.out
+    assert "One seed does not show how much seeds vary: more seeds would show more." in ended.out
     verdict = lossworks.Comparison.load("run").verdicts["mse"]
     assert (verdict["word"], verdict["low"], verdict["p"]) == ("not enough to say", None, None)
     page = Path("run/report.html").read_text("utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -186,10 +187,19 @@ def test_side_by_side(command: Command, put: Put, run: str) -> None:
         assert line.split()[-1] == row["tokenizer_spec"]
         assert f"{row['metrics']['bits_per_byte']['value']:.4f}" in line
     assert "Perplexity and nats/token compare only between models of the same tokens." in ended.out
-    assert "flatter words" in ended.out
+    assert "an unknown token is charged 8 for each of its bytes" in ended.out
+    assert "To words more than 5% of the tokens are unknown, so the best is sought among the others." in ended.out
+    command("fit", "corpus.txt", "--task", "lm", "--model", "ngram:order=1", "--out", "other", "-q")
+    alike = command("evaluate", "words", "other", other).out
+    assert "so none is called the best" in alike
+    assert alike.splitlines()[1].split()[1:4] == ["above", "the", "first"]
     assert "unigram model" in command("evaluate", run, other).out
     assert command("evaluate", run, "corpus.txt").err.count("trained on rows") == 1
     assert "run was trained on rows" in command("evaluate", run, "chars", "corpus.txt").err
+    own = command("evaluate", run, "chars")
+    assert re.match(r"the test part of .*corpus.txt: 422 characters", own.out)
+    assert "was trained on" not in own.err
+    assert command("evaluate", run).out.startswith("the test part of ")
 
 
 def test_two_tokenizers_of_one_name(command: Command, put: Put, run: str) -> None:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lossworks.record import Run
+from lossworks.report import words
+
 from .conftest import REVIEWS, SMALL
 
 CALL = [sys.executable, "-m", "lossworks"]
@@ -24,7 +27,9 @@ def test_main_job(tmp_path: Path) -> None:
     assert fit.returncode == 0, fit.stderr
     assert "656 rows (524 train, 66 valid, 66 test)" in fit.stderr
     assert "\x1b" not in fit.stderr + fit.stdout
-    assert "majority class 'negative'" in fit.stdout
+    assert "majority class 'negative'  before scaling" in fit.stdout
+    found = words.verdict(Run(tmp_path / "run").summary)
+    assert f"\n{found.headline}. {found.sentence}\n".replace(words.THIN, " ") in fit.stdout
     assert 'Next:  open run/report.html\n       lossworks predict run "some text"' in fit.stdout
     assert "Then refitted for as many epochs as were best, on training and validation rows: 590." in fit.stdout
     assert "590 training and validation rows" in (tmp_path / "run/report.html").read_text("utf-8")

@@ -55,7 +55,7 @@ def test_seconds() -> None:
     design = SimpleNamespace(arms=arms, trials=2, seeds=3, points=lambda arm, done: [{}])
     found = plan(design, benchmark, {}, 1, lambda event, fields: None, clock=clock)  # type: ignore[arg-type]
     a_training = 3.0 + 600 * 0.125 + 6 * 2.0 + 5.0
-    assert [arm.seconds for arm in found.arms] == [a_training, a_training]
+    assert [(arm.seconds, arm.fixed) for arm in found.arms] == [(a_training, 3.0 + 6 * 2.0 + 5.0)] * 2
     assert found.seconds == 2 * 7.0 + 1.0 + 10 * a_training
 
 

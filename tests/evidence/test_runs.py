@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import polars as pl
 import pytest
 
 import lossworks
+from clocks import WoundClock
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.engine import Callbacks
 from lossworks.evidence.store import FORMAT
 from lossworks.record import Run
 
@@ -80,6 +83,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+def test_scores_on_the_way(whole: Path) -> None:
+    """The curve is of what trials are judged by, calibrated probabilities of the same rows, and ends in it, whatever the loss."""
+    table = pl.read_parquet(whole / "results.parquet")
+    assert [curve[-1] for curve in table["curve_validation"]] == pytest.approx(table["validation"].to_list())
+
+
 def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
     """Killed with SIGKILL partway through, two processes at work, it is resumed where it was: no finished training is done again,
     the workers are gone with it, and it ends in the same metrics as one of one process that was never killed.
@@ -105,9 +114,9 @@ def test_killed_and_resumed(whole: Path, tmp_path: Path) -> None:
 
 
 def test_minutes(whole: Path, tmp_path: Path) -> None:
-    """With no time left nothing is begun; the comparison can be resumed, and there is no verdict on too few seeds."""
+    """A part of the work that has no time left begins nothing; the next goes on, and there is no verdict on too few seeds."""
     asked = {**ASKED, "out": tmp_path / "run"}
-    found = lossworks.compare(FLAGS[0], minutes=0, **asked)
+    found = lossworks.compare(FLAGS[0], minutes=0, resume=True, **asked)
     assert found.record["status"] == "stopped"
     assert found.verdicts["mse"]["word"] == "not enough to say"
     assert (tmp_path / "run/report.html").exists()
@@ -117,10 +126,39 @@ def test_minutes(whole: Path, tmp_path: Path) -> None:
         lossworks.compare(FLAGS[0], resume=True, **asked)
 
 
+def test_time_that_is_too_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into the minutes is refused before anything is begun, with what does: seeds are given up last."""
+    monkeypatch.setattr("lossworks.evidence.plan._seconds", lambda *of: (10.0, 2.0))
+    asked: dict[str, Any] = {**ASKED, "seeds": 8, "trials": 12, "epochs": 5, "out": tmp_path / "run"}
+    clock = WoundClock()
+    trained = Callbacks(clock=clock, watch=lambda event, fields: clock.pass_by(10.0) if event == "training" else None)
+    for minutes, said in (
+        (5, "40 trainings take about 6 min 40 s, and --minutes 5 leaves 5 min 0 s for them. What fits: --trials 5, or --minutes"),
+        (3, "What fits: --trials 3 --epochs 3, or --minutes 8."),
+        (1, "What fits: --trials 3 --epochs 1 --seeds 4, or --minutes 8."),
+        (0.1, "What fits: --minutes 8."),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            lossworks.compare(FLAGS[0], **asked, minutes=minutes, callbacks=trained)
+        assert not (tmp_path / "run").exists()
+    found = lossworks.compare(FLAGS[0], **asked | {"trials": 3, "seeds": 2, "epochs": 1}, minutes=2, callbacks=trained)
+    assert found.record["status"] == "finished"
+
+
+def test_time_that_runs_out(tmp_path: Path) -> None:
+    """By the clock that is given no training is begun after the minutes, and what was done by then stays."""
+    clock = WoundClock()
+    wound = Callbacks(clock=clock, watch=lambda event, fields: clock.pass_by(25.0) if event == "training" else None)
+    found = lossworks.compare(FLAGS[0], **ASKED, minutes=3, callbacks=wound, out=tmp_path / "run")
+    assert found.record["status"] == "stopped"
+    assert len(noted(tmp_path / "run")) == 8
+    assert clock() == 8 * 25.0
+
+
 def test_resumed_with_something_changed(tmp_path: Path) -> None:
     """More seeds after a look, other arms, other data: each is refused and named."""
     asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "out": tmp_path / "run"}
-    lossworks.compare(FLAGS[0], minutes=0, **asked)
+    lossworks.compare(FLAGS[0], minutes=0, resume=True, **asked)
     for change, said in (
         ({"seeds": 9}, "seeds was 2 and is now 9"),
         ({"loss": ["mse", "focal"]}, "arms was"),
@@ -136,20 +174,26 @@ def test_resumed_with_something_changed(tmp_path: Path) -> None:
 
 def test_resumed_with_another_margin(tmp_path: Path) -> None:
     """A margin that is set after a look at the differences is refused, as is one that is changed or dropped."""
-    asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "minutes": 0}
+    asked: dict[str, Any] = {
+        "loss": ["cross_entropy", "mse"],
+        "model": "linear:bits=10",
+        "seeds": 2,
+        "minutes": 0,
+        "resume": True,
+    }
     lossworks.compare(FLAGS[0], out=tmp_path / "without", **asked)
     with pytest.raises(UsageError, match=r"margin was None and is now 0\.1"):
-        lossworks.compare(FLAGS[0], resume=True, out=tmp_path / "without", **asked, margin=0.1)
+        lossworks.compare(FLAGS[0], out=tmp_path / "without", **asked, margin=0.1)
     lossworks.compare(FLAGS[0], out=tmp_path / "with", **asked, margin=0.1)
     for margin in (0.2, None):
         with pytest.raises(UsageError, match=rf"margin was 0\.1 and is now {margin}"):
-            lossworks.compare(FLAGS[0], resume=True, out=tmp_path / "with", **asked, margin=margin)
+            lossworks.compare(FLAGS[0], out=tmp_path / "with", **asked, margin=margin)
 
 
 def test_records_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage whose trainings another version wrote is named, and so is a damaged one."""
     asked: dict[str, Any] = {"loss": ["cross_entropy", "mse"], "model": "linear:bits=10", "seeds": 2, "out": tmp_path / "run"}
-    lossworks.compare(FLAGS[0], minutes=0, **asked)
+    lossworks.compare(FLAGS[0], minutes=0, resume=True, **asked)
     with monkeypatch.context() as patch:
         patch.setattr("lossworks.evidence.store.FORMAT", FORMAT + 1)
         with pytest.raises(RecordError, match=f"records of format {FORMAT} .*reads format {FORMAT + 1}"):

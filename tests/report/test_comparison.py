@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lossworks.core.errors import RecordError
 from lossworks.record import Run
 from lossworks.report.comparison import verdict
 from lossworks.report.comparison_charts import curves, rates
+from lossworks.report.comparison_next import Next, next_step, rates_alike
 from lossworks.report.live import Live
 
 from .records import HOSTILE
@@ -225,3 +227,71 @@ def test_far_scores_hide_nothing() -> None:
     drawn = rates(told)
     assert drawn is not None
     assert max(drawn["data"][0]["y"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("word", "seeds_share", "flags", "said", "command"),
+    [
+        ("no difference shown", 0.8, "--seeds 4 --lr=1", "80% of the variance is due to the seeds", "--lr=1 --seeds 8 --seed 5"),
+        (
+            "no difference shown",
+            0.2,
+            "--out=x --lr 1",
+            "80% of the variance is due to the test rows",
+            "--lr 1 --test 0.2 --seed 5",
+        ),
+        ("no difference shown", 0.2, "--test 0.3 --out x", "due to the test rows", "--test 0.4 --seed 5"),
+        ("no difference shown", 0.2, "--test 'my test.csv' --seed 9", "due to the test rows", "--test FILE --seed 5"),
+        ("not enough to say", None, "--seeds 1 --minutes 5", "One seed does not show", "--seeds 8 --seed 2"),
+    ],
+)
+def test_what_is_next(tmp_path: Path, word: str, seeds_share: float | None, flags: str, said: str, command: str) -> None:
+    """Where a verdict is open, more of what holds most of the variance, as a command for a comparison anew; page and terminal."""
+    shares = {"seeds": seeds_share, "examples": 1 - seeds_share} if seeds_share is not None else None
+    arms = [arm("base", "baseline", 0), arm("other", word, 1), arm("better", "better", 2)]
+    arms[1]["verdict"]["shares"] = shares
+    run = comparison(tmp_path, arms, command=f"lossworks compare 'my data.csv' {flags}")
+    record = Run(run).summary
+    record["protocol"]["seeds"] = 4 if seeds_share is not None else 1
+    Run(run).write_summary(record)
+    step = next_step(record, run)
+    assert step is not None
+    assert (said in step.why, step.command) == (True, f"lossworks compare 'my data.csv' {command}")
+    assert step.command in Page(report.write(run)).text
+
+
+def test_nothing_is_next(tmp_path: Path) -> None:
+    """Where all is shown nothing is advised; what was stopped goes on in its place, and Python's own calls are not spelled."""
+    arms = [arm("base", "baseline", 0), arm("better", "better", 1), arm("equal", "equivalent", 2)]
+    run = comparison(tmp_path, arms)
+    record = Run(run).summary
+    assert next_step(record, run) is None
+    record["result"]["done"] = 3
+    record["command"] = "lossworks compare a.csv --minutes 5 --resume"
+    step = next_step(record, Path("runs/a"))
+    assert step == Next("3 of 6 trainings are done; --resume goes on.", "lossworks compare a.csv --out runs/a --resume")
+    record["command"] = "lossworks.compare"
+    assert next_step(record, run) == Next(step.why, "")
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen", "said"),
+    [
+        ([1.0, 2.0, 3.0], [2.0, 2.0], "the middle of the rates that were tried, 3 of each"),
+        ([1.0, 2.0, 3.0], [3.0, 3.0], "the highest of the rates .* a better one may lie beyond"),
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 1.0], "the lowest of the rates"),
+        ([1.0, 2.0, 3.0], [1.0, 3.0], ""), ([1.0, 2.0, 3.0, 4.0, 5.0], [3.0, 3.0], ""), ([1.0], [1.0, 1.0], ""),
+    ],
+)  # fmt: skip
+def test_rates_alike(tmp_path: Path, rates: list[float], chosen: list[float], said: str) -> None:
+    """That all arms chose the same end, or the middle of three, is said: what they were tuned to is then the grid's doing."""
+    arms = [arm(name, word, 0) for name, word in (("a", "baseline"), ("b", "better"))]
+    for one, lr in zip(arms, chosen, strict=True):
+        one["tuning"] |= {
+            "trials": [{"lr": rate, "score": 1.0, "note": "", "seconds": 1.0} for rate in rates],
+            "chosen": {"lr": lr},
+        }
+    found = rates_alike({"arms": arms})
+    assert bool(found) == bool(said)
+    assert re.search(said, found)
+    assert found in Page(report.write(comparison(tmp_path, arms))).text

@@ -122,7 +122,7 @@ def test_a_search_that_makes_no_sense_is_an_error_of_ours(tmp_path: Path) -> Non
     del record["format"]
     record["result"]["lr_search"] = {"trials": [{"rate": 1}], "chosen": 1, "metric": "nll"}
     run.write_summary(record)
-    with pytest.raises(RecordError, match="lacks result.lr_search.trials.0.lr"):
+    with pytest.raises(RecordError, match=r"lacks result\.lr_search\.trials\.0\.lr"):
         report.write(run.path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lossworks import report
 from lossworks.record import Run
+from lossworks.report import words
 
 from .records import metric, summary
 from .test_page import Page
@@ -55,3 +57,38 @@ def test_whole_page(tmp_path: Path, tokenizer: str) -> None:
 def test_unfinished(tmp_path: Path, status: str, said: str) -> None:
     """What ended early says so, and what to do."""
     assert said in Page(report.write(language_run(tmp_path, result=None, status=status))).text
+
+
+@pytest.mark.parametrize(
+    ("training", "value", "vocabulary", "said"),
+    [
+        (
+            {"steps": 5, "passes": 0.05, "scores": [9.2, 9.1]},
+            1.2,
+            22409,
+            "5 steps, 0.05 passes .* fewer different tokens than 22,409",
+        ),
+        ({"steps": 5, "passes": 0.05, "scores": [9.2, 9.3]}, 0.4, 67, "hardly been trained: 5 steps, .* a smaller model.$"),
+        ({"steps": 1, "passes": 3.0, "scores": []}, 0.4, 67, "hardly been trained: 1 step, 3 passes"),
+        ({"steps": 900, "passes": 40.0, "scores": [9.2, 9.1]}, 1.2, 67, "900 steps, 40 passes"),
+        ({"steps": 900, "passes": 40.0, "scores": [9.1, 9.2]}, 1.2, 67, ""),
+        ({"steps": 900, "passes": 40.0, "scores": [9.2, 9.1]}, 0.4, 67, ""),
+        ({"steps": 900, "epochs": 40, "scores": [9.2, 9.1]}, 1.2, 67, ""),
+    ],
+)
+def test_hardly_trained(tmp_path: Path, training: Json, value: float, vocabulary: int, said: str) -> None:
+    """A network of few steps or less than the whole text, or no better than the baseline while it still improves, says so, with
+    the remedy; one that has seen enough, or turned, does not; nor one that others trained before.
+    """
+    run = language_run(tmp_path)
+    record = Run(run).summary
+    record["result"] |= {"training": training}
+    record["result"]["metrics"]["bits_per_byte"], record["data"]["vocabulary"] = metric(value, 0.1), vocabulary
+    found = words.verdict(record)
+    assert ("hardly trained" in found.headline) == bool(said) == ("hardly been trained" in found.sentence)
+    assert re.search(said, found.sentence)
+    assert found.tone != "good" or not said
+    Run(run).write_summary(record)
+    assert found.headline in Page(report.write(run)).text
+    record["config"]["model"] = "hf:somewhere"
+    assert "hardly" not in words.verdict(record).sentence

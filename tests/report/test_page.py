@@ -117,6 +117,20 @@ def test_verdict_for_errors_and_label_sets(tmp_path: Path) -> None:
     assert words.verdict(record).tone == "unsure"
 
 
+def test_weighted_classes_are_judged_alike(tmp_path: Path) -> None:
+    """With class weights the verdict is about the macro-F1, and the curve is of the weighted score, which chose the epoch."""
+    found = result(
+        {"accuracy": metric(0.4, 0.1), "macro_f1": metric(0.9, 0.1)},
+        {"accuracy": metric(0.9, 0), "macro_f1": metric(0.5, 0)},
+        "x",
+    )
+    record = summary("classify", ["a", "b"], result=found)
+    assert words.verdict(record).tone == "bad"
+    record["config"]["class_weight"] = "balanced"
+    assert (words.verdict(record).tone, "a macro-F1 of 0.900" in words.verdict(record).sentence) == ("good", True)
+    assert "validation weighted nll" in report.write(saved(tmp_path, record, "weighted_nll")).read_text("utf-8")
+
+
 def test_regression_page_has_a_scatter_instead(tmp_path: Path) -> None:
     """No confusion, no reliability; the largest errors, and a negative R² without a strip."""
     page = Page(report.write(regress_run(tmp_path)))

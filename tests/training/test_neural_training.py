@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+import lossworks
+from clocks import WoundClock
+from lossworks.api import evaluate
 from lossworks.core.errors import Interrupted, RecordError, UsageError
 from lossworks.data import Ragged
 from lossworks.data.layouts import Lanes, Positions
@@ -28,7 +31,8 @@ from lossworks.training import Settings
 from lossworks.training.config import TrainConfig
 from lossworks.training.planning import Plan, plan
 from lossworks.training.resolving import for_language
-from lossworks.training.step_timing import step_time
+from lossworks.training.sizing import tokens_for
+from lossworks.training.step_timing import StepTime, step_time
 from lossworks.training.tokens import train_sequences
 
 V = 12
@@ -110,20 +114,6 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
         assert torch.equal(a, b), name
 
 
-class _Clock:
-    """A clock that a test winds."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self, *of: Any) -> float:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
 def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
     goes on by what was planned last.
@@ -135,7 +125,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         rates.extend([fields["lr"]] if event == "train" else [])
         notes.extend([fields["text"]] if event == "note" else [])
 
-    clock = _Clock()
+    clock = WoundClock()
     callbacks = Callbacks(watch=watch, stepped=lambda: clock.pass_by(0.025), checkpoints=tmp_path, stop=stop, clock=clock)
     how: dict[str, Any] = {"steps": 400, "seconds": 1.0, "evals": 20, "epochs": 100, "schedule": "linear"}
     _, progress = fit("stream", callbacks=callbacks, **how)
@@ -257,13 +247,23 @@ def test_wrong_windows() -> None:
         fit("carried", pack=True)
 
 
-def test_plan_fills_the_time() -> None:
+def timed(monkeypatch: pytest.MonkeyPatch, seconds: Any) -> None:
+    """Steps of a network take ``seconds`` of a number of weights, to whoever measures."""
+
+    def step_time(network: Any, *of: Any, **more: Any) -> StepTime:
+        return StepTime(1, float(seconds(sum(p.numel() for p in network.parameters()))))
+
+    monkeypatch.setattr("lossworks.training.sizing.step_time", step_time)
+
+
+def test_plan_fills_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left open is chosen and said: size by time, steps by the speed measured; what is told stays."""
+    timed(monkeypatch, lambda weights: 0.02)
     text = stream(5000)
     settings = for_language(Settings(task="lm", model="transformer", minutes=0.05, batch_tokens=256), "lm")
-    found = plan(text, VOCABULARY, settings, ends=False)
-    assert found.config.steps is not None
-    assert found.config.steps >= 12
+    found = plan(text, VOCABULARY, settings, ends=False, clock=WoundClock())
+    assert (found.config.steps, found.config.evals) == (132, 12)  # 0.88 of 3 s
+    assert found.config.seconds == pytest.approx(0.95 * 3.0)
     assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
     assert len(found.said) == 2
     assert Plan.from_json(found.to_json()) == found
@@ -278,11 +278,103 @@ def test_plan_fills_the_time() -> None:
     assert short.config.window == 16
 
 
+@pytest.mark.parametrize(
+    ("spent", "test_tokens", "a_step", "steps", "evals", "tested"),
+    [
+        (0, 0, 0.5, 105, 12, 1), (40, 0, 0.5, 35, 11, 1), (40, 30720, 0.5, 30, 10, 1), (40, 614400, 0.5, 29, 9, 0.06),
+        (40, 0, 4.0, 4, 1, 1), (59, 0, 4.0, 1, 1, 1), (99, 614400, 4.0, 1, 1, 0),
+    ],
+)  # fmt: skip
+def test_a_plan_has_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, spent: float, test_tokens: int, a_step: float, steps: int, evals: int, tested: float
+) -> None:
+    """Reading and tokenizing before it and scoring the test part after it are of the minutes too, so of a large one a share is
+    scored. Where few steps are left there are few, one at least, and no more scores on the way than they can carry.
+    """
+    timed(monkeypatch, lambda weights: a_step)
+    settings = for_language(Settings(task="lm", model="transformer:layers=1,dim=16,heads=2", minutes=1), "lm")
+    clock = WoundClock()
+    clock.pass_by(7.0 + spent)
+    found = plan(stream(5000), VOCABULARY, settings, ends=False, began=7.0, test_tokens=test_tokens, clock=clock)
+    assert (found.config.steps, found.config.evals, found.tested) == (steps, evals, pytest.approx(tested))
+    assert found.config.eval_tokens == max(2048, int(0.07 * steps * 3 * 2048 / 12))
+    left = 60 - spent - tested * test_tokens / (3 * 2048) * a_step
+    assert found.config.seconds == pytest.approx(max(0.95 * left, a_step))
+    assert ("of the test part is scored" in found.said[-1]) == (tested < 1)
+
+
+@pytest.mark.parametrize(
+    ("characters", "seconds", "tokens"),
+    [
+        (1_000_000, 60.0, "bpe:size=2000"), (1_000_000, 600.0, "bpe:size=4000"), (10_000_000, 600.0, "bpe:size=8000"),
+        (300_000, 60.0, "bpe:size=1000"), (50_000, 60.0, "chars"), (2_000_000, 60.0, "chars"), (1_000_000, 10.0, "chars"),
+        (1_000_000, -3.0, "chars"),
+    ],
+)  # fmt: skip
+def test_tokens_fit_the_time(monkeypatch: pytest.MonkeyPatch, characters: int, seconds: float, tokens: str) -> None:
+    """As many different tokens as there is time to see four tokens a weight, and as the text has examples of; characters where
+    learning to tokenize would take too much of it.
+    """
+    timed(monkeypatch, lambda weights: 4e-7 * weights)  # with 2,000 tokens of 64 numbers: 0.1 s
+    found, why = tokens_for("transformer", characters, seconds, "cpu", "float32")
+    assert found == tokens
+    assert f"{tokens}" in why
+    assert tokens_for("rnn", characters, -1.0, "cpu", "float32")[0] == "chars"
+    if tokens == "bpe:size=2000":  # a network of one's own that is larger has time for fewer
+        assert tokens_for("transformer:layers=4,heads=4,dim=128", characters, seconds, "cpu", "float32")[0] == "chars"
+
+
+@pytest.mark.parametrize("unit", ["line", "file"])
+def test_a_fit_ends_in_its_minutes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unit: str) -> None:
+    """However long reading took, and though steps turn out slower than measured: all of the fit is in its minutes. What was not
+    scored of the test part then, is when it is asked for.
+    """
+    timed(monkeypatch, lambda weights: 0.2)
+    clock, said = WoundClock(), list[str]()
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        clock.pass_by(55.0 if event == "data" else 0.0)
+        said.extend([fields["text"]] if event == "plan" else [])
+
+    (tmp_path / "text.txt").write_text("\n".join(f"the cat {n} sat on the mat" for n in range(400)))
+    callbacks = Callbacks(watch=watch, stepped=lambda: clock.pass_by(0.5), clock=clock)
+    how: dict[str, Any] = {"task": "lm", "model": "transformer:layers=1,dim=16,heads=2", "minutes": 1, "batch_tokens": 16}
+    found = lossworks.fit(tmp_path / "text.txt", callbacks=callbacks, out=tmp_path / "run", document_unit=unit, **how)
+    result, data = found.record["result"], found.record["data"]
+    assert "s left of 1 minutes" in said[-2]
+    assert 58 < clock() <= 60
+    assert result["training"]["steps"] == 2 * (clock() - 55)
+    assert 0.1 < result["tokens"] / data["tokens"]["test"] < 0.3
+    assert result["bytes"] == pytest.approx(result["tokens"], rel=0.1)
+    assert evaluate(found)["tokens"] == data["tokens"]["test"]
+
+
+def test_resumed_with_the_same_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokenizer that the time chose is the same when the run goes on, however fast the machine is then."""
+    text, stop = [f"the cat {n} sat on the mat" for n in range(60)], threading.Event()
+    how: dict[str, Any] = {
+        "task": "lm",
+        "model": "transformer:layers=1,dim=16,heads=2",
+        "minutes": 0.005,
+        "out": tmp_path / "run",
+    }
+    monkeypatch.setattr("lossworks.training.language_training.tokens_for", lambda *of: ("bytes", "bytes, for a reason"))
+    callbacks = Callbacks(watch=lambda event, fields: stop.set() if event == "config" else None, stop=stop)
+    with pytest.raises(Interrupted):
+        lossworks.fit(text, callbacks=callbacks, **how)
+    monkeypatch.delattr("lossworks.training.language_training.tokens_for")
+    monkeypatch.delattr("lossworks.training.language_training.plan")
+    found = lossworks.fit(text, resume=True, **how)
+    assert found.record["config"]["tokenizer"] == "bytes"
+    assert "bytes, for a reason" in (tmp_path / "run/log.jsonl").read_text()
+    assert found.record["result"]["training"]["passes"] > 0
+
+
 def test_step_time() -> None:
     """The median step of the number of threads that is fastest, by the clock that is given; nothing is left changed."""
     text, config = stream(700), TrainConfig(window=16, batch_tokens=40, optimizer="lbfgs")
     threads, random = torch.get_num_threads(), torch.get_rng_state()
-    clock, network = _Clock(), SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
+    clock, network = WoundClock(), SPECS["transformer"].sequence_network(text, VOCABULARY, ends=False)
 
     def ticking() -> float:
         clock.pass_by(1.0 / torch.get_num_threads())

@@ -104,6 +104,25 @@ def test_class_weight_is_row_weight() -> None:
     _same(_once(rows, class_weight="balanced"), _once(weighted), 1e-7)
 
 
+def test_weighted_classes_decide_when_to_stop() -> None:
+    """Epochs are judged as if each row had its class's weight, and so are rates; the plain score, told beside, would go on."""
+    rows = [row for number, row in enumerate(_rows(500, noise=0.3)) if row[1] == "no" or number % 4 == 0]
+    heavy = [(text, label, 30 if label == "yes" else 1) for text, label in rows]
+    told: list[dict[str, Any]] = []
+    callbacks = Callbacks(watch=lambda event, fields: told.append(fields) if event == "valid" else None)
+    how: dict[str, Any] = {"model": "linear:bits=12", "optimizer": "adagrad:lr=0.1", "epochs": 30}
+    by_class = lossworks.fit(rows, class_weight="yes=30", callbacks=callbacks, **how).record["result"]
+    by_row = lossworks.fit(heavy, **how).record["result"]
+    assert by_class["scores"] == pytest.approx(by_row["scores"])
+    assert by_class["scores"] == [fields["weighted_nll"] for fields in told] == [fields["loss"] for fields in told]
+    assert by_class["best_epoch"] == by_row["best_epoch"] == len(told) - 2
+    assert min(fields["nll"] for fields in told) == told[-1]["nll"]
+    assert by_class["stopped"] == "early: weighted_nll had not fallen for 2 epochs"
+    assert by_row["stopped"] == "early: nll had not fallen for 2 epochs"
+    searched = lossworks.fit(rows, class_weight="yes=30", model="linear:bits=8", lr="auto", epochs=1).record["result"]
+    assert searched["lr_search"]["metric"] == "weighted_nll"
+
+
 @pytest.mark.parametrize("model", ["linear:bits=12", "bag:dim=8,dropout=0.3,bits=12"])
 def test_same_seed_same_bits(threads: Callable[[int], None], model: str) -> None:
     """A seed fixes every bit, on one thread or two; another seed changes them."""

@@ -62,7 +62,8 @@ def compare(
         metric: what verdicts are about: nll, brier, accuracy, macro_f1, …, of the test rows; nll (mse for numbers) by default. Of
             language models nats_per_token or bits_per_byte, of the test part's texts or of segments of one long text.
         margin: a difference, in the metric's unit, small enough to call two arms equivalent.
-        minutes: after these no training is begun any more; ``resume`` goes on.
+        minutes: what all of it must fit into, or it is refused at once with what would. With ``resume`` they are a part of the
+            work, after which no training is begun any more, and the same call goes on.
         jobs: processes. In a script, call this under ``if __name__ == "__main__"``, as for every use of several processes.
         storage: a PostgreSQL address that machines with the same call share.
         out: the directory to make; none is left without it.

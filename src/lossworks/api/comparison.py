@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,16 +17,21 @@ from ..core.machine import machine, versions
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks
 from ..evidence.benchmark import Benchmark
+from ..evidence.plan import plan
 from ..evidence.results import results, write_table
 from ..evidence.runs import Design, work, work_together
 from ..evidence.store import RUN
 from ..record import Run
+from ..report import words
 from .recording import ended_by
 
 if TYPE_CHECKING:
     import polars as pl
 
     from .compare import Asked
+
+
+_ROOM = 0.9  # of the time, what may be planned for when something is said to fit
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,7 +89,7 @@ class Recorder:
 
     def __init__(self, out: Path, asked: Asked, callbacks: Callbacks, command: str | None, resume: bool, kept: bool) -> None:
         self.asked, self.callbacks, self.kept = asked, callbacks, kept
-        self.resume = resume and (out / "run.json").exists()
+        self.resume, self.in_parts = resume and (out / "run.json").exists(), resume
         self.run = Run(out) if self.resume else Run.create(out)
         self.summary: dict[str, Any] = {
             "kind": "comparison",
@@ -104,19 +110,22 @@ class Recorder:
             return self._record(minutes)
 
     def _record(self, minutes: float | None) -> Comparison:
-        begun = time.time()
+        clock = self.callbacks.clock
+        end = math.inf if minutes is None else clock() + 60 * minutes
         try:
             if not self.resume:
                 self.run.write_summary(self.summary)
             with self.asked.opened(self.callbacks) as benchmark:
                 design = self.asked.design(benchmark, self.run.path)
+                if minutes is not None and not self.in_parts:
+                    self._check_time(benchmark, design, minutes, end)
                 store = design.store()
                 doubles = self._begin(benchmark, design)
-                deadline = None if minutes is None else begun + 60 * minutes
                 if self.asked.jobs > 1:
+                    deadline = None if minutes is None else time.time() + end - clock()
                     work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
                 else:
-                    work(design, benchmark, store, self._watch, deadline)
+                    work(design, benchmark, store, self._watch, lambda: clock() >= end)
                 done = store.finished()
                 found = results(design, done, benchmark, self.asked.margin, doubles.test_rows)
             whole = sum(key.stage == RUN for key in done) == len(design.arms) * design.seeds
@@ -132,6 +141,22 @@ class Recorder:
         self.run.write_summary(self.summary)
         comparison = Comparison.load(self.run.path)
         return comparison if self.kept else replace(comparison, path=None)
+
+    def _check_time(self, benchmark: Benchmark[Any], design: Design, minutes: float, end: float) -> None:
+        """Raise UsageError where the trainings would not end in time, with what would."""
+        clock, jobs = self.callbacks.clock, self.asked.jobs
+        planned = plan(design, benchmark, {}, jobs, self.callbacks.watch, clock)
+        left = end - clock() - (planned.reading if jobs > 1 else 0.0)  # each process reads for itself
+        if planned.working <= left or design.storage is not None:  # which other machines may share
+            return
+        fewer = planned.fitting(left - (1 - _ROOM) * 60 * minutes) or {}
+        ways = [" ".join(f"--{name} {number}" for name, number in fewer.items())] if fewer else []
+        ways.append(f"--minutes {math.ceil((60 * minutes - left + planned.working) / 60 / _ROOM)}")
+        takes, leaves = (words.duration(max(0.0, seconds)).replace(words.THIN, " ") for seconds in (planned.working, left))
+        raise UsageError(
+            f"{planned.trainings} trainings take about {takes}, and --minutes {minutes:g} leaves {leaves} for them. What fits: "
+            f"{', or '.join(ways)}. With --resume --minutes is a part of the work, and the same command goes on."
+        )
 
     def _begin(self, benchmark: Benchmark[Any], design: Design) -> Duplicates:
         """Describe data and protocol, in the record and to whoever watches."""

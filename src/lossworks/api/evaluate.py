@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions, load
+from ..data import Corpus, ReadOptions
 from ..training.judging import figures
 from ..training.language_metrics import judge
 from ..training.token_parts import in_tokens
-from .held import with_label_sep
+from .fit import Source
 from .language import Language
 from .model import Model
+from .tested import corpus_for
 
 
-def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None, *, stride: int | None = None) -> dict[str, Any]:
+def evaluate(
+    model: Model | Language, data: Source | None = None, read: ReadOptions | None = None, *, stride: int | None = None
+) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts.
 
@@ -28,7 +32,8 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
 
     Args:
         model: from ``fit`` or ``load``.
-        data: text as ``fit`` takes it; labelled, for a classifier or regression.
+        data: text as ``fit`` takes it; labelled, for a classifier or regression. None: what the model's run was tested on, from
+            the data that its record names.
         read: which columns to read and how.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
 
@@ -41,16 +46,12 @@ def evaluate(model: Model | Language, data: Any, read: ReadOptions | None = None
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
-    else:
-        read = with_label_sep(read, model.record)
-    corpus = load(data, read)
-    try:
-        return _surprisal(model, corpus) if isinstance(model, Language) else _evaluate(model, corpus)
-    finally:
-        corpus.close()
+    with closing(corpus_for({str(model.path): model}, data, read)) as corpus:
+        return _surprisal(model, corpus) if isinstance(model, Language) else of_labels(model, corpus)
 
 
-def _evaluate(model: Model, corpus: Corpus) -> dict[str, Any]:
+def of_labels(model: Model, corpus: Corpus) -> dict[str, Any]:
+    """What ``evaluate`` says of a classifier or regression."""
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
     scores = np.concatenate([predictor.scores(texts) for texts in corpus.blocks()])

@@ -62,6 +62,7 @@ def fit(
     """
     shares, given = held_out(valid, test)
     settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
+    callbacks = replace(callbacks, began=callbacks.clock())
     _check_place(out, resume, log)
     begun = resume and (Path(out or "") / "run.json").exists()
     if settings.of_language and settings.by_gradients:

@@ -27,8 +27,13 @@ class Held:
         return metrics
 
     def was_trained_on(self, fingerprint: str) -> bool:
-        """Whether the data with this fingerprint is, row for row, what ``fit`` was given: its metrics then flatter the model."""
-        return fingerprint in str(self.record.get("data", {}).get("fingerprint", "")).split("+")
+        """Whether the data with this fingerprint is, row for row, what ``fit`` was given to train or to validate on: its metrics
+        then flatter the model.
+        """
+        told = str(self.record.get("data", {}).get("fingerprint", "")).split(
+            "+"
+        )  # of the data, and of held-out rows of their own
+        return fingerprint in told[: 1 + isinstance(self.record.get("given", {}).get("valid"), str)]
 
 
 def with_label_sep(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:

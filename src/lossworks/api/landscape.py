@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RecordError, UnknownName, UsageError
-from ..data import TEST, VALID, ReadOptions, load_all
+from ..data import ReadOptions, load_all
 from ..engine import Callbacks
 from ..models import is_language
 from ..record import Run
@@ -19,6 +18,7 @@ from ..training import Settings
 from ..training.settings import from_values
 from .fit import Source
 from .held import with_label_sep
+from .tested import sources as recorded
 
 if TYPE_CHECKING:
     from ..surfaces.landscape import Landscape as Surface
@@ -102,7 +102,9 @@ def landscape(
     opened, callbacks = Run(run), callbacks or Callbacks()
     record = _checked(opened)
     settings = _settings(opened, record, device)
-    sources = _sources(opened, record, {"data": data, "valid": valid, "test": test})
+    sources = recorded(
+        opened.path, record, {"data": data, "valid": valid, "test": test}, f"lossworks landscape {opened.path} DATA"
+    )
     saved = _saved(opened)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
@@ -163,25 +165,6 @@ def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
         if device:
             raise
         raise RecordError(f"{run.path}: trained by Lossworks {by}, of which {own} cannot train the same again. {error}") from None
-
-
-def _sources(run: Run, record: dict[str, Any], told: dict[str, Source | None]) -> Sequence[tuple[Any, int | None]]:
-    """The data and, where they were data of their own, the held-out rows: as told now, else as recorded."""
-    found: list[tuple[Any, int | None]] = []
-    for name, part in (("data", None), ("valid", VALID), ("test", TEST)):
-        recorded = record["given"].get(name)
-        if part is not None and not isinstance(recorded, str):
-            if told[name] is not None:
-                raise UsageError(
-                    f"the run was not given {name} rows of their own, but drew them from its data. Leave {name} out."
-                )
-            continue
-        source = told[name]
-        if source is None and not (isinstance(recorded, str) and Path(recorded).exists()):
-            remedy = f"lossworks landscape {run.path} DATA" if part is None else f"--{name} FILE"
-            raise UsageError(f"the {name} that {run.path} was trained with, {recorded!r}, is not here. Give it: {remedy}.")
-        found.append((recorded if source is None else source, part))
-    return found
 
 
 def _saved(run: Run) -> Any:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,31 @@ from numpy.typing import NDArray
 
 from .. import metrics as figures
 from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions, load
+from ..data import Corpus, ReadOptions
 from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
-from .evaluate import evaluate
+from .evaluate import of_labels
+from .fit import Source
 from .language import Language
 from .model import Model
+from .tested import corpus_for
+
+_A_BYTE = 8.0  # bits that an unknown token is charged for each byte: what spelling costs that knows nothing
+MOST_UNKNOWN = 0.05
+"""The share of unknown tokens from which on a model's bits a byte are too much of that charge for it to be called the best."""
 
 
 def side_by_side(
-    models: Mapping[str, Language], data: Any, read: ReadOptions | None = None, stride: int | None = None
+    models: Mapping[str, Language], data: Source | None = None, read: ReadOptions | None = None, stride: int | None = None
 ) -> dict[str, Any]:
     """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
 
     ``runs`` has, for each model, its ``metrics`` with 95 % intervals (nats a token, perplexity, bits a byte, bits a character,
-    the rate of unknown tokens) and its ``difference`` in bits a byte from the best model, with the interval of the paired
-    differences of the same texts, or of the same segments of one long text. The best is sought among models that have every
-    token of the text, if there is one: a token that is unknown is never spelled out, and costs too little.
+    the rate of unknown tokens) and its ``difference`` in bits a byte from the ``best`` model, with the interval of the paired
+    differences of the same texts, or of the same segments of one long text. A token that is unknown is charged 8 bits for each of
+    its bytes (not in nats a token and perplexity, which do not compare between tokenizers anyway). A model to which more than
+    5 % of the tokens are unknown is never the best; where that leaves none, differences are from the first.
 
     Args:
         models: by their names.
@@ -51,14 +59,12 @@ def side_by_side(
         )
     models = {name: model.sliding(stride) for name, model in models.items()}
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
-    corpus = load(data, read)
-    try:
+    with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
-    finally:
-        corpus.close()
-    best = _best(measured)
     order = sorted(measured, key=lambda name: measured[name].value)
+    best = next((name for name in order if measured[name].metrics["unknown_rate"].value <= MOST_UNKNOWN), None)
+    beside = best or order[0]
     return {
         "task": "lm",
         "source": corpus.source,
@@ -71,13 +77,15 @@ def side_by_side(
         "stride": stride,
         "runs": [
             {"run": name}
-            | _row(models[name], measured[name], None if name == best else measured[best], texts, corpus.fingerprint)
+            | _row(models[name], measured[name], None if name == beside else measured[beside], texts, corpus.fingerprint)
             for name in order
         ],
     }
 
 
-def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOptions | None = None) -> dict[str, Any]:
+def labels_side_by_side(
+    models: Mapping[str, Model], data: Source | None = None, read: ReadOptions | None = None
+) -> dict[str, Any]:
     """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
 
     ``compare`` tells whether one of them is better; this does not.
@@ -89,17 +97,19 @@ def labels_side_by_side(models: Mapping[str, Model], data: Any, read: ReadOption
     tasks = {(model.predictor.task.kind, model.predictor.task.labels) for model in models.values()}
     if len(tasks) > 1:
         raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
-    found = {name: evaluate(model, data, read) for name, model in models.items()}
-    shared = {
-        key: value for key, value in next(iter(found.values())).items() if key in ("task", "source", "skipped", "rows", "texts")
-    }
+    with closing(corpus_for(models, data, read)) as corpus:
+        found = {name: of_labels(model, corpus) for name, model in models.items()}
+    same = ("task", "source", "skipped", "rows", "texts")
+    shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
     return {**shared, "runs": rows}
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What a model says of the texts: nats of each unit, how many tokens are unknown and how many impossible, and the metrics."""
+    """What a model says of the texts: nats of each unit, with the charge for unknown tokens, how many tokens are unknown and how
+    many impossible, and the metrics.
+    """
 
     nats: NDArray[np.float64]
     unknown: int
@@ -117,21 +127,16 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
         encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     with np.errstate(invalid="ignore"):  # infinities
-        nats = units.sums(-logp)
+        nats = units.sums(-logp) + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
         metrics = figures.surprisal(logp, units)
-        metrics["bits_per_character"] = figures.bits_per_character(nats, texts.characters)
+        metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
+        metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
     return _Measured(nats, int(units.unknown.sum()), int(np.isneginf(logp).sum()), metrics)
 
 
-def _best(measured: Mapping[str, _Measured]) -> str:
-    """The model of the fewest bits a byte, of those that have every token if there are any."""
-    whole = [name for name, each in measured.items() if not each.unknown]
-    return min(whole or measured, key=lambda name: measured[name].value)
-
-
 def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
-    """What is told of one model; ``best`` is None for the best itself."""
+    """What is told of one model; ``best``, which it is compared with, is None for that one itself."""
     config = model.record.get("config", {})
     with np.errstate(invalid="ignore"):
         apart = None if best is None else figures.bits_between(found.nats, best.nats, texts.bytes)

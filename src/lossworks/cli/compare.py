@@ -49,7 +49,7 @@ def command(
     ] = None,
     margin: Annotated[float | None, typer.Option(help="A difference small enough to be none.", show_default=False)] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Begin no training after these; --resume goes on.", show_default=False)
+        float | None, typer.Option(help="What all must fit into; with --resume, a part of the work.", show_default=False)
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
     storage: Annotated[
@@ -140,7 +140,8 @@ def command(
 
 
 def _tell(found: Comparison) -> None:
-    """The verdicts, and where the rest stands."""
+    """The verdicts, and what to do next."""
+    from ..report.comparison_next import next_step, rates_alike
     from .tables import console
 
     screen = console()
@@ -149,11 +150,14 @@ def _tell(found: Comparison) -> None:
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
-    result = found.record["result"]
-    if found.record["status"] != "finished":
-        screen.print(f"\n{result['done']} of {result['of']} trainings are done. The same command with --resume goes on.")
-    screen.print(f"\nNext:  open {found.path / 'report.html' if found.path else ''}")
-    screen.print(f"       lossworks.Comparison.load({str(found.path)!r}).table()")
+    assert found.path is not None
+    step, notes = next_step(found.record, found.path), [rates_alike(found.record["result"])]
+    ways = [f"open {found.path / 'report.html'}", f"lossworks.Comparison.load({str(found.path)!r}).table()"]
+    if step is not None:
+        notes, ways = [*notes, step.why], [step.command, *ways]
+    for note in filter(None, notes):
+        screen.print(f"\n{note}")
+    screen.print("\nNext:  " + "\n       ".join(filter(None, ways)))
 
 
 def _tell_plan(planned: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +19,9 @@ def command(
     runs_data: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN... DATA",
-            help="Run directories made by `lossworks fit`, and at last the text, with labels for classifiers.",
+            metavar="RUN... [DATA]",
+            help="Run directories made by `lossworks fit`, and at last the text, with labels for classifiers; without it, what "
+            "the runs were tested on.",
         ),
     ],
     stride: Annotated[
@@ -47,7 +49,8 @@ def command(
     from .side_by_side import tell
     from .tables import console, metrics_table
 
-    *runs, data = runs_data
+    own = Path(runs_data[-1], "run.json").exists()
+    runs, data = (runs_data, None) if own else (runs_data[:-1], runs_data[-1])
     if not runs:
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
@@ -65,7 +68,7 @@ def command(
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
 
 
-def _together(models: dict[str, Model | Language], data: str, read: ReadOptions, stride: int | None) -> dict[str, Any]:
+def _together(models: dict[str, Model | Language], data: str | None, read: ReadOptions, stride: int | None) -> dict[str, Any]:
     """Several models side by side, all of language or all of labels."""
     from ..api import Language, Model, labels_side_by_side, side_by_side
     from ..core.errors import UsageError

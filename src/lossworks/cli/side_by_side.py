@@ -9,6 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ..api.side_by_side import MOST_UNKNOWN
 from ..report.words import rows_of
 from .tables import console, number
 
@@ -25,14 +26,22 @@ def _languages(result: dict[str, Any]) -> None:
     runs, names = result["runs"], _tokenizers(result["runs"])
     size = f"{result['characters']:,} characters in {result['bytes']:,} bytes"
     table = _table(f"{result['source']}: {size}; ordered by bits/byte")
-    for name in ("bits/byte", "above the best", "bits/character", "nats/token", "perplexity", "unknown"):
+    for name in (
+        "bits/byte",
+        "above the best" if result["best"] else "above the first",
+        "bits/character",
+        "nats/token",
+        "perplexity",
+        "unknown",
+    ):
         table.add_column(name, justify="right")
     table.add_column("of tokens")
     for row, tokens in zip(runs, names, strict=True):
         metrics = row["metrics"]
         figures = [_interval(metrics[name], row["impossible"]) for name in ("bits_per_character", "nats_per_token", "perplexity")]
         unknown = f"{100 * (metrics['unknown_rate']['value'] or 0):.1f} %"
-        apart = "best" if row["run"] == result["best"] else _interval(row["difference"], row["impossible"])
+        best = "best" if row["run"] == result["best"] else "first"
+        apart = best if row["difference"] is None else _interval(row["difference"], row["impossible"])
         table.add_row(row["run"], _interval(metrics["bits_per_byte"], row["impossible"]), apart, *figures, unknown, tokens)
     _print(table)
     for line in _reading(result, names):
@@ -45,9 +54,11 @@ def _reading(result: dict[str, Any], names: list[str]) -> list[str]:
     lines = [f"Each with its 95 % interval, from {result['units']}; differences are of the same ones, in bits/byte."]
     if len(set(names)) > 1:
         lines.append("Perplexity and nats/token compare only between models of the same tokens.")
-    if partial := [row["run"] for row in runs if row["unknown"]]:
-        told = " An unknown token is never spelled out: bits/byte flatter " + ", ".join(partial)
-        lines.append(told.strip() + (", so the best is sought among the others." if len(partial) < len(runs) else "."))
+    if any(row["unknown"] for row in runs):
+        lines.append("In bits, an unknown token is charged 8 for each of its bytes, for it is never spelled out.")
+    if partial := [row["run"] for row in runs if (row["metrics"]["unknown_rate"]["value"] or 0) > MOST_UNKNOWN]:
+        unknown = f"To {', '.join(partial)} more than {MOST_UNKNOWN:.0%} of the tokens are unknown, so "
+        lines.append(unknown + ("the best is sought among the others." if result["best"] else "none is called the best."))
     if lossy := [row["run"] for row in runs if not row["lossless"]]:
         lines.append(f"The tokens of {', '.join(lossy)} do not tell which white space parts them: that too is not paid for.")
     if impossible := [row["run"] for row in runs if row["impossible"]]:

@@ -13,23 +13,17 @@ _ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "p
 
 
 def metrics_table(result: dict[str, Any], title: str) -> Table:
-    """Each metric with its interval, and the baseline's beside it."""
+    """Each metric with its interval, the baseline's beside it, and what it was before temperature scaling."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    baseline = result.get("baseline", {})
-    for name, justify in (
-        ("", "left"),
-        ("value", "right"),
-        ("95 % interval", "right"),
-        (baseline.get("name", "baseline"), "right"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    before = result.get("uncalibrated", {})
+    baseline, before = result.get("baseline", {}), result.get("uncalibrated", {})
+    columns = ["value", "95 % interval", baseline.get("name", "baseline"), *(["before scaling"] if before else [])]
+    for name in ("", *columns):
+        table.add_column(name, justify="right" if name else "left")
     for name, metric in result["metrics"].items():
-        beside = baseline.get("metrics", {}).get(name)
         arrow = " ↓" if name in _ORDER_DOWN else ""
-        note = f"   ({number(before[name]['value'])} before temperature scaling)" if name in before else ""
         interval = f"{number(metric['low'])} to {number(metric['high'])}"
-        table.add_row(name + arrow, number(metric["value"]), interval, (number(beside["value"]) if beside else "") + note)
+        beside = [number(of[name]["value"]) if name in of else "" for of in (baseline.get("metrics", {}), before)]
+        table.add_row(name + arrow, number(metric["value"]), interval, *beside[: len(columns) - 2])
     return table
 
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..report.words import rows_of
+from ..report import words
 from .tables import console, metrics_table
 
 
@@ -17,8 +17,10 @@ def tell(record: dict[str, Any], out: Path) -> None:
     if result["part"] is None:
         screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
     else:
-        held_out = f"{result['positions']:,} held-out tokens" if is_language else rows_of(result, "held-out")
+        held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, "held-out row")
         screen.print(metrics_table(result, f"On {held_out}"))
+        found = words.verdict(record)
+        screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
     screen.print("")
     for line in _language(record) if is_language else _training(result):
         screen.print(line)

@@ -17,7 +17,8 @@ class Callbacks:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
     ``stepped`` is called after every step, while the weights are those to go on with.
-    ``world``: the processes that train together. ``clock``: seconds, from any point.
+    ``world``: the processes that train together. ``clock``: seconds, from any point. ``began``: when the fit did, by the clock,
+    for one whose minutes are told; None: when it began to train.
     """
 
     watch: Callable[[str, dict[str, Any]], None] = lambda event, fields: None
@@ -27,3 +28,4 @@ class Callbacks:
     stepped: Callable[[], None] = lambda: None
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
+    began: float | None = None

@@ -99,7 +99,7 @@ class Loop:
         network.eval()
         if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
-        state.seconds = self.callbacks.clock() - start
+        state.seconds, state.passes = self.callbacks.clock() - start, self._passes
         return state
 
     @property
@@ -130,8 +130,7 @@ class Loop:
 
     def log(self, event: str, **fields: Any) -> None:
         """Tell whoever watches of an event, and where training stands."""
-        epoch = self.state.epoch + self.state.done / max(self.clock.per_epoch, 1)
-        self.callbacks.watch(event, {"step": self.state.step, "epoch": round(epoch, 4), **fields})
+        self.callbacks.watch(event, {"step": self.state.step, "epoch": round(self._passes, 4), **fields})
 
     def _load(self, tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
         checkpoint.fill(self.objective.network, checkpoint.under(tensors, "network."))
@@ -287,6 +286,10 @@ class Loop:
             line = self._window.fields(now, self.stepper.lr, self.stepper.clipped, f"{unit}_per_second")
             self.log("train", **line, of=self.clock.steps)
         self._window = self._window.next(now, self.stepper.clipped)
+
+    @property
+    def _passes(self) -> float:
+        return self.state.epoch + self.state.done / max(self.clock.per_epoch, 1)
 
     @property
     def _remedy(self) -> str:

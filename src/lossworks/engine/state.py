@@ -22,6 +22,7 @@ class TrainState:
     scores: list[float] = field(default_factory=list)  # of the held-out rows, one an epoch
     micro_batch_size: int = 0  # examples or tokens whose outputs stand in memory at once; 0: as the settings say
     search: dict[str, Any] | None = None  # what the search for a learning rate found
+    passes: float = 0.0  # over the training rows, at the end
     stopped: str = "all epochs done"
 
     def to_json(self) -> dict[str, Any]:

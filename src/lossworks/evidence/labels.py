@@ -23,7 +23,7 @@ from ..training.dataset import Dataset, Part, assemble, read_features
 from ..training.describing import describe
 from ..training.examples import ExampleObjective
 from ..training.fitting import BUDGET
-from ..training.judging import calibrate, scored
+from ..training.judging import calibrate_by, scored
 from ..training.refit import training
 from ..training.resolving import for_examples
 from ..training.settings import for_family
@@ -58,9 +58,10 @@ class ByEpochs(Training):
         assert data.valid is not None
         spec = models.build(self.settings.spec)  # type: ignore[arg-type]
         predictor = NetworkPredictor(data.task, spec, data.features, objective.network.eval())
-        calibrate(predictor, data, data.valid, self.settings.class_weight)
+        judged = _in_order(predictor, data, data.valid)
+        calibrate_by(predictor, *judged, self.settings.class_weight)
         how: dict[str, Any] = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
-        validation = float(data.task.by_row(*_in_order(predictor, data, data.valid), **how)[data.task.proper].mean())
+        validation = float(data.task.by_row(*judged, **how)[data.task.proper].mean())
         if not tested or data.test is None:
             return Scored(validation)
         rows = _in_order(predictor, data, data.test)
@@ -107,11 +108,19 @@ class LabelBenchmark(Benchmark[Dataset]):
             self._assemble(settings.class_weight)
 
     def training(self, settings: Settings, callbacks: Callbacks) -> ByEpochs:
-        data = self.ready(settings)
+        data, spec, loss = self.ready(settings), models.build(settings.spec), loss_for(settings, self.split)  # type: ignore[arg-type]
+
+        def watch(event: str, fields: dict[str, Any]) -> None:
+            """With scores after calibration, as at the end: before it, losses that differ in confidence do not compare."""
+            if event == "valid":
+                fields = fields | {self.task.held_out_metric: found.score(tested=False).validation}
+            callbacks.watch(event, fields)
+
         endless = replace(settings, patience=int(settings.epochs or 1) + 1)
-        loop = training(data, models.build(settings.spec), loss_for(settings, self.split), endless, callbacks)  # type: ignore[arg-type]
+        loop = training(data, spec, loss, endless, replace(callbacks, watch=watch))
         loop.keeps_best = False
-        return ByEpochs(loop, data, settings)
+        found = ByEpochs(loop, data, settings)
+        return found
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         data = self.split

@@ -15,7 +15,7 @@ class Outcome:
     judged: the proper score of the validation rows at the end, by which trials are ranked; infinite where it diverged.
     rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
     metrics: their means, and those of the other metrics.
-    curve: (epoch, seconds, the validation rows' proper score before calibration) after each epoch.
+    curve: (epoch, seconds, the validation rows' proper score) after each epoch.
     texts: seen in training; of a language model, tokens.        note: why it ended early.
     said: the prediction of each test row, a class index or a number; None for label sets, and where ``rows`` is.
     bins: (confidence, accuracy, predictions) of the test rows, after calibration.        f1: of each label.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
@@ -131,15 +132,17 @@ def opened(
         yield kind(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
 
 
-def work(design: Design, benchmark: Benchmark[Any], store: Store, watch: Watch, deadline: float | None) -> None:
-    """Do trainings until none is left, or until the clock says ``deadline``; what others are at is left to them.
+def work(
+    design: Design, benchmark: Benchmark[Any], store: Store, watch: Watch, is_over: Callable[[], bool] = lambda: False
+) -> None:
+    """Do trainings until none is left, or the time ``is_over``; what others are at is left to them.
 
     Raises:
         Interrupted: the benchmark's ``stop`` was set; the training at hand is lost, those finished are kept.
     """
     while True:
         tasks = design.ready(store.finished())
-        if not tasks or (deadline is not None and time.time() >= deadline):
+        if not tasks or is_over():
             return
         for key, point, settings in tasks:
             with store.claim(key) as ours:
@@ -167,7 +170,7 @@ def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) ->
 
 
 def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
-    """The same by ``jobs`` processes of this machine; an error in one ends all.
+    """The same by ``jobs`` processes of this machine, until ``time.time()`` is the ``deadline``; an error in one ends all.
 
     Raises:
         LossworksError: what a worker raised.
@@ -226,7 +229,8 @@ def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> 
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     try:
         with opened(design.sources, design.read, design.common, design.of_language, stop=stop) as benchmark:
-            work(design, benchmark, design.store(), lambda event, fields: pipe.send((event, fields)), deadline)
+            over = math.inf if deadline is None else deadline
+            work(design, benchmark, design.store(), lambda *told: pipe.send(told), lambda: time.time() >= over)
     except Interrupted:
         pass
     except LossworksError as error:

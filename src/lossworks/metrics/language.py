@@ -40,7 +40,7 @@ class SegmentCounts:
         return np.asarray(running[self.bounds[1:]] - running[self.bounds[:-1]])
 
 
-def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.bool_]) -> SegmentCounts:
+def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[Any]) -> SegmentCounts:
     """Counts of the texts, or of segments of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
     if len(offsets) == 2 and not ends:
         count = int(offsets[1])
@@ -51,7 +51,7 @@ def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[np.b
     return SegmentCounts(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
 
 
-def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[np.bool_]) -> SegmentCounts:
+def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[Any]) -> SegmentCounts:
     """Counts of the segments of one text between the characters ``cuts``, the same for every tokenizer: a token is of the segment
     that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each segment; ``unknown`` [tokens]: which are.
     """
@@ -88,9 +88,9 @@ def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
     return ratio((nats - others) / math.log(2), sizes.astype(np.float64))
 
 
-def bits_per_character(nats: Floats, characters: Ints) -> Interval:
-    """Bits a character, from sums over segments [U] and their characters."""
-    return ratio(nats / math.log(2), characters.astype(np.float64), low=0.0)
+def bits_per(nats: Floats, sizes: Ints) -> Interval:
+    """Bits a character or a byte, from sums over segments [U] and their ``sizes`` in these."""
+    return ratio(nats / math.log(2), sizes.astype(np.float64), low=0.0)
 
 
 def unknown_rate(of: SegmentCounts) -> Interval:
@@ -120,7 +120,7 @@ def _linear(sums: Floats, sizes: NDArray[Any]) -> Floats:
     return np.asarray(value + len(sums) * (sums - value * sizes) / total)
 
 
-def _between(flags: NDArray[np.bool_], bounds: Ints) -> Ints:
+def _between(flags: NDArray[Any], bounds: Ints) -> Ints:
     running = np.concatenate([np.zeros(1, np.int64), np.cumsum(flags)])
     return np.asarray(running[bounds[1:]] - running[bounds[:-1]])
 

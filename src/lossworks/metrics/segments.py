@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,19 @@ class Segments:
 
     def of_tokens(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> metrics.SegmentCounts:
         """Their counts in the texts' tokens."""
-        ids, mark = texts.ids[: texts.offsets[-1]], tokenizer.vocabulary.unknown
-        unknown = np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
+        return self._counts(texts, tokenizer, ends, _unknown(texts, tokenizer))
+
+    def unspelled(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> NDArray[np.int64]:
+        """How many of their bytes are of unknown tokens."""
+        unknown, sizes, at = _unknown(texts, tokenizer), np.zeros(len(texts.ids), np.int64), 0
+        for _, text in _pieces(self.blocks) if unknown.any() else ():
+            spans = tokenizer.spans(text)
+            for token in np.flatnonzero(unknown[at : at + len(spans)]):
+                sizes[at + token] = len(text[slice(*spans[token])].encode())
+            at += len(spans)
+        return self._counts(texts, tokenizer, ends, sizes[: len(unknown)]).unknown
+
+    def _counts(self, texts: Ragged, tokenizer: Tokenizer, ends: bool, unknown: NDArray[Any]) -> metrics.SegmentCounts:
         if self.cuts is None:
             return metrics.count_segments(texts.offsets, ends, self.bytes, unknown)
         return metrics.count_between(_begins(tokenizer, self.blocks), self.cuts, self.bytes, unknown)
@@ -59,6 +71,12 @@ class Segments:
             return every
         whole, cuts = "".join(every), self.cuts.tolist()
         return [whole[first:last] for first, last in pairwise(cuts)]
+
+
+def _unknown(texts: Ragged, tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """Which tokens are unknown."""
+    ids, mark = texts.ids[: texts.offsets[-1]], tokenizer.vocabulary.unknown
+    return np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
 
 
 def _pieces(blocks: Blocks) -> Iterator[tuple[int, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
+from .comparison_next import next_step, rates_alike
 from .comparison_rows import MARKS, diagnostics, grid, number, signed
 from .frame import write_page
 from .words import THIN, Json
@@ -36,6 +37,8 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "result": result,
         "facts": _facts(summary),
         "verdict": verdict(summary),
+        "next": None if result is None else next_step(summary, path.parent),
+        "alike": "" if result is None else rates_alike(result),
         "figures": {key: figure for key, figure in figures.items() if figure},
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
         "grid": None if result is None else _grid(result),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from . import words
 from .metric_rows import metric_row
 from .plot import LEGEND, axis, figure, line
-from .words import THIN, Json, Verdict
+from .words import Json
 
 SHOWN = {"model": "model", "tokenizer": "tokenizer"}
 _SHADES = 8
@@ -23,7 +23,7 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
         "run": summary,
         "result": result,
         "data": summary.get("data") or {},
-        "verdict": _verdict(summary),
+        "verdict": words.verdict(summary),
         "facts": words.facts(summary, SHOWN),
         "metrics": [metric_row(key, result, words.LANGUAGE_NAMES) for key in result.get("metrics", {})],
         "scaled": False,
@@ -41,24 +41,6 @@ def figures(events: Sequence[Json]) -> dict[str, Json]:
     """The charts for which there is data."""
     curve = _curve([event for event in events if event["event"] in ("iteration", "train", "valid")])
     return {"curve": curve} if curve else {}
-
-
-def _verdict(summary: Json) -> Verdict:
-    """What the run shows about the model."""
-    if untold := words.untested(summary):
-        return untold
-    result = summary["result"]
-    metric, floor = result["metrics"]["bits_per_byte"], result["baseline"]["metrics"]["bits_per_byte"]["value"]
-    if metric["value"] is None:
-        sentence = "A test text contains a token to which the model assigns probability 0, so its perplexity is infinite."
-        return Verdict("bad", "Infinite perplexity", f"{sentence} Use smoothing that gives every token a probability above 0.")
-    sentence = (
-        f"On {result['rows']:,} held-out text{'' if result['rows'] == 1 else 's'} the model reaches "
-        f"{words.number('bits_per_byte', metric['value'])} bits per byte (95{THIN}% interval "
-        f"{words.interval('bits_per_byte', metric)}); a unigram model reaches {words.number('bits_per_byte', floor)}."
-    )
-    worse, unsure = "The model does worse than ignoring the context.", "The interval includes the baseline."
-    return words.against(result, "bits_per_byte", sentence, worse=worse, unsure=unsure)
 
 
 def _table(rows: Sequence[Json]) -> Json:

@@ -18,6 +18,7 @@ NAMES = {
     "micro_f1": ("Micro-F1", "F1 over all label decisions pooled"),
     "subset_accuracy": ("Exact match", "share of texts with every label correct"),
     "nll": ("NLL", "negative log-likelihood of the true label, in nats per text"),
+    "weighted_nll": ("Weighted NLL", "NLL with the class weights of the training loss"),
     "brier": ("Brier score", "squared error of the probabilities, summed over labels"),
     "ece": ("Calibration error", "distance between confidence and accuracy (ECE)"),
     "mse": ("Mean squared error", "in squared units of the target"),
@@ -46,44 +47,74 @@ class Verdict:
     sentence: str
 
 
+_MAIN = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae", "lm": "bits_per_byte"}
+"""What verdicts are about, by task; with weighted classes, the macro-F1."""
+_FEW_STEPS = 100  # with which a network has hardly been trained
+_CLAIMS = {
+    "accuracy": ("is correct {} of the time", "is correct {} of the time"),
+    "macro_f1": ("reaches a macro-F1 of {}", "reaches {}"),
+    "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
+    "mae": ("is off by {} on average", "is off by {}"),
+    "bits_per_byte": ("reaches {} bits per byte", "reaches {}"),
+}
+
+
 def verdict(summary: Json) -> Verdict:
     """What the run shows about the model."""
     if untold := untested(summary):
         return untold
-    result = summary["result"]
-    main = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae"}[summary["task"]]
+    result, language = summary["result"], summary["task"] == "lm"
+    weighted = (summary.get("config") or {}).get("class_weight") is not None
+    main = "macro_f1" if weighted else _MAIN[summary["task"]]
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
-    claim, rival = {
-        "accuracy": ("is correct {} of the time", "is correct {} of the time"),
-        "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
-        "mae": ("is off by {} on average", "is off by {}"),
-    }[main]
-    part = "held-out" if result["part"] == "test" else result["part"]
+    if metric["value"] is None:
+        sentence = "A test text contains a token to which the model assigns probability 0, so its perplexity is infinite."
+        return Verdict("bad", "Infinite perplexity", f"{sentence} Use smoothing that gives every token a probability above 0.")
+    low, high = metric["low"], metric["high"]
+    above, below = low is not None and low > floor, high is not None and high < floor
+    better, worse = (below, above) if main in FALLING else (above, below)
+    claim, rival = _CLAIMS[main]
+    what = f"{'held-out' if result['part'] == 'test' else result['part']} {'text' if language else 'row'}"
+    name = result["baseline"]["name"]
     sentence = (
-        f"On {rows_of(result, part)} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
-        f"{interval(main, metric)}); always predicting the {result['baseline']['name']} "
+        f"On {rows_of(result, what)} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
+        f"{interval(main, metric)}); {f'a {name}' if language else f'always predicting the {name}'} "
         f"{rival.format(number(main, floor))}."
     )
-    doubt = "The interval includes the baseline, so the model is not shown to be better."
-    return against(result, main, sentence, worse="The model does worse than a constant prediction.", unsure=doubt)
+    tone, headline = "unsure", "Not shown to be better than the baseline"
+    if better:
+        tone, headline = "good", "Better than the baseline"
+    elif worse:
+        tone, headline = "bad", "Worse than the baseline"
+        sentence += f" The model does worse than {'ignoring the context' if language else 'a constant prediction'}."
+    else:
+        sentence += " The interval includes the baseline, so the model is not shown to be better."
+    if told := _hardly_trained(summary, better):
+        return Verdict("unsure" if better else tone, f"{headline}, and hardly trained", f"{sentence} {told}")
+    return Verdict(tone, headline, sentence)
 
 
-def against(result: Json, main: str, sentence: str, *, worse: str, unsure: str) -> Verdict:
-    """Whether the interval of the metric ``main`` lies beyond the baseline; what follows ``sentence`` where it is not better."""
-    metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
-    below = metric["high"] is not None and metric["high"] < floor
-    above = metric["low"] is not None and metric["low"] > floor
-    if (main in FALLING and below) or (main not in FALLING and above):
-        return Verdict("good", "Better than the baseline", sentence)
-    if below or above:
-        return Verdict("bad", "Worse than the baseline", f"{sentence} {worse}")
-    return Verdict("unsure", "Not shown to be better than the baseline", f"{sentence} {unsure}")
+def _hardly_trained(summary: Json, better: bool) -> str:
+    """That a network over tokens has hardly been trained, and what to do; empty where it has, or went by no steps."""
+    training, model = summary["result"].get("training") or {}, str((summary.get("config") or {}).get("model"))
+    if "passes" not in training or model.startswith("hf:"):  # nor has an earlier record; and others trained those before
+        return ""
+    steps, passes, scores = training["steps"], training["passes"], training["scores"]
+    falling = not scores or scores[-1] == min(scores)
+    if passes >= 1 and not (falling and (steps < _FEW_STEPS or not better)):
+        return ""
+    size = summary["data"]["vocabulary"]
+    fewer = f", or fewer different tokens than {size:,} (--tokenizer bpe:size=1000)" if size > 1000 else ""
+    return (
+        f"It has hardly been trained: {steps:,} step{'s' * (steps != 1)}, {passes:.2g} passes over the training texts. Train it "
+        f"longer (--minutes, --steps or --epochs), or have it learn less: a smaller model{fewer}."
+    )
 
 
-def rows_of(result: Json, part: str = "") -> str:
+def rows_of(result: Json, what: str = "row") -> str:
     """How many rows figures are of; and of how many texts, where some recur and count as one in intervals."""
     rows, texts = result["rows"], result.get("texts", result["rows"])
-    count = f"{rows:,} {part} row{'' if rows == 1 else 's'}".replace("  ", " ")
+    count = f"{rows:,} {what}{'' if rows == 1 else 's'}"
     return count if texts == rows else f"{count} ({texts:,} different text{'' if texts == 1 else 's'})"
 
 

@@ -78,6 +78,12 @@ class Dataset:
     starts: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def held_out_metric(self) -> str:
+        """What training is judged by: the task's proper score, weighted as the training loss is where that weighs classes."""
+        by_class = not np.array_equal(self.loss_weight, np.ones(len(self.parts)) if self.weight is None else self.weight)
+        return f"weighted_{self.task.held_out_metric}" if by_class else self.task.held_out_metric
+
     def place(self, row: int) -> str:
         """Where a row came from, in words."""
         corpus, within = self._find(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -37,7 +38,7 @@ class ExampleObjective(Objective):
     @property
     def metric(self) -> str:  # type: ignore[override]
         """The proper score that training is judged by."""
-        return self.data.task.held_out_metric
+        return self.data.held_out_metric
 
     @property
     def per_epoch(self) -> int:
@@ -107,27 +108,28 @@ class ExampleObjective(Objective):
 
     @torch.no_grad()
     def held_out(self, world: World) -> dict[str, float] | None:
-        """Weighted means over the validation rows: the proper score, ``loss``, and ``accuracy`` (of label sets, the share of
-        labels that are right) where there are labels.
+        """Means over the validation rows: the proper score and ``loss``, weighted as in training; by the rows' own weights the
+        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels.
         """
         part, data, task = self.data.valid, self.data, self.data.task
         if part is None or not part.rows:
             return None
         self.network.eval()
-        total, sums = 0.0, np.zeros(3)
+        metric = self.metric
+        sums = defaultdict[str, NDArray[np.float64]](lambda: np.zeros(2))  # of weighted values, and of weights
         for rows, selected in part.pieces():
             for chosen in cut(np.arange(len(rows)), MICRO):
-                batch = data.batch(selected, rows, chosen)
+                batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
                 outputs = self.network(batch)
                 target = batch.target.to(outputs.device)
-                weight = np.ones(len(chosen)) if data.weight is None else data.weight[rows[chosen]].astype(np.float64)
-                found = [task.proper_score(outputs, target), task.losses(self.loss, outputs, target)]
-                if (correct := task.correct(outputs, target)) is not None:
-                    found.append(correct)
-                sums[: len(found)] += [float(weight @ in_numpy(values)) for values in found]
-                total += float(weight.sum())
-        names = (self.metric, "loss", *(["accuracy"] if task.labels else []))
-        return dict(zip(names, (sums / max(total, 1e-12)).tolist(), strict=False))
+                trained: NDArray[Any] = data.loss_weight[numbers]
+                own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
+                score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
+                found = {metric: (score, trained), "loss": (task.losses(self.loss, outputs, target), trained)}
+                found |= {task.held_out_metric: (score, own)} | ({} if correct is None else {"accuracy": (correct, own)})
+                for name, (values, weight) in found.items():
+                    sums[name] += weight.astype(np.float64) @ in_numpy(values), weight.sum(dtype=np.float64)
+        return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in sums.items()}
 
     @property
     def _train(self) -> Part:

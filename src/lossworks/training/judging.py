@@ -26,12 +26,19 @@ class Rows(Protocol):
 
 
 def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_weight: Any) -> None:
-    """Temperature and thresholds from the validation rows. Of two classes the cut that is most often right; where the classes
-    are weighted, the one that treats them alike.
+    """Temperature and thresholds from the validation rows, if there are any."""
+    if valid is not None and valid.rows:
+        calibrate_by(predictor, *scored(predictor, data, valid)[:3], class_weight)
+
+
+def calibrate_by(
+    predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None, class_weight: Any
+) -> None:
+    """The same from their scores. Of two classes the cut is the one that is most often right; where the classes are weighted, the
+    one that treats them alike.
     """
-    if valid is None or not valid.rows or not predictor.task.has_probabilities:
+    if not predictor.task.has_probabilities:
         return
-    scores, target, weight, _ = scored(predictor, data, valid)
     predictor.temperature = metrics.fit_temperature(scores, target, weight)
     probability = predictor.probabilities(scores)
     predictor.thresholds = predictor.task.thresholds(probability, target, weight, balanced=class_weight is not None)

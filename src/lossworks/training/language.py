@@ -17,10 +17,10 @@ from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from .describing import leaked, of_corpora
 from .language_metrics import judge, samples
-from .language_training import train
+from .language_training import recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
-from .token_parts import Division, Encoded, divide, encode
+from .token_parts import Division, Encoded, divide, encode, encode_fewer
 
 _SAMPLE = {"words": 40, "bpe": 60}
 _LONGER = 150  # tokens of a made-up text, where they are but characters
@@ -40,15 +40,17 @@ def fit(
     Labels are not looked at. Arguments and errors are as of ``fit_corpora``. Of several processes only the first one's result
     has metrics.
     """
-    began = callbacks.clock()
+    began, asked = callbacks.clock(), settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     division = divide(corpora, fixed, settings)
+    before = recalled(settings, callbacks) if resume else None
+    settings, why = (settings, "") if asked else tokens_chosen(settings, division, callbacks, before)
     callbacks.watch("tokens", {"rows": 0, "of": sum(map(len, corpora))})
     tokenizer, parts = encode(division, settings, callbacks, scratch)
     data = describe(division, tokenizer, parts)
     callbacks.watch("data", {"reason": "lm: a language model", **data, "config": settings.to_json()})
-    for note in tokenizer.notes:
-        callbacks.watch("note", {"text": note})
+    for event, text in (*(("note", note) for note in tokenizer.notes), *([("plan", why)] if why else [])):
+        callbacks.watch(event, {"text": text})
     if not resume:
         callbacks.watch("start", {"step": 0})
     found = train(
@@ -61,7 +63,11 @@ def fit(
         ends=settings.document_unit != "file",
         seed=settings.seed,
         resume=resume,
+        before=before,
+        test_tokens=0 if TEST in fixed else int(parts[TEST].texts.offsets[-1]),
     )
+    if found.tested < 1:
+        parts[TEST] = encode_fewer(division, found.tested, settings, tokenizer, scratch)
     trained, model = TextLanguage(found.spec, tokenizer, found.model), found.model
     counts = Positions.of(parts[TRAIN].texts, model.vocabulary, model.ends).counts(model.vocabulary.size)
     result: dict[str, Any] = {"facts": model.facts, "seconds": callbacks.clock() - began}
@@ -75,7 +81,7 @@ def fit(
 def _training(state: TrainState) -> dict[str, Any]:
     """How a training by gradients went."""
     ended = {"stopped": state.stopped, "seconds": state.seconds}
-    return {"steps": state.step, "epochs": state.epoch, "scores": state.scores, **ended}
+    return {"steps": state.step, "epochs": state.epoch, "passes": state.passes, "scores": state.scores, **ended}
 
 
 def _result(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], settings: Settings) -> dict[str, Any]:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..core.errors import RecordError
-from ..data import Ragged
+from ..core.machine import fast_dtype
+from ..data import TRAIN, Ragged
 from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
 from ..tokens import Vocabulary
 from .config import OPTIMIZER, TrainConfig
-from .planning import Plan, plan
+from .planning import Plan, is_timed, plan, time_of
 from .settings import BY_STEPS, OF_TOKENS, Settings
+from .sizing import tokens_for
+from .token_parts import Division
 from .tokens import new_network, train_sequences
 
 _PLAN = "plan.json"
@@ -26,12 +30,15 @@ _PLANNED = ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience"
 
 @dataclass(slots=True)
 class Trained:
-    """The model, the spec that makes it again, the settings it was trained with, and how a training by gradients went."""
+    """The model, the spec that makes it again, the settings it was trained with, how a training by gradients went, and the share
+    of the test part that is to be scored.
+    """
 
     model: LanguageModel
     spec: LanguageSpec
     settings: Settings
     state: TrainState | None = None
+    tested: float = 1.0
 
 
 def train(
@@ -45,6 +52,8 @@ def train(
     ends: bool = True,
     seed: int,
     resume: bool = False,
+    before: Plan | None = None,
+    test_tokens: int = 0,
 ) -> Trained:
     """The model that ``settings`` say, trained on ``texts``.
 
@@ -56,6 +65,7 @@ def train(
         valid: chooses when to stop, where there is any.
         seed: of whatever is random.
         resume: go on from the newest checkpoint; families that learn by a method of their own start again.
+        before: the plan that was made when the fit began, of one that is resumed. test_tokens: as of ``plan``.
 
     Raises:
         DataError, Diverged, Interrupted, OutOfMemory: nothing can be learned, or training ended early.
@@ -67,11 +77,11 @@ def train(
         watch = callbacks.watch
         model = spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=watch)
         return Trained(model, spec, settings)
-    threads = None
+    threads, tested = None, 1.0
     if isinstance(spec, NeuralSpec):
         vocabulary = spec.output_vocab(vocabulary)
-        planned = _planned(texts, vocabulary, settings, callbacks, ends=ends, resume=resume)
-        spec, config, threads = _announced(planned, callbacks), planned.config, planned.threads
+        planned = before or _planned(texts, vocabulary, settings, callbacks, ends=ends, test_tokens=test_tokens)
+        spec, config, threads, tested = _announced(planned, callbacks), planned.config, planned.threads, planned.tested
         settings = _as_planned(settings, planned)
         callbacks.watch("config", {"config": settings.to_json()})
     else:
@@ -81,7 +91,7 @@ def train(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
         threads=threads,
     )  # fmt: skip
-    return Trained(network.model(), spec, settings, state)
+    return Trained(network.model(), spec, settings, state, tested)
 
 
 def config_of(settings: Settings) -> TrainConfig:
@@ -105,22 +115,50 @@ def _as_planned(settings: Settings, planned: Plan) -> Settings:
     return replace(settings, **values, model=planned.model, dtype=planned.dtype, epochs=epochs)
 
 
-def _planned(
-    texts: Ragged, vocabulary: Vocabulary, settings: Settings, callbacks: Callbacks, *, ends: bool, resume: bool
-) -> Plan:
-    """The plan; of a run that is resumed its own, of several processes the first one's."""
-    text, kept = "", None if callbacks.checkpoints is None else callbacks.checkpoints / _PLAN
-    if callbacks.world.is_first:
-        if resume and kept is not None and kept.exists():
-            found = read_json(kept)
-        else:
-            found = plan(texts, vocabulary, settings, ends=ends).to_json()
-            if kept is not None:
-                kept.parent.mkdir(exist_ok=True)
-                write_json(kept, found)
-        text = json.dumps(found)
-    text = callbacks.world.of_first(text, torch.device(settings.device))
+def recalled(settings: Settings, callbacks: Callbacks) -> Plan | None:
+    """The plan of a run that is resumed, the first process's; None where none was made yet."""
+    kept = _place(callbacks)
+    found = read_json(kept) if callbacks.world.is_first and kept is not None and kept.exists() else None
+    found = _of_first(found, settings, callbacks)
     try:
-        return Plan.from_json(json.loads(text))
+        return None if found is None else Plan.from_json(found)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{kept} is damaged ({error}). Remove it to start from the beginning.") from None
+
+
+def tokens_chosen(settings: Settings, division: Division, callbacks: Callbacks, before: Plan | None) -> tuple[Settings, str]:
+    """The settings with a tokenizer that a network has time to learn, where time decides, and why; else as they are."""
+    if before is not None:
+        return replace(settings, tokenizer=before.tokenizer), ""
+    if not is_timed(settings):
+        return settings, ""
+    found = None
+    if callbacks.world.is_first:
+        size = sum(len(text) for texts in division.blocks(TRAIN) for text in texts)
+        left = time_of(settings) - (0.0 if callbacks.began is None else callbacks.clock() - callbacks.began)
+        found = tokens_for(str(settings.model), size, left, settings.device, settings.dtype or fast_dtype(settings.device))
+    tokenizer, why = _of_first(found, settings, callbacks)
+    return replace(settings, tokenizer=tokenizer), why
+
+
+def _planned(
+    texts: Ragged, vocabulary: Vocabulary, settings: Settings, callbacks: Callbacks, *, ends: bool, test_tokens: int
+) -> Plan:
+    """The plan, kept beside the checkpoints; of several processes the first one's."""
+    found, kept = None, _place(callbacks)
+    if callbacks.world.is_first:
+        how: dict[str, Any] = {"ends": ends, "began": callbacks.began, "test_tokens": test_tokens, "clock": callbacks.clock}
+        found = plan(texts, vocabulary, settings, **how).to_json()
+        if kept is not None:
+            kept.parent.mkdir(exist_ok=True)
+            write_json(kept, found)
+    return Plan.from_json(_of_first(found, settings, callbacks))
+
+
+def _place(callbacks: Callbacks) -> Path | None:
+    return None if callbacks.checkpoints is None else callbacks.checkpoints / _PLAN
+
+
+def _of_first(found: Any, settings: Settings, callbacks: Callbacks) -> Any:
+    """What the first process found, in every process, as JSON has it."""
+    return json.loads(callbacks.world.of_first(json.dumps(found), torch.device(settings.device)))

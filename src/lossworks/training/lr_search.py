@@ -60,7 +60,7 @@ def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: S
         run(lr)
     best = min(trials, key=lambda trial: trial.height)
     listed = [{"lr": trial.lr, "score": trial.score, "note": trial.note} for trial in sorted(trials, key=lambda t: t.lr)]
-    return {"trials": listed, "chosen": best.lr, "metric": data.task.held_out_metric, "steps": steps}
+    return {"trials": listed, "chosen": best.lr, "metric": data.held_out_metric, "steps": steps}
 
 
 def _walk(run: Callable[[float], Trial], usual: float) -> None:

@@ -75,9 +75,9 @@ def replay(
         DataError: the corpora are not the rows that the record is of.
         Diverged, Interrupted, OutOfMemory: as in a fit.
     """
-    _check([corpus.fingerprint for corpus in corpora], record)
+    check_rows([corpus.fingerprint for corpus in corpora], record)
     data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
-    _check(fingerprint(data).split("+"), record, whole=True)
+    check_rows(fingerprint(data).split("+"), record, whole=True)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     result = record["result"]
     whole = None if result["refit_rows"] is None else with_validation_rows(data)
@@ -101,7 +101,7 @@ def flat(network: nn.Module) -> Tensor:
     return torch.cat([p.detach().reshape(-1).cpu() for p in network.parameters()]).clone()
 
 
-def _check(found: list[str], record: dict[str, Any], *, whole: bool = False) -> None:
+def check_rows(found: list[str], record: dict[str, Any], *, whole: bool = False) -> None:
     """The rows must be those of the record; ``whole``: their weights too."""
     wanted = str(record["data"]["fingerprint"]).split("+")
     if found == (wanted if whole else wanted[: len(found)]):

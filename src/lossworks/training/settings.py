@@ -40,8 +40,9 @@ class Settings:
 
     task: "classify", "multilabel", "regress" or "lm"; "auto": by the labels, or the model.
     model: the spec of a family; None: "linear", or "ngram" where the task is "lm".
-    tokenizer: of language models, the spec of a tokenizer or the file of a trained one. document_unit: what of plain text is one
-        text: a line, a paragraph, or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
+    tokenizer: of language models, the spec of a tokenizer or the file of a trained one; None: the family's own, or of a network
+        that is trained by time, what there is time to learn. document_unit: what of plain text is one text: a line, a paragraph,
+        or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
     loss: a spec. penalty, risk: of classifiers and regressions; the groups of a risk that compares groups are the classes.
     optimizer: a spec, or from Python what makes a PyTorch optimizer of a list of parameters.
     lr: the learning rate, over the optimizer's own; "auto" (of classifiers): found by short runs on the data. Where no optimizer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import tokens
 from ..core.errors import DataError, UsageError
+from ..core.seeds import generator
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
 from ..engine import Callbacks
 from ..tokens import Tokenizer
@@ -95,6 +97,20 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
             "Lower its min_count, or choose another --tokenizer."
         )
     return tokenizer, parts
+
+
+def encode_fewer(division: Division, share: float, settings: Settings, tokenizer: Tokenizer, scratch: Path) -> Encoded:
+    """A share of the test part that was drawn, in tokens: some of its texts at random, or the first part of a stream's."""
+    spans, parts = dict(division.spans), division.parts
+    if parts is None:
+        first, last = spans[TEST]
+        spans[TEST] = first, first + math.ceil(share * (last - first))
+    else:
+        rows = generator(settings.seed, "tested").permutation(np.flatnonzero(parts == TEST))
+        parts = parts.copy()
+        parts[rows[math.ceil(share * len(rows)) :]] = len(PARTS)  # of none
+    fewer = replace(division, parts=parts, spans=spans)
+    return in_tokens(fewer.blocks(TEST), tokenizer, scratch, "tested", whole=parts is None)
 
 
 def in_tokens(
