@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
@@ -57,13 +58,20 @@ class Optimizer(ABC):
     """Its PyTorch optimizer takes sparse gradients as they are, as long as no weight decays."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
+    positive: ClassVar[tuple[str, ...]] = ()
+    """Its own fields that must be finite and above 0, besides ``eps``."""
+    nonnegative: ClassVar[tuple[str, ...]] = ()
+    """Those that must be finite, 0 or more."""
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Those that say what share of a memory is kept, in [0, 1)."""
+    counts: ClassVar[tuple[str, ...]] = ()
+    """Those that must be 1 or more."""
 
     def __post_init__(self) -> None:
-        for name in ("lr", "eps"):
-            if not 0 < getattr(self, name, 1.0) < math.inf:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number above 0.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UsageError(f"weight_decay is {self.weight_decay}; wanted a finite number, 0 or more.")
+        domains.positive(self, "lr", *(["eps"] if hasattr(self, "eps") else []), *self.positive)
+        domains.nonnegative(self, "weight_decay", *self.nonnegative)
+        domains.share(self, *self.shares)
+        domains.count(self, *self.counts)
         if self.needs_closure and self.weight_decay:
             raise UsageError(f"{type(self).__name__} searches along the loss alone, without weight_decay. Add a penalty instead.")
 
@@ -128,20 +136,6 @@ def name(optimizer: Optimizer) -> str:
     """What it is registered as, or what the class is that it extends."""
     known = {entry.thing: entry.name for entry in optimizers}
     return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
-
-
-def check_positive(optimizer: Optimizer, *names: str) -> None:
-    """Raise UsageError where a field is not a finite number above 0."""
-    for name in names:
-        if not 0 < getattr(optimizer, name) < math.inf:
-            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted a finite number above 0.")
-
-
-def check_share(optimizer: Optimizer, *names: str) -> None:
-    """Raise UsageError where a field that says what share of a memory is kept is not in [0, 1)."""
-    for name in names:
-        if not 0 <= getattr(optimizer, name) < 1:
-            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted 0 or more, below 1.")
 
 
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.errors import UsageError
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import OneRule, by_step, moments
 from ..multi_tensor import Row, compiled
 
@@ -35,13 +34,8 @@ class AdEMAMix(Optimizer):
     eps: float = 1e-8
     warmup_alpha: int = 0
     warmup_beta3: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2", "beta3")
-        for name in ("alpha", "warmup_alpha", "warmup_beta3"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number, 0 or more.")
+    shares = ("beta1", "beta2", "beta3")
+    nonnegative = ("alpha", "warmup_alpha", "warmup_beta3")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         names = ("lr", "beta1", "beta2", "beta3", "alpha", "eps", "warmup_alpha", "warmup_beta3")

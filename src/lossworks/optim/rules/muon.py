@@ -13,7 +13,7 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import ByGroup, state_dtype
 
 if TYPE_CHECKING:
@@ -48,12 +48,11 @@ class Muon(Optimizer):
     beta2: float = 0.95
     eps: float = 1e-8
     precision: str = "auto"
+    shares = ("momentum", "beta1", "beta2")
+    counts = ("steps",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self, "momentum", "beta1", "beta2")
-        if self.steps < 1:
-            raise UsageError(f"steps is {self.steps}; wanted 1 or more.")
         if self.adam_lr is not None and not 0 < self.adam_lr < math.inf:
             raise UsageError(f"adam_lr is {self.adam_lr}; wanted a finite number above 0, or none.")
         if self.precision not in _PRECISIONS:
