@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core import domains
+from ..core.errors import DataError
 from .base import SPECIALS, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, write
 from .characters import LIMIT, points
 from .vocabulary import Vocabulary
@@ -32,8 +33,7 @@ class CharsSpec(TokenizerSpec):
     min_count: int = 1
 
     def __post_init__(self) -> None:
-        if self.min_count < 1:
-            raise UsageError(f"min_count is {self.min_count}; wanted 1 or more.")
+        domains.count(self, "min_count")
 
     def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Chars:
         counts = np.zeros(LIMIT, np.int64)

@@ -67,13 +67,6 @@ def named(path: str) -> str:
     return path
 
 
-def check_keys(lora: int | None, context: int | None) -> None:
-    """Raise UsageError where a family's keys are outside their domain."""
-    for name, value in (("lora", lora), ("context", context)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name} is {value}; wanted 1 or more.")
-
-
 def tokenizer_file(path: str) -> str:
     """The ``tokenizer.json`` of a directory, or of what the hub calls so.
 

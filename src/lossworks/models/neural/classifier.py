@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...core import domains
 from ...core.errors import UsageError
 from ...core.seeds import first_weights
 from ...data import Batch, Features, OrderedFeatures, along
@@ -46,8 +47,7 @@ class EncoderSpec(ModelSpec):
     def __post_init__(self) -> None:
         if self.context < 2:
             raise UsageError(f"context is {self.context}; wanted 2 or more: the start token, and a token.")
-        if not 0 <= self.word_dropout < 1:
-            raise UsageError(f"word_dropout is {self.word_dropout}; wanted 0 or more, below 1.")
+        domains.share(self, "word_dropout")
         self._tokenizer()
         self.body()
 
