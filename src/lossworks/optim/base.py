@@ -7,6 +7,7 @@ says so by ``row_state`` and ``update_rows``; the work is then in proportion to 
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -94,9 +95,8 @@ class Optimizer(ABC):
                 group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
         made = self.torch(groups)
         if not self.needs_closure and (self.weight_decay or not self.takes_sparse):
-            made.register_step_pre_hook(_whole)
-        if not by_itself and self.weight_decay:
-            made.register_step_pre_hook(_couple if self.coupled else _shrink)
+            by_hand = None if by_itself or not self.weight_decay else "coupled" if self.coupled else "decoupled"
+            made.register_step_pre_hook(functools.partial(_before_step, by_hand=by_hand))
         _name_state(made, name(self))
         return made
 
@@ -146,44 +146,24 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
     share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)
 
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
-
 @torch.no_grad()
-def _whole(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    check_whole(optimizer)
-    return given
-
-
-@torch.no_grad()
-def _shrink(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    for group in optimizer.param_groups:
-        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
-        if moved:
-            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
-    return given
-
-
-@torch.no_grad()
-def _couple(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    for group in optimizer.param_groups:
-        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
-        if moved:
-            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
-    return given
-
-
-def _evaluated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    """The arguments of a step with its closure, if there is one, evaluated: only then do the gradients stand ready."""
+def _before_step(
+    optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any], *, by_hand: str | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Look at the gradients and decay ``by_hand``. A closure is evaluated first: only then do they stand ready."""
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-    if closure is None:
-        return args, kwargs
-    with torch.enable_grad():
-        loss = closure()
-    return (args[0],), {"closure": lambda: loss}
+    if closure is not None:
+        with torch.enable_grad():
+            loss = closure()
+        args, kwargs = (args[0],), {"closure": lambda: loss}
+    check_whole(optimizer)
+    for group in optimizer.param_groups if by_hand else []:
+        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
+        if moved and by_hand == "coupled":
+            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
+        elif moved:
+            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
+    return args, kwargs
 
 
 def _name_state(made: torch.optim.Optimizer, own: str) -> None:

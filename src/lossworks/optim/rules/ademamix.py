@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Group, Optimizer, optimizers
+from ..base import Group, optimizers
 from ..custom import OneRule, by_step, moments
 from ..multi_tensor import Row, compiled
+from .adam import Adam
 
 
 @optimizers.add("ademamix", source="Pagliardini et al. 2024, arXiv:2409.03137, algorithm 1")
 @dataclass(frozen=True, kw_only=True)
-class AdEMAMix(Optimizer):
+class AdEMAMix(Adam):
     """w ← w - lr · (m̂ + alpha · s) / (√v̂ + eps), with Adam's m̂ and v̂, and s ← β₃s + (1-β₃)g never rid of its bias.
 
     Domain: lr > 0, 0 <= beta1, beta2, beta3 < 1, alpha >= 0, eps > 0, weight_decay >= 0; warm-ups in steps, 0 or more.
@@ -26,12 +27,8 @@ class AdEMAMix(Optimizer):
     The paper sets both to the length of the training; without them a slow average of early gradients can lead astray.
     """
 
-    lr: float = 0.005
-    beta1: float = 0.9
-    beta2: float = 0.999
     beta3: float = 0.9999
     alpha: float = 5.0
-    eps: float = 1e-8
     warmup_alpha: int = 0
     warmup_beta3: int = 0
     shares = ("beta1", "beta2", "beta3")
@@ -40,10 +37,6 @@ class AdEMAMix(Optimizer):
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         names = ("lr", "beta1", "beta2", "beta3", "alpha", "eps", "warmup_alpha", "warmup_beta3")
         return _AdEMAMix(groups, {name: getattr(self, name) for name in names})
-
-    def divisor(self, state: dict[str, Any]) -> Tensor:
-        unbiased: Tensor = state["exp_avg_sq"] / (1 - self.beta2 ** int(state["step"]))
-        return unbiased.sqrt() + self.eps
 
 
 @compiled
