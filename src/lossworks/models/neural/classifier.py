@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ class EncoderSpec(ModelSpec):
     lower: bool = True
     context: int = 256
     word_dropout: float = 0.0
+    family: ClassVar[type[NeuralSpec]]
+    """Of the encoder."""
 
     def __post_init__(self) -> None:
         if self.context < 2:
@@ -63,13 +65,14 @@ class EncoderSpec(ModelSpec):
         with first_weights(seed):
             return Classifier(encoder, outputs, self.last_dropout, self.word_dropout)
 
-    @abstractmethod
     def body(self) -> NeuralSpec:
-        """The spec of the encoder.
+        """The spec of the encoder, with those of our keys that it has.
 
         Raises:
             UsageError: a key is outside its domain.
         """
+        ours = {field.name: getattr(self, field.name) for field in fields(self)}
+        return self.family(**{field.name: ours[field.name] for field in fields(self.family) if field.name in ours})
 
     @property
     @abstractmethod
