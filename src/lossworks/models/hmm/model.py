@@ -151,11 +151,7 @@ class HmmModel(LanguageModel):
 
     def _spread(self, inside: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Rows over the states of each token's block as rows over all states."""
-        if self.chain.blocks == 1:
-            return inside
-        whole = inside.new_zeros(len(inside), self.chain.blocks, inside.shape[1])
-        whole[torch.arange(len(inside), device=inside.device), self.chain.block[ids]] = inside
-        return whole.flatten(1)
+        return inside if self.chain.blocks == 1 else self.chain.spread(inside, self.chain.block[ids])
 
     def _count(self, texts: Ragged) -> int:
         return int(texts.offsets[-1] - texts.offsets[0]) + (len(texts) if self.ends else 0)
