@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,30 +17,16 @@ PREDICTS_END = "predicts_end"
 _WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
 
 
-def with_transformers() -> Any:
-    """The package.
+def package(name: str) -> Any:
+    """``transformers`` or ``peft``.
 
     Raises:
         NotInstalled: it is missing.
     """
     try:
-        import transformers
+        return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise NotInstalled("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return transformers
-
-
-def with_peft() -> Any:
-    """The package.
-
-    Raises:
-        NotInstalled: it is missing.
-    """
-    try:
-        import peft
-    except ModuleNotFoundError:
-        raise NotInstalled("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return peft
+        raise NotInstalled(f"{name} is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
 
 
 def hub_file(name: str, file: str) -> str | None:
@@ -48,7 +35,7 @@ def hub_file(name: str, file: str) -> str | None:
     Raises:
         UsageError: transformers is missing, or there is no such name.
     """
-    with_transformers()
+    package("transformers")
     from transformers.utils.hub import cached_file
 
     with told(name, here=False):
@@ -123,7 +110,7 @@ def told(name: str | Path, here: bool, auto: str = "AutoModelForCausalLM") -> It
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No bars, and no reports of weights that are left out or drawn anew, where that is meant."""
-    logging = with_transformers().utils.logging
+    logging = package("transformers").utils.logging
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
