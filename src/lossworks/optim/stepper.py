@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
 from ..data import Batch, SparseEmbedding
+from ..record.tensors import under
 from .base import Optimizer, check_state, name
 from .custom import SPARSE_REMEDY
 from .ema import MovingAverage
@@ -181,7 +182,7 @@ class Stepper:
             for held, array in rows.arrays().items():
                 array[...] = state[f"rows.{number}.{held}"].numpy()
         if self._torch is not None:
-            self._torch.load_state_dict(unpack(_under(state, "dense.")))
+            self._torch.load_state_dict(unpack(under(state, "dense.")))
         if self._average is not None:
             averages = self._average.averages
             self._average.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(averages)]
@@ -304,7 +305,3 @@ def check_together(optimizer: Optimizer, penalty: Penalty | None, clip: float | 
 def _has_rows(p: Tensor) -> bool:
     """Whether its rows can be worked on as they lie in memory."""
     return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
-
-
-def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {held[len(prefix) :]: value for held, value in state.items() if held.startswith(prefix)}
