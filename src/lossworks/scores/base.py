@@ -126,7 +126,7 @@ class Scores(ABC):
     def explain(self) -> str:
         """Which way these scores are computed, in words."""
 
-    def _given_at(self, rows: Int[Tensor, "M"] | slice) -> tuple[Int[Tensor, "M"], Teacher | None, Int[Tensor, "M k"] | None]:
+    def _given_at(self, rows: Int[Tensor, "M"] | slice) -> tuple[Tensor, Teacher | None, Tensor | None]:
         """Target, teacher and negatives at some of the positions, flattened."""
         teacher = None if self.teacher is None else self.teacher.rows(rows)
         negatives = None if self.negatives is None else flat(self.negatives)[rows]
