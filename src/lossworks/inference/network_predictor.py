@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ class NetworkPredictor(Predictor):
         return self.features.select(self.features.read(texts))
 
     def scores_of(self, prepared: Selected) -> NDArray[Any]:
-        outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
-        return self.task.readable(outputs)
+        rows = np.arange(len(prepared))
+        chunks = (rows[start : start + CHUNK] for start in range(0, max(len(rows), 1), CHUNK))
+        return self.task.readable(np.concatenate([self._outputs(prepared, chunk) for chunk in chunks]))
 
     def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
         return self.features.remarks(blocks)
@@ -66,7 +67,3 @@ class NetworkPredictor(Predictor):
         nothing = torch.empty(0)
         self.network.eval()
         return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
-
-
-def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
-    return (np.arange(start, min(start + CHUNK, count)) for start in range(0, max(count, 1), CHUNK))

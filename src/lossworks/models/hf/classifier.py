@@ -124,8 +124,8 @@ class HfClassifier(PaddedModel):
         super().__init__()
         _check(model.config)
         self.model = model
-        self._inside = f"{model.base_model_prefix}."
-        behind = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and not self._is_body(name)]
+        linear = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+        behind = [name for name in linear if not name.startswith(f"{model.base_model_prefix}.")]
         fit = [name for name in behind if model.get_submodule(name).out_features == outputs]
         if not fit:
             raise UsageError(f"a {type(model).__name__} ends in no linear layer of {outputs} outputs. Give another model.")
@@ -163,9 +163,6 @@ class HfClassifier(PaddedModel):
         except OSError as error:
             raise unwritable(folder, error) from error
         write_atomic(folder / _FOLDER / "config.json", self.model.config.to_json_file)
-
-    def _is_body(self, name: str) -> bool:
-        return name.startswith(self._inside)
 
 
 _POOLER = re.compile(r"(.*\.)?pooler(\..*)?")

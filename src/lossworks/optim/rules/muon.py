@@ -14,7 +14,7 @@ from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, state_dtype
+from ..custom import ByGroup, moments, state_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -86,10 +86,8 @@ class _Muon(ByGroup):
     def _direction(self, p: Tensor, group: dict[str, Any]) -> Tensor:
         """Take the gradient into the momentum; where the step is to go."""
         assert p.grad is not None
-        state, gradient = self.state[p], p.grad.to(state_dtype(p))
-        if not state:
-            state["momentum"] = torch.zeros_like(p, dtype=state_dtype(p))
-        momentum: Tensor = state["momentum"].mul_(group["momentum"]).add_(gradient)
+        gradient, (momentum,) = p.grad.to(state_dtype(p)), moments(self.state[p], p, "momentum")
+        momentum.mul_(group["momentum"]).add_(gradient)
         ahead = torch.add(gradient, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
         return ahead.flatten(1)
 
