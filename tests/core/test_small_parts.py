@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lossworks.core import errors, seeds, threads
+from lossworks.core import domains, errors, seeds, threads
 
 
 def test_one_tree_of_errors() -> None:
@@ -26,6 +29,23 @@ def test_suggestions(name: str) -> None:
     """A typo or other capitals get the name that was meant."""
     with pytest.raises(errors.UnknownName, match=r"Did you mean 'cross_entropy'\?"):
         raise errors.UnknownName("loss", name, ["mse", "cross_entropy"])
+
+
+@pytest.mark.parametrize(
+    ("check", "inside", "outside"),
+    [
+        (domains.positive, [1e-300, 1], [0, -1, math.inf, math.nan]),
+        (domains.nonnegative, [0, 1], [-1e-300, math.inf, math.nan]),
+        (domains.share, [0, 0.999], [-0.1, 1, math.nan]),
+        (domains.count, [1, None], [0, -1, math.nan]),
+    ],
+)
+def test_domains(check: Any, inside: list[float], outside: list[float]) -> None:
+    """The ends of each domain, and what is no number; the error names the field."""
+    check(SimpleNamespace(**{f"field{n}": value for n, value in enumerate(inside)}), *(f"field{n}" for n in range(len(inside))))
+    for value in outside:
+        with pytest.raises(errors.UsageError, match=f"^second is {value}; wanted "):
+            check(SimpleNamespace(first=inside[0], second=value), "first", "second")
 
 
 def test_seeds_are_a_function_of_their_place() -> None:

@@ -153,6 +153,17 @@ def test_argmax_is_the_first_of_equals() -> None:
     assert view.argmax.tolist() == [1, 0]
 
 
+def test_some_positions_have_what_stands_beside_them() -> None:
+    """Target, teacher and negatives of a part are those of its positions."""
+    logits, target, negatives = torch.randn(2, 3, 5), torch.randint(5, (2, 3)), torch.randint(5, (2, 3, 2))
+    part = dense(logits, target, teacher=dense(-logits, target), negatives=negatives).rows(torch.tensor([5, 1]))
+    assert part.target.tolist() == [int(target[1, 2]), int(target[0, 1])]
+    assert part.negatives is not None
+    assert part.negatives.tolist() == [negatives[1, 2].tolist(), negatives[0, 1].tolist()]
+    assert isinstance(part.teacher, Dense)
+    torch.testing.assert_close(part.teacher.logits, -part.logits)
+
+
 def test_the_number_of_classes() -> None:
     """``classes``, ``target`` and ``logits`` are what was given."""
     logits, target = some(3, 2)

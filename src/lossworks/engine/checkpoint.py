@@ -116,11 +116,6 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
         tensor.copy_(weights[name])
 
 
-def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without that."""
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
 def search_in(folder: Path | None) -> dict[str, Any] | None:
     """What the search for a learning rate had found when the newest checkpoint was written; None where there is none."""
     return None if folder is None else _of_newest(folder, lambda file, state: state.get("search"))

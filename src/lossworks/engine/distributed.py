@@ -64,13 +64,9 @@ class World:
         """The first process's text, in every process."""
         if self.size == 1:
             return text
-        size = torch.tensor([len(text.encode())], device=device)
-        distributed.broadcast(size, 0)
-        words = torch.zeros(int(size), dtype=torch.uint8, device=device)
-        if self.is_first:
-            words = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
-        distributed.broadcast(words, 0)
-        return bytes(words.tolist()).decode()
+        held = [text]
+        distributed.broadcast_object_list(held, 0, device=device)
+        return held[0]
 
     def lanes(self, memory: Sequence[Tensor]) -> list[Tensor]:
         """The states of all lanes [1, lanes, width], each from the process whose ``share`` it is."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
 from ..optim import Stepper
+from ..record.tensors import under
 from ..schedules import Clock, Schedule
 from . import checkpoint
 from .callbacks import Callbacks
@@ -133,10 +134,10 @@ class Loop:
         self.callbacks.watch(event, {"step": self.state.step, "epoch": round(self._passes, 4), **fields})
 
     def _load(self, tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
-        checkpoint.fill(self.objective.network, checkpoint.under(tensors, "network."))
-        self.stepper.load(checkpoint.under(tensors, "stepper."))
-        self._best = checkpoint.under(tensors, "best.")
-        carry = checkpoint.under(tensors, "carry.")
+        checkpoint.fill(self.objective.network, under(tensors, "network."))
+        self.stepper.load(under(tensors, "stepper."))
+        self._best = under(tensors, "best.")
+        carry = under(tensors, "carry.")
         self.objective.load_carry([carry[str(number)] for number in range(len(carry))])
         self.reduction.state = tensors["risk.state"]
         self.state = TrainState.from_json(saved)

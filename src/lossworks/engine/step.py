@@ -80,14 +80,19 @@ class Gradients:
 
     def fit_memory(self) -> None:
         """Find the largest micro-batch of the longest rows, ``micro_batch_size`` at most, that memory has room for."""
-        state, held, on_smaller = self.reduction.state, _Held(), self.on_smaller
+        state, on_smaller, held = self.reduction.state, self.on_smaller, list[int]()  # bytes that autograd keeps
+
+        def keep(tensor: Tensor) -> Tensor:
+            held.append(tensor.nbytes)
+            return tensor
+
         self.on_smaller = lambda size, before: None  # said once it is found
         few = self.objective.longest(min(_TRIED, self.micro_batch_size))
-        with torch.autograd.graph.saved_tensors_hooks(held.pack, held.unpack):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             self.make(few, float(self.objective.size(few)), 0, 0)
         self.zero_grad()
         if self.objective.device.type == "cpu":  # where taking too much ends the process, there is no trying
-            needed: float = 2 * held.bytes + 8 * self.objective.ids(few)  # outputs, gradients, ids and values
+            needed: float = 2 * sum(held) + 8 * self.objective.ids(few)  # outputs, gradients, ids and values
             needed /= self.objective.size(few)
             self.micro_batch_size = int(max(1, min(self.micro_batch_size, _SPARED * available() / max(1.0, needed))))
         most = self.objective.longest(self.micro_batch_size)
@@ -138,17 +143,3 @@ class Gradients:
 
     def _seed(self, what: str, step: int) -> int:
         return derive(self.objective.seed, what, step, *([self.world.rank] if self.world.rank else []))
-
-
-class _Held:
-    """Counts the bytes that autograd keeps for the backward pass."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-    def pack(self, tensor: Tensor) -> Tensor:
-        self.bytes += tensor.nbytes
-        return tensor
-
-    def unpack(self, tensor: Tensor) -> Tensor:
-        return tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor
 
 from ..data import Features, Selected
 from ..models.base import ModelSpec, TextModel, build
 from ..models.neural.weights import read_tensors
 from ..record import write_atomic
+from ..record.tensors import under
 from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
 
@@ -35,8 +35,9 @@ class NetworkPredictor(Predictor):
         return self.features.select(self.features.read(texts))
 
     def scores_of(self, prepared: Selected) -> NDArray[Any]:
-        outputs = np.concatenate([self._outputs(prepared, rows) for rows in _chunks(len(prepared))])
-        return self.task.readable(outputs)
+        rows = np.arange(len(prepared))
+        chunks = (rows[start : start + CHUNK] for start in range(0, max(len(rows), 1), CHUNK))
+        return self.task.readable(np.concatenate([self._outputs(prepared, chunk) for chunk in chunks]))
 
     def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:
         return self.features.remarks(blocks)
@@ -56,9 +57,9 @@ class NetworkPredictor(Predictor):
         tensors, _ = read_tensors(folder / "model.safetensors")
         built = build(spec)
         features = built.features()
-        features.load(folder, {name: value.numpy() for name, value in _under(tensors, _FEATURES).items()})
+        features.load(folder, {name: value.numpy() for name, value in under(tensors, _FEATURES).items()})
         network = built.restored(folder, len(features), task.outputs)
-        network.load_state_dict(_under(tensors, _NETWORK))
+        network.load_state_dict(under(tensors, _NETWORK))
         return cls(task, built, features, network.eval())
 
     @torch.inference_mode()
@@ -66,11 +67,3 @@ class NetworkPredictor(Predictor):
         nothing = torch.empty(0)
         self.network.eval()
         return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
-
-
-def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
-    return (np.arange(start, min(start + CHUNK, count)) for start in range(0, max(count, 1), CHUNK))
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..core import domains
 from ..core.errors import UsageError
 from ..core.seeds import first_weights
 from ..data import Batch, Features, HashedFeatures, SparseEmbedding
@@ -41,8 +42,7 @@ class BagSpec(ModelSpec):
         check_reading(self.words, 0, self.bits, self.min_count)
         if self.dim < 1 or self.hidden < 0 or self.vocabulary < 1:
             raise UsageError(f"got dim={self.dim}, hidden={self.hidden}, vocabulary={self.vocabulary}; wanted 1, 0, 1 or more.")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}; wanted 0 or more, below 1.")
+        domains.share(self, "dropout")
 
     def features(self) -> Features:
         return HashedFeatures(self.words, 0, self.bits, self.min_count, max_features=self.vocabulary, norm="mean")

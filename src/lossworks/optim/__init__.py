@@ -5,10 +5,10 @@
 
 from .base import Group, Optimizer, optimizers
 from .custom import CustomOptimizer
-from .factory import Given, build, render
+from .factory import Given, build, check_together, render
 from .health import Health
 from .roles import Role, roles
-from .stepper import Stepper, check_together
+from .stepper import Stepper
 
 __all__ = [
     "CustomOptimizer",

@@ -8,17 +8,14 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from .custom import state_dtype
+from .custom import moments, state_dtype
 
 
 def adamw_step(states: Any, parameters: list[Tensor], group: dict[str, Any]) -> None:
     """One step of AdamW, fused, with the ``lr``, ``beta1``, ``beta2``, ``eps`` and ``weight_decay`` of the group."""
     for p in parameters:
-        if not states[p]:
-            dtype = state_dtype(p)
-            states[p]["exp_avg"], states[p]["exp_avg_sq"] = (torch.zeros_like(p, dtype=dtype) for _ in range(2))
-            states[p]["step"] = torch.zeros((), device=p.device)
-        states[p]["step"] = states[p]["step"].to(p.device)  # PyTorch loads counts where they were saved
+        moments(states[p], p, "exp_avg", "exp_avg_sq")
+        states[p]["step"] = states[p].get("step", torch.zeros(())).to(p.device)  # PyTorch loads counts where they were saved
     weights = [p.to(state_dtype(p)) for p in parameters]  # themselves, but for half precision
     adamw(
         weights,

@@ -7,6 +7,7 @@ says so by ``row_state`` and ``update_rows``; the work is then in proportion to 
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
@@ -57,13 +59,20 @@ class Optimizer(ABC):
     """Its PyTorch optimizer takes sparse gradients as they are, as long as no weight decays."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
+    positive: ClassVar[tuple[str, ...]] = ()
+    """Its own fields that must be finite and above 0, besides ``eps``."""
+    nonnegative: ClassVar[tuple[str, ...]] = ()
+    """Those that must be finite, 0 or more."""
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Those that say what share of a memory is kept, in [0, 1)."""
+    counts: ClassVar[tuple[str, ...]] = ()
+    """Those that must be 1 or more."""
 
     def __post_init__(self) -> None:
-        for name in ("lr", "eps"):
-            if not 0 < getattr(self, name, 1.0) < math.inf:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number above 0.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UsageError(f"weight_decay is {self.weight_decay}; wanted a finite number, 0 or more.")
+        domains.positive(self, "lr", *(["eps"] if hasattr(self, "eps") else []), *self.positive)
+        domains.nonnegative(self, "weight_decay", *self.nonnegative)
+        domains.share(self, *self.shares)
+        domains.count(self, *self.counts)
         if self.needs_closure and self.weight_decay:
             raise UsageError(f"{type(self).__name__} searches along the loss alone, without weight_decay. Add a penalty instead.")
 
@@ -86,9 +95,8 @@ class Optimizer(ABC):
                 group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
         made = self.torch(groups)
         if not self.needs_closure and (self.weight_decay or not self.takes_sparse):
-            made.register_step_pre_hook(_whole)
-        if not by_itself and self.weight_decay:
-            made.register_step_pre_hook(_couple if self.coupled else _shrink)
+            by_hand = None if by_itself or not self.weight_decay else "coupled" if self.coupled else "decoupled"
+            made.register_step_pre_hook(functools.partial(_before_step, by_hand=by_hand))
         _name_state(made, name(self))
         return made
 
@@ -132,20 +140,6 @@ def name(optimizer: Optimizer) -> str:
     return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
 
 
-def check_positive(optimizer: Optimizer, *names: str) -> None:
-    """Raise UsageError where a field is not a finite number above 0."""
-    for name in names:
-        if not 0 < getattr(optimizer, name) < math.inf:
-            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted a finite number above 0.")
-
-
-def check_share(optimizer: Optimizer, *names: str) -> None:
-    """Raise UsageError where a field that says what share of a memory is kept is not in [0, 1)."""
-    for name in names:
-        if not 0 <= getattr(optimizer, name) < 1:
-            raise UsageError(f"{name} is {getattr(optimizer, name)}; wanted 0 or more, below 1.")
-
-
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:
     """Run ``kernel(part, parts, touched, counts, total, *arguments)`` over the groups of touched rows."""
     work = int(gradient.counts.sum()) * gradient.total.shape[1]
@@ -154,44 +148,24 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
     share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)
 
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
-
 @torch.no_grad()
-def _whole(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    check_whole(optimizer)
-    return given
-
-
-@torch.no_grad()
-def _shrink(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    for group in optimizer.param_groups:
-        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
-        if moved:
-            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
-    return given
-
-
-@torch.no_grad()
-def _couple(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    given = _evaluated(args, kwargs)
-    for group in optimizer.param_groups:
-        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
-        if moved:
-            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
-    return given
-
-
-def _evaluated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-    """The arguments of a step with its closure, if there is one, evaluated: only then do the gradients stand ready."""
+def _before_step(
+    optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any], *, by_hand: str | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Look at the gradients and decay ``by_hand``. A closure is evaluated first: only then do they stand ready."""
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-    if closure is None:
-        return args, kwargs
-    with torch.enable_grad():
-        loss = closure()
-    return (args[0],), {"closure": lambda: loss}
+    if closure is not None:
+        with torch.enable_grad():
+            loss = closure()
+        args, kwargs = (args[0],), {"closure": lambda: loss}
+    check_whole(optimizer)
+    for group in optimizer.param_groups if by_hand else []:
+        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
+        if moved and by_hand == "coupled":
+            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
+        elif moved:
+            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
+    return args, kwargs
 
 
 def _name_state(made: torch.optim.Optimizer, own: str) -> None:

@@ -28,6 +28,17 @@ class MovingAverage:
             self.averages, [p.detach().to(a.dtype) for p, a in zip(self.parameters, self.averages, strict=True)], rest
         )
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All state, by name."""
+        averages = {f"average.{number}": value for number, value in enumerate(self.averages)}
+        return averages | {f"trained.{number}": value for number, value in enumerate(self.trained)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up what ``tensors`` gave."""
+        self.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(self.averages)]
+        trained = self.parameters if "trained.0" in state else []
+        self.trained = [state[f"trained.{n}"].to(weight, copy=True) for n, weight in enumerate(trained)]
+
     @torch.no_grad()
     def show(self) -> None:
         """Put the averages into the parameters."""

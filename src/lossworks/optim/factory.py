@@ -1,7 +1,8 @@
-"""From what a user gives to an optimiser: a spec of ours, or what makes any other PyTorch optimiser."""
+"""From what a user gives to an optimiser: a spec of ours, or what makes any other PyTorch optimiser; and what goes with it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -11,6 +12,7 @@ from torch import nn
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, optimizers
+from .rows import Penalty
 
 Maker = Callable[[Any], torch.optim.Optimizer]
 
@@ -53,6 +55,20 @@ def build(spec: str | Optimizer | Maker) -> Optimizer:
 def render(optimizer: Optimizer) -> str:
     """The spec that spells ``optimizer``; the name alone of one that no spec can."""
     return optimizer.spelled if isinstance(optimizer, Given) else optimizers.render(optimizer)
+
+
+def check_together(optimizer: Optimizer, penalty: Penalty | None, clip: float | None, ema: float | None) -> None:
+    """Raise UsageError where an optimiser and what is to be done around it do not go together."""
+    if clip is not None and not 0 < clip < math.inf:
+        raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
+    if ema is not None and not 0 < ema < 1:
+        raise UsageError(f"ema is {ema}; wanted a decay above 0, below 1: 0.999.")
+    if penalty is not None and optimizer.needs_closure and not penalty.is_smooth:
+        raise UsageError(f"{render(optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
+    if clip is not None and optimizer.needs_closure:
+        raise UsageError(f"{render(optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out.")
+    if ema is not None and optimizer.averages:
+        raise UsageError(f"{render(optimizer)!r} averages the weights itself. Leave ema out.")
 
 
 def _given(make: Maker) -> Given:

@@ -14,17 +14,29 @@ from ..data import Batch, RowGradient, SparseEmbedding
 from .base import Optimizer
 
 
-class Proximal(Protocol):
-    """The part of a penalty that is used here."""
+class Penalty(Protocol):
+    """What a step needs of a penalty: see ``penalties.Penalty``."""
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it has a gradient everywhere."""
+
+    def value(self, weight: Tensor) -> Tensor:
+        """What it adds to the loss."""
 
     def prox(self, weight: Tensor, time: Tensor | float) -> Tensor:
-        """Where ``weight`` stands after the penalty has flowed for ``time``."""
+        """Where ``weight`` stands after it has flowed for ``time``."""
+
+
+def has_rows(p: Tensor) -> bool:
+    """Whether the rows of a parameter can be worked on as they lie in memory."""
+    return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
 
 
 class Rows:
     """Steps one parameter by an optimiser that works on rows, and catches up with the penalty of rows at rest."""
 
-    def __init__(self, parameter: Tensor, table: SparseEmbedding | None, optimizer: Optimizer, penalty: Proximal | None) -> None:
+    def __init__(self, parameter: Tensor, table: SparseEmbedding | None, optimizer: Optimizer, penalty: Penalty | None) -> None:
         self.parameter, self.optimizer = parameter, optimizer
         self.penalty = penalty if parameter.ndim > 1 else None
         self.scalars: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
 from ..data import Batch, SparseEmbedding
+from ..record.tensors import under
 from .base import Optimizer, check_state, name
 from .custom import SPARSE_REMEDY
 from .ema import MovingAverage
-from .factory import Given, build, render
-from .health import Health, Watch, all_finite
+from .factory import Given, build, check_together, render
+from .gradients import Gradients
+from .health import Health, Watch
 from .roles import roles
-from .rows import Proximal, Rows
+from .rows import Penalty, Rows, has_rows
 from .state_dict_io import pack, read, text, unpack
-
-
-class Penalty(Proximal, Protocol):
-    """What the stepper needs of a penalty: see ``penalties.Penalty``."""
-
-    @property
-    def is_smooth(self) -> bool:
-        """Whether it has a gradient everywhere."""
-
-    def value(self, weight: Tensor) -> Tensor:
-        """What it adds to the loss."""
 
 
 class Stepper:
@@ -63,16 +54,16 @@ class Stepper:
         self.penalty, self.clip, self.clipped, self.steps = penalty, clip, 0, 0
         check_together(self.optimizer, penalty, clip, ema)
         self.roles = roles(model)
-        self._names: dict[Tensor, str] = {p: at for at, p in model.named_parameters()}
         parameters = list(self.roles)
         by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
-        by_rows = by_rows and all(map(_has_rows, parameters))
+        by_rows = by_rows and all(map(has_rows, parameters))
         # With a penalty the step size of a row at rest must stand still, or its prox could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
         tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
         for table in tables.values():
             table.gradient = None  # another stepper may have been here
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
+        self._gradients = Gradients({p: at for at, p in model.named_parameters() if p in self.roles}, self._rows)
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
         self._average = None if ema is None else MovingAverage(parameters, ema)
@@ -101,10 +92,7 @@ class Stepper:
 
     def zero_grad(self) -> None:
         """Leave out the gradients gathered since the last step."""
-        for rows in self._rows:
-            rows.gradient.clear()
-        for p in self.roles:
-            p.grad = None
+        self._gradients.clear()
 
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
@@ -132,13 +120,13 @@ class Stepper:
         searches = self.optimizer.needs_closure  # there are no gradients before it begins
         if not searches:
             self._check_finite()
-        norm = self._norm() if self.clip is not None or (examine and not searches) else 0.0
+        norm = self._gradients.norm() if self.clip is not None or (examine and not searches) else 0.0
         if not math.isfinite(norm):
             raise self._diverged("norm of the gradient", "")
         step = self.steps + 1
         if self.clip is not None and norm > self.clip:
             self.clipped += 1
-            self._scale(self.clip / norm)
+            self._gradients.scale(self.clip / norm)
         self._lr = self.optimizer.lr * factor
         for rows in self._rows:
             rows.step(step, self._lr)
@@ -164,8 +152,7 @@ class Stepper:
         if self._torch is not None:
             state |= {f"dense.{held}": value for held, value in pack(self._torch.state_dict()).items()}
         if self._average is not None:
-            state |= {f"average.{number}": value for number, value in enumerate(self._average.averages)}
-            state |= {f"trained.{number}": value for number, value in enumerate(self._average.trained)}
+            state |= self._average.tensors()
         return state
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -181,12 +168,9 @@ class Stepper:
             for held, array in rows.arrays().items():
                 array[...] = state[f"rows.{number}.{held}"].numpy()
         if self._torch is not None:
-            self._torch.load_state_dict(unpack(_under(state, "dense.")))
+            self._torch.load_state_dict(unpack(under(state, "dense.")))
         if self._average is not None:
-            averages = self._average.averages
-            self._average.averages = [state[f"average.{n}"].to(average, copy=True) for n, average in enumerate(averages)]
-            trained = self._average.parameters if "trained.0" in state else []
-            self._average.trained = [state[f"trained.{n}"].to(weight, copy=True) for n, weight in enumerate(trained)]
+            self._average.load(state)
 
     @property
     def _name(self) -> str:
@@ -239,25 +223,14 @@ class Stepper:
 
     def _collect(self) -> None:
         """Take over the gradients of what is stepped by rows; anything else must have whole ones, or be none of ours."""
-        for rows in self._rows:
-            rows.collect()
-        if self.by_rows or (isinstance(self.optimizer, Given) and self.clip is None):
-            return
-        for p, at in self._names.items():
-            if p.grad is not None and p.grad.is_sparse:
-                raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {at} is sparse. {SPARSE_REMEDY}")
+        self._gradients.collect()
+        if (not isinstance(self.optimizer, Given) or self.clip is not None) and (sparse := self._gradients.sparse()):
+            raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {sparse[0]} is sparse. {SPARSE_REMEDY}")
 
     def _check_finite(self) -> None:
         """Raise Diverged where the gradient that stands is not finite."""
-        if self.by_rows:
-            bad = [rows.parameter for rows in self._rows if not rows.gradient.is_finite]
-        elif all_finite([p.grad for p in self.roles if p.grad is not None]):
-            return
-        else:
-            bad = [p for p in self.roles if p.grad is not None and not all_finite([p.grad])]
-        if not bad:
-            return
-        raise self._diverged("gradient", f" (of {', '.join(self._names[p] for p in bad)})")
+        if bad := self._gradients.not_finite():
+            raise self._diverged("gradient", f" (of {', '.join(bad)})")
 
     def _diverged(self, what: str, where: str) -> Diverged:
         self.zero_grad()
@@ -266,18 +239,6 @@ class Stepper:
             f"Try a lower --lr than {self.optimizer.lr:g}."
         )
 
-    def _norm(self) -> float:
-        """Of the gradient of all parameters together."""
-        if self.by_rows:
-            return math.sqrt(sum(rows.squares() for rows in self._rows))
-        return float(nn.utils.get_total_norm([p.grad for p in self.roles if p.grad is not None]))
-
-    def _scale(self, by: float) -> None:
-        for rows in self._rows:
-            rows.scale(by)
-        if not self.by_rows:
-            torch._foreach_mul_([p.grad for p in self.roles if p.grad is not None], by)
-
     def _to(self, *, training: bool) -> None:
         """Show the weights to train with, or to evaluate with, where these are not the same."""
         if self._average is not None:
@@ -285,26 +246,3 @@ class Stepper:
         change = getattr(self._torch, "train" if training else "eval", None)
         if change is not None:
             change()
-
-
-def check_together(optimizer: Optimizer, penalty: Penalty | None, clip: float | None, ema: float | None) -> None:
-    """Raise UsageError where an optimiser and what is to be done around it do not go together."""
-    if clip is not None and not 0 < clip < math.inf:
-        raise UsageError(f"clip is {clip}; wanted a finite norm above 0.")
-    if ema is not None and not 0 < ema < 1:
-        raise UsageError(f"ema is {ema}; wanted a decay above 0, below 1: 0.999.")
-    if penalty is not None and optimizer.needs_closure and not penalty.is_smooth:
-        raise UsageError(f"{render(optimizer)!r} searches along a smooth loss; the penalty is not smooth. Choose l2.")
-    if clip is not None and optimizer.needs_closure:
-        raise UsageError(f"{render(optimizer)!r} makes the gradients itself, where clip cannot cut them. Leave clip out.")
-    if ema is not None and optimizer.averages:
-        raise UsageError(f"{render(optimizer)!r} averages the weights itself. Leave ema out.")
-
-
-def _has_rows(p: Tensor) -> bool:
-    """Whether its rows can be worked on as they lie in memory."""
-    return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
-
-
-def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {held[len(prefix) :]: value for held, value in state.items() if held.startswith(prefix)}

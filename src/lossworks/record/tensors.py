@@ -13,7 +13,7 @@ import mmap
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from ..core.errors import RecordError
 from .files import write_atomic
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 _DTYPES = {
     "U8": "<u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F16": "<f2",
@@ -68,6 +69,11 @@ def write_tensors(
                     forget(array)
 
     write_atomic(path, write)
+
+
+def under(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The tensors whose names begin so, without that."""
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def forget(array: Array) -> None:

@@ -5,9 +5,8 @@ Source: Grave et al. 2017, arXiv:1609.04309, sec. 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +94,18 @@ class AdaptiveHead(nn.Module):
         return _log_softmax(self.tail[cluster](hidden))
 
 
+def _refused(statistic: str) -> Any:
+    """In the place of a statistic that needs every outcome."""
+
+    def refuse(scores: Adaptive) -> NoReturn:
+        raise UsageError(
+            f"adaptive scores work out only the clusters that are asked for, and {statistic} needs them all. Give scores.whole() "
+            "to the loss, at the cost of the whole softmax, or use a loss of logp alone, such as cross_entropy."
+        )
+
+    return property(refuse)
+
+
 class Adaptive(Scores):
     """Statistics of the outcomes that are asked for, and of no others; the rest raises, and ``whole`` gives it.
 
@@ -132,11 +143,6 @@ class Adaptive(Scores):
     def _top(self) -> Float[Tensor, "M top"]:
         return self._head.top(flat(self._hidden))
 
-    @cached_property
-    @torch.enable_grad()
-    def logp(self) -> Float[Tensor, "*position"]:
-        return self.logp_of(self.target.unsqueeze(-1)).squeeze(-1)
-
     @property
     def logsumexp(self) -> Float[Tensor, "*position"]:
         return self._top.logsumexp(-1).view(self.target.shape)
@@ -172,50 +178,20 @@ class Adaptive(Scores):
         return where.view(self.target.shape)
 
     def rows(self, rows: Int[Tensor, "M"] | slice) -> Adaptive:
-        teacher = None if self.teacher is None else self.teacher.rows(rows)
-        negatives = None if self.negatives is None else flat(self.negatives)[rows]
-        return Adaptive(self._head, flat(self._hidden)[rows], self.target.flatten()[rows], teacher, negatives)
+        return Adaptive(self._head, flat(self._hidden)[rows], *self._given_at(rows))
 
     def explain(self) -> str:
         sizes = ", ".join(str(stop - start) for start, stop in self._head.clusters)
         return f"adaptive: a short list of {self._head.cutoffs[0]} outcomes and clusters of {sizes}, worked out where asked for"
 
-    @property
-    def mean_logp(self) -> Float[Tensor, "*position"]:
-        _refuse("mean_logp")
-
-    @property
-    def entropy(self) -> Float[Tensor, "*position"]:
-        _refuse("entropy")
-
-    @property
-    def max_other_logp(self) -> Float[Tensor, "*position"]:
-        _refuse("max_other_logp")
-
-    def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
-        _refuse("square_sum")
-
-    def expected_logp(self, q: Float[Tensor, "*#position V"]) -> Float[Tensor, "*position"]:
-        _refuse("expected_logp")
-
-    def sums(self, f: Callable[..., Sequence[Tensor]], *others: Tensor | Scores) -> tuple[Float[Tensor, "*position"], ...]:
-        _refuse("sum")
-
-    @property
-    def logits(self) -> Float[Tensor, "*position V"]:
-        _refuse("logits")
-
-    def adjusted(
-        self, *, scale: float = 1.0, offset: Float[Tensor, "V"] | None = None, margin: Float[Tensor, "*position"] | None = None
-    ) -> Scores:
-        _refuse("adjusted")
-
-
-def _refuse(statistic: str) -> NoReturn:
-    raise UsageError(
-        f"adaptive scores work out only the clusters that are asked for, and {statistic} needs them all. Give scores.whole() to "
-        "the loss, at the cost of the whole softmax, or use a loss of logp alone, such as cross_entropy."
-    )
+    mean_logp = _refused("mean_logp")
+    entropy = _refused("entropy")
+    max_other_logp = _refused("max_other_logp")
+    square_sum = _refused("square_sum")
+    expected_logp = _refused("expected_logp")
+    sums = _refused("sum")
+    logits = _refused("logits")
+    adjusted = _refused("adjusted")
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

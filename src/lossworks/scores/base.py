@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,10 +39,11 @@ class Scores(ABC):
     negatives: Int[Tensor, "*position k"] | None = None
     single_use: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
 
-    @property
-    @abstractmethod
+    @cached_property
+    @torch.enable_grad()
     def logp(self) -> Float[Tensor, "*position"]:
         """Log-probability of the target, in nats: z_y - logsumexp(z). Gradient into z: e_y - p."""
+        return self.logp_of(self.target.unsqueeze(-1)).squeeze(-1)
 
     @property
     @abstractmethod
@@ -123,6 +125,12 @@ class Scores(ABC):
     @abstractmethod
     def explain(self) -> str:
         """Which way these scores are computed, in words."""
+
+    def _given_at(self, rows: Int[Tensor, "M"] | slice) -> tuple[Tensor, Teacher | None, Tensor | None]:
+        """Target, teacher and negatives at some of the positions, flattened."""
+        teacher = None if self.teacher is None else self.teacher.rows(rows)
+        negatives = None if self.negatives is None else flat(self.negatives)[rows]
+        return self.target.flatten()[rows], teacher, negatives
 
     def at_target(self, values: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
         """The value of each position's target, out of one value a class."""

@@ -64,11 +64,6 @@ class Dense(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def logp(self) -> Float[Tensor, "*position"]:
-        return self.logp_of(self.target.unsqueeze(-1)).squeeze(-1)
-
-    @cached_property
-    @torch.enable_grad()
     def mean_logp(self) -> Float[Tensor, "*position"]:
         return self.log_probabilities.mean(-1)
 
@@ -117,9 +112,7 @@ class Dense(Scores):
         return Dense(z if offset is None else z + offset, self.target, self.teacher, self.negatives)
 
     def rows(self, rows: Int[Tensor, "M"] | slice) -> Dense:
-        teacher = None if self.teacher is None else self.teacher.rows(rows)
-        negatives = None if self.negatives is None else flat(self.negatives)[rows]
-        return Dense(flat(self._given)[rows], self.target.flatten()[rows], teacher, negatives)
+        return Dense(flat(self._given)[rows], *self._given_at(rows))
 
     def explain(self) -> str:
         return f"dense: logits {tuple(self._given.shape)} whole in memory, {self._given.dtype} read as {self.logits.dtype}"

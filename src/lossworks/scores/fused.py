@@ -33,6 +33,16 @@ Loss = Callable[[Scores], Tensor]
 _ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "argmax")
 
 
+def _statistic(name: str) -> cached_property[Tensor]:
+    """A statistic of the positions, read chunk by chunk."""
+
+    @torch.enable_grad()
+    def read(fused: Fused) -> Float[Tensor, "*position"]:
+        return fused.values(lambda scores: getattr(scores, name))
+
+    return cached_property(read)
+
+
 class Fused(Scores):
     """See ``fused``."""
 
@@ -133,30 +143,11 @@ class Fused(Scores):
         kept = every.nonzero().squeeze(-1) if chunked.kept is None else chunked.kept[every[chunked.kept] != 0]
         return replace(chunked, kept=kept), every[kept]
 
-    @cached_property
-    @torch.enable_grad()
-    def logp(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.logp)
-
-    @cached_property
-    @torch.enable_grad()
-    def mean_logp(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.mean_logp)
-
-    @cached_property
-    @torch.enable_grad()
-    def entropy(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.entropy)
-
-    @cached_property
-    @torch.enable_grad()
-    def logsumexp(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.logsumexp)
-
-    @cached_property
-    @torch.enable_grad()
-    def max_other_logp(self) -> Float[Tensor, "*position"]:
-        return self.values(lambda scores: scores.max_other_logp)
+    logp = _statistic("logp")
+    mean_logp = _statistic("mean_logp")
+    entropy = _statistic("entropy")
+    logsumexp = _statistic("logsumexp")
+    max_other_logp = _statistic("max_other_logp")
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         _constant(weight)

@@ -23,7 +23,7 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from ..core.errors import UsageError
-from .base import Scores, flat, upcast
+from .base import Scores, upcast
 from .dense import check_given, check_range
 
 if TYPE_CHECKING:
@@ -120,11 +120,6 @@ class Sharded(Scores):
 
     @cached_property
     @torch.enable_grad()
-    def logp(self) -> Float[Tensor, "*position"]:
-        return self.logp_of(self.target.unsqueeze(-1)).squeeze(-1)
-
-    @cached_property
-    @torch.enable_grad()
     def mean_logp(self) -> Float[Tensor, "*position"]:
         return self._sum(self.log_probabilities) / self.classes
 
@@ -195,10 +190,9 @@ class Sharded(Scores):
         return Sharded(z, self.target, self._slice, self.teacher, self.negatives)
 
     def rows(self, rows: Int[Tensor, "M"] | slice) -> Sharded:
-        teacher = None if self.teacher is None else self.teacher.rows(rows)
-        negatives = None if self.negatives is None else flat(self.negatives)[rows]
         given = self._given.reshape(self.target.numel(), self._given.shape[-1])  # flat() cannot count beside an empty axis
-        return Sharded(given[rows], self.target.flatten()[rows], self._slice, teacher, negatives)
+        target, teacher, negatives = self._given_at(rows)
+        return Sharded(given[rows], target, self._slice, teacher, negatives)
 
     def explain(self) -> str:
         own, world = self._slice, distributed.get_world_size(self._slice.group)

@@ -55,6 +55,11 @@ def points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     return np.frombuffer(joined, np.uint32), offsets
 
 
+def text_of(codes: NDArray[np.uint32]) -> str:
+    """The text of these code points."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
 def bytes_of(text: str) -> NDArray[np.int64]:
     """For each byte of a text in UTF-8 the number of the character that it is of."""
     codes = points([text])[0]

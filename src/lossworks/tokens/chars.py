@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core import domains
+from ..core.errors import DataError
 from .base import SPECIALS, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, write
-from .characters import LIMIT, points
+from .characters import LIMIT, points, text_of
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class CharsSpec(TokenizerSpec):
     min_count: int = 1
 
     def __post_init__(self) -> None:
-        if self.min_count < 1:
-            raise UsageError(f"min_count is {self.min_count}; wanted 1 or more.")
+        domains.count(self, "min_count")
 
     def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Chars:
         counts = np.zeros(LIMIT, np.int64)
@@ -68,7 +68,7 @@ class Chars(Tokenizer):
         return self._ids[codes], offsets
 
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
-        return _text(self._codes[np.asarray(ids, np.int64)])
+        return text_of(self._codes[np.asarray(ids, np.int64)])
 
     def spans(self, text: str) -> NDArray[np.int64]:
         first = np.arange(len(text))
@@ -78,7 +78,7 @@ class Chars(Tokenizer):
         return SPECIALS[token] if token < len(SPECIALS) else chr(self._codes[token])
 
     def save(self, path: Path) -> None:
-        write(path, self.spec, characters=_text(self._codes[len(SPECIALS) :]))
+        write(path, self.spec, characters=text_of(self._codes[len(SPECIALS) :]))
 
     def library(self) -> library.Tokenizer:
         from tokenizers import Regex, decoders, models, pre_tokenizers
@@ -90,7 +90,3 @@ class Chars(Tokenizer):
         made.add_special_tokens(list(SPECIALS))
         made.encode_special_tokens = True
         return made
-
-
-def _text(codes: NDArray[np.uint32]) -> str:
-    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

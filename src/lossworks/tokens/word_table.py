@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..core.threads import share
-from .characters import LIMIT, lower, points
+from .characters import LIMIT, lower, points, text_of
 from .hashing import FNV_OFFSET, FNV_PRIME, mix
 
 _AT_ONCE = 1 << 14  # new words there must be room for; an eighth of the smallest table
@@ -33,8 +33,7 @@ class Words:
 
     def spelled(self, word: int) -> str:
         """One word as text."""
-        codes = self.codes[self.begin[word] : self.end[word]]
-        return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        return text_of(self.codes[self.begin[word] : self.end[word]])
 
 
 def words_of(texts: Sequence[str], lowered: bool, ascii_only: bool = False) -> Words:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import lossworks
 from lossworks.data import Batch
-from lossworks.models import build
+from lossworks.models import build, build_language
 from lossworks.models.neural import Classifier, EncoderSpec
 from lossworks.models.neural import classifier as room
 from lossworks.models.transformer import TransformerEncoderSpec
@@ -168,3 +168,17 @@ def test_every_encoder_says_what_it_needs() -> None:
         spec = build(name)
         assert isinstance(spec, EncoderSpec)
         assert spec.body().encoder(V).dim == spec.network(V, 2, 0).head.in_features  # type: ignore[union-attr, operator]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "transformer_encoder:layers=2,heads=1,dim=8,ffn=32,window=3,context=9,dropout=0.1,pooling=first",
+        "rnn_encoder:cell=lstm,layers=2,dim=8,hidden=6,weight_drop=0.1,dropout=0.2,input_dropout=0.3,embedding_dropout=0.4,pooling=last",
+    ],
+)
+def test_an_encoder_is_what_its_keys_say(keys: str) -> None:
+    """The body is its family's spec of the same keys, each of them."""
+    spec = build(keys)
+    assert isinstance(spec, EncoderSpec)
+    assert spec.body() == build_language(keys.replace("_encoder", ""))

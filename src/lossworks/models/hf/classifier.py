@@ -17,7 +17,7 @@ from ...record import write_atomic
 from ...record.files import unwritable
 from ..neural.classifier import PaddedModel, begin_small
 from ..neural.weights import check_finite
-from .library import quiet, told, with_peft, with_transformers
+from .library import package, quiet, told
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -41,7 +41,7 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
         UsageError: transformers or peft is missing, the name is unknown, or the model is of a kind that makes no classifier here.
         RecordError: the directory is damaged.
     """
-    classes, here = with_transformers(), Path(name).is_dir()
+    classes, here = package("transformers"), Path(name).is_dir()
     if here and (Path(name) / "adapter_config.json").exists():
         raise UsageError(f"{name} holds adapters alone. Merge them into their model (peft: merge_and_unload) and save that.")
     with first_weights(seed), told(name, here, _AUTO), quiet():
@@ -73,7 +73,7 @@ def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -
     """
     if not (folder / _FOLDER / "config.json").exists():
         raise RecordError(f"{folder / _FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
-    classes = with_transformers()
+    classes = package("transformers")
     with first_weights(0), told(folder / _FOLDER, True, _AUTO), quiet():
         config = classes.AutoConfig.from_pretrained(
             folder / _FOLDER, num_labels=outputs, trust_remote_code=False, local_files_only=True
@@ -100,7 +100,7 @@ def outline(name: str) -> Outline:
     Raises:
         UsageError, RecordError: as of ``load_classifier``.
     """
-    classes, here = with_transformers(), Path(name).is_dir()
+    classes, here = package("transformers"), Path(name).is_dir()
     with told(name, here, _AUTO), quiet():
         whole = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
         _check(whole)
@@ -124,8 +124,8 @@ class HfClassifier(PaddedModel):
         super().__init__()
         _check(model.config)
         self.model = model
-        self._inside = f"{model.base_model_prefix}."
-        behind = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and not self._is_body(name)]
+        linear = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+        behind = [name for name in linear if not name.startswith(f"{model.base_model_prefix}.")]
         fit = [name for name in behind if model.get_submodule(name).out_features == outputs]
         if not fit:
             raise UsageError(f"a {type(model).__name__} ends in no linear layer of {outputs} outputs. Give another model.")
@@ -149,7 +149,7 @@ class HfClassifier(PaddedModel):
 
     def adapt(self, rank: int) -> HfClassifier:
         """Freeze the body but for its pooler, and put adapters on its linear layers; itself."""
-        peft, body = with_peft(), self.model.base_model
+        peft, body = package("peft"), self.model.base_model
         config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=_POOLER.pattern)
         peft.inject_adapter_in_model(config, body)
         for name, parameter in body.named_parameters():
@@ -163,9 +163,6 @@ class HfClassifier(PaddedModel):
         except OSError as error:
             raise unwritable(folder, error) from error
         write_atomic(folder / _FOLDER / "config.json", self.model.config.to_json_file)
-
-    def _is_body(self, name: str) -> bool:
-        return name.startswith(self._inside)
 
 
 _POOLER = re.compile(r"(.*\.)?pooler(\..*)?")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import tokens
+from ...core import domains
 from ...core.errors import UsageError
 from ...data import Features, Marks, OrderedFeatures
 from ...tokens import TokenizerSpec
@@ -18,7 +19,7 @@ from ...tokens.bpe import BpeSpec
 from ..base import ModelSpec, TextModel, models
 from ..neural.classifier import rows_at_once
 from .classifier import load_classifier, outline, restore_classifier
-from .library import check_keys, named, tokenizer_file
+from .library import named, tokenizer_file
 
 _CONTEXT = 512
 """Tokens that are read of a text where nothing is said, if the model was made for as many."""
@@ -44,7 +45,7 @@ class HfClassifierSpec(ModelSpec):
     patience: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        check_keys(self.lora, self.context)
+        domains.count(self, "lora", "context")
 
     @property
     def micro_batch(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,30 +17,16 @@ PREDICTS_END = "predicts_end"
 _WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
 
 
-def with_transformers() -> Any:
-    """The package.
+def package(name: str) -> Any:
+    """``transformers`` or ``peft``.
 
     Raises:
         NotInstalled: it is missing.
     """
     try:
-        import transformers
+        return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise NotInstalled("transformers is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return transformers
-
-
-def with_peft() -> Any:
-    """The package.
-
-    Raises:
-        NotInstalled: it is missing.
-    """
-    try:
-        import peft
-    except ModuleNotFoundError:
-        raise NotInstalled("peft is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
-    return peft
+        raise NotInstalled(f"{name} is not installed. Install it, or all at once: pip install 'lossworks[hf]'.") from None
 
 
 def hub_file(name: str, file: str) -> str | None:
@@ -48,7 +35,7 @@ def hub_file(name: str, file: str) -> str | None:
     Raises:
         UsageError: transformers is missing, or there is no such name.
     """
-    with_transformers()
+    package("transformers")
     from transformers.utils.hub import cached_file
 
     with told(name, here=False):
@@ -65,13 +52,6 @@ def named(path: str) -> str:
     if not path:
         raise UsageError("the family alone names no model; wanted a directory or a name at the hub: hf:PATH.")
     return path
-
-
-def check_keys(lora: int | None, context: int | None) -> None:
-    """Raise UsageError where a family's keys are outside their domain."""
-    for name, value in (("lora", lora), ("context", context)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name} is {value}; wanted 1 or more.")
 
 
 def tokenizer_file(path: str) -> str:
@@ -130,7 +110,7 @@ def told(name: str | Path, here: bool, auto: str = "AutoModelForCausalLM") -> It
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No bars, and no reports of weights that are left out or drawn anew, where that is meant."""
-    logging = with_transformers().utils.logging
+    logging = package("transformers").utils.logging
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -21,7 +21,7 @@ from ...tokens import Vocabulary
 from ..neural.model import NeuralModel
 from ..neural.network import LanguageNetwork, check_length
 from ..neural.weights import check_finite
-from .library import told, with_peft, with_transformers
+from .library import package, told
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -68,10 +68,10 @@ def outline(name: str | Path) -> tuple[Vocabulary, int | None]:
     Raises:
         UsageError, RecordError: as of ``load_hf``.
     """
-    classes, here = with_transformers(), Path(name).is_dir()
+    classes, here = package("transformers"), Path(name).is_dir()
     with told(name, here):
         if here and (Path(name) / "adapter_config.json").exists():
-            base = with_peft().PeftConfig.from_pretrained(name).base_model_name_or_path
+            base = package("peft").PeftConfig.from_pretrained(name).base_model_name_or_path
             return outline(base)
         config = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
     text = config.get_text_config(decoder=True)
@@ -163,12 +163,12 @@ class NeuralHf(NeuralModel):
 
 
 def _pretrained(name: str | Path) -> Any:
-    classes = with_transformers()
+    classes = package("transformers")
     folder = Path(name)
     here = folder.is_dir()
     with told(name, here):
         if here and (folder / "adapter_config.json").exists():
-            model = with_peft().AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
+            model = package("peft").AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
         else:
             model = classes.AutoModelForCausalLM.from_pretrained(
                 name, use_safetensors=True, trust_remote_code=False, local_files_only=here
@@ -180,7 +180,7 @@ def _pretrained(name: str | Path) -> Any:
 def _adapted(model: Any, rank: int) -> Any:
     if rank < 1:
         raise UsageError(f"lora is {rank}; wanted a rank of 1 or more.")
-    peft = with_peft()
+    peft = package("peft")
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     return peft.get_peft_model(model, config)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from ...core import domains
 from ...core.errors import RecordError, UsageError
 from ...data import Ragged
 from ...tokens import Vocabulary
@@ -13,7 +14,7 @@ from ..base import models
 from ..neural.causal_lm import CausalLM
 from ..neural.network import LanguageNetwork, TextEncoder
 from ..neural.spec import NeuralSpec
-from .library import check_keys, named, predicts_end, tokenizer_file
+from .library import named, predicts_end, tokenizer_file
 from .model import FOLDER, NeuralHf, load_hf, outline
 
 
@@ -34,7 +35,7 @@ class HfSpec(NeuralSpec):
     classifier: ClassVar[str | None] = "hf_classifier"
 
     def __post_init__(self) -> None:
-        check_keys(self.lora, self.context)
+        domains.count(self, "lora", "context")
 
     @property
     def tokens(self) -> str:  # type: ignore[override]

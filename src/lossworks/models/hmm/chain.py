@@ -77,9 +77,12 @@ class Chain:
 
     def emissions(self) -> Float[Tensor, "V S"]:
         """The emission probabilities of every state, with the zeros outside of its block."""
-        m = self.emission.shape[1]
-        whole = self.emission.new_zeros(len(self.emission), self.blocks, m)
-        whole[torch.arange(len(whole), device=whole.device), self.block] = self.emission
+        return self.spread(self.emission, self.block)
+
+    def spread(self, inside: Float[Tensor, "N m"], block: Int[Tensor, "N"]) -> Float[Tensor, "N S"]:
+        """Rows over the states of a block each as rows over all states."""
+        whole = inside.new_zeros(len(inside), self.blocks, inside.shape[1])
+        whole[torch.arange(len(inside), device=inside.device), block] = inside
         return whole.flatten(1)
 
     def occupancy(self) -> Float[Tensor, "S"]:

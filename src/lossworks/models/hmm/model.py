@@ -22,7 +22,6 @@ from ..neural.weights import read_tensors
 from . import per_sequence
 from .chain import Chain
 from .expectation import filtered, sizes, smoothed
-from .explain import explain
 from .packing import Packed, pack
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 _FILE = "model.safetensors"
 _CHUNK = 1 << 22  # probabilities that are made at once
+_SAID = 5  # tokens that a state is explained by
 
 
 class HmmModel(LanguageModel):
@@ -120,7 +120,19 @@ class HmmModel(LanguageModel):
         return {"states": self.chain.states}
 
     def explain(self, text: Sequence[int]) -> list[dict[str, Any]]:
-        return explain(self, text)
+        """One dict for each position of a text.
+
+        token: its number; ``probability``, given what stands before it.
+        state: of the most probable way through the whole text (Viterbi); ``posterior``: that state's probability given the text.
+        says: the tokens that the state emits most probably.
+        """
+        one = Ragged(np.asarray(text, np.uint32), np.array([0, len(text)]))
+        states, posterior, top = self.viterbi(one), self.posteriors(one), self.top_tokens(_SAID)
+        columns = zip(self.targets(one), np.exp(self.logp(one)), states, posterior, strict=True)
+        return [
+            {"token": int(token), "probability": float(p), "state": int(s), "posterior": float(row[s]), "says": top[s].tolist()}
+            for token, p, s, row in columns
+        ]
 
     def to(self, device: str) -> Self:
         if self.chain.blocks == 1:  # blocks run on the CPU alone
@@ -151,11 +163,7 @@ class HmmModel(LanguageModel):
 
     def _spread(self, inside: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Rows over the states of each token's block as rows over all states."""
-        if self.chain.blocks == 1:
-            return inside
-        whole = inside.new_zeros(len(inside), self.chain.blocks, inside.shape[1])
-        whole[torch.arange(len(inside), device=inside.device), self.chain.block[ids]] = inside
-        return whole.flatten(1)
+        return inside if self.chain.blocks == 1 else self.chain.spread(inside, self.chain.block[ids])
 
     def _count(self, texts: Ragged) -> int:
         return int(texts.offsets[-1] - texts.offsets[0]) + (len(texts) if self.ends else 0)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...core import domains
 from ...core.errors import DataError, RecordError, UsageError
 from ...core.seeds import derive
 from ...data import Ragged
@@ -52,12 +53,8 @@ class HmmSpec(LanguageSpec):
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name in ("states", "rank", "blocks", "iterations", "patience", "restarts"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted 1 or more.")
-        for name in ("tolerance", "prior"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted a finite number, 0 or more.")
+        domains.count(self, "states", "rank", "blocks", "iterations", "patience", "restarts")
+        domains.nonnegative(self, "tolerance", "prior")
         if self.transitions not in _TRANSITIONS:
             raise UsageError(f"transitions is {self.transitions!r}; wanted {', '.join(_TRANSITIONS)}.")
         if self.transitions == "blocked" and self.states % self.blocks:

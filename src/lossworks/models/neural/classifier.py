@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...core import domains
 from ...core.errors import UsageError
 from ...core.seeds import first_weights
 from ...data import Batch, Features, OrderedFeatures, along
@@ -42,12 +43,13 @@ class EncoderSpec(ModelSpec):
     lower: bool = True
     context: int = 256
     word_dropout: float = 0.0
+    family: ClassVar[type[NeuralSpec]]
+    """Of the encoder."""
 
     def __post_init__(self) -> None:
         if self.context < 2:
             raise UsageError(f"context is {self.context}; wanted 2 or more: the start token, and a token.")
-        if not 0 <= self.word_dropout < 1:
-            raise UsageError(f"word_dropout is {self.word_dropout}; wanted 0 or more, below 1.")
+        domains.share(self, "word_dropout")
         self._tokenizer()
         self.body()
 
@@ -63,13 +65,14 @@ class EncoderSpec(ModelSpec):
         with first_weights(seed):
             return Classifier(encoder, outputs, self.last_dropout, self.word_dropout)
 
-    @abstractmethod
     def body(self) -> NeuralSpec:
-        """The spec of the encoder.
+        """The spec of the encoder, with those of our keys that it has.
 
         Raises:
             UsageError: a key is outside its domain.
         """
+        ours = {field.name: getattr(self, field.name) for field in fields(self)}
+        return self.family(**{field.name: ours[field.name] for field in fields(self.family) if field.name in ours})
 
     @property
     @abstractmethod

@@ -89,9 +89,7 @@ class NeuralModel(LanguageModel):
     @torch.inference_mode()
     def advance(self, state: State, token: int) -> State:
         context = self.network.context
-        if context is None:
-            return self._after(state.network, (token,), ())
-        if len(state.recent) < context:
+        if context is None or len(state.recent) < context:
             return self._after(state.network, (token,), state.recent)
         step = stride(context) if self.stride is None else self.stride
         return self._after(self.network.start(), (*state.recent[step:], token), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from torch import Tensor, nn
 from ...core.errors import RecordError
 from ...record import write_atomic
 
-_RENAMED = {".merge.weight": ".o_proj.weight"}
-"""How names end in files of earlier versions, and today."""
+_MERGE = re.compile(r"\.merge\.weight\Z")  # how names end in files of earlier versions
 
 
 def write_weights(network: nn.Module, path: Path, notes: str) -> None:
@@ -65,7 +65,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, OSError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
     check_finite(tensors.items(), path)
-    return {_renamed(name): tensor for name, tensor in tensors.items()}, notes
+    return {_MERGE.sub(".o_proj.weight", name): tensor for name, tensor in tensors.items()}, notes
 
 
 def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path | str) -> None:
@@ -75,11 +75,3 @@ def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path | str) -> Non
             ends = torch.stack((tensor if tensor.itemsize > 1 else tensor.float()).aminmax())  # nan, if there is one
             if not bool(ends.isfinite().all()):
                 raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
-
-
-def _renamed(name: str) -> str:
-    """What a weight that an earlier version wrote is called today."""
-    for old, new in _RENAMED.items():
-        if name.endswith(old):
-            return name.removesuffix(old) + new
-    return name

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
+from ...tokens.hashing import FNV_OFFSET, FNV_PRIME
+
 _TENS = 10.0 ** np.arange(23)  # those that float64 holds exactly
 _NEWLINE, _BACKSLASH, _MINUS, _POINT, _ZERO = 10, 92, 45, 46, 48
 _DECIMALS = 7  # what float32 tells apart
@@ -43,9 +44,9 @@ def _is_blank(byte: Any) -> Any:
 @njit(cache=True, nogil=True)
 def _slot(raw, start, end, pool, offsets, table):  # type: ignore[no-untyped-def]
     """Where in the table the word ``raw[start:end]`` is, or would be."""
-    hashed = _FNV_OFFSET
+    hashed = FNV_OFFSET
     for i in range(start, end):
-        hashed = (hashed ^ np.uint64(raw[i])) * _FNV_PRIME
+        hashed = (hashed ^ np.uint64(raw[i])) * FNV_PRIME
     slot = np.int64((hashed ^ (hashed >> np.uint64(32))) & np.uint64(len(table) - 1))
     while table[slot] >= 0:
         first = offsets[table[slot]]

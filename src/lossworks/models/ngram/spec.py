@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
+from ...core import domains
 from ...core.errors import UsageError
 from ...data import Ragged
 from ...tokens import Vocabulary
@@ -32,15 +32,13 @@ class NgramSpec(LanguageSpec):
     delta: float = 0.1
     prune: tuple[int, ...] = ()
     entropy: float = 0.0
-    tokens: ClassVar[str] = "words"
 
     def __post_init__(self) -> None:
         if not 1 <= self.order <= LONGEST:
             raise UsageError(f"order is {self.order}; wanted 1 to {LONGEST}.")
         smoothing(self.smoothing, self.delta)
         Additive(self.delta)
-        if not 0 <= self.entropy < float("inf"):
-            raise UsageError(f"entropy is {self.entropy}; wanted a finite number, 0 or more.")
+        domains.nonnegative(self, "entropy")
 
     def fit(
         self,

@@ -31,22 +31,10 @@ class RnnEncoderSpec(EncoderSpec):
     input_dropout: float = 0.5
     embedding_dropout: float = 0.2
     pooling: str = "mean"
+    family: ClassVar[type[NeuralSpec]] = RnnSpec
     optimizer: ClassVar[str] = "adamw:lr=0.003"
     epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
-
-    def body(self) -> NeuralSpec:
-        return RnnSpec(
-            cell=self.cell,
-            layers=self.layers,
-            dim=self.dim,
-            hidden=self.hidden,
-            weight_drop=self.weight_drop,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
-            embedding_dropout=self.embedding_dropout,
-            pooling=self.pooling,
-        )
 
     @property
     def last_dropout(self) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...core import domains
 from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ...data import valid
@@ -52,13 +53,8 @@ class RnnSpec(NeuralSpec):
     def __post_init__(self) -> None:
         if self.cell not in ("lstm", "gru"):
             raise UsageError(f"cell is {self.cell!r}; wanted 'lstm' or 'gru'.")
-        for name in ("layers", "dim", "hidden"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; wanted 1 or more.")
-        for name in ("weight_drop", "dropout", "input_dropout", "embedding_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted 0 or more, below 1.")
+        domains.count(self, "layers", "dim", "hidden")
+        domains.share(self, "weight_drop", "dropout", "input_dropout", "embedding_dropout")
         check_pooling(self.pooling, "mean", "last")
 
     @property

@@ -30,21 +30,10 @@ class TransformerEncoderSpec(EncoderSpec):
     dropout: float = 0.3
     word_dropout: float = 0.4
     pooling: str = "mean"
+    family: ClassVar[type[NeuralSpec]] = TransformerSpec
     optimizer: ClassVar[str] = "adamw:lr=0.001"
     epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
-
-    def body(self) -> NeuralSpec:
-        return TransformerSpec(
-            layers=self.layers,
-            heads=self.heads,
-            dim=self.dim,
-            ffn=self.ffn,
-            window=self.window,
-            context=self.context,
-            dropout=self.dropout,
-            pooling=self.pooling,
-        )
 
     @property
     def last_dropout(self) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from ...core import domains
 from ...core.errors import UsageError
 from ...data import valid
 from ..base import models
@@ -51,16 +52,12 @@ class TransformerSpec(NeuralSpec):
     classifier: ClassVar[str | None] = "transformer_encoder"
 
     def __post_init__(self) -> None:
-        for name in ("layers", "heads", "kv_heads", "dim", "head_dim", "context", "ffn", "window"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; wanted 1 or more.")
+        domains.count(self, "layers", "heads", "kv_heads", "dim", "head_dim", "context", "ffn", "window")
+        domains.share(self, "dropout")
         if self.heads % self.shared_heads:
             raise UsageError(f"got heads={self.heads}, kv_heads={self.kv_heads}; wanted kv_heads that divide the heads.")
         if (self.head_dim is None and self.dim % self.heads) or self.head_width % 2:
             raise UsageError(f"got dim={self.dim}, heads={self.heads}, head_dim={self.head_dim}; wanted heads of an even width.")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}; wanted 0 or more, below 1.")
         if self.theta <= 0 or self.eps <= 0:
             raise UsageError(f"got theta={self.theta}, eps={self.eps}; wanted numbers above 0.")
         check_pooling(self.pooling, "mean", "first")

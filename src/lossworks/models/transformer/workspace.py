@@ -62,11 +62,6 @@ class Attention:
         by_head = Pair(whole[3].view(-1, sizes.tokens, sizes.tokens))
         return cls(Pair(whole[0]), Pair(whole[1]), Pair(whole[2]), by_head, (queries, keys, values, attn_probs))
 
-    @classmethod
-    def empty(cls, sizes: Sizes, texts: int) -> Attention:
-        """Memory for those of some texts."""
-        return cls.of(sizes, *(torch.empty(shape, dtype=sizes.dtype) for shape in _heads(sizes, texts)))
-
 
 @dataclass(frozen=True, slots=True)
 class Half:
@@ -169,7 +164,7 @@ class Workspace:
             stream=stream,
             inner=inner,
             grad_attn_out=grad_attn_out,
-            grads=Attention.empty(s, texts.stop - texts.start),
+            grads=Attention.of(s, *(torch.empty(shape, dtype=s.dtype) for shape in _heads(s, texts.stop - texts.start))),
             row_scores=np.empty(s.tokens, np.float32),
             nothing=stream.array[:0],
         )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 
 
 @optimizers.add("adadelta", source="Zeiler 2012, arXiv:1212.5701, algorithm 1")
@@ -24,10 +24,7 @@ class Adadelta(Optimizer):
     rho: float = 0.95
     eps: float = 1e-6
     decays = "coupled"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "rho")
+    shares = ("rho",)
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps, foreach=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import UsageError
-from ..base import Group, Optimizer, check_positive, optimizers
+from ..base import Group, Optimizer, optimizers
 
 
 @optimizers.add("adafactor", source="Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5")
@@ -27,10 +27,10 @@ class Adafactor(Optimizer):
     decay: float = 0.8
     clip: float = 1.0
     smallest: float = 0.001
+    positive = ("decay", "clip", "smallest")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(self, "decay", "clip", "smallest")
         if self.clip < 1:
             raise UsageError(f"clip is {self.clip}; wanted a finite number, 1 or more.")
 

@@ -11,7 +11,6 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import UsageError
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
 
@@ -28,13 +27,9 @@ class AdaGrad(Optimizer):
     initial: float = 0.0
     eps: float = 1e-10
     decays = "coupled"
+    nonnegative = ("initial",)
     takes_sparse: ClassVar[bool] = True
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.initial < float("inf"):
-            raise UsageError(f"initial is {self.initial}; wanted a finite number, 0 or more.")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ...core.errors import UsageError
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 
 
 @optimizers.add("adam", source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1")
@@ -26,10 +25,7 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2")
+    shares: ClassVar[tuple[str, ...]] = ("beta1", "beta2")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, weight_decay=0.0, fused=True)
@@ -97,11 +93,7 @@ class NAdam(Adam):
 
     lr: float = 0.005
     momentum_decay: float = 0.004
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.momentum_decay < float("inf"):
-            raise UsageError(f"momentum_decay is {self.momentum_decay}; wanted a finite number, 0 or more.")
+    nonnegative = ("momentum_decay",)
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.NAdam(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import OneRule, moments, state_dtype
 from ..multi_tensor import Row, compiled
 
@@ -30,10 +30,7 @@ class Adan(Optimizer):
     beta2: float = 0.92
     beta3: float = 0.99
     eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2", "beta3")
+    shares = ("beta1", "beta2", "beta3")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _Adan(groups, {"lr": self.lr, "betas": (self.beta1, self.beta2, self.beta3), "eps": self.eps})

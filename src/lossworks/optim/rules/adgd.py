@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, Part, state_dtype
+from ..custom import ByGroup, Part, moments, state_dtype
 
 
 @optimizers.add("adgd", source="Malitsky & Mishchenko 2020, arXiv:1910.09529, algorithm 1")
@@ -56,11 +56,9 @@ class _AdGD(ByGroup):
     def update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for p in parameters:
             assert p.grad is not None
-            state, dtype = self.state[p], state_dtype(p)
-            if not state:
-                state["weight"], state["gradient"] = (torch.empty_like(p, dtype=dtype) for _ in range(2))
-            state["weight"].copy_(p)
-            state["gradient"].copy_(p.grad)
+            weight, gradient = moments(self.state[p], p, "weight", "gradient")
+            weight.copy_(p)
+            gradient.copy_(p.grad)
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(p.grad, alpha=-group["lr"])
 
 

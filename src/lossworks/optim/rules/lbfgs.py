@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ...core.errors import Diverged, UsageError
+from ...core.errors import Diverged
 from ..base import Group, Optimizer, optimizers
 
 
@@ -31,12 +31,7 @@ class LBFGS(Optimizer):
     iterations: int = 20
     line_search: bool = True
     full_batch: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("history", "iterations"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted 1 or more.")
+    counts = ("history", "iterations")
 
     @property
     def needs_closure(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import OneRule, moments
 from ..multi_tensor import Row, compiled
 
@@ -25,10 +25,7 @@ class Lion(Optimizer):
     lr: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.99
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2")
+    shares = ("beta1", "beta2")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _Lion(groups, {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2})

@@ -13,8 +13,8 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
-from ..base import Group, Optimizer, check_share, optimizers
-from ..custom import ByGroup, state_dtype
+from ..base import Group, Optimizer, optimizers
+from ..custom import ByGroup, moments, state_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -48,12 +48,11 @@ class Muon(Optimizer):
     beta2: float = 0.95
     eps: float = 1e-8
     precision: str = "auto"
+    shares = ("momentum", "beta1", "beta2")
+    counts = ("steps",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self, "momentum", "beta1", "beta2")
-        if self.steps < 1:
-            raise UsageError(f"steps is {self.steps}; wanted 1 or more.")
         if self.adam_lr is not None and not 0 < self.adam_lr < math.inf:
             raise UsageError(f"adam_lr is {self.adam_lr}; wanted a finite number above 0, or none.")
         if self.precision not in _PRECISIONS:
@@ -87,10 +86,8 @@ class _Muon(ByGroup):
     def _direction(self, p: Tensor, group: dict[str, Any]) -> Tensor:
         """Take the gradient into the momentum; where the step is to go."""
         assert p.grad is not None
-        state, gradient = self.state[p], p.grad.to(state_dtype(p))
-        if not state:
-            state["momentum"] = torch.zeros_like(p, dtype=state_dtype(p))
-        momentum: Tensor = state["momentum"].mul_(group["momentum"]).add_(gradient)
+        gradient, (momentum,) = p.grad.to(state_dtype(p)), moments(self.state[p], p, "momentum")
+        momentum.mul_(group["momentum"]).add_(gradient)
         ahead = torch.add(gradient, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
         return ahead.flatten(1)
 

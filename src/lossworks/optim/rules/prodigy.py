@@ -12,7 +12,7 @@ from numba import njit
 from torch import Tensor
 
 from ...core.threads import share
-from ..base import Group, Optimizer, check_positive, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments, on_tensors, state_dtype
 from ..multi_tensor import Row, array, compiled, tabulated
 
@@ -34,11 +34,8 @@ class Prodigy(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     d0: float = 1e-6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2")
-        check_positive(self, "d0")
+    positive = ("d0",)
+    shares = ("beta1", "beta2")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}

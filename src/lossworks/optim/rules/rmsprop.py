@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data import RowGradient
-from ..base import Group, Optimizer, check_share, each_row, optimizers
+from ..base import Group, Optimizer, each_row, optimizers
 
 
 @optimizers.add("rmsprop", source="Tieleman & Hinton 2012, Coursera Neural Networks, lecture 6e")
@@ -27,11 +27,8 @@ class RMSProp(Optimizer):
     alpha: float = 0.99
     eps: float = 1e-8
     decays = "coupled"
+    shares = ("alpha",)
     row_state: ClassVar[tuple[str, ...] | None] = ("square_avg", "seen")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "alpha")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)

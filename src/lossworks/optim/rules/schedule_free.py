@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,15 @@ class ScheduleFree(Optimizer):
 
     warmup: int
     averages = True
+    kept: ClassVar[str]
+    """The name of β."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < (beta := getattr(self, self.kept)) < 1:
+            raise UsageError(f"{self.kept} is {beta}; wanted above 0, below 1.")
+        if self.warmup < 0:
+            raise UsageError(f"warmup is {self.warmup}; wanted a number of steps, 0 or more.")
 
     def over(self, model: Model) -> TorchOptimizer:
         made = super().over(model)
@@ -40,14 +49,6 @@ class ScheduleFree(Optimizer):
         point.add_(moved, alpha=1 - beta + beta * group["share"])
         if point is not weight:
             weight.copy_(point)
-
-
-def check_free(beta: float, name: str, warmup: int) -> None:
-    """Raise UsageError where the two points would be one, or the warm-up is no number of steps."""
-    if not 0 < beta < 1:
-        raise UsageError(f"{name} is {beta}; wanted above 0, below 1.")
-    if warmup < 0:
-        raise UsageError(f"warmup is {warmup}; wanted a number of steps, 0 or more.")
 
 
 class TwoPoints(OneRule):

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Group, check_share, optimizers
+from ..base import Group, optimizers
 from ..custom import moments
 from ..multi_tensor import Row, compiled
-from .schedule_free import ScheduleFree, TwoPoints, check_free
+from .schedule_free import ScheduleFree, TwoPoints
 
 
 @optimizers.add("schedule_free_adamw", source="Defazio et al. 2024, arXiv:2405.15682, algorithm 1")
@@ -32,11 +32,8 @@ class ScheduleFreeAdamW(ScheduleFree):
     beta2: float = 0.999
     eps: float = 1e-8
     warmup: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_free(self.beta1, "beta1", self.warmup)
-        check_share(self, "beta2")
+    shares = ("beta2",)
+    kept = "beta1"
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "beta": self.beta1, "beta2": self.beta2, "eps": self.eps, "warmup": self.warmup}

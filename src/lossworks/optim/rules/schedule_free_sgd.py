@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..base import Group, optimizers
 from ..multi_tensor import Row, compiled
-from .schedule_free import ScheduleFree, TwoPoints, check_free
+from .schedule_free import ScheduleFree, TwoPoints
 
 
 @optimizers.add("schedule_free_sgd", source="Defazio et al. 2024, arXiv:2405.15682; the average is weighted as in algorithm 1")
@@ -26,10 +26,7 @@ class ScheduleFreeSGD(ScheduleFree):
     lr: float = 0.3
     beta: float = 0.9
     warmup: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_free(self.beta, "beta", self.warmup)
+    kept = "beta"
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _ScheduleFreeSGD(groups, {"lr": self.lr, "beta": self.beta, "warmup": self.warmup})

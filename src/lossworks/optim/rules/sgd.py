@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UsageError
 from ...data import RowGradient
-from ..base import Group, Optimizer, check_share, each_row, optimizers
+from ..base import Group, Optimizer, each_row, optimizers
 
 
 @optimizers.add("sgd", source="Robbins & Monro 1951, Ann. Math. Stat. 22:400; momentum: Sutskever et al. 2013, ICML, eq. 1 to 4")
@@ -27,11 +27,11 @@ class SGD(Optimizer):
     momentum: float = 0.0
     nesterov: bool = False
     decays = "coupled"
+    shares = ("momentum",)
     row_state: ClassVar[tuple[str, ...] | None] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self, "momentum")
         if self.nesterov and not self.momentum:
             raise UsageError("nesterov looks ahead along the momentum, which is 0. Give momentum=0.9.")
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...core.errors import UsageError
 from ..adamw_step import adamw_step
-from ..base import Group, Optimizer, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import ByGroup, state_dtype
 
 if TYPE_CHECKING:
@@ -43,13 +42,8 @@ class SOAP(Optimizer):
     eps: float = 1e-8
     every: int = 10
     max_dim: int = 10_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2")
-        for name in ("every", "max_dim"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; wanted 1 or more.")
+    shares = ("beta1", "beta2")
+    counts = ("every", "max_dim")
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _SOAP(groups, {name: getattr(self, name) for name in ("lr", "beta1", "beta2", "eps", "every", "max_dim")})

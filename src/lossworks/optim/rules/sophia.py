@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import UsageError
-from ..base import Group, Optimizer, check_positive, check_share, optimizers
+from ..base import Group, Optimizer, optimizers
 from ..custom import OneRule, moments
 from ..multi_tensor import Row, compiled
 
@@ -35,13 +35,9 @@ class Sophia(Optimizer):
     gamma: float = 0.05
     eps: float = 1e-12
     every: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "beta1", "beta2")
-        check_positive(self, "gamma")
-        if self.every < 1:
-            raise UsageError(f"every is {self.every}; wanted 1 or more.")
+    positive = ("gamma",)
+    shares = ("beta1", "beta2")
+    counts = ("every",)
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "betas": (self.beta1, self.beta2), "gamma": self.gamma, "eps": self.eps, "every": self.every}

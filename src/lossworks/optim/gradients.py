@@ -1,0 +1,59 @@
+"""The gradients of a step, where they stand: in rows of ours, or in the parameters."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .health import all_finite
+from .rows import Rows
+
+
+class Gradients:
+    """Of parameters by their names. ``rows``: of all of them, where they are stepped so; else there are none."""
+
+    def __init__(self, names: dict[Tensor, str], rows: list[Rows]) -> None:
+        self.names, self.rows = names, rows
+
+    def collect(self) -> None:
+        """Take over those of what is stepped by rows."""
+        for rows in self.rows:
+            rows.collect()
+
+    def clear(self) -> None:
+        """Leave them out."""
+        for rows in self.rows:
+            rows.gradient.clear()
+        for p in self.names:
+            p.grad = None
+
+    def sparse(self) -> list[str]:
+        """The parameters that have a sparse one."""
+        return [at for p, at in self.names.items() if p.grad is not None and p.grad.is_sparse]
+
+    def not_finite(self) -> list[str]:
+        """The parameters that have one with nan or infinity."""
+        if self.rows:
+            return [self.names[rows.parameter] for rows in self.rows if not rows.gradient.is_finite]
+        if all_finite(self._whole):
+            return []
+        return [at for p, at in self.names.items() if p.grad is not None and not all_finite([p.grad])]
+
+    def norm(self) -> float:
+        """Of all together."""
+        if self.rows:
+            return math.sqrt(sum(rows.squares() for rows in self.rows))
+        return float(nn.utils.get_total_norm(self._whole))
+
+    def scale(self, by: float) -> None:
+        """Multiply them."""
+        for rows in self.rows:
+            rows.scale(by)
+        if not self.rows:
+            torch._foreach_mul_(self._whole, by)
+
+    @property
+    def _whole(self) -> list[Tensor]:
+        return [p.grad for p in self.names if p.grad is not None]
