@@ -48,7 +48,7 @@ def test_limits() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"beta": 0.0}, r"beta is 0.0; wanted a finite number, more than 0"),
+        ({"beta": 0.0}, r"beta is 0.0; wanted a finite number above 0"),
         ({"beta": math.nan}, "beta is nan"),
         ({"label_smoothing": 0.5}, r"label_smoothing is 0.5; wanted 0 or more and less than 0.5"),
     ],

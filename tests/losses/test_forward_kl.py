@@ -86,7 +86,7 @@ def test_what_the_teacher_rules_out_costs_nothing() -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 def test_temperature_outside_the_domain(temperature: float) -> None:
     """A temperature is finite and above 0."""
-    with pytest.raises(UsageError, match=f"temperature is {temperature}; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match=f"temperature is {temperature}; wanted a finite number above 0"):
         ForwardKL(temperature=temperature)
 
 

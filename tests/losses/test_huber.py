@@ -56,5 +56,5 @@ def test_agrees_with_pytorch(delta: float) -> None:
 @pytest.mark.parametrize("delta", [0.0, -1.0, math.nan, math.inf])
 def test_delta_outside_the_domain(delta: float) -> None:
     """The error at which squares become lines is finite and above 0."""
-    with pytest.raises(UsageError, match=f"delta is {delta}; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match=f"delta is {delta}; wanted a finite number above 0"):
         Huber(delta=delta)

@@ -68,7 +68,7 @@ def test_scores_give_accuracy() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"temperature": 0.0}, r"temperature is 0.0; wanted a finite number, more than 0"),
+        ({"temperature": 0.0}, r"temperature is 0.0; wanted a finite number above 0"),
         ({"temperature": math.nan}, "temperature is nan"),
         ({"similarity": "euclid"}, "similarity is 'euclid'; wanted one of cosine, dot"),
     ],

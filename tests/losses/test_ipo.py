@@ -46,7 +46,7 @@ def test_limits() -> None:
 @pytest.mark.parametrize("tau", [0.0, -1.0, math.inf, math.nan])
 def test_tau_outside_the_domain(tau: float) -> None:
     """It is finite and above 0."""
-    with pytest.raises(UsageError, match=f"tau is {tau}; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match=f"tau is {tau}; wanted a finite number above 0"):
         IPO(tau=tau)
 
 

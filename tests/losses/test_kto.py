@@ -59,7 +59,7 @@ def test_the_baseline() -> None:
 def test_values_outside_the_domain(name: str) -> None:
     """Each is finite and above 0."""
     for value in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(UsageError, match=f"{name} is {value}; wanted a finite number, more than 0"):
+        with pytest.raises(UsageError, match=f"{name} is {value}; wanted a finite number above 0"):
             KTO(**{name: value})
 
 

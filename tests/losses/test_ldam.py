@@ -57,7 +57,7 @@ def test_counts_are_needed() -> None:
         ({"counts": (3.0, 0.0)}, r"counts are \(3.0, 0.0\); wanted finite numbers above 0, one a class"),
         ({"counts": (math.nan,)}, "counts are"),
         ({"max_margin": -1.0}, "max_margin is -1.0; wanted a finite number, 0 or more"),
-        ({"scale": 0.0}, "scale is 0.0; wanted a finite number, more than 0"),
+        ({"scale": 0.0}, "scale is 0.0; wanted a finite number above 0"),
     ],
 )
 def test_values_outside_the_domain(keys: dict[str, object], message: str) -> None:

@@ -58,5 +58,5 @@ def test_agrees_with_pytorch(scale: float) -> None:
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf])
 def test_scale_outside_the_domain(scale: float) -> None:
     """A standard deviation is finite and above 0."""
-    with pytest.raises(UsageError, match=f"scale is {scale}; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match=f"scale is {scale}; wanted a finite number above 0"):
         LogLikelihood(scale=scale)

@@ -81,7 +81,7 @@ def test_what_the_scores_rule_out_costs_nothing() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     """A temperature is finite and above 0, and a top-k teacher has none."""
-    with pytest.raises(UsageError, match=r"temperature is -1.0; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match=r"temperature is -1.0; wanted a finite number above 0"):
         ReverseKL(temperature=-1.0)
     teacher = TopK(torch.tensor([0]), torch.tensor([-1.0]))
     with pytest.raises(UsageError, match="a top-k teacher cannot be softened"):

@@ -65,7 +65,7 @@ def test_sequence_logp() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"beta": 0.0}, r"beta is 0.0; wanted a finite number, more than 0"),
+        ({"beta": 0.0}, r"beta is 0.0; wanted a finite number above 0"),
         ({"gamma": -1.0}, r"gamma is -1.0; wanted a finite number, 0 or more"),
         ({"gamma": math.nan}, "gamma is nan"),
     ],

@@ -87,7 +87,7 @@ def test_alpha_outside_the_domain(alpha: float) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     """A temperature is finite and above 0, and a top-k teacher has none."""
-    with pytest.raises(UsageError, match="temperature is inf; wanted a finite number, more than 0"):
+    with pytest.raises(UsageError, match="temperature is inf; wanted a finite number above 0"):
         SkewedKL(temperature=math.inf)
     teacher = TopK(torch.tensor([0]), torch.tensor([-1.0]))
     with pytest.raises(UsageError, match="a top-k teacher cannot be softened"):

@@ -79,7 +79,7 @@ def test_no_labels_and_none_predicted_costs_nothing() -> None:
         ({"alpha": -0.1}, "alpha is -0.1, beta 0.5; wanted finite numbers, none below 0 and not both 0"),
         ({"alpha": 0.0, "beta": 0.0}, "alpha is 0.0, beta 0.0"),
         ({"beta": math.inf}, "alpha is 0.5, beta inf"),
-        ({"smooth": 0.0}, "smooth is 0.0; wanted a finite number, more than 0"),
+        ({"smooth": 0.0}, "smooth is 0.0; wanted a finite number above 0"),
     ],
 )
 def test_values_outside_the_domain(keys: dict[str, float], message: str) -> None:

@@ -16,7 +16,17 @@ def positive(spec: object, *names: str) -> None:
 
 def nonnegative(spec: object, *names: str) -> None:
     """Raise UsageError where a field is not a finite number, 0 or more."""
-    _check(spec, names, lambda value: 0 <= value < math.inf, "a finite number, 0 or more")
+    least(spec, 0, *names)
+
+
+def least(spec: object, bound: float, *names: str) -> None:
+    """Raise UsageError where a field is not a finite number, ``bound`` or more."""
+    _check(spec, names, lambda value: bound <= value < math.inf, f"a finite number, {bound} or more")
+
+
+def fraction(spec: object, *names: str) -> None:
+    """Raise UsageError where a field is not in [0, 1]."""
+    _check(spec, names, lambda value: 0 <= value <= 1, "0 to 1")
 
 
 def share(spec: object, *names: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import UsageError
@@ -37,21 +37,6 @@ def number(
     raise UsageError(f"{name} is {value!r}; wanted a finite number {bound}{limit}{_or(words)}.")
 
 
-def check_positive(thing: Any, *names: str) -> None:
-    """Raise UsageError unless these fields are finite numbers above 0."""
-    _check(thing, names, lambda value: 0 < value < math.inf, "a finite number, more than 0")
-
-
-def check_least(thing: Any, least: int, *names: str) -> None:
-    """Raise UsageError unless these fields are finite numbers, ``least`` or more."""
-    _check(thing, names, lambda value: least <= value < math.inf, f"a finite number, {least} or more")
-
-
-def check_fraction(thing: Any, *names: str) -> None:
-    """Raise UsageError unless these fields are from 0 to 1."""
-    _check(thing, names, lambda value: 0 <= value <= 1, "0 to 1")
-
-
 def text(name: str, value: Any) -> None:
     """Raise UsageError unless ``value`` is None or text."""
     if value is not None and not isinstance(value, str):
@@ -74,12 +59,6 @@ def parsed(value: str | None) -> Any:
         except ValueError:
             continue
     return value
-
-
-def _check(thing: Any, names: Sequence[str], allowed: Callable[[Any], bool], wanted: str) -> None:
-    for name in names:
-        if not allowed(getattr(thing, name)):
-            raise UsageError(f"{name} is {getattr(thing, name)}; wanted {wanted}.")
 
 
 def _or(words: Sequence[str]) -> str:

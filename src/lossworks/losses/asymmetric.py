@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_least
 from ..scores import Scores
 from .base import BinaryLoss, losses
 
@@ -34,7 +34,7 @@ class Asymmetric(BinaryLoss):
     clip: float = 0.05
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "gamma_positive", "gamma_negative")
+        domains.nonnegative(self, "gamma_positive", "gamma_negative")
         if not 0 <= self.clip < 1:
             raise UsageError(f"clip is {self.clip}; wanted 0 or more and less than 1.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..core.values import check_fraction, check_least
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .newton import newton
@@ -36,8 +36,8 @@ class BiTempered(CategoricalLoss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        check_fraction(self, "t1", "label_smoothing")
-        check_least(self, 1, "t2")
+        domains.fraction(self, "t1", "label_smoothing")
+        domains.least(self, 1, "t2")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         elsewhere = self.label_smoothing / scores.classes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
@@ -37,7 +37,7 @@ class ClassBalanced(CategoricalLoss):
         check(self.counts)
         if not 0 <= self.beta < 1:
             raise UsageError(f"beta is {self.beta}; wanted at least 0 and less than 1.")
-        check_least(self, 0, "gamma")
+        domains.nonnegative(self, "gamma")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         weight = self.class_weights(scores.of_classes(known(self.counts), "counts"))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_positive
 from ..scores import Scores
 from ..scores.counted import counted
 from ..scores.teacher import TopK
@@ -37,7 +37,7 @@ class Divergence(CategoricalLoss, ABC):
     needs: ClassVar[str] = "teacher"
 
     def __post_init__(self) -> None:
-        check_positive(self, "temperature")
+        domains.positive(self, "temperature")
 
     @abstractmethod
     def term(self, own: Tensor, teacher: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_positive
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -35,7 +35,7 @@ class DPO(PreferenceLoss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        check_positive(self, "beta")
+        domains.positive(self, "beta")
         if not 0 <= self.label_smoothing < 0.5:
             raise UsageError(f"label_smoothing is {self.label_smoothing}; wanted 0 or more and less than 0.5.")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_least
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -31,7 +31,7 @@ class Focal(CategoricalLoss):
     class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "gamma")
+        domains.nonnegative(self, "gamma")
         if any(not 0 <= weight < float("inf") for weight in self.class_weights):
             raise UsageError(f"class_weights are {self.class_weights}; wanted finite numbers, none below 0.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_fraction
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -28,7 +28,7 @@ class GeneralizedCrossEntropy(CategoricalLoss):
     q: float = 0.7
 
     def __post_init__(self) -> None:
-        check_fraction(self, "q")
+        domains.fraction(self, "q")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp if self.q == 0 else -(self.q * scores.logp).expm1() / self.q

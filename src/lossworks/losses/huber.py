@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_positive
+from ..core import domains
 from .base import RegressionLoss, losses
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Huber(RegressionLoss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(self, "delta")
+        domains.positive(self, "delta")
 
     def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
         error = prediction - value

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_positive
 from ..scores import Dense, dense
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
@@ -38,7 +38,7 @@ class InfoNCE(EmbeddingLoss):
     similarity: str = "cosine"
 
     def __post_init__(self) -> None:
-        check_positive(self, "temperature")
+        domains.positive(self, "temperature")
         if self.similarity not in SIMILARITIES:
             raise UsageError(f"similarity is {self.similarity!r}; wanted one of {', '.join(SIMILARITIES)}.")
 

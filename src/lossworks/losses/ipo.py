@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_positive
+from ..core import domains
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -29,7 +29,7 @@ class IPO(PreferenceLoss):
     per_token: bool = False
 
     def __post_init__(self) -> None:
-        check_positive(self, "tau")
+        domains.positive(self, "tau")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.log_ratios()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_positive
 from .base import losses
 from .embedding import check_rows
 from .preference import Pairs, PreferenceLoss, check_baseline
@@ -35,7 +35,7 @@ class KTO(PreferenceLoss):
     undesirable: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(self, "beta", "desirable", "undesirable")
+        domains.positive(self, "beta", "desirable", "undesirable")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         if pairs.baseline is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_least, check_positive
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
@@ -32,8 +32,8 @@ class LDAM(CategoricalLoss):
 
     def __post_init__(self) -> None:
         check(self.counts)
-        check_least(self, 0, "max_margin")
-        check_positive(self, "scale")
+        domains.nonnegative(self, "max_margin")
+        domains.positive(self, "scale")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         counts = scores.of_classes(known(self.counts), "counts")

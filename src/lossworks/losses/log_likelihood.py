@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_positive
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, RegressionLoss, losses
 
@@ -30,7 +30,7 @@ class LogLikelihood(CategoricalLoss, RegressionLoss):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(self, "scale")
+        domains.positive(self, "scale")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp

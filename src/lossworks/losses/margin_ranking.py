@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_least
+from ..core import domains
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
 
@@ -27,7 +27,7 @@ class MarginRanking(EmbeddingLoss):
     margin: float = 1.0
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "margin")
+        domains.nonnegative(self, "margin")
 
     def contrasts(self, first: Float[Tensor, "N"], second: Float[Tensor, "N"], sign: Float[Tensor, "N"], /) -> Float[Tensor, "N"]:
         check_rows("margin_ranking", first, second=second, sign=sign)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..core.values import check_least
+from ..core import domains
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -30,7 +30,7 @@ class ORPO(PreferenceLoss):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "strength")
+        domains.nonnegative(self, "strength")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.per_token(pairs.chosen, pairs.rejected)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.values import check_least
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -28,7 +28,7 @@ class Poly1(CategoricalLoss):
     epsilon: float = 1.0
 
     def __post_init__(self) -> None:
-        check_least(self, -1, "epsilon")
+        domains.least(self, -1, "epsilon")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp - self.epsilon * scores.logp.expm1()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..core.values import check_least, check_positive
+from ..core import domains
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
@@ -29,8 +29,8 @@ class SimPO(PreferenceLoss):
     gamma: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(self, "beta")
-        check_least(self, 0, "gamma")
+        domains.positive(self, "beta")
+        domains.nonnegative(self, "gamma")
 
     def preferences(self, pairs: Pairs) -> Float[Tensor, "*pair"]:
         chosen, rejected = pairs.per_token(pairs.chosen, pairs.rejected)

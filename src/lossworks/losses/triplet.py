@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_least
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
 
@@ -36,7 +36,7 @@ class Triplet(EmbeddingLoss):
     distance: str = "euclidean"
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "margin")
+        domains.nonnegative(self, "margin")
         if self.distance not in DISTANCES:
             raise UsageError(f"distance is {self.distance!r}; wanted one of {', '.join(DISTANCES)}.")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_positive
 from ..scores import Scores
 from .base import BinaryLoss, losses
 
@@ -40,7 +40,7 @@ class Tversky(BinaryLoss):
     def __post_init__(self) -> None:
         if not (self.alpha >= 0 and self.beta >= 0 and 0 < self.alpha + self.beta < float("inf")):
             raise UsageError(f"alpha is {self.alpha}, beta {self.beta}; wanted finite numbers, none below 0 and not both 0.")
-        check_positive(self, "smooth")
+        domains.positive(self, "smooth")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         hit, miss = scores.logp.exp(), -scores.logp.expm1()  # the probability of the truth, and of the other

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from ..core.values import check_least
+from ..core import domains
 from ..scores import Scores
 from .base import CategoricalLoss, losses
 
@@ -32,7 +32,7 @@ class Unlikelihood(CategoricalLoss):
     needs: ClassVar[str] = "negatives"
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "alpha")
+        domains.nonnegative(self, "alpha")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         logp, there = scores.logp_of_negatives()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
+from ..core import domains
 from ..core.registry import Registry
-from ..core.values import check_least
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -31,7 +31,7 @@ class Penalty(ABC):
     """Whether it has a gradient everywhere, so that a search along the loss may have it added."""
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "strength")
+        domains.nonnegative(self, "strength")
 
     @abstractmethod
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:

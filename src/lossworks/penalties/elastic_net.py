@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..core.values import check_fraction
+from ..core import domains
 from .base import Penalty, penalties
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class ElasticNet(Penalty):
 
     def __post_init__(self) -> None:
         Penalty.__post_init__(self)
-        check_fraction(self, "l1_ratio")
+        domains.fraction(self, "l1_ratio")
 
     def value(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
         return self.strength * (self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum())

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_least
 from .base import Risk, group_means, risks
 
 
@@ -27,7 +27,7 @@ class GroupDRO(Risk):
     grouped: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_least(self, 0, "step")
+        domains.nonnegative(self, "step")
 
     def start(self, groups: int) -> Tensor:
         return torch.zeros(groups, dtype=torch.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.values import check_fraction
+from ..core import domains
 from .base import Schedule, check_long, schedules
 from .length import Clock, Length
 
@@ -22,7 +22,7 @@ class Exponential(Schedule):
     every: Length = Length("33%")
 
     def __post_init__(self) -> None:
-        check_fraction(self, "gamma")
+        domains.fraction(self, "gamma")
         check_long(self, "every")
 
     def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:

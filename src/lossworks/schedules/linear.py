@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.values import check_fraction
+from ..core import domains
 from .base import Schedule, schedules
 from .length import Clock
 
@@ -21,7 +21,7 @@ class Linear(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_fraction(self, "final")
+        domains.fraction(self, "final")
 
     def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:
         return 1 - (1 - self.final) * min(1.0, step / steps)

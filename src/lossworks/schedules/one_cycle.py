@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.values import check_fraction
+from ..core import domains
 from .base import Schedule, cosine, schedules
 from .length import Clock, Length
 
@@ -23,7 +23,7 @@ class OneCycle(Schedule):
     final: float = 4e-6
 
     def __post_init__(self) -> None:
-        check_fraction(self, "start", "final")
+        domains.fraction(self, "start", "final")
 
     def factor(self, step: int, clock: Clock, scores: Sequence[float] = ()) -> float:
         top = max(0.0, self.warmup.steps(clock) - 1)

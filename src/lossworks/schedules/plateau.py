@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..core import domains
 from ..core.errors import UsageError
-from ..core.values import check_fraction
 from .base import Schedule, schedules
 from .length import Clock
 
@@ -27,7 +27,7 @@ class Plateau(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_fraction(self, "gamma", "threshold", "final")
+        domains.fraction(self, "gamma", "threshold", "final")
         if self.patience < 1:
             raise UsageError(f"patience is {self.patience}; wanted 1 or more evaluations.")
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.values import check_fraction
+from ..core import domains
 from .base import Schedule, schedules
 from .length import Clock, Length
 
@@ -23,7 +23,7 @@ class WSD(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_fraction(self, "final")
+        domains.fraction(self, "final")
 
     def after(self, step: float, steps: float, clock: Clock, scores: Sequence[float]) -> float:
         falling = min(steps, self.decay.steps(clock))

@@ -110,7 +110,7 @@ class Additive(Smoothing):
 
     def __post_init__(self) -> None:
         if not 0 < self.delta < float("inf"):
-            raise UsageError(f"delta is {self.delta}; wanted a finite number, more than 0.")
+            raise UsageError(f"delta is {self.delta}; wanted a finite number above 0.")
 
     def mass(self, counts: NDArray[np.int64], order: int) -> Floats:
         return counts.astype(np.float64)
