@@ -78,6 +78,13 @@ def test_rows_that_recur_are_one_text(tmp_path: Path) -> None:
     for name, metric in once["metrics"].items():
         assert often["metrics"][name] == pytest.approx(metric), name
     assert often["baseline"]["metrics"]["nll"] == pytest.approx(once["baseline"]["metrics"]["nll"])
+    compared = lossworks.compare(
+        [(f"w{i % 2} row {i // 4}", "ab"[i % 2]) for i in range(80)], loss=["cross_entropy", "mse"], trials=0, seeds=2, test=0.5,
+        model="linear:bits=10", epochs=2, out=tmp_path / "compared",
+    )  # fmt: skip
+    found = compared.record["result"]
+    assert found["test_rows"] == 2 * found["test_texts"]
+    assert f"{found['test_texts']} different texts" in (tmp_path / "compared/report.html").read_text("utf-8")
     repeated = [(f"w{i % 2} row {i // 4}", "ab"[i % 2]) for i in range(80)]
     held_out = lossworks.fit(repeated, test=0.5, **SMALL).record["result"]
     assert held_out["rows"] == 2 * held_out["texts"]

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from lossworks.evidence import statistics
-from lossworks.evidence.statistics import Variances, difference, flips, holm, mean_squares
+from lossworks.evidence.statistics import Variances, by_text, difference, flips, holm, mean_squares
 
 from .simulated import SHARES, Shares, coverage, draw, family, found, level
 
@@ -31,6 +31,20 @@ def test_mean_squares_by_hand() -> None:
     assert seeds == pytest.approx(0.0)
     assert examples == pytest.approx((1 + 1 + 4) / 2 / 3)
     assert both == pytest.approx(4 / (1 * 2) / 6)
+
+
+def test_rows_of_one_text_are_one_example() -> None:
+    """Rows that recur four times have the interval of each once; texts that recur unevenly weigh as much as their rows."""
+    d = np.random.default_rng(4).normal(0.1, 1, (3, 40))
+    ids = np.arange(40) % 7 * 100 + np.arange(40)
+    once, often = difference(d), difference(by_text(np.tile(d, 4), np.tile(ids, 4)))
+    assert (often.value, often.low, often.high) == pytest.approx((once.value, once.low, once.high))
+    assert difference(np.tile(d, 4)).high < once.high
+    assert by_text(d, ids) is d
+    assert by_text(d, None) is d
+    uneven = np.array([7, 7, 7, *range(10, 47)])
+    assert by_text(d, uneven).shape == (3, 38)
+    np.testing.assert_allclose(by_text(d, uneven).mean(1), d.mean(1))
 
 
 @pytest.mark.parametrize("shares", SHARES)

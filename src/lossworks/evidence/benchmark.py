@@ -97,6 +97,11 @@ class Benchmark(ABC, Generic[Reading]):
     def unit(self) -> str:
         """What the rows of metrics are."""
 
+    @property
+    def texts(self) -> NDArray[Any] | None:
+        """An id of each test row's text, for rows of one text are one example; None where all differ."""
+        return None
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """What the record says of the data."""

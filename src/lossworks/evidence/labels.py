@@ -92,6 +92,10 @@ class LabelBenchmark(Benchmark[Dataset]):
     def unit(self) -> str:
         return "test rows"
 
+    @property
+    def texts(self) -> NDArray[Any]:
+        return np.asarray(self.split.keys[self.split.parts == TEST])
+
     def describe(self) -> dict[str, Any]:
         return describe(self.split)
 

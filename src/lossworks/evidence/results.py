@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from .benchmark import Benchmark
 from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
 from .runs import Design
-from .statistics import LEVEL
+from .statistics import LEVEL, by_text
 from .store import RUN, TUNE, Finished, Key
 from .verdicts import Measured, judge, variances_of
 
@@ -37,7 +38,10 @@ def results(
     """
     prior = benchmark.prior(design.metric)
     measured = [_measured(design, done, arm, prior) for arm in range(len(design.arms))]
-    verdicts = judge(measured, design.metric, margin, UNITS[design.metric], benchmark.unit)
+    examples = [replace(arm, rows=by_text(arm.rows, benchmark.texts)) for arm in measured]
+    recur = examples[0].rows.shape[1] < len(prior)
+    unit = "different test texts" if recur else benchmark.unit
+    verdicts = judge(examples, design.metric, margin, UNITS[design.metric], unit)
     soonest = _soonest(design, done)
     arms = []
     for number, (arm, rows, verdict) in enumerate(zip(design.arms, measured, verdicts, strict=True)):
@@ -48,7 +52,7 @@ def results(
             "tuning": _tuning(design, done, number),
             "verdict": verdict.to_json() | {"without_duplicates": _without(rows, measured[0], doubled)},
             "value": float(rows.rows.mean()) if runs else None,
-            "standard_error": variances_of(rows),
+            "standard_error": variances_of(examples[number]),
             "seeds": [_run(design, seed, one, prior) for seed, one in runs],
             "metrics": _means([one.metrics for _, one in runs if one.metrics]),
             "seconds": _median([one.seconds for _, one in runs]),
@@ -61,7 +65,8 @@ def results(
     return {
         "metric": design.metric, "unit": UNITS[design.metric], "rising": design.metric in RISING,
         "judged_by": benchmark.task.proper,
-        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": benchmark.unit, "prior": float(prior.mean()),
+        "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": benchmark.unit,
+        "test_texts": examples[0].rows.shape[1] if recur else None, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
         "of": len(design.arms) * design.seeds,
         **benchmark.diagnostics(ended, measured, design.metric, [arm.settings for arm in design.arms]),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,18 @@ def difference(d: Floats, seed: int = 0) -> Difference:
     value, variances = float(d.mean()), Variances.of(d)
     half = variances.half_width(LEVEL / 2)
     return Difference(value, value - half, value + half, variances.p_value(value), flips(d, seed), variances)
+
+
+def by_text(rows: Floats, texts: NDArray[Any] | None) -> Floats:
+    """Rows [S, N] of one text as one example [S, G], for they are not independent; the mean is the same.
+
+    texts: an id of each row's text [N]; None: all differ.
+    """
+    if texts is None or len(found := np.unique(texts)) == rows.shape[1]:
+        return rows
+    sums = np.zeros((len(found), len(rows)))
+    np.add.at(sums, np.searchsorted(found, texts), rows.T)
+    return np.asarray(sums.T * (len(found) / rows.shape[1]))
 
 
 def mean_squares(d: Floats) -> tuple[Floats, Floats, Floats]:

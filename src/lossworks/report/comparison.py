@@ -93,8 +93,9 @@ def _all(counts: Counter[str]) -> str:
 
 
 def rows_are(result: Json) -> str:
-    """What one test unit is called: rows, texts or segments."""
-    return str(result.get("rows_are", "test rows"))  # missing in earlier records
+    """What test units are called: rows (of fewer different texts, where some recur), texts or segments."""
+    name = str(result.get("rows_are", "test rows"))  # missing in earlier records
+    return f"{name} ({texts:,} different texts)" if (texts := result.get("test_texts")) else name
 
 
 def steps(summary: Json) -> list[str]:
