@@ -16,7 +16,7 @@ import lossworks
 from lossworks.core.errors import Diverged, UnknownName, UsageError
 from lossworks.data import load
 from lossworks.engine.monitors import Spikes
-from lossworks.optim import Stepper, optimizers
+from lossworks.optim import Stepper, gradients, optimizers
 from lossworks.training import Settings, fit_corpora
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
@@ -154,7 +154,7 @@ def test_refused(choice: dict[str, Any], error: type[Exception], word: str) -> N
 def test_a_gradient_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     """A finite loss with a gradient that is not stops training before the update, where clipping looks at it."""
     norms = iter([1.0, 1.0, math.inf])
-    monkeypatch.setattr(Stepper, "_norm", lambda self: next(norms))
+    monkeypatch.setattr(gradients.Gradients, "norm", lambda self: next(norms))
     with pytest.raises(Diverged, match="gradient was not finite at step 3"):
         lossworks.fit(REVIEWS, clip=5.0, **SMALL)
 
