@@ -158,3 +158,11 @@ def test_extreme_targets(command: Command, put: Put, values: tuple[str, ...]) ->
         assert (ended.code, "line 2: the target 1e+200 is too large to work with." in ended.err) == (2, True)
     else:
         assert ended.code == 0, ended.err
+
+
+def test_a_link_to_nothing(command: Command, fitted: Path) -> None:
+    """A text to predict on that is a link is no text, and what it leads to is named."""
+    Path("texts").symlink_to("gone.txt")
+    ended = command("predict", fitted, "texts")
+    assert (ended.code, ended.out) == (2, "")
+    assert "texts is a link to gone.txt, which is not there" in ended.err

@@ -70,6 +70,7 @@ PYTHON_ROWS = [
     (("b", "\ud800"), "the label holds a lone surrogate, U+D800"),
     (("b", "y", "heavy"), "the weight is 'heavy', not a number"),
     (("b", "y", -1), "the weight is -1"),
+    (("b", "y", 10**400), "the weight is the number 1000"),
     (("b", "y", float("nan")), "the weight is nan"),
     (("b", Fraction(10**400)), "the label is a number too large"),
 ]

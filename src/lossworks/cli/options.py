@@ -93,7 +93,7 @@ def texts_of(source: str, read: ReadOptions) -> Iterator[list[str]]:
 
 def _is_there(source: str) -> bool:
     try:
-        return bool(source) and Path(source).exists()
+        return bool(source) and (Path(source).exists() or Path(source).is_symlink())  # whose end may be missing
     except (OSError, ValueError):  # too long for a name, as texts are
         return False
 

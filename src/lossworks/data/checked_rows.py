@@ -120,7 +120,7 @@ def _weights(weights: list[Any] | None) -> NDArray[np.float32] | None:
         return None
     try:
         values = np.array([float(weight) for weight in weights], np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RowFault(f"the weight is {described(weights[0])}, not a number") from None
     if not (np.isfinite(values) & (values >= 0)).all():
         raise RowFault(f"the weight is {weights[0]}; wanted a finite number, not below 0")
