@@ -30,10 +30,8 @@ class Held:
         """Whether the data with this fingerprint is, row for row, what ``fit`` was given to train or to validate on: its metrics
         then flatter the model.
         """
-        told = str(self.record.get("data", {}).get("fingerprint", "")).split(
-            "+"
-        )  # of the data, and of held-out rows of their own
-        return fingerprint in told[: 1 + isinstance(self.record.get("given", {}).get("valid"), str)]
+        known = str(self.record.get("data", {}).get("fingerprint", "")).split("+")  # of the data, then of held-out parts given
+        return fingerprint in known[: 1 + isinstance(self.record.get("given", {}).get("valid"), str)]
 
 
 def with_label_sep(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:
