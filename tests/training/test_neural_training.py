@@ -278,6 +278,14 @@ def test_plan_fills_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert short.config.window == 16
 
 
+@pytest.mark.parametrize(("model", "threads"), [("transformer:dim=64", 1), ("transformer:dim=256", 2), ("rnn:dim=64", 2)])
+def test_a_narrow_transformer_has_one_thread_of_pytorch(model: str, threads: int) -> None:
+    """Where nothing is measured: its other threads would wait beside ours for longer than they help."""
+    torch.set_num_threads(2)
+    settings = for_language(Settings(task="lm", model=model, steps=3), "lm")
+    assert plan(stream(5000), VOCABULARY, settings, ends=False).threads == threads
+
+
 @pytest.mark.parametrize(
     ("spent", "test_tokens", "a_step", "steps", "evals", "tested"),
     [

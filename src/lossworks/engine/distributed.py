@@ -6,6 +6,7 @@ tokens of all of them; so how rows are dealt out, evenly or not, changes nothing
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,14 @@ def world(device: str = "cpu") -> World:
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"WORLD_SIZE is {size}, but the processes cannot meet ({error}). Start them by torchrun.") from None
+        atexit.register(_leave)
     return World(distributed.get_rank(), distributed.get_world_size())
+
+
+def _leave() -> None:
+    """The group's threads, if they are still at work when the interpreter ends, now and then abort it."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def check_alone(joined: World) -> None:

@@ -39,6 +39,9 @@ _FASTER = 3  # scoring is, than training
 _FEWEST_BETWEEN = 3  # steps between two scores
 _MANY = 1_000_000  # epochs, where steps say how long training is
 
+_NARROW = 256
+"""Dimensions below which PyTorch's other threads wait beside ours, which share a Transformer's work, longer than they help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -105,7 +108,8 @@ def plan(
     timed, said, tested = settings.steps is None and settings.epochs is None, list[str](), 1.0
     dtype = settings.dtype or fast_dtype(settings.device)
     probe = Probe(texts, vocabulary, ends, settings.device, dtype)
-    threads = torch.get_num_threads()
+    narrow = isinstance(spec, TransformerSpec) and spec.dim < _NARROW and settings.device == "cpu"
+    threads = 1 if narrow else torch.get_num_threads()
     if timed:
         seconds = time_of(settings)
         if isinstance(spec, Sized) and not named(settings.model) & {"layers", "dim", "heads"}:
