@@ -61,6 +61,7 @@ def test_kinds_of_columns() -> None:
     """Categories are texts; a name that is twice there, or a number, is no hindrance."""
     frame = pd.DataFrame({"text": pd.Series(["a", "b"], dtype="category"), "label": pd.Series([True, False])})
     assert load(frame).label_type == "bool"
+    assert load(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"], "collect": [1, 2]})).labels == ["x", "y"]
     twice = pd.DataFrame([["a", "x", 1], ["b", "y", 2]], columns=["text", "text", "label"])
     assert load(twice).texts([0]) == ["a"]
     assert load(pd.DataFrame([["a", "x"], ["b", "y"]]), ReadOptions(text=1, label=2)).labels == ["x", "y"]

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from lossworks.core.errors import DataError, UsageError
-from lossworks.data import ReadOptions, class_names, joined, load, named, original
+from lossworks.data import ReadOptions, class_names, joined, load, load_all, named, original
 from lossworks.data.labels import find_separator
 
 Put = Callable[[str, str | bytes], Path]
@@ -79,6 +79,26 @@ def test_several_in_a_cell(put: Put, cells: list[str], mark: str, sets: list[tup
     assert corpus.labels == sets
     assert corpus.label_sep == mark
     assert corpus.fingerprint == load([(f"text {i}", list(names)) for i, names in enumerate(sets)]).fingerprint
+
+
+def test_a_bad_row_does_not_hide_what_parts_labels(put: Put) -> None:
+    """The separator is found in all the labels of a block, though its rows are checked one by one where one of them is bad."""
+    path = put("x.csv", "text,label\n,food\na,money\nb,food; money\n")
+    corpus = load(path, ReadOptions(label_sep="auto", bad_rows="skip"))
+    assert corpus.labels == [("money",), ("food", "money")]
+    assert (corpus.label_sep, corpus.skipped) == (";", 1)
+
+
+def test_all_sources_are_parted_alike(put: Put, tmp_path: Path) -> None:
+    """Of several files the first one's separator is that of the rest, whose labels may hold other marks."""
+    first = put("a.csv", 'text,label\na,"Smith, J.; Doe, K."\nb,"Smith, J.; Roe, L."\n')
+    second = put("b.csv", 'text,label\nc,"Doe, K."\n')
+    with load_all([(first, None), (second, 2)], ReadOptions(label_sep=";"), tmp_path) as told:
+        wanted = [corpus.labels for corpus in told]
+    first.write_text(first.read_text().replace("Smith, J.", "Smith").replace("Doe, K.; ", "").replace("Roe, L.", "Roe"))
+    with load_all([(first, None), (second, 2)], ReadOptions(label_sep="auto"), tmp_path) as found:
+        assert [corpus.label_sep for corpus in found] == [";", ";"]
+        assert found[1].labels == wanted[1] == [("Doe, K.",)]
 
 
 def test_bad_cells(put: Put) -> None:

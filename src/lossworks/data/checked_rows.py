@@ -75,6 +75,7 @@ class Checked:
 
 def check(rows: Rows, book: LabelBook) -> tuple[Checked, list[Fault]]:
     """The good rows of a block, and all its faults in the order they stand in the file."""
+    book.look(rows.labels)
     try:
         return _whole(rows, book), rows.faults
     except RowFault:

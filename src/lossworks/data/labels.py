@@ -41,7 +41,12 @@ class LabelBook:
         """The Python type that the labels were given in: bool, int, float, or str, also where they are of several."""
         if self._types == {"int", "float"}:
             return "float"
-        return self._types.copy().pop() if len(self._types) == 1 else "str"
+        return next(iter(self._types)) if len(self._types) == 1 else "str"
+
+    def look(self, raw: list[Any]) -> None:
+        """Find the separator, where it is to be found, in a block of raw labels; a single row would tell too little."""
+        if self.separator == "auto" and (cells := [value for value in raw if isinstance(value, str)]):
+            self.separator = find_separator(cells)
 
     def intern(self, raw: list[Any]) -> list[Label | None]:
         """Clean labels for raw ones (text, numbers, booleans, lists of labels, None).
@@ -51,8 +56,6 @@ class LabelBook:
         """
         kinds = set(map(type, raw))
         self._types |= {name for kind in kinds if (name := _type_name(kind))}
-        if self.separator == "auto" and str in kinds:
-            self.separator = find_separator(value for value in raw if isinstance(value, str))
         if kinds == {str}:
             labels: list[Label | None] = list(map(self._known.get, raw))
             if None in labels:
@@ -127,7 +130,7 @@ def joined(labels: Iterable[Label | None]) -> tuple[str, str] | None:
     names = {label for label in labels if isinstance(label, str)}
     for mark in SEPARATORS:
         several = sorted(name for name in names if mark in name)
-        uses = Counter(part.strip() for name in {*several, *names} for part in set(name.split(mark)))
+        uses = Counter(part.strip() for name in names for part in set(name.split(mark)))
         if found := next((name for name in several if any(uses[part.strip()] > 1 for part in name.split(mark))), None):
             return found, mark
     return None

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, sc
         for source, _ in sources:
             corpora.append(load(source, options, spill=scratch))
             stack.callback(corpora[-1].close)
+            if options is not None and options.label_sep == "auto":  # labels are parted alike in all of them
+                options = replace(options, label_sep=corpora[-1].label_sep or "auto")
         yield corpora
 
 

@@ -21,7 +21,7 @@ def is_frame(source: Any) -> bool:
 
 def read(frame: Any, options: ReadOptions, source: str) -> Reading:
     """Rows of a frame; what pandas holds as NaN is missing."""
-    frame = frame.collect() if hasattr(frame, "collect") else frame
+    frame = frame.collect() if type(frame).__name__ == "LazyFrame" else frame
     columns = choose(map(str, frame.columns), options, source)
     if not len(frame):
         raise DataError(f"{source} are empty. Wanted a row for each text.")
