@@ -127,7 +127,9 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
         encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     with np.errstate(invalid="ignore"):  # infinities
-        nats = units.sums(-logp) + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
+        nats = units.sums(-logp)
+        if units.unknown.any():  # the texts are tokenized again for these
+            nats = nats + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
         metrics = figures.surprisal(logp, units)
         metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
         metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)

@@ -79,7 +79,7 @@ def numbers(corpus: Corpus) -> NDArray[np.float64]:
     Raises:
         DataError: a label is not a number, is NaN or is infinite; names the row.
     """
-    if {label for label in set(corpus.labels) if _number(label) is None}:
+    if any(_number(label) is None for label in set(corpus.labels)):
         odd = next(label for label in corpus.labels if _number(label) is None)
         words = "several labels" if isinstance(odd, tuple) else f"the label {described(odd)}"
         raise _unfit(corpus, odd, words, "a number", "--task classify if the labels are classes")

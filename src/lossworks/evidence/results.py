@@ -38,7 +38,8 @@ def results(
     """
     prior = benchmark.prior(design.metric)
     measured = [_measured(design, done, arm, prior) for arm in range(len(design.arms))]
-    examples = [replace(arm, rows=by_text(arm.rows, benchmark.texts)) for arm in measured]
+    texts = benchmark.texts
+    examples = [replace(arm, rows=by_text(arm.rows, texts)) for arm in measured]
     recur = examples[0].rows.shape[1] < len(prior)
     unit = "different test texts" if recur else benchmark.unit
     verdicts = judge(examples, design.metric, margin, UNITS[design.metric], unit)

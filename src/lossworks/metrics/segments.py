@@ -52,7 +52,7 @@ class Segments:
     def unspelled(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> NDArray[np.int64]:
         """How many of their bytes are of unknown tokens."""
         unknown, sizes, at = _unknown(texts, tokenizer), np.zeros(len(texts.ids), np.int64), 0
-        for _, text in _pieces(self.blocks) if unknown.any() else ():
+        for _, text in _pieces(self.blocks):
             spans = tokenizer.spans(text)
             for token in np.flatnonzero(unknown[at : at + len(spans)]):
                 sizes[at + token] = len(text[slice(*spans[token])].encode())

@@ -34,7 +34,7 @@ class Multilabel(LabelTask):
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
-        return cls(cls.ordered(chain(*label_sets(corpus)), corpus), label_type=corpus.label_type)
+        return cls(cls.ordered(chain.from_iterable(set(label_sets(corpus))), corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         number, sets = {label: at for at, label in enumerate(self.labels)}, label_sets(corpus)

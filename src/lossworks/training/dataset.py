@@ -61,7 +61,8 @@ class Part:
 @dataclass(slots=True)
 class Dataset:
     """Rows of one or more corpora, numbered through. ``parts[row]``; ``target`` as the task has it; ``weight`` of each row
-    by itself, and in the training loss (``loss_weight``: times its class's).
+    by itself, and in the training loss (``loss_weight``: times its class's). ``held_out_metric``: what training is judged by, the
+    task's proper score, weighted as the training loss is where that weighs classes.
     """
 
     corpora: Sequence[Corpus]
@@ -71,18 +72,13 @@ class Dataset:
     target: NDArray[Any]
     weight: NDArray[np.float32] | None
     loss_weight: NDArray[np.float32]
+    held_out_metric: str
     features: Features | None = None
     train: Part | None = None
     valid: Part | None = None
     test: Part | None = None
     starts: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def held_out_metric(self) -> str:
-        """What training is judged by: the task's proper score, weighted as the training loss is where that weighs classes."""
-        by_class = not np.array_equal(self.loss_weight, np.ones(len(self.parts)) if self.weight is None else self.weight)
-        return f"weighted_{self.task.held_out_metric}" if by_class else self.task.held_out_metric
 
     def place(self, row: int) -> str:
         """Where a row came from, in words."""
@@ -161,12 +157,16 @@ def assemble(
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
+    metric = task.held_out_metric
     if class_weight is not None:
+        own = loss_weight.copy()
         loss_weight *= task.class_factors(class_weight, target, parts == TRAIN)
+        metric = metric if np.array_equal(loss_weight, own) else f"weighted_{metric}"
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, starts=starts, notes=_label_notes(main, kind))
+    notes = _label_notes(main, kind)
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, starts=starts, notes=notes)
 
 
 def read_features(

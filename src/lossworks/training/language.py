@@ -49,8 +49,10 @@ def fit(
     tokenizer, parts = encode(division, settings, callbacks, scratch)
     data = describe(division, tokenizer, parts)
     callbacks.watch("data", {"reason": "lm: a language model", **data, "config": settings.to_json()})
-    for event, text in (*(("note", note) for note in tokenizer.notes), *([("plan", why)] if why else [])):
-        callbacks.watch(event, {"text": text})
+    for note in tokenizer.notes:
+        callbacks.watch("note", {"text": note})
+    if why:
+        callbacks.watch("plan", {"text": why})
     if not resume:
         callbacks.watch("start", {"step": 0})
     found = train(
