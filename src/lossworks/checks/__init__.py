@@ -1,0 +1,1 @@
+"""What is wrong with a data set, before or after a model is trained on it."""
