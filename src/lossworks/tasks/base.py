@@ -136,6 +136,10 @@ class LabelTask(Task):
         """A network's outputs [N, outputs] as logits [N, labels], or as numbers [N] in the data's own units."""
         return outputs
 
+    def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
+        """The outputs that ``losses`` takes, of logits [N, labels] or numbers [N]."""
+        return scores
+
     @abstractmethod
     def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
         """The loss of each example; of label sets, the mean over the labels."""

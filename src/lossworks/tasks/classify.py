@@ -89,6 +89,9 @@ class Classify(LabelTask):
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([np.zeros_like(outputs), outputs], 1) if self.is_binary else outputs
 
+    def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
+        return scores[:, 1:] - scores[:, :1] if self.is_binary else scores
+
     def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
         assert isinstance(loss, CategoricalLoss)
         return loss.values(self._scores(outputs, target))
