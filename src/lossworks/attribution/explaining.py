@@ -66,6 +66,7 @@ def explain_labels(
             spans=spans[number],
             shares=division.shares,
             method=chosen.name,
+            how=chosen.said,
             trial=None if trials is None else trials[number],
             notes=division.notes,
         )
