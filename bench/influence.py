@@ -38,7 +38,7 @@ def main() -> None:
         "by counts, s",
         "µs a pair",
         "again, ms a row",
-        "ratio a text",
+        "times faster",
         "worst difference",
     ]
     _bench.table(head, rows)
