@@ -43,8 +43,12 @@ def explain_labels(
     method: str = AUTO,
     trial: bool = True,
     seed: int = 0,
+    controls: Sequence[Predictor] | None = None,
 ) -> list[Explanation]:
-    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
+    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``.
+
+    controls: models that know nothing of what was learned, beside which shares are tried; None: one, of shuffled weights.
+    """
     scores, task = calibrated(predictor, texts), predictor.task
     answers = scores.argmax(1).tolist() if task.has_probabilities else scores.tolist()
     quantities = [asked_for(task, quantity, answer, label, against) for answer in answers]
@@ -54,8 +58,8 @@ def explain_labels(
     divisions = chosen.divide(given)
     trials = None
     if trial:
-        control = chosen.divide(replace(given, predictor=shuffled(predictor, seed)))
-        trials = judge(given, divisions, control, seed)
+        controls = [shuffled(predictor, seed)] if controls is None else controls
+        trials = judge(given, divisions, [chosen.divide(replace(given, predictor=each)) for each in controls], seed)
     return [
         Explanation(
             text=text,
