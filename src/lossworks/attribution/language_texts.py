@@ -62,6 +62,12 @@ class LanguageTexts(Texts):
         sums = [each[row][first:last].sum() for row, (first, last) in zip(which.tolist(), places, strict=True)]
         return np.split(np.array(sums), np.cumsum([len(rows) for rows in kept])[:-1])
 
+    def sizes(self, number: int) -> Float[NDArray[np.float64], "P K"]:
+        """Tokens, characters, and one for each part: a longer passage has more bits under any model, trained or not."""
+        tokens = overlapping(self.language.tokenizer.spans(self.texts[number]), self.places(number))
+        measures = [np.diff(tokens)[:, 0], np.diff(self.spans[number])[:, 0], np.ones(len(tokens))]
+        return np.stack(measures, 1) * ~self.fixed(number)[:, None]
+
     def bits(self, encoded: Ragged) -> Float[NDArray[np.float64], "positions"]:
         """The surprisal at each position of texts in tokens."""
         return np.minimum(-self.language.model.logp(encoded) / BIT, IMPOSSIBLE)

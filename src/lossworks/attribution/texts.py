@@ -44,6 +44,10 @@ class Texts(ABC):
         """Which parts of a text must always be kept."""
         return np.zeros(len(self.spans[number]), np.bool_)
 
+    def sizes(self, number: int) -> Float[NDArray[np.float64], "P K"]:
+        """Of each part, measures of its size that alone would foretell what deletions do: a trial leaves their share out."""
+        return np.zeros((len(self.spans[number]), 0))
+
     def variants(self, number: int, kept: Bool[NDArray[np.bool_], "N P"]) -> list[str]:
         """A text with only some of its parts, once for each row of ``kept``. It begins with the white space that it began with;
         what stands after the last part stays.
