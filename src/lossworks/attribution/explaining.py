@@ -50,12 +50,14 @@ def explain_labels(
     quantities = [asked_for(task, quantity, answer, label, against) for answer in answers]
     spans = [spans_of(text, by, token_spans(predictor)) for text in texts]
     given = LabelTexts(texts, spans, predictor, quantities)
-    chosen = choose(methods_for(given), method)
+    control = replace(given, predictor=shuffled(predictor, seed)) if trial else None
+    return explained(given, control, choose(methods_for(given), method), seed)
+
+
+def explained(given: Texts, control: Texts | None, chosen: Method, seed: int) -> list[Explanation]:
+    """Explanations by one method. ``control``: the texts under a model that knows nothing of what was learned; None: no trial."""
     divisions = chosen.divide(given)
-    trials = None
-    if trial:
-        control = chosen.divide(replace(given, predictor=shuffled(predictor, seed)))
-        trials = judge(given, divisions, control, seed)
+    trials = None if control is None else judge(given, divisions, chosen.divide(control), seed)
     return [
         Explanation(
             text=text,
@@ -63,14 +65,14 @@ def explain_labels(
             unit=given.described(number)[1],
             value=division.value,
             baseline=division.baseline,
-            spans=spans[number],
+            spans=given.spans[number],
             shares=division.shares,
             method=chosen.name,
             how=chosen.said,
             trial=None if trials is None else trials[number],
             notes=division.notes,
         )
-        for number, (text, division) in enumerate(zip(texts, divisions, strict=True))
+        for number, (text, division) in enumerate(zip(given.texts, divisions, strict=True))
     ]
 
 

@@ -28,7 +28,7 @@ def judge(texts: Texts, divisions: Sequence[Division], control: Sequence[Divisio
     trials = []
     for number, (rows, values) in enumerate(zip(kept, texts.values(kept), strict=True)):
         lost = divisions[number].value - values
-        trials.append(_judge(lost, ~rows, divisions[number].shares, control[number].shares, seed))
+        trials.append(_judge(lost, ~rows, divisions[number].shares, control[number].shares, texts.sizes(number), seed))
     return trials
 
 
@@ -47,22 +47,37 @@ def _judge(
     deleted: NDArray[np.bool_],
     shares: Float[NDArray[np.float64], "P"],
     control: Float[NDArray[np.float64], "P"],
+    sizes: Float[NDArray[np.float64], "P K"],
     seed: int,
 ) -> Trial:
-    found = _correlation(deleted @ shares, lost)
+    size = _basis(deleted @ sizes)
+    lost = _beside(size, lost)
+    found = _correlation(_beside(size, deleted @ shares), lost)
     if np.isnan(found):
         return Trial("not shown", "There is nothing to test: the shares, or what deletions do, are all alike.")
     draw = generator(seed, "permutations")
-    by_chance = np.array([_correlation(deleted @ draw.permutation(shares), lost) for _ in range(_PERMUTATIONS)])
+    by_chance = np.array([_correlation(_beside(size, deleted @ draw.permutation(shares)), lost) for _ in range(_PERMUTATIONS)])
     above = (1 + int((by_chance >= found - 1e-12).sum())) / (1 + _PERMUTATIONS)
     below = (1 + int((by_chance <= found + 1e-12).sum())) / (1 + _PERMUTATIONS)
-    other = _correlation(deleted @ control, lost)
+    other = _correlation(_beside(size, deleted @ control), lost)
     facts = {"correlation": found, "p": above, "control": None if np.isnan(other) else other, "deletions": len(lost)}
     if below <= LEVEL / 2:
         return Trial("do not trust", "Deletions do the opposite of what the shares say.", facts)
     if above <= LEVEL / 2 and not other >= found:
         return Trial("trust", "The shares foretell what random deletions do.", facts)
     return Trial("not shown", "The shares foretell deletions no better than chance.", facts)
+
+
+def _basis(size: Float[NDArray[np.float64], "M K"]) -> Float[NDArray[np.float64], "M k"]:
+    """Orthonormal columns that span all linear functions of the size of what is deleted."""
+    left, strengths, _ = np.linalg.svd(np.column_stack([np.ones(len(size)), size]), full_matrices=False)
+    return np.asarray(left[:, strengths > 1e-9 * strengths[0]])
+
+
+def _beside(basis: Float[NDArray[np.float64], "M k"], values: Float[NDArray[np.float64], "M"]) -> Float[NDArray[np.float64], "M"]:
+    """What of the values is no linear function of the size of what is deleted."""
+    rest = values - basis @ (basis.T @ values)
+    return np.where(np.abs(rest) > 1e-9 * np.abs(values).max(initial=0.0), rest, 0.0)
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
