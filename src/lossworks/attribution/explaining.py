@@ -54,12 +54,15 @@ def explain_labels(
     quantities = [asked_for(task, quantity, answer, label, against) for answer in answers]
     spans = [spans_of(text, by, token_spans(predictor)) for text in texts]
     given = LabelTexts(texts, spans, predictor, quantities)
-    chosen = choose(methods_for(given), method)
+    if controls is None:
+        controls = [shuffled(predictor, seed)] if trial else []
+    return explained(given, [replace(given, predictor=each) for each in controls], choose(methods_for(given), method), seed)
+
+
+def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:
+    """Explanations by one method. ``controls``: the texts under models that know nothing of what was learned; none: no trial."""
     divisions = chosen.divide(given)
-    trials = None
-    if trial:
-        controls = [shuffled(predictor, seed)] if controls is None else controls
-        trials = judge(given, divisions, [chosen.divide(replace(given, predictor=each)) for each in controls], seed)
+    trials = judge(given, divisions, [chosen.divide(each) for each in controls], seed) if controls else None
     return [
         Explanation(
             text=text,
@@ -67,14 +70,14 @@ def explain_labels(
             unit=given.described(number)[1],
             value=division.value,
             baseline=division.baseline,
-            spans=spans[number],
+            spans=given.spans[number],
             shares=division.shares,
             method=chosen.name,
             how=chosen.said,
             trial=None if trials is None else trials[number],
             notes=division.notes,
         )
-        for number, (text, division) in enumerate(zip(texts, divisions, strict=True))
+        for number, (text, division) in enumerate(zip(given.texts, divisions, strict=True))
     ]
 
 
