@@ -109,7 +109,7 @@ class _Tried:
             "correlation": correlation,
             "low": low,
             "high": high,
-            "p": self.p(happened, correlation),
+            **self.chance(happened, correlation),
             "controls": controls[1:].tolist(),
             "others": dict(zip(self.others, others[1:].tolist(), strict=True)),
             **self.lost(),
@@ -124,8 +124,10 @@ class _Tried:
         """Ranks of what shares foretell of each."""
         return standard_ranks(self._apart(shares @ self.deleted[:-1].T))
 
-    def p(self, happened: Float[NDArray[np.float64], "m"], correlation: float) -> float:
-        """How often the same shares on other parts foretell as much: of all arrangements, or of some at random and this one."""
+    def chance(self, happened: Float[NDArray[np.float64], "m"], correlation: float) -> dict[str, float]:
+        """What the same shares on other parts foretell on average, and how often as much: of all arrangements, or of some at
+        random and this one.
+        """
         parts, shares = np.flatnonzero(~self.texts.fixed(self.number)), self.given[0].shares
         whole = factorial(len(parts)) <= _PERMUTATIONS
         if whole:
@@ -135,8 +137,9 @@ class _Tried:
             orders = draw.permuted(np.tile(np.arange(len(parts)), (_PERMUTATIONS, 1)), axis=1)
         other = np.tile(shares, (len(orders), 1))
         other[:, parts] = shares[parts][orders]
-        reached = int((self.of_shares(other) @ happened >= correlation - 1e-9).sum())
-        return reached / len(orders) if whole else (1 + reached) / (1 + len(orders))
+        found = self.of_shares(other) @ happened
+        reached, this = int((found >= correlation - 1e-9).sum()), 0 if whole else 1
+        return {"chance": float(found.mean()), "p": (reached + this) / (len(orders) + this)}
 
     def lost(self) -> dict[str, float | None]:
         """What the quantity loses with the parts of largest shares, and on average with as many random ones, with its interval."""
