@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.errors import UnknownName
 from ..data import OrderedFeatures
 from ..inference import GenerativePredictor, NetworkPredictor, Predictor
+from .additive import Additive, shares_of_sums
+from .chain_rule import shares_of_evidence
 from .control import shuffled
-from .deletion import leave_one_out
-from .explanation import Division, Explanation
-from .parts import Spans, spans_of
+from .deletion import MOST, leave_one_out
+from .explanation import Division, Explanation, Trial
+from .parts import Spans, spans_in
 from .quantity import quantity as asked_for
+from .quantity import weights_of
 from .texts import LabelTexts, Texts, calibrated
 from .trial import judge
 
@@ -22,14 +28,21 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to find shares. said: it in words. deletes: whether shares are what deletions do."""
+    """A way to find shares. said: it in words. ends: whether the end of a text is a part."""
 
     name: str
     said: str
     divide: Callable[[Any], list[Division]]
+    ends: bool = False
 
 
 LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out)
+SUM = Method("exact", "exact: what the part's n-grams add to the quantity", shares_of_sums)
+PATH = Method("integrated_gradients", "integrated gradients from no n-grams to all of the text's", shares_of_sums)
+CHAIN = Method("exact", "exact: what the part's tokens say, given those before", shares_of_evidence, ends=True)
+CHAIN_PATH = Method(
+    "integrated_gradients", "integrated gradients from no tokens to all of the text's", shares_of_evidence, ends=True
+)
 
 
 def explain_labels(
@@ -47,30 +60,40 @@ def explain_labels(
     """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
     scores, task = calibrated(predictor, texts), predictor.task
     answers = scores.argmax(1).tolist() if task.has_probabilities else scores.tolist()
-    quantities = [asked_for(task, quantity, answer, label, against) for answer in answers]
-    spans = [spans_of(text, by, token_spans(predictor)) for text in texts]
-    given = LabelTexts(texts, spans, predictor, quantities)
+    each = {answer: asked_for(task, quantity, answer, label, against) for answer in set(answers)}
+    given = LabelTexts(texts, spans_in(texts, by, token_spans(predictor)), predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
+    given = given.with_ends() if chosen.ends else given
     divisions = chosen.divide(given)
-    trials = None
+    trials: Sequence[Trial | None] = [None] * len(texts)
+    deleted: Sequence[NDArray[np.float64] | None] = [None] * len(texts)
     if trial:
         control = chosen.divide(replace(given, predictor=shuffled(predictor, seed)))
         trials = judge(given, divisions, control, seed)
+        deleted = deleted if chosen is LEAVE_ONE_OUT else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(texts))]
     return [
         Explanation(
             text=text,
-            quantity=given.described(number)[0],
-            unit=given.described(number)[1],
+            quantity=said,
+            unit=unit,
             value=division.value,
             baseline=division.baseline,
-            spans=spans[number],
+            spans=given.spans[number],
             shares=division.shares,
+            deleted=deleted[number],
             method=chosen.name,
-            trial=None if trials is None else trials[number],
+            trial=trials[number],
             notes=division.notes,
+            details=division.details,
         )
         for number, (text, division) in enumerate(zip(texts, divisions, strict=True))
+        for said, unit in [given.described(number)]
     ]
+
+
+def lost_by_deletion(text: Texts) -> NDArray[np.float64] | None:
+    """What one text's quantity loses with each of its parts; None: it has too many."""
+    return leave_one_out(text)[0].shares if len(text.spans[0]) <= MOST else None
 
 
 def token_spans(predictor: Predictor) -> Spans | None:
@@ -84,6 +107,12 @@ def token_spans(predictor: Predictor) -> Spans | None:
 
 def methods_for(texts: Texts) -> list[Method]:
     """The methods that know a family, the best first."""
+    if isinstance(texts, LabelTexts) and len(texts):
+        linear, model = weights_of(texts.quantities[:1]) is not None, Additive.of(texts.predictor)
+        if isinstance(texts.predictor, GenerativePredictor):
+            return [CHAIN if linear else CHAIN_PATH, LEAVE_ONE_OUT]
+        if model is not None:
+            return [SUM if linear and model.hidden is None else PATH, LEAVE_ONE_OUT]
     return [LEAVE_ONE_OUT]
 
 
