@@ -3,7 +3,9 @@
 ``compare`` is in its module alone: what it needs would make every fit begin later.
 """
 
+from ..attribution import Explanation
 from .evaluate import evaluate
+from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language
@@ -14,6 +16,7 @@ from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
 
 __all__ = [
+    "Explanation",
     "Landscape",
     "Language",
     "Model",
@@ -29,5 +32,6 @@ __all__ = [
     "load_run",
     "show",
     "side_by_side",
+    "write_explanations",
     "write_scored",
 ]

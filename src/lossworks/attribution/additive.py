@@ -148,15 +148,15 @@ def _sums(selected: Selected, table: NDArray[np.float32]) -> Numbers:
 def _notes(features: HashedFeatures, selected: Selected, rest: NDArray[np.uint32]) -> list[tuple[str, ...]]:
     """What to know of each text's shares."""
     general = (
-        "A text's features are scaled to its length, so deleting a part changes what the others weigh: its share is not what a "
-        "deletion takes away."
+        "features are scaled to the length of their text, so a deletion changes what the other parts weigh too, and takes away "
+        "another amount than the share"
     )
     full = max(features.fill())
     found: list[tuple[str, ...]] = []
     for shared, known in zip(sharing(selected, rest).tolist(), selected.lengths.tolist(), strict=True):
         own = (
-            f"Of its {known:,} n-grams that the model knows, {shared:,} share a weight with another of this text; with another "
-            f"of the training texts, one does with a probability of about {full:.0%}."
+            f"of its {known:,} n-grams that the model knows, {shared:,} share a weight with another of this text; with another "
+            f"of the training texts, one does with a probability of about {full:.0%}"
         )
         found.append((general, own))
     return found

@@ -22,8 +22,8 @@ from .texts import LabelTexts, blocks
 
 _NUMBERS = 1 << 22  # of evidence, held at once
 _NOTE = (
-    "A token's share is what it says given what stands before it. Deleting it also changes what stands before the tokens that "
-    "follow, so its share is not what a deletion takes away."
+    "a token's share is what it says given what stands before it; a deletion also changes what stands before the tokens that "
+    "follow, and takes away another amount than the share"
 )
 
 

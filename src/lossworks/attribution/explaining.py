@@ -82,6 +82,7 @@ def explain_labels(
             shares=division.shares,
             deleted=deleted[number],
             method=chosen.name,
+            how=chosen.said,
             trial=trials[number],
             notes=division.notes,
             details=division.details,

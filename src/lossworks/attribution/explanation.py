@@ -44,7 +44,7 @@ class Explanation:
     quantity, unit: what is explained. value: of the whole text. baseline: without any part.
     spans: characters of each part [P, 2], the first and the one after the last. shares: of each part [P].
     deleted: what the quantity loses when that part alone is deleted [P], where the shares are not that already.
-    method: how the shares were found. notes: what to know about them.
+    method: the name of how the shares were found. how: that in words. notes: what to know about them.
     details: what the family itself tells, token by token (orders and counts of n-grams, states, evidence by label).
     """
 
@@ -56,6 +56,7 @@ class Explanation:
     spans: Int[NDArray[np.int64], "P 2"]
     shares: Float[NDArray[np.float64], "P"]
     method: str
+    how: str
     deleted: Float[NDArray[np.float64], "P"] | None = None
     trial: Trial | None = None
     notes: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class Explanation:
             "baseline": finite(self.baseline),
             "residual": finite(self.residual),
             "method": self.method,
+            "how": self.how,
             "parts": [
                 {"text": text, "characters": span, "share": finite(share)}
                 | ({} if self.deleted is None else {"deleted": finite(lost)})

@@ -2,28 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
 from .options import print_json
 
+if TYPE_CHECKING:
+    from ..api import Language, Model
+    from ..data import ReadOptions
+
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
     texts: options.Texts = None,
+    quantity: Annotated[
+        str | None,
+        typer.Option(help="logit, probability, surprisal, value (of numbers), or any loss: focal:gamma=2.", show_default=False),
+    ] = None,
+    for_label: Annotated[
+        str | None,
+        typer.Option("--for", help="The label explained, and of a loss what is true; else the answer.", show_default=False),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The label whose logit is subtracted; else all others.", show_default=False)
+    ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="What a text is divided into: word, char, token.")] = "word",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, leave_one_out: what the model has.")] = "auto",
+    trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
+    seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
+    ] = None,
+    text: options.Text = None,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    device: options.Device = "cpu",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Why a model answers as it does: a quantity of each text, divided among its parts."""
-    from ..api import load
+    """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
+    import sys
 
-    model = load(run)
-    found: Any = model.explain(texts or [])
+    from ..api import load, write_explanations
+    from .explained import show, table
+
+    model = load(run, device)
+    read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
+    how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
+    found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
+    page = None
+    if html is not None:
+        page = write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
     if json:
-        print_json({"run": str(run), "explanations": [each.to_json() for each in found]})
-        return
-    for each in found:
-        print(each)
+        listed = [each.to_json() for each in found]
+        print_json({"run": str(run), "explanations": listed} | ({"page": str(page)} if page else {}))
+    elif page is not None:
+        print(page)
+    elif sys.stdout.isatty():
+        show(found)
+    else:
+        print(table(found))
+
+
+def _blocks(sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
+    for source in sources:
+        yield from options.texts_of(source, read)
+
+
+def _arguments(
+    model: Model | Language, quantity: str | None, label: str | None, against: str | None, part: int | None
+) -> dict[str, Any]:
+    """What ``model.explain`` is asked for.
+
+    Raises:
+        UsageError: a flag means nothing to the model.
+    """
+    from ..api import Model
+    from ..core.errors import UsageError
+
+    if isinstance(model, Model):
+        if part is not None:
+            raise UsageError("--part is for language models, and this one answers for whole texts. Leave it out.")
+        several = label is not None and model.predictor.task.kind == "multilabel" and label not in model.labels
+        return {"quantity": quantity, "label": label.split(",") if several and label else label, "against": against}
+    if label is not None or against is not None:
+        raise UsageError("--for and --against name labels, and a language model has none. Leave them out, or give --part.")
+    if quantity not in (None, "surprisal"):
+        raise UsageError(f"--quantity is {quantity!r}; of a language model the surprisal is explained. Leave it out.")
+    return {"part": part}
+
+
+def _facts(model: Model | Language) -> list[str]:
+    config = model.record.get("config", {})
+    return [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]
