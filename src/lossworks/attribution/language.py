@@ -64,7 +64,7 @@ def methods_for_language(language: TextLanguage) -> list[Method]:
     if isinstance(model, NgramModel):
         reach = model.order - 1
         said = f"{LEAVE_ONE_OUT.said}; in a {model.order}-gram model a token touches only the next {reach}"
-        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach))]
+        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach), deletes=True)]
     return [MARGINAL, LEAVE_ONE_OUT] if isinstance(model, HmmModel) else [LEAVE_ONE_OUT]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,11 @@ class Quantity:
         weights[self.label] = 1
         return weights
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether it is what its gradient adds up to."""
+        return self.loss is None or self.loss.descends_value
+
     def values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quantity of each row [N]."""
         if len(scores) == 0:
@@ -104,6 +110,36 @@ class Quantity:
             against = 1 - (self.label or 0)
         less = "the mean of the others'" if against is None else f"that of {names[against]}"
         return f"logit of {names[self.label or 0]} less {less}"
+
+
+def distinct(quantities: Sequence[Quantity]) -> tuple[list[Quantity], NDArray[np.int64]]:
+    """Each quantity once, and for each of those given the number of its own."""
+    each = {id(one): one for one in quantities}
+    numbers = {key: number for number, key in enumerate(each)}
+    return list(each.values()), np.array([numbers[id(one)] for one in quantities], np.int64)
+
+
+def weights_of(quantities: Sequence[Quantity]) -> NDArray[np.float64] | None:
+    """The weights of each quantity, or None where they are not linear in the scores."""
+    found = [weights for one in quantities if (weights := one.weights) is not None]
+    return np.stack(found) if found else None
+
+
+def values_of(quantities: Sequence[Quantity], which: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row of scores its own quantity, the one of the number in ``which`` [N]."""
+    found = np.empty(len(scores))
+    for number, one in enumerate(quantities):
+        found[which == number] = one.values(scores[which == number])
+    return found
+
+
+def gradients_of(quantities: Sequence[Quantity], which: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The gradients of the same by the scores, of their shape."""
+    found = np.empty_like(scores)
+    for number, one in enumerate(quantities):
+        if (own := which == number).any():
+            found[own] = one.gradient(scores[own])
+    return found
 
 
 def quantity(task: LabelTask, name: str | None, answer: Any, label: Any = None, against: Any = None) -> Quantity:

@@ -17,6 +17,8 @@ from .quantity import Quantity
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
+_CHARACTERS = 1 << 22  # read at once
+
 
 @dataclass(slots=True)
 class Texts(ABC):
@@ -75,10 +77,24 @@ class Texts(ABC):
 
 @dataclass(slots=True)
 class LabelTexts(Texts):
-    """Under a classifier or regression; the quantity is of its calibrated scores."""
+    """Under a classifier or regression; the quantity is of its calibrated scores.
+
+    ends: whether the last part of each text is what stands after the others, and its end; it is always kept.
+    """
 
     predictor: Predictor
     quantities: Sequence[Quantity]
+    ends: bool = False
+
+    def with_ends(self) -> LabelTexts:
+        """The same with the ends of texts as parts of their own."""
+        ends = [[[int(spans[-1, 1]) if len(spans) else 0, len(text)]] for text, spans in zip(self.texts, self.spans, strict=True)]
+        return replace(self, spans=[np.append(*both, 0) for both in zip(self.spans, ends, strict=True)], ends=True)
+
+    def fixed(self, number: int) -> Bool[NDArray[np.bool_], "P"]:
+        fixed = np.zeros(len(self.spans[number]), np.bool_)
+        fixed[-1:] = self.ends
+        return fixed
 
     def some(self, first: int, last: int) -> LabelTexts:
         part = slice(first, last)
@@ -109,4 +125,17 @@ class LabelTexts(Texts):
 
 def calibrated(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores of texts as their quantities are told: logits divided by the temperature [N, labels], or numbers [N]."""
-    return predictor.scores(texts).astype(np.float64) / predictor.temperature
+    some = blocks([len(text) for text in texts], _CHARACTERS) or [(0, 0)]
+    scores = np.concatenate([predictor.scores(texts[first:last]) for first, last in some])
+    return scores.astype(np.float64) / predictor.temperature
+
+
+def blocks(sizes: Sequence[float], most: float) -> list[tuple[int, int]]:
+    """Runs of texts, first and last, whose sizes come to no more than ``most``, or of one text."""
+    runs, first, total = [], 0, 0.0
+    for number, size in enumerate(sizes):
+        if number > first and total + size > most:
+            runs.append((first, number))
+            first, total = number, 0
+        total += size
+    return [*runs, (first, len(sizes))] if sizes else []

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from ..core.seeds import generator
 from ..metrics.intervals import mean
-from .deletion import _blocks as blocks
+from .deletion import MOST
 from .explanation import Division, Trial, finite
 from .ranks import beside, interval, standard_ranks
-from .texts import Texts
+from .texts import Texts, blocks
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ DELETED = 0.25
 FEWEST = 5
 """Parts: what fewer foretell is foretold in some other order by chance too often."""
 _PERMUTATIONS = 199
+_AT_ONCE = 4096  # readings of texts
 _ROUNDING = 1e-6  # of a quantity's size: what single precision leaves open
 
 
@@ -52,7 +53,7 @@ def judge(texts: Texts, divisions: Sequence[Division], controls: Sequence[Sequen
     """
     kept = [_kept(texts, number, divisions[number].shares, seed) for number in range(len(texts))]
     trials: list[Trial] = []
-    for first, last in blocks([len(rows) for rows in kept]):
+    for first, last in blocks([len(rows) for rows in kept], _AT_ONCE):
         for number, (values, others) in enumerate(texts.some(first, last).readings(kept[first:last]), first):
             given = [each[number] for each in (divisions, *controls)]
             trials.append(verdict(_Tried(texts, number, seed, ~kept[number], given, values, others).facts()))
@@ -64,7 +65,7 @@ def _kept(texts: Texts, number: int, shares: NDArray[np.float64], seed: int) -> 
     the largest shares, which is the last.
     """
     parts = np.flatnonzero(~texts.fixed(number))
-    if len(parts) < FEWEST:
+    if not FEWEST <= len(parts) <= MOST:
         return np.ones((0, len(shares)), np.bool_)
     size = max(2, round(len(parts) * DELETED))
     if comb(len(parts), size) <= DELETIONS:
@@ -96,7 +97,7 @@ class _Tried:
         shares = self.given[0].shares
         found: dict[str, Any] = {"deletions": max(0, len(self.values) - 1), "unit": self.texts.described(self.number)[1]}
         if len(self.values) == 0 or not np.isfinite(shares).all():
-            return found | {"nothing": "few" if len(self.values) == 0 else "infinite"}
+            return found | {"nothing": "infinite" if len(self.values) else "many" if len(shares) > MOST else "few"}
         happened, foretold = self.of_values(self.values), self.of_shares(shares)
         if not happened.any() or not foretold.any():
             return found | {"nothing": "shares" if happened.any() else "effects"}

@@ -11,6 +11,7 @@ MARK = 0.5
 """The rank correlation at which, of two deletions, shares tell in two of three cases which one does more."""
 _NOTHING = {
     "few": "Too short to tell: what so few parts foretell is foretold in another order by chance.",
+    "many": "Not tried: it would take long readings of so many parts. Give a passage.",
     "infinite": "There is nothing to test: some shares are not finite.",
     "shares": "There is nothing to test: all shares are alike.",
     "effects": "There is nothing to test: all deletions do the same.",
