@@ -122,7 +122,7 @@ def test_controls_and_other_labels() -> None:
 
 
 def test_nothing_to_try() -> None:
-    """Texts of few parts or thousands, shares that are infinite or all alike, and quantities that do not move are said to be so."""
+    """Few parts or thousands, shares that are infinite or all alike, and quantities that do not move are said to be so."""
     texts = replace(made([4, 2001, 8, 8, 8]), nothing=5.0)
     texts.effects[4][:], texts.pairs[4][:] = 1e-8 * texts.effects[4], 0  # beside 5 this is rounding
     shares = [np.arange(4.0), np.arange(2001.0), np.full(8, np.inf), np.full(8, 0.1), np.arange(8.0)]
