@@ -58,13 +58,13 @@ def of_label_models(
     for (name, model), own in zip(models.items(), scores, strict=True):
         values = task.by_row(own, target, temperature=model.predictor.temperature)[task.proper]
         runs[name] = Losses(values * sizes, sizes, corpus.keys)
-    slices = [*of_texts(corpus.blocks()), *of_answers("true label", [task.name_of(each) for each in target])]
-    left_out = []
+    slices, left_out = of_answers("true label", [task.name_of(each) for each in target]), []
     if len(models) == 1:
         answers = first.predictor.probabilities(scores[0]) if task.has_probabilities else scores[0]
         slices += of_answers("predicted label", task.decide(answers, first.predictor.thresholds))
     else:
         left_out.append("predicted labels: each model has its own")
+    slices += of_texts(corpus.blocks())
     for name, model in models.items():
         if (tokenizer := _tokenizer(model)) is not None:
             slices.append(_unknown(name, _has_unknown(tokenizer, corpus)))
@@ -91,7 +91,8 @@ def of_language_models(
     keys = np.arange(len(texts.bytes), dtype=np.uint64) if whole else corpus.keys
     finite = np.all([np.isfinite(nats) for nats, _, _ in runs.values()], 0)
     if not finite.all():
-        left_out.append(f"{int((~finite).sum()):,} {texts.name} with a token of probability 0")
+        units = "segments" if whole else "texts"
+        left_out.append(f"{int((~finite).sum()):,} of {len(finite):,} {units}, with a token of probability 0")
     losses = {
         name: Losses(np.where(finite, nats, 0.0), np.where(finite, sizes, 0).astype(np.float64), keys)
         for name, (nats, sizes, _) in runs.items()

@@ -39,14 +39,12 @@ class Sample:
         """What each unit moves the rate by (Cochran 1977, Sampling Techniques, 6.3); their sum is 0."""
         return np.asarray((self.sums - self.rate * self.sizes) / self.sizes.sum())
 
-    def variance(self) -> float:
-        """Of the rate; of two units or more."""
-        units = len(self.sums)
-        return float((self.influences() ** 2).sum()) * units / (units - 1)
-
-    def third_moment(self) -> float:
-        """Of the rate."""
-        return float((self.influences() ** 3).sum())
+    @property
+    def moments(self) -> tuple[float, float, float]:
+        """Of the rate's distribution, from two units or more: its variance, unbiased and not, and its third moment."""
+        influences = self.influences()
+        square, units = float(influences @ influences), len(influences)
+        return square * units / (units - 1), square, float(influences**2 @ influences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,8 @@ class Estimate:
 
 def mean_of(sample: Sample) -> Estimate:
     """The rate of a sample of two units or more, by Student's t corrected for skewness (Hall 1992)."""
-    return _by_t(sample.rate, sample.variance(), sample.third_moment(), len(sample.sums) - 1)
+    variance, square, third = sample.moments
+    return _by_t(sample.rate, variance, _skewness(third, square), len(sample.sums) - 1)
 
 
 def contrast(inside: Sample, outside: Sample) -> Estimate:
@@ -70,11 +69,11 @@ def contrast(inside: Sample, outside: Sample) -> Estimate:
     The interval is Welch's, corrected for skewness (Hall 1992). p is its p, or where that is at most .05 the larger of it and the
     permutation test's: what is not below .05 by the one is not shown, whatever the other says.
     """
-    spread, others = inside.variance(), outside.variance()
-    total = spread + others
-    parts = (spread**2 / (len(inside.sums) - 1), others**2 / (len(outside.sums) - 1))
-    freedom = total**2 / sum(parts) if total > 0 else 1.0
-    found = _by_t(inside.rate - outside.rate, total, inside.third_moment() - outside.third_moment(), freedom)
+    (here, square, third), (there, others, their_third) = inside.moments, outside.moments
+    parts = here**2 / (len(inside.sums) - 1) + there**2 / (len(outside.sums) - 1)
+    freedom = (here + there) ** 2 / parts if parts > 0 else 1.0
+    skewness = _skewness(third - their_third, square + others)
+    found = _by_t(inside.rate - outside.rate, here + there, skewness, freedom)
     if found.p > LEVEL:
         return found
     both = Sample(np.concatenate([inside.sums, outside.sums]), np.concatenate([inside.sizes, outside.sizes]))
@@ -133,13 +132,16 @@ def _logistic(e: Floats, count: int, wanted: float) -> tuple[float, float, float
     return constant, slope, max(curvature, 0.0)
 
 
-def _by_t(value: float, variance: float, third: float, freedom: float) -> Estimate:
-    """An estimate from the variance and the third moment of its value."""
+def _skewness(third: float, square: float) -> float:
+    return third / square**1.5 if square > 0 else 0.0
+
+
+def _by_t(value: float, variance: float, skewness: float, freedom: float) -> Estimate:
+    """An estimate from the variance and the skewness of its value."""
     error = math.sqrt(variance)
     if error <= 1e-12 * abs(value) or error == 0:  # all alike
         return Estimate(value, value, value, float(value == 0))
-    step = third / error**3
     quantile = float(stdtrit(freedom, TAIL))
-    low, high = (value - error * unskewed(side * quantile, step) for side in (1, -1))
-    p = 2 * float(stdtr(freedom, -abs(skew_corrected(value / error, step))))
+    low, high = (value - error * unskewed(side * quantile, skewness) for side in (1, -1))
+    p = 2 * float(stdtr(freedom, -abs(skew_corrected(value / error, skewness))))
     return Estimate(value, low, high, p)

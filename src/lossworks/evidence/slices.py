@@ -44,6 +44,12 @@ class Losses:
         sums, sizes = (np.bincount(of, values[rows], count)[here].astype(np.float64) for values in (self.sums, self.sizes))
         return Sample(sums, sizes)
 
+    def without(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """All other rows."""
+        rest = np.ones(len(self.sums), np.bool_)
+        rest[rows] = False
+        return np.flatnonzero(rest)
+
     def less(self, other: Losses) -> Losses:
         """The differences, row by row, of losses of the same sizes."""
         return replace(self, sums=self.sums - other.sums)
@@ -148,9 +154,8 @@ def _table(run: str, against: str | None, losses: Losses, slices: Sequence[tuple
     everything = losses.sample(np.arange(len(losses.sums)))
     mean = mean_of(everything)
     for one, also in slices:
-        rest = np.ones(len(losses.sums), np.bool_)
-        rest[one.rows] = False
-        inside, outside = losses.sample(one.rows), losses.sample(np.flatnonzero(rest))
+        inside = losses.sample(one.rows)
+        outside = losses.sample(losses.without(one.rows)) if len(inside.sums) >= FEWEST else inside
         if min(len(inside.sums), len(outside.sums)) < FEWEST:
             untested.append((one.kind, one.name, len(inside.sums)))
             continue

@@ -103,9 +103,8 @@ def _figure(table: Json, unit: str) -> Json:
         "", type="category", autorange="reversed", showgrid=False, tickmode="array", tickvals=labels,
         ticktext=[label if len(label) <= 34 else label[:33] + "…" for label in labels],
     )  # fmt: skip
-    what = "difference from the other texts" if table["against"] is None else "difference from that on the other texts"
     return figure(
-        traces, height=130 + 28 * max(len(drawn), 1), xaxis=axis(f"{what}, {unit}"), yaxis=names,
+        traces, height=130 + 28 * max(len(drawn), 1), xaxis=axis(f"difference, {unit}"), yaxis=names,
         shapes=[rule(0, 0, 0, 1, yref="paper")], legend=LEGEND, showlegend=True,
     )  # fmt: skip
 
