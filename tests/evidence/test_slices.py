@@ -90,12 +90,18 @@ def test_two_models() -> None:
 
 
 def test_another_difference_is_not_yet_a_better_model() -> None:
-    """Where one model is worse everywhere but in a slice, and there as good, no model is better there."""
+    """Where one model is worse everywhere but in a slice, and there as good, no model is better there; one that is better there by
+    less than elsewhere is better.
+    """
     d = RNG.normal(0, 0.3, N) + 1
     d[PLANTED.rows] -= 1 + d[PLANTED.rows].mean() - 1
     (table,) = judge({"a": losses(np.zeros(N)), "b": losses(d)}, [PLANTED])
     assert table.slices[0].word == "differs"
     assert table.slices[0].inside == pytest.approx(0, abs=1e-9)
+    d = RNG.normal(0, 0.1, N) - 1
+    d[PLANTED.rows] += 0.5
+    (table,) = judge({"a": losses(np.zeros(N)), "b": losses(d)}, [PLANTED])
+    assert (table.slices[0].word, table.slices[0].value > 0) == ("better", True)
 
 
 def test_nothing_varies() -> None:
