@@ -14,6 +14,7 @@ from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
+from .sliced import write_slices
 
 __all__ = [
     "Explanation",
@@ -34,4 +35,5 @@ __all__ = [
     "side_by_side",
     "write_explanations",
     "write_scored",
+    "write_slices",
 ]
