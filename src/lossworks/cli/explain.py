@@ -13,7 +13,7 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..api import Language, Model
+    from ..api import ExplainedData, Explanation, Language, Model
     from ..data import ReadOptions
 
 
@@ -45,7 +45,8 @@ def command(
     ] = None,
     limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings).")
+        bool,
+        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
     ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
@@ -87,17 +88,17 @@ def command(
 
 def _tell(model: Model | Language, run: Path, found: list[Explanation] | ExplainedData, html: Path | None, json: bool) -> None:
     """A page, JSON, a view for people or a table for programs."""
-    from ..api import ExplainedData, write_explanations
+    from ..api import write_explanations
     from . import explain_data as of_data
     from .explained import show, table
 
     page = None if html is None else write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
     if json:
-        told = found.to_json() if isinstance(found, ExplainedData) else {"explanations": [each.to_json() for each in found]}
+        told = {"explanations": [each.to_json() for each in found]} if isinstance(found, list) else found.to_json()
         print_json({"run": str(run), **told} | ({"page": str(page)} if page else {}))
     elif page is not None:
         print(page)
-    elif isinstance(found, ExplainedData):
+    elif not isinstance(found, list):
         of_data.tell(found)
     elif sys.stdout.isatty():
         show(found)

@@ -23,7 +23,8 @@ def tell(found: ExplainedData) -> None:
     screen.print(f"{told['source']}: {told['explained']:,} of {told['rows']:,} rows explained. {_left_out(told)}")
     for group in told["parts"]:
         screen.print(f"\n{group['quantity']}, over {group['texts']:,} texts", style="bold")
-        screen.print(_table(group))
+        for side, kinds in (("raises", group["raising"]), ("lowers", group["lowering"])):
+            screen.print(_table(side, kinds))
     if told["trial"]:
         screen.print(f"\n{told['trial']['word']}", style=f"bold {TONES[told['trial']['word']]}", end="  ")
         screen.print(told["trial"]["sentence"])
@@ -42,18 +43,13 @@ def _left_out(told: dict[str, Any]) -> str:
     return " ".join(lines)
 
 
-def _table(group: dict[str, Any]) -> Table:
-    """What raises the quantity on the left, what lowers it on the right; mean shares with their intervals."""
+def _table(side: str, kinds: list[dict[str, Any]]) -> Table:
+    """The parts on one side, with their mean shares and the intervals of those over texts."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("raises it", "texts", "mean share", "lowers it", "texts", "mean share"):
-        table.add_column(name, justify="left" if name.endswith("it") else "right")
-    for number in range(min(_SHOWN, max(len(group["raising"]), len(group["lowering"])))):
-        table.add_row(*_cells(group["raising"], number), *_cells(group["lowering"], number))
+    for name in (f"{side} it", "texts", "mean share", "95 % interval"):
+        table.add_column(name, justify="left" if name.endswith("it") else "right", min_width=12)
+    for kind in kinds[:_SHOWN]:
+        mean = kind["mean"]
+        interval = f"{mean['low']:+.2g} to {mean['high']:+.2g}"
+        table.add_row(in_line(kind["part"]), f"{kind['texts']:,}", f"{mean['value']:+.3g}", interval)
     return table
-
-
-def _cells(kinds: list[dict[str, Any]], number: int) -> tuple[str, str, str]:
-    if number >= len(kinds):
-        return "", "", ""
-    kind, mean = kinds[number], kinds[number]["mean"]
-    return in_line(kind["part"]), f"{kind['texts']:,}", f"{mean['value']:+.3g} ({mean['low']:+.2g} to {mean['high']:+.2g})"
