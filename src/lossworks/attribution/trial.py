@@ -1,5 +1,5 @@
-"""Whether an explanation may be believed: its shares must foretell what random deletions do to the quantity, and better than those of
-a model whose weights were shuffled.
+"""Whether an explanation may be believed: its shares must foretell what random deletions do to the quantity, and better than the
+shares of a model whose weights were shuffled.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from .frame import write_page
 from .words import Json
 
 _TONES = {"trust": "good", "not shown": "unsure", "do not trust": "bad"}
-_DEEPEST = 56  # percent of the colour, so that text on it stays legible
+_DEEPEST = 46  # percent of the colour, so that text on it stays legible
 _SHOWN = 40  # parts in the table of a text
 
 
