@@ -81,7 +81,7 @@ class _Text:
         if self.asked is None or not len(inside):
             return parts
         after = np.searchsorted(self.ends, begin, "right") - _FAR <= inside[-1]
-        return parts[after & (np.searchsorted(self.begins, end, "left") + _FAR + self.reach >= inside[0])]
+        return np.asarray(parts[after & (np.searchsorted(self.begins, end, "left") + _FAR + self.reach >= inside[0])])
 
     def windows(self, parts: Int[NDArray[np.int64], "N"]) -> Iterator[_Windows]:
         """Of the deletions of some parts."""
