@@ -49,6 +49,7 @@ class Additive:
 
     task: LabelTask
     temperature: float
+    features: HashedFeatures
     table: NDArray[np.float32]
     hidden: Layer | None
     head: Numbers | None
@@ -60,9 +61,10 @@ class Additive:
         if not isinstance(predictor, NetworkPredictor):
             return None
         network = predictor.network
-        if not isinstance(network, Linear | Bag):
+        if not isinstance(network, Linear | Bag) or not isinstance(predictor.features, HashedFeatures):
             return None
-        before = predictor.task, predictor.temperature, network.table.weight.detach().cpu().numpy()
+        table = network.table.weight.detach().cpu().numpy()
+        before = predictor.task, predictor.temperature, predictor.features, table
         if isinstance(network, Linear):
             return cls(*before, None, None, _wide(network.bias))
         hidden = None if network.hidden is None else (_wide(network.hidden.weight), _wide(network.hidden.bias))
@@ -98,14 +100,12 @@ class Additive:
 
 def shares_of_sums(texts: LabelTexts) -> list[Division]:
     """Shares under a network that ``Additive`` knows, of any quantity."""
-    model, features = Additive.of(texts.predictor), getattr(texts.predictor, "features", None)
+    model, found = Additive.of(texts.predictor), list[Division]()
     assert model is not None
-    assert isinstance(features, HashedFeatures)
-    found: list[Division] = []
     each = 16 * len(model.bias) * (1 + (0 if model.hidden is None else len(model.hidden[1]))) / _NUMBERS
     for first, last in blocks([max(len(text) / _CHARACTERS, each) for text in texts.texts], 1):
         some = texts.some(first, last)
-        selected, places, rest = features.located(some.texts)
+        selected, places, rest = model.features.located(some.texts)
         quantities, which = distinct(some.quantities)
         sums = _sums(selected, model.table)
         directions, of = _directions(model, sums, quantities, which)
@@ -114,7 +114,7 @@ def shares_of_sums(texts: LabelTexts) -> list[Division]:
         share(_weigh, len(places) * directions.shape[1], *arguments)
         shares = divided(amounts, places, (selected.starts, selected.lengths), some.texts, some.spans)
         values, baselines = (values_of(quantities, which, model.scores(at)) for at in (sums, np.zeros_like(sums)))
-        found += map(Division, values.tolist(), baselines.tolist(), shares, _notes(features, selected, rest))
+        found += map(Division, values.tolist(), baselines.tolist(), shares, _notes(model.features, selected, rest))
     return found
 
 
@@ -155,8 +155,8 @@ def _notes(features: HashedFeatures, selected: Selected, rest: NDArray[np.uint32
     found: list[tuple[str, ...]] = []
     for shared, known in zip(sharing(selected, rest).tolist(), selected.lengths.tolist(), strict=True):
         own = (
-            f"of its {known:,} n-grams that the model knows, {shared:,} share a weight with another of this text; with another "
-            f"of the training texts, one does with a probability of about {full:.0%}"
+            f"of its {known:,} n-grams that the model knows, {shared:,} share a weight with another of this text; as full as the "
+            f"table is, up to {100 * full:.2g} % of n-grams share theirs with another of the training texts"
         )
         found.append((general, own))
     return found

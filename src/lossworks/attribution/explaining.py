@@ -18,8 +18,8 @@ from .control import shuffled
 from .deletion import MOST, leave_one_out
 from .explanation import Division, Explanation, Trial
 from .parts import Spans, spans_in
+from .quantity import VALUE, weights_of
 from .quantity import quantity as asked_for
-from .quantity import weights_of
 from .texts import LabelTexts, Texts, calibrated
 from .trial import judge
 
@@ -58,9 +58,8 @@ def explain_labels(
     seed: int = 0,
 ) -> list[Explanation]:
     """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
-    scores, task = calibrated(predictor, texts), predictor.task
-    answers = scores.argmax(1).tolist() if task.has_probabilities else scores.tolist()
-    each = {answer: asked_for(task, quantity, answer, label, against) for answer in set(answers)}
+    answers = [None] * len(texts) if label is not None else _answers(predictor, texts, quantity)
+    each = {answer: asked_for(predictor.task, quantity, answer, label, against) for answer in set(answers)}
     given = LabelTexts(texts, spans_in(texts, by, token_spans(predictor)), predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
     given = given.with_ends() if chosen.ends else given
@@ -92,6 +91,13 @@ def explain_labels(
     ]
 
 
+def _answers(predictor: Predictor, texts: Sequence[str], quantity: str | None) -> list[Any]:
+    """What the model answers for each text, a label's number or a number; None where the quantity does not depend on it."""
+    if predictor.task.has_probabilities:
+        return list(calibrated(predictor, texts).argmax(1).tolist())
+    return [None] * len(texts) if quantity in (None, VALUE) else list(calibrated(predictor, texts).tolist())
+
+
 def lost_by_deletion(text: Texts) -> NDArray[np.float64] | None:
     """What one text's quantity loses with each of its parts; None: it has too many."""
     return leave_one_out(text)[0].shares if len(text.spans[0]) <= MOST else None
@@ -108,7 +114,7 @@ def token_spans(predictor: Predictor) -> Spans | None:
 
 def methods_for(texts: Texts) -> list[Method]:
     """The methods that know a family, the best first."""
-    if isinstance(texts, LabelTexts) and len(texts):
+    if isinstance(texts, LabelTexts) and all(one.has_gradient for one in texts.quantities):
         linear, model = weights_of(texts.quantities[:1]) is not None, Additive.of(texts.predictor)
         if isinstance(texts.predictor, GenerativePredictor):
             return [CHAIN if linear else CHAIN_PATH, LEAVE_ONE_OUT]

@@ -20,6 +20,7 @@ _MOST = 512  # intervals a line in one step, which no smooth gradient comes near
 Along = Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
 
 
+@np.errstate(invalid="ignore")  # what is not finite stays so
 def mean_gradients(
     value: Along, gradient: Along, size: Float[NDArray[np.float64], "N K"], cuts: Float[NDArray[np.float64], "N C"]
 ) -> Float[NDArray[np.float64], "N K"]:

@@ -66,6 +66,11 @@ class Quantity:
         weights[self.label] = 1
         return weights
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether it is what its gradient adds up to."""
+        return self.loss is None or self.loss.descends_value
+
     def values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quantity of each row [N]."""
         if len(scores) == 0:
