@@ -22,11 +22,7 @@ def leave_one_out(texts: Texts) -> list[Division]:
     """
     kept = []
     for number, spans in enumerate(texts.spans):
-        if len(spans) > MOST:
-            raise UsageError(
-                f"text number {number + 1} has {len(spans):,} parts, and leave-one-out reads it once for each; it takes up to "
-                f"{MOST:,}. Give a passage of it."
-            )
+        check_size(number, len(spans))
         fixed = texts.fixed(number)
         rows = ~np.eye(len(spans), dtype=np.bool_)[~fixed]
         kept.append(np.concatenate([np.ones((1, len(spans)), np.bool_), fixed[None], rows]))
@@ -37,3 +33,12 @@ def leave_one_out(texts: Texts) -> list[Division]:
             shares[~texts.fixed(number)] = values[0] - values[2:]
             divisions.append(Division(float(values[0]), float(values[1]), shares, (_NOTE,)))
     return divisions
+
+
+def check_size(number: int, parts: int) -> None:
+    """Raise UsageError where a text would be read more often than ``MOST`` times."""
+    if parts > MOST:
+        raise UsageError(
+            f"text number {number + 1} has {parts:,} parts, and leave-one-out reads it once for each; it takes up to {MOST:,}. "
+            "Give a passage of it."
+        )

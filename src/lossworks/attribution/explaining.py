@@ -30,15 +30,18 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to find shares. said: it in words. ends: whether the end of a text is a part."""
+    """A way to find shares. said: it in words. ends: whether the end of a text is a part. deletes: whether a share is what the
+    quantity loses when the part is deleted.
+    """
 
     name: str
     said: str
     divide: Callable[[Any], list[Division]]
     ends: bool = False
+    deletes: bool = False
 
 
-LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out)
+LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out, deletes=True)
 SUM = Method("exact", "exact: what the part's n-grams add to the quantity", shares_of_sums)
 PATH = Method("integrated_gradients", "integrated gradients from no n-grams to all of the text's", shares_of_sums)
 TOKENS = Method("integrated_gradients", "integrated gradients from tokens that say nothing to the text's", integrated_gradients)
@@ -59,8 +62,12 @@ def explain_labels(
     method: str = AUTO,
     trial: bool = True,
     seed: int = 0,
+    controls: Sequence[Predictor] | None = None,
 ) -> list[Explanation]:
-    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
+    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``.
+
+    controls: models that know nothing of what was learned, beside which shares are tried; None: one, of shuffled weights.
+    """
     passages, cuts = within_reach(predictor, texts)
     answers = [None] * len(texts) if label is not None else _answers(predictor, passages, quantity)
     each = {answer: asked_for(predictor.task, quantity, answer, label, against) for answer in set(answers)}
@@ -68,16 +75,23 @@ def explain_labels(
     given = LabelTexts(passages, spans, predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
     given = given.with_ends() if chosen.ends else given
+    if controls is None:
+        controls = [shuffled(predictor, seed)] if trial else []
+    found = explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
+    return [replace(one, text=text, notes=(*one.notes, *cut)) for one, text, cut in zip(found, texts, cuts, strict=True)]
+
+
+def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:
+    """Explanations by one method. ``controls``: the texts under models that know nothing of what was learned; none: no trial."""
     divisions = chosen.divide(given)
-    trials: Sequence[Trial | None] = [None] * len(texts)
-    deleted: Sequence[NDArray[np.float64] | None] = [None] * len(texts)
-    if trial:
-        control = chosen.divide(replace(given, predictor=shuffled(predictor, seed)))
-        trials = judge(given, divisions, control, seed)
-        deleted = deleted if chosen is LEAVE_ONE_OUT else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(texts))]
+    trials: Sequence[Trial | None] = [None] * len(given)
+    deleted: Sequence[NDArray[np.float64] | None] = [None] * len(given)
+    if controls:
+        trials = judge(given, divisions, [chosen.divide(each) for each in controls], seed)
+        deleted = deleted if chosen.deletes else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(given))]
     return [
         Explanation(
-            text=text,
+            text=given.texts[number],
             quantity=said,
             unit=unit,
             value=division.value,
@@ -88,10 +102,10 @@ def explain_labels(
             method=chosen.name,
             how=chosen.said,
             trial=trials[number],
-            notes=(*division.notes, *cuts[number]),
+            notes=division.notes,
             details=division.details,
         )
-        for number, (text, division) in enumerate(zip(texts, divisions, strict=True))
+        for number, division in enumerate(divisions)
         for said, unit in [given.described(number)]
     ]
 
