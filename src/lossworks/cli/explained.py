@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from .explain_language import lines
+from ..report.explained_tokens import token_lines
 from .tables import console
 from .visible import in_line, visible
 
@@ -39,7 +39,7 @@ def show(explanations: Sequence[Explanation]) -> None:
         screen.print(f"\n  {_equation(each)}")
         for line in _parts(each):
             screen.print(line)
-        for told in lines(each):
+        for told in token_lines(each.details):
             screen.print(Text(f"    {told}", style="dim"))
         if each.trial is not None:
             screen.print(Text(f"  {each.trial.word}", style=f"bold {TONES[each.trial.word]}") + f"  {each.trial.sentence}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from .explained_tokens import token_lines
 from .frame import write_page
 from .words import Json
 
@@ -89,5 +90,6 @@ def _text(each: Json) -> Json:
         "more": len(ranked) - _SHOWN,
         "total": total,
         "tone": _TONES[trial["word"]] if trial else "plain",
+        "lines": token_lines(each["details"]),
         "deletes": any(part["gone"] for part in parts),
     }
