@@ -5,6 +5,7 @@
 
 from ..attribution import Explanation
 from .evaluate import evaluate
+from .explain_data import ExplainedData, explain_data
 from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
@@ -18,6 +19,7 @@ from .side_by_side import labels_side_by_side, side_by_side
 from .sliced import write_slices
 
 __all__ = [
+    "ExplainedData",
     "Explanation",
     "Landscape",
     "Language",
@@ -26,6 +28,7 @@ __all__ = [
     "Scored",
     "Word",
     "evaluate",
+    "explain_data",
     "fit",
     "labels_side_by_side",
     "landscape",

@@ -59,24 +59,29 @@ def explain_labels(
     method: str = AUTO,
     trial: bool = True,
     seed: int = 0,
+    controls: Sequence[Predictor] | None = None,
 ) -> list[Explanation]:
-    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
+    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``.
+
+    controls: models that know nothing of what was learned, beside which shares are tried; None: one, of shuffled weights.
+    """
     answers = [None] * len(texts) if label is not None else _answers(predictor, texts, quantity)
     each = {answer: asked_for(predictor.task, quantity, answer, label, against) for answer in set(answers)}
     given = LabelTexts(texts, spans_in(texts, by, token_spans(predictor)), predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
     given = given.with_ends() if chosen.ends else given
-    control = replace(given, predictor=shuffled(predictor, seed)) if trial else None
-    return explained(given, control, chosen, seed)
+    if controls is None:
+        controls = [shuffled(predictor, seed)] if trial else []
+    return explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
 
 
-def explained(given: Texts, control: Texts | None, chosen: Method, seed: int) -> list[Explanation]:
-    """Explanations by one method. ``control``: the texts under a model that knows nothing of what was learned; None: no trial."""
+def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:
+    """Explanations by one method. ``controls``: the texts under models that know nothing of what was learned; none: no trial."""
     divisions = chosen.divide(given)
     trials: Sequence[Trial | None] = [None] * len(given)
     deleted: Sequence[NDArray[np.float64] | None] = [None] * len(given)
-    if control is not None:
-        trials = judge(given, divisions, chosen.divide(control), seed)
+    if controls:
+        trials = judge(given, divisions, [chosen.divide(each) for each in controls], seed)
         deleted = deleted if chosen.deletes else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(given))]
     return [
         Explanation(

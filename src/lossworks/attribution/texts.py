@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -41,6 +41,12 @@ class Texts(ABC):
     @abstractmethod
     def values(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> list[Float[NDArray[np.float64], "N"]]:
         """The quantity of each text with only the parts in ``kept`` left of it: for each text as many as it has rows."""
+
+    def readings(
+        self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]
+    ) -> list[tuple[Float[NDArray[np.float64], "N"], dict[str, Float[NDArray[np.float64], "N"]]]]:
+        """The same, and what the quantity is for other labels, by their names."""
+        return [(values, {}) for values in self.values(kept)]
 
     def fixed(self, number: int) -> Bool[NDArray[np.bool_], "P"]:
         """Which parts of a text must always be kept."""
@@ -99,11 +105,22 @@ class LabelTexts(Texts):
         return str(quantity), "nats" if quantity.name in ("logit", "surprisal") else ""
 
     def values(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> list[Float[NDArray[np.float64], "N"]]:
+        return [quantity.values(scores) for quantity, scores in self._scores(kept)]
+
+    def readings(
+        self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]
+    ) -> list[tuple[Float[NDArray[np.float64], "N"], dict[str, Float[NDArray[np.float64], "N"]]]]:
+        return [
+            (quantity.values(scores), {name: other.values(scores) for name, other in quantity.others(scores).items()})
+            for quantity, scores in self._scores(kept)
+        ]
+
+    def _scores(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> Iterator[tuple[Quantity, NDArray[np.float64]]]:
+        """Each text's quantity, and the scores of what is kept of it."""
         variants = [text for number, rows in enumerate(kept) for text in self.variants(number, rows)]
         scores = calibrated(self.predictor, variants)
         ends = np.cumsum([0, *map(len, kept)])
-        parts = zip(self.quantities, ends[:-1], ends[1:], strict=True)
-        return [quantity.values(scores[first:last]) for quantity, first, last in parts]
+        return zip(self.quantities, np.split(scores, ends[1:-1]), strict=True)
 
 
 def calibrated(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 10  # parts in the table; the text's colours show all
 _BAR = 24  # characters of the longest bar
 _FOR, _AGAINST = (43, 95, 147), (176, 85, 42)
-_TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
+TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
 COLUMNS = ("text", "part", "first", "last", "share")
 
 
@@ -39,7 +39,7 @@ def show(explanations: Sequence[Explanation]) -> None:
         for line in _parts(each):
             screen.print(line)
         if each.trial is not None:
-            screen.print(Text(f"  {each.trial.word}", style=f"bold {_TONES[each.trial.word]}") + f"  {each.trial.sentence}")
+            screen.print(Text(f"  {each.trial.word}", style=f"bold {TONES[each.trial.word]}") + f"  {each.trial.sentence}")
         screen.print(f"  {each.how}", style="dim")
         for note in each.notes:
             screen.print(f"  note   {note}", style="yellow")
