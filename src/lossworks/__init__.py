@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .api.comparison import Comparison as Comparison
     from .api.fit import fit as fit
     from .api.landscape import landscape as landscape
+    from .api.learning import learning as learning
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -40,6 +41,7 @@ _HOMES = {
     "fused": "losses.fused",
     "import_model": "interop.importing",
     "landscape": "api",
+    "learning": "api",
     "Language": "api",
     "load": "api",
     "load_run": "api",
@@ -87,6 +89,7 @@ __all__ = [
     "fused",
     "import_model",
     "landscape",
+    "learning",
     "load",
     "load_run",
     "show",

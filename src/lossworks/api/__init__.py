@@ -10,6 +10,7 @@ from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language
+from .learning import Learning, learning
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
 from .scored import Scored, Word, write_scored
@@ -22,6 +23,7 @@ __all__ = [
     "Explanation",
     "Landscape",
     "Language",
+    "Learning",
     "Model",
     "Scored",
     "Word",
@@ -30,6 +32,7 @@ __all__ = [
     "fit",
     "labels_side_by_side",
     "landscape",
+    "learning",
     "load",
     "load_labels",
     "load_language",

@@ -25,7 +25,7 @@ from ..training.dataset import assemble
 from ..training.replay import check_rows
 from .fit import Source, fit
 from .held import with_label_sep
-from .landscape import settings_of
+from .replayed import settings_of
 from .language import Language
 from .model import Model
 from .tested import sources

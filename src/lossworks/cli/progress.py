@@ -135,6 +135,19 @@ class Watcher:
             say(f"{what} {done:,.4g} of {total:,.4g}  {now}")
 
 
+class Repeating(Watcher):
+    """Shows a training that is done again as a fit's, and then what is made of it."""
+
+    def _again(self, fields: dict[str, Any]) -> None:
+        self._epochs = fields["epochs"]
+
+    def _surface(self, fields: dict[str, Any]) -> None:
+        self._show("surface", fields["done"], fields["of"], "")
+
+    def _look(self, fields: dict[str, Any]) -> None:
+        self._metric = f"  look {fields['done']} of {fields['of']}"
+
+
 def _plan(fields: dict[str, Any]) -> str:
     """What is trained and how, in a line."""
     config = fields["config"]
