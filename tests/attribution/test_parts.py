@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lossworks import tokens
-from lossworks.attribution.parts import spans_of
+from lossworks.attribution.parts import divided, spans_in, spans_of
 from lossworks.core.errors import UnknownName, UsageError
 
 
@@ -24,8 +28,9 @@ def parts(text: str, by: str, tokenizer: tokens.Tokenizer | None = None) -> list
         ("a👩‍👩‍👧b 🇩🇪🇫🇷", ["a", "👩‍👩‍👧", "b", "🇩🇪", "🇫🇷"]),
         ("cafe\u0301 नमस्ते", ["cafe\u0301", "नमस्ते"]),
         ("ขอบ", ["ข", "อ", "บ"]),
+        ("a \u0301\u200bb", ["a", " \u0301", "b"]),
         ("", []),
-        (" \t\n", []),
+        (" \t\n\u200b\ue000", []),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
@@ -63,3 +68,57 @@ def test_spans_rise() -> None:
     assert (spans[:, 0] < spans[:, 1]).all()
     assert (spans[1:, 0] >= spans[:-1, 1]).all()
     assert spans.dtype == np.int64
+
+
+ALPHABET = "aZ9_' \n\r\u3000.!我のฉั한👍🏽👩\u200d\u0301\u200b\ud800İ\ufe0f\ue000🇩🇪"
+
+
+def seen(character: str) -> bool:
+    """Whether a reader sees it."""
+    return unicodedata.category(character)[0] not in "ZC"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(st.sampled_from(ALPHABET), max_size=12), max_size=4), st.sampled_from(["word", "char"]))
+def test_every_visible_character_is_in_one_part(texts: list[str], by: str) -> None:
+    """In order, none without one that is visible, and the same for texts together as for each alone."""
+    for text, spans in zip(texts, spans_in(texts, by, None), strict=True):
+        assert spans.tolist() == spans_of(text, by, None).tolist()
+        owners = [sum(first <= at < last for first, last in spans.tolist()) for at in range(len(text))]
+        assert all(owner == 1 if seen(character) else owner <= 1 for owner, character in zip(owners, text, strict=True))
+        assert all(any(map(seen, text[first:last])) for first, last in spans.tolist())
+        assert (spans[1:, 0] >= spans[:-1, 1]).all()
+
+
+def test_a_token_that_nobody_sees() -> None:
+    """It is no part."""
+    characters = tokens.build("chars").learn([["a\u200b "]])
+    assert parts("a\u200b a", "token", characters) == ["a", "a"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_divided(data: st.DataObject) -> None:
+    """Amounts on places of texts, shared equally among their visible characters, against plain sums."""
+    texts = data.draw(st.lists(st.text(st.sampled_from(ALPHABET), max_size=9), max_size=4))
+    spans = spans_in(texts, data.draw(st.sampled_from(["word", "char"])), None)
+    amounts, places, sizes, wanted, begin = [], [], [], [], 0
+    for text, own in zip(texts, spans, strict=True):
+        shares = [0.0] * len(own)
+        sizes.append(data.draw(st.integers(0, 5)))
+        for _ in range(sizes[-1]):
+            first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+            amounts.append(data.draw(st.floats(-9, 9)))
+            places.append((begin + first, begin + last))
+            among = [at for at in range(first, last) if seen(text[at])]
+            after = [part for part, (_, end) in enumerate(own.tolist()) if end > first]
+            for at in among:
+                shares[next(part for part, (a, b) in enumerate(own.tolist()) if a <= at < b)] += amounts[-1] / len(among)
+            if not among and shares:
+                shares[after[0] if after else -1] += amounts[-1]
+        wanted.append(shares)
+        begin += len(text)
+    which = np.cumsum([0, *sizes])[:-1].astype(np.int64), np.array(sizes, np.int64)
+    found = divided(np.array(amounts, float), np.array(places, np.int64).reshape(-1, 2), which, texts, spans)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)

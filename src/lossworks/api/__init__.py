@@ -5,6 +5,7 @@
 
 from ..attribution import Explanation
 from .evaluate import evaluate
+from .explain_data import ExplainedData, explain_data
 from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
@@ -14,8 +15,10 @@ from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
+from .sliced import write_slices
 
 __all__ = [
+    "ExplainedData",
     "Explanation",
     "Landscape",
     "Language",
@@ -23,6 +26,7 @@ __all__ = [
     "Scored",
     "Word",
     "evaluate",
+    "explain_data",
     "fit",
     "labels_side_by_side",
     "landscape",
@@ -34,4 +38,5 @@ __all__ = [
     "side_by_side",
     "write_explanations",
     "write_scored",
+    "write_slices",
 ]

@@ -6,11 +6,12 @@ import numpy as np
 
 from ..core.errors import UsageError
 from .explanation import Division
-from .texts import Texts
+from .texts import Texts, blocks
 
 MOST = 2_000
 """Parts of one text; each takes a reading of the text."""
 _AT_ONCE = 4096  # readings of texts
+_NOTE = "a text without one of its parts may be unlike all that the model was trained on"
 
 
 def leave_one_out(texts: Texts) -> list[Division]:
@@ -26,11 +27,11 @@ def leave_one_out(texts: Texts) -> list[Division]:
         rows = ~np.eye(len(spans), dtype=np.bool_)[~fixed]
         kept.append(np.concatenate([np.ones((1, len(spans)), np.bool_), fixed[None], rows]))
     divisions = []
-    for first, last in _blocks([len(rows) for rows in kept]):
+    for first, last in blocks([len(rows) for rows in kept], _AT_ONCE):
         for number, values in enumerate(texts.some(first, last).values(kept[first:last]), first):
             shares = np.zeros(len(texts.spans[number]))
             shares[~texts.fixed(number)] = values[0] - values[2:]
-            divisions.append(Division(float(values[0]), float(values[1]), shares))
+            divisions.append(Division(float(values[0]), float(values[1]), shares, (_NOTE,)))
     return divisions
 
 
@@ -41,14 +42,3 @@ def check_size(number: int, parts: int) -> None:
             f"text number {number + 1} has {parts:,} parts, and leave-one-out reads it once for each; it takes up to {MOST:,}. "
             "Give a passage of it."
         )
-
-
-def _blocks(sizes: list[int]) -> list[tuple[int, int]]:
-    """Runs of texts, first and last, that come to a bounded number of readings."""
-    runs, first, total = [], 0, 0
-    for number, size in enumerate(sizes):
-        if number > first and total + size > _AT_ONCE:
-            runs.append((first, number))
-            first, total = number, 0
-        total += size
-    return [*runs, (first, len(sizes))] if sizes else []

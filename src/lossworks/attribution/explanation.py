@@ -25,12 +25,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """A method's answer for one text: the quantity of it whole, and of nothing of it, and the share of each part [P]."""
+    """A method's answer for one text: the quantity of it whole, and of nothing of it, and the share of each part [P].
+
+    notes, details: as of ``Explanation``.
+    """
 
     value: float
     baseline: float
     shares: Float[NDArray[np.float64], "P"]
     notes: tuple[str, ...] = ()
+    details: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

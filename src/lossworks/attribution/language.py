@@ -36,17 +36,22 @@ def explain_language(
     method: str = AUTO,
     trial: bool = True,
     seed: int = 0,
+    controls: Sequence[TextLanguage] | None = None,
 ) -> list[Explanation]:
-    """Explanations of what a language model says of texts; arguments as of ``Language.explain``."""
+    """Explanations of what a language model says of texts; arguments as of ``Language.explain``, ``controls`` as of
+    ``explain_labels``.
+    """
     if by == ORDER:
         return [by_order(language, text, number, part, method) for number, text in enumerate(texts)]
     spans = [spans_of(text, by, language.tokenizer.spans) for text in texts]
     asked = [asked_for(part, number, len(each), by) for number, each in enumerate(spans)]
     given = LanguageTexts(texts, spans, language, asked)
     chosen = choose(methods_for_language(language), method)
-    trial = trial and max(map(len, spans), default=0) <= MOST
-    control = replace(given, language=shuffled_language(language, seed)) if trial else None
-    found = explained(given, control, chosen, seed)
+    if not trial or max(map(len, spans), default=0) > MOST:
+        controls = []
+    elif controls is None:
+        controls = [shuffled_language(language, seed)]
+    found = explained(given, [replace(given, language=each) for each in controls], chosen, seed)
     return [
         replace(each, notes=(*each.notes, *_notes(given, number)), details=details(given, number))
         for number, each in enumerate(found)
@@ -59,7 +64,7 @@ def methods_for_language(language: TextLanguage) -> list[Method]:
     if isinstance(model, NgramModel):
         reach = model.order - 1
         said = f"{LEAVE_ONE_OUT.said}; in a {model.order}-gram model a token touches only the next {reach}"
-        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach))]
+        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach), deletes=True)]
     return [MARGINAL, LEAVE_ONE_OUT] if isinstance(model, HmmModel) else [LEAVE_ONE_OUT]
 
 

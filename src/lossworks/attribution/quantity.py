@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _OF_LABELS = ("logit", "probability", "surprisal")
 VALUE = "value"
+_OTHERS = 8  # labels that a quantity is also told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,27 @@ class Quantity:
         weights[self.label] = 1
         return weights
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether it is what its gradient adds up to."""
+        return self.loss is None or self.loss.descends_value
+
     def values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quantity of each row [N]."""
         if len(scores) == 0:
             return np.empty(0)
         with torch.inference_mode():
             return np.asarray(self.of(torch.from_numpy(scores)).numpy(), np.float64)
+
+    def others(self, scores: NDArray[np.float64]) -> dict[str, Quantity]:
+        """The same of other labels, by name: of those that have the highest scores [N, labels], if it is of a label."""
+        told = "label" if self.loss is None else "truth"
+        own = getattr(self, told)
+        if not isinstance(own, int):
+            return {}
+        ranked = (-scores.max(0, initial=-np.inf)).argsort(kind="stable").tolist()
+        chosen = [label for label in ranked if label not in (own, self.against)][:_OTHERS]
+        return {self.task.labels[label]: replace(self, **{told: label}) for label in chosen}
 
     def gradient(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of each row's quantity by its scores, of their shape."""
@@ -93,6 +110,36 @@ class Quantity:
             against = 1 - (self.label or 0)
         less = "the mean of the others'" if against is None else f"that of {names[against]}"
         return f"logit of {names[self.label or 0]} less {less}"
+
+
+def distinct(quantities: Sequence[Quantity]) -> tuple[list[Quantity], NDArray[np.int64]]:
+    """Each quantity once, and for each of those given the number of its own."""
+    each = {id(one): one for one in quantities}
+    numbers = {key: number for number, key in enumerate(each)}
+    return list(each.values()), np.array([numbers[id(one)] for one in quantities], np.int64)
+
+
+def weights_of(quantities: Sequence[Quantity]) -> NDArray[np.float64] | None:
+    """The weights of each quantity, or None where they are not linear in the scores."""
+    found = [weights for one in quantities if (weights := one.weights) is not None]
+    return np.stack(found) if found else None
+
+
+def values_of(quantities: Sequence[Quantity], which: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row of scores its own quantity, the one of the number in ``which`` [N]."""
+    found = np.empty(len(scores))
+    for number, one in enumerate(quantities):
+        found[which == number] = one.values(scores[which == number])
+    return found
+
+
+def gradients_of(quantities: Sequence[Quantity], which: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The gradients of the same by the scores, of their shape."""
+    found = np.empty_like(scores)
+    for number, one in enumerate(quantities):
+        if (own := which == number).any():
+            found[own] = one.gradient(scores[own])
+    return found
 
 
 def quantity(task: LabelTask, name: str | None, answer: Any, label: Any = None, against: Any = None) -> Quantity:

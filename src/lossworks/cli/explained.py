@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from .explain_language import lines
+from ..report.explained_tokens import token_lines
 from .tables import console
 from .visible import in_line, visible
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 10  # parts in the table; the text's colours show all
 _BAR = 24  # characters of the longest bar
 _FOR, _AGAINST = (43, 95, 147), (176, 85, 42)
-_TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
+TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
 COLUMNS = ("text", "part", "first", "last", "share")
 
 
@@ -39,10 +39,10 @@ def show(explanations: Sequence[Explanation]) -> None:
         screen.print(f"\n  {_equation(each)}")
         for line in _parts(each):
             screen.print(line)
-        for told in lines(each):
+        for told in token_lines(each.details):
             screen.print(Text(f"    {told}", style="dim"))
         if each.trial is not None:
-            screen.print(Text(f"  {each.trial.word}", style=f"bold {_TONES[each.trial.word]}") + f"  {each.trial.sentence}")
+            screen.print(Text(f"  {each.trial.word}", style=f"bold {TONES[each.trial.word]}") + f"  {each.trial.sentence}")
         screen.print(f"  {each.how}", style="dim")
         for note in each.notes:
             screen.print(f"  note   {note}", style="yellow")

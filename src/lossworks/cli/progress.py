@@ -121,6 +121,12 @@ class Watcher:
         names = [name for name in ("weighted_nll", "nll", "mse", "accuracy") if name in fields]
         self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)
 
+    def _explain(self, fields: dict[str, Any]) -> None:
+        self._show("explaining", fields["done"], fields["of"], "texts")
+
+    def _retrain(self, fields: dict[str, Any]) -> None:
+        self._show("training again", fields["number"], fields["of"], "models")
+
     def _show(self, what: str, done: float, total: float, now: str) -> None:
         if self.bar is not None:
             self.bar.update(self._task, description=what, completed=done, total=total, now=now)

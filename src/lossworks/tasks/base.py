@@ -136,6 +136,10 @@ class LabelTask(Task):
         """A network's outputs [N, outputs] as logits [N, labels], or as numbers [N] in the data's own units."""
         return outputs
 
+    def by_outputs(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A gradient by what ``readable`` gives as one by the outputs [N, outputs] (the chain rule)."""
+        return gradient
+
     def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
         """The outputs that ``losses`` takes, of logits [N, labels] or numbers [N]."""
         return scores

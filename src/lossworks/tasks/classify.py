@@ -89,6 +89,9 @@ class Classify(LabelTask):
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([np.zeros_like(outputs), outputs], 1) if self.is_binary else outputs
 
+    def by_outputs(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        return gradient[:, 1:] if self.is_binary else gradient
+
     def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
         return scores[:, 1:] - scores[:, :1] if self.is_binary else scores
 
