@@ -1,10 +1,10 @@
-"""How often is the verdict on an explanation wrong? Explanations known to be wrong, and true ones of models with a planted shortcut.
+"""How often is the verdict on an explanation wrong? Of wrong explanations, and of true ones of models with a planted shortcut.
 
     LOSSWORKS_DATA=… python bench/explain_verdict.py [TEXTS [FAMILY …]]
 
 Each family is trained on sampled rows of each data set. In half of the texts of one label stands a token that no other text has, so
-what the model goes by in texts with the token is known. TEXTS (60) held-out texts for each family and data set are explained:
-half of them cut to 5 to 10 words, half of them with the token.
+that it is known what the model goes by. TEXTS (60) held-out texts for each family and data set are explained: half of them cut to
+5 to 10 words, half of them with the token.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def trained(train: _bench.Pairs, family: str, draw: random.Random) -> tuple[str,
 
 def drawn(test: _bench.Pairs, count: int, draw: random.Random) -> list[tuple[str, bool]]:
     """Texts to explain, and whether the token is in them."""
-    texts = []
+    texts: list[tuple[str, bool]] = []
     while len(texts) < count:
         text = draw.choice(test)[0]
         if len(text.split()) >= FEWEST:
@@ -212,8 +212,8 @@ def main(count: int, families: Sequence[str]) -> None:
     print("False trust: wrong explanations that are called worthy of trust (95 % interval; number)\n")
     short_names = [family.partition(":")[0] + (" with a hidden layer" if "hidden" in family else "") for family in families]
     rows = [(kind, share(false[kind, "all"], "trust"), *(_percent(false[kind, f]) for f in families)) for kind in WRONG]
-    of_issue = [word for kind in list(WRONG)[:5] for word in false[kind, "all"]]
-    _bench.table(("shares", "all families", *short_names), [*rows, ("the first five", share(of_issue, "trust"), *[""] * len(families))])
+    first = share([word for kind in list(WRONG)[:5] for word in false[kind, "all"]], "trust")
+    _bench.table(("shares", "all families", *short_names), [*rows, ("the first five", first, *[""] * len(families))])
     print("True explanations that are called worthy of trust, by what is explained\n")
     kinds = [f"{token} the token, {size}" for token in ("with", "without") for size in ("short", "long")]
     listed = dict.fromkeys((family, method) for family, method, _ in missed)

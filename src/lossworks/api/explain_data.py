@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive, generator
-from ..data import Corpus, ReadOptions
+from ..data import Corpus, ReadOptions, label_sets
 from ..engine import Callbacks
 from .fit import Source
 from .language import Language
@@ -33,8 +34,8 @@ _OF_LABELS = (None, "logit", "probability", "surprisal", "value")
 class ExplainedData:
     """Explanations of texts of a data set, and what they come to.
 
-    source: the data. rows: in it. repeated: rows left out for they repeat a text. long: texts left out for they have too many parts.
-    explanations: of the texts that were drawn. parts: what matters most, quantity by quantity. trial: over all texts; None: not tried.
+    source: the data. rows: in it. repeated: rows whose text another row has. long: texts drawn that have too many parts.
+    explanations: of the others drawn. parts: what matters most, quantity by quantity. trial: over all texts; None: not tried.
     planted: whether the method finds a planted shortcut; None: not asked for.
     """
 
@@ -82,14 +83,14 @@ def explain_data(
     Args:
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; its labels are needed for a loss alone. None: what the model's run was tested on.
-        quantity, label, against, by, method, trial: as of ``Model.explain``. A loss is told of the true labels where none is given.
+        quantity, label, against, by, method, trial: as of ``Model.explain``; but a loss is of the true labels where none is given.
         rows: of how many texts, drawn at random where there are more. Rows of one text are one.
         retrain: of a classifier in a run directory, train it once more on shuffled labels, whose explanations must do worse, and
             once more with a planted shortcut, which must be found. It takes three trainings.
         training: what it was trained on, where that is no longer where the record says.
         seed: of the texts drawn, and of what is random in the trial.
         read: which columns to read and how.
-        callbacks: how to watch: "explain" tells how many texts are explained.
+        callbacks: how to watch: "retrain" tells which training begins, "explain" how many texts are explained.
 
     Raises:
         UsageError: an argument does not fit the model; the training data is not there.
@@ -118,12 +119,11 @@ def explain_data(
             kinds["models of shuffled labels"] = slice(len(controls), len(controls) + len(wrong))
             controls += wrong
         given = {"quantity": quantity, "against": against, "by": by, "method": method, "seed": seed, "controls": controls}
-        if isinstance(model, Language):
-            given = {name: given[name] for name in ("by", "method", "seed", "controls")}
         found: dict[int, Explanation] = {}
-        for some in _blocks(chosen, [corpus.labels[row] for row in chosen] if of_truth else None):
-            told = given if isinstance(model, Language) else given | {"label": corpus.labels[some[0]] if of_truth else label}
-            found |= zip(some, _explain(model)([texts[numbers[row]] for row in some], trial=bool(controls), **told), strict=True)
+        explain, truths = _explain(model, trial=bool(controls), **given), _truths(model, corpus) if of_truth else None
+        for some in _blocks(chosen, truths):
+            told = {} if isinstance(model, Language) else {"label": label if truths is None else truths[some[0]]}
+            found |= zip(some, explain([texts[numbers[row]] for row in some], **told), strict=True)
             callbacks.watch("explain", {"done": len(found), "of": len(chosen)})
         explanations = [found[row] for row in chosen]
         return ExplainedData(
@@ -138,14 +138,20 @@ def explain_data(
         )
 
 
-def _explain(model: Model | Language) -> Callable[..., list[Explanation]]:
+def _explain(model: Model | Language, quantity: Any, against: Any, **given: Any) -> Callable[..., list[Explanation]]:
     if isinstance(model, Language):
         from ..attribution.language import explain_language
 
-        return lambda texts, **given: explain_language(model.trained, texts, **given)
+        return partial(explain_language, model.trained, **given)
     from ..attribution.explaining import explain_labels
 
-    return lambda texts, **given: explain_labels(model.predictor, texts, **given)
+    return partial(explain_labels, model.predictor, quantity=quantity, against=against, **given)
+
+
+def _truths(model: Model | Language, corpus: Corpus) -> Sequence[Any]:
+    """What is true of each row, as it is given for a label."""
+    several = isinstance(model, Model) and model.predictor.task.kind == "multilabel"
+    return [tuple(sorted(labels)) for labels in label_sets(corpus)] if several else corpus.labels
 
 
 def _controls(model: Model | Language, seed: int) -> list[Any]:
@@ -182,9 +188,9 @@ def _drawn(model: Model | Language, corpus: Corpus, rows: int, by: str, seed: in
 
 
 def _blocks(rows: Sequence[int], labels: Sequence[Any] | None) -> Iterator[list[int]]:
-    """Some rows at a time, those of one label together where labels are given."""
+    """Some rows at a time, those of one label together where ``labels`` of all rows are given."""
     groups: dict[Any, list[int]] = {}
-    for row, label in zip(rows, labels or [None] * len(rows), strict=True):
-        groups.setdefault(label, []).append(row)
+    for row in rows:
+        groups.setdefault(None if labels is None else labels[row], []).append(row)
     for group in groups.values():
         yield from (group[first : first + _AT_ONCE] for first in range(0, len(group), _AT_ONCE))

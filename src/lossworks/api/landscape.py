@@ -101,7 +101,7 @@ def landscape(
         raise UsageError(f"span is {span}; wanted a number above 0: 1.")
     opened, callbacks = Run(run), callbacks or Callbacks()
     record = _checked(opened)
-    settings = _settings(opened, record, device)
+    settings = settings_of(opened, record, device)
     sources = recorded(
         opened.path, record, {"data": data, "valid": valid, "test": test}, f"lossworks landscape {opened.path} DATA"
     )
@@ -151,7 +151,12 @@ def _checked(run: Run) -> dict[str, Any]:
     return record
 
 
-def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
+def settings_of(run: Run, record: dict[str, Any], device: str | None) -> Settings:
+    """The settings by which a run can be trained again.
+
+    Raises:
+        UsageError: its optimizer was given as Python. RecordError: its settings are those of another version.
+    """
     config = {**record["config"], **({"device": device} if device else {})}
     by, own = record.get("lossworks"), version("lossworks")
     if str(config.get("optimizer")).startswith("given:"):

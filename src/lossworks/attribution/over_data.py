@@ -139,7 +139,8 @@ def trial_of(explanations: Sequence[Explanation], controls: Mapping[str, slice])
     correlation, trusted = mean(reached, ones, low=-1, high=1), proportion(words == "trust", ones)
     word: Word = "trust" if all(test.shown > 0 for test in tests) else "not shown"
     word = "do not trust" if any(test.shown < 0 for test in tests) else word
-    return DataTrial(word, _sentence(word, tests, correlation, trusted, len(tried)), len(tried), untried, correlation, trusted, tests)
+    sentence = _sentence(word, tests, correlation, trusted, len(tried))
+    return DataTrial(word, sentence, len(tried), untried, correlation, trusted, tests)
 
 
 def _paired(
@@ -172,4 +173,3 @@ def _sentence(word: Word, tests: Sequence[Test], correlation: Interval, trusted:
     failed = next(test for test in tests if (test.shown < 0 if word == "do not trust" else test.shown <= 0))
     said = "Not shown that the shares foretell" if word == "not shown" else "The shares do not foretell"
     return f"{said} what deletions do ({failed.name}: {failed.found.low:+.2g} to {failed.found.high:+.2g}): {figures}."
-

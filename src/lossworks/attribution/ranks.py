@@ -32,7 +32,8 @@ def standard_ranks(values: Float[NDArray[np.float64], "*N M"], alike: Any = 0.0)
     last = np.minimum.accumulate(np.where(ends, places, places.size)[..., ::-1], -1)[..., ::-1]
     found = np.empty(values.shape)
     np.put_along_axis(found, order, (first + last - (places.size - 1)) / 2, -1)
-    return found / np.maximum(np.sqrt((found * found).sum(-1, keepdims=True)), _ALIKE)
+    found /= np.maximum(np.sqrt((found * found).sum(-1, keepdims=True)), _ALIKE)
+    return found
 
 
 def interval(correlation: float, count: int) -> tuple[float, float]:

@@ -18,7 +18,8 @@ def within_reach(predictor: Predictor, texts: Sequence[str]) -> tuple[Sequence[s
     if not isinstance(features, OrderedFeatures):
         return texts, [()] * len(texts)
     room, tokens = features.context - features.marks().count, np.diff(features.tokenizer.encode(texts)[1])
-    found, notes = list(texts), [()] * len(texts)
+    found = list(texts)
+    notes: list[tuple[str, ...]] = [()] * len(texts)
     for number in np.flatnonzero(tokens > room).tolist():
         spans, text = features.tokenizer.spans(texts[number]), texts[number]
         found[number] = text[: spans[2 * room - 1, 1]] if len(spans) > 2 * room else text

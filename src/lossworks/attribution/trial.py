@@ -1,7 +1,7 @@
 """Whether an explanation may be believed: what its shares foretell of random deletions, beside what happens.
 
-Passages of as many parts each are deleted at random. The sum of their shares foretells how much the quantity loses; asked for is the
-rank correlation of the two, which no one large share settles, nor the unit. It is set beside
+As many parts each time are deleted at random. The sum of their shares foretells how much the quantity loses; asked for is the rank
+correlation of the two, which no one large share settles, nor the unit. It is set beside
 
 - that of the same shares on other parts: a permutation test, exact whatever the shares are;
 - that of shares found in the same way for models that know nothing of what was learned, with their weights shuffled;
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DELETIONS = 64
 """Of a text at most; each takes a reading."""
 DELETED = 0.25
-"""Share of the parts that one takes, two at least: few enough for their effects to add up, and more than leave-one-out has seen."""
+"""Of the parts in one, and two at least: so few that effects nearly add up, and more than leave-one-out has seen."""
 FEWEST = 5
 """Parts: what fewer foretell is foretold in some other order by chance too often."""
 _PERMUTATIONS = 199
@@ -61,8 +61,8 @@ def judge(texts: Texts, divisions: Sequence[Division], controls: Sequence[Sequen
 
 
 def _kept(texts: Texts, number: int, shares: NDArray[np.float64], seed: int) -> Bool[NDArray[np.bool_], "M P"]:
-    """What is left of a text by random deletions of as many parts, all there are where they are few; and by that of the parts with
-    the largest shares, which is the last.
+    """What random deletions of as many parts each leave of a text, or all there are where they are few; the last is that of the
+    parts with the largest shares.
     """
     parts = np.flatnonzero(~texts.fixed(number))
     if not FEWEST <= len(parts) <= MOST:
@@ -143,7 +143,7 @@ class _Tried:
         return {"chance": float(found.mean()), "p": (reached + this) / (len(orders) + this)}
 
     def lost(self) -> dict[str, float | None]:
-        """What the quantity loses with the parts of largest shares, and on average with as many random ones, with its interval."""
+        """What the quantity loses with the parts of largest shares, and with as many random ones on average, with its interval."""
         with np.errstate(invalid="ignore"):
             lost = self.given[0].value - self.values
             random = mean(lost[:-1], np.ones(len(lost) - 1))

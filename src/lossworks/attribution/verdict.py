@@ -21,9 +21,9 @@ _NOTHING = {
 def verdict(facts: dict[str, Any]) -> Trial:
     """The verdict on the figures of a text's trial.
 
-    Trust takes every test: above the mark, with the whole interval; more than by chance; more than the controls; more than for any
-    other label; and the parts of largest shares must take more with them than random ones do. Below the mark, with the whole
-    interval, is shown not to be of use. All else is not shown.
+    Trust takes every test: a rank correlation whose interval is above the mark; higher than on other parts by chance, than of the
+    controls, and than for any other label; and the parts of largest shares must take more with them than random ones do. An
+    interval below the mark shows that the shares are of no use. All else is not shown.
     """
     if "nothing" in facts:
         return Trial("not shown", _NOTHING[facts["nothing"]], facts)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from .explained_tokens import token_lines
 from .frame import write_page
 from .words import Json
 
@@ -75,18 +76,20 @@ def _text(each: Json) -> Json:
             "gone": f"{part['deleted']:+.3g}" if part.get("deleted") is not None else "",
             "name": part["text"] if part["text"].strip() else "(end of the text)",
         }
-    ends = [0, *(part["characters"][1] for part in parts)]
-    gaps = [text[end : part["characters"][0]] for end, part in zip(ends, parts, strict=False)]
+    drawn = [] if each.get("named") else parts  # what has a name of its own is no passage
+    ends = [0, *(part["characters"][1] for part in drawn)]
+    gaps = [text[end : part["characters"][0]] for end, part in zip(ends, drawn, strict=False)]
     ranked = sorted(parts, key=lambda part: -abs(part["share"] or 0.0))
     total = None if each["value"] is None else sum(part["share"] or 0.0 for part in parts)
     trial = each["trial"]
     return {
         **each,
-        "pieces": list(zip(gaps, parts, strict=True)),
+        "pieces": list(zip(gaps, drawn, strict=True)),
         "rest": text[ends[-1] :],
         "ranked": ranked[:_SHOWN],
         "more": len(ranked) - _SHOWN,
         "total": total,
         "tone": _TONES[trial["word"]] if trial else "plain",
+        "lines": token_lines(each["details"]),
         "deletes": any(part["gone"] for part in parts),
     }
