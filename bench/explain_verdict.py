@@ -2,8 +2,8 @@
 
     LOSSWORKS_DATA=… python bench/explain_verdict.py [TEXTS [FAMILY …]]
 
-Each family is trained on sampled rows of each data set. In half of the texts of one label stands a token that no other text has, so
-that it is known what the model goes by. TEXTS (60) held-out texts for each family and data set are explained: half of them cut to
+Each family is trained on sampled rows of each data set. In half of the texts of one label stands a token that no other text has:
+what the model then goes by is known. TEXTS (60) held-out texts for each family and data set are explained, half of them cut to
 5 to 10 words, half of them with the token.
 """
 

@@ -83,10 +83,10 @@ def explain_data(
     Args:
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; its labels are needed for a loss alone. None: what the model's run was tested on.
-        quantity, label, against, by, method, trial: as of ``Model.explain``; but a loss is of the true labels where none is given.
+        quantity, label, against, by, method, trial: as of ``Model.explain``; a loss is of the true labels where none is given.
         rows: of how many texts, drawn at random where there are more. Rows of one text are one.
-        retrain: of a classifier in a run directory, train it once more on shuffled labels, whose explanations must do worse, and
-            once more with a planted shortcut, which must be found. It takes three trainings.
+        retrain: of a classifier in a run directory, train it again on shuffled labels, thrice, whose explanations must do worse,
+            and once with a planted shortcut, which must be found.
         training: what it was trained on, where that is no longer where the record says.
         seed: of the texts drawn, and of what is random in the trial.
         read: which columns to read and how.

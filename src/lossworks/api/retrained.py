@@ -30,8 +30,8 @@ from .language import Language
 from .model import Model
 from .tested import sources
 
-TRAININGS = 2
-"""On shuffled labels: of one it is not known how much they vary."""
+TRAININGS = 3
+"""On shuffled labels; with two, how much they vary would hardly be known."""
 _MOST = 200  # texts that the shortcut is looked for in
 _PLANTED = 0.5  # share of the label's texts
 _LETTERS = "bdfgjklmprtvwxz"
@@ -57,6 +57,7 @@ class Planted:
 class Again:
     """What a run was trained and validated on, (text, label) or (text, label, weight) of each row, and by which settings."""
 
+    predictor: Predictor
     train: Rows
     valid: Rows
     settings: Settings
@@ -91,14 +92,16 @@ class Again:
                 weights = [] if found.weight is None else [found.weight[numbers].tolist()]
                 texts = [text for _, block in found.blocks(part) for text in block]
                 parts.append(list(zip(texts, [labels[row] for row in numbers], *weights, strict=True)))
-        return cls(parts[0], parts[1], replace(settings, valid=0, test=0), seed, callbacks)
+        return cls(model.predictor, parts[0], parts[1], replace(settings, valid=0, test=0), seed, callbacks)
 
     def on_shuffled_labels(self) -> list[Predictor]:
         """Models of the same texts whose labels stand in another order."""
         return [self._fit(*(self._shuffled(rows, number) for rows in (self.train, self.valid))) for number in range(TRAININGS)]
 
     def planted(self, texts: Sequence[str], by: str, method: str) -> Planted:
-        """Train with a token in half of the texts of one label, and look for it in some texts with it."""
+        """Train with a token in half of the texts of one label, and look for it in some texts with it: in those that have no
+        evidence of their own for that label, where there are any.
+        """
         draw = generator(self.seed, "planted")
         (label, _), *_ = Counter(row[1] for row in self.train).most_common(1)
         token = self._token()
@@ -110,7 +113,8 @@ class Again:
             for part in (self.train, self.valid)
         ]
         predictor = self._fit(*rows)
-        chosen = [texts[row] for row in draw.permutation(len(texts))[:_MOST]]
+        others = [text for text, answer in zip(texts, self.predictor.predict(texts), strict=True) if answer != label] or texts
+        chosen = [others[row] for row in draw.permutation(len(others))[:_MOST]]
         marked, places = zip(*(_inserted(text, token, draw) for text in chosen), strict=True)
         hits = []
         for each, place in zip(

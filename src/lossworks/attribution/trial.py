@@ -1,7 +1,7 @@
 """Whether an explanation may be believed: what its shares foretell of random deletions, beside what happens.
 
-As many parts each time are deleted at random. The sum of their shares foretells how much the quantity loses; asked for is the rank
-correlation of the two, which no one large share settles, nor the unit. It is set beside
+As many parts each time are deleted at random. The sum of their shares foretells how much the quantity loses; asked for is the
+rank correlation of the two, which no one large share settles, nor the unit. It is set beside
 
 - that of the same shares on other parts: a permutation test, exact whatever the shares are;
 - that of shares found in the same way for models that know nothing of what was learned, with their weights shuffled;
@@ -143,7 +143,7 @@ class _Tried:
         return {"chance": float(found.mean()), "p": (reached + this) / (len(orders) + this)}
 
     def lost(self) -> dict[str, float | None]:
-        """What the quantity loses with the parts of largest shares, and with as many random ones on average, with its interval."""
+        """What the quantity loses with the parts of largest shares, and with as many random ones: the mean and its interval."""
         with np.errstate(invalid="ignore"):
             lost = self.given[0].value - self.values
             random = mean(lost[:-1], np.ones(len(lost) - 1))
