@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .api import load_run as load_run
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
+    from .api.explain_data import explain_data as explain_data
     from .api.fit import fit as fit
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "explain_data": "api",
     "export": "interop.exporting",
     "compare": "api.compare",
     "Comparison": "api.comparison",
@@ -54,7 +56,9 @@ _HOMES = {
 }
 _ROOMS = (
     "api",
+    "attribution",
     "catalog",
+    "checks",
     "core",
     "data",
     "engine",
@@ -84,6 +88,7 @@ __all__ = [
     "ReadOptions",
     "Run",
     "compare",
+    "explain_data",
     "export",
     "fit",
     "fused",
