@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api import Model as Model
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
     from .api.fit import fit as fit
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "check_labels": "api.check_labels",
     "export": "interop.exporting",
     "compare": "api.compare",
     "Comparison": "api.comparison",
@@ -53,6 +55,7 @@ _HOMES = {
 _ROOMS = (
     "api",
     "catalog",
+    "checks",
     "core",
     "data",
     "engine",
@@ -81,6 +84,7 @@ __all__ = [
     "Model",
     "ReadOptions",
     "Run",
+    "check_labels",
     "compare",
     "export",
     "fit",
