@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api import Model as Model
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
     from .api.explain_data import explain_data as explain_data
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "explain_data": "api",
+    "check_labels": "api.check_labels",
     "export": "interop.exporting",
     "compare": "api.compare",
     "Comparison": "api.comparison",
@@ -87,6 +89,7 @@ __all__ = [
     "Model",
     "ReadOptions",
     "Run",
+    "check_labels",
     "compare",
     "explain_data",
     "export",
