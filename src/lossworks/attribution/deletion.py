@@ -11,6 +11,7 @@ from .texts import Texts, blocks
 MOST = 2_000
 """Parts of one text; each takes a reading of the text."""
 _AT_ONCE = 4096  # readings of texts
+_NOTE = "a text without one of its parts may be unlike all that the model was trained on"
 
 
 def leave_one_out(texts: Texts) -> list[Division]:
@@ -21,11 +22,7 @@ def leave_one_out(texts: Texts) -> list[Division]:
     """
     kept = []
     for number, spans in enumerate(texts.spans):
-        if len(spans) > MOST:
-            raise UsageError(
-                f"text number {number + 1} has {len(spans):,} parts, and leave-one-out reads it once for each; it takes up to "
-                f"{MOST:,}. Give a passage of it."
-            )
+        check_size(number, len(spans))
         fixed = texts.fixed(number)
         rows = ~np.eye(len(spans), dtype=np.bool_)[~fixed]
         kept.append(np.concatenate([np.ones((1, len(spans)), np.bool_), fixed[None], rows]))
@@ -34,5 +31,14 @@ def leave_one_out(texts: Texts) -> list[Division]:
         for number, values in enumerate(texts.some(first, last).values(kept[first:last]), first):
             shares = np.zeros(len(texts.spans[number]))
             shares[~texts.fixed(number)] = values[0] - values[2:]
-            divisions.append(Division(float(values[0]), float(values[1]), shares))
+            divisions.append(Division(float(values[0]), float(values[1]), shares, (_NOTE,)))
     return divisions
+
+
+def check_size(number: int, parts: int) -> None:
+    """Raise UsageError where a text would be read more often than ``MOST`` times."""
+    if parts > MOST:
+        raise UsageError(
+            f"text number {number + 1} has {parts:,} parts, and leave-one-out reads it once for each; it takes up to {MOST:,}. "
+            "Give a passage of it."
+        )

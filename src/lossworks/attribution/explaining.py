@@ -17,9 +17,11 @@ from .chain_rule import shares_of_evidence
 from .control import shuffled
 from .deletion import MOST, leave_one_out
 from .explanation import Division, Explanation, Trial
+from .gradients import integrated_gradients
 from .parts import Spans, spans_in
 from .quantity import VALUE, weights_of
 from .quantity import quantity as asked_for
+from .reading import within_reach
 from .texts import LabelTexts, Texts, calibrated
 from .trial import judge
 
@@ -28,17 +30,21 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to find shares. said: it in words. ends: whether the end of a text is a part."""
+    """A way to find shares. said: it in words. ends: whether the end of a text is a part. deletes: whether a share is what the
+    quantity loses when the part is deleted.
+    """
 
     name: str
     said: str
     divide: Callable[[Any], list[Division]]
     ends: bool = False
+    deletes: bool = False
 
 
-LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out)
+LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out, deletes=True)
 SUM = Method("exact", "exact: what the part's n-grams add to the quantity", shares_of_sums)
 PATH = Method("integrated_gradients", "integrated gradients from no n-grams to all of the text's", shares_of_sums)
+TOKENS = Method("integrated_gradients", "integrated gradients from tokens that say nothing to the text's", integrated_gradients)
 CHAIN = Method("exact", "exact: what the part's tokens say, given those before", shares_of_evidence, ends=True)
 CHAIN_PATH = Method(
     "integrated_gradients", "integrated gradients from no tokens to all of the text's", shares_of_evidence, ends=True
@@ -56,23 +62,36 @@ def explain_labels(
     method: str = AUTO,
     trial: bool = True,
     seed: int = 0,
+    controls: Sequence[Predictor] | None = None,
 ) -> list[Explanation]:
-    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``."""
-    answers = [None] * len(texts) if label is not None else _answers(predictor, texts, quantity)
+    """Explanations of what a classifier or regression says of texts; arguments as of ``Model.explain``.
+
+    controls: models that know nothing of what was learned, beside which shares are tried; None: one, of shuffled weights.
+    """
+    passages, cuts = within_reach(predictor, texts)
+    answers = [None] * len(texts) if label is not None else _answers(predictor, passages, quantity)
     each = {answer: asked_for(predictor.task, quantity, answer, label, against) for answer in set(answers)}
-    given = LabelTexts(texts, spans_in(texts, by, token_spans(predictor)), predictor, [each[answer] for answer in answers])
+    spans = spans_in(passages, by, token_spans(predictor))
+    given = LabelTexts(passages, spans, predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
     given = given.with_ends() if chosen.ends else given
+    if controls is None:
+        controls = [shuffled(predictor, seed)] if trial else []
+    found = explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
+    return [replace(one, text=text, notes=(*one.notes, *cut)) for one, text, cut in zip(found, texts, cuts, strict=True)]
+
+
+def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:
+    """Explanations by one method. ``controls``: the texts under models that know nothing of what was learned; none: no trial."""
     divisions = chosen.divide(given)
-    trials: Sequence[Trial | None] = [None] * len(texts)
-    deleted: Sequence[NDArray[np.float64] | None] = [None] * len(texts)
-    if trial:
-        control = chosen.divide(replace(given, predictor=shuffled(predictor, seed)))
-        trials = judge(given, divisions, control, seed)
-        deleted = deleted if chosen is LEAVE_ONE_OUT else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(texts))]
+    trials: Sequence[Trial | None] = [None] * len(given)
+    deleted: Sequence[NDArray[np.float64] | None] = [None] * len(given)
+    if controls:
+        trials = judge(given, divisions, [chosen.divide(each) for each in controls], seed)
+        deleted = deleted if chosen.deletes else [lost_by_deletion(given.some(n, n + 1)) for n in range(len(given))]
     return [
         Explanation(
-            text=text,
+            text=given.texts[number],
             quantity=said,
             unit=unit,
             value=division.value,
@@ -86,7 +105,7 @@ def explain_labels(
             notes=division.notes,
             details=division.details,
         )
-        for number, (text, division) in enumerate(zip(texts, divisions, strict=True))
+        for number, division in enumerate(divisions)
         for said, unit in [given.described(number)]
     ]
 
@@ -120,6 +139,8 @@ def methods_for(texts: Texts) -> list[Method]:
             return [CHAIN if linear else CHAIN_PATH, LEAVE_ONE_OUT]
         if model is not None:
             return [SUM if linear and model.hidden is None else PATH, LEAVE_ONE_OUT]
+        if isinstance(texts.predictor, NetworkPredictor):
+            return [LEAVE_ONE_OUT, TOKENS]
     return [LEAVE_ONE_OUT]
 
 

@@ -44,6 +44,7 @@ class Explanation:
     quantity, unit: what is explained. value: of the whole text. baseline: without any part.
     spans: characters of each part [P, 2], the first and the one after the last. shares: of each part [P].
     deleted: what the quantity loses when that part alone is deleted [P], where the shares are not that already.
+    names: of parts that are no passages of the text: orders of n-grams.
     method: the name of how the shares were found. how: that in words. notes: what to know about them.
     details: what the family itself tells, token by token (orders and counts of n-grams, states, evidence by label).
     """
@@ -58,6 +59,7 @@ class Explanation:
     method: str
     how: str
     deleted: Float[NDArray[np.float64], "P"] | None = None
+    names: tuple[str, ...] = ()
     trial: Trial | None = None
     notes: tuple[str, ...] = ()
     details: tuple[dict[str, Any], ...] = ()
@@ -69,8 +71,8 @@ class Explanation:
 
     @property
     def parts(self) -> list[str]:
-        """The text of each part."""
-        return [self.text[first:last] for first, last in self.spans.tolist()]
+        """The text of each part, or its name."""
+        return list(self.names) or [self.text[first:last] for first, last in self.spans.tolist()]
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values; a number that is not finite is None."""
@@ -85,6 +87,7 @@ class Explanation:
             "residual": finite(self.residual),
             "method": self.method,
             "how": self.how,
+            "named": bool(self.names),
             "parts": [
                 {"text": text, "characters": span, "share": finite(share)}
                 | ({} if self.deleted is None else {"deleted": finite(lost)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OF_LABELS = ("logit", "probability", "surprisal")
 VALUE = "value"
+_OTHERS = 8  # labels that a quantity is also told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,16 @@ class Quantity:
             return np.empty(0)
         with torch.inference_mode():
             return np.asarray(self.of(torch.from_numpy(scores)).numpy(), np.float64)
+
+    def others(self, scores: NDArray[np.float64]) -> dict[str, Quantity]:
+        """The same of other labels, by name: of those that have the highest scores [N, labels], if it is of a label."""
+        told = "label" if self.loss is None else "truth"
+        own = getattr(self, told)
+        if not isinstance(own, int):
+            return {}
+        ranked = (-scores.max(0, initial=-np.inf)).argsort(kind="stable").tolist()
+        chosen = [label for label in ranked if label not in (own, self.against)][:_OTHERS]
+        return {self.task.labels[label]: replace(self, **{told: label}) for label in chosen}
 
     def gradient(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of each row's quantity by its scores, of their shape."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inference import Predictor, TextLanguage
+from ..inference import Predictor
 from .quantity import Quantity
+from .reading import scores_once
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-BIT = float(np.log(2))
 _CHARACTERS = 1 << 22  # read at once
 
 
@@ -43,14 +43,32 @@ class Texts(ABC):
     def values(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> list[Float[NDArray[np.float64], "N"]]:
         """The quantity of each text with only the parts in ``kept`` left of it: for each text as many as it has rows."""
 
+    def readings(
+        self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]
+    ) -> list[tuple[Float[NDArray[np.float64], "N"], dict[str, Float[NDArray[np.float64], "N"]]]]:
+        """The same, and what the quantity is for other labels, by their names."""
+        return [(values, {}) for values in self.values(kept)]
+
     def fixed(self, number: int) -> Bool[NDArray[np.bool_], "P"]:
         """Which parts of a text must always be kept."""
         return np.zeros(len(self.spans[number]), np.bool_)
 
+    def sizes(self, number: int) -> Float[NDArray[np.float64], "P K"]:
+        """Of each part, measures of its size that alone would foretell what deletions do: a trial leaves their share out."""
+        return np.zeros((len(self.spans[number]), 0))
+
     def variants(self, number: int, kept: Bool[NDArray[np.bool_], "N P"]) -> list[str]:
-        """A text with only some of its parts, once for each row of ``kept``; what stands after the last part stays."""
+        """A text with only some of its parts, once for each row of ``kept``. It begins with the white space that it began with;
+        what stands after the last part stays.
+        """
         pieces, rest = self.pieces(number)
-        return ["".join([piece for piece, stays in zip(pieces, row, strict=True) if stays]) + rest for row in kept.tolist()]
+        text, spans = self.texts[number], self.spans[number].tolist()
+        begun = [text[: spans[0][0]] + text[first:last] for first, last in spans]
+        found = []
+        for row in kept:
+            chosen = np.flatnonzero(row).tolist()
+            found.append("".join([*(begun[part] for part in chosen[:1]), *(pieces[part] for part in chosen[1:]), rest]))
+        return found
 
     def pieces(self, number: int) -> tuple[list[str], str]:
         """A text cut into its parts, each with the white space before it, and what stands after the last."""
@@ -88,65 +106,28 @@ class LabelTexts(Texts):
         return str(quantity), "nats" if quantity.name in ("logit", "surprisal") else ""
 
     def values(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> list[Float[NDArray[np.float64], "N"]]:
+        return [quantity.values(scores) for quantity, scores in self._scores(kept)]
+
+    def readings(
+        self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]
+    ) -> list[tuple[Float[NDArray[np.float64], "N"], dict[str, Float[NDArray[np.float64], "N"]]]]:
+        return [
+            (quantity.values(scores), {name: other.values(scores) for name, other in quantity.others(scores).items()})
+            for quantity, scores in self._scores(kept)
+        ]
+
+    def _scores(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> Iterator[tuple[Quantity, NDArray[np.float64]]]:
+        """Each text's quantity, and the scores of what is kept of it."""
         variants = [text for number, rows in enumerate(kept) for text in self.variants(number, rows)]
         scores = calibrated(self.predictor, variants)
         ends = np.cumsum([0, *map(len, kept)])
-        parts = zip(self.quantities, ends[:-1], ends[1:], strict=True)
-        return [quantity.values(scores[first:last]) for quantity, first, last in parts]
-
-
-@dataclass(slots=True)
-class LanguageTexts(Texts):
-    """Under a language model; the quantity is the surprisal, in bits, of a whole text, its end included, or of a part of it.
-
-    asked: the number of that part, which is always kept; None: the whole text.
-    """
-
-    language: TextLanguage
-    asked: Sequence[int | None]
-
-    def some(self, first: int, last: int) -> LanguageTexts:
-        part = slice(first, last)
-        return replace(self, texts=self.texts[part], spans=self.spans[part], asked=self.asked[part])
-
-    def described(self, number: int) -> tuple[str, str]:
-        asked = self.asked[number]
-        if asked is None:
-            return "surprisal of the text", "bits"
-        first, last = self.spans[number][asked]
-        return f"surprisal of {self.texts[number][first:last]!r}", "bits"
-
-    def fixed(self, number: int) -> Bool[NDArray[np.bool_], "P"]:
-        asked = self.asked[number]
-        return np.asarray(np.arange(len(self.spans[number])) == (-1 if asked is None else asked))
-
-    def values(self, kept: Sequence[Bool[NDArray[np.bool_], "N P"]]) -> list[Float[NDArray[np.float64], "N"]]:
-        variants = [self.variants(number, rows) for number, rows in enumerate(kept)]
-        encoded = self.language.encode([text for texts in variants for text in texts])
-        bits = -self.language.model.logp(encoded) / BIT
-        bounds = encoded.offsets + self.language.model.ends * np.arange(len(encoded) + 1)
-        each = [bits[first:last] for first, last in pairwise(bounds.tolist())]
-        found, first = [], 0
-        for number, texts in enumerate(variants):
-            own, first = each[first : first + len(texts)], first + len(texts)
-            if self.asked[number] is not None:
-                own = [row[self._positions(number, text, rest)] for row, text, rest in zip(own, texts, kept[number], strict=True)]
-            found.append(np.array([row.sum() for row in own]))
-        return found
-
-    def _positions(self, number: int, variant: str, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Where in a variant the tokens of the part stand that is asked for."""
-        asked, lengths = self.asked[number], np.array(list(map(len, self.pieces(number)[0])))
-        assert asked is not None
-        begin = int(lengths[:asked][kept[:asked]].sum())
-        spans = self.language.tokenizer.spans(variant)
-        return np.flatnonzero((spans[:, 1] > begin) & (spans[:, 0] < begin + lengths[asked]))
+        return zip(self.quantities, np.split(scores, ends[1:-1]), strict=True)
 
 
 def calibrated(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores of texts as their quantities are told: logits divided by the temperature [N, labels], or numbers [N]."""
     some = blocks([len(text) for text in texts], _CHARACTERS) or [(0, 0)]
-    scores = np.concatenate([predictor.scores(texts[first:last]) for first, last in some])
+    scores = np.concatenate([scores_once(predictor, texts[first:last]) for first, last in some])
     return scores.astype(np.float64) / predictor.temperature
 
 
