@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Ragged
-from .deletion import MOST, check_size
+from .deletion import MOST, UNLIKE, check_size
 from .explanation import Division
 from .language_texts import LanguageTexts, overlapping
 
@@ -57,7 +57,7 @@ def _divide(texts: LanguageTexts, number: int, reach: int) -> Division:
     shares = np.zeros(len(whole))
     for windows in text.windows(text.near(np.flatnonzero(~texts.fixed(number)))):
         shares[windows.parts] = text.lost(windows)
-    return Division(float(value), float(baseline), shares)
+    return Division(float(value), float(baseline), shares, (UNLIKE,))
 
 
 class _Text:
