@@ -1,4 +1,4 @@
-"""Self-contained HTML reports: of runs, comparisons, landscapes, members, scored or explained texts, labels, slices. Trains nothing."""
+"""Self-contained HTML reports: of runs, comparisons, landscapes, members, texts, labels, slices. Trains nothing."""
 
 from .explained import write_explanations
 from .label_errors import write_label_errors
