@@ -16,7 +16,9 @@ import torch
 
 import lossworks
 from lossworks.attribution import Explanation, additive, explaining
+from lossworks.attribution.collisions import sharing
 from lossworks.core.errors import UnknownName, UsageError
+from lossworks.data import Selected
 from lossworks.inference import NetworkPredictor
 from lossworks.losses import losses, render
 from lossworks.models.base import build
@@ -309,6 +311,13 @@ def test_collisions(threads: Callable[[int], None]) -> None:
         wanted = sum(len(owners[bucket]) > 1 for bucket, _ in pairs if bucket in features.buckets)
         assert shared(found) == (len(known), wanted)
     assert f"up to {100 * max(features.fill()):.2g} %" in found.notes[1]
+
+
+def test_collisions_of_the_first_feature() -> None:
+    """Number 0 is a feature like any other, whoever else belongs into its place in a table; and texts do not see one another."""
+    ids, rest = np.array([0, 64, 0, 0, 64, 64, 0], np.uint32), np.array([1, 2, 3, 1, 2, 2, 1], np.uint32)
+    texts = Selected(ids, np.empty(0, np.float32), np.array([0, 3, 7]), np.array([3, 4, 0]))
+    assert sharing(texts, rest).tolist() == [2, 0, 0]
 
 
 def pairs_of(text: str) -> list[tuple[int, int]]:

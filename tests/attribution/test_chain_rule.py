@@ -126,6 +126,10 @@ def test_white_space_and_shared_characters() -> None:
         says = (logp[:, 1] - logp[:, 0]) / generative(model).temperature
         assert len(says) == sum(size) + 1
         np.testing.assert_allclose(found.shares, [says[0], says[1:-2].sum(), says[-2]], atol=1e-12)
+        (found,) = model.explain([text], label="y")
+        assert found.deleted is not None
+        assert found.deleted[0] == pytest.approx(says[0])
+        assert found.deleted[-1] == 0 != says[-2]  # the end is never deleted, nor the space before it
 
 
 def test_told_by_token(unigram: lossworks.Model) -> None:
@@ -142,7 +146,7 @@ def test_told_by_token(unigram: lossworks.Model) -> None:
 
 
 def test_deletions_beside(unigram: lossworks.Model) -> None:
-    """The end is never deleted; of single words a deletion takes away the share. Leave-one-out knows no end."""
+    """Of single words a deletion takes away the share. Leave-one-out knows no end."""
     (found,) = unigram.explain(["a c b a c zebra"], label="y")
     np.testing.assert_allclose(found.deleted, found.shares, atol=1e-12)
     assert found.trial is not None

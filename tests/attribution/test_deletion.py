@@ -25,10 +25,10 @@ def logit(model: lossworks.Model, text: str) -> float:
 
 
 def test_by_hand(model: lossworks.Model) -> None:
-    """A share is what the quantity loses when the part goes, with the white space before it; the residual is the rest."""
+    """A share is what the quantity loses when the part goes, with the white space beside it; the residual is the rest."""
     text = "a good film , bad"
     (found,) = model.explain([text], label="yes", method="leave_one_out")
-    without = [" good film , bad", "a film , bad", "a good , bad", "a good film bad", "a good film ,"]
+    without = ["good film , bad", "a film , bad", "a good , bad", "a good film bad", "a good film ,"]
     whole, nothing = logit(model, text), logit(model, "")
     np.testing.assert_allclose(found.shares, [whole - logit(model, each) for each in without], atol=1e-6)
     assert found.parts == text.split()

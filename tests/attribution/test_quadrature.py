@@ -52,6 +52,18 @@ def test_a_jump_that_the_points_miss() -> None:
     assert found[0, 0] == pytest.approx(-at, abs=1e-11)
 
 
+def test_parts_that_cancel() -> None:
+    """Where the value never changes, what each input adds is found all the same: here a narrow peak, and its opposite."""
+
+    def gradient(line: np.ndarray, t: np.ndarray) -> np.ndarray:
+        peak = 1 / (1 + ((t - 0.3) / 0.01) ** 2)
+        return np.stack([peak, -peak], 1)
+
+    found = mean_gradients(lambda line, t: np.ones_like(t), gradient, np.ones((1, 2)), NONE)
+    wanted = 0.01 * (np.arctan(70) + np.arctan(30))
+    np.testing.assert_allclose(found, [[wanted, -wanted]], atol=1e-10)
+
+
 def test_it_ends() -> None:
     """Values as rough as single precision, and values that are not finite."""
 

@@ -10,17 +10,20 @@ from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language
+from .learning import Learning, learning
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
+from .sliced import write_slices
 
 __all__ = [
     "ExplainedData",
     "Explanation",
     "Landscape",
     "Language",
+    "Learning",
     "Model",
     "Scored",
     "Word",
@@ -29,6 +32,7 @@ __all__ = [
     "fit",
     "labels_side_by_side",
     "landscape",
+    "learning",
     "load",
     "load_labels",
     "load_language",
@@ -37,4 +41,5 @@ __all__ = [
     "side_by_side",
     "write_explanations",
     "write_scored",
+    "write_slices",
 ]

@@ -11,6 +11,7 @@ from .texts import Texts, blocks
 MOST = 2_000
 """Parts of one text; each takes a reading of the text."""
 _AT_ONCE = 4096  # readings of texts
+UNLIKE = "a text without one of its parts may be unlike all that the model was trained on"
 
 
 def leave_one_out(texts: Texts) -> list[Division]:
@@ -30,7 +31,7 @@ def leave_one_out(texts: Texts) -> list[Division]:
         for number, values in enumerate(texts.some(first, last).values(kept[first:last]), first):
             shares = np.zeros(len(texts.spans[number]))
             shares[~texts.fixed(number)] = values[0] - values[2:]
-            divisions.append(Division(float(values[0]), float(values[1]), shares))
+            divisions.append(Division(float(values[0]), float(values[1]), shares, (UNLIKE,)))
     return divisions
 
 

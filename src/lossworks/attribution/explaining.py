@@ -17,9 +17,11 @@ from .chain_rule import shares_of_evidence
 from .control import shuffled
 from .deletion import MOST, leave_one_out
 from .explanation import Division, Explanation, Trial
+from .gradients import integrated_gradients
 from .parts import Spans, spans_in
 from .quantity import VALUE, weights_of
 from .quantity import quantity as asked_for
+from .reading import within_reach
 from .texts import LabelTexts, Texts, calibrated
 from .trial import judge
 
@@ -42,6 +44,7 @@ class Method:
 LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out, deletes=True)
 SUM = Method("exact", "exact: what the part's n-grams add to the quantity", shares_of_sums)
 PATH = Method("integrated_gradients", "integrated gradients from no n-grams to all of the text's", shares_of_sums)
+TOKENS = Method("integrated_gradients", "integrated gradients from tokens that say nothing to the text's", integrated_gradients)
 CHAIN = Method("exact", "exact: what the part's tokens say, given those before", shares_of_evidence, ends=True)
 CHAIN_PATH = Method(
     "integrated_gradients", "integrated gradients from no tokens to all of the text's", shares_of_evidence, ends=True
@@ -65,14 +68,17 @@ def explain_labels(
 
     controls: models that know nothing of what was learned, beside which shares are tried; None: one, of shuffled weights.
     """
-    answers = [None] * len(texts) if label is not None else _answers(predictor, texts, quantity)
+    passages, cuts = within_reach(predictor, texts)
+    answers = [None] * len(texts) if label is not None else _answers(predictor, passages, quantity)
     each = {answer: asked_for(predictor.task, quantity, answer, label, against) for answer in set(answers)}
-    given = LabelTexts(texts, spans_in(texts, by, token_spans(predictor)), predictor, [each[answer] for answer in answers])
+    spans = spans_in(passages, by, token_spans(predictor))
+    given = LabelTexts(passages, spans, predictor, [each[answer] for answer in answers])
     chosen = choose(methods_for(given), method)
     given = given.with_ends() if chosen.ends else given
     if controls is None:
         controls = [shuffled(predictor, seed)] if trial else []
-    return explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
+    found = explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
+    return [replace(one, text=text, notes=(*one.notes, *cut)) for one, text, cut in zip(found, texts, cuts, strict=True)]
 
 
 def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:
@@ -133,6 +139,8 @@ def methods_for(texts: Texts) -> list[Method]:
             return [CHAIN if linear else CHAIN_PATH, LEAVE_ONE_OUT]
         if model is not None:
             return [SUM if linear and model.hidden is None else PATH, LEAVE_ONE_OUT]
+        if isinstance(texts.predictor, NetworkPredictor):
+            return [LEAVE_ONE_OUT, TOKENS]
     return [LEAVE_ONE_OUT]
 
 

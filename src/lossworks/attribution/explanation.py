@@ -87,6 +87,7 @@ class Explanation:
             "residual": finite(self.residual),
             "method": self.method,
             "how": self.how,
+            "named": bool(self.names),
             "parts": [
                 {"text": text, "characters": span, "share": finite(share)}
                 | ({} if self.deleted is None else {"deleted": finite(lost)})

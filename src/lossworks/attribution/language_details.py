@@ -26,7 +26,7 @@ def details(texts: LanguageTexts, number: int) -> tuple[dict[str, Any], ...]:
         return ()
     told, spans = texts.language.model.explain(tokens), texts.language.tokenizer.spans(text).tolist()
     first, last = texts.counted(number)
-    spans.append([len(text), len(text)])  # the end's
+    spans += [[len(text), len(text)]] * texts.language.model.ends
     rows = zip(told[first:last], spans[first:last], strict=True)
     return tuple(one_token(texts.language, each, span) for each, span in rows)
 

@@ -60,7 +60,7 @@ class LanguageTexts(Texts):
         bounds = read.offsets + self.language.model.ends * np.arange(len(read) + 1)
         each = np.split(self.bits(read), bounds[1:-1])
         sums = [each[row][first:last].sum() for row, (first, last) in zip(which.tolist(), places, strict=True)]
-        return np.split(np.array(sums), np.cumsum([len(rows) for rows in kept])[:-1])
+        return np.split(np.array(sums), np.cumsum([len(rows) for rows in kept]))[:-1]
 
     def sizes(self, number: int) -> Float[NDArray[np.float64], "P K"]:
         """Tokens, characters, and one for each part: a longer passage has more bits under any model, trained or not."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Ragged
-from .deletion import MOST, check_size
+from .deletion import MOST, UNLIKE, check_size
 from .explanation import Division
 from .language_texts import LanguageTexts, overlapping
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 _MARGIN = 3  # tokens on either side of a deletion that are read with it, at first
+_FAR = 256  # tokens
 _WIDER = 8  # times as many, where they were too few
 _AT_ONCE = 1 << 18  # tokens of windows
 
@@ -54,9 +55,9 @@ def _divide(texts: LanguageTexts, number: int, reach: int) -> Division:
     ((value, baseline),) = texts.some(number, number + 1).values([np.stack([whole, texts.fixed(number)])])
     text = _Text(texts, number, reach)
     shares = np.zeros(len(whole))
-    for windows in text.windows(np.flatnonzero(~texts.fixed(number))):
+    for windows in text.windows(text.near(np.flatnonzero(~texts.fixed(number)))):
         shares[windows.parts] = text.lost(windows)
-    return Division(float(value), float(baseline), shares)
+    return Division(float(value), float(baseline), shares, (UNLIKE,))
 
 
 class _Text:
@@ -73,6 +74,14 @@ class _Text:
         self.borders = np.concatenate([[0], inside, [len(self.ids)]])  # tokens before which the text may be cut
         self.counted = np.zeros(len(self.bits), np.bool_)
         self.counted[slice(*texts.counted(number))] = True
+
+    def near(self, parts: Int[NDArray[np.int64], "N"]) -> Int[NDArray[np.int64], "n"]:
+        """Those that may touch what is asked for: no deletion is taken to change tokens ``_FAR`` beyond it."""
+        inside, (begin, end) = np.flatnonzero(self.counted), self._deleted(parts)
+        if self.asked is None or not len(inside):
+            return parts
+        after = np.searchsorted(self.ends, begin, "right") - _FAR <= inside[-1]
+        return np.asarray(parts[after & (np.searchsorted(self.begins, end, "left") + _FAR + self.reach >= inside[0])])
 
     def windows(self, parts: Int[NDArray[np.int64], "N"]) -> Iterator[_Windows]:
         """Of the deletions of some parts."""
@@ -116,8 +125,8 @@ class _Text:
         first = self.borders[np.searchsorted(self.borders, np.maximum(first, 0), "right") - 1]
         last = self.borders[np.searchsorted(self.borders, np.minimum(last, len(self.ids)), "left")]
         texts = [self._around(*each) for each in zip(first.tolist(), last.tolist(), begin.tolist(), end.tolist(), strict=True)]
-        given = self.texts.language.encode([text for text, _ in texts])
-        without = self.texts.language.encode([text for _, text in texts])
+        both = self.texts.language.encode([text for pair in texts for text in pair])
+        given, without = (both.take(np.arange(kind, len(both), 2)) for kind in (0, 1))
         return _Windows(parts, first, last, without), self._agree(first, last, given, without)
 
     def _agree(

@@ -22,7 +22,13 @@ Along = Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
 
 @np.errstate(invalid="ignore")  # what is not finite stays so
 def mean_gradients(
-    value: Along, gradient: Along, size: Float[NDArray[np.float64], "N K"], cuts: Float[NDArray[np.float64], "N C"]
+    value: Along,
+    gradient: Along,
+    size: Float[NDArray[np.float64], "N K"],
+    cuts: Float[NDArray[np.float64], "N C"],
+    within: Float[NDArray[np.float64], "N"] | None = None,
+    rounding: float = _ROUNDING,
+    most: int = _MOST,
 ) -> Float[NDArray[np.float64], "N K"]:
     """The mean gradient of a value over 0 <= t <= 1 on each of N lines: its product with the line is what the value gains.
 
@@ -33,20 +39,25 @@ def mean_gradients(
         value, gradient: on the lines of these numbers [M], at these t [M]: [M], and [M, K].
         size: each line from t = 0 to t = 1.
         cuts: points of each line between which the gradient is smooth; those outside of 0 to 1 do not count.
+        within: what the gain of each line in an interval may be off by; None: rounding of its value in double precision.
+        rounding: how close sums are, as a share of what is added up regardless of sign, that are taken for equal.
+        most: intervals a line that are halved in one step; where there are more, the gradient is taken as it then is.
     """
     bounds = np.sort(np.clip(np.pad(cuts, ((0, 0), (1, 1)), constant_values=(0, 1)), 0, 1))
     line, place = np.nonzero(bounds[:, :-1] < bounds[:, 1:])
     begin, end = bounds[line, place], bounds[line, place + 1]
     low, high, whole = value(line, begin), value(line, end), _integrals(gradient, line, begin, end)[0]
-    total, within = np.zeros_like(size), np.zeros(len(size))
-    np.maximum.at(within, line, _WITHIN * np.maximum(np.abs(low), np.abs(high)))
+    total = np.zeros_like(size)
+    if within is None:
+        within = np.zeros(len(size))
+        np.maximum.at(within, line, _WITHIN * np.maximum(np.abs(low), np.abs(high)))
     for halving in range(_HALVINGS):
         middle, steps = (begin + end) / 2, size[line]
         halves, unsigned = _integrals(gradient, np.tile(line, 2), np.append(begin, middle), np.append(middle, end))
         finer = halves.reshape(2, *whole.shape).sum(0)
         apart = np.maximum((np.abs(finer - whole) * np.abs(steps)).sum(1), np.abs((finer * steps).sum(1) - (high - low)))
-        rounding = _ROUNDING * (unsigned.reshape(2, *whole.shape).sum(0) * np.abs(steps)).sum(1)
-        left = (apart > np.maximum(within[line], rounding)) & (halving + 1 < _HALVINGS) & (len(line) < _MOST * len(cuts))
+        least = rounding * (unsigned.reshape(2, *whole.shape).sum(0) * np.abs(steps)).sum(1)
+        left = (apart > np.maximum(within[line], least)) & (halving + 1 < _HALVINGS) & (len(line) < most * len(cuts))
         np.add.at(total, line[~left], finer[~left])
         if not left.any():
             break

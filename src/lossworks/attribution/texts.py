@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..inference import Predictor
 from .quantity import Quantity
+from .reading import scores_once
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -126,7 +127,7 @@ class LabelTexts(Texts):
 def calibrated(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores of texts as their quantities are told: logits divided by the temperature [N, labels], or numbers [N]."""
     some = blocks([len(text) for text in texts], _CHARACTERS) or [(0, 0)]
-    scores = np.concatenate([predictor.scores(texts[first:last]) for first, last in some])
+    scores = np.concatenate([scores_once(predictor, texts[first:last]) for first, last in some])
     return scores.astype(np.float64) / predictor.temperature
 
 

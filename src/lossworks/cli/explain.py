@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..api import Language, Model
+    from ..api import ExplainedData, Explanation, Language, Model
     from ..data import ReadOptions
 
 
@@ -34,14 +35,31 @@ def command(
         int | None,
         typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
     ] = None,
-    by: Annotated[str, typer.Option(help="What a text is divided into: word, char, token.")] = "word",
-    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, leave_one_out: what the model has.")] = "auto",
+    by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out.")] = "auto",
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
     seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Explain the texts of a data set together. Of --learning: what the run was trained on, where that has moved.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
+    ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
     ] = None,
     text: options.Text = None,
+    label: options.Label = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
@@ -51,23 +69,56 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
-    import sys
+    from ..api import explain_data, load
+    from ..core.errors import UsageError
+    from ..engine import Callbacks
+    from .explain_learning import learn_and_tell
+    from .progress import Watcher
 
-    from ..api import load, write_explanations
+    if learning:
+        _no_texts(texts, "--learning")
+        read = options.read_options(text, label, None, encoding, bad_rows, format, header)
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
+        return
+    model = load(run, device)
+    unlabelled = data is None
+    read = options.read_options(text, label, None, encoding, bad_rows, format, header, unlabelled=unlabelled)
+    how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
+    if data is None:
+        found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
+        _tell(model, run, found, html, json)
+        return
+    _no_texts(texts, "--data")
+    if part is not None:
+        raise UsageError("--part is for single texts. Leave it out with --data.")
+    how.pop("part", None)
+    with Watcher(quiet) as watcher:
+        callbacks = Callbacks(watch=watcher)
+        told = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
+    _tell(model, run, told, html, json)
+
+
+def _no_texts(texts: list[str] | None, flag: str) -> None:
+    from ..core.errors import UsageError
+
+    if texts:
+        raise UsageError(f"got the text {texts[0][:40]!r} and {flag}, which is not for single texts. Give one of them.")
+
+
+def _tell(model: Model | Language, run: Path, found: list[Explanation] | ExplainedData, html: Path | None, json: bool) -> None:
+    """A page, JSON, a view for people or a table for programs."""
+    from ..api import write_explanations
+    from . import explain_data as of_data
     from .explained import show, table
 
-    model = load(run, device)
-    read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
-    found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
-    page = None
-    if html is not None:
-        page = write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
+    page = None if html is None else write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
     if json:
-        listed = [each.to_json() for each in found]
-        print_json({"run": str(run), "explanations": listed} | ({"page": str(page)} if page else {}))
+        told = {"explanations": [each.to_json() for each in found]} if isinstance(found, list) else found.to_json()
+        print_json({"run": str(run), **told} | ({"page": str(page)} if page else {}))
     elif page is not None:
         print(page)
+    elif not isinstance(found, list):
+        of_data.tell(found)
     elif sys.stdout.isatty():
         show(found)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
+from ..report.explained_tokens import token_lines
 from .tables import console
 from .visible import in_line, visible
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 10  # parts in the table; the text's colours show all
 _BAR = 24  # characters of the longest bar
 _FOR, _AGAINST = (43, 95, 147), (176, 85, 42)
-_TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
+TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
 COLUMNS = ("text", "part", "first", "last", "share")
 
 
@@ -38,8 +39,10 @@ def show(explanations: Sequence[Explanation]) -> None:
         screen.print(f"\n  {_equation(each)}")
         for line in _parts(each):
             screen.print(line)
+        for told in token_lines(each.details):
+            screen.print(Text(f"    {told}", style="dim"))
         if each.trial is not None:
-            screen.print(Text(f"  {each.trial.word}", style=f"bold {_TONES[each.trial.word]}") + f"  {each.trial.sentence}")
+            screen.print(Text(f"  {each.trial.word}", style=f"bold {TONES[each.trial.word]}") + f"  {each.trial.sentence}")
         screen.print(f"  {each.how}", style="dim")
         for note in each.notes:
             screen.print(f"  note   {note}", style="yellow")
@@ -82,7 +85,8 @@ def _coloured(each: Explanation) -> Text:
     """The text, what raises the quantity on blue and what lowers it on brown: the larger the share, the deeper."""
     largest = max((abs(share) for share in each.shares.tolist()), default=0.0) or 1.0
     shown, at = Text(), 0
-    for (first, last), share in zip(each.spans.tolist(), each.shares.tolist(), strict=True):
+    drawn = zip(each.spans.tolist(), each.shares.tolist(), strict=True)
+    for (first, last), share in () if each.names else drawn:
         shown.append(visible(each.text[at:first]))
         depth = abs(share) / largest
         shown.append(visible(each.text[first:last]), style=f"white on {_colour(share)}" if depth > 0.15 else "")

@@ -29,6 +29,8 @@ class Task(ABC):
 
     kind: ClassVar[Kind]
     default_loss: ClassVar[str] = "cross_entropy"
+    right_metric: ClassVar[str | None] = None
+    """The metric of ``by_row`` that is 1 where a row's answer is wholly right; None where there is no right or wrong."""
     held_out_metric: ClassVar[str] = "nll"
     """The proper score of the validation part by which training is judged; lower is better."""
 
@@ -122,6 +124,11 @@ class LabelTask(Task):
     def has_probabilities(self) -> bool:
         """Whether answers are probabilities of labels, rather than numbers."""
         return True
+
+    @property
+    def decisions(self) -> int:
+        """How many answers a row's proper score is the sum over."""
+        return 1
 
     @property
     def cuts(self) -> int:

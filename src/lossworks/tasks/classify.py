@@ -51,6 +51,7 @@ class Classify(LabelTask):
     """One of the classes ``labels``; two of them need one output, the log-odds of the second."""
 
     kind: ClassVar[Kind] = "classify"
+    right_metric: ClassVar[str | None] = "accuracy"
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:
