@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
+    from .api.explain_data import explain_data as explain_data
     from .api.fit import fit as fit
     from .api.landscape import landscape as landscape
+    from .api.learning import learning as learning
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "explain_data": "api",
     "check_labels": "api.check_labels",
     "export": "interop.exporting",
     "compare": "api.compare",
@@ -42,6 +45,7 @@ _HOMES = {
     "fused": "losses.fused",
     "import_model": "interop.importing",
     "landscape": "api",
+    "learning": "api",
     "Language": "api",
     "load": "api",
     "load_run": "api",
@@ -54,6 +58,7 @@ _HOMES = {
 }
 _ROOMS = (
     "api",
+    "attribution",
     "catalog",
     "checks",
     "core",
@@ -86,11 +91,13 @@ __all__ = [
     "Run",
     "check_labels",
     "compare",
+    "explain_data",
     "export",
     "fit",
     "fused",
     "import_model",
     "landscape",
+    "learning",
     "load",
     "load_run",
     "show",

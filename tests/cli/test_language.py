@@ -46,7 +46,7 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
         assert sum(first) == pytest.approx(float(scored[0][0]), abs=1e-3)
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
     assert command("generate", "run", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
-    assert "gram" in command("explain", "run", "the cat").out
+    assert command("explain", "run", "the cat").out.startswith("text\tpart")
     assert "nats_per_token" in command("evaluate", "run", corpus).out
     page = Path("run/report.html").read_text()
     assert all(word in page for word in ("Bits per byte", "Most and least surprising", "Samples from the model"))
@@ -74,7 +74,9 @@ def test_json(command: Command, put: Put) -> None:
     following = command("next", "run", "the", "--json").json["next"]
     assert sum(each["probability"] for each in following) <= 1 + 1e-9
     assert {"cat", "dog"} == {each["token"] for each in following[:2]}
-    told = command("explain", "run", "the cat", "--json").json["tokens"]
+    (explained,) = command("explain", "run", "the cat", "--json").json["explanations"]
+    assert explained["value"] == pytest.approx(score["bits"])
+    told = explained["details"]
     assert sum(order["share"] for order in told[1]["orders"]) == pytest.approx(told[1]["probability"])
     assert told[1]["orders"][2]["context"] == ["the"]
     assert command("evaluate", "run", corpus, "--json").json["trained_on"] is True

@@ -90,3 +90,11 @@ def test_trec() -> None:
     found = duplicates.find(data.corpora, data.parts)
     assert (found.exact["test"], found.near["test"]) == (10, 1)
     assert found.shown[-1].text == "What are the twin cities ?"
+
+
+def test_within_one_corpus() -> None:
+    """Rows that another row is like, word for word or nearly; a row is not like itself, and texts without words only if equal."""
+    rng = random.Random(2)
+    texts = [" ".join(_text(rng)) for _ in range(60)]
+    texts += [texts[3], texts[4].upper(), f"{texts[5]} more", "…", "…", " ".join(_text(rng, 2))]
+    assert duplicates.within(load([(text, "a") for text in texts])).tolist() == [3, 4, 5, 60, 61, 62, 63, 64]

@@ -12,6 +12,7 @@ import torch
 
 from lossworks.core.errors import DataError
 from lossworks.data import Batch, HashedFeatures, Selected
+from lossworks.tokens import ngrams
 from lossworks.tokens.ngrams import hashed_ngrams
 
 TEXTS = ["good good phone", "bad phone", "good sound 好音", "the phone", ""]
@@ -194,3 +195,30 @@ def test_threads_do_not_matter(threads: Callable[[int], None]) -> None:
         arrays = (features.buckets, features.weights, batch.ids, batch.offsets, batch.values)
         found.append(b"".join(array.tobytes() for array in arrays))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("norm", ["tfidf", "mean"])
+def test_places_of_the_kept(norm: str, threads: Callable[[int], None]) -> None:
+    """What is located is what a network is given, each feature with the place of its n-gram; what is not kept is gone."""
+    features = learnt(made(norm, min_count=2), TEXTS)
+    texts = ["the bad good phoney", "", "new", "phone good"]
+    plain, batch = batch_of(features, texts)
+    threads(2)
+    found, spans, rest = features.located(texts)
+    every = ngrams.located_ngrams(texts, features.words, features.chars, features.bits)
+    kept = np.isin(every.buckets, features.buckets)
+    assert 0 < kept.sum() < len(kept)
+    of = np.concatenate([np.arange(first, first + size) for first, size in zip(found.starts, found.lengths, strict=True)])
+    assert (spans[of] == every.spans[kept]).all()
+    assert (rest[of] == every.rest[kept]).all()
+    assert (found.ids[of] == batch.ids).all()
+    assert (found.values[of] == batch.values).all()
+    assert (found.lengths == plain.lengths).all()
+
+
+def test_how_full() -> None:
+    """The shares of the halves' buckets that are kept."""
+    features = learnt(made(chars=3), TEXTS)
+    words = len({bucket for text in TEXTS for bucket in grams(features, text) if bucket < HALF})
+    chars = len({bucket for text in TEXTS for bucket in grams(features, text) if bucket >= HALF})
+    assert features.fill() == (words / HALF, chars / HALF)

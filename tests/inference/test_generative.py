@@ -1,4 +1,4 @@
-"""Classes by language models: Bayes' rule by hand, files, explanations, what cannot be told so."""
+"""Classes by language models: Bayes' rule by hand, files, what cannot be told so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import lossworks
@@ -50,17 +49,6 @@ def test_two_labels() -> None:
         by_hand(rows, "b c", {"a", "b", "c"})
     )
     assert model.predict(["b c c", "a a"]) == ["y", "x"]
-
-
-def test_explained() -> None:
-    """What each token speaks for adds up, with the prior, to the logits but for a constant."""
-    model = lossworks.fit(ROWS, model=UNIGRAM, tokenizer="words")
-    told = model.explain("a b")
-    assert [each["token"] for each in told] == ["a", "b", "</s>"]
-    sums = np.array([sum(each["evidence"][label] for each in told) for label in model.labels]) + np.log([3 / 6, 2 / 6, 1 / 6])
-    logits = model.predictor.scores(["a b"])[0]
-    assert sums - sums.mean() == pytest.approx(logits - logits.mean())
-    assert sum(told[0]["evidence"].values()) == pytest.approx(0)
 
 
 def rows(count: int = 120) -> list[tuple[str, str]]:
@@ -113,12 +101,10 @@ def test_calibrated() -> None:
 
 
 def test_refused() -> None:
-    """Numbers, weights, a label missing, and networks that cannot explain."""
+    """Numbers, weights, and a label missing."""
     with pytest.raises(UsageError, match="tells classes apart"):
         lossworks.fit([(f"word {i}", i * 1.5) for i in range(60)], model="ngram:order=2")
     with pytest.raises(UsageError, match="no use for --weight"):
         lossworks.fit([("a", "x", 2.0), ("b", "y", 1.0)], model="ngram:order=2")
     with pytest.raises(DataError, match=r"row 2: the label is missing \(1 such rows\)"):
         lossworks.fit([("a", "x"), ("b", None), ("c", "y")], model="ngram:order=2")
-    with pytest.raises(UsageError, match="explain"):
-        lossworks.fit([("a", "x"), ("b", "y")], model="linear:bits=8", epochs=1).explain("a")

@@ -47,6 +47,12 @@ def test_a_spec_and_an_expression(spec: str) -> None:
     assert build(render(SAME[spec])) == SAME[spec]
 
 
+def test_what_is_held_fixed() -> None:
+    """A sum descends its value where all its terms do."""
+    assert build("cross_entropy+0.5*focal").descends_value
+    assert not build("cross_entropy+0.5*dynamic_fine_tuning").descends_value
+
+
 def test_a_loss_alone() -> None:
     """A spec without signs and factors is the loss itself, and so is a loss."""
     assert build("focal:gamma=3") == Focal(gamma=3.0)

@@ -40,7 +40,7 @@ return {
 """
 LEGIBLE = 4.5  # of WCAG 2, AA
 CONTRASTS = """
-const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+const numbers = (color) => color.match(/[\\d.]+/g).map((v, i) => Number(v) * (color.startsWith("color(") && i < 3 ? 255 : 1));
 const light = (color) => {
     const [r, g, b] = numbers(color).slice(0, 3).map((v) => (v /= 255, v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;

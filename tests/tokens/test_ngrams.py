@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain, pairwise
 
 import numpy as np
@@ -11,97 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossworks.tokens.ngrams import hashed_ngrams
+from lossworks.core.errors import UsageError
+from lossworks.tokens import ngrams
+from lossworks.tokens.ngrams import hashed_ngrams, located_ngrams
+from tokens.spelling import located, slowly
 
 BITS = 20
-WORD, SINGLE = "word", "single"
-UNSPACED = [
-    range(0x0E00, 0x0F00), range(0x0F00, 0x1000), range(0x1000, 0x10A0), range(0x1780, 0x1800), range(0x3005, 0x3008),
-    range(0x3040, 0x3100), range(0x31F0, 0x3200), range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0xF900, 0xFB00),
-    range(0xFF66, 0xFF9E), range(0x20000, 0x40000),
-]  # fmt: skip
-
-
-def folded(character: str) -> int:
-    """The code point of the lower case, where that is one code point."""
-    small = character.lower()
-    return ord(small if len(small) == 1 else character)
-
-
-def is_part_of_word(character: str) -> bool:
-    """Letters, marks, digits, and what holds words together."""
-    if character in "_'\u2019":
-        return True
-    listed = ord(character) < 0x40000 and unicodedata.category(character)[0] in "LMN"
-    return listed and not any(ord(character) in block for block in UNSPACED)
-
-
-def is_space(character: str) -> bool:
-    """Separators and controls (unassigned points and halves of pairs among them)."""
-    return ord(character) < 0x40000 and unicodedata.category(character)[0] in "ZC"
-
-
-def tokens_of(text: str) -> Iterator[tuple[str, str]]:
-    """Each token with its kind."""
-    word = ""
-    for character in text:
-        if is_part_of_word(character):
-            word += character
-            continue
-        if word:
-            yield WORD, word
-        word = ""
-        if not is_space(character):
-            yield SINGLE, character
-    if word:
-        yield WORD, word
-
-
-def wrap(number: int) -> int:
-    """Modulo 2^64."""
-    return number & 0xFFFF_FFFF_FFFF_FFFF
-
-
-def mix(h: int) -> int:
-    """The 64-bit finaliser of MurmurHash3."""
-    h = wrap((h ^ h >> 33) * 0xFF51AFD7ED558CCD)
-    h = wrap((h ^ h >> 33) * 0xC4CEB9FE1A85EC53)
-    return h ^ h >> 33
-
-
-def fnv(numbers: list[int]) -> int:
-    """FNV-1a, a code point at a time."""
-    h = 0xCBF29CE484222325
-    for number in numbers:
-        h = wrap((h ^ number) * 0x100000001B3)
-    return h
-
-
-def hash_of(kind: str, token: str) -> int:
-    """A token's hash."""
-    return mix(wrap(folded(token) + 0x9E3779B97F4A7C15)) if kind == SINGLE else mix(fnv([folded(c) for c in token]))
-
-
-def slowly(text: str, words: int, chars: int, bits: int) -> list[int]:
-    """The buckets of a text's n-grams, sorted: words in the lower half, characters in the upper."""
-    found, half = [], 1 << (bits - 1)
-    tokens = list(tokens_of(text))
-    start, end = 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3
-    hashes = [start, *(hash_of(*token) for token in tokens), end] if tokens else []
-    spans = [hashes[at : at + n] for n in range(1, words + 1) for at in range(len(hashes) - n + 1)]
-    if words > 1 and len(hashes) > words:
-        spans.append(hashes[: words + 1])
-    for span in spans:
-        gram = span[0]
-        for token_hash in span[1:]:
-            gram = wrap(gram * 0xD6E8FEB86659FD93) ^ token_hash
-        if span not in ([start], [end]):
-            found.append(mix(gram) >> (65 - bits))
-    for kind, token in tokens:
-        marked = [0x110001, *map(folded, token), 0x110001]
-        spans = [marked[at : at + n] for n in range(2, chars + 1) for at in range(len(marked) - n + 1)]
-        found += [half + (mix(fnv(span)) >> (65 - bits)) for span in spans if kind == WORD]
-    return sorted(found)
 
 
 def quickly(texts: list[str], words: int, chars: int, bits: int = BITS) -> list[list[int]]:
@@ -138,6 +52,47 @@ def test_hard_texts(words: int, chars: int) -> None:
 def test_any_texts(texts: list[str], words: int, chars: int, bits: int) -> None:
     """The same for texts drawn at random, also none at all, and any size of hash."""
     assert quickly(texts, words, chars, bits) == [slowly(text, words, chars, bits) for text in texts]
+
+
+def located_quickly(texts: list[str], words: int, chars: int) -> list[list[tuple[int, int, int]]]:
+    """Each text's buckets with their places in it, sorted."""
+    found = located_ngrams(texts, words, chars, BITS)
+    assert (found.buckets == hashed_ngrams(texts, words, chars, BITS)[0]).all()
+    begins = np.cumsum([0, *map(len, texts)])
+    rows = [(bucket, *span) for bucket, span in zip(found.buckets.tolist(), found.spans.tolist(), strict=True)]
+    each = [rows[a:b] for a, b in pairwise(found.offsets)]
+    return [sorted((row, a - begin, b - begin) for row, a, b in own) for own, begin in zip(each, begins, strict=False)]
+
+
+@pytest.mark.parametrize(("words", "chars"), [(1, 0), (2, 5), (3, 2)])
+def test_places_in_hard_texts(words: int, chars: int, threads: Callable[[int], None]) -> None:
+    """Where every n-gram stands, by any number of threads: the ends of words and of texts take no place."""
+    wanted = [located(text, words, chars, BITS) for text in HARD]
+    assert located_quickly(HARD, words, chars) == wanted
+    threads(3)
+    assert located_quickly(HARD, words, chars) == wanted
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(texts_of_all_kinds, max_size=4), st.integers(1, 4), st.sampled_from([0, 2, 3, 5]))
+def test_places_in_any_texts(texts: list[str], words: int, chars: int) -> None:
+    """The same for texts drawn at random."""
+    assert located_quickly(texts, words, chars) == [located(text, words, chars, BITS) for text in texts]
+
+
+def test_the_rest_of_a_hash_tells_ngrams_apart() -> None:
+    """In a table so small that buckets are shared, the same n-grams have the same rest, and others have others."""
+    found = located_ngrams(["one two three four five six seven eight nine ten"] * 2, 1, 3, 8)
+    pairs = list(zip(found.buckets.tolist(), found.rest.tolist(), strict=True))
+    assert pairs[: len(pairs) // 2] == pairs[len(pairs) // 2 :]
+    assert len(set(found.buckets.tolist())) < len(set(pairs)) == len(set(found.rest.tolist()))
+
+
+def test_too_long_to_be_located(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are counted in 32 bits."""
+    monkeypatch.setattr(ngrams, "points", lambda texts: (np.broadcast_to(np.uint32(97), 1 << 31), np.array([0, 1 << 31])))
+    with pytest.raises(UsageError, match="2,147,483,648 characters"):
+        located_ngrams(["a"], 1, 0, BITS)
 
 
 def test_a_text_does_not_see_its_neighbours() -> None:

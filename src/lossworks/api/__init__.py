@@ -3,31 +3,43 @@
 ``compare`` is in its module alone: what it needs would make every fit begin later.
 """
 
+from ..attribution import Explanation
 from .evaluate import evaluate
+from .explain_data import ExplainedData, explain_data
+from .explained import write_explanations
 from .fit import fit
 from .landscape import Landscape, landscape
 from .language import Language
+from .learning import Learning, learning
 from .loading import load, load_labels, load_language, load_run
 from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
+from .sliced import write_slices
 
 __all__ = [
+    "ExplainedData",
+    "Explanation",
     "Landscape",
     "Language",
+    "Learning",
     "Model",
     "Scored",
     "Word",
     "evaluate",
+    "explain_data",
     "fit",
     "labels_side_by_side",
     "landscape",
+    "learning",
     "load",
     "load_labels",
     "load_language",
     "load_run",
     "show",
     "side_by_side",
+    "write_explanations",
     "write_scored",
+    "write_slices",
 ]

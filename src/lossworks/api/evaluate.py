@@ -13,17 +13,24 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions
+from ..metrics.segments import Segments
 from ..training.judging import figures
-from ..training.language_metrics import judge
+from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
 from .fit import Source
 from .language import Language
 from .model import Model
+from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
 
 
 def evaluate(
-    model: Model | Language, data: Source | None = None, read: ReadOptions | None = None, *, stride: int | None = None
+    model: Model | Language,
+    data: Source | None = None,
+    read: ReadOptions | None = None,
+    *,
+    stride: int | None = None,
+    slices: bool = False,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts.
@@ -36,9 +43,12 @@ def evaluate(
             the data that its record names.
         read: which columns to read and how.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
+        slices: whether to look for parts of the data (lengths, scripts, words, labels, repeated texts) on which the loss differs
+            from that on the rest: ``slices`` has a ``verdict`` in words, and each slice tested with its interval, and p after
+            Holm's correction. `write_slices` makes a page of them.
 
     Raises:
-        UsageError: a stride is given for a model that has no context to slide.
+        UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts.
         DataError: the data cannot be read, or holds a label that training had not seen.
     """
     if not isinstance(model, Language) and stride is not None:
@@ -46,15 +56,23 @@ def evaluate(
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
-    with closing(corpus_for({str(model.path): model}, data, read)) as corpus:
-        return _surprisal(model, corpus) if isinstance(model, Language) else of_labels(model, corpus)
+    with closing(corpus_for({_name(model): model}, data, read)) as corpus:
+        if isinstance(model, Language):
+            return _surprisal(model, corpus, read, slices)
+        scores = scores_of(model, corpus)
+        found = of_labels(model, corpus, scores)
+        return found | ({"slices": of_label_models({_name(model): model}, [scores], corpus, read)} if slices else {})
 
 
-def of_labels(model: Model, corpus: Corpus) -> dict[str, Any]:
-    """What ``evaluate`` says of a classifier or regression."""
+def scores_of(model: Model, corpus: Corpus) -> NDArray[Any]:
+    """A model's answers to all rows, before calibration."""
+    return np.concatenate([model.predictor.scores(texts) for texts in corpus.blocks()])
+
+
+def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, Any]:
+    """What ``evaluate`` says of a classifier or regression with these ``scores`` of the rows."""
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
-    scores = np.concatenate([predictor.scores(texts) for texts in corpus.blocks()])
     said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
     return {
@@ -69,10 +87,17 @@ def of_labels(model: Model, corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
+def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool) -> dict[str, Any]:
+    whole = model.document_unit == "file"
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=model.document_unit == "file")
-        result = judge(model.trained, test, model.counts, model.record["config"]["seed"])
+        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=whole)
+        logp = logp_of(model.model, test.texts)
+        result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)
+        if slices:
+            texts = Segments.of(corpus.blocks, whole=whole)
+            units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
+            runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
+            result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
     return {
         "source": corpus.source,
         "skipped": corpus.skipped,
@@ -80,6 +105,10 @@ def _surprisal(model: Language, corpus: Corpus) -> dict[str, Any]:
         "task": "lm",
         **result,
     }
+
+
+def _name(model: Model | Language) -> str:
+    return "the model" if model.path is None else str(model.path)
 
 
 def _trained_on(model: Model) -> NDArray[Any]:

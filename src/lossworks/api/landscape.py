@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import RecordError, UnknownName, UsageError
-from ..data import ReadOptions, load_all
+from ..core.errors import UnknownName, UsageError
+from ..data import ReadOptions
 from ..engine import Callbacks
-from ..models import is_language
-from ..record import Run
-from ..training import Settings
-from ..training.settings import from_values
 from .fit import Source
-from .held import with_label_sep
-from .tested import sources as recorded
+from .replayed import replayed
 
 if TYPE_CHECKING:
     from ..surfaces.landscape import Landscape as Surface
@@ -99,23 +91,11 @@ def landscape(
         raise UsageError("span is for the random plane; that of the trajectory reaches as far as the trajectory does.")
     if span is not None and not 0 < span < 1e6:
         raise UsageError(f"span is {span}; wanted a number above 0: 1.")
-    opened, callbacks = Run(run), callbacks or Callbacks()
-    record = _checked(opened)
-    settings = _settings(opened, record, device)
-    sources = recorded(
-        opened.path, record, {"data": data, "valid": valid, "test": test}, f"lossworks landscape {opened.path} DATA"
-    )
-    saved = _saved(opened)
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora = stack.enter_context(load_all(sources, with_label_sep(read, record), scratch))
-        from ..training.replay import replay
-
-        done = replay(corpora, [part for _, part in sources], settings, record, callbacks, scratch=scratch)
-        stack.callback(done.close)
+    callbacks, given = callbacks or Callbacks(), {"data": data, "valid": valid, "test": test}
+    with replayed(run, given, read, device, callbacks, f"lossworks landscape {run} DATA") as again:
         found = look(
-            done,
-            saved,
+            again.done,
+            again.saved,
             plane="random" if plane == "random" else "trajectory",
             resolution=resolution,
             rows=rows,
@@ -123,55 +103,4 @@ def landscape(
             seed=seed,
             tell=lambda number, of: callbacks.watch("surface", {"done": number, "of": of}),
         )
-    return Landscape(found, opened.path, record)
-
-
-def _checked(run: Run) -> dict[str, Any]:
-    """The record of a finished run, with all that is read of it in its place."""
-    record = run.summary
-    try:
-        if is_language(record["config"]["model"]):
-            raise UsageError(
-                f"{run.path} holds a language model, and only classifiers and regressions have a landscape: linear, bag."
-            )
-        if (status := record["status"]) != "finished":
-            raise RecordError(
-                f"the run in {run.path} is {status}, so it has no trained weights. Finish it with --resume, or fit again."
-            )
-        result, data = record["result"], record["data"]
-        counts = (result["epochs"], result["best_epoch"], result["micro_batch"], data["rows"])
-        spelled = (data["fingerprint"], data["source"], record["config"]["optimizer"])
-        wanted = {int: counts, list: (result["scores"],), str: spelled}
-        fits = all(isinstance(value, kind) for kind, values in wanted.items() for value in values)
-        fits &= result["refit_rows"] is None or isinstance(result["refit_rows"], int)
-        if not fits:
-            raise TypeError
-    except (KeyError, TypeError):
-        raise RecordError(f"{run.path / 'run.json'} is damaged. Restore it from a copy, or fit again.") from None
-    return record
-
-
-def _settings(run: Run, record: dict[str, Any], device: str | None) -> Settings:
-    config = {**record["config"], **({"device": device} if device else {})}
-    by, own = record.get("lossworks"), version("lossworks")
-    if str(config.get("optimizer")).startswith("given:"):
-        raise UsageError(
-            f"{run.path} was trained by an optimizer given as Python, {config['optimizer'].removeprefix('given:')}, which no "
-            "record can hold, so it cannot be trained again. Train with one of: lossworks list optimizers."
-        )
-    try:
-        return from_values(config, f"configuration of {run.path}")
-    except UsageError as error:
-        if device:
-            raise
-        raise RecordError(f"{run.path}: trained by Lossworks {by}, of which {own} cannot train the same again. {error}") from None
-
-
-def _saved(run: Run) -> Any:
-    from ..inference import NetworkPredictor
-    from ..training.replay import flat
-    from .loading import load_labels
-
-    predictor = load_labels(run.path).predictor
-    assert isinstance(predictor, NetworkPredictor)
-    return flat(predictor.network)
+    return Landscape(found, again.path, again.record)

@@ -19,6 +19,7 @@ from .held import Held, several
 from .scored import Scored, perplexity
 
 if TYPE_CHECKING:
+    from ..attribution import Explanation
     from ..scores import Scores
 
 Stream = Callable[[str, int, int], object]
@@ -174,27 +175,46 @@ class Language(Held):
         best = np.argsort(-logp, kind="stable")[:top]
         return [(self.tokenizer.spelling(int(token)), math.exp(logp[token])) for token in best]
 
-    def explain(self, text: str) -> list[dict[str, Any]]:
-        """For each token of a text its probability and why: of n-grams the exact share of each order with its counts, of a hidden
-        Markov model the most probable state and what that state says. ``LanguageModel.explain`` with its numbers spelled.
+    def explain(
+        self,
+        texts: Sequence[str],
+        *,
+        part: int | None = None,
+        by: str = "word",
+        method: str = "auto",
+        trial: bool = True,
+        seed: int = 0,
+    ) -> list[Explanation]:
+        """Why texts, or a part of each, are as surprising as they are: the surprisal in bits, divided among the text's parts.
+
+        Args:
+            texts: raw texts.
+            part: the number of the part whose surprisal is explained, given what stands before it: 1 is the first, -1 the last.
+                None: the surprisal of the whole text, its end included where the model predicts it.
+            by: what a text is divided into: "word", "char", or the model's own "token". "order", of n-gram models alone: the
+                probability of the token that ``part`` names is divided among the orders of n-grams, and sums to it exactly.
+            method: how shares are found. "leave_one_out": what the surprisal loses when the part is deleted. "marginal", of
+                hidden Markov models: what it loses when the part's tokens are not looked at, though their places stay. "auto":
+                the second where there is one.
+            trial: whether to try if the shares may be believed, which takes some more readings of each text.
+            seed: of what is random in the trial.
+
+        Returns: an ``Explanation`` for each text: ``value``, ``baseline``, ``shares`` of the parts, ``residual``, ``trial``.
+            ``details`` tell of each token its probability and surprisal; of n-grams the share of each order with its counts, of a
+            hidden Markov model the most probable state and what that state says. A token of probability 0 counts as 1,074 bits,
+            which a note says.
+
+        Raises:
+            UsageError: an argument does not fit the model; a text has no such part, or too many parts for the method.
         """
-        (text,) = several([text])
-        return [self._spelled(each) for each in self.model.explain(self._ids(text))]
+        from ..attribution.language import explain_language
+
+        given = several(texts, self.record)
+        return explain_language(self.trained, given, part=part, by=by, method=method, trial=trial, seed=seed)
 
     def __repr__(self) -> str:
         model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)
         return f"Language(model={model!r}, vocabulary={self.tokenizer.vocabulary.size}, path={path!r})"
-
-    def _spelled(self, told: Any) -> Any:
-        """The same with tokens spelled out."""
-        if isinstance(told, list):
-            return [self._spelled(each) for each in told]
-        if not isinstance(told, dict):
-            return told
-        spell = self.tokenizer.spelling
-        shown = {key: self._spelled(value) for key, value in told.items() if key not in ("token", "context", "says")}
-        tokens = {key: [spell(token) for token in told[key]] for key in ("context", "says") if key in told}
-        return ({"token": spell(told["token"])} if "token" in told else {}) | tokens | shown
 
     def _spans(self, text: str) -> NDArray[np.int64]:
         """Which characters of a text each position stands for."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..inference import GenerativePredictor, Predictor
+from ..inference import Predictor
 from .held import Held, several
+
+if TYPE_CHECKING:
+    from ..attribution import Explanation
 
 
 @dataclass(slots=True)
@@ -42,21 +45,49 @@ class Model(Held):
             raise UsageError("predict_proba: this model predicts numbers, not labels. Use predict.")
         return self.predictor.predict_proba(several(texts, self.record))
 
-    def explain(self, text: str) -> list[dict[str, Any]]:
-        """For each token of a text the evidence: by label, log p(token | label) less its mean over the labels. With the log of
-        the labels' shares these add up to the logits, but for a constant.
+    def explain(
+        self,
+        texts: Sequence[str],
+        *,
+        quantity: str | None = None,
+        label: Any = None,
+        against: Any = None,
+        by: str = "word",
+        method: str = "auto",
+        trial: bool = True,
+        seed: int = 0,
+    ) -> list[Explanation]:
+        """Why the model answers as it does: for each text a quantity, divided among the parts of the text.
+
+        Args:
+            texts: raw texts.
+            quantity: "logit" (in nats), "probability", "surprisal" (-log p, in nats), of numbers "value", or the spec of any loss
+                that fits the task. None: the logit, of numbers the value. All are of calibrated answers.
+            label: the label explained, and of a loss what is true (a label, several, or a number); None: the model's answer.
+            against: the label whose logit is subtracted; None: the other one, of several the mean of the others.
+            by: what a text is divided into: "word", "char", or the model's own "token".
+            method: how shares are found, of those that the family has; "auto": the best of them.
+            trial: whether to try if the shares may be believed, which takes some more readings of each text.
+            seed: of what is random in the trial.
+
+        Returns: an ``Explanation`` for each text: ``value``, ``baseline``, ``shares`` of the parts, ``residual``, ``trial``.
 
         Raises:
-            UsageError: the model is a network over features, which has no tokens to explain by.
+            UsageError: an argument does not fit the model; a text has too many parts for the method.
         """
-        if not isinstance(self.predictor, GenerativePredictor):
-            raise UsageError("explain: only language models tell what each token says. Fit one: --model ngram:order=3.")
-        (text,) = several([text])
-        tokens, logp = self.predictor.explain(text)
-        with np.errstate(invalid="ignore"):
-            away = logp - logp.mean(1, keepdims=True)
-        rows = zip(tokens, away, strict=True)
-        return [{"token": token, "evidence": dict(zip(self.labels, map(float, row), strict=True))} for token, row in rows]
+        from ..attribution.explaining import explain_labels
+
+        return explain_labels(
+            self.predictor,
+            several(texts, self.record),
+            quantity=quantity,
+            label=label,
+            against=against,
+            by=by,
+            method=method,
+            trial=trial,
+            seed=seed,
+        )
 
     def __repr__(self) -> str:
         return f"Model(task={self.predictor.task.kind!r}, labels={self.labels!r}, path={str(self.path) if self.path else None!r})"

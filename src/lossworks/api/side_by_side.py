@@ -20,10 +20,11 @@ from ..data import Corpus, ReadOptions
 from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
-from .evaluate import of_labels
+from .evaluate import of_labels, scores_of
 from .fit import Source
 from .language import Language
 from .model import Model
+from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
 
 _A_BYTE = 8.0  # bits that an unknown token is charged for each byte: what spelling costs that knows nothing
@@ -32,7 +33,12 @@ MOST_UNKNOWN = 0.05
 
 
 def side_by_side(
-    models: Mapping[str, Language], data: Source | None = None, read: ReadOptions | None = None, stride: int | None = None
+    models: Mapping[str, Language],
+    data: Source | None = None,
+    read: ReadOptions | None = None,
+    stride: int | None = None,
+    *,
+    slices: bool = False,
 ) -> dict[str, Any]:
     """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
 
@@ -46,6 +52,8 @@ def side_by_side(
         models: by their names.
         data, read: as of ``evaluate``.
         stride: of the windows in which networks read what is longer than their context; half of it if None.
+        slices: whether to look for parts of the texts on which a model's difference from the first named, in bits a byte, is not
+            what it is on the rest; as of ``evaluate``.
 
     Raises:
         UsageError: the models were not learnt from the same kind of texts, or have no context to slide.
@@ -62,6 +70,10 @@ def side_by_side(
     with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
+        sliced: dict[str, Any] = {}
+        if slices:
+            runs = {name: (found.nats / math.log(2), texts.bytes, found.unknown) for name, found in measured.items()}
+            sliced["slices"] = of_language_models(runs, models, texts, corpus, read, "bits_per_byte")
     order = sorted(measured, key=lambda name: measured[name].value)
     best = next((name for name in order if measured[name].metrics["unknown_rate"].value <= MOST_UNKNOWN), None)
     beside = best or order[0]
@@ -80,15 +92,17 @@ def side_by_side(
             | _row(models[name], measured[name], None if name == beside else measured[beside], texts, corpus.fingerprint)
             for name in order
         ],
+        **sliced,
     }
 
 
 def labels_side_by_side(
-    models: Mapping[str, Model], data: Source | None = None, read: ReadOptions | None = None
+    models: Mapping[str, Model], data: Source | None = None, read: ReadOptions | None = None, *, slices: bool = False
 ) -> dict[str, Any]:
     """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
 
-    ``compare`` tells whether one of them is better; this does not.
+    ``compare`` tells whether one way to train is better than another; this does not. ``slices``: whether to look for parts of the
+    data on which a model's loss differs from the first one's by more or less than on the rest; as of ``evaluate``.
 
     Raises:
         UsageError: their labels differ.
@@ -98,21 +112,23 @@ def labels_side_by_side(
     if len(tasks) > 1:
         raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
     with closing(corpus_for(models, data, read)) as corpus:
-        found = {name: of_labels(model, corpus) for name, model in models.items()}
+        scores = [scores_of(model, corpus) for model in models.values()]
+        found = {name: of_labels(model, corpus, own) for (name, model), own in zip(models.items(), scores, strict=True)}
+        sliced = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
     same = ("task", "source", "skipped", "rows", "texts")
     shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
-    return {**shared, "runs": rows}
+    return {**shared, "runs": rows, **sliced}
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What a model says of the texts: nats of each unit, with the charge for unknown tokens, how many tokens are unknown and how
-    many impossible, and the metrics.
+    """What a model says of the texts: nats of each unit, with the charge for unknown tokens, and how many of its tokens are
+    unknown; how many tokens are impossible in all; and the metrics.
     """
 
     nats: NDArray[np.float64]
-    unknown: int
+    unknown: NDArray[np.int64]
     impossible: int
     metrics: dict[str, figures.Interval]
 
@@ -134,7 +150,7 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
         metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
         metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
-    return _Measured(nats, int(units.unknown.sum()), int(np.isneginf(logp).sum()), metrics)
+    return _Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)
 
 
 def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
@@ -149,7 +165,7 @@ def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segme
         "vocabulary": model.tokenizer.vocabulary.size,
         "context": model.model.context,
         "lossless": model.tokenizer.lossless,
-        "unknown": found.unknown,
+        "unknown": int(found.unknown.sum()),
         "impossible": found.impossible,
         "trained_on": model.was_trained_on(fingerprint),
         "metrics": {name: interval.to_json() for name, interval in found.metrics.items()},

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, VALID, Corpus, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, ReadOptions, load, load_all
+from ..data.duplicates import find
 from ..training import Settings
-from ..training.dataset import assemble
+from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
 from ..training.token_parts import divide
 from .fit import Source, reading_for
@@ -72,22 +74,50 @@ def sources(
     return found
 
 
-def _test_part(name: str, model: Model | Language, read: ReadOptions) -> list[Any]:
-    """The rows that a run was tested on: texts, or texts with their labels and weights."""
+def like_training(name: str, model: Model | Language, corpus: Corpus, read: ReadOptions | None) -> NDArray[np.int64]:
+    """The rows of ``corpus`` whose text stands, word for word or nearly, among the texts that the model was trained on.
+
+    Raises:
+        UsageError, DataError: its training data is not there, or no longer the same.
+    """
+    with _recorded(name, model, with_label_sep(read, model.record)) as (corpora, fixed, settings):
+        language = isinstance(model, Language)
+        parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
+        if parts is None:
+            raise UsageError(f"{name} was trained on one long text, which has no rows to be like.")
+        seen = np.isin(parts, (TRAIN, VALID) if model.record["result"].get("refit_rows") else (TRAIN,))
+        parts = np.concatenate([np.where(seen, np.uint8(TRAIN), np.uint8(VALID)), np.full(len(corpus), TEST, np.uint8)])
+        return find([*corpora, corpus], parts).test_rows
+
+
+@contextmanager
+def _recorded(
+    name: str, model: Model | Language, read: ReadOptions | None
+) -> Iterator[tuple[Sequence[Corpus], list[int | None], Settings]]:
+    """The data that a run was given, as its record names it, the part that each was given as, and how it was read and split."""
     record = model.record
     if "given" not in record or "fingerprint" not in record.get("data", {}):
         raise UsageError(f"{name} has no record of the data that it was tested on. Give the text to evaluate it on.")
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
     given = sources(name, record, {}, f"lossworks evaluate {name} DATA")
-    fixed = [part for _, part in given]
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(given, reading_for(settings, read), scratch))
         check_rows([corpus.fingerprint for corpus in corpora], record)
+        yield corpora, [part for _, part in given], settings
+
+
+def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings) -> Dataset:
+    return assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+
+
+def _test_part(name: str, model: Model | Language, read: ReadOptions) -> list[Any]:
+    """The rows that a run was tested on: texts, or texts with their labels and weights."""
+    with _recorded(name, model, read) as (corpora, fixed, settings):
         if isinstance(model, Language):
             texts = [text for block in divide(corpora, fixed, settings).blocks(TEST) for text in block]
             return ["".join(texts)] if settings.document_unit == "file" and texts else texts
-        data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+        data = _assembled(corpora, fixed, settings)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]

@@ -30,6 +30,12 @@ def command(
             "--stride", help="Tokens between the windows of a text beyond a network's context; else half.", show_default=False
         ),
     ] = None,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="Find parts of the text (by length, script, word, label, …) whose loss differs.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the slices as a page.", metavar="FILE", show_default=False)
+    ] = None,
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,
@@ -43,10 +49,11 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
-    from ..api import evaluate, load
+    from ..api import evaluate, load, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
     from .side_by_side import tell
+    from .slices import tell_slices
     from .tables import console, metrics_table
 
     own = Path(runs_data[-1], "run.json").exists()
@@ -56,8 +63,13 @@ def command(
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
+    if html is not None and not slices:
+        raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
     models = {run: load(run, device) for run in runs}
-    result = evaluate(models[runs[0]], data, read, stride=stride) if len(runs) == 1 else _together(models, data, read, stride)
+    how: dict[str, Any] = {"stride": stride, "slices": slices}
+    result = evaluate(models[runs[0]], data, read, **how) if len(runs) == 1 else _together(models, data, read, **how)
+    if html is not None:
+        write_slices(result["slices"], html, name=result["source"])
     if json:
         print_json({"run": runs[0], **result} if len(runs) == 1 else result)
         return
@@ -66,9 +78,13 @@ def command(
         tell(result)
     else:
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+    if slices:
+        tell_slices(result["slices"])
 
 
-def _together(models: dict[str, Model | Language], data: str | None, read: ReadOptions, stride: int | None) -> dict[str, Any]:
+def _together(
+    models: dict[str, Model | Language], data: str | None, read: ReadOptions, *, stride: int | None, slices: bool
+) -> dict[str, Any]:
     """Several models side by side, all of language or all of labels."""
     from ..api import Language, Model, labels_side_by_side, side_by_side
     from ..core.errors import UsageError
@@ -78,10 +94,10 @@ def _together(models: dict[str, Model | Language], data: str | None, read: ReadO
     if languages and labels:
         raise UsageError(f"{next(iter(languages))} is a language model, and {next(iter(labels))} is none: nothing compares.")
     if languages:
-        return side_by_side(languages, data, read, stride)
+        return side_by_side(languages, data, read, stride, slices=slices)
     if stride is not None:
         raise UsageError("--stride is for language models, and these are none. Leave it out.")
-    return labels_side_by_side(labels, data, read)
+    return labels_side_by_side(labels, data, read, slices=slices)
 
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:

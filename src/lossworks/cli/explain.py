@@ -2,51 +2,157 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
 from .options import print_json
 
+if TYPE_CHECKING:
+    from ..api import ExplainedData, Explanation, Language, Model
+    from ..data import ReadOptions
+
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit` with ngram or hmm.")],
-    text: Annotated[str, typer.Argument(help="The text to explain.")],
+    run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
+    texts: options.Texts = None,
+    quantity: Annotated[
+        str | None,
+        typer.Option(help="logit, probability, surprisal, value (of numbers), or any loss: focal:gamma=2.", show_default=False),
+    ] = None,
+    for_label: Annotated[
+        str | None,
+        typer.Option("--for", help="The label explained, and of a loss what is true; else the answer.", show_default=False),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The label whose logit is subtracted; else all others.", show_default=False)
+    ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out.")] = "auto",
+    trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
+    seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Explain the texts of a data set together. Of --learning: what the run was trained on, where that has moved.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
+    ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
+    ] = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    device: options.Device = "cpu",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Token by token why a language model says what it says, or which label each token speaks for."""
-    from ..api import load
+    """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
+    from ..api import explain_data, load
+    from ..core.errors import UsageError
+    from ..engine import Callbacks
+    from .explain_learning import learn_and_tell
+    from .progress import Watcher
 
-    found = load(run).explain(text)
-    if json:
-        print_json({"run": str(run), "text": text, "tokens": found})
+    if learning:
+        _no_texts(texts, "--learning")
+        read = options.read_options(text, label, None, encoding, bad_rows, format, header)
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
         return
-    for told in found:
-        for line in _lines(told):
-            print(line)
+    model = load(run, device)
+    unlabelled = data is None
+    read = options.read_options(text, label, None, encoding, bad_rows, format, header, unlabelled=unlabelled)
+    how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
+    if data is None:
+        found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
+        _tell(model, run, found, html, json)
+        return
+    _no_texts(texts, "--data")
+    if part is not None:
+        raise UsageError("--part is for single texts. Leave it out with --data.")
+    how.pop("part", None)
+    with Watcher(quiet) as watcher:
+        callbacks = Callbacks(watch=watcher)
+        told = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
+    _tell(model, run, told, html, json)
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    """What is told of one token: a line, and one more for each order of n-grams that has a part in it."""
-    if "evidence" in told:
-        evidence = sorted(told["evidence"].items(), key=lambda item: -item[1])
-        return [f"{told['token']!r:20} " + "  ".join(f"{label} {value:+.3f}" for label, value in evidence)]
-    head = f"{told['token']!r:20} {told['probability']:.3g}"
-    if "state" in told:
-        says = " ".join(map(repr, told["says"]))
-        return [f"{head}   state {told['state']} ({told['posterior']:.2f} sure), which says {says}"]
-    return [head, *(_order(order, told["probability"]) for order in told.get("orders", []) if order["share"] > 0)]
+def _no_texts(texts: list[str] | None, flag: str) -> None:
+    from ..core.errors import UsageError
+
+    if texts:
+        raise UsageError(f"got the text {texts[0][:40]!r} and {flag}, which is not for single texts. Give one of them.")
 
 
-def _order(order: dict[str, Any], probability: float) -> str:
-    """One order of n-grams: its part of the probability, its context, and the counts behind it."""
-    if order["n"] == 0:
-        context, counts = "any token alike", ""
+def _tell(model: Model | Language, run: Path, found: list[Explanation] | ExplainedData, html: Path | None, json: bool) -> None:
+    """A page, JSON, a view for people or a table for programs."""
+    from ..api import write_explanations
+    from . import explain_data as of_data
+    from .explained import show, table
+
+    page = None if html is None else write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
+    if json:
+        told = {"explanations": [each.to_json() for each in found]} if isinstance(found, list) else found.to_json()
+        print_json({"run": str(run), **told} | ({"page": str(page)} if page else {}))
+    elif page is not None:
+        print(page)
+    elif not isinstance(found, list):
+        of_data.tell(found)
+    elif sys.stdout.isatty():
+        show(found)
     else:
-        context = "after " + " ".join(map(repr, order["context"])) if order["context"] else "however it stands"
-        counts = f", count {order['count']:,}" if "count" in order else ""
-        counts += f" of {order['context_count']:,}" if order.get("context_count") else ""
-    return f"  {order['n']}-gram {100 * order['share'] / probability:5.1f} %  {context}{counts}"
+        print(table(found))
+
+
+def _blocks(sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
+    for source in sources:
+        yield from options.texts_of(source, read)
+
+
+def _arguments(
+    model: Model | Language, quantity: str | None, label: str | None, against: str | None, part: int | None
+) -> dict[str, Any]:
+    """What ``model.explain`` is asked for.
+
+    Raises:
+        UsageError: a flag means nothing to the model.
+    """
+    from ..api import Model
+    from ..core.errors import UsageError
+
+    if isinstance(model, Model):
+        if part is not None:
+            raise UsageError("--part is for language models, and this one answers for whole texts. Leave it out.")
+        several = label is not None and model.predictor.task.kind == "multilabel" and label not in model.labels
+        return {"quantity": quantity, "label": label.split(",") if several and label else label, "against": against}
+    if label is not None or against is not None:
+        raise UsageError("--for and --against name labels, and a language model has none. Leave them out, or give --part.")
+    if quantity not in (None, "surprisal"):
+        raise UsageError(f"--quantity is {quantity!r}; of a language model the surprisal is explained. Leave it out.")
+    return {"part": part}
+
+
+def _facts(model: Model | Language) -> list[str]:
+    config = model.record.get("config", {})
+    return [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -48,9 +48,10 @@ def command(
     """The loss around the trained weights as a surface to turn, with the way that training took; it trains once more."""
     from ..api import landscape
     from ..engine import Callbacks
+    from .progress import Repeating
     from .tables import say
 
-    with _watcher(quiet or json) as watcher:
+    with Repeating(quiet or json) as watcher:
         found = landscape(
             run,
             data,
@@ -72,18 +73,3 @@ def command(
         print_json({**found.to_json(), "page": str(page)})
     elif not quiet:
         print(page)
-
-
-def _watcher(quiet: bool) -> Any:
-    from .progress import Watcher
-
-    class Looking(Watcher):
-        """Shows the second training as a fit's, and then the rows of the surface."""
-
-        def _again(self, fields: dict[str, Any]) -> None:
-            self._epochs = fields["epochs"]
-
-        def _surface(self, fields: dict[str, Any]) -> None:
-            self._show("surface", fields["done"], fields["of"], "")
-
-    return Looking(quiet)

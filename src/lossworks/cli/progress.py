@@ -121,12 +121,31 @@ class Watcher:
         names = [name for name in ("weighted_nll", "nll", "mse", "accuracy") if name in fields]
         self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)
 
+    def _explain(self, fields: dict[str, Any]) -> None:
+        self._show("explaining", fields["done"], fields["of"], "texts")
+
+    def _retrain(self, fields: dict[str, Any]) -> None:
+        self._show("training again", fields["number"], fields["of"], "models")
+
     def _show(self, what: str, done: float, total: float, now: str) -> None:
         if self.bar is not None:
             self.bar.update(self._task, description=what, completed=done, total=total, now=now)
         elif time.monotonic() - self._told >= _LINE_EVERY:
             self._told = time.monotonic()
             say(f"{what} {done:,.4g} of {total:,.4g}  {now}")
+
+
+class Repeating(Watcher):
+    """Shows a training that is done again as a fit's, and then what is made of it."""
+
+    def _again(self, fields: dict[str, Any]) -> None:
+        self._epochs = fields["epochs"]
+
+    def _surface(self, fields: dict[str, Any]) -> None:
+        self._show("surface", fields["done"], fields["of"], "")
+
+    def _look(self, fields: dict[str, Any]) -> None:
+        self._metric = f"  look {fields['done']} of {fields['of']}"
 
 
 def _plan(fields: dict[str, Any]) -> str:

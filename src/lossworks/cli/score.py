@@ -14,7 +14,7 @@ import typer
 
 from . import options
 from .options import print_json
-from .visible import visible
+from .visible import in_line, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -119,7 +119,7 @@ def _by_word(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
         for word in row.words:
             parts = list(zip(row.tokens[word.first : word.last], bits[word.first : word.last], strict=True))
             told = "  ".join(f"{token!r} {each:.2f}" for token, each in parts) if terminal else _json_of(parts)
-            yield str(number), _line(word.text), f"{word.bits:.4f}", told
+            yield str(number), in_line(word.text), f"{word.bits:.4f}", told
 
 
 def _by_token(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
@@ -127,13 +127,8 @@ def _by_token(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]
         bits, nats = row.bits.tolist(), row.nats.tolist()
         for word in row.words:
             for i in range(word.first, word.last):
-                token = repr(row.tokens[i]) if terminal else _line(row.tokens[i])
-                yield str(number), _line(word.text), token, f"{bits[i]:.4f}", f"{math.exp(-nats[i]):.4g}"
-
-
-def _line(text: str) -> str:
-    """A text within a line's columns."""
-    return visible(text).replace("\t", "\\t").replace("\n", "\\n")
+                token = repr(row.tokens[i]) if terminal else in_line(row.tokens[i])
+                yield str(number), in_line(word.text), token, f"{bits[i]:.4f}", f"{math.exp(-nats[i]):.4g}"
 
 
 def _json_of(parts: list[tuple[str, float]]) -> str:

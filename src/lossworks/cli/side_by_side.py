@@ -25,7 +25,7 @@ def tell(result: dict[str, Any]) -> None:
 def _languages(result: dict[str, Any]) -> None:
     runs, names = result["runs"], _tokenizers(result["runs"])
     size = f"{result['characters']:,} characters in {result['bytes']:,} bytes"
-    table = _table(f"{result['source']}: {size}; ordered by bits/byte")
+    table = table_of(f"{result['source']}: {size}; ordered by bits/byte")
     for name in (
         "bits/byte",
         "above the best" if result["best"] else "above the first",
@@ -43,7 +43,7 @@ def _languages(result: dict[str, Any]) -> None:
         best = "best" if row["run"] == result["best"] else "first"
         apart = best if row["difference"] is None else _interval(row["difference"], row["impossible"])
         table.add_row(row["run"], _interval(metrics["bits_per_byte"], row["impossible"]), apart, *figures, unknown, tokens)
-    _print(table)
+    print_whole(table)
     for line in _reading(result, names):
         console().print(Text(line, style="dim"))
 
@@ -76,25 +76,26 @@ def _tokenizers(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _labels(result: dict[str, Any]) -> None:
-    table = _table(f"{result['source']}: {rows_of(result)}")
+    table = table_of(f"{result['source']}: {rows_of(result)}")
     names = list(result["runs"][0]["metrics"])
     for name in names:
         table.add_column(name, justify="right")
     for row in result["runs"]:
         table.add_row(row["run"], *(_interval(row["metrics"][name], 0) for name in names))
-    _print(table)
+    print_whole(table)
     console().print(
         Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim")
     )
 
 
-def _table(title: str) -> Table:
+def table_of(title: str) -> Table:
+    """A table without lines; its first column has no name."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     return table
 
 
-def _print(table: Table) -> None:
+def print_whole(table: Table) -> None:
     """Whole, on a narrow screen too."""
     screen = console()
     screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), table).maximum)

@@ -8,3 +8,8 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) i
 def visible(text: str) -> str:
     """The same with control characters spelled out, so that no text moves the cursor or repaints the screen."""
     return text.translate(_CONTROLS)
+
+
+def in_line(text: str) -> str:
+    """The same within a line's columns: tabs and line ends spelled out too."""
+    return visible(text).replace("\t", "\\t").replace("\n", "\\n")

@@ -1,4 +1,4 @@
-"""Held-out texts that stand among the training texts, word for word or nearly: they reward memory.
+"""Texts that recur, word for word or nearly; held-out ones that stand among the training texts reward memory.
 
 Near means that of all the n-grams of one, two or three words that either text has, four in five are in both (Jaccard), letters'
 case aside. Candidates come from MinHash signatures in bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4), and
@@ -83,6 +83,15 @@ def find(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> Duplicates:
     ]
     test = np.flatnonzero(parts == TEST)
     return Duplicates(exact, near, shown, np.flatnonzero(likeness[test] >= NEAR))
+
+
+def within(corpus: Corpus) -> NDArray[np.int64]:
+    """The rows of which another has the same text, word for word or nearly."""
+    grams, offsets = _grams([corpus])
+    rows, likeness = np.arange(len(corpus)), np.zeros(len(corpus))
+    _match_near(grams, offsets, rows, rows, likeness, np.full(len(corpus), -1, np.int64))
+    _, number, count = np.unique(corpus.keys, return_inverse=True, return_counts=True)
+    return np.flatnonzero((likeness >= NEAR) | (count[number] > 1))
 
 
 def _texts(corpora: Sequence[Corpus], rows: NDArray[np.int64]) -> list[str]:
@@ -173,6 +182,8 @@ def _look(part, parts, grams, offsets, sorted_bands, order, held, wanted, likene
         for other in range(at, min(at + _CANDIDATES, len(order))):
             if sorted_bands[other] != wanted[k]:
                 break
+            if order[other] == row:  # where a text is sought among its own
+                continue
             i, j = offsets[row], offsets[order[other]]
             ends = offsets[row + 1], offsets[order[other] + 1]
             both, sizes = 0, ends[0] - i + ends[1] - j

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError, RecordError
 from ..core.threads import available, share
-from ..tokens.ngrams import hashed_ngrams
+from ..tokens.ngrams import hashed_ngrams, located_ngrams
 from .features import Features, Selected
 from .ragged import Ragged
 
@@ -86,11 +86,25 @@ class HashedFeatures(Features):
         self._ids[buckets] = np.arange(len(buckets), dtype=np.uint32)
 
     def select(self, read: Ragged) -> Selected:
+        return self._select(read, None, None)
+
+    def located(self, texts: Sequence[str]) -> tuple[Selected, NDArray[np.int32], NDArray[np.uint32]]:
+        """What a network is given of texts, and of each feature its ``spans`` and ``rest`` (see ``tokens.ngrams.Located``)."""
+        found = located_ngrams(texts, self.words, self.chars, self.bits)
+        return self._select(Ragged(found.buckets, found.offsets), found.spans, found.rest), found.spans, found.rest
+
+    def _select(self, read: Ragged, spans: NDArray[np.int32] | None, rest: NDArray[np.uint32] | None) -> Selected:
         values, lengths = np.empty(len(read.ids), np.float32), np.zeros(len(read), np.int64)
         half = np.uint32(1 << (self.bits - 1))
         arguments = (read.ids, read.offsets, self._ids, self.weights, half, self.norm == "mean")
-        share(_select, len(read.ids), *arguments, values, lengths)
+        share(_select, len(read.ids), *arguments, values, lengths, spans, rest)
         return Selected(read.ids, values, read.offsets[:-1], lengths)
+
+    def fill(self) -> tuple[float, float]:
+        """How full the two halves of the table are, of words and of characters: shares of their buckets that are kept."""
+        half = 1 << (self.bits - 1)
+        words = int((self.buckets < half).sum())
+        return words / half, (len(self.buckets) - words) / half
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         return {"buckets": self.buckets, "weights": self.weights}
@@ -146,8 +160,11 @@ def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _select(part, parts, ids, offsets, kept, weights, half, mean, values, lengths):  # type: ignore[no-untyped-def]
-    """Write each text's kept features over its buckets, and what each weighs once words and characters have their length."""
+def _select(part, parts, ids, offsets, kept, weights, half, mean, values, lengths, spans, rest):  # type: ignore[no-untyped-def]
+    """Write each text's kept features over its buckets, and what each weighs once words and characters have their length.
+
+    ``spans`` and ``rest`` move along; without them the compiler leaves that out.
+    """
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
         row, value = ids[offsets[text] : offsets[text + 1]], values[offsets[text] : offsets[text + 1]]
@@ -158,6 +175,9 @@ def _select(part, parts, ids, offsets, kept, weights, half, mean, values, length
             row[place] = kept[row[place]]
         for place in range(len(row)):
             row[count] = row[place]
+            if spans is not None:
+                to, at = offsets[text] + count, offsets[text] + place
+                spans[to, 0], spans[to, 1], rest[to] = spans[at, 0], spans[at, 1], rest[at]
             chars += (row[place] != _DROPPED) & (place < of_chars)
             count += row[place] != _DROPPED
         lengths[text] = count

@@ -73,6 +73,11 @@ class OrderedFeatures(Features):
         start = self.tokenizer.vocabulary.start
         return Marks((start,), (), start)
 
+    def silent(self) -> int:
+        """A token that says nothing: the unknown one, or else what stands for an empty text."""
+        unknown = self.tokenizer.vocabulary.unknown
+        return self.marks().blank if unknown is None else unknown
+
     def counter(self) -> TokenTally:
         return TokenTally(self.context, self.tokenizer.vocabulary.unknown, self.marks())
 

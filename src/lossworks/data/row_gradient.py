@@ -22,8 +22,8 @@ GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
 def row_sums(batch: Batch, table: NDArray[Any]) -> NDArray[Any]:
-    """X W: for each example the sum of its ids' table rows, each times its value. Shape [N, width]."""
-    sums = np.zeros((len(batch), table.shape[1]), table.dtype)
+    """X W: for each example the sum of its ids' table rows, each times its value. [N, width], in the wider of their types."""
+    sums = np.zeros((len(batch), table.shape[1]), np.result_type(batch.values, table))
     share(_sum, len(batch.ids) * table.shape[1], batch.ids, batch.offsets, batch.values, table, sums)
     return sums
 

@@ -18,9 +18,10 @@ from ..metrics import RISING
 from ..training.dataset import Dataset
 from .outcome import Outcome
 from .statistics import LEVEL, Variances
+from .text_slices import bands
 from .verdicts import FEWEST, Measured
 
-_LABELS, _LENGTHS = 20, 4  # labels looked at by themselves, the most frequent; parts of the rows by length
+_LABELS = 20  # labels looked at by themselves, the most frequent
 _ARMS = 7  # arms, the best beside the baseline, whose texts are put side by side with the baseline's
 _HARD, _APART = 12, 4  # texts shown
 _LONGEST = 700  # characters of a text shown
@@ -119,14 +120,8 @@ def _lengths(tested: Tested) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """The rows in four parts by the length of the text in characters, about as many in each."""
     corpora = tested.data.corpora
     every = np.concatenate([np.fromiter(map(len, texts), np.int64) for corpus in corpora for texts in corpus.blocks()])
-    lengths = every[tested.rows]
-    ends = np.unique(np.quantile(lengths, np.arange(1, _LENGTHS + 1) / _LENGTHS, method="higher"))
-    found, start = [], int(lengths.min())
-    for end in ends.tolist():
-        mask = (lengths >= start) & (lengths <= end)
-        found.append(("length", f"{start:,} to {end:,} characters" if end > start else f"{end:,} characters", mask))
-        start = end + 1
-    return found if len(found) > 1 else []
+    numbers = np.arange(len(tested.rows))
+    return [(one.kind, one.name, np.isin(numbers, one.rows)) for one in bands("length", every[tested.rows], "characters")]
 
 
 def reading(tested: Tested, measured: Sequence[Measured], metric: str) -> Json:

@@ -39,14 +39,12 @@ class GenerativePredictor(Predictor):
         return Ragged(*self.tokenizer.encode(texts))
 
     def scores_of(self, prepared: Ragged) -> NDArray[np.float64]:
-        prior = np.log(np.array(self.counts) / sum(self.counts))
-        return np.stack([text_logp(model, prepared) for model in self.models], 1) + prior
+        return np.stack([text_logp(model, prepared) for model in self.models], 1) + self.prior
 
-    def explain(self, text: str) -> tuple[list[str], NDArray[np.float64]]:
-        """What stands at each position of a text, and log p(it | class) [positions, classes] given what stands before it."""
-        encoded = self.prepared([text])
-        spelled = [self.tokenizer.spelling(int(token)) for token in self.models[0].targets(encoded)]
-        return spelled, np.stack([model.logp(encoded) for model in self.models], 1)
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """log p(class) [classes]."""
+        return np.asarray(np.log(np.array(self.counts) / sum(self.counts)))
 
     def to(self, device: str) -> GenerativePredictor:
         for model in self.models:

@@ -65,5 +65,6 @@ class NetworkPredictor(Predictor):
     @torch.inference_mode()
     def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
         nothing = torch.empty(0)
-        self.network.eval()
+        if self.network.training:  # to say it to all of its modules takes as long as a short text
+            self.network.eval()
         return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())

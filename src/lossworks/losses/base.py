@@ -28,6 +28,11 @@ class Loss:
 
     __slots__ = ()
 
+    @property
+    def descends_value(self) -> bool:
+        """Whether its gradient is that of its value; it is not where a part is held fixed."""
+        return True
+
     def __add__(self, other: Loss) -> Sum:
         from .sums import add
 

@@ -23,5 +23,9 @@ class DynamicFineTuning(CategoricalLoss):
     descended, as the factor is held fixed: it falls on both sides of p = 1/e.
     """
 
+    @property
+    def descends_value(self) -> bool:
+        return False
+
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         return -scores.logp.detach().exp() * scores.logp

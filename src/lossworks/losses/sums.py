@@ -30,6 +30,10 @@ class Sum(Loss):
 
     terms: tuple[tuple[float, Loss], ...]
 
+    @property
+    def descends_value(self) -> bool:
+        return all(loss.descends_value for _, loss in self.terms)
+
     def with_counts(self, counts: tuple[float, ...]) -> Self:
         return replace(self, terms=tuple((factor, loss.with_counts(counts)) for factor, loss in self.terms))
 

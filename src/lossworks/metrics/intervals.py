@@ -97,7 +97,7 @@ def mean(
     skew = float((weights * away) @ square) / n / spread**3
     error = spread / math.sqrt(float(n - 1))
     quantile = float(stdtrit(n - 1, TAIL))
-    below, above = (centre - error * _unskewed(side * quantile, skew, n) for side in (1, -1))
+    below, above = (centre - error * unskewed(side * quantile, skew / math.sqrt(n)) for side in (1, -1))
     return clipped(centre, below, above, low, high)
 
 
@@ -148,9 +148,15 @@ def clipped(value: float, low: float, high: float, floor: float, ceiling: float)
     return Interval(value, max(floor, min(low, value)), min(ceiling, max(high, value)))
 
 
-def _unskewed(quantile: float, skew: float, n: float) -> float:
-    """Where the skewed t statistic has the quantile that the symmetric one has at ``quantile``."""
-    step = skew / math.sqrt(n)
+def unskewed(quantile: float, step: float) -> float:
+    """Where the skewed t statistic has the quantile that the symmetric one has at ``quantile``; ``step``: the skewness of the
+    estimate, which of a mean of n is that of the rows by √n.
+    """
     if abs(step) < 1e-6:
         return quantile
     return float(3 / step * (np.cbrt(1 + step * quantile - step * step / 6) - 1))
+
+
+def skew_corrected(t: float, step: float) -> float:
+    """The symmetric t statistic that is as far out as the skewed one is at ``t``: the inverse of ``unskewed``."""
+    return t + step * t * t / 3 + step * step * t**3 / 27 + step / 6

@@ -35,9 +35,11 @@ class SegmentCounts:
         return np.diff(self.bounds)
 
     def sums(self, values: NDArray[Any]) -> Floats:
-        """Sums over each segment of values at each position."""
-        running = np.concatenate([np.zeros(1), np.cumsum(values, dtype=np.float64)])
-        return np.asarray(running[self.bounds[1:]] - running[self.bounds[:-1]])
+        """Sums over each segment of values at each position; infinite where one of them is."""
+        infinite = np.isposinf(values)
+        found = _between(np.where(infinite, 0.0, values.astype(np.float64)), self.bounds)
+        found[_between(infinite, self.bounds) > 0] = np.inf
+        return found
 
 
 def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[Any]) -> SegmentCounts:
@@ -120,8 +122,8 @@ def _linear(sums: Floats, sizes: NDArray[Any]) -> Floats:
     return np.asarray(value + len(sums) * (sums - value * sizes) / total)
 
 
-def _between(flags: NDArray[Any], bounds: Ints) -> Ints:
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(flags)])
+def _between(values: NDArray[Any], bounds: Ints) -> NDArray[Any]:
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
     return np.asarray(running[bounds[1:]] - running[bounds[:-1]])
 
 

@@ -29,6 +29,8 @@ class Task(ABC):
 
     kind: ClassVar[Kind]
     default_loss: ClassVar[str] = "cross_entropy"
+    right_metric: ClassVar[str | None] = None
+    """The metric of ``by_row`` that is 1 where a row's answer is wholly right; None where there is no right or wrong."""
     held_out_metric: ClassVar[str] = "nll"
     """The proper score of the validation part by which training is judged; lower is better."""
 
@@ -124,6 +126,11 @@ class LabelTask(Task):
         return True
 
     @property
+    def decisions(self) -> int:
+        """How many answers a row's proper score is the sum over."""
+        return 1
+
+    @property
     def cuts(self) -> int:
         """How many thresholds turn probabilities into answers."""
         return 0
@@ -135,6 +142,14 @@ class LabelTask(Task):
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """A network's outputs [N, outputs] as logits [N, labels], or as numbers [N] in the data's own units."""
         return outputs
+
+    def by_outputs(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A gradient by what ``readable`` gives as one by the outputs [N, outputs] (the chain rule)."""
+        return gradient
+
+    def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
+        """The outputs that ``losses`` takes, of logits [N, labels] or numbers [N]."""
+        return scores
 
     @abstractmethod
     def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:

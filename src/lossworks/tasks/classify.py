@@ -51,6 +51,7 @@ class Classify(LabelTask):
     """One of the classes ``labels``; two of them need one output, the log-odds of the second."""
 
     kind: ClassVar[Kind] = "classify"
+    right_metric: ClassVar[str | None] = "accuracy"
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:
@@ -88,6 +89,12 @@ class Classify(LabelTask):
 
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([np.zeros_like(outputs), outputs], 1) if self.is_binary else outputs
+
+    def by_outputs(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        return gradient[:, 1:] if self.is_binary else gradient
+
+    def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
+        return scores[:, 1:] - scores[:, :1] if self.is_binary else scores
 
     def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
         assert isinstance(loss, CategoricalLoss)

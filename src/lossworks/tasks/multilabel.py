@@ -31,6 +31,7 @@ class Multilabel(LabelTask):
     """Any of the ``labels``, each yes or no by itself."""
 
     kind: ClassVar[Kind] = "multilabel"
+    right_metric: ClassVar[str | None] = "subset_accuracy"
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
@@ -43,6 +44,10 @@ class Multilabel(LabelTask):
         for row, labels in enumerate(sets):
             target[row, [number[label] for label in labels]] = 1
         return target
+
+    @property
+    def decisions(self) -> int:
+        return len(self.labels)
 
     @property
     def cuts(self) -> int:

@@ -61,6 +61,12 @@ class Regress(LabelTask):
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(self.center + self.spread * outputs[:, 0].astype(np.float64))
 
+    def by_outputs(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.spread * gradient[:, None]
+
+    def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
+        return scores[:, None]  # and losses are in the data's own units
+
     def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
         assert isinstance(loss, RegressionLoss)
         return loss.errors(outputs[:, 0], target.to(outputs.dtype))

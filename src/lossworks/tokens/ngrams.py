@@ -11,11 +11,13 @@ Of each text the characters' buckets come first, then the words'.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..core.errors import UsageError
 from ..core.threads import share
 from .characters import LETTER, SPACE, classes, lower, points
 from .hashing import FNV_OFFSET, FNV_PRIME, mix
@@ -29,13 +31,49 @@ _SHORTEST = 2  # characters in the shortest character n-gram
 def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The buckets (below 2^bits) of every n-gram of every text, end to end, and the N + 1 offsets of the texts."""
     codes, starts = points(texts)
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    share(_count_all, len(codes), codes, starts, classes(), words, chars, offsets)
-    np.cumsum(offsets, out=offsets)
+    offsets = _offsets(codes, starts, words, chars)
     buckets = np.empty(offsets[-1], np.uint32)
     shift = np.uint64(64 - bits + 1)
-    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets)
+    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets, None, None)
     return buckets, offsets
+
+
+@dataclass(slots=True)
+class Located:
+    """Every n-gram of some texts, as ``hashed_ngrams`` has them, and where each stands.
+
+    spans: the first code point of each and the one after its last [n-grams, 2], in all texts end to end; the ends of words and
+    texts take no place. rest: bits of each hash that its bucket leaves out: n-grams that differ in them are different.
+    """
+
+    buckets: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+    spans: NDArray[np.int32]
+    rest: NDArray[np.uint32]
+
+
+def located_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> Located:
+    """The same, with the places of the n-grams: some 16 bytes for each.
+
+    Raises:
+        UsageError: the texts are longer than places can be told of.
+    """
+    codes, starts = points(texts)
+    if len(codes) > np.iinfo(np.int32).max:
+        raise UsageError(f"the texts have {len(codes):,} characters; n-grams are located in up to 2^31. Give fewer at once.")
+    offsets = _offsets(codes, starts, words, chars)
+    count = int(offsets[-1])
+    found = Located(np.empty(count, np.uint32), offsets, np.empty((count, 2), np.int32), np.empty(count, np.uint32))
+    shift, arrays = np.uint64(64 - bits + 1), (found.buckets, found.spans, found.rest)
+    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, *arrays)
+    return found
+
+
+def _offsets(codes: NDArray[np.uint32], starts: NDArray[np.int64], words: int, chars: int) -> NDArray[np.int64]:
+    """Where each text's n-grams begin."""
+    offsets = np.zeros(len(starts), np.int64)
+    share(_count_all, len(codes), codes, starts, classes(), words, chars, offsets)
+    return np.cumsum(offsets, out=offsets)
 
 
 @njit(cache=True, nogil=True)
@@ -61,8 +99,8 @@ def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type
 
 
 @njit(cache=True, nogil=True)
-def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets):  # type: ignore[no-untyped-def]
-    """The n-grams of the texts of one part, each text's from its offset on."""
+def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets, spans, rest):  # type: ignore[no-untyped-def]
+    """The n-grams of the texts of one part, each text's from its offset on. Without ``spans`` the compiler leaves them out."""
     texts = len(starts) - 1
     first, last = texts * part // parts, texts * (part + 1) // parts
     longest = 0
@@ -70,13 +108,15 @@ def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, off
         longest = max(longest, starts[text + 1] - starts[text])
     tokens = np.empty(longest + 2, np.uint64)
     tokens[0] = _START
+    places = None if spans is None else np.empty((longest + 2, 2), np.int32)
     for text in range(first, last):
-        _emit(codes, starts[text], starts[text + 1], kinds, small, words, chars, shift, tokens, buckets, offsets[text])
+        begin, end = starts[text], starts[text + 1]
+        _emit(codes, begin, end, kinds, small, words, chars, shift, tokens, places, buckets, spans, rest, offsets[text])
 
 
 @njit(cache=True, nogil=True)
-def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, out):  # type: ignore[no-untyped-def]
-    """The n-grams of the text from code point ``i`` to ``stop``, to ``buckets[out:]``."""
+def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, places, buckets, spans, rest, out):  # type: ignore[no-untyped-def]
+    """The n-grams of the text from code point ``i`` to ``stop``, to ``buckets[out:]``; ``tokens`` and ``places`` are room."""
     upper_half = np.uint32(1) << np.uint32(np.uint64(64) - shift)
     found = 0
     while i < stop:
@@ -99,10 +139,16 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
                     edge = place == 0 or place == marked - 1
                     gram = (gram ^ (_EDGE if edge else np.uint64(small[codes[i + place - 1]]))) * FNV_PRIME
                     if place - first + 1 >= _SHORTEST:
-                        buckets[out] = np.uint32(mix(gram) >> shift) + upper_half
+                        hashed = mix(gram)
+                        buckets[out] = np.uint32(hashed >> shift) + upper_half
+                        if spans is not None:
+                            spans[out, 0], spans[out, 1] = i + max(first - 1, 0), min(i + place, end)
+                            rest[out] = np.uint32(hashed)
                         out += 1
         found += 1
         tokens[found] = token
+        if spans is not None:
+            places[found, 0], places[found, 1] = i, end
         i = end
     tokens[found + 1] = _END
     for first in range(found + 1 if found else 0):
@@ -113,5 +159,9 @@ def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, buckets, ou
                 gram = gram * _PAIR ^ tokens[place]
             elif first == 0:
                 continue  # the start alone says nothing
-            buckets[out] = np.uint32(mix(gram) >> shift)
+            hashed = mix(gram)
+            buckets[out] = np.uint32(hashed >> shift)
+            if spans is not None:
+                spans[out, 0], spans[out, 1] = places[max(first, 1), 0], places[min(place, found), 1]
+                rest[out] = np.uint32(hashed)
             out += 1

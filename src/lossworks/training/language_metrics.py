@@ -22,15 +22,21 @@ _FIRST = 200  # positions of one text that are looked at, or shown
 _LISTED, _SAMPLES = 5, 3
 
 
-def judge(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64] | None, seed: int) -> dict[str, Any]:
+def judge(
+    trained: TextLanguage,
+    test: Encoded,
+    counts: NDArray[np.int64] | None,
+    seed: int,
+    logp: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:
     """Metrics with 95 % intervals beside those of a unigram model of the same tokens (``counts`` [V] from the training part;
-    None where they are not known, and so no such model), and the most and least surprising texts.
+    None where they are not known, and so no such model), and the most and least surprising texts. logp: what ``logp_of`` says.
     """
     model, vocabulary = trained.model, trained.tokenizer.vocabulary
     ids = test.texts.ids[: test.texts.offsets[-1]]
     unknown = np.zeros(len(ids), bool) if vocabulary.unknown is None else np.asarray(ids == vocabulary.unknown)
     units = metrics.count_segments(test.texts.offsets, model.ends, test.bytes, unknown)
-    logp = logp_of(model, test.texts)
+    logp = logp_of(model, test.texts) if logp is None else logp
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
     if counts is not None:

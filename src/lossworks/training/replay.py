@@ -4,7 +4,8 @@ weights pass where they passed, and end in the same bits. On the way, snapshots 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,11 @@ def replay(
     scratch: Path,
     memory: int = MEMORY,
     budget: int = BUDGET,
+    observer: Callable[[Loop, Sequence[int]], Callable[[], None]] | None = None,
 ) -> Replayed:
     """Train once more as ``record`` says, and ``settings``, its choices: the last training, where a fit has two.
+
+    observer: given the loop and the steps at which its epochs end, makes what is called after each step, in place of snapshots.
 
     Raises:
         DataError: the corpora are not the rows that the record is of.
@@ -88,8 +92,12 @@ def replay(
         loop = again(data, spec, loss, settings, ended, scratch, budget, replace(callbacks, checkpoints=None))
         camera = _Camera(loop, epochs, result["best_epoch"], memory)
         callbacks.watch("again", {"epochs": epochs})
-        loop.callbacks.stepped = camera
-        camera()
+        if observer is None:
+            loop.callbacks.stepped = camera
+            camera()
+        else:
+            ends = [int(loop.clock.per_epoch) * epoch for epoch in range(1, epochs + 1)]
+            loop.callbacks.stepped = observer(loop, ends)
         loop.run()
     network = loop.objective.network.eval()
     assert isinstance(network, models.TextModel)
@@ -99,6 +107,21 @@ def replay(
 def flat(network: nn.Module) -> Tensor:
     """A copy of all weights in a row, on the processor."""
     return torch.cat([p.detach().reshape(-1).cpu() for p in network.parameters()]).clone()
+
+
+@contextmanager
+def evaluating(loop: Loop) -> Iterator[nn.Module]:
+    """Within a training, the network as it would be evaluated after the step just made. To show it early would round otherwise
+    than training does, so it is undone.
+    """
+    network, stepper = loop.objective.network, loop.stepper
+    weights, was_training = checkpoint.copied(network), network.training
+    state = {name: value.clone() for name, value in stepper.tensors().items()}
+    stepper.eval_weights()
+    yield network.eval()
+    network.train(was_training)
+    checkpoint.fill(network, weights)
+    stepper.load(state)
 
 
 def check_rows(found: list[str], record: dict[str, Any], *, whole: bool = False) -> None:
@@ -129,15 +152,5 @@ class _Camera:
     def __call__(self) -> None:
         step = self.loop.state.step
         if step in self.wanted and not (self.taken and self.taken[-1].step == step):
-            self.taken.append(Snapshot(step, step / self.per_epoch, self._eval_weights()))
-
-    def _eval_weights(self) -> Tensor:
-        """The weights to evaluate with. To show them early would round otherwise than training does, so it is undone."""
-        network, stepper = self.loop.objective.network, self.loop.stepper
-        weights = checkpoint.copied(network)
-        state = {name: value.clone() for name, value in stepper.tensors().items()}
-        stepper.eval_weights()
-        found = flat(network)
-        checkpoint.fill(network, weights)
-        stepper.load(state)
-        return found
+            with evaluating(self.loop) as network:
+                self.taken.append(Snapshot(step, step / self.per_epoch, flat(network)))

@@ -142,6 +142,11 @@ class HfClassifier(PaddedModel):
         layer: nn.Linear = self.model.get_submodule(self._head)
         return layer
 
+    @property
+    def table(self) -> nn.Module:
+        layer: nn.Module = self.model.get_input_embeddings()
+        return layer
+
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
         inside = valid(lengths, ids.shape[1])
         logits: Tensor = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).logits

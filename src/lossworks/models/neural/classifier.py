@@ -101,6 +101,11 @@ class PaddedModel(TextModel):
 
     head: nn.Linear
 
+    @property
+    @abstractmethod
+    def table(self) -> nn.Module:
+        """What turns tokens into their vectors, once a pass."""
+
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """All texts at once where there is a gradient; otherwise those of like length together, a bounded number at once."""
         if torch.is_grad_enabled():
@@ -128,6 +133,10 @@ class Classifier(PaddedModel):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, outputs)
         begin_small(self.head)
+
+    @property
+    def table(self) -> nn.Module:
+        return self.encoder.table
 
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
         if self.training and self.word_dropout:

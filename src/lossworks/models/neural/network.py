@@ -71,6 +71,11 @@ class TextEncoder(nn.Module, ABC):
 
     dim: int
 
+    @property
+    @abstractmethod
+    def table(self) -> nn.Embedding:
+        """The vectors of tokens."""
+
     @abstractmethod
     def encode(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
         """One vector a text. ``ids`` are padded on the right by any token; ``lengths`` are 1 or more.

@@ -24,15 +24,21 @@ FALLBACK = (0.5, 1.0, 1.5)
 
 
 class Smoothing(ABC):
-    """A method. ``raw``: whether k-grams shorter than the order are counted as they occur; ``flat``: see ``Trie``."""
+    """A method. ``raw``: whether k-grams shorter than the order are counted as they occur; ``flat``: see ``Trie``.
+
+    It serves several models at once, too: all arrays of ``take``, ``mass`` and ``context`` then have one more dimension, the
+    first.
+    """
 
     raw: ClassVar[bool] = True
     flat: ClassVar[bool] = False
 
+    def take(self, of_counts: NDArray[np.int64], order: int) -> None:  # noqa: B027 (most methods need to know nothing)
+        """Take what is to be known of one order: how many k-grams were counted 0, 1, 2, 3, 4 times, and all, [6]."""
+
     def learn(self, of_counts: NDArray[np.int64], order: int, note: Callable[[str], None]) -> dict[str, Any]:
-        """Take what is to be known of one order: how many k-grams were counted 0, 1, 2, 3, 4 times. Returns facts for the
-        record.
-        """
+        """``take``, and tell: ``note`` gets what is odd, and facts for the record are returned."""
+        self.take(of_counts, order)
         return {}
 
     @abstractmethod
@@ -57,33 +63,37 @@ class KneserNey(Smoothing):
     def __init__(self) -> None:
         self.discounts: dict[int, Floats] = {}
 
-    def learn(self, of_counts: NDArray[np.int64], order: int, note: Callable[[str], None]) -> dict[str, Any]:
+    def take(self, of_counts: NDArray[np.int64], order: int) -> None:
         found = _discounts(of_counts)
-        if found is None:
+        self.discounts[order] = np.where(np.isnan(found), (0.0, *FALLBACK), found)
+
+    def learn(self, of_counts: NDArray[np.int64], order: int, note: Callable[[str], None]) -> dict[str, Any]:
+        self.take(of_counts, order)
+        fallback = bool(np.isnan(_discounts(of_counts)).any())
+        if fallback:
             note(
                 f"order {order}: the counts of counts {of_counts[1:5].tolist()} tell no discounts, as in small or artificial "
                 "text; "
                 f"{', '.join(map(str, FALLBACK))} are used for counts of 1, 2, and 3 or more."
             )
-        self.discounts[order] = np.array([0.0, *(found or FALLBACK)])
-        return {"discounts": self.discounts[order][1:].tolist(), "fallback": found is None}
+        return {"discounts": self.discounts[order][1:].tolist(), "fallback": fallback}
 
     def mass(self, counts: NDArray[np.int64], order: int) -> Floats:
-        return counts - self.discounts[order][np.minimum(counts, 3)]
+        return counts - np.take_along_axis(self.discounts[order], np.minimum(counts, 3), -1)
 
     def context(self, contexts: NDArray[np.int64], order: int, words: int) -> tuple[Floats, Floats]:
-        left = contexts[:, 1:4] @ self.discounts[order][1:] + contexts[:, 4]
-        return _shares(contexts[:, 0].astype(np.float64), left)
+        left = (contexts[..., 1:4] @ self.discounts[order][..., 1:, None])[..., 0] + contexts[..., 4]
+        return _shares(contexts[..., 0].astype(np.float64), left)
 
 
-def _discounts(of_counts: NDArray[np.int64]) -> tuple[float, float, float] | None:
-    """D1, D2, D3+ from how many were counted 0, 1, 2, 3, 4 times; None where they are undefined or out of range."""
+def _discounts(of_counts: NDArray[np.int64]) -> Floats:
+    """0, D1, D2, D3+ from how many were counted 0, 1, 2, 3, 4 times; all nan where one is undefined or out of range."""
     n = of_counts.astype(np.float64)
-    if (n[1:4] == 0).any():
-        return None
-    y = n[1] / (n[1] + 2 * n[2])
-    found = tuple(float(j - (j + 1) * y * n[j + 1] / n[j]) for j in (1, 2, 3))
-    return found if all(0 <= d <= j for j, d in enumerate(found, 1)) else None  # type: ignore[return-value]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = n[..., 1] / (n[..., 1] + 2 * n[..., 2])
+        found = np.stack([np.zeros_like(y), *(j - (j + 1) * y * n[..., j + 1] / n[..., j] for j in (1, 2, 3))], -1)
+    told = (n[..., 1:4] > 0).all(-1, keepdims=True) & ((found >= 0) & (found <= (0, 1, 2, 3))).all(-1, keepdims=True)
+    return np.where(told, found, np.nan)
 
 
 class WittenBell(Smoothing):
@@ -96,9 +106,9 @@ class WittenBell(Smoothing):
         return counts.astype(np.float64)
 
     def context(self, contexts: NDArray[np.int64], order: int, words: int) -> tuple[Floats, Floats]:
-        kinds = contexts[:, 1:4].sum(1)
-        total = contexts[:, 0] + kinds
-        return _shares(total.astype(np.float64), (kinds + contexts[:, 4]).astype(np.float64))
+        kinds = contexts[..., 1] + contexts[..., 2] + contexts[..., 3]
+        total = contexts[..., 0] + kinds
+        return _shares(total.astype(np.float64), (kinds + contexts[..., 4]).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ class Additive(Smoothing):
 
     def context(self, contexts: NDArray[np.int64], order: int, words: int) -> tuple[Floats, Floats]:
         added = self.delta * words
-        return _shares(contexts[:, 0] + added, contexts[:, 4] + added)
+        return _shares(contexts[..., 0] + added, contexts[..., 4] + added)
 
 
 def _shares(total: NDArray[Any], left: NDArray[Any]) -> tuple[Floats, Floats]:

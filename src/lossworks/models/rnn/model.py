@@ -176,6 +176,10 @@ class RnnEncoder(TextEncoder):
         self.backwards = _layers(spec, 2)
         _initialise(self)
 
+    @property
+    def table(self) -> nn.Embedding:
+        return self.embedding.table
+
     def encode(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
         back = turned_round(lengths, ids.shape[1])
         x = locked_dropout(self.embedding(ids), self.spec.input_dropout, self.training)

@@ -215,6 +215,10 @@ class TransformerEncoder(TextEncoder):
         self.spec, self.dim = spec, spec.dim
         self.body = Body(spec, vocabulary)
 
+    @property
+    def table(self) -> nn.Embedding:
+        return self.body.embedding
+
     def encode(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B dim"]:
         check_length(ids.shape[1], self.spec.context)
         seen = valid(lengths, ids.shape[1])[:, None, None, :]

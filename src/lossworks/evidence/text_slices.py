@@ -1,0 +1,166 @@
+"""Parts of a data set that can be said in a few words: texts of some length, script or look, with a word, of a label.
+
+None of them is chosen by looking at a loss, so whichever losses they are tested on, a test of each keeps its level.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tokens.characters import LETTER, LIMIT, SPACE, classes, points
+from ..tokens.ngrams import hashed_ngrams
+
+FEWEST = 20
+"""Texts that a slice must have, inside and outside, to be tested."""
+WORDS = 1000
+"""Words looked at, the most frequent."""
+_BANDS = 4
+_BITS = 32  # half of the buckets are words': two words share one once in 2^31
+_LETTERS, _ADDRESS = re.compile(r"[^\W\d_]{2,}"), re.compile(r"https?://|www\.", re.IGNORECASE)
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The ``rows`` [n], rising, that a word or two describe: what ``kind`` of description it is, and which."""
+
+    kind: str
+    name: str
+    rows: Ints
+
+
+_LOOKS: dict[str, Callable[[str], object]] = {
+    "with a digit": re.compile(r"\d").search,
+    "with a web address": _ADDRESS.search,
+    "with a word in capitals": lambda text: any(map(str.isupper, _LETTERS.findall(text))),
+    "with characters beyond ASCII": lambda text: not text.isascii(),
+}
+
+
+def of_texts(blocks: Iterable[Sequence[str]]) -> list[Slice]:
+    """Slices by length, script, look and word, of blocks of texts that are the rows."""
+    lengths, scripts, words, row = [np.empty(0, np.int64)], _Scripts(), _Words(), 0
+    looks: dict[str, list[int]] = {name: [] for name in _LOOKS}
+    for texts in blocks:
+        lengths.append(np.fromiter(map(len, texts), np.int64, len(texts)))
+        scripts.add(texts, row)
+        words.add(texts, row)
+        for name, has in _LOOKS.items():
+            looks[name] += [row + number for number, text in enumerate(texts) if has(text)]
+        row += len(texts)
+    found = bands("length", np.concatenate(lengths), "characters")
+    found += [Slice("script", name, np.array(rows)) for name, rows in scripts.rows.items()]
+    found += [Slice("text", name, np.array(rows, np.int64)) for name, rows in looks.items()]
+    return [*found, *words.slices()]
+
+
+def of_answers(kind: str, answers: Sequence[Any]) -> list[Slice]:
+    """A slice for each label among answers (labels, sets of them, or numbers, which come in bands), the most frequent first."""
+    if answers and isinstance(answers[0], float):
+        return bands(kind, np.array(answers))
+    rows = defaultdict[str, list[int]](list)
+    for row, answer in enumerate(answers):
+        for label in (answer or ("none",)) if isinstance(answer, tuple) else (answer,):
+            rows[str(label)].append(row)
+    found = [Slice(kind, label, np.array(of)) for label, of in rows.items()]
+    return sorted(found, key=lambda each: -len(each.rows))
+
+
+def bands(kind: str, values: NDArray[Any], unit: str = "") -> list[Slice]:
+    """The rows in four parts by a value of each, about as many in each; nothing where all are alike."""
+    ends = np.unique(np.quantile(values, np.arange(1, _BANDS + 1) / _BANDS, method="higher")) if len(values) else values
+    band, found = np.searchsorted(ends, values), []
+    for number in range(len(ends) if len(ends) > 1 else 0):
+        rows = np.flatnonzero(band == number)
+        low, high = (f"{end:,.6g}" for end in (values[rows].min(), values[rows].max()))
+        found.append(Slice(kind, f"{low if low == high else f'{low} to {high}'} {unit}".strip(), rows))
+    return found
+
+
+class _Scripts:
+    """Which script most letters of each text are of, as the characters' names in Unicode begin."""
+
+    def __init__(self) -> None:
+        self.rows = defaultdict[str, list[int]](list)
+        self._names: list[str] = []
+        self._of = np.full(LIMIT, -2, np.int16)  # the script of each code point met; -1: of none
+
+    def add(self, texts: Sequence[str], row: int) -> None:
+        codes, starts = points(texts)
+        for code in np.unique(codes[self._of[codes] == -2]).tolist():
+            self._of[code] = self._number(chr(code))
+        of, text = self._of[codes], np.repeat(np.arange(len(texts)), np.diff(starts))
+        size = max(len(self._names), 1)
+        counts = np.bincount((text * size + of)[of >= 0], minlength=len(texts) * size).reshape(len(texts), size)
+        most = counts.argmax(1)
+        for number in np.flatnonzero(2 * counts.max(1) > counts.sum(1)).tolist():
+            self.rows[self._names[most[number]]].append(row + number)
+
+    def _number(self, char: str) -> int:
+        words = unicodedata.name(char, "").removeprefix("FULLWIDTH ").removeprefix("HALFWIDTH ").split()
+        if not words or unicodedata.category(char)[0] != "L":
+            return -1
+        name = "Han" if words[0] == "CJK" else words[0].capitalize()
+        if name not in self._names:
+            self._names.append(name)
+        return self._names.index(name)
+
+
+class _Words:
+    """Which texts have which words, case aside: runs of letters and digits, characters of scripts without spaces, and marks."""
+
+    def __init__(self) -> None:
+        self._pairs: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+        self._spelled: dict[int, str] = {}
+        self._counts = defaultdict[int, int](int)
+
+    def add(self, texts: Sequence[str], row: int) -> None:
+        buckets, starts = hashed_ngrams(texts, 1, 0, _BITS)
+        text = np.repeat(np.arange(len(texts), dtype=np.uint64), np.diff(starts))
+        pairs, first = np.unique(buckets.astype(np.uint64) << np.uint64(32) | text + np.uint64(row), return_index=True)
+        self._pairs.append(pairs)
+        found, at, counts = np.unique(pairs >> np.uint64(32), return_index=True, return_counts=True)
+        for bucket, place, count in zip(found.tolist(), first[at].tolist(), counts.tolist(), strict=True):
+            self._counts[bucket] += count
+            if bucket not in self._spelled and self._counts[bucket] >= FEWEST:
+                number = int(np.searchsorted(starts, place, "right")) - 1
+                self._spelled[bucket] = next(islice(_words(texts[number]), place - int(starts[number]), None))
+
+    def slices(self) -> list[Slice]:
+        """One for each of the most frequent words."""
+        order = sorted(self._spelled, key=lambda bucket: (-self._counts[bucket], self._spelled[bucket]))[:WORDS]
+        wanted = np.array(order, np.uint64)
+        pairs = np.sort(np.concatenate([some[np.isin(some >> np.uint64(32), wanted)] for some in self._pairs]))
+        found = []
+        for bucket in order:
+            first, last = np.searchsorted(pairs, np.array([bucket, bucket + 1], np.uint64) << np.uint64(32))
+            rows = (pairs[first:last] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+            found.append(Slice("word", self._spelled[bucket], rows))
+        return found
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a text as ``hashed_ngrams`` has them, in lower case."""
+    kinds, run = classes(), ""
+    for char in text:
+        kind = kinds[ord(char)]
+        if kind == LETTER:
+            run += char
+            continue
+        if run:
+            yield run.lower()
+        run = ""
+        if kind != SPACE:
+            yield char.lower()
+    if run:
+        yield run.lower()

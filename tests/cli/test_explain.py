@@ -1,0 +1,66 @@
+"""``lossworks explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import STARS, TOPICS, Command
+
+TEXT = "A wonderful film, but badly acted."
+
+
+def test_table_json_and_page(command: Command, fitted: Path, tmp_path: Path) -> None:
+    """A table for programs, everything as JSON, and a page; the parts are the text's, and the shares add up."""
+    lines = command("explain", fitted, TEXT).out.splitlines()
+    assert lines[0].split("\t") == ["text", "part", "first", "last", "share"]
+    assert [line.split("\t")[1] for line in lines[1:]] == ["A", "wonderful", "film", ",", "but", "badly", "acted", "."]
+    page = tmp_path / "page.html"
+    told = command("explain", fitted, TEXT, "", "--html", page, "--json").json
+    assert told["page"] == str(page)
+    assert "wonderful" in page.read_text("utf-8")
+    first, empty = told["explanations"]
+    shares = sum(part["share"] for part in first["parts"])
+    assert first["value"] == pytest.approx(first["baseline"] + shares + first["residual"])
+    assert first["trial"]["word"] in ("trust", "not shown", "do not trust")
+    assert empty["parts"] == []
+    assert empty["trial"]["word"] == "not shown"
+
+
+def test_flags(command: Command, fitted: Path) -> None:
+    """The quantity, its label, the division and the trial are asked for by flags."""
+    flags = ["--quantity", "focal:gamma=3", "--for", "negative", "--by", "char", "--no-trial", "--method", "leave_one_out"]
+    (told,) = command("explain", fitted, "bad", *flags, "--json").json["explanations"]
+    assert told["quantity"] == "focal:gamma=3.0 of negative"
+    assert told["method"] == "leave_one_out"
+    assert told["trial"] is None
+    assert [part["text"] for part in told["parts"]] == ["b", "a", "d"]
+    for flags, said in (
+        (["--for", "maybe"], "knows no label 'maybe'"),
+        (["--by", "letter"], "unknown division"),
+        (["--method", "shap"], "unknown method"),
+        (["--part", "1"], "--part is for language models"),
+        (["--by", "token"], "hashed n-grams"),
+    ):
+        ended = command("explain", fitted, "bad", *flags)
+        assert ended.code == 2
+        assert said in ended.err
+
+
+def test_other_tasks(command: Command, tmp_path: Path) -> None:
+    """Sets of labels and numbers."""
+    small = ["--model", "linear:bits=12,chars=3", "--epochs", "2", "--quiet"]
+    assert command("fit", STARS, "--out", tmp_path / "stars", *small).code == 0
+    (told,) = command("explain", tmp_path / "stars", "a good one", "--json").json["explanations"]
+    assert told["quantity"] == "predicted number"
+    (told,) = command("explain", tmp_path / "stars", "a good one", "--quantity", "mse", "--for", "4", "--json").json[
+        "explanations"
+    ]
+    assert told["quantity"] == "mse of 4.0"
+    assert command("fit", TOPICS, "--out", tmp_path / "topics", *small).code == 0
+    label = command("predict", tmp_path / "topics", "x", "--json").json["predictions"][0]["probabilities"]
+    names = ",".join(list(label)[:2])
+    arguments = ["explain", tmp_path / "topics", "a good one", "--quantity", "cross_entropy", "--for", names, "--json"]
+    (told,) = command(*arguments).json["explanations"]
+    assert told["quantity"].startswith("cross_entropy of ('")
