@@ -24,7 +24,7 @@ CHECK = {
     "data": "abc",
     "rows": 400,
     "task": "classify",
-    "models": ["linear"],
+    "models": ["ngram:order=1,smoothing=additive,delta=0.3", "linear"],
     "folds": 5,
     "sample": 12,
     "seed": 0,
@@ -40,6 +40,7 @@ def page(folder: Path, *, counted: bool = False, name: str = "labels.html", **ch
     rows[0]["text"], rows[0]["label"] = HOSTILE, "<i>x</i>"
     found = {
         **CHECK,
+        "labels": ["x", "y", HOSTILE],
         "notes": ["1 label stands on one text only, which no model can judge: 'z'"],
         "strata": DESIGN.to_json(),
         "estimate": estimate(DESIGN, ["wrong", "right", "unsure"] * 4).to_json() if counted else None,
