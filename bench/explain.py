@@ -29,7 +29,7 @@ import _bench
 
 import lossworks
 
-TRANSFORMER = "transformer_encoder:layers=2,dim=64,word_dropout=0.1,dropout=0.1"
+TRANSFORMER = "transformer_encoder:layers=2,dim=64,word_dropout=0,dropout=0.1"
 FAMILIES: dict[str, dict[str, Any]] = {
     "transformer": {"model": TRANSFORMER, "lr": 0.002},
     "lstm": {"model": "rnn_encoder:cell=lstm"},
@@ -116,7 +116,7 @@ def tiny_bert(folder: Path, texts: list[str]) -> str:
     made.train_from_iterator(texts, tokenizers.trainers.WordLevelTrainer(min_frequency=2, special_tokens=specials))
     marks = [(mark, made.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
     made.post_processor = tokenizers.processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=marks)
-    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    sizes: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
     torch.manual_seed(0)
     config = transformers.BertConfig(vocab_size=made.get_vocab_size(), max_position_embeddings=64, **sizes)
     transformers.BertForMaskedLM(config).save_pretrained(folder)

@@ -75,7 +75,7 @@ def of_captum(model: lossworks.Model) -> Callable[[str], Found]:
         read = predictor.prepared([text])
         ids = torch.from_numpy(read.ids[read.starts[0] :][: read.lengths[0]].astype(np.int64))[None]
         begin, last = ids.clone(), ids.shape[1] - after
-        begin[:, before:last] = features.silent
+        begin[:, before:last] = features.silent()
         lengths = torch.tensor([ids.shape[1]])
         with torch.no_grad():
             value, baseline = (network.outputs(each, lengths).item() for each in (ids, begin))
@@ -83,7 +83,7 @@ def of_captum(model: lossworks.Model) -> Callable[[str], Found]:
         given = {"additional_forward_args": (lengths, sign), "target": 0, "n_steps": STEPS}
         shares = path.attribute(ids, begin, **given).sum(-1)[0].detach().numpy()
         left = abs(sign.item() * (value - baseline) - shares.sum()) / abs(value - baseline)
-        return [text[first:end] for first, end in features.tokenizer.spans(text).tolist()], shares[before:last], left
+        return [text[first:end] for first, end in features.tokenizer.spans(text).tolist()], shares[before:last], float(left)
 
     return explain
 
@@ -109,8 +109,8 @@ def explanations(path: str) -> dict[str, Any]:
     together = (time.perf_counter() - start) / len(given["many"])
     methods = {}
     for name, rows in seen.items():
-        times, found, left = zip(*rows, strict=True)
-        methods[name] = {"seconds": statistics.median(times), "found": statistics.mean(found), "residuals": left}
+        times, shares_found, residuals = zip(*rows, strict=True)
+        methods[name] = {"seconds": statistics.median(times), "found": statistics.mean(shares_found), "residuals": residuals}
     return {"methods": methods, "together": together, "seconds": time.monotonic() - began}
 
 

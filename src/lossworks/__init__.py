@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from .api import Model as Model
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
+    from .api.explain_data import explain_data as explain_data
     from .api.fit import fit as fit
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "explain_data": "api",
+    "check_labels": "api.check_labels",
     "export": "interop.exporting",
     "compare": "api.compare",
     "Comparison": "api.comparison",
@@ -54,7 +58,9 @@ _HOMES = {
 }
 _ROOMS = (
     "api",
+    "attribution",
     "catalog",
+    "checks",
     "core",
     "data",
     "engine",
@@ -83,7 +89,9 @@ __all__ = [
     "Model",
     "ReadOptions",
     "Run",
+    "check_labels",
     "compare",
+    "explain_data",
     "export",
     "fit",
     "fused",

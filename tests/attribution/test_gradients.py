@@ -46,7 +46,7 @@ def read(model: Model, text: str, *, silent: bool = False) -> tuple[torch.Tensor
     found, marks = model.predictor.prepared([text]), features.marks()
     ids = torch.from_numpy(found.ids[: found.lengths[0]].astype(np.int64))
     own = slice(len(marks.before), len(ids) - len(marks.after))
-    ids[own] = features.silent if silent else ids[own]
+    ids[own] = features.silent() if silent else ids[own]
     return ids, own
 
 
@@ -76,7 +76,7 @@ def test_complete(spec: str, task: str, asked: dict[str, Any]) -> None:
 
 
 def by_hand(model: Model, text: str, points: int) -> np.ndarray:
-    """Shares of the tokens in the log-odds: midpoints of many short steps, in float64, each token of each in a table of its own."""
+    """Shares of the tokens in the log-odds: midpoints of short steps, in float64, each token of each in a table of its own."""
     network: Any = copy.deepcopy(model.predictor.network).double()  # type: ignore[attr-defined]
     (ids, own), (silent, _) = read(model, text), read(model, text, silent=True)
     begin, end = network.table.weight[silent].detach(), network.table.weight[ids].detach()

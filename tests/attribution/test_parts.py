@@ -6,11 +6,12 @@ import unicodedata
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossworks import tokens
-from lossworks.attribution.parts import divided, spans_in, spans_of
+from lossworks.attribution.parts import _joining, divided, spans_in, spans_of
 from lossworks.core.errors import UnknownName, UsageError
 
 
@@ -75,7 +76,7 @@ ALPHABET = "aZ9_' \n\r\u3000.!我のฉั한👍🏽👩\u200d\u0301\u200b\ud80
 
 def seen(character: str) -> bool:
     """Whether a reader sees it."""
-    return unicodedata.category(character)[0] not in "ZC"
+    return unicodedata.category(character)[0] not in "ZC" or ord(character) >= 0x40000  # where nothing has a name
 
 
 @settings(max_examples=150, deadline=None)
@@ -88,6 +89,22 @@ def test_every_visible_character_is_in_one_part(texts: list[str], by: str) -> No
         assert all(owner == 1 if seen(character) else owner <= 1 for owner, character in zip(owners, text, strict=True))
         assert all(any(map(seen, text[first:last])) for first, last in spans.tolist())
         assert (spans[1:, 0] >= spans[:-1, 1]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.one_of(st.sampled_from(ALPHABET + "각각\u0600\U000e0101क्ष"), st.characters(codec=None)), max_size=9))
+def test_characters_are_clusters(text: str) -> None:
+    """Those that the library finds, one by one; but for those that nobody sees."""
+    wanted = [found.span() for found in regex.finditer(r"\X", text) if any(map(seen, found.group()))]
+    assert [tuple(span) for span in spans_of(text, "char", None).tolist()] == wanted
+
+
+def test_what_joins() -> None:
+    """No code point that is left out of the look-up makes one cluster with a letter, an ideograph, a syllable or an emoji."""
+    every = [chr(code) for code in range(0x20, 0x110000, 23) if not _joining()[code]]
+    for other in "a中각👍":
+        text = other + other.join(every) + other
+        assert sum(1 for _ in regex.finditer(r"\X", text)) == len(text)
 
 
 def test_a_token_that_nobody_sees() -> None:

@@ -90,8 +90,8 @@ def test_two_models() -> None:
 
 
 def test_another_difference_is_not_yet_a_better_model() -> None:
-    """Where one model is worse everywhere but in a slice, and there as good, no model is better there; one that is better there by
-    less than elsewhere is better.
+    """Where one model is worse everywhere but in a slice, and there as good, no model is better there; where it is better by less
+    than elsewhere, it is better.
     """
     d = RNG.normal(0, 0.3, N) + 1
     d[PLANTED.rows] -= 1 + d[PLANTED.rows].mean() - 1

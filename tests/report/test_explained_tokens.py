@@ -8,8 +8,8 @@ import pytest
 
 from api.language import fitted, neural
 from lossworks.api import write_explanations
-from lossworks.report.explained_tokens import token_lines
 from lossworks.cli.explained import show
+from lossworks.report.explained_tokens import token_lines
 
 
 def test_orders() -> None:

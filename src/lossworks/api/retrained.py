@@ -25,9 +25,9 @@ from ..training.dataset import assemble
 from ..training.replay import check_rows
 from .fit import Source, fit
 from .held import with_label_sep
-from .replayed import settings_of
 from .language import Language
 from .model import Model
+from .replayed import settings_of
 from .tested import sources
 
 TRAININGS = 3

@@ -76,15 +76,11 @@ class Additive:
         outputs = (units if self.head is None else units @ self.head.T) + self.bias
         return np.asarray(self.task.readable(outputs), np.float64) / self.temperature
 
-    def by_units(self, by_scores: Float[Numbers, "M *labels"]) -> Float[Numbers, "M units"]:
-        """A gradient by scores as one by what the last layer reads."""
+    def by_sums(self, by_scores: Float[Numbers, "M *labels"], on: NDArray[Any]) -> Float[Numbers, "M width"]:
+        """A gradient by scores as one by the sum of rows, where hidden units are ``on`` [M, units]: 0, 1, or part of the way."""
         by_outputs = self.task.by_outputs(by_scores) / self.temperature
-        return by_outputs if self.head is None else by_outputs @ self.head
-
-    def by_sums(self, by_scores: Float[Numbers, "M *labels"], on: Numbers | None) -> Float[Numbers, "M width"]:
-        """The same by the sum of rows, where hidden units are ``on`` [M, units]: 0 or 1, or for which part of a line."""
-        by_units = self.by_units(by_scores)
-        return by_units if self.hidden is None or on is None else (by_units * on) @ self.hidden[0]
+        by_units = by_outputs if self.head is None else by_outputs @ self.head
+        return by_units if self.hidden is None else (by_units * on) @ self.hidden[0]
 
     def switches(self, sums: Float[Numbers, "N width"]) -> tuple[Numbers, NDArray[np.bool_]]:
         """Where between no features (0) and all (1) hidden units switch, and whether on [N, units]; those that do not switch
@@ -102,7 +98,7 @@ def shares_of_sums(texts: LabelTexts) -> list[Division]:
     """Shares under a network that ``Additive`` knows, of any quantity."""
     model, found = Additive.of(texts.predictor), list[Division]()
     assert model is not None
-    each = 16 * len(model.bias) * (1 + (0 if model.hidden is None else len(model.hidden[1]))) / _NUMBERS
+    each = 16 * len(model.bias) * (1 if model.hidden is None else 1 + len(model.hidden[1])) / _NUMBERS
     for first, last in blocks([max(len(text) / _CHARACTERS, each) for text in texts.texts], 1):
         some = texts.some(first, last)
         selected, places, rest = model.features.located(some.texts)
@@ -125,7 +121,7 @@ def _directions(
     at, rising = model.switches(sums)
     if (by_scores := weights_of(quantities)) is not None:
         if model.hidden is None:
-            return model.by_sums(by_scores, None), which
+            return model.by_sums(by_scores, rising), which
         return model.by_sums(by_scores[which], np.where(rising, 1 - at, at)), np.arange(len(sums))
 
     def value(line: NDArray[np.int64], t: Numbers) -> Numbers:

@@ -113,7 +113,7 @@ class Paths:
         assert isinstance(network, PaddedModel)
         assert isinstance(features, OrderedFeatures)
         table, device = network.table, network.head.weight.device
-        silent = table(torch.tensor(features.silent, device=device)).detach()
+        silent = table(torch.tensor(features.silent(), device=device)).detach()
         batch = self.selected.batch(line, nothing, nothing)
         for rows in alike(batch):
             ids, lengths = padded(batch, rows, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UnknownName, UsageError
 from ..core.threads import share
-from ..tokens.characters import LETTER, SPACE, classes, points
+from ..tokens.characters import LETTER, LIMIT, SPACE, classes, points
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 BY = ("word", "char", "token")
 """What a text may be divided by."""
 _CLUSTER = regex.compile(r"\X")
+_JOINING = ("Extend", "ZWJ", "SpacingMark", "Prepend", "RI", "L", "V", "T")  # Unicode's names: UAX 29, table 2
+_JOINS = regex.compile("[" + "".join(rf"\p{{GCB={kind}}}" for kind in _JOINING) + "]")
 Spans = Callable[[str], NDArray[np.int64]]
 Offsets = tuple[NDArray[np.int64], NDArray[np.int64]]
 _NONE = np.empty((0, 2), np.int64)
@@ -53,7 +56,7 @@ def spans_in(texts: Sequence[str], by: str, tokens: Spans | None) -> list[Int[ND
         return [_whole(tokens(text), text) for text in texts]
     codes, starts = points(texts)
     kinds, begins = classes()[codes], np.ones(len(codes), np.bool_)
-    for number in [number for number, text in enumerate(texts) if not text.isascii()]:
+    for number in np.unique(np.searchsorted(starts, np.flatnonzero(_joining()[codes]), "right") - 1).tolist():
         begins[starts[number] : starts[number + 1]] = False
         begins[[starts[number] + found.start() for found in _CLUSTER.finditer(texts[number])]] = True
     if by == "word":
@@ -65,6 +68,15 @@ def spans_in(texts: Sequence[str], by: str, tokens: Spans | None) -> list[Int[ND
     bounds = np.searchsorted(spans[:, 0], starts)
     spans -= np.repeat(starts[:-1], np.diff(bounds))[:, None]
     return [spans[begin:end] for begin, end in pairwise(bounds.tolist())]
+
+
+@functools.cache
+def _joining() -> NDArray[np.bool_]:
+    """Which code points join others in a cluster; the ends of lines do too, but are in no part."""
+    table = np.zeros(LIMIT, np.bool_)
+    for first, last in ((0, 0x20000), (0xE0000, 0xE1000)):  # the planes that have such
+        table[[first + found.start() for found in _JOINS.finditer("".join(map(chr, range(first, last))))]] = True
+    return table
 
 
 def divided(

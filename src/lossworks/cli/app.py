@@ -16,6 +16,7 @@ from .. import __version__
 from ..core.errors import LossworksError
 from . import (
     compare,
+    data,
     evaluate,
     explain,
     export,
@@ -55,6 +56,7 @@ app.command("export")(export.command)
 app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
+app.add_typer(data.app, name="data")
 app.command("list")(listing.command)
 app.command("show")(show.command)
 

@@ -41,12 +41,19 @@ def command(
     seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Explain the texts of a data set together: which parts matter most.", show_default=False),
+        typer.Option(
+            "--data",
+            help="Explain the texts of a data set together. Of --learning: what the run was trained on, where that has moved.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
     retrain: Annotated[
         bool,
         typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
+    ] = False,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
     ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
@@ -65,8 +72,14 @@ def command(
     from ..api import explain_data, load
     from ..core.errors import UsageError
     from ..engine import Callbacks
+    from .explain_learning import learn_and_tell
     from .progress import Watcher
 
+    if learning:
+        _no_texts(texts, "--learning")
+        read = options.read_options(text, label, None, encoding, bad_rows, format, header)
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
+        return
     model = load(run, device)
     unlabelled = data is None
     read = options.read_options(text, label, None, encoding, bad_rows, format, header, unlabelled=unlabelled)
@@ -75,8 +88,7 @@ def command(
         found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
         _tell(model, run, found, html, json)
         return
-    if texts:
-        raise UsageError(f"got the text {texts[0][:40]!r} and --data. Give one of them.")
+    _no_texts(texts, "--data")
     if part is not None:
         raise UsageError("--part is for single texts. Leave it out with --data.")
     how.pop("part", None)
@@ -84,6 +96,13 @@ def command(
         callbacks = Callbacks(watch=watcher)
         told = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
     _tell(model, run, told, html, json)
+
+
+def _no_texts(texts: list[str] | None, flag: str) -> None:
+    from ..core.errors import UsageError
+
+    if texts:
+        raise UsageError(f"got the text {texts[0][:40]!r} and {flag}, which is not for single texts. Give one of them.")
 
 
 def _tell(model: Model | Language, run: Path, found: list[Explanation] | ExplainedData, html: Path | None, json: bool) -> None:

@@ -2,7 +2,7 @@
 
 load          a file, a folder, stdin or Python rows, read in one pass and a bounded memory, as one ``Corpus``
 infer_task    classify, multilabel or regress, with the reason in words
-split         which rows train, validate and test
+split, k_folds    which rows train, validate and test; which fold each is in
 class_names, label_sets, numbers, check_classes    the labels as each task needs them
 Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; ``epoch_order`` is the order they are seen in
 """
@@ -21,7 +21,7 @@ from .ragged import Ragged
 from .row_gradient import RowGradient
 from .shards import Shards
 from .sparse_embedding import SparseEmbedding
-from .splits import PARTS, TEST, TRAIN, VALID, split
+from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
 from .targets import check_classes, class_names, infer_task, label_sets, numbers
 from .token_file import TokenFile
 from .token_rows import TokenRows, along, valid
@@ -53,6 +53,7 @@ __all__ = [
     "infer_task",
     "is_frame",
     "joined",
+    "k_folds",
     "label_sets",
     "load",
     "load_all",

@@ -176,8 +176,8 @@ def _select(part, parts, ids, offsets, kept, weights, half, mean, values, length
         for place in range(len(row)):
             row[count] = row[place]
             if spans is not None:
-                spans[offsets[text] + count] = spans[offsets[text] + place]
-                rest[offsets[text] + count] = rest[offsets[text] + place]
+                to, at = offsets[text] + count, offsets[text] + place
+                spans[to, 0], spans[to, 1], rest[to] = spans[at, 0], spans[at, 1], rest[at]
             chars += (row[place] != _DROPPED) & (place < of_chars)
             count += row[place] != _DROPPED
         lengths[text] = count

@@ -73,7 +73,6 @@ class OrderedFeatures(Features):
         start = self.tokenizer.vocabulary.start
         return Marks((start,), (), start)
 
-    @property
     def silent(self) -> int:
         """A token that says nothing: the unknown one, or else what stands for an empty text."""
         unknown = self.tokenizer.vocabulary.unknown

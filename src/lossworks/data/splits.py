@@ -31,15 +31,40 @@ def split(corpus: Corpus, task: str | None, valid: float = 0.1, test: float = 0.
     if valid < 0 or test < 0 or valid + test >= 1:
         raise UsageError(f"cannot split off valid={valid}, test={test}: wanted shares of at least 0, below 1 together.")
     strata = _strata(corpus, task)
-    order = np.argsort(corpus.keys).astype(np.int32)
-    starts = _starts(corpus.keys[order])  # of each group of equal texts
-    first = np.minimum.reduceat(order, starts)  # the row of each group that comes first
-    sizes = np.diff(starts, append=np.int32(len(order)))
+    order, first, sizes = _groups(corpus.keys)
     parts = _assign(strata[first], sizes, valid, test, seed)
     rows = np.empty(len(order), np.uint8)
     rows[order] = np.repeat(parts, sizes)
     _keep_trained(rows, strata, corpus.keys)
     return rows
+
+
+def k_folds(corpus: Corpus, task: str | None, count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """The fold of every row, 0 to ``count`` - 1, for models that are each trained without one fold.
+
+    Equal texts are in one fold, and the texts of a class in as many folds as there are of them. ``task`` is as of ``split``.
+
+    Raises:
+        UsageError: ``count`` is not from 2 to 100, or there are fewer different texts.
+    """
+    order, first, sizes = _groups(corpus.keys)
+    if not 2 <= count <= min(100, len(sizes)):
+        most = f"100 ({len(sizes):,} different texts)" if len(sizes) >= 100 else f"{len(sizes)}, one for each different text"
+        raise UsageError(f"folds is {count}; wanted 2 to {most}.")
+    lots = generator(seed, "folds").permutation(len(sizes))
+    dealt = np.lexsort((lots, _strata(corpus, task)[first]))  # by class, at random within it, and dealt out in turn
+    of_group = np.empty(len(sizes), np.uint8)
+    of_group[dealt] = np.arange(len(sizes)) % count
+    rows = np.empty(len(order), np.uint8)
+    rows[order] = np.repeat(of_group, sizes)
+    return rows
+
+
+def _groups(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """The rows with equal texts side by side, and of each group of them the row that comes first and the size."""
+    order = np.argsort(keys).astype(np.int32)
+    starts = _starts(keys[order])
+    return order, np.minimum.reduceat(order, starts), np.diff(starts, append=np.int32(len(order)))
 
 
 def _starts(values: NDArray[Any]) -> NDArray[np.int32]:

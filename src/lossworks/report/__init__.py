@@ -1,6 +1,7 @@
-"""Self-contained HTML reports: of a run or comparison, a loss landscape, a member, scored or explained texts. Trains nothing."""
+"""Self-contained HTML reports: of runs, comparisons, landscapes, members, texts, labels, slices. Trains nothing."""
 
 from .explained import write_explanations
+from .label_errors import write_label_errors
 from .landscape import write_landscape
 from .learning import write_learning
 from .members import write_members
@@ -8,4 +9,13 @@ from .page import write
 from .scored import write_scored
 from .slices import write_slices
 
-__all__ = ["write", "write_explanations", "write_landscape", "write_learning", "write_members", "write_scored", "write_slices"]
+__all__ = [
+    "write",
+    "write_explanations",
+    "write_label_errors",
+    "write_landscape",
+    "write_learning",
+    "write_members",
+    "write_scored",
+    "write_slices",
+]

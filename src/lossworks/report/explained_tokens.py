@@ -1,4 +1,4 @@
-"""What a model's family tells of a text's tokens, in lines: probabilities, orders of n-grams, hidden states, evidence by label."""
+"""What a model's family tells of a text's tokens, in lines: probabilities, orders of n-grams, hidden states, evidence."""
 
 from __future__ import annotations
 

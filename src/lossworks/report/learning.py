@@ -14,7 +14,7 @@ from .frame import write_page
 from .plot import LEGEND, Json, axis, figure, line
 from .words import THIN, smart
 
-_POINTS = 4000  # rows drawn on the map, by lot where there are more
+_POINTS, _ENDS = 4000, 200  # rows drawn on the map: by lot where there are more, and at the hard and ambiguous ends
 _LONGEST = 400  # characters of a text shown
 _LISTS = {
     "hard": ("Hard to learn", "the lowest confidence first", "the largest mean error first"),
@@ -79,7 +79,8 @@ def _map(found: Learning) -> Json:
     """Confidence by variability of each row, coloured by how often it was right."""
     places = np.arange(len(found.rows))
     if len(places) > _POINTS:
-        places = np.sort(generator(0, "map").choice(places, _POINTS, replace=False))
+        drawn = generator(0, "map").choice(places, _POINTS, replace=False)
+        places = np.unique(np.concatenate([drawn, found.hard(_ENDS), found.ambiguous(_ENDS)]))
     mean, spread = found.mean[places], found.spread[places]
     labels = [html.escape(_label(found.labels[place])) for place in places.tolist()]
     marker: Json = {"size": 6, "opacity": 0.65, "color": "@accent"}

@@ -93,6 +93,11 @@ class HfFeatures(OrderedFeatures):
         assert self._marks is not None
         return self._marks
 
+    def silent(self) -> int:
+        """A mask of what the model was to guess, or else as of all."""
+        masks = [self._library().token_to_id(mask) for mask in ("[MASK]", "<mask>")]
+        return next((mask for mask in masks if mask is not None), OrderedFeatures.silent(self))
+
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         return {**OrderedFeatures.save(self, folder), "context": np.array(self.context), "blank": np.array(self.marks().blank)}
 
