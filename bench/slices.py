@@ -120,7 +120,7 @@ def learning() -> None:
         with tempfile.TemporaryDirectory() as folder:
             lossworks.fit(data, model=model, out=Path(folder) / "run")
             found = lossworks.learning(Path(folder) / "run", data).found
-        scores = {"loss out of fold": _out_of_fold(data, model)[found.rows]}
+        scores: dict[str, Any] = {"loss out of fold": _out_of_fold(data, model)[found.rows]}
         scores |= {"confidence": -found.mean, "EL2N": found.el2n, "last": -found.course[-1], "forgotten": found.forgotten}
         rows += [[model, name, *_ranked(np.asarray(score), wrong[found.rows])] for name, score in scores.items()]
     _bench.table(["model", "ranked by", "AUC", "average precision"], rows)
