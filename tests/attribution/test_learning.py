@@ -13,6 +13,7 @@ import lossworks
 from lossworks.attribution import learning
 from lossworks.attribution.learning import Learning, looks_at
 from lossworks.core.errors import DataError, UsageError
+from lossworks.data import Shards
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
 STEADY: dict[str, Any] = {"schedule": "constant", "valid": 0, "test": 0}
@@ -72,9 +73,9 @@ def test_steps_to_look_after() -> None:
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "linear": ("classify", {"model": "linear:bits=10,chars=3", "epochs": 6, "penalty": "l1:strength=0.001"}),
-    "average": ("classify", {"model": "linear:bits=10", "epochs": 3, "optimizer": "adam:lr=0.02", "ema": 0.9}),
-    "schedule free": ("regress", {"model": "bag:dim=4,dropout=0.3", "epochs": 6, "optimizer": "schedule_free_adamw:lr=0.02"}),
+    "linear": ("classify", {"model": "linear:bits=10,chars=3", "epochs": 2, "batch_size": 8, "penalty": "l1:strength=0.001"}),
+    "average": ("classify", {"model": "linear:bits=10", "epochs": 6, "optimizer": "adam:lr=0.02", "ema": 0.9}),
+    "schedule free": ("regress", {"model": "bag:dim=4,dropout=0.3", "epochs": 3, "optimizer": "schedule_free_adamw:lr=0.02"}),
     "bag": ("multilabel", {"model": "bag:dim=4,dropout=0.3", "epochs": 4, "batch_size": 16}),
     "rnn": ("classify", {"model": "rnn_encoder:dim=8,tokens=words,dropout=0.2", "epochs": 2, "batch_size": 16}),
     "transformer": (
@@ -117,6 +118,23 @@ def test_looks_change_nothing(case: str, tmp_path: Path) -> None:
         right = np.where(true, chances, 1 - chances)
         np.testing.assert_allclose(found.course[-1], np.exp(np.log(right).mean(1)), rtol=1e-4)
     assert found.labels == [tuple(sorted(own)) if isinstance(own, list) else own for own in labels]
+
+
+def test_rows_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that wait on disk, in an order of their own, are each their own row still."""
+
+    def small(folder: Path, seed: str, budget: int, name: str) -> Shards:
+        return Shards(folder, seed, 1000, name)
+
+    monkeypatch.setattr("lossworks.training.dataset.Shards", small)
+    rows = texts(count=200)
+    model = lossworks.fit(rows, model="linear:bits=10", epochs=5, out=tmp_path / "run")
+    found = lossworks.learning(tmp_path / "run", rows).found
+    assert found.exact
+    model.predictor.temperature = 1.0
+    chances = model.predict_proba([rows[row]["text"] for row in found.rows])
+    true = np.array([[rows[row]["label"] == label for label in model.labels] for row in found.rows])
+    np.testing.assert_allclose(found.course[-1], chances[true], rtol=1e-4)
 
 
 def test_pretrained(tmp_path: Path) -> None:
