@@ -98,7 +98,10 @@ def test_retrain(model: lossworks.Model) -> None:
     assert found.planted is not None
     assert found.planted.found_first.value == 1
     assert 0 < found.planted.texts < len(found.explanations)  # those that answer otherwise without it
-    assert found.to_json()["planted"]["label"] in ("yes", "no")
+    told = found.to_json()["planted"]
+    assert told["label"] in ("yes", "no")
+    assert "100% (" in told["sentence"]
+    assert f"of {found.planted.texts} texts with it" in told["sentence"]
 
 
 def test_retrain_is_refused(model: lossworks.Model, run: Path, tmp_path: Path) -> None:

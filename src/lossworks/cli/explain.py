@@ -51,7 +51,7 @@ def command(
     limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
+        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (4 trainings)."),
     ] = False,
     rows: Annotated[
         bool, typer.Option("--rows", help="Which training rows raised each text's loss: of n-gram models, exactly by counts.")
