@@ -104,6 +104,7 @@ def test_what_comes_later() -> None:
     (found,) = words.explain(["the mat, é电"], part=2, trial=False)
     assert found.quantity == "surprisal of 'mat,'"
     assert found.shares[2] != 0  # without the comma it is another token
+    assert any("parts that come later have a share" in note for note in found.notes)
 
 
 def test_impossible() -> None:

@@ -46,12 +46,19 @@ def test_true_ones_are_trusted() -> None:
         assert trusted(texts, [each.shares for each in texts.leave_one_out()]) >= 0.95
 
 
-def test_any_scale_is_as_good() -> None:
-    """Shares ten times as large have the same verdict: what they foretell is an order."""
-    texts = made([12] * 30)
+def test_order_and_amount() -> None:
+    """Shares of another unit foretell the order as well, but no amounts; one large share settles the amounts, not the order."""
+    texts, rng = made([12] * 30), np.random.default_rng(0)
     true = [each.shares for each in texts.leave_one_out()]
-    facts = [[each.facts["correlation"] for each in told(texts, shares)] for shares in (true, [10 * each for each in true])]
-    np.testing.assert_allclose(facts[0], facts[1])
+    own, tenfold = (told(texts, shares) for shares in (true, [10 * each for each in true]))
+    np.testing.assert_allclose(*([each.facts["correlation"] for each in trials] for trials in (own, tenfold)))
+    assert all(each.facts["amount"] > 0.8 for each in own)
+    assert all(each.facts["amount"] < -20 for each in tenfold)
+    large = made([6] * 30, shortcut=12.0)
+    shares = [np.append(each.shares[0], rng.permutation(each.shares[1:])) for each in large.leave_one_out()]
+    found = told(large, shares)
+    assert np.mean([each.word == "trust" for each in found]) > 0.9
+    assert np.mean([each.sentence.startswith("The large shares") for each in found]) > 0.7
 
 
 def test_effects_that_do_not_add_up() -> None:
@@ -88,6 +95,9 @@ def test_figures_by_hand() -> None:
     assert facts["top"] == pytest.approx(lost[pairs.index(sorted(largest.tolist()))])
     assert facts["random"] == pytest.approx(lost.mean())
     assert facts["random_low"] < facts["random"] < facts["random_high"]
+    foretold = np.array([true.shares[pair].sum() for pair in pairs])
+    assert facts["amount"] == pytest.approx(1 - ((lost - foretold) ** 2).sum() / ((lost - lost.mean()) ** 2).sum())
+    assert facts["amount_low"] < facts["amount"] < facts["amount_high"]
     assert facts["deletions"] == 10
     assert facts["parts"] == 2
 
@@ -167,12 +177,20 @@ def test_words() -> None:
 
     good = {
         "deletions": 64, "parts": 5, "unit": "nats", "correlation": 0.9, "low": 0.8, "high": 0.95, "p": 0.005, "chance": 0.0,
+        "amount": 0.2, "amount_low": 0.1, "amount_high": 0.4,
         "controls": [0.1, 0.2], "others": {"b": -0.5}, "top": 2.0, "random": 0.5, "random_low": 0.3, "random_high": 0.7,
     }  # fmt: skip
     assert verdict(good).word == "trust"
-    assert "0.90 (0.80 to 0.95) with 64 random deletions of 5 parts, 0.15 with shuffled weights" in verdict(good).sentence
+    assert (
+        "0.90 (0.80 to 0.95), R² 0.20 with 64 random deletions of 5 parts; 0.15 with shuffled weights" in verdict(good).sentence
+    )
     assert "it is 2 nats less, without 5 random ones 0.5 (0.3 to 0.7)" in verdict(good).sentence
-    assert verdict(good | {"correlation": 0.2, "low": -0.1, "high": 0.49}).word == "do not trust"
+    below = {"correlation": 0.2, "low": -0.1, "high": 0.49, "p": 0.2}
+    assert verdict(good | below).word == "do not trust"
+    assert verdict(good | below | {"amount_high": 0.6}).word == "not shown"
+    large = verdict(good | below | {"amount": 0.8, "amount_low": 0.6, "amount_high": 0.9})
+    assert (large.word, large.sentence.startswith("The large shares foretell")) == ("trust", True)
+    assert verdict(good | {"amount": None, "amount_low": None, "amount_high": None}).word == "trust"
     failing = {
         "may be below 0.5": {"correlation": 0.6, "low": 0.45, "high": 0.7},
         "(p = 0.03)": {"p": 0.03},
@@ -183,4 +201,4 @@ def test_words() -> None:
     for said, change in failing.items():
         found = verdict(good | change)
         assert found.word == "not shown"
-        assert said in found.sentence.partition(";")[0]
+        assert said in found.sentence

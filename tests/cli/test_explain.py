@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import STARS, TOPICS, Command
+from .conftest import REVIEWS, STARS, TOPICS, Command
 
 TEXT = "A wonderful film, but badly acted."
 
@@ -64,3 +64,32 @@ def test_other_tasks(command: Command, tmp_path: Path) -> None:
     arguments = ["explain", tmp_path / "topics", "a good one", "--quantity", "cross_entropy", "--for", names, "--json"]
     (told,) = command(*arguments).json["explanations"]
     assert told["quantity"].startswith("cross_entropy of ('")
+
+
+def test_data_set(command: Command, fitted: Path, tmp_path: Path) -> None:
+    """A data set as a whole: what matters for each label, one verdict, a page; single texts have no place beside it."""
+    page = tmp_path / "page.html"
+    told = command("explain", fitted, "--data", REVIEWS, "--limit", "12", "--html", page, "--json", "--quiet").json
+    assert told["explained"] == 12
+    assert told["trial"]["word"] in ("trust", "not shown", "do not trust")
+    assert {group["quantity"] for group in told["parts"]} <= {
+        "logit of positive less that of negative",
+        "logit of negative less that of positive",
+    }
+    assert "What raises it most" in page.read_text("utf-8")
+    assert "raises it" in command("explain", fitted, "--data", REVIEWS, "--limit", "12", "--quiet").out
+    assert "Give one of them" in command("explain", fitted, "a text", "--data", REVIEWS).err
+    assert "Give one of them" in command("explain", fitted, "a text", "--learning").err
+
+
+def test_rows_and_learning(command: Command, fitted: Path, tmp_path: Path) -> None:
+    """Which training rows raised a loss, and when rows were learned, from the command."""
+    assert command("fit", REVIEWS, "--out", tmp_path / "counted", "--model", "ngram:order=1", "--quiet").code == 0
+    told = command("explain", tmp_path / "counted", "a lovely book", "--rows", "--for", "negative", "--json").json["texts"]
+    assert told[0]["label"] == "negative"
+    assert len(told[0]["raised"]) == 10
+    assert "raised by" in command("explain", tmp_path / "counted", "a lovely book", "--rows").out
+    assert "holds no n-gram models" in command("explain", fitted, "a lovely book", "--rows").err
+    learned = command("explain", fitted, "--learning", "--json", "--quiet").json
+    assert learned["exact"]
+    assert Path(learned["page"]).exists()

@@ -107,8 +107,9 @@ def test_classes(command: Command) -> None:
     assert command("fit", REVIEWS, "--model", "ngram:order=2", "--out", "run", "-q").code == 0
     assert command("predict", "run", "I love it, wonderful!").out.startswith("positive")
     assert "accuracy" in command("evaluate", "run", REVIEWS).out
-    explained = command("explain", "run", "wonderful").out
-    assert re.match(r"'wonderful' +positive \+[\d.]+  negative -", explained), explained
+    (explained,) = command("explain", "run", "wonderful", "--json").json["explanations"]
+    assert explained["details"][0]["token"] == "wonderful"
+    assert explained["details"][0]["evidence"]["positive"] > 0 > explained["details"][0]["evidence"]["negative"]
     assert "ngram:order=2 model" in Path("run/report.html").read_text()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossworks.core.errors import UsageError
-from lossworks.data import TEST, TRAIN, VALID, load, split
+from lossworks.data import TEST, TRAIN, VALID, k_folds, load, split
 
 SHARES = {VALID: 0.1, TEST: 0.15}
 
@@ -98,3 +98,27 @@ def test_shares_out_of_range():
     """There must be something left to train on."""
     with pytest.raises(UsageError, match="below 1 together"):
         split(corpus_of(["a", "b"]), "classify", 0.5, 0.5)
+
+
+def test_folds():
+    """Equal texts are in one fold, the texts of a class in all of them evenly, whatever the rows' order."""
+    texts = [f"text {i // 2 if i < 20 else i}" for i in range(103)]
+    labels = ["rare" if i >= 100 else "ab"[i // 2 % 2] for i in range(103)]
+    corpus = corpus_of(labels, texts)
+    found = k_folds(corpus, "classify", 5, 1)
+    assert set(found.tolist()) == set(range(5))
+    assert all(found[i] == found[i + 1] for i in range(0, 20, 2))
+    assert len(set(found[100:].tolist())) == 3
+    for name in "ab":
+        groups = Counter({text: found[i] for i, text in enumerate(texts) if labels[i] == name}.values())
+        assert max(groups.values()) - min(groups.values()) <= 1
+    back = k_folds(corpus_of(labels[::-1], texts[::-1]), "classify", 5, 1)
+    np.testing.assert_array_equal(back[::-1], found)
+    assert (k_folds(corpus, "classify", 5, 2) != found).any()
+
+
+@pytest.mark.parametrize("count", [1, 4, 101])
+def test_impossible_folds(count):
+    """One fold, more than there are texts, or too many, are an error that says how many there may be."""
+    with pytest.raises(UsageError, match=r"wanted 2 to (3, one for each different text|100)"):
+        k_folds(corpus_of(["a"] * (200 if count == 101 else 3)), "classify", count)

@@ -8,6 +8,7 @@ from .evaluate import evaluate
 from .explain_data import ExplainedData, explain_data
 from .explained import write_explanations
 from .fit import fit
+from .influence import Influence, influence
 from .landscape import Landscape, landscape
 from .language import Language
 from .learning import Learning, learning
@@ -21,6 +22,7 @@ from .sliced import write_slices
 __all__ = [
     "ExplainedData",
     "Explanation",
+    "Influence",
     "Landscape",
     "Language",
     "Learning",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluate",
     "explain_data",
     "fit",
+    "influence",
     "labels_side_by_side",
     "landscape",
     "learning",

@@ -48,9 +48,18 @@ class Planted:
     texts: int
     found_first: Interval
 
+    @property
+    def sentence(self) -> str:
+        """It in words."""
+        found = self.found_first
+        return (
+            f"A planted shortcut, {self.token!r} in half of the training texts of {self.label}, has the largest share in "
+            f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%}) of {self.texts:,} texts with it."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"found_first": self.found_first.to_json()}
+        return asdict(self) | {"found_first": self.found_first.to_json(), "sentence": self.sentence}
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +86,62 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows to be like.")
-        seen = np.isin(parts, (TRAIN, VALID) if model.record["result"].get("refit_rows") else (TRAIN,))
-        parts = np.concatenate([np.where(seen, np.uint8(TRAIN), np.uint8(VALID)), np.full(len(corpus), TEST, np.uint8)])
+        parts = np.concatenate(
+            [np.where(_trained(model, parts), np.uint8(TRAIN), np.uint8(VALID)), np.full(len(corpus), TEST, np.uint8)]
+        )
         return find([*corpora, corpus], parts).test_rows
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The rows that a run's model was last trained on: texts, labels (None: there are none), and where each stands."""
+
+    texts: list[str]
+    labels: list[Any]
+    places: Sequence[tuple[Corpus, int]]
+
+    def place(self, row: int) -> str:
+        """Where a row stands, in words."""
+        corpus, within = self.places[row]
+        return corpus.place(within)
+
+
+@contextmanager
+def training_rows(
+    name: str, model: Model | Language, read: ReadOptions | None, data: Source | None, remedy: str
+) -> Iterator[TrainingRows]:
+    """The rows that a run was last trained on. ``data``: where they are now; ``remedy``: the command that tells it.
+
+    Raises:
+        UsageError, DataError: they are not there, or no longer the same; they are one long text.
+    """
+    with _recorded(name, model, with_label_sep(read, model.record), data, remedy) as (corpora, fixed, settings):
+        language = isinstance(model, Language)
+        parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
+        if parts is None:
+            raise UsageError(f"{name} was trained on one long text, which has no rows.")
+        chosen = np.flatnonzero(_trained(model, parts))
+        places = [(corpus, within) for corpus in corpora for within in range(len(corpus))]
+        labels = [label for corpus in corpora for label in corpus.labels]
+        texts = [text for corpus in corpora for block in corpus.blocks() for text in block]
+        yield TrainingRows([texts[row] for row in chosen], [labels[row] for row in chosen], [places[row] for row in chosen])
+
+
+def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows the model was last trained on."""
+    return np.isin(parts, (TRAIN, VALID) if model.record["result"].get("refit_rows") else (TRAIN,))
 
 
 @contextmanager
 def _recorded(
-    name: str, model: Model | Language, read: ReadOptions | None
+    name: str, model: Model | Language, read: ReadOptions | None, data: Source | None = None, remedy: str | None = None
 ) -> Iterator[tuple[Sequence[Corpus], list[int | None], Settings]]:
     """The data that a run was given, as its record names it, the part that each was given as, and how it was read and split."""
     record = model.record
     if "given" not in record or "fingerprint" not in record.get("data", {}):
         raise UsageError(f"{name} has no record of the data that it was tested on. Give the text to evaluate it on.")
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
-    given = sources(name, record, {}, f"lossworks evaluate {name} DATA")
+    given = sources(name, record, {"data": data}, remedy or f"lossworks evaluate {name} DATA")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(given, reading_for(settings, read), scratch))

@@ -78,7 +78,8 @@ def explain_labels(
     if controls is None:
         controls = [shuffled(predictor, seed)] if trial else []
     found = explained(given, [replace(given, predictor=each) for each in controls], chosen, seed)
-    return [replace(one, text=text, notes=(*one.notes, *cut)) for one, text, cut in zip(found, texts, cuts, strict=True)]
+    whole = zip(found, texts, cuts, strict=True)
+    return [replace(one, text=text, notes=(*one.notes, *cut)) if cut else one for one, text, cut in whole]
 
 
 def explained(given: Texts, controls: Sequence[Texts], chosen: Method, seed: int) -> list[Explanation]:

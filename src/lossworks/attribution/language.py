@@ -53,7 +53,7 @@ def explain_language(
         controls = [shuffled_language(language, seed)]
     found = explained(given, [replace(given, language=each) for each in controls], chosen, seed)
     return [
-        replace(each, notes=(*each.notes, *_notes(given, number)), details=details(given, number))
+        replace(each, notes=(*each.notes, *_notes(given, number, each)), details=details(given, number))
         for number, each in enumerate(found)
     ]
 
@@ -83,9 +83,11 @@ def asked_for(part: int | None, number: int, parts: int, by: str) -> int | None:
     return part - 1 if part > 0 else parts + part
 
 
-def _notes(texts: LanguageTexts, number: int) -> list[str]:
+def _notes(texts: LanguageTexts, number: int, explained: Explanation) -> list[str]:
     """What to know about the explanation of a text."""
-    language, found = texts.language, list[str]()
+    language, asked, found = texts.language, texts.asked[number], list[str]()
+    if asked is not None and explained.shares[asked + 1 :].any():
+        found.append("parts that come later have a share where the tokens of this one would be others without them")
     encoded = language.encode([texts.texts[number]])
     impossible = int((texts.bits(encoded)[slice(*texts.counted(number))] >= IMPOSSIBLE).sum())
     if impossible:

@@ -38,13 +38,16 @@ def one_token(language: TextLanguage, told: dict[str, Any], characters: list[int
     return {"token": shown.pop("token"), "characters": characters, "bits": -float(np.log2(p)) if p > 0 else None, **shown}
 
 
-def spelled(language: TextLanguage, told: Any) -> Any:
+def spelled(language: TextLanguage, told: dict[str, Any]) -> dict[str, Any]:
     """The same with tokens spelled out, and None for what JSON has no number for."""
-    if isinstance(told, list):
-        return [spelled(language, each) for each in told]
-    if not isinstance(told, dict):
-        return finite(told) if isinstance(told, float) else told
-    spell = language.tokenizer.spelling
-    shown = {key: spelled(language, value) for key, value in told.items() if key not in ("token", "context", "says")}
-    tokens = {key: [spell(token) for token in told[key]] for key in ("context", "says") if key in told}
-    return ({"token": spell(told["token"])} if "token" in told else {}) | tokens | shown
+    spell, shown = language.tokenizer.spelling, dict[str, Any]()
+    for key, value in told.items():
+        if key == "token":
+            shown[key] = spell(value)
+        elif key in ("context", "says"):
+            shown[key] = [spell(token) for token in value]
+        elif isinstance(value, list):
+            shown[key] = [spelled(language, each) for each in value]
+        else:
+            shown[key] = finite(value) if isinstance(value, float) else value
+    return shown

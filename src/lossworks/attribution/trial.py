@@ -1,7 +1,8 @@
 """Whether an explanation may be believed: what its shares foretell of random deletions, beside what happens.
 
-As many parts each time are deleted at random. The sum of their shares foretells how much the quantity loses; asked for is the
-rank correlation of the two, which no one large share settles, nor the unit. It is set beside
+As many parts each time are deleted at random. The sum of their shares foretells how much the quantity loses. Asked for is the
+order, by the rank correlation of the two, which no one large share settles, nor the unit; and the amount, by the share of the
+variance that is foretold without any fitting, R², which a large share may settle, but not a wrong unit. They are set beside
 
 - that of the same shares on other parts: a permutation test, exact whatever the shares are;
 - that of shares found in the same way for models that know nothing of what was learned, with their weights shuffled;
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.seeds import generator
-from ..metrics.intervals import mean
+from ..metrics.intervals import mean, ratio
 from .deletion import MOST
 from .explanation import Division, Trial, finite
 from .ranks import beside, interval, standard_ranks
@@ -110,6 +111,7 @@ class _Tried:
             "correlation": correlation,
             "low": low,
             "high": high,
+            **self.amount(),
             **self.chance(happened, correlation),
             "controls": controls[1:].tolist(),
             "others": dict(zip(self.others, others[1:].tolist(), strict=True)),
@@ -142,6 +144,14 @@ class _Tried:
         reached, this = int((found >= correlation - 1e-9).sum()), 0 if whole else 1
         return {"chance": float(found.mean()), "p": (reached + this) / (len(orders) + this)}
 
+    def amount(self) -> dict[str, float | None]:
+        """R², 1 - Σ (lost - foretold)² / Σ (lost - mean)², with its interval; the mean is of what the size foretells."""
+        with np.errstate(invalid="ignore"):
+            lost = (self.given[0].value - self.values)[:-1]
+            missed = lost - self.given[0].shares @ self.deleted[:-1].T
+            left = ratio(missed**2, beside(self._sizes(), lost) ** 2)
+        return {"amount": finite(1 - left.value), "amount_low": finite(1 - left.high), "amount_high": finite(1 - left.low)}
+
     def lost(self) -> dict[str, float | None]:
         """What the quantity loses with the parts of largest shares, and with as many random ones: the mean and its interval."""
         with np.errstate(invalid="ignore"):
@@ -152,5 +162,8 @@ class _Tried:
 
     def _apart(self, values: Float[NDArray[np.float64], "*N m"]) -> Float[NDArray[np.float64], "*N m"]:
         """Less what follows from the size of what is deleted."""
-        sizes = self.texts.sizes(self.number)
-        return beside(self.deleted[:-1] @ sizes, values) if sizes.shape[1] else values
+        return beside(sizes, values) if (sizes := self._sizes()).shape[1] else values
+
+    def _sizes(self) -> Float[NDArray[np.float64], "m K"]:
+        """Of what each random deletion deletes."""
+        return self.deleted[:-1] @ self.texts.sizes(self.number)

@@ -8,7 +8,9 @@ from ..evidence.statistics import LEVEL
 from .explanation import Trial
 
 MARK = 0.5
-"""The rank correlation at which, of two deletions, shares tell in two of three cases which one does more."""
+"""Of the order: the rank correlation at which shares tell in two of three cases which of two deletions does more. Of the amount:
+the R² at which they foretell as much as they miss.
+"""
 _NOTHING = {
     "few": "Too short to tell: what so few parts foretell is foretold in another order by chance.",
     "many": "Not tried: it would take long readings of so many parts. Give a passage.",
@@ -21,29 +23,31 @@ _NOTHING = {
 def verdict(facts: dict[str, Any]) -> Trial:
     """The verdict on the figures of a text's trial.
 
-    Trust takes every test: a rank correlation whose interval is above the mark; higher than on other parts by chance, than of the
-    controls, and than for any other label; and the parts of largest shares must take more with them than random ones do. An
-    interval below the mark shows that the shares are of no use. All else is not shown.
+    Trust takes every test: order or amount above the mark, with the whole interval, and the order more than by chance; a rank
+    correlation higher than that of the controls, and than for any other label; and the parts of largest shares must take more
+    with them than random ones do. Both below the mark with their whole intervals shows that the shares are of no use. All else
+    is not shown.
     """
     if "nothing" in facts:
         return Trial("not shown", _NOTHING[facts["nothing"]], facts)
-    if facts["high"] < MARK:
+    amount = facts["amount_high"] is not None and facts["amount_high"] >= MARK
+    if facts["high"] < MARK and not amount:
         return Trial("do not trust", f"The shares do not foretell what deletions do: {_figures(facts)}.", facts)
     if (why := _failed(facts)) is not None:
         return Trial("not shown", f"Not shown that the shares foretell what deletions do: {why}; {_figures(facts)}.", facts)
+    which = "The shares foretell" if _order(facts) is None else "The large shares foretell"
     lost, unit, parts = _number(facts["top"]), f" {facts['unit']}".rstrip(), facts["parts"]
     random = f"{_number(facts['random'])} ({_number(facts['random_low'])} to {_number(facts['random_high'])})"
     beside = f"Without the {parts} parts of largest shares it is {lost}{unit} less, without {parts} random ones {random}."
-    return Trial("trust", f"The shares foretell what deletions do: {_figures(facts)}. {beside}", facts)
+    return Trial("trust", f"{which} what deletions do: {_figures(facts)}. {beside}", facts)
 
 
 def _failed(facts: dict[str, Any]) -> str | None:
     """The first of the tests that is not passed, in words."""
+    amount = facts["amount_low"] is not None and facts["amount_low"] > MARK
+    if not amount and (why := _order(facts)) is not None:
+        return why
     reached = facts["correlation"] - 1e-9  # of rounding
-    if facts["p"] > LEVEL / 2:
-        return f"on other parts they often foretell as much (p = {facts['p']:.2g})"
-    if facts["low"] <= MARK:
-        return f"their rank correlation may be below {MARK:g}"
     if control(facts) >= reached:
         return "those of a model with shuffled weights foretell as much"
     if facts["others"] and max(facts["others"].values()) >= reached:
@@ -53,6 +57,13 @@ def _failed(facts: dict[str, Any]) -> str | None:
     return None
 
 
+def _order(facts: dict[str, Any]) -> str | None:
+    """Why the order is not shown to be foretold."""
+    if facts["p"] > LEVEL / 2:  # one side of two
+        return f"on other parts they often foretell as much (p = {facts['p']:.2g})"
+    return f"their rank correlation may be below {MARK:g}" if facts["low"] <= MARK else None
+
+
 def control(facts: dict[str, Any]) -> float:
     """The mean rank correlation of the controls' shares."""
     return sum(facts["controls"]) / len(facts["controls"]) if facts["controls"] else -1.0
@@ -60,9 +71,10 @@ def control(facts: dict[str, Any]) -> float:
 
 def _figures(facts: dict[str, Any]) -> str:
     deletions = f"with {facts['deletions']} random deletions of {facts['parts']} parts"
-    found = f"{facts['correlation']:.2f} ({facts['low']:.2f} to {facts['high']:.2f})"
-    beside = f", {control(facts):.2f} with shuffled weights" if facts["controls"] else ""
-    return f"rank correlation {found} {deletions}{beside}"
+    order = f"rank correlation {facts['correlation']:.2f} ({facts['low']:.2f} to {facts['high']:.2f})"
+    beside = f"; {control(facts):.2f} with shuffled weights" if facts["controls"] else ""
+    amount = "" if facts["amount"] is None else f", R² {max(facts['amount'], -9.99):.2f}"
+    return f"{order}{amount} {deletions}{beside}"
 
 
 def _number(value: float) -> str:

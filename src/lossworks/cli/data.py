@@ -87,7 +87,7 @@ def check(
 
 def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     """The most doubtful rows, how many labels are wrong if that is known, and what to do next."""
-    from ..report.label_errors import remark, sentence
+    from ..report.label_errors import remark, sentence, within
     from ..report.words import THIN
     from .tables import console, say
     from .visible import visible
@@ -95,10 +95,10 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     value, screen = found.to_json(), console()
     for note in found.notes:
         say(f"note   {note}", "yellow")
-    screen.print("The most doubtful rows:")
+    screen.print(f"The most doubtful of the {value['rows']:,} rows of {value['source']}:")
     for row in value["ranked"][:10]:
         text = " ".join(row["text"].split())
-        line = f"{row['place']:4}  {row['row']}: {remark(row, found.task.kind)} ({row['loss']:.4g})"
+        line = f"{row['place']:4}  {within(row, value['source'])}: {remark(row, found.task.kind)} ({row['loss']:.4g})"
         screen.print(visible(f"{line}\n      {text[:100]}{'…' if len(text) > 100 else ''}"))
     screen.print(f"\n{sentence(value).replace(THIN, ' ')}")
     if value["estimate"] is None:

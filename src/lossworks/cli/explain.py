@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,14 +44,17 @@ def command(
         str | None,
         typer.Option(
             "--data",
-            help="Explain the texts of a data set together. Of --learning: what the run was trained on, where that has moved.",
+            help="Explain a data set as a whole. Of --rows, --learning: what the run was trained on, where that has moved.",
             show_default=False,
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (3 trainings)."),
+        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (4 trainings)."),
+    ] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Which training rows raised each text's loss: of n-gram models, exactly by counts.")
     ] = False,
     learning: Annotated[
         bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
@@ -69,33 +73,36 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
-    from ..api import explain_data, load
+    from ..api import explain_data, influence, load
     from ..core.errors import UsageError
     from ..engine import Callbacks
     from .explain_learning import learn_and_tell
+    from .explain_rows import tell_rows
     from .progress import Watcher
 
+    read = options.read_options(text, label, None, encoding, bad_rows, format, header)
+    plain = replace(read, label=None, unlabelled=True)
     if learning:
         _no_texts(texts, "--learning")
-        read = options.read_options(text, label, None, encoding, bad_rows, format, header)
         learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
         return
-    model = load(run, device)
-    unlabelled = data is None
-    read = options.read_options(text, label, None, encoding, bad_rows, format, header, unlabelled=unlabelled)
+    model, asked = load(run, device), texts or ["-"]
+    if rows:
+        given = [each for block in _blocks(asked, plain) for each in block]
+        labels = None if for_label is None else [for_label] * len(given)
+        tell_rows(run, influence(model, given, labels=labels, data=data, read=read), json=json)
+        return
     how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
     if data is None:
-        found = [each for block in _blocks(texts or ["-"], read) for each in model.explain(block, **how)]
-        _tell(model, run, found, html, json)
+        _tell(model, run, [each for block in _blocks(asked, plain) for each in model.explain(block, **how)], html, json)
         return
     _no_texts(texts, "--data")
-    if part is not None:
+    if how.pop("part", None) is not None:
         raise UsageError("--part is for single texts. Leave it out with --data.")
-    how.pop("part", None)
     with Watcher(quiet) as watcher:
         callbacks = Callbacks(watch=watcher)
-        told = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
-    _tell(model, run, told, html, json)
+        found = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
+    _tell(model, run, found, html, json)
 
 
 def _no_texts(texts: list[str] | None, flag: str) -> None:

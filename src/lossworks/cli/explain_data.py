@@ -50,6 +50,6 @@ def _table(side: str, kinds: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="left" if name.endswith("it") else "right", min_width=12)
     for kind in kinds[:_SHOWN]:
         mean = kind["mean"]
-        interval = f"{mean['low']:+.2g} to {mean['high']:+.2g}"
+        interval = "not known" if mean["low"] is None else f"{mean['low']:+.2g} to {mean['high']:+.2g}"
         table.add_row(in_line(kind["part"]), f"{kind['texts']:,}", f"{mean['value']:+.3g}", interval)
     return table

@@ -10,6 +10,7 @@ from .frame import write_page
 from .words import THIN, Json
 
 _LONGEST = 4000  # characters of a text on the page
+_MOST = 40  # labels that are listed
 
 
 def write_label_errors(found: Json, check: Mapping[str, Any], sample: Sequence[Json], path: Path) -> Path:
@@ -34,9 +35,10 @@ def write_label_errors(found: Json, check: Mapping[str, Any], sample: Sequence[J
         "sentence": sentence(found),
         "precision": [] if estimate is None else [_precision(row) for row in estimate["precision"]],
         "to_find": [] if estimate is None else [_to_find(row) for row in estimate["to_find"]],
-        "check": {"check": dict(check), "rows": [_asked(row) for row in sample]},
+        "check": {"check": dict(check), "rows": [_asked(row, found["source"]) for row in sample]},
+        "labels": found["labels"] if len(found["labels"] or ()) <= _MOST else None,
         "things": "numbers" if found["task"] == "regress" else "labels",
-        "ranked": [_shown(row, found["task"]) for row in found["ranked"]],
+        "ranked": [_shown(row, found) for row in found["ranked"]],
     }
     return write_page("label_errors.html", context, path)
 
@@ -74,14 +76,20 @@ def remark(row: Json, task: str) -> str:
     return f"{row['label']!r}, and the models say {row['answer']!r}" if row["label"] != row["answer"] else f"{row['label']!r}"
 
 
-def _asked(row: Json) -> Json:
+def within(row: Json, source: str) -> str:
+    """Where a row stands in the data, without the name of the data where that is one file."""
+    return str(row["row"]).removeprefix(f"{source}, ")
+
+
+def _asked(row: Json, source: str) -> Json:
     """What of a row is shown to whoever looks at it: not what the models say, nor its place in the ranking."""
-    return {"place": row["place"], "row": row["row"], "text": _cut(row["text"]), "label": _named(row["label"])}
+    return {"place": row["place"], "row": within(row, source), "text": _cut(row["text"]), "label": _named(row["label"])}
 
 
-def _shown(row: Json, task: str) -> Json:
+def _shown(row: Json, found: Json) -> Json:
+    task, where = found["task"], within(row, found["source"])
     unit = "off by" if task == "regress" else "loss"
-    return {"row": row["row"], "text": _cut(row["text"]), "remark": remark(row, task), "loss": f"{unit} {row['loss']:.4g}"}
+    return {"row": where, "text": _cut(row["text"]), "remark": remark(row, task), "loss": f"{unit} {row['loss']:.4g}"}
 
 
 def _named(label: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .query import Query
+from .query import Places, Query
 
 
 def explain(query: Query, tokens: NDArray[np.uint32], depth: NDArray[np.uint8], start: int) -> list[dict[str, Any]]:
@@ -25,53 +25,64 @@ def explain(query: Query, tokens: NDArray[np.uint32], depth: NDArray[np.uint8], 
     places, _ = query.walk(tokens, depth, query.order)
     predicted = np.flatnonzero(depth)
     weight, floor = query.weights([place[predicted - 1] for place in places[: query.order]])
+    uniform = (weight[1] * query.backoff(0, np.zeros(1, np.int64))[0] + floor) * query.uniform
     explained = []
-    for column, i in enumerate(predicted):
-        orders = []
-        for n in range(1, min(query.order, int(depth[i]) + 1) + 1):
-            context, place = int(places[n - 1][i - 1]), int(places[n][i])
-            if context >= 0:
-                head = {"n": n, "context": tokens[i - n + 1 : i].tolist()}
-                said = _valued if query.valued else _counted
-                orders.append(head | said(query, n, context, place) | {"share": weight[n, column]})
-        if tokens[i] == start:  # never predicted
-            orders = []
+    for column, orders in enumerate(_orders(query, tokens, places, predicted, weight)):
+        token = int(tokens[predicted[column]])
+        if token == start:  # never predicted
+            orders.clear()
         if query.valued:
             _give_all_to_the_longest(orders)
         else:
             for order in orders:
-                order["share"] = float(order["share"] * order["mass"] / max(order["total"], 1e-300))
-            rest = weight[1, column] * query.backoff(0, np.zeros(1, np.int64))[0] + floor[column]
-            orders.insert(0, {"n": 0, "context": [], "share": float(rest * query.uniform if tokens[i] != start else 0.0)})
+                order["share"] = order["share"] * order["mass"] / max(order["total"], 1e-300)
+            orders.insert(0, {"n": 0, "context": [], "share": float(uniform[column]) if token != start else 0.0})
         p = sum(order["share"] for order in orders)
         log10 = float(np.log10(p)) if p > 0 else -np.inf
-        explained.append({"token": int(tokens[i]), "probability": p, "log10": log10, "orders": orders})
+        explained.append({"token": token, "probability": p, "log10": log10, "orders": orders})
     return explained
 
 
-def _counted(query: Query, n: int, context: int, place: int) -> dict[str, Any]:
-    """What counts say: of the n-gram at ``place`` (-1: not there) after its context."""
+def _orders(
+    query: Query, tokens: NDArray[np.uint32], places: Places, predicted: NDArray[np.int64], weight: NDArray[np.float64]
+) -> list[list[dict[str, Any]]]:
+    """For each predicted token the orders whose context is in the model; ``share`` is yet what each is multiplied by."""
+    found: list[list[dict[str, Any]]] = [[] for _ in predicted]
+    for n in range(1, query.order + 1):
+        here = np.flatnonzero(places[n - 1][predicted - 1] >= 0)
+        context, place = places[n - 1][predicted[here] - 1], places[n][predicted[here]]
+        said = (_valued if query.valued else _counted)(query, n, context, place) | {"share": weight[n, here].tolist()}
+        for column, *row in zip(here.tolist(), *said.values(), strict=True):
+            at = int(predicted[column])
+            head = {"n": n, "context": tokens[at - n + 1 : at].tolist()}
+            found[column].append(head | dict(zip(said, row, strict=True)))
+    return found
 
-    def look(k: int, code: str, table: str, at: int) -> Any:
-        return query.look_up(k, code, table, np.array([at]))[0].item() if at >= 0 else 0
+
+def _counted(query: Query, n: int, context: NDArray[np.int64], place: NDArray[np.int64]) -> dict[str, list[Any]]:
+    """What counts say: of the n-grams at ``place`` (-1: not there) after their contexts."""
+
+    def look(k: int, code: str, table: str, at: NDArray[np.int64]) -> list[Any]:
+        values = query.look_up(k, code, table, at[at >= 0])
+        found = np.zeros(len(at), values.dtype)
+        found[at >= 0] = values
+        return list(found.tolist())
 
     return {
         "count": look(n, "count", "counts", place),
-        "context_count": look(n - 1, "count", "counts", context) if n > 1 else None,
+        "context_count": look(n - 1, "count", "counts", context) if n > 1 else [None] * len(context),
         "mass": look(n, "count", "mass", place),
         "total": look(n - 1, "context", "total", context),
         "backoff": look(n - 1, "context", "backoff", context),
     }
 
 
-def _valued(query: Query, n: int, context: int, place: int) -> dict[str, Any]:
+def _valued(query: Query, n: int, context: NDArray[np.int64], place: NDArray[np.int64]) -> dict[str, list[Any]]:
     """What an ARPA file says of the same."""
     prob = query.levels[n].prob
     assert prob is not None
-    return {
-        "log10": float(prob[place]) if place >= 0 else None,
-        "backoff": float(query.backoff(n - 1, np.array([context]))[0]),
-    }
+    own = [float(prob[at]) if at >= 0 else None for at in place.tolist()]
+    return {"log10": own, "backoff": query.backoff(n - 1, context).tolist()}
 
 
 def _give_all_to_the_longest(orders: list[dict[str, Any]]) -> None:

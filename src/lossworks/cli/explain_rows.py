@@ -1,0 +1,44 @@
+"""``lossworks explain RUN TEXT --rows``: which training rows raised a text's loss, and which lowered it, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from .options import print_json
+from .side_by_side import print_whole
+from .tables import console, number
+from .visible import in_line
+
+if TYPE_CHECKING:
+    from ..api.influence import Influence
+
+_LONGEST = 70  # characters of a row
+
+
+def tell_rows(run: Path, found: Sequence[Influence], *, json: bool) -> None:
+    """All of it for people, or one JSON object."""
+    if json:
+        print_json({"run": str(run), "texts": [each.to_json() for each in found]})
+        return
+    screen = console()
+    for each in found:
+        of = "" if each.label is None else f" as {each.label}"
+        screen.print(
+            Text(f"{in_line(each.text)}\n", "bold") + f"  loss{of} {number(each.loss)} nats; {each.rows:,} training rows"
+        )
+        for title, rows in (("raised by", each.raised), ("lowered by", each.lowered)):
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            for name in (title, "label", "nats", "where"):
+                table.add_column(name, justify="right" if name == "nats" else "left")
+            for row in rows:
+                text = row.text if len(row.text) <= _LONGEST else row.text[:_LONGEST] + "…"
+                table.add_row(in_line(text), "" if row.label is None else str(row.label), f"{row.influence:+.3g}", row.place)
+            print_whole(table)
+        if each.unknown:
+            screen.print(f"  {each.unknown:,} rows are left out: without one of them there would be no model.", style="dim")
+        screen.print(f"  {each.method}\n", style="dim")
