@@ -12,8 +12,8 @@ from scipy.special import log_softmax, softmax
 from ..metrics import fit_temperature
 
 PRIOR = 0.1
-"""How much the even spread of mistakes weighs in the noise matrix, in rows of a class of mean size. Chosen on planted mistakes
-(docs/EXPLAIN.md), whose answers were known; no text of NoisyAG-News was looked at for it."""
+"""How much the even spread of mistakes weighs in the noise matrix, in rows of a class of mean size. Chosen on planted
+mistakes whose answers were known, while the answers of NoisyAG-News were being looked at too (docs/EXPLAIN.md)."""
 _ROUNDS = 50
 _CELLS = 20_000_000
 """Of rows by classes that the matrix is estimated from, evenly spaced where there are more."""
