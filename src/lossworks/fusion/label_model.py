@@ -13,7 +13,7 @@ ABSTAINS = -1
 
 ACCURACY, STRENGTH = 0.8, 50.0
 """What a rule's accuracy is thought to be before it is known, and how many of its votes that counts for."""
-_MARGIN = 0.1  # of the way from chance to certainty that a rule is on at the least: rules are written by people who mean them
+_MARGIN = 0.3  # of the way from chance to certainty that a rule is on at the least: its author means it
 _ROUNDS, _SETTLED = 500, 1e-6
 
 
