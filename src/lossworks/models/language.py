@@ -41,6 +41,13 @@ class LanguageModel(ABC):
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         """Log-probabilities [positions, V] of every token at each position. V numbers a position: give few texts at a time."""
 
+    def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+        """What answers for positions of ``texts``: from their numbers [n], in any order, to their ``distributions`` [n, V].
+
+        Families that can keep less than V numbers a position between the questions.
+        """
+        return self.distributions(texts).__getitem__
+
     @abstractmethod
     def start(self) -> Any:
         """The state before a text's first token."""
