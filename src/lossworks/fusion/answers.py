@@ -101,9 +101,13 @@ def fitted(
 ) -> Rule:
     """The rule of this kind that makes the outcomes most probable; arguments as of ``weights.product``."""
     if kind == "linear" and not by_context:
-        return Rule("linear", mixture(np.stack([each.targets for each in said]), size)[0])
+        return Rule("linear", mixture(np.stack([each.targets for each in said]), size))
     answers = stacked(said)
-    return product(answers, targets, size, by_context=by_context) if kind == "log_linear" else mixture_by_context(answers, targets, size)
+    return (
+        product(answers, targets, size, by_context=by_context)
+        if kind == "log_linear"
+        else mixture_by_context(answers, targets, size)
+    )
 
 
 def pooled(rule: Rule, said: Sequence[Said], targets: NDArray[np.int64]) -> Floats:
@@ -123,8 +127,8 @@ def _check_sums(name: str, rows: Floats, positions: NDArray[np.int64]) -> None:
     if not (worst := float(off.max())) <= OFF:
         place = int(positions[int(np.argmax(np.nan_to_num(off, nan=np.inf)))])
         raise UsageError(
-            f"the probabilities of {name} do not sum to one: at position {place} they are off by {worst:.3g}. What it says of the "
-            "true outcome then means nothing, and a pool would take it for knowledge. Mend the source."
+            f"the probabilities of {name} do not sum to one: at position {place} they are off by {worst:.3g}. What it says of "
+            "the true outcome then means nothing, and a pool would take it for knowledge. Mend the source."
         )
 
 

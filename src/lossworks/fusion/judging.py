@@ -60,8 +60,12 @@ class Units:
 
     def difference(self, loss: Floats, other: Floats) -> Estimate:
         """The mean of loss less other [n], over positions of which both speak."""
-        apart = loss - other
+        with np.errstate(invalid="ignore"):
+            apart = loss - other
         known = ~np.isnan(apart)
+        if np.isinf(apart[known]).any():  # something impossible happened
+            sign = float(np.sign(apart[known][np.isinf(apart[known])]).sum())
+            return Estimate(sign * np.inf if sign else np.nan, np.nan, np.nan, 1.0)
         sums, sizes = (np.bincount(self.of[known], each[known], self.of.max() + 1) for each in (apart * self.size, self.size))
         return mean_of(Sample(sums[sizes > 0], sizes[sizes > 0]))
 
@@ -126,20 +130,18 @@ def _checks(
 def _verdict(name: str, base: str, checks: tuple[Check, ...], p: float, lacks_twin: bool) -> Verdict:
     failed = [check for check in checks if not check.passed]
     if failed:
-        worst = max(failed, key=lambda check: check.value)
-        word = NOT_SHOWN
-        said = f"{name} is not shown to help: with it, the loss is {worst.value:+.4f} nats ({worst.low:+.4f} to {worst.high:+.4f}) "
-        said += f"beside the same pool {_beside(worst.than)}."
+        worst, word = max(failed, key=lambda check: check.value), NOT_SHOWN
+        apart = f"{worst.value:+.4f} nats ({worst.low:+.4f} to {worst.high:+.4f})"
+        said = f"{name} is not shown to help: the pool's loss is {apart} beside that of the same pool {_beside(worst.than)}."
     elif p > LEVEL:
         word, said = NOT_SHOWN, f"{name} is not shown to help once corrected for several sources (p {p:.2g} by Holm)."
     elif lacks_twin:
         word = NO_TWIN
         said = f"{name} helps, but so may any second model: no twin of {base} was beside it. Give one with --twin RUN, or auto."
     else:
-        least = max(checks, key=lambda check: check.value)
-        word = HELPS
-        said = f"{name} helps by its knowledge: {-least.value:.4f} nats or more ({-least.high:.4f} to {-least.low:.4f}) beside the "
-        said += f"same pool {_beside(least.than)}."
+        least, word = max(checks, key=lambda check: check.value), HELPS
+        gain = f"{-least.value:.4f} nats ({-least.high:.4f} to {-least.low:.4f})"
+        said = f"{name} helps by its knowledge: it gains {gain} beside the same pool {_beside(least.than)}, and more elsewhere."
     return Verdict(name, word, said, p, checks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from ..models.pool import Rule
 from ..models.pool.rule import FLOOR, features
@@ -19,8 +19,8 @@ _ALIKE = 1e-4  # of the curvature: a direction that is flatter is left open by t
 _SLOPES = 1e-3  # penalty on squared slopes, in nats a position
 
 
-def mixture(logp: Floats, size: Floats | None = None) -> tuple[Floats, int]:
-    """The weights [S] of the mixture that makes outcomes most probable, by EM (Dempster, Laird & Rubin 1977), and its rounds.
+def mixture(logp: Floats, size: Floats | None = None) -> Floats:
+    """The weights [S] of the mixture that makes outcomes most probable, by EM (Dempster, Laird & Rubin 1977).
 
     Where sources are silent, the weights of those that speak are divided by their sum, and each round is a step of a minorisation
     (Hunter 2004, Annals of Statistics 32:384) that without silence is EM's.
@@ -39,10 +39,10 @@ def mixture(logp: Floats, size: Floats | None = None) -> tuple[Floats, int]:
     speaks, logp = speaks[:, here], np.where(speaks[:, here], logp[:, here], -np.inf)
     top = logp.max(0)
     p = np.exp(logp - np.where(np.isfinite(top), top, 0.0))
-    share = (np.ones(p.shape[1]) if size is None else np.asarray(size, np.float64)[here])
+    share = np.ones(p.shape[1]) if size is None else np.asarray(size, np.float64)[here]
     share = share / share.sum()
     weights, whole = np.full(len(p), 1 / len(p)), speaks.all()
-    for step in range(1, _ROUNDS + 1):
+    for _ in range(_ROUNDS):
         ratio = p @ (share / np.maximum(weights @ p, 1e-300))  # of each source; 1 where its weight is best
         if not whole:
             ratio = ratio / np.maximum(speaks @ (share / (weights @ speaks)), 1e-300)
@@ -51,7 +51,7 @@ def mixture(logp: Floats, size: Floats | None = None) -> tuple[Floats, int]:
             break
         weights = weights * ratio
         weights = weights / weights.sum()
-    return weights, step
+    return weights
 
 
 def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = None, *, by_context: bool = False) -> Rule:
@@ -96,13 +96,13 @@ def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = N
 
 
 def mixture_by_context(answers: Floats, targets: NDArray[np.int64], size: Floats | None = None) -> Rule:
-    """A mixture whose weights depend on the ``features`` of each position, from the constant one on; arguments as of ``product``."""
+    """A mixture whose weights depend on the ``features`` of each position, begun with constant ones; as of ``product``."""
     share = np.full(len(targets), 1 / len(targets)) if size is None else size / size.sum()
     inputs, center, scale = _inputs(answers, True)
     said = np.take_along_axis(answers, targets[None, :, None], 2)[..., 0]
     speaks = ~np.isnan(said)
     said = np.where(speaks, np.maximum(said, FLOOR), -np.inf)
-    constant, _ = mixture(np.where(speaks, said, np.nan), size)
+    constant = mixture(np.where(speaks, said, np.nan), size)
     begin = np.zeros((len(said), inputs.shape[1]))
     begin[:, 0] = np.log(np.maximum(constant, 1e-4))
 
@@ -134,7 +134,9 @@ def left_open(logp: Floats, weights: Floats) -> list[int]:
     curve = moved @ (ratio[used] @ ratio[used].T / max(ratio.shape[1], 1)) @ moved
     values, vectors = np.linalg.eigh(curve)
     flat = (values < _ALIKE * max(values.max(), _ALIKE)) & (np.abs(vectors.sum(0)) < 1e-6)
-    return sorted({int(used[source]) for column in np.flatnonzero(flat) for source in np.flatnonzero(np.abs(vectors[:, column]) > 0.1)})
+    return sorted(
+        {int(used[source]) for column in np.flatnonzero(flat) for source in np.flatnonzero(np.abs(vectors[:, column]) > 0.1)}
+    )
 
 
 def _inputs(answers: Floats, by_context: bool) -> tuple[Floats, Floats | None, Floats | None]:

@@ -19,9 +19,7 @@ class PoolSpec(LanguageSpec):
     """Several trained models as one, by weights found on text that none was trained on; made by ``lossworks fuse``."""
 
     def fit(self, *_: Any, **__: Any) -> PoolModel:
-        raise UsageError(
-            "a pool is made of trained models. Fit each, then: lossworks fuse RUN RUN --on VALID --out POOL."
-        )
+        raise UsageError("a pool is made of trained models. Fit each, then: lossworks fuse RUN RUN --on VALID --out POOL.")
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> PoolModel:
         return load_pool(folder, vocabulary, ends)
