@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
 from ..engine import Callbacks
+from ..evidence.contrast import Estimate
 from ..fusion.answers import Said, fitted, pooled
 from ..fusion.judging import judge
 from ..fusion.labels import LabelPool
@@ -279,5 +280,6 @@ def _of(corpus: Corpus, part: Part) -> dict[str, Any]:
     return {"source": corpus.source, "rows": len(corpus), "positions": len(part.targets), "bytes": part.bytes}
 
 
-def _interval(found: Any) -> dict[str, float]:
-    return {"value": found.value, "low": found.low, "high": found.high}
+def _interval(found: Estimate) -> dict[str, float | None]:
+    """An estimate as plain values; what is infinite as None."""
+    return {name: value if np.isfinite(value := getattr(found, name)) else None for name in ("value", "low", "high")}

@@ -140,7 +140,7 @@ def open_twin(twin: Given | None, opened: Opened, device: str, callbacks: Callba
         if base is None or base.path is None or not has_seed(base):
             raise UsageError(f"{name} has no twin: nothing in its training is random. Leave --twin out.")
         callbacks.watch("fuse", {"doing": "twin", "source": name})
-        model = _trained_twin(base, device)
+        model: Model | Language | None = _trained_twin(base, device)
     else:
         model = _loaded(twin, device)
         if model is None:

@@ -69,7 +69,7 @@ def tell_fused(found: Fused) -> None:
     from rich.text import Text
 
     from .side_by_side import print_whole, table_of
-    from .tables import console, number
+    from .tables import console
 
     facts, screen = found.facts, console()
     table = table_of("source")
@@ -77,12 +77,14 @@ def tell_fused(found: Fused) -> None:
         table.add_column(name, justify="right")
     pool = {"source": "the pool", "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
     for row in [*facts["sources"], pool]:
-        weight = row["weight"] if isinstance(row["weight"], str) else number(row["weight"]) + "?" * row["left_open"]
+        weight = row["weight"] if isinstance(row["weight"], str) else f"{row['weight']:.4f}" + "?" * row["left_open"]
         speaks = "" if row["speaks"] is None else f"{row['speaks']:.1%}"
         loss = row.get("loss")
         figures = ("", "")
         if loss is not None:
-            figures = (f"{loss['value']:.4f}", f"{loss['low']:.4f} to {loss['high']:.4f}") if loss["low"] == loss["low"] else ("∞", "")
+            figures = (
+                (f"{loss['value']:.4f}", f"{loss['low']:.4f} to {loss['high']:.4f}") if loss["value"] is not None else ("∞", "")
+            )
         table.add_row(Text(row["source"]), weight, speaks, *figures)
     print_whole(table)
     if any(row["left_open"] for row in facts["sources"]):

@@ -66,7 +66,8 @@ class Units:
         if np.isinf(apart[known]).any():  # something impossible happened
             sign = float(np.sign(apart[known][np.isinf(apart[known])]).sum())
             return Estimate(sign * np.inf if sign else np.nan, np.nan, np.nan, 1.0)
-        sums, sizes = (np.bincount(self.of[known], each[known], self.of.max() + 1) for each in (apart * self.size, self.size))
+        both = (np.bincount(self.of[known], each[known], self.of.max() + 1) for each in (apart * self.size, self.size))
+        sums, sizes = (each.astype(np.float64) for each in both)
         return mean_of(Sample(sums[sizes > 0], sizes[sizes > 0]))
 
     def mean(self, loss: Floats) -> Estimate:

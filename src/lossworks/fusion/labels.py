@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ class LabelPool(Predictor):
         answers = [outcomes(self.task, source.logits(prepared)) for source in self.sources]
         found = self.rule.combine(np.stack(answers))
         return found if self.task.kind == "classify" else (found[:, 1] - found[:, 0]).reshape(len(prepared), -1)
+
+    def changed(self, change: Callable[[Predictor], Predictor]) -> LabelPool:
+        return replace(self, sources=[source.changed(change) for source in self.sources])
 
     def write(self, folder: Path) -> None:
         given = [{"kind": source.kind, "name": name} for source, name in zip(self.sources, self.names, strict=True)]

@@ -124,6 +124,8 @@ class LanguageSpec(ABC):
     """The tokenizer where none is named."""
     classifier: ClassVar[str | None] = None
     """The family that has its place where texts have labels; None: it is its own, a model for each class."""
+    made_by: ClassVar[str] = ""
+    """Of what is not fitted to text, how it is made, in words."""
     by_gradients: ClassVar[bool] = False
     """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 
@@ -154,7 +156,7 @@ class LanguageSpec(ABC):
         Raises:
             DataError, UsageError: the texts or the settings do not fit, or the family is trained by gradients alone.
         """
-        raise UsageError("the model is trained by gradients: training.train_sequences does that to its sequence_network.")
+        raise UsageError(self.made_by or "the model is trained by gradients: training.train_sequences does that.")
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
         """A network of this family to train by gradients, its first weights a function of the seed; its ``model`` is the result.

@@ -60,7 +60,7 @@ class PoolModel(LanguageModel):
 
     def next(self, state: tuple[Any, ...]) -> NDArray[np.float64]:
         answers = [source.next(each) for source, each in zip(self.sources, state, strict=True)]
-        return self.rule.combine(np.stack(answers)[:, None])[0]
+        return np.asarray(self.rule.combine(np.stack(answers)[:, None])[0])
 
     def sliding(self, stride: int) -> LanguageModel:
         moved = [source if source.context is None else source.sliding(stride) for source in self.sources]

@@ -42,7 +42,7 @@ class Rule:
         weights, speaks = self._at(logp), ~np.isnan(logp[:, :, 0])
         logp = np.where(speaks[..., None], logp, 0.0)
         with np.errstate(divide="ignore"):
-            mixed = _mixed(logp, weights, speaks) if self.kind == "linear" else _multiplied(logp, weights * speaks)
+            mixed: Floats = _mixed(logp, weights, speaks) if self.kind == "linear" else _multiplied(logp, weights * speaks)
         mixed[~speaks.any(0)] = -np.log(logp.shape[2])
         return mixed
 
@@ -58,7 +58,7 @@ class Rule:
 
     def mean_weights(self, logp: Floats) -> Floats:
         """What weights the sources have on average [S], at positions with these answers [S, n, V]."""
-        return self._at(logp).mean(1)
+        return np.asarray(self._at(logp).mean(1))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -109,6 +109,6 @@ def _multiplied(logp: Floats, weights: Floats) -> Floats:
     for source, weight in zip(logp, weights, strict=True):
         product += weight[:, None] * np.maximum(source, FLOOR)
         forbidden |= np.isneginf(source) & (weight > 0)[:, None]
-    forbidden &= ~forbidden.all(1)[:, None]  # where nothing is left that all allow, they are weighed instead
+    forbidden &= ~np.asarray(forbidden.all(1))[:, None]  # where nothing is left that all allow, they are weighed instead
     found: Floats = log_softmax(np.where(forbidden, -np.inf, product), 1)
     return found

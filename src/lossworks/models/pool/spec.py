@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ...core.errors import UsageError
 from ...tokens import Vocabulary
 from ..base import models
 from ..language import LanguageSpec
@@ -18,8 +16,7 @@ from .model import PoolModel, load_pool
 class PoolSpec(LanguageSpec):
     """Several trained models as one, by weights found on text that none was trained on; made by ``lossworks fuse``."""
 
-    def fit(self, *_: Any, **__: Any) -> PoolModel:
-        raise UsageError("a pool is made of trained models. Fit each, then: lossworks fuse RUN RUN --on VALID --out POOL.")
+    made_by = "a pool is made of trained models. Fit each, then: lossworks fuse RUN RUN --on VALID --out POOL."
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> PoolModel:
         return load_pool(folder, vocabulary, ends)
