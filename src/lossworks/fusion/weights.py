@@ -130,13 +130,12 @@ def left_open(logp: Floats, weights: Floats) -> list[int]:
     ratio = p / np.maximum(weights @ p, 1e-300)
     ratio = ratio[:, np.isfinite(ratio).all(0)]
     used = np.flatnonzero(weights > 1e-6)
-    moved = np.eye(len(used)) - 1 / max(len(used), 1)  # weights sum to 1
-    curve = moved @ (ratio[used] @ ratio[used].T / max(ratio.shape[1], 1)) @ moved
-    values, vectors = np.linalg.eigh(curve)
-    flat = (values < _ALIKE * max(values.max(), _ALIKE)) & (np.abs(vectors.sum(0)) < 1e-6)
-    return sorted(
-        {int(used[source]) for column in np.flatnonzero(flat) for source in np.flatnonzero(np.abs(vectors[:, column]) > 0.1)}
-    )
+    if len(used) < 2:
+        return []
+    ways = np.linalg.svd(np.ones((1, len(used))))[2][1:]  # in which weights can move, their sum staying 1
+    values, vectors = np.linalg.eigh(ways @ (ratio[used] @ ratio[used].T / max(ratio.shape[1], 1)) @ ways.T)
+    flat = ways.T @ vectors[:, values < _ALIKE * max(values.max(), _ALIKE)]
+    return [int(source) for source in used[(np.abs(flat) > 0.1).any(1)]]
 
 
 def _inputs(answers: Floats, by_context: bool) -> tuple[Floats, Floats | None, Floats | None]:
