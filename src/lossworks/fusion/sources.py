@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -39,6 +39,10 @@ class LabelSource(ABC):
         sets the log-odds of each label. Where the source has nothing to say of a text, its whole row is NaN.
         """
 
+    def changed(self, change: Callable[[Predictor], Predictor]) -> LabelSource:
+        """Itself, with what predictors it has changed."""
+        return self
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what it knows into a folder of its own."""
@@ -63,6 +67,9 @@ class RunSource(LabelSource):
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         return self.predictor.scores(texts).astype(np.float64) / self.predictor.temperature
+
+    def changed(self, change: Callable[[Predictor], Predictor]) -> RunSource:
+        return RunSource(self.predictor.changed(change))
 
     def save(self, folder: Path) -> None:
         self.predictor.save(folder)
