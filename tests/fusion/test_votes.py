@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from lossworks.core.errors import DataError, UsageError
+from lossworks.core.errors import DataError, RecordError, UsageError
 from lossworks.fusion.label_model import ABSTAINS, fit_label_model, majority
 from lossworks.fusion.votes import VotesSource
 from lossworks.tasks import label_task
@@ -19,13 +19,13 @@ TASK = label_task("classify", ("a", "b"))
 ROWS = [("one", ["a", None]), ("two", ["a", "b"]), ("three", [None, "b"]), ("four", [None, None])]
 
 
-def written(folder: Path, rows: list[tuple[str, list[str | None]]]) -> str:
+def _written(folder: Path, rows: list[tuple[str, list[str | None]]]) -> str:
     path = folder / "votes.jsonl"
     path.write_text("".join(json.dumps({"text": text, "votes": votes}) + "\n" for text, votes in rows), "utf-8")
     return str(path)
 
 
-def drawn(accuracy: list[float], labels: int, texts: int, coverage: float = 0.7) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _drawn(accuracy: list[float], labels: int, texts: int, coverage: float = 0.7) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     draw = np.random.default_rng(0)
     truth = draw.integers(labels, size=texts)
     right = draw.random((texts, len(accuracy))) < accuracy
@@ -38,7 +38,7 @@ def drawn(accuracy: list[float], labels: int, texts: int, coverage: float = 0.7)
 def test_accuracies_are_found_without_a_gold_label() -> None:
     """Of rules that were drawn with known accuracies, each is found to within some standard errors."""
     accuracy = [0.95, 0.85, 0.75, 0.65, 0.55, 0.5]
-    votes, truth = drawn(accuracy, 3, 3000)
+    votes, truth = _drawn(accuracy, 3, 3000)
     model = fit_label_model(votes, 3)
     assert np.abs(model.accuracy - accuracy).max() < 0.04
     speaks = ~np.isnan(model.logp).any(1)
@@ -49,7 +49,7 @@ def test_accuracies_are_found_without_a_gold_label() -> None:
 
 def test_a_posterior_by_hand() -> None:
     """With the accuracies that it found, the log-odds of a text are the sum of those of its votes."""
-    votes, _ = drawn([0.9, 0.8, 0.7], 2, 500)
+    votes, _ = _drawn([0.9, 0.8, 0.7], 2, 500)
     model = fit_label_model(votes, 2)
     row = int(np.flatnonzero((votes == [0, 1, 1]).all(1))[0])
     first, second, third = np.log(model.accuracy / (1 - model.accuracy))
@@ -72,7 +72,7 @@ def test_rules_of_one_label_are_not_turned_round() -> None:
 
 def test_an_equal_rule_changes_few_answers() -> None:
     """A rule that is there twice leaves nearly all of the most probable labels as they are."""
-    votes, _ = drawn([0.9, 0.8, 0.7, 0.8], 3, 1000)
+    votes, _ = _drawn([0.9, 0.8, 0.7, 0.8], 3, 1000)
     once, twice = fit_label_model(votes, 3), fit_label_model(np.concatenate([votes, votes[:, :1]], 1), 3)
     assert np.isfinite(twice.accuracy).all()
     same = np.nan_to_num(once.logp).argmax(1) == np.nan_to_num(twice.logp).argmax(1)
@@ -81,7 +81,7 @@ def test_an_equal_rule_changes_few_answers() -> None:
 
 def test_a_source_answers_for_its_texts_alone(tmp_path: Path) -> None:
     """It is silent of other texts and where no rule votes."""
-    found = VotesSource.open(written(tmp_path, ROWS), TASK).logits(["three", "one", "other", "four", "two"])
+    found = VotesSource.open(_written(tmp_path, ROWS), TASK).logits(["three", "one", "other", "four", "two"])
     assert found.argmax(1)[:2].tolist() == [1, 0]
     assert np.isnan(found[2:4]).all()
     assert np.isfinite(found[[0, 1, 4]]).all()
@@ -90,7 +90,7 @@ def test_a_source_answers_for_its_texts_alone(tmp_path: Path) -> None:
 
 def test_the_same_votes_in_other_files(tmp_path: Path) -> None:
     """One column a rule in CSV, TSV and Parquet is what a list is in JSON lines; a column of labels is no rule."""
-    wanted = VotesSource.open(written(tmp_path, ROWS), TASK)
+    wanted = VotesSource.open(_written(tmp_path, ROWS), TASK)
     table = [("text", "r1", "r2", "label"), *((text, votes[0] or "", votes[1] or "-1", "b") for text, votes in ROWS)]
     for mark, name in ((",", "v.csv"), ("\t", "v.tsv")):
         (tmp_path / name).write_text("".join(mark.join(row) + "\n" for row in table), "utf-8")
@@ -105,7 +105,7 @@ def test_the_same_votes_in_other_files(tmp_path: Path) -> None:
 
 def test_rules_are_told_of(tmp_path: Path) -> None:
     """Of each rule its name, on which share of the texts it votes, and how right it is thought to be."""
-    rules = VotesSource.open(written(tmp_path, ROWS), TASK).rules
+    rules = VotesSource.open(_written(tmp_path, ROWS), TASK).rules
     assert [rule["rule"] for rule in rules] == ["1", "2"]
     assert [rule["coverage"] for rule in rules] == [0.5, 0.5]
     assert all(0.5 < rule["accuracy"] < 1 for rule in rules)
@@ -113,9 +113,9 @@ def test_rules_are_told_of(tmp_path: Path) -> None:
 
 def test_saved_loaded_and_cut(tmp_path: Path) -> None:
     """What was saved answers alike; cut, it speaks of the same texts with others' answers."""
-    votes, _ = drawn([0.9, 0.8], 2, 200)
+    votes, _ = _drawn([0.9, 0.8], 2, 200)
     rows = [(f"t{row}", [("a", "b", None)[vote] for vote in line]) for row, line in enumerate(votes.tolist())]
-    source = VotesSource.open(written(tmp_path, rows), TASK)
+    source = VotesSource.open(_written(tmp_path, rows), TASK)
     source.save(tmp_path)
     loaded, cut = VotesSource.load(tmp_path, TASK), source.cut(1)
     assert np.array_equal(loaded.logp, source.logp, equal_nan=True)
@@ -123,7 +123,7 @@ def test_saved_loaded_and_cut(tmp_path: Path) -> None:
     assert np.array_equal(np.isnan(cut.logp), np.isnan(source.logp))
     assert not np.array_equal(cut.logp, source.logp, equal_nan=True)
     assert np.nansum(cut.logp) == pytest.approx(np.nansum(source.logp))
-    with pytest.raises(ValueError, match="3 labels"):
+    with pytest.raises(RecordError, match="3 labels"):
         VotesSource.load(tmp_path, label_task("classify", ("a", "b", "c")))
 
 
@@ -140,7 +140,7 @@ def test_saved_loaded_and_cut(tmp_path: Path) -> None:
 def test_bad_files_are_refused(tmp_path: Path, rows: list[tuple[str, list[str | None]]], said: str) -> None:
     """An error names the line and what was wanted."""
     with pytest.raises(DataError, match=said):
-        VotesSource.open(written(tmp_path, rows), TASK)
+        VotesSource.open(_written(tmp_path, rows), TASK)
 
 
 def test_other_errors(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_other_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="votes:FILE"):
         VotesSource.open("", TASK)
     with pytest.raises(UsageError, match="one class a text"):
-        VotesSource.open(written(tmp_path, ROWS), label_task("multilabel", ("a", "b")))
+        VotesSource.open(_written(tmp_path, ROWS), label_task("multilabel", ("a", "b")))
     for text, said in (
         ("text,r1,r2\nx,a\n", "line 2: 2 cells, where the header has 3"),
         ('{"text": null, "votes": ["a"]}\n', "line 1: the text is missing"),

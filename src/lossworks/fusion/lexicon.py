@@ -9,9 +9,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError, RecordError, UsageError
 from ..core.seeds import generator
 from ..data import Corpus, ReadOptions, class_names, load
 from ..data.columns import LABEL_NAMES
@@ -40,7 +40,7 @@ class LexiconSource(LabelSource):
 
     kind = "lexicon"
 
-    def __init__(self, entries: Mapping[Phrase, Sequence[float]], labels: int, scale: float = 1.0) -> None:
+    def __init__(self, entries: Mapping[Phrase, ArrayLike], labels: int, scale: float = 1.0) -> None:
         self.entries = {phrase: np.asarray(weights, np.float64) for phrase, weights in entries.items()}
         self.labels, self.scale = labels, scale
         self._longest = max(map(len, self.entries))
@@ -79,7 +79,7 @@ class LexiconSource(LabelSource):
         saved = read_object(folder / _FILE)
         entries = {tuple(phrase): weights for phrase, weights in saved["entries"]}
         if not entries or any(len(weights) != len(task.labels) for weights in entries.values()):
-            raise ValueError(f"{_FILE} is not for {len(task.labels)} labels")
+            raise RecordError(f"{folder / _FILE} is not for {len(task.labels)} labels. Restore it from a copy, or fuse again.")
         return cls(entries, len(task.labels), float(saved["scale"]))
 
     def _hits(self, words: Phrase) -> Iterator[Phrase]:
@@ -117,7 +117,7 @@ def _columns(path: Path) -> ReadOptions:
     """
     names = _first_cells(path)
     plain = [name.casefold() for name in names]
-    if len(names) < 2:
+    if len(names) < 2 and names != [""]:  # of an empty file the reader says so
         raise DataError(f"{path} has one column; wanted a word and its label in each row, parted by a comma or a tab.")
     if not {*plain} & {*LABEL_NAMES}:
         return ReadOptions(text=1, label=2, weight=3 if len(names) > 2 else None)

@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, UsageError
+from ..core.errors import DataError, RecordError, UsageError
 from ..core.seeds import generator
 from ..record import read_object, write_json
 from ..record.tensors import map_tensors, write_tensors
@@ -83,7 +83,7 @@ class VotesSource(LabelSource):
         arrays, _ = map_tensors(folder / _TENSORS)
         keys, logp = arrays["keys"], arrays["logp"]
         if keys.shape != (len(logp),) or logp.shape[1:] != (len(task.labels),):
-            raise ValueError(f"{_TENSORS} is not for {len(task.labels)} labels")
+            raise RecordError(f"{folder / _TENSORS} is not for {len(task.labels)} labels. Restore it from a copy, or fuse again.")
         return cls(np.array(keys), np.array(logp), read_object(folder / _RULES)["rules"])
 
 

@@ -41,7 +41,7 @@ def read_votes(path: Path) -> Votes:
     """The votes in a file: JSON lines, CSV, TSV or Parquet, packed or not.
 
     A row has a text, and its votes: a list in the column ``votes``, or one column for each rule. In the latter case a column
-    that is called as labels are (``label``, ``class``, …) is nobody's vote and left out. A rule abstains by null, an empty cell, or -1.
+    called as labels are (``label``, ``class``, …) is nobody's vote and left out. A rule abstains by null, an empty cell, or -1.
 
     Raises:
         DataError: there are no votes, or a row has another number of them than the first; names the row.

@@ -175,30 +175,31 @@ def assemble(
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
-    metric = task.held_out_metric
+    by_teacher = taught is not None and _place(parts, taught)
+    metric = DIVERGENCE if by_teacher else task.held_out_metric
     if class_weight is not None:
         own = loss_weight.copy()
         loss_weight *= task.class_factors(class_weight, target, parts == TRAIN)
-        metric = metric if np.array_equal(loss_weight, own) else f"weighted_{metric}"
-    if taught is not None:
-        metric = _place(parts, taught, metric)
+        metric = metric if by_teacher or np.array_equal(loss_weight, own) else f"weighted_{metric}"
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
     notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
-    beside = (None, None) if taught is None else (taught.logits, None if taught.given.all() else taught.given)
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, *beside, starts=starts, notes=notes)
+    teacher = None if taught is None else taught.logits
+    labelled = None if taught is None or taught.given.all() else taught.given
+    beside: dict[str, Any] = {"teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, **beside)
 
 
-def _place(parts: NDArray[np.uint8], taught: Taught, metric: str) -> str:
-    """Take rows without a label out of the parts that judge, as far as others judge; and what is judged by."""
+def _place(parts: NDArray[np.uint8], taught: Taught) -> bool:
+    """Take rows without a label out of the parts that judge, as far as others judge; whether validation rows have none."""
     bare = ~taught.given
     parts[bare & (parts == TEST)] = TRAIN
     labelled = (~bare & (parts == VALID)).any()
     if labelled:
         parts[bare & (parts == VALID)] = TRAIN
     parts[bare & taught.silent] = LEFT_OUT
-    return metric if labelled or not (parts == VALID).any() else DIVERGENCE
+    return not labelled and bool((parts == VALID).any())
 
 
 def read_features(

@@ -80,7 +80,9 @@ def teach(corpora: Sequence[Corpus], fixed: Sequence[int | None], kind: str, tea
         _complete(corpus, has, task, logits[start : start + len(corpus)])
         rows = np.flatnonzero(silent[start : start + len(corpus)])
         logits[start + rows] = _as_logits(task, corpus)[rows]
-    notes = [f"taught by {teacher.name}, which speaks of {(~silent).mean():.1%} of the rows"]
+    parts = zip(corpora, fixed, strict=True)
+    learned = np.concatenate([np.full(len(corpus), part != TEST) for corpus, part in parts])
+    notes = [f"taught by {teacher.name}, which speaks of {(~silent[learned]).mean():.1%} of the rows to learn from"]
     has = np.concatenate(given)
     if not has.all():
         notes.append(f"{int((~has).sum()):,} rows have no label, and are learned from the teacher alone")
