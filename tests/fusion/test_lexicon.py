@@ -29,6 +29,17 @@ def test_words_add_up_and_the_longest_phrase_counts(tmp_path: Path) -> None:
     assert np.isnan(found[2:]).all()
 
 
+def test_of_phrases_that_begin_together_the_longest_counts(tmp_path: Path) -> None:
+    """Though the word that they begin with is an entry too; where they overlap, the first counts."""
+    source = _opened(tmp_path, "word,label\ngood,pos\ngood grief,neg\ngrief counsel,neutral\n")
+    assert list(source.hits("Good grief counsel, good")) == [("good", "grief"), ("good",)]
+
+
+def test_case_is_folded(tmp_path: Path) -> None:
+    """Letters whose case has no single counterpart are the same."""
+    assert _opened(tmp_path, "word,label\nstra\u00dfe,pos\n").logits(["STRASSE"]).tolist() == [[0, 0, 1]]
+
+
 def test_a_word_may_be_spelled_in_another_unicode_form(tmp_path: Path) -> None:
     """A letter and its mark are found where a text has both in one code point."""
     found = _opened(tmp_path, "word,label\ndu\u0301pe\u0323,pos\n").logits(["D\u00daP\u1eb8"])

@@ -155,6 +155,14 @@ def test_votes_and_no_labels_but_of_the_test_rows(tmp_path: Path) -> None:
     assert all(DIVERGENCE in event and "accuracy" not in event for event in scored)
 
 
+def test_without_labels_the_terms_of_the_target_do_not_count(tmp_path: Path) -> None:
+    """Of texts alone, half the cross-entropy and half the divergence is the divergence, to the bit."""
+    lossworks.fit(_rows(200), out=tmp_path / "teacher", epochs=2)
+    given: dict[str, Any] = {"teach": str(tmp_path / "teacher"), "epochs": 2}
+    found = [lossworks.fit(_bare(100, 1), loss=loss, **given) for loss in ("0.5*cross_entropy+0.5*forward_kl", "forward_kl")]
+    assert np.array_equal(*(_logits_of(model, _bare(50, 2)) for model in found))
+
+
 def test_some_rows_with_labels(tmp_path: Path) -> None:
     """Where some rows have labels, those alone test and validate, and all are learned from."""
     lossworks.fit(_rows(300), out=tmp_path / "teacher", epochs=3)

@@ -60,9 +60,20 @@ class LexiconSource(LabelSource):
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         found = np.full((len(texts), self.labels), np.nan)
         for row, text in enumerate(texts):
-            if hits := [self.entries[phrase] for phrase in self._hits(phrase_of(text))]:
+            if hits := [self.entries[phrase] for phrase in self.hits(text)]:
                 found[row] = self.scale * np.sum(hits, 0)
         return found
+
+    def hits(self, text: str) -> Iterator[Phrase]:
+        """The phrases found in a text, in their order."""
+        words = phrase_of(text)
+        at = 0
+        while at < len(words):
+            sizes = range(min(self._longest, len(words) - at), 0, -1)
+            phrase = next((words[at : at + size] for size in sizes if words[at : at + size] in self.entries), None)
+            if phrase:
+                yield phrase
+            at += len(phrase or " ")
 
     def cut(self, seed: int) -> LexiconSource:
         """The same words, with the weights that belong to other ones, at random: what is left where words know nothing."""
@@ -81,15 +92,6 @@ class LexiconSource(LabelSource):
         if not entries or any(len(weights) != len(task.labels) for weights in entries.values()):
             raise RecordError(f"{folder / _FILE} is not for {len(task.labels)} labels. Restore it from a copy, or fuse again.")
         return cls(entries, len(task.labels), float(saved["scale"]))
-
-    def _hits(self, words: Phrase) -> Iterator[Phrase]:
-        at = 0
-        while at < len(words):
-            sizes = range(min(self._longest, len(words) - at), 0, -1)
-            phrase = next((words[at : at + size] for size in sizes if words[at : at + size] in self.entries), None)
-            if phrase:
-                yield phrase
-            at += len(phrase or " ")
 
 
 def phrase_of(text: str) -> Phrase:
