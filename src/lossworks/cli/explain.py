@@ -37,7 +37,7 @@ def command(
         typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
-    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out.")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out, pairs.")] = "auto",
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
     seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
     data: Annotated[
