@@ -90,8 +90,8 @@ def command(
     plain = replace(read, label=None, unlabelled=True)
     if learning:
         _no_texts(texts, "--learning")
-        how = {"valid": valid, "test": test, "read": read, "device": None if device == "cpu" else device}
-        learn_and_tell(run, data, html=html, json=json, quiet=quiet, **how)
+        there = None if device == "cpu" else device
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, valid=valid, test=test, read=read, device=there)
         return
     if valid is not None or test is not None:
         raise UsageError("--valid and --test are for --learning, which trains again. Leave them out.")
