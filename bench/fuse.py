@@ -7,7 +7,7 @@ sums         Σ p over 100,000 positions, of every kind of pool
 characters   tiny-shakespeare by characters: a Transformer, an n-gram model, their pools, and the pool of two Transformers
 words        tiny-shakespeare by words, each source added to those before it
 cut          sources cut from their texts, and random ones: how often they are called helpful
-encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled, ten seeds, and with 8 rows a class
+encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled; ten seeds, all rows, 8 a class
 """
 
 from __future__ import annotations
@@ -128,11 +128,15 @@ def words() -> None:
             facts = lossworks.fuse(sources, on=files["on"], test=files["test"], twin=twin).facts
             for verdict in facts["verdicts"]:
                 gain = verdict["checks"][0]
-                names = " + ".join(str(source).rsplit("/", 1)[-1] for source in sources)
+                names = " + ".join(_short(source) for source in sources)
                 change = f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})"
-                rows.append([names, facts["loss"]["value"], float(np.exp(facts["loss"]["value"])), verdict["source"].rsplit("/", 1)[-1]])
-                rows[-1] += [change, verdict["word"]]
+                loss = facts["loss"]["value"]
+                rows.append([names, loss, float(np.exp(loss)), _short(verdict["source"]), change, verdict["word"]])
     _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows)
+
+
+def _short(source: Any) -> str:
+    return str(source).rsplit("/", 1)[-1]
 
 
 def cut(count: int = 200) -> None:
@@ -198,10 +202,10 @@ def _pooled_encoder(path: str, train: _bench.Pairs, test: _bench.Pairs, seed: in
     if shots:
         on, rest = _few(on, shots // 2), _few(rest, shots)
     made: dict[str, Any] = {"linear": "linear", "frozen": f"hf:{path},frozen"}
-    models = {name: lossworks.fit(rest, model=model, test=0, seed=seed) for name, model in made.items()}
+    models: dict[str, Any] = {name: lossworks.fit(rest, model=model, test=0, seed=seed) for name, model in made.items()}
     models["pool"] = lossworks.fuse(list(models.values()), on=on, kind="log_linear").model
     texts, truth = [text for text, _ in test], [label for _, label in test]
-    return {name: float(np.mean([a == b for a, b in zip(model.predict(texts), truth, strict=True)])) for name, model in models.items()}
+    return {name: float(np.mean(list(map(str.__eq__, model.predict(texts), truth)))) for name, model in models.items()}
 
 
 def _few(rows: _bench.Pairs, count: int) -> _bench.Pairs:

@@ -19,8 +19,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE SOURCE...",
-            help="Runs; of language also cache:decay=0.998, uniform; of labels lexicon:FILE, votes:FILE, uniform. The others are "
-            "added to the first.",
+            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform. "
+            "The others are added to the first.",
         ),
     ],
     on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
