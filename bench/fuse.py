@@ -7,7 +7,7 @@ sums         Σ p over 100,000 positions, of every kind of pool
 characters   tiny-shakespeare by characters: a Transformer, an n-gram model, their pools, and the pool of two Transformers
 words        tiny-shakespeare by words, each source added to those before it
 cut          sources cut from their texts, and random ones: how often they are called helpful
-encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled; ten seeds, all rows, 8 a class
+encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled, on all rows and on 8 a class
 """
 
 from __future__ import annotations
