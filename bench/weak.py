@@ -28,6 +28,7 @@ from scipy import stats
 from scipy.special import log_softmax
 
 import lossworks
+from lossworks.api import Model
 from lossworks.fusion.lexicon import LexiconSource, phrase_of
 from lossworks.fusion.weights import product
 from lossworks.models.pool import Rule
@@ -93,7 +94,7 @@ def votes(seeds: int) -> None:
 def _taught(folder: Path, rows: Sequence[dict[str, Any]], test: _bench.Pairs, seed: int) -> float:
     path = folder / "votes.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    model = lossworks.fit([row["text"] for row in rows], teach=f"votes:{path}", test=test, seed=seed)
+    model = _fitted([row["text"] for row in rows], teach=f"votes:{path}", test=test, seed=seed)
     return float(
         np.mean([answer == label for answer, (_, label) in zip(model.predict([text for text, _ in test]), test, strict=True)])
     )
@@ -154,7 +155,7 @@ def lexicon(draws: int) -> None:
             lexicon_file(language, path, [text for text, _ in train])
             for draw in range(draws):
                 rows = [train[i] for i in np.random.default_rng(draw).permutation(len(train))[:LABELS]]
-                model = lossworks.fit(rows, valid=0, test=0)
+                model = _fitted(rows)
                 source = LexiconSource.open(str(path), model.predictor.task)
                 known = model.predictor.task.labels
                 target = np.array([known.index(label) for label in truth])
@@ -170,7 +171,14 @@ def lexicon(draws: int) -> None:
     _bench.table(["language", "test rows", "covered", "linear, 100 labels", "gain by the lexicon", "by it permuted"], table)
 
 
-def _logp(model: Any, texts: Sequence[str]) -> Floats:
+def _fitted(rows: Sequence[Any], **choices: Any) -> Model:
+    """A model of few labelled rows, none of which is held out; or as chosen."""
+    model = lossworks.fit(rows, **(choices or {"valid": 0, "test": 0}))
+    assert isinstance(model, Model)
+    return model
+
+
+def _logp(model: Model, texts: Sequence[str]) -> Floats:
     return np.asarray(log_softmax(model.predictor.scores(texts).astype(np.float64), 1))
 
 
@@ -178,9 +186,9 @@ def _out_of_fold(rows: _bench.Pairs, labels: Sequence[str]) -> Floats:
     """What models that have not seen a row say of it."""
     fold, found = np.arange(len(rows)) % FOLDS, np.empty((len(rows), len(labels)))
     for number in range(FOLDS):
-        model = lossworks.fit([rows[i] for i in np.flatnonzero(fold != number)], valid=0, test=0)
+        model = _fitted([rows[i] for i in np.flatnonzero(fold != number)])
         where = np.flatnonzero(fold == number)
-        columns = [labels.index(label) for label in model.predictor.task.labels]
+        columns = np.array([labels.index(label) for label in model.predictor.task.labels])
         found[where] = -10.0
         found[np.ix_(where, columns)] = _logp(model, [rows[i][0] for i in where])
     return found
