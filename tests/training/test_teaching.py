@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,20 @@ def test_the_same_bits_on_one_thread_and_on_four(tmp_path: Path) -> None:
         found.append(_logits_of(lossworks.fit(_rows(200, 1), teach=str(tmp_path / "teacher"), epochs=2), _bare(50, 2)))
     torch.set_num_threads(before)
     assert np.array_equal(*found)
+
+
+def test_a_pool_teaches(tmp_path: Path) -> None:
+    """A pool with a lexicon is read in a process that has made none, and teaches as any run does."""
+    (tmp_path / "words.csv").write_text("word,label\ngood,yes\nfine,yes\nbad,no\nsad,no\n")
+    lossworks.fit(_rows(60), out=tmp_path / "few", epochs=2)
+    lexicon = f"lexicon:{tmp_path / 'words.csv'}"
+    lossworks.fuse([tmp_path / "few", lexicon], on=_rows(100, 1), kind="log_linear", out=tmp_path / "pool")
+    script = f"import lossworks; print(lossworks.load({str(tmp_path / 'pool')!r}).predict(['good good fine']))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['yes']"
+    pool, texts = lossworks.load(tmp_path / "pool"), _bare(200, 3)
+    student = lossworks.fit(_bare(400, 2), teach=str(tmp_path / "pool"), epochs=5)
+    assert np.mean([one == other for one, other in zip(student.predict(texts), pool.predict(texts), strict=True)]) > 0.85
 
 
 @pytest.mark.parametrize(
