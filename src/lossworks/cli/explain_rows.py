@@ -29,12 +29,12 @@ def tell_rows(run: Path, found: Sequence[Influence], *, json: bool) -> None:
     for each in found:
         of = "" if each.label is None else f" as {each.label}"
         screen.print(
-            Text(f"{in_line(each.text)}\n", "bold") + f"  loss{of} {number(each.loss)} nats; {each.rows:,} training rows"
+            Text(f"{in_line(each.text)}\n", "bold") + f"  loss{of} {number(each.loss)} {each.unit}; {each.rows:,} training rows"
         )
         for title, rows in (("raised by", each.raised), ("lowered by", each.lowered)):
             table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-            for name in (title, "label", "nats", "where"):
-                table.add_column(name, justify="right" if name == "nats" else "left")
+            for name in (title, "label", each.unit, "where"):
+                table.add_column(name, justify="right" if name == each.unit else "left")
             for row in rows:
                 text = row.text if len(row.text) <= _LONGEST else row.text[:_LONGEST] + "…"
                 table.add_row(in_line(text), "" if row.label is None else str(row.label), f"{row.influence:+.3g}", row.place)
