@@ -63,12 +63,7 @@ def trained_influence(
         values = losses(outputs_of(predictor.network, prepared))
         note = "" if again.is_exact else _INEXACT
         about = [
-            {
-                "agreement": None if math.isnan(value) else value,
-                "tried": found.tried,
-                "unit": unit,
-                "method": _method(value, found.tried) + note,
-            }
+            {"agreement": None if math.isnan(value) else value, "method": _method(value, found.tried) + note}
             for value in found.agreement.tolist()
         ]
         each = zip(texts, told, values.tolist(), found.influence.T, about, strict=True)
