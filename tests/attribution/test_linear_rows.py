@@ -106,6 +106,26 @@ def test_estimate(case: str, least: float, tmp_path: Path) -> None:
         assert told[-1] == (2 * len(course.rates), 2 * len(course.rates))
 
 
+def test_best_epoch(tmp_path: Path) -> None:
+    """Where held-out rows of their own stop a training early, what is told is of the weights that were kept."""
+    rows, held_out = made("two", 61), made("two", 200)[100:]
+    how: dict[str, Any] = {"model": "linear:bits=12", "epochs": 30, "optimizer": "adagrad:lr=0.3,initial=1e-5", "test": 0}
+    model = lossworks.fit(rows, valid=held_out, out=tmp_path / "run", **how)
+    assert model.record["result"]["best_epoch"] < model.record["result"]["epochs"]
+    seen, asked = list[Course](), model.predictor.prepared(ASKED)
+    given = {"data": rows, "valid": held_out}
+
+    def observer(loop: Any, _: Any) -> Course:
+        seen.append(Course(loop))
+        return seen[0]
+
+    with replayed(tmp_path / "run", given, None, None, Callbacks(), "", observer) as found:
+        whole, told = outputs_of(found.done.network, asked), outputs_without(found.done, np.arange(-1, 40), asked)
+        np.testing.assert_allclose(told[0], whole, rtol=0, atol=1e-6)
+        ((_, change),) = Trajectory(found.done, seen[0]).changes(asked)
+        assert np.corrcoef(change[:40].ravel(), (whole - told[1:]).ravel())[0, 1] > 0.95
+
+
 def test_one_step(tmp_path: Path) -> None:
     """Of one step on all rows, where nothing comes later that could answer, a row is taken out exactly: by AdaGrad's own rule."""
     once = {"epochs": 1, "batch_size": 40, "optimizer": "adagrad:lr=0.5"}
