@@ -27,12 +27,18 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A training row. influence: the text's loss less its loss without the row: above 0, the row raised it."""
+    """A training row. influence: the text's loss less its loss without the row: above 0, the row raised it.
+
+    low, high: where it is the mean over trainings with other seeds, its 95 % interval. shown: whether that excludes 0.
+    """
 
     place: str
     text: str
     label: Any
     influence: float
+    low: float | None = None
+    high: float | None = None
+    shown: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,12 @@ class Influence:
     tried: int = 0
     unit: str = "nats"
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether of any row an influence is shown, where that is in question."""
+        rows = (*self.raised, *self.lowered)
+        return any(row.shown for row in rows) if any(row.shown is not None for row in rows) else True
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
@@ -73,15 +85,17 @@ def influence(
     read: ReadOptions | None = None,
     device: str | None = None,
     callbacks: Callbacks | None = None,
+    seeds: int = 3,
 ) -> list[Influence]:
     """Which of a run's training rows raised the loss of each text, and which lowered it.
 
     What is counted is known exactly and at once. A linear model is trained again: once to follow its training back, from which
-    all rows are ranked, and then side by side without each of the rows that are named, so what is told of them is exact too.
+    all rows are ranked, and then side by side without each of the rows that are named, so what is told of them is exact too. Of
+    a network products of gradients are added up along its training, which is right to first order at best; the rows that are
+    strongest there are judged by trainings with other seeds, and each figure has its interval.
 
     Args:
-        model: loaded from a run directory: an n-gram language model, a classifier of such models, or a linear model that AdaGrad
-            trained (as it does where nothing else is said).
+        model: loaded from a run directory: an n-gram language model, a classifier of such models, or a model trained by steps.
         texts: raw texts; together they take far less time than one by one.
         labels: what is true of each text: a label, several, or a number. None: what the model answers.
         top: how many rows are named on each side.
@@ -90,6 +104,7 @@ def influence(
         read: which columns to read and how, as it was then.
         device: where to train; where the run was trained, if not given.
         callbacks: how to watch.
+        seeds: of a network, how many other trainings judge, two or more.
 
     Raises:
         UsageError: the model is of another family, pruned or without counts; a label is unknown; the training data is not there.
@@ -97,6 +112,8 @@ def influence(
     """
     if top < 1:
         raise UsageError(f"top is {top}; wanted 1 or more: 10.")
+    if seeds < 2:
+        raise UsageError(f"seeds is {seeds}; wanted 2 or more, as one alone shows no spread: 3.")
     if model.path is None:
         raise UsageError("the influence of rows needs a run, whose record names its training data. Load it from its directory.")
     if not (given := list(several(texts, model.record))):
@@ -105,7 +122,7 @@ def influence(
         from .trained_rows import trained_influence
 
         sources = {"data": data, "valid": valid, "test": test}
-        return trained_influence(model, given, labels, top, sources, read, device, callbacks or Callbacks())
+        return trained_influence(model, given, labels, top, sources, read, device, callbacks or Callbacks(), seeds)
     return _counted(model, given, labels, top, {"data": data, "valid": valid, "test": test}, read)
 
 
@@ -151,15 +168,25 @@ def remedy(run: str) -> str:
 
 def tell(
     text: str, label: Any, loss: float, places: NDArray[np.int64], found: NDArray[np.float64], rows: TrainingRows, top: int,
-    **about: Any,
+    half: NDArray[np.float64] | None = None, **about: Any,
 ) -> Influence:  # fmt: skip
-    """The rows that did most among those at ``places``, whose influence was ``found``; ``about``: the last fields."""
+    """The rows that did most among those at ``places``, whose influence was ``found``.
+
+    half: of their intervals, where they have some. about: the last fields.
+    """
     known = np.flatnonzero(np.isfinite(found))
     ranked = known[np.argsort(-found[known], kind="stable")].tolist()
 
     def named_rows(numbers: list[int]) -> tuple[Row, ...]:
-        at = [(int(places[number]), float(found[number])) for number in numbers]
-        return tuple(Row(rows.place(row), rows.texts[row], rows.labels[row], value) for row, value in at)
+        at = [(int(places[number]), _interval(number)) for number in numbers]
+        return tuple(Row(rows.place(row), rows.texts[row], rows.labels[row], *figures) for row, figures in at)
+
+    def _interval(number: int) -> tuple[Any, ...]:
+        value = float(found[number])
+        if half is None:
+            return (value,)
+        low, high = value - float(half[number]), value + float(half[number])
+        return value, low, high, low > 0 or high < 0
 
     return Influence(
         text=text,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from torch import Tensor
 
 from ..core.seeds import generator
 from ..data import TRAIN, Selected
@@ -39,11 +40,15 @@ class Losses:
 
     def __call__(self, outputs: Floats) -> Floats:
         """The losses [..., M] of outputs [..., M, C]."""
+        with torch.no_grad():
+            return in_numpy(self.of(torch.from_numpy(outputs)))
+
+    def of(self, outputs: Tensor) -> Tensor:
+        """The same, differentiable."""
         some = outputs.shape[:-1]
-        target = self.task.of_network(self.targets)
-        target = np.broadcast_to(target, (*some[:-1], *target.shape)).reshape(-1, *target.shape[1:])
-        scaled = torch.from_numpy(outputs.reshape(-1, outputs.shape[-1]) / self.temperature)
-        return in_numpy(self.task.proper_score(scaled, torch.from_numpy(target.copy()))).reshape(some)
+        target = torch.from_numpy(self.task.of_network(self.targets)).to(outputs.device)
+        target = target.expand(*some[:-1], *target.shape).reshape(-1, *target.shape[1:])
+        return self.task.proper_score(outputs.reshape(-1, outputs.shape[-1]) / self.temperature, target).reshape(some)
 
 
 @dataclass(frozen=True, slots=True)

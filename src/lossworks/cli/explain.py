@@ -56,6 +56,7 @@ def command(
     rows: Annotated[
         bool, typer.Option("--rows", help="Which training rows raised each text's loss: as training without them tells.")
     ] = False,
+    seeds: Annotated[int, typer.Option(help="Of --rows and a network: by how many other trainings rows are judged.")] = 3,
     learning: Annotated[
         bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
     ] = False,
@@ -92,8 +93,8 @@ def command(
         given = [each for block in _blocks(asked, plain) for each in block]
         labels = None if for_label is None else [_label(model, for_label)] * len(given)
         with Repeating(quiet or json) as watcher:
-            callbacks = Callbacks(watch=watcher)
-            found = influence(model, given, labels=labels, data=data, read=read, device=there, callbacks=callbacks)
+            watched = Callbacks(watch=watcher)
+            found = influence(model, given, labels=labels, data=data, read=read, device=there, callbacks=watched, seeds=seeds)
         tell_rows(run, found, json=json)
         return
     how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
