@@ -187,3 +187,20 @@ def test_obstacles(choices: dict[str, Any], said: str) -> None:
     """What a training cannot be followed back with is named."""
     assert said in obstacle(Settings(**{"model": "linear", "optimizer": "adagrad:lr=0.3"} | choices))
     assert bool(said) == bool(obstacle(Settings(**{"model": "linear", "optimizer": "adagrad:lr=0.3"} | choices)))
+
+
+def test_own_feature(tmp_path: Path) -> None:
+    """A feature that one row alone has is gone without it: all of its weight is the row's doing, whatever its steps were."""
+    rows = [*made("two", 40), {"text": "zebra zebra", "label": "yes", "weight": 1.0}]
+    model = lossworks.fit(rows, out=tmp_path / "run", read=WEIGHED, **PLAIN | {"model": "linear:bits=12,chars=0", "epochs": 8})
+    seen = list[Course]()
+
+    def observer(loop: Any, _: Any) -> Course:
+        seen.append(Course(loop))
+        return seen[0]
+
+    with replayed(tmp_path / "run", {"data": rows}, WEIGHED, None, Callbacks(), "", observer) as found:
+        asked = model.predictor.prepared(["zebra"])
+        ((_, change),) = Trajectory(found.done, seen[0]).changes(asked)
+        truth = outputs_of(found.done.network, asked) - outputs_without(found.done, np.array([40]), asked)[0]
+        assert change[40, 0, 0] == pytest.approx(truth[0, 0], rel=0.03)

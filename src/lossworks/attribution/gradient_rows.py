@@ -61,6 +61,7 @@ class Products:
         assert isinstance(objective, ExampleObjective)
         self.objective, self.data = objective, objective.data
         self.numbers = np.flatnonzero(self.data.parts == TRAIN)
+        self.first = [p.detach().clone() for p in self.loop.objective.network.parameters()]
         self.edges = np.linspace(0, self.last, min(LOOKS, self.last) + 1)
         self.products, self.rates = (
             np.zeros((len(self.edges) - 1, len(self.numbers), len(self.texts))),
@@ -91,7 +92,9 @@ class Products:
         parameters = list(network.parameters())
         found = np.zeros((len(self.numbers), len(self.texts)))
         for text in range(len(self.texts)):
-            way = [gradient / scale for gradient, scale in zip(self._gradient(network, text), scales, strict=True)]
+            gradients = zip(self._gradient(network, text), scales, parameters, self.first, strict=True)
+            # What has not moved yet has no scale yet: the optimizer would divide by nearly 0.
+            way = [torch.where(now == first, 0.0, gradient / scale) for gradient, scale, now, first in gradients]
             far = max((float(each.abs().max()) for each in way if each.numel()), default=0.0)
             if far == 0 or not math.isfinite(far):
                 continue
