@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
-from ..training.token_parts import divide
+from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .held import with_label_sep
 from .language import Language
@@ -133,6 +133,17 @@ def training_rows(
         yield TrainingRows.of(corpora, _trained(model, parts))
 
 
+def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
+    """What a language model was trained on, in its tokens, in a file in ``scratch``.
+
+    Raises:
+        UsageError, DataError: it is not there, or no longer the same.
+    """
+    with _recorded(name, model, None) as (corpora, fixed, settings):
+        blocks = divide(corpora, fixed, settings).blocks(TRAIN)
+        return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
+
+
 def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which rows the model was last trained on."""
     return np.isin(parts, (TRAIN, VALID) if model.record["result"].get("refit_rows") else (TRAIN,))
@@ -148,7 +159,7 @@ def _recorded(
 ) -> Iterator[tuple[Sequence[Corpus], list[int | None], Settings]]:
     """The data that a run was given, as its record names it, the part that each was given as, and how it was read and split."""
     record = model.record
-    if "given" not in record or "fingerprint" not in record.get("data", {}):
+    if "data" not in record.get("given", {}) or "fingerprint" not in record.get("data", {}):
         raise UsageError(f"{name} has no record of the data that it was tested on. Give the text to evaluate it on.")
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
     given = sources(name, record, told or {}, remedy or f"lossworks evaluate {name} DATA")
