@@ -88,7 +88,9 @@ def followed(name: str, pairs: Callable[[int], tuple[_bench.Pairs, _bench.Pairs]
     rows, asked, seen = train[:count], test[:TEXTS], list[Course]()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        predictor = lossworks.fit(rows, out=run, model=model, seed=SEED).predictor
+        fitted = lossworks.fit(rows, out=run, model=model, seed=SEED)
+        assert isinstance(fitted, lossworks.Model)
+        predictor = fitted.predictor
         assert isinstance(predictor, NetworkPredictor)
 
         def observer(loop: Loop, _: Sequence[int]) -> Course:

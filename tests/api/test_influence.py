@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 import lossworks
 from lossworks.api import influence
+from lossworks.api.influence import Row
+from lossworks.cli.explain_rows import tell_rows
 from lossworks.core.errors import UsageError
 from lossworks.engine import Callbacks
 
@@ -52,9 +55,11 @@ def test_language_model(put: Put, tmp_path: Path) -> None:
 
 def test_refused(data: Path, tmp_path: Path) -> None:
     """Families that are not counted, models without a run, data that has gone, unknown labels: each with the remedy."""
-    network = lossworks.fit(data, model="bag:dim=2", epochs=1, out=tmp_path / "network")
-    with pytest.raises(UsageError, match=r"cannot be followed back: the model is bag.*--learning"):
+    network = lossworks.fit(data, model="bag:dim=2", epochs=1, risk="cvar:alpha=0.5", out=tmp_path / "network")
+    with pytest.raises(UsageError, match=r"no row can be taken out of .*in the risk cvar.*--learning"):
         influence(network, ["x"])
+    with pytest.raises(UsageError, match=r"seeds is 1; wanted 2 or more"):
+        influence(network, ["x"], seeds=1)
     hidden = lossworks.fit(["a b", "b a"] * 30, task="lm", model="hmm:states=2,iterations=1", out=tmp_path / "hidden")
     with pytest.raises(UsageError, match=r"holds no n-gram models.*Fit --model ngram"):
         influence(hidden, ["x"])
@@ -123,3 +128,26 @@ def test_sets_and_numbers(tmp_path: Path) -> None:
     (found,) = influence(model, ["good film"], labels=["21"], data=numbers)
     assert found.unit == "squared units"
     assert found.loss == pytest.approx((model.predict(["good film"])[0] - 21) ** 2, rel=1e-4)
+
+
+def test_network(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a network it is called an approximation; rows have intervals, and are called shown where these exclude 0."""
+    lossworks.fit(data, model="bag:dim=2", epochs=2, out=tmp_path / "run", test=0)
+    found = influence(lossworks.load(tmp_path / "run"), ["a good film", "a bad film"], top=2, seeds=2)
+    for each in found:
+        assert "first-order approximation" in each.method
+        assert "2 trainings with other seeds" in each.method
+        for row in (*each.raised, *each.lowered):
+            assert row.low is not None
+            assert row.high is not None
+            assert row.influence == pytest.approx((row.low + row.high) / 2)
+            assert row.shown == (row.low > 0 or row.high < 0)
+    row = Row("here", "words", "yes", 0.1, -0.1, 0.3, shown=False)
+    told = replace(found[0], raised=(row,), lowered=())
+    tell_rows(tmp_path, [told], json=False)
+    assert "Nothing is shown: of no row does the interval exclude 0." in " ".join(capsys.readouterr().out.split())
+    tell_rows(tmp_path, [replace(told, raised=(replace(row, low=0.05, shown=True),))], json=False)
+    out = capsys.readouterr().out
+    assert "+0.05 to +0.3" in out
+    assert "shown" in out
+    assert "Nothing" not in out

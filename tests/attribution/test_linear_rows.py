@@ -152,7 +152,7 @@ def test_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             next(Trajectory(found.done, course).changes(asked))
 
 
-def test_strongest(tmp_path: Path) -> None:
+def test_strongest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows of the largest influence are among those trained without, told by the loss; so is the rank correlation."""
     with again("several", 61, {}, tmp_path / "run") as (found, course, asked, _):
         task = found.done.data.task
@@ -164,6 +164,11 @@ def test_strongest(tmp_path: Path) -> None:
             ranked = np.argsort(truth[:, text])
             assert np.isin(ranked[[0, 1, -2, -1]], rows.rows).all()
         assert rows.tried == 40
+        monkeypatch.setattr("lossworks.attribution.linear_rows.SAMPLE", 2)
+        few = linear_influence(found.done, course, asked, losses, 2)
+        for text in range(len(asked)):
+            assert few.influence[:, text].min() == pytest.approx(truth[:, text].min(), abs=1e-6)
+            assert few.influence[:, text].max() == pytest.approx(truth[:, text].max(), abs=1e-6)
         assert ((rows.agreement > 0.8) & (rows.agreement < 1)).all()
         whole = outputs_of(found.done.network, asked) / 2
         by_hand = np.log(np.exp(whole).sum(1)) - whole[np.arange(5), np.arange(5)]
