@@ -32,12 +32,9 @@ def made(count: int = 24) -> list[tuple[str, str]]:
 
 CASES: dict[str, dict[str, Any]] = {
     "sgd": {"model": "bag:dim=4,hidden=3", "optimizer": "sgd:lr=1e-3"},
-    "by rows": {"model": "bag:dim=4", "optimizer": "adagrad:lr=1e-5,initial=1"},
-    "rnn": {"model": "rnn_encoder:dim=4,min_count=1,dropout=0", "optimizer": "sgd:lr=1e-3"},
+    "by rows": {"model": "bag:dim=4", "optimizer": "adagrad:lr=1e-5,initial=0.01"},
+    "rnn": {"model": "rnn_encoder:dim=4,min_count=1,dropout=0,word_dropout=0", "optimizer": "sgd:lr=1e-3"},
     "transformer": {
-        "model": "transformer_encoder:dim=4,heads=1,layers=1,min_count=1,dropout=0,word_dropout=0",
-        "optimizer": "sgd:lr=1e-4",
-    },
         "model": "transformer_encoder:dim=4,heads=1,layers=1,min_count=1,dropout=0,word_dropout=0",
         "optimizer": "sgd:lr=1e-4",
     },
