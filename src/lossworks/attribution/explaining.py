@@ -141,7 +141,7 @@ def methods_for(texts: Texts) -> list[Method]:
         if model is not None:
             return [SUM if linear and model.hidden is None else PATH, LEAVE_ONE_OUT]
         if isinstance(texts.predictor, NetworkPredictor):
-            return [LEAVE_ONE_OUT, TOKENS]
+            return [LEAVE_ONE_OUT, TOKENS] if isinstance(texts.predictor.features, OrderedFeatures) else [LEAVE_ONE_OUT]
     return [LEAVE_ONE_OUT]
 
 
