@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         return thing
 
     def resolved(self, spec: str) -> str:
-        """``spec`` under the name of the member that it means: a word among a family's keys may stand for another (its ``forms``)."""
+        """``spec`` by the name of the member it means: a word among a family's keys may stand for another, of its ``forms``."""
         name, _, keys = spec.partition(":")
         leading, *others = keys.split(",")
         for word, member in getattr(self[name].thing, "forms", {}).items():

@@ -63,10 +63,10 @@ class Features(ABC):
     at_once: ClassVar[int | None] = None
     """Texts that ``read`` is given at a time while a fit reads them, so that progress is seen; None: any number."""
 
-    def to(self, device: str) -> None:  # most read on the CPU, whatever the device
+    def to(self, device: str) -> None:  # noqa: B027  # most read on the CPU, whatever the device
         """Work there from now on."""
 
-    def follow(self, before: Features) -> None:  # most read faster than they would look up
+    def follow(self, before: Features) -> None:  # noqa: B027  # most read anew as fast
         """Take over from a reading of the same texts what does not depend on which of them are trained on."""
 
     @abstractmethod

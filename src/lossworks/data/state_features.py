@@ -16,7 +16,8 @@ from .ragged import Ragged
 
 
 class StateFeatures(Features):
-    """A state of D numbers for each text, less their mean and divided by their usual length, both over the training texts.
+    """A state of D numbers for each text, as its direction: a state of length 1, less the training texts' mean, and divided by
+    what they then are long (the root of their mean square).
 
     A state's float32 numbers are kept as bits in the place of ids, so shards, pieces and batches hold them as they hold those. A
     state of zeros throughout says nothing: it stays zero, and counts in neither mean nor length.
@@ -38,7 +39,9 @@ class StateFeatures(Features):
 
     def learn(self, counter: Moments) -> None:
         if not counter.count:
-            raise DataError("of no training text anything is known to what was pretrained. Give what knows their words.")
+            raise DataError(
+                "what was pretrained knows nothing of any training text: all states are zeros. Give what knows their language."
+            )
         mean = counter.total / counter.count
         spread = float(np.maximum(counter.squares / counter.count - np.square(mean), 0).sum())
         self.mean, self.length = mean.astype(np.float32), float(np.sqrt(spread)) or 1.0
@@ -46,6 +49,7 @@ class StateFeatures(Features):
     def select(self, read: Ragged) -> Selected:
         states = read.ids.view(np.float32).reshape(len(read), len(self))
         silent = ~states.any(1)
+        states /= _lengths(states)
         states -= self.mean
         states /= np.float32(self.length)
         states[silent] = 0
@@ -63,7 +67,7 @@ class StateFeatures(Features):
 
 
 class Moments:
-    """Of the training texts' states, those of zeros left out: how many there are, their sum, and the sum of their squares."""
+    """Of the training texts' directions, states of zeros left out: how many there are, their sum, and that of their squares."""
 
     def __init__(self, size: int) -> None:
         self.count, self.total, self.squares = 0, np.zeros(size), np.zeros(size)
@@ -71,7 +75,14 @@ class Moments:
     def add(self, read: Ragged, use: NDArray[np.bool_]) -> None:
         """Look at some states; those of texts marked in ``use`` count."""
         states = read.ids.view(np.float32).reshape(len(read), -1)[use]
-        states = states[states.any(1)].astype(np.float64)
+        states = states[states.any(1)]
+        states = (states / _lengths(states)).astype(np.float64)
         self.count += len(states)
         self.total += states.sum(0)
         self.squares += np.square(states).sum(0)
+
+
+def _lengths(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The length of each state [N, 1]; 1 of one of zeros."""
+    lengths: NDArray[np.float32] = np.linalg.norm(states, axis=1, keepdims=True)
+    return np.where(lengths > 0, lengths, np.float32(1))

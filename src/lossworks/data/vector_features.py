@@ -1,4 +1,4 @@
-"""Texts as the mean of their words' pretrained vectors, the rare words weighing more."""
+"""Texts as the mean of their words' pretrained vectors."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _TOKENIZER = "tokenizer.json"
 
 
 class VectorFeatures(StateFeatures):
-    """Σ idf · vector / Σ idf over the known words of a text, idf = log((1 + N) / (1 + n)) + 1 of N training texts of which n have
-    the word. Unknown words are silent; a text of none that is known has the state of zeros.
+    """The mean vector of a text's known words. Unknown words are silent; a text of none that is known has the state of zeros.
 
-    path: the file; most: words of it, at most.
+    path: the file; most: words of it, at most; idf: weigh words by log((1 + N) / (1 + n)) + 1, of N training texts of which n
+    have the word.
     """
 
-    def __init__(self, path: str, most: int) -> None:
-        self.path, self.most = path, most
+    def __init__(self, path: str, most: int, idf: bool = False) -> None:
+        self.path, self.most, self.idf = path, most, idf
         self.lexicon: Lexicon | Tokenizer = Lexicon([])
-        self.vectors, self.idf = np.empty((0, 0), np.float32), np.empty(0, np.float32)
+        self.vectors, self.weights = np.empty((0, 0), np.float32), np.empty(0, np.float32)
 
     def __len__(self) -> int:
         return int(self.vectors.shape[1])
@@ -42,12 +42,12 @@ class VectorFeatures(StateFeatures):
         if not len(self.vectors):
             self._open()
         texts, counts = 0, np.zeros(len(self.vectors), np.int64)
-        for block in training:
+        for block in training if self.idf else ():
             texts += len(block)
             ids, offsets = self.lexicon.encode(block)
             pairs = np.repeat(np.arange(len(block)), np.diff(offsets)) * len(counts) + ids
             counts += np.bincount(np.unique(pairs) % len(counts), minlength=len(counts))
-        self.idf = (np.log((1 + texts) / (1 + counts)) + 1).astype(np.float32)
+        self.weights = (np.log((1 + texts) / (1 + counts)) + 1).astype(np.float32)
 
     def follow(self, before: Features) -> None:
         assert isinstance(before, VectorFeatures)
@@ -55,25 +55,25 @@ class VectorFeatures(StateFeatures):
 
     def states(self, texts: Sequence[str]) -> NDArray[np.float32]:
         ids, offsets = self.lexicon.encode(texts)
-        nothing, weight = torch.empty(0), self.idf[ids]
+        nothing, weight = torch.empty(0), self.weights[ids]
         sums = row_sums(Batch(ids.astype(np.uint32), offsets.astype(np.int64), weight, nothing, nothing), self.vectors)
-        weights = np.r_[0, np.cumsum(weight, dtype=np.float64)][offsets]
-        found: NDArray[np.float32] = sums / np.maximum(np.diff(weights), 1e-30)[:, None].astype(np.float32)
+        total = np.diff(np.r_[0, np.cumsum(weight, dtype=np.float64)][offsets])
+        found: NDArray[np.float32] = sums / np.where(total > 0, total, 1)[:, None].astype(np.float32)
         return found
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
-        found = {**StateFeatures.save(self, folder), "vectors": self.vectors, "idf": self.idf}
+        found = {**StateFeatures.save(self, folder), "vectors": self.vectors, "weights": self.weights}
         if isinstance(self.lexicon, Lexicon):
             return {**found, "words": np.array(bytearray("\n".join(self.lexicon.words).encode()), np.uint8)}
         self.lexicon.save(folder / _TOKENIZER)
         return found
 
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.vectors, self.idf = arrays["vectors"], arrays["idf"]
+        self.vectors, self.weights = arrays["vectors"], arrays["weights"]
         words = arrays.get("words")
         self.lexicon = tokens.load(folder / _TOKENIZER) if words is None else Lexicon(words.tobytes().decode().split("\n"))
         rows = len(self.lexicon.words) if isinstance(self.lexicon, Lexicon) else tokens_of(self.lexicon)
-        if len(self.vectors) < rows or self.vectors.ndim != 2 or self.idf.shape != (len(self.vectors),):
+        if len(self.vectors) < rows or self.vectors.ndim != 2 or self.weights.shape != (len(self.vectors),):
             raise RecordError("the words, their vectors and their weights are not of one length")  # compiled code trusts them
         StateFeatures.load(self, folder, arrays)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _AS_TEXT = (
     "Write it as text: with gensim, KeyedVectors.load_word2vec_format(path, binary=True).save_word2vec_format('vectors.txt'); "
     "of fastText's, take the .vec file."
 )
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?")
+_HEAD = 4096  # bytes by which a binary file is known
 
 
 def read_words(path: Path, most: int) -> tuple[list[str], NDArray[np.float32], bool]:
@@ -35,23 +37,24 @@ def read_words(path: Path, most: int) -> tuple[list[str], NDArray[np.float32], b
         DataError: no such file; it is empty, binary, or cut off; a line, which is named, has another length or no numbers.
     """
     words: dict[str, NDArray[np.float32]] = {}
-    told, size, held = None, None, 0
+    told, size, held = 0, 0, 0
     for number, line in enumerate(_lines(path), 1):
-        fields = line.split()
-        if number == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
-            told, size = int(fields[0]), int(fields[1])
+        if not line or line.isspace():
             continue
-        if not fields:
-            continue
+        if not size:
+            fields = line.split()
+            size = len(fields) - 1
+            if number == 1 and len(fields) == 2 and all(map(str.isdecimal, fields)):
+                told, size = map(int, fields)
+                continue
         if len(words) == most:
             return list(words), np.stack(list(words.values())), True
-        size = size or len(fields) - 1
         word, vector = _parsed(path, number, line, size)
         words.setdefault(word, vector)
         held += 1
     if not words:
         raise DataError(f"{path} holds no word vectors. Give lines of a word and its numbers.")
-    if told is not None and held < told:
+    if held < told:
         raise DataError(f"{path} ends after {held:,} of the {told:,} words that its first line tells of. Get the file again.")
     return list(words), np.stack(list(words.values())), False
 
@@ -93,33 +96,25 @@ def _parsed(path: Path, number: int, line: str, size: int) -> tuple[str, NDArray
     where = f"{path}, line {number}"
     if len(numbers) < size or not size:
         raise DataError(f"{where}: {len(line.split()) - 1} numbers; wanted {size or '1 or more'}, as of the lines before.")
-    with contextlib.suppress(ValueError):
-        if len(parts := word.split()) > 1:
-            float(parts[-1])  # no part of a word
-            raise DataError(f"{where}: more than the {size} numbers of the lines before.") from None
+    if " " in word.strip() and _NUMBER.fullmatch(word.split()[-1]):
+        raise DataError(f"{where}: more than the {size} numbers of the lines before.")
     try:
-        vector = np.array([*map(float, numbers)], np.float32)
+        vector = np.array([*map(float, numbers)])
     except ValueError as error:
         raise DataError(f"{where}: {error}; wanted a word and {size} numbers.") from None
-    if not np.isfinite(vector).all():
+    if not (abs(vector) <= np.finfo(np.float32).max).all():
         raise DataError(f"{where}: a number is not finite, or beyond float32.")
-    return word.strip(), vector
+    return word.strip(), vector.astype(np.float32)
 
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file; bytes that are no UTF-8 become a character that no word has."""
     rest, first = b"", True
     for chunk in chunks(path):
-        if first and (b"\0" in chunk or _is_binary(chunk)):
+        if first and any(byte < 9 or 13 < byte < 32 for byte in chunk[:_HEAD]):  # which no text holds
             raise DataError(f"{path} is binary. {_AS_TEXT}")
         first = False
         *lines, rest = (rest + chunk).split(b"\n")
         yield from (line.decode("utf-8", "replace") for line in lines)
     if rest:
         yield rest.decode("utf-8", "replace")
-
-
-def _is_binary(chunk: bytes) -> bool:
-    """Whether what follows a first line with word2vec's two numbers holds bytes that no text does."""
-    head = chunk[:4096]
-    return any(byte < 9 or 13 < byte < 32 for byte in head)

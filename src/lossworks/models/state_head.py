@@ -15,8 +15,8 @@ from .base import ModelSpec, TextModel
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-_INVERSE = 30.0
-"""1 / (strength · rows) of the penalty: scikit-learn's C. Of those tried the best from 8 rows a class to 10,000 (bench/frozen.py)."""
+_INVERSE = 2.0
+"""1 / (strength · rows) of the penalty, scikit-learn's C: of those tried good from 8 rows a class to all (docs/BENCHMARKS.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int
 
 _AUTO = "AutoModel"
-_AT_ONCE = 4096  # tokens, padding included, whose states a thread works on: few enough for its cache
+_AT_ONCE = 2048  # tokens, padding included, that a thread reads at once: more take longer each, for their states leave the cache
 
 
 class Encoder:
