@@ -58,8 +58,7 @@ class VectorFeatures(StateFeatures):
         nothing, weight = torch.empty(0), self.weights[ids]
         sums = row_sums(Batch(ids.astype(np.uint32), offsets.astype(np.int64), weight, nothing, nothing), self.vectors)
         total = np.diff(np.r_[0, np.cumsum(weight, dtype=np.float64)][offsets])
-        found: NDArray[np.float32] = sums / np.where(total > 0, total, 1)[:, None].astype(np.float32)
-        return found
+        return (sums / np.where(total > 0, total, 1)[:, None]).astype(np.float32)
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         found = {**StateFeatures.save(self, folder), "vectors": self.vectors, "weights": self.weights}

@@ -25,7 +25,7 @@ class StateSpec(ModelSpec):
 
     optimizer: ClassVar[str] = "lbfgs"
     epochs: ClassVar[int] = 100
-    patience: ClassVar[int] = 20
+    patience: ClassVar[int] = 5
 
     def penalty(self, rows: int) -> str | None:
         return f"l2:strength={1 / (_INVERSE * max(rows, 1)):.3g}"

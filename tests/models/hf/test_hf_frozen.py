@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,10 @@ def test_read_once(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) ->
     assert model.predictor.features._kept == {}
     model.predict(["a lovely thing"])
     assert read == [60, 1]
+    once = fitted(folders["bert"], rows(), valid=rows(20))
+    assert read == [60, 1, 60, 20]
+    once.predict(["a lovely thing"])
+    assert once.predictor.features._kept == {}
 
 
 def test_same_bits(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +129,8 @@ def test_same_bits(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) ->
             monkeypatch.setattr("lossworks.models.hf.encoder.available", lambda count=count: count)
             model = fitted(folders["bert"], rows(100))
             assert torch.get_num_threads() == count
+            with ThreadPoolExecutor(1) as other:
+                assert other.submit(torch.get_num_threads).result() == count
             found.append({**weights(model), "states": torch.from_numpy(model.predictor.features.states(TEXTS))})
     finally:
         torch.set_num_threads(before)
@@ -134,6 +141,7 @@ def test_few_rows(folders: dict[str, Path]) -> None:
     """With 8 rows a class nothing is held out, and a pull towards zero as strong as suits so few is in the record."""
     model = fitted(folders["bert"], rows(16))
     assert model.record["config"]["penalty"] == "l2:strength=0.0312"
+    assert model.record["config"]["lr"] == 1  # a search's first step, which has nothing to do with the batch
     assert (
         np.mean([label == said for (_, label), said in zip(rows(64), model.predict([t for t, _ in rows(64)]), strict=True)]) > 0.8
     )

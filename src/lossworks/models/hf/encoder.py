@@ -37,7 +37,7 @@ class Encoder:
         self.model: nn.Module = model.eval().requires_grad_(False)
         self.dtype, self.pad = dtype, pad_of(model.config.get_text_config())
         self.config = model.config
-        self.size: int = model.get_input_embeddings().embedding_dim if not hasattr(self.config, "dim") else self.config.dim
+        self.size: int = model.config.get_text_config().hidden_size
 
     @property
     def device(self) -> torch.device:
