@@ -120,8 +120,8 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     assert (loaded.temperature, loaded.thresholds) == (predictor.temperature, predictor.thresholds)
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
     assert predictor.predict(TEXTS) == loaded.predict(TEXTS)
-    files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in ORDERED else [])]
-    files = sorted([*files, "hf"]) if name == "hf_classifier" else files
+    files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in (*ORDERED, *PRETRAINED) else [])]
+    files = sorted([*files, "hf"]) if name in PRETRAINED else files
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
