@@ -41,7 +41,7 @@ class StateHead(TextModel):
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()
-        self.head = nn.utils.skip_init(nn.Linear, features, outputs)  # which draws nothing
+        self.head: nn.Linear = nn.utils.skip_init(nn.Linear, features, outputs)  # type: ignore[no-untyped-call]  # draws nothing
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
