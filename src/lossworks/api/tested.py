@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
-from ..training.token_parts import divide
+from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .held import with_label_sep
 from .language import Language
@@ -125,6 +125,17 @@ def training_rows(
         labels = [label for corpus in corpora for label in corpus.labels]
         texts = [text for corpus in corpora for block in corpus.blocks() for text in block]
         yield TrainingRows([texts[row] for row in chosen], [labels[row] for row in chosen], [places[row] for row in chosen])
+
+
+def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
+    """What a language model was trained on, in its tokens, in a file in ``scratch``.
+
+    Raises:
+        UsageError, DataError: it is not there, or no longer the same.
+    """
+    with _recorded(name, model, None) as (corpora, fixed, settings):
+        blocks = divide(corpora, fixed, settings).blocks(TRAIN)
+        return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
 
 
 def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:

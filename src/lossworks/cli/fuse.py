@@ -19,15 +19,21 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE SOURCE...",
-            help="Runs; of language also cache:decay=0.998, uniform; of labels lexicon:FILE, votes:FILE, uniform. The others are "
-            "added to the first.",
+            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform. "
+            "The others are added to the first.",
         ),
     ],
     on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
     test: Annotated[
         str | None, typer.Option("--test", help="Other text, to judge the pool and each source on.", show_default=False)
     ] = None,
-    kind: Annotated[str, typer.Option("--kind", help="linear: a mixture. log_linear: a normalised product.")] = "linear",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="linear: a mixture. log_linear: a normalised product. soup: the mean of the weights of runs that began as one.",
+        ),
+    ] = "linear",
     by_context: Annotated[
         bool, typer.Option("--by-context", help="Weights that depend on how sure the sources are of each position.")
     ] = False,
@@ -75,7 +81,8 @@ def tell_fused(found: Fused) -> None:
     table = table_of("source")
     for name in ("weight", "speaks of", "nats", "95 % interval"):
         table.add_column(name, justify="right")
-    pool = {"source": "the pool", "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
+    made = "the soup" if facts["kind"] == "soup" else "the pool"
+    pool = {"source": made, "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
     for row in [*facts["sources"], pool]:
         weight = row["weight"] if isinstance(row["weight"], str) else f"{row['weight']:.4f}" + "?" * row["left_open"]
         speaks = "" if row["speaks"] is None else f"{row['speaks']:.1%}"
@@ -92,7 +99,7 @@ def tell_fused(found: Fused) -> None:
     if "best" in facts:
         gain = facts["best"]["difference"]
         screen.print(
-            f"The pool beside {facts['best']['source']}, its best source: {gain['value']:+.4f} nats "
+            f"{made.capitalize()} beside {facts['best']['source']}, its best source: {gain['value']:+.4f} nats "
             f"({gain['low']:+.4f} to {gain['high']:+.4f}).\n"
         )
     for verdict in facts["verdicts"]:
