@@ -37,7 +37,7 @@ def command(
         typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
-    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out.")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out, pairs.")] = "auto",
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
     seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
     data: Annotated[
@@ -59,6 +59,12 @@ def command(
     learning: Annotated[
         bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
     ] = False,
+    valid: Annotated[
+        str | None, typer.Option("--valid", help="Of --learning: validation rows that were a file.", show_default=False)
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option("--test", help="Of --learning: test rows that were a file.", show_default=False)
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
     ] = None,
@@ -84,8 +90,11 @@ def command(
     plain = replace(read, label=None, unlabelled=True)
     if learning:
         _no_texts(texts, "--learning")
-        learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
+        there = None if device == "cpu" else device
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, valid=valid, test=test, read=read, device=there)
         return
+    if valid is not None or test is not None:
+        raise UsageError("--valid and --test are for --learning, which trains again. Leave them out.")
     model, asked = load(run, device), texts or ["-"]
     if rows:
         given = [each for block in _blocks(asked, plain) for each in block]
