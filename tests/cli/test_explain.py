@@ -89,7 +89,13 @@ def test_rows_and_learning(command: Command, fitted: Path, tmp_path: Path) -> No
     assert told[0]["label"] == "negative"
     assert len(told[0]["raised"]) == 10
     assert "raised by" in command("explain", tmp_path / "counted", "a lovely book", "--rows").out
-    assert "holds no n-gram models" in command("explain", fitted, "a lovely book", "--rows").err
+    ended = command("explain", fitted, "a lovely book", "--rows", "--for", "negative")
+    assert "loss as negative" in ended.out
+    assert "raised by" in ended.out
+    assert "reviews.csv, line " in ended.out
+    assert "exact by training again without each row named" in " ".join(ended.out.split())
+    told = command("explain", fitted, "a lovely book", "--rows", "--json").json["texts"]
+    assert told[0]["agreement"] > 0.9
     learned = command("explain", fitted, "--learning", "--json", "--quiet").json
     assert learned["exact"]
     assert Path(learned["page"]).exists()
@@ -108,4 +114,4 @@ def test_learning_of_held_out_files(command: Command, tmp_path: Path) -> None:
     assert "--valid FILE" in command("explain", run, "--learning", "--quiet").err
     moved = ["--valid", tmp_path / "old-valid.csv", "--test", tmp_path / "old-test.csv"]
     assert command("explain", run, "--learning", *moved, "--json", "--quiet").json["exact"]
-    assert "are for --learning" in command("explain", run, "a text", *moved[:2]).err
+    assert "are for --rows and --learning" in command("explain", run, "a text", *moved[:2]).err

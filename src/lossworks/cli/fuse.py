@@ -12,6 +12,7 @@ from .options import print_json
 
 if TYPE_CHECKING:
     from ..api.fuse import Fused
+    from ..api.whole_texts import WholeTexts
 
 
 def command(
@@ -37,6 +38,9 @@ def command(
     by_context: Annotated[
         bool, typer.Option("--by-context", help="Weights that depend on how sure the sources are of each position.")
     ] = False,
+    per: Annotated[
+        str, typer.Option("--per", help="token; text: whole texts' probabilities are mixed, whatever the models' tokens.")
+    ] = "token",
     twin: Annotated[
         str | None,
         typer.Option("--twin", help="A run like the first but for its seed; auto: train one.", show_default=False),
@@ -57,20 +61,29 @@ def command(
 ) -> None:
     """Several sources as one model, and whether it is their knowledge that helps."""
     from ..api.fuse import fuse
+    from ..api.whole_texts import fuse_texts
+    from ..core.errors import UsageError
     from ..engine import Callbacks
     from .running import command_line
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
     how: dict[str, Any] = {"kind": kind, "by_context": by_context, "twin": twin, "out": out, "read": read, "seed": seed}
     watch = _silent if quiet or json else _tell
-    found = fuse(sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how)
+    if per == "token":
+        found: Fused | WholeTexts = fuse(
+            sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how
+        )
+    elif per != "text" or (kind, by_context, twin, out) != ("linear", False, None, None):
+        raise UsageError("--per is token or text; whole texts are mixed without --kind, --by-context, --twin and --out.")
+    else:
+        found = fuse_texts(sources, on=on, test=test, read=read, device=device)
     if json:
         print_json({**found.to_json(), "run": str(found.path) if found.path else None})
     else:
         tell_fused(found)
 
 
-def tell_fused(found: Fused) -> None:
+def tell_fused(found: Fused | WholeTexts) -> None:
     """The sources and their weights, the pool's loss, and the verdicts."""
     from rich.text import Text
 
@@ -78,8 +91,9 @@ def tell_fused(found: Fused) -> None:
     from .tables import console
 
     facts, screen = found.facts, console()
+    unit = facts.get("unit", "nats")
     table = table_of("source")
-    for name in ("weight", "speaks of", "nats", "95 % interval"):
+    for name in ("weight", "speaks of", unit, "95 % interval"):
         table.add_column(name, justify="right")
     made = "the soup" if facts["kind"] == "soup" else "the pool"
     pool = {"source": made, "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
@@ -99,7 +113,7 @@ def tell_fused(found: Fused) -> None:
     if "best" in facts:
         gain = facts["best"]["difference"]
         screen.print(
-            f"{made.capitalize()} beside {facts['best']['source']}, its best source: {gain['value']:+.4f} nats "
+            f"{made.capitalize()} beside {facts['best']['source']}, its best source: {gain['value']:+.4f} {unit} "
             f"({gain['low']:+.4f} to {gain['high']:+.4f}).\n"
         )
     for verdict in facts["verdicts"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from .. import losses, models, optim, penalties, risks, schedules
 from ..core.errors import Interrupted
 from ..core.seeds import derive
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Features
 from ..data.sparse_embedding import SparseEmbedding
 from ..engine import Callbacks, Loop
 from ..engine.reduction import Reduction
@@ -41,27 +42,36 @@ def training(
     callbacks: Callbacks,
     *,
     last_step: int | None = None,
+    outputs: int | None = None,
+    objective: Callable[..., ExampleObjective] = ExampleObjective,
 ) -> Loop:
-    """The training of a new network on ``data``, not begun. last_step: where it ends sooner than the settings say."""
+    """The training of a new network on ``data``, not begun.
+
+    last_step: where it ends sooner than the settings say. outputs: of the network, where they are not the task's; ``objective``
+    then makes losses of them.
+    """
     assert data.features is not None
-    network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
+    outputs = outputs or data.task.outputs
+    network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
     stepper = optim.Stepper(optim.build(settings.optimizer or ""), network, penalty, clip=settings.clip, ema=settings.ema)
     batch_size, micro_batch = int(settings.batch_size or 1), settings.micro_batch
-    objective = ExampleObjective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
-    steps = int(settings.epochs or 1) * objective.per_epoch
+    made = objective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
+    steps = int(settings.epochs or 1) * made.per_epoch
     kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
     return Loop(
-        objective,
+        made,
         stepper,
         Reduction(risks.build(settings.risk or "mean"), data.task.groups),
         schedules.build(settings.schedule or "constant"),
-        Clock(min(steps, last_step or steps), objective.per_epoch),
+        Clock(min(steps, last_step or steps), made.per_epoch),
         callbacks,
         micro_batch if isinstance(micro_batch, int) else batch_size,
         int(settings.patience or 1),
         fit_memory=micro_batch == AUTO,
-        threads=1 if kernels else None,  # the first layer and the steps by rows are kernels of ours, which share the cores
+        threads=1
+        if kernels
+        else network.threads,  # the first layer and the steps by rows are kernels of ours, which share the cores
     )
 
 
@@ -83,6 +93,7 @@ def again(
     scratch: Path,
     budget: int,
     callbacks: Callbacks,
+    before: Features | None = None,
 ) -> Loop:
     """The training of ``whole``, which is read now, as far as one before had come; not begun.
 
@@ -92,8 +103,13 @@ def again(
         ended: how far that came.
         scratch, budget: as of ``fit_corpora``.
         callbacks: how to watch and stop it.
+        before: a reading of the same texts, by the same spec.
     """
-    read_features(whole, spec.features(), scratch, settings.seed, budget, callbacks.watch)
+    features = spec.features()
+    features.to(settings.device)
+    if before is not None:
+        features.follow(before)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch)
     loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
@@ -109,7 +125,7 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
     callbacks = Callbacks(stop=first.callbacks.stop)
-    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks)
+    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
     assert whole.features is not None
     try:
         state.seconds += second.run().seconds
