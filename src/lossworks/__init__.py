@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
     from .api import load as load
@@ -44,6 +45,7 @@ _HOMES = {
     "fit": "api",
     "fused": "losses.fused",
     "import_model": "interop.importing",
+    "Graph": "api",
     "landscape": "api",
     "learning": "api",
     "Language": "api",
@@ -85,6 +87,7 @@ _ROOMS = (
 
 __all__ = [
     "Comparison",
+    "Graph",
     "Language",
     "Model",
     "ReadOptions",

@@ -73,7 +73,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
-    from ..api import explain_data, influence, load
+    from ..api import explain_data, influence, load_text
     from ..core.errors import UsageError
     from ..engine import Callbacks
     from .explain_learning import learn_and_tell
@@ -86,7 +86,7 @@ def command(
         _no_texts(texts, "--learning")
         learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
         return
-    model, asked = load(run, device), texts or ["-"]
+    model, asked = load_text(run, device), texts or ["-"]
     if rows:
         given = [each for block in _blocks(asked, plain) for each in block]
         labels = None if for_label is None else [for_label] * len(given)

@@ -1,0 +1,37 @@
+"""DistMult: a diagonal matrix for each relation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..base import models
+from ..graph_network import FactorNetwork, FactorSpec, GraphNetwork
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@models.add("distmult", source="Yang et al. 2015, arXiv:1412.6575, eq. 3 with a diagonal matrix")
+@dataclass(frozen=True, kw_only=True)
+class DistMultSpec(FactorSpec):
+    """Σ h r t. For a knowledge graph (``--task graph``). A relation and its inverse have vectors of their own.
+
+    Domain: dim >= 1, scale > 0, n3 >= 0.
+    """
+
+    def network(self, entities: int, relations: int, seed: int) -> GraphNetwork:
+        return DistMult(self, entities, relations, seed)
+
+
+class DistMult(FactorNetwork):
+    """The state of a query is h ∘ r."""
+
+    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
+        state: Tensor = self.entities(head) * self.relations(relation)
+        return state
+
+    def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
+        return vectors.abs().pow(3).sum(-1)

@@ -1,0 +1,123 @@
+"""What a model of a knowledge graph is: from a query (an entity, a relation) to scores of every entity as the answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..core import domains
+from ..core.seeds import first_weights
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+class GraphNetwork(nn.Module, ABC):
+    """A vector for each entity and each of 2R relations, R of them inverses, so that every question is one for a tail.
+
+    Scores are a last layer's: a state made of the query (``hidden``) times the table of entities, which is the ``head``, plus a
+    ``bias`` of each entity where the family has one. The network never sees a loss.
+
+    spec: the hyperparameters that it was made from.
+    """
+
+    def __init__(self, spec: GraphSpec, entities: int, relations: int, seed: int) -> None:
+        super().__init__()
+        self.spec = spec
+        with first_weights(seed):
+            self.entities = nn.Embedding(entities, spec.width)
+            self.relations = nn.Embedding(2 * relations, spec.relation_width)
+            for table in (self.entities, self.relations):
+                nn.init.normal_(table.weight, std=spec.scale)
+
+    @property
+    def head(self) -> Float[Tensor, "V width"]:
+        """The last layer."""
+        return self.entities.weight
+
+    @abstractmethod
+    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
+        """The states of queries; ``relation`` is 0 to 2R - 1."""
+
+    def bias(self) -> Float[Tensor, "V"] | None:
+        """What is added to the scores of each entity."""
+        return None
+
+    def logits(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
+        """Scores of every entity as the tail, unnormalised log-probabilities."""
+        return functional.linear(self.hidden(head, relation), self.head, self.bias())
+
+    def penalties(self, head: Int[Tensor, "N"], relation: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Float[Tensor, "N"] | None:
+        """What each fact adds to its own loss for the size of its vectors; None: nothing."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSpec(ABC):
+    """The hyperparameters of a family.
+
+    dim: coordinates of an entity, complex ones where the family has such.
+    scale: standard deviation of the first weights.
+    """
+
+    dim: int = 256
+    scale: float = 0.1
+    optimizer: ClassVar[str] = "adagrad:lr=0.1"
+    epochs: ClassVar[int] = 100
+    patience: ClassVar[int] = 10
+    batch_size: ClassVar[int] = 128
+    """Queries a step."""
+
+    def __post_init__(self) -> None:
+        domains.count(self, "dim")
+        domains.positive(self, "scale")
+
+    @property
+    def width(self) -> int:
+        """Numbers that an entity has."""
+        return self.dim
+
+    @property
+    def relation_width(self) -> int:
+        """Numbers that a relation has."""
+        return self.width
+
+    @abstractmethod
+    def network(self, entities: int, relations: int, seed: int) -> GraphNetwork:
+        """The network over V entities and R relations with their inverses, its first weights a function of ``seed``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorSpec(GraphSpec):
+    """A factorisation of the tensor of facts.
+
+    n3: strength of the nuclear 3-norm, Σ |x|³ over the coordinates of the three vectors of each fact in a step (Lacroix et al.
+        2018, arXiv:1806.07297, section 4): what is rare is shrunk as rarely as it is seen.
+    """
+
+    n3: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]
+        domains.nonnegative(self, "n3")
+
+
+class FactorNetwork(GraphNetwork):
+    """The network of a ``FactorSpec``."""
+
+    spec: FactorSpec
+
+    @abstractmethod
+    def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
+        """Σ |x|³ over the coordinates of each vector."""
+
+    def penalties(self, head: Int[Tensor, "N"], relation: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Float[Tensor, "N"] | None:
+        if not self.spec.n3:
+            return None
+        vectors = self.entities(head), self.relations(relation), self.entities(tail)
+        return self.spec.n3 * torch.stack([self.cubes(each) for each in vectors]).sum(0)
