@@ -20,9 +20,9 @@ from .model import Model
 
 
 def load(path: Path | str, device: str = "cpu") -> Model | Language | Graph:
-    """The model in a run directory: a ``Language`` where it is a language model, a ``Graph`` where it is of a knowledge graph, else
-    a ``Model``. Of ``"hf:PATH"`` the model of Hugging Face there, as it is, over texts as wholes; one that was exported here, over
-    texts as it was fitted to.
+    """The model in a run directory: a ``Language`` where it is a language model, a ``Graph`` where it is of a knowledge graph,
+    else a ``Model``. Of ``"hf:PATH"`` the model of Hugging Face there, as it is, over texts as wholes; one that was exported
+    here, over texts as it was fitted to.
 
     Raises:
         RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.

@@ -116,8 +116,8 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train on labelled text, a language model on any, or a model of a knowledge graph on its facts, and leave a run directory with
-    model, record and report.
+    """Train on labelled text, train a language model on any, or a model of a knowledge graph on its facts, and leave a run
+    directory with model, record and report.
     """
     from ..api import fit
     from ..core.values import parsed

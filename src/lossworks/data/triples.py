@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -39,8 +40,11 @@ class Names:
         Raises:
             DataError: a name is none of these; says where.
         """
-        numbers = [self.numbers(texts, lambda row, start=start: corpus.place(start + row)) for start, texts in _numbered(corpus)]
-        return np.concatenate(numbers)
+        found, start = [], 0
+        for texts in corpus.blocks():
+            found.append(self.numbers(texts, partial(_place, corpus, start)))
+            start += len(texts)
+        return np.concatenate(found)
 
     def numbers(self, texts: Sequence[str], place: Callable[[int], str]) -> Ints:
         """The same of some texts, "head<tab>relation<tab>tail"; ``place`` says where one stands."""
@@ -120,8 +124,5 @@ def inverted(facts: Ints, relations: int) -> Ints:
     return np.stack([facts[:, 2], facts[:, 1] + relations, facts[:, 0]], 1)
 
 
-def _numbered(corpus: Corpus) -> Iterable[tuple[int, list[str]]]:
-    start = 0
-    for texts in corpus.blocks():
-        yield start, texts
-        start += len(texts)
+def _place(corpus: Corpus, start: int, row: int) -> str:
+    return corpus.place(start + row)

@@ -103,7 +103,7 @@ class FactorSpec(GraphSpec):
     n3: float = 0.01
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[misc]
+        super().__post_init__()
         domains.nonnegative(self, "n3")
 
 
