@@ -104,6 +104,8 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     loss = GraphCompletion().loss(settings.loss or "", counts.tolist())
     assert isinstance(loss, CategoricalLoss)
     stepper = Stepper(optimizer_of(settings.optimizer or ""), graph.network, clip=settings.clip, ema=settings.ema)
+    if graph.network.spec.negatives and stepper.by_rows:  # few vectors are read in a step, and only those are moved
+        graph.network.entities.sparse = graph.network.relations.sparse = True
     batch_size = len(queries) if stepper.optimizer.full_batch else int(settings.batch_size or 1)
     objective = TripleObjective(graph, loss, queries, valid, Queries.of(graph.facts, relations), batch_size, settings.seed)
     per_epoch, epochs = len(objective.steps(0)), int(settings.epochs or 1)

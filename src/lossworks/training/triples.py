@@ -17,7 +17,6 @@ from ..engine.distributed import World
 from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss
 from ..models import GraphNetwork
-from ..scores import Shared, shared
 from ..tasks import GraphCompletion
 from .examples import cut
 
@@ -83,12 +82,12 @@ class TripleObjective(Objective):
         return len(rows)
 
     def losses(self, batch: Facts) -> Losses:
-        values = self.loss.values(self._scores(batch))
+        values = self.loss.values(self.network.scores(*batch))
         penalties = self.network.penalties(batch.head[batch.row], batch.relation[batch.row], batch.tail)
         return Losses(values if penalties is None else values + penalties, torch.ones_like(values))
 
     def sampled_losses(self, batch: Facts) -> Tensor:
-        scores = self._scores(batch)
+        scores = self.network.scores(*batch)
         return -scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1))
 
     def longest(self, count: int) -> Ints:
@@ -101,6 +100,3 @@ class TripleObjective(Objective):
         found = self.graph.ranks(self.valid, self.known)
         mrr = float((1 / found.rank).mean())
         return {self.metric: 1 - mrr, "mrr": mrr, "hits_at_10": float(found.hits(10).mean())}
-
-    def _scores(self, batch: Facts) -> Shared:
-        return shared(self.network.logits(batch.head, batch.relation), batch.row, batch.tail)

@@ -12,7 +12,7 @@ from ..graph_network import FactorNetwork, FactorSpec, GraphNetwork
 from .complex_products import squared_moduli, times
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 _TINY = 1e-30  # where a modulus is 0 its cube still has a gradient
 
@@ -22,7 +22,7 @@ _TINY = 1e-30  # where a modulus is 0 its cube still has a gradient
 class ComplExSpec(FactorSpec):
     """Re Σ h r t*, of complex vectors h, r, t. For a knowledge graph (``--task graph``).
 
-    Domain: dim >= 1, scale > 0, n3 >= 0.  Limit: with real vectors it is distmult.
+    Domain: dim >= 1, scale > 0, negatives >= 0, n3 >= 0.  Limit: with real vectors it is distmult.
     """
 
     @property
@@ -36,8 +36,8 @@ class ComplExSpec(FactorSpec):
 class ComplEx(FactorNetwork):
     """The state of a query is h ∘ r: the real part of its product with t* is the real inner product of both."""
 
-    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
-        return times(self.entities(head), self.relations(relation))
+    def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
+        return times(entity, relation)
 
     def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
         return squared_moduli(vectors).clamp_min(_TINY).pow(1.5).sum(-1)

@@ -11,7 +11,7 @@ from ..base import models
 from ..graph_network import FactorNetwork, FactorSpec, GraphNetwork
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 
 @models.add("distmult", source="Yang et al. 2015, arXiv:1412.6575, eq. 3 with a diagonal matrix")
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class DistMultSpec(FactorSpec):
     """Σ h r t. For a knowledge graph (``--task graph``). A relation and its inverse have vectors of their own.
 
-    Domain: dim >= 1, scale > 0, n3 >= 0.
+    Domain: dim >= 1, scale > 0, negatives >= 0, n3 >= 0.
     """
 
     def network(self, entities: int, relations: int, seed: int) -> GraphNetwork:
@@ -29,9 +29,8 @@ class DistMultSpec(FactorSpec):
 class DistMult(FactorNetwork):
     """The state of a query is h ∘ r."""
 
-    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
-        state: Tensor = self.entities(head) * self.relations(relation)
-        return state
+    def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
+        return entity * relation
 
     def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
         return vectors.abs().pow(3).sum(-1)

@@ -13,7 +13,7 @@ from ..graph_network import GraphNetwork, GraphSpec
 from .complex_products import times
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 
 @models.add("rotate", source="Sun et al. 2019, arXiv:1902.10197, eq. 2 and 3, the squared Euclidean distance")
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class RotatESpec(GraphSpec):
     """-‖h ∘ r - t‖² with |r| = 1 in every coordinate. For a knowledge graph (``--task graph``).
 
-    Domain: dim >= 1, scale > 0.
+    Domain: dim >= 1, scale > 0, negatives >= 0.
     """
 
     @property
@@ -44,9 +44,8 @@ class RotatE(GraphNetwork):
         with torch.no_grad():
             self.relations.weight *= torch.pi / spec.scale
 
-    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
-        angle = self.relations(relation)
-        return 2 * times(self.entities(head), torch.cat([angle.cos(), angle.sin()], -1))
+    def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
+        return 2 * times(entity, torch.cat([relation.cos(), relation.sin()], -1))
 
-    def bias(self) -> Float[Tensor, "V"]:
-        return -self.head.square().sum(-1)
+    def bias(self, entity: Float[Tensor, "E width"]) -> Float[Tensor, "E"]:
+        return -entity.square().sum(-1)

@@ -11,7 +11,7 @@ from ..base import models
 from ..graph_network import GraphNetwork, GraphSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 
 @models.add("transe", source="Bordes et al. 2013, NIPS 26, eq. 1 and 2, the squared Euclidean distance")
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TransESpec(GraphSpec):
     """-‖h + r - t‖². For a knowledge graph (``--task graph``).
 
-    Domain: dim >= 1, scale > 0.
+    Domain: dim >= 1, scale > 0, negatives >= 0.
     """
 
     def network(self, entities: int, relations: int, seed: int) -> GraphNetwork:
@@ -29,9 +29,8 @@ class TransESpec(GraphSpec):
 class TransE(GraphNetwork):
     """-‖q - t‖² = 2 q·t - ‖t‖² - ‖q‖²: a product, a bias, and what is the same for all t, which no log-probability sees."""
 
-    def hidden(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
-        state: Tensor = 2 * (self.entities(head) + self.relations(relation))
-        return state
+    def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
+        return 2 * (entity + relation)
 
-    def bias(self) -> Float[Tensor, "V"]:
-        return -self.head.square().sum(-1)
+    def bias(self, entity: Float[Tensor, "E width"]) -> Float[Tensor, "E"]:
+        return -entity.square().sum(-1)
