@@ -34,7 +34,11 @@ LABEL_NAMES = (
     *("topic", "intent", "emotion", "classes", "categories", "topics", "tag", "tags"),
 )
 
-TRIPLE_NAMES = ("head", "relation", "tail")
+TRIPLE_NAMES = (
+    ("head", "relation", "tail"),
+    *(("subject", relation, "object") for relation in ("predicate", "relation")),
+    *(("source", relation, "target") for relation in ("relation", "type")),
+)
 MISSING = ("na", "n/a", "none", "null")
 """What stands where a number is missing."""
 
@@ -80,7 +84,7 @@ def is_header(rows: Sequence[Sequence[str]], options: ReadOptions, *, prose: boo
         return True
     first = rows[0]
     if options.triples:
-        return set(TRIPLE_NAMES) <= set(map(_plain, first))
+        return _named_triple(first) is not None
     body = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
     if not all(map(_reads_like_name, first)):
         return False
@@ -125,16 +129,21 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
 
 
 def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
-    """The columns called head, relation and tail, or the first three of columns without names."""
-    plain = [_plain(name) for name in names]
-    if set(TRIPLE_NAMES) <= set(plain):
-        return tuple(map(plain.index, TRIPLE_NAMES))
-    if plain != numbered(len(plain)) or len(plain) < len(TRIPLE_NAMES):
+    """The columns called head, relation and tail or the like, or the first three of columns without names."""
+    if (found := _named_triple(names)) is not None:
+        return found
+    if list(names) != numbered(len(names)) or len(names) < 3:
         raise DataError(
             f"{source}: a fact is three columns, head, relation and tail; its columns: {', '.join(names)}. "
             "Name those that hold them: --text COLUMN --text COLUMN --text COLUMN."
         )
     return 0, 1, 2
+
+
+def _named_triple(names: Sequence[str]) -> tuple[int, ...] | None:
+    """Where the names of a fact's columns stand; None where they are not there."""
+    plain = [_plain(name) for name in names]
+    return next((tuple(map(plain.index, known)) for known in TRIPLE_NAMES if set(known) <= set(plain)), None)
 
 
 def _has_known_names(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
