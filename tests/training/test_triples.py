@@ -54,10 +54,10 @@ def test_losses(loss: str) -> None:
         facts += zip(batch.head[batch.row].tolist(), batch.relation[batch.row].tolist(), batch.tail.tolist(), strict=True)
     assert sorted(facts) == sorted([*map(tuple, FACTS.tolist()), *((t, r + R, h) for h, r, t in FACTS.tolist())])
     for (head, relation, tail), value in zip(facts, found, strict=True):
-        one = torch.tensor([head]), torch.tensor([relation]), torch.tensor([tail])
+        one = torch.tensor([head]), torch.tensor([relation]), torch.tensor([0]), torch.tensor([tail])
         penalty = made.network.penalties(*one)
         assert penalty is not None
-        want = made.loss(made.network.logits(*one[:2]), one[2]) + penalty
+        want = made.loss(made.network.logits(*one[:2]), one[3]) + penalty
         assert value == pytest.approx(want.item())
 
 

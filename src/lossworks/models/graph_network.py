@@ -74,8 +74,10 @@ class GraphNetwork(nn.Module, ABC):
         expected = torch.full_like(found.noise_log_count, math.log(drawn / len(self.head)))
         return replace(found, noise_log_count=expected).scores()
 
-    def penalties(self, head: Int[Tensor, "N"], relation: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Float[Tensor, "N"] | None:
-        """What each fact adds to its own loss for the size of its vectors; None: nothing."""
+    def penalties(
+        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+    ) -> Float[Tensor, "N"] | None:
+        """What each of the facts that ``scores`` takes adds to its own loss for the size of its vectors; None: nothing."""
         return None
 
 
@@ -142,8 +144,11 @@ class FactorNetwork(GraphNetwork):
     def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
         """Σ |x|³ over the coordinates of each vector."""
 
-    def penalties(self, head: Int[Tensor, "N"], relation: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Float[Tensor, "N"] | None:
+    def penalties(
+        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+    ) -> Float[Tensor, "N"] | None:
         if not self.spec.n3:
             return None
-        vectors = self.entities(head), self.relations(relation), self.entities(tail)
-        return self.spec.n3 * torch.stack([self.cubes(each) for each in vectors]).sum(0)
+        each, place = tail.unique(return_inverse=True)  # type: ignore[no-untyped-call]  # answers recur: each is cubed once
+        queries = self.cubes(self.entities(head)) + self.cubes(self.relations(relation))
+        return self.spec.n3 * (queries[row] + self.cubes(self.entities(each))[place])

@@ -83,7 +83,7 @@ class TripleObjective(Objective):
 
     def losses(self, batch: Facts) -> Losses:
         values = self.loss.values(self.network.scores(*batch))
-        penalties = self.network.penalties(batch.head[batch.row], batch.relation[batch.row], batch.tail)
+        penalties = self.network.penalties(*batch)
         return Losses(values if penalties is None else values + penalties, torch.ones_like(values))
 
     def sampled_losses(self, batch: Facts) -> Tensor:

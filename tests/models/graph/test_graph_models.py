@@ -18,7 +18,7 @@ from lossworks.models import GraphNetwork, GraphSpec, build, build_graph, is_gra
 V, R, DIM = 7, 3, 4
 NAMES = [entry.name for entry in models if issubclass(entry.thing, GraphSpec)]
 HEAD, RELATION = torch.tensor([0, 3, 3]), torch.tensor([1, 5, 0])
-ROW, TAIL = torch.tensor([0, 1, 1, 2]), torch.tensor([4, 0, 6, 3])
+ROW, TAIL = torch.tensor([0, 1, 1, 2]), torch.tensor([4, 0, 6, 4])
 
 
 def complex_of(vector: Tensor) -> Tensor:
@@ -106,20 +106,19 @@ def test_drawn_entities(name: str) -> None:
 def test_n3(name: str, cubes: Callable[[Tensor], Tensor]) -> None:
     """The nuclear 3-norm of each fact's own three vectors; 0 is none; at 0 it still has a gradient."""
     made = network(name, ",n3=0.3")
-    head, relation = HEAD[ROW], RELATION[ROW]
-    rows = made.entities.weight[head], made.relations.weight[relation], made.entities.weight[TAIL]
+    rows = made.entities.weight[HEAD[ROW]], made.relations.weight[RELATION[ROW]], made.entities.weight[TAIL]
     want = 0.3 * torch.stack([cubes(each).pow(3).sum(-1) for each in rows]).sum(0)
-    found = made.penalties(head, relation, TAIL)
+    found = made.penalties(HEAD, RELATION, ROW, TAIL)
     assert found is not None
     torch.testing.assert_close(found, want)
     with torch.no_grad():
         made.entities.weight.zero_()
-    again = made.penalties(head, relation, TAIL)
+    again = made.penalties(HEAD, RELATION, ROW, TAIL)
     assert again is not None
     again.sum().backward()  # type: ignore[no-untyped-call]
     assert made.entities.weight.grad is not None
     assert made.entities.weight.grad.isfinite().all()
-    assert network(name, ",n3=0").penalties(head, relation, TAIL) is None
+    assert network(name, ",n3=0").penalties(HEAD, RELATION, ROW, TAIL) is None
 
 
 @pytest.mark.parametrize("keys", ["dim=0", "scale=0", "negatives=-1", "n3=-1", "n3=nan"])

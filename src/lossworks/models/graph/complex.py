@@ -40,4 +40,5 @@ class ComplEx(FactorNetwork):
         return times(entity, relation)
 
     def cubes(self, vectors: Float[Tensor, "N width"]) -> Float[Tensor, "N"]:
-        return squared_moduli(vectors).clamp_min(_TINY).pow(1.5).sum(-1)
+        squares = squared_moduli(vectors).clamp_min(_TINY)
+        return (squares * squares.sqrt()).sum(-1)
