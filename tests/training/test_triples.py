@@ -17,7 +17,7 @@ from lossworks.training.triples import TripleObjective
 
 V, R = 9, 2
 FACTS = np.array([[i, r, (i + r + 1) % V] for r in range(R) for i in range(V)] + [[0, 0, 5], [0, 0, 7]])
-VALID = np.array([[0, 0, 3], [2, 1, 8]])
+VALID = np.array([[0, 0, 3], [0, 0, 6], [2, 1, 8]])
 
 
 def objective(model: str = "complex:dim=4,n3=0.2", loss: str = "cross_entropy", **more: Any) -> TripleObjective:
