@@ -79,10 +79,13 @@ def _checked(run: Run) -> dict[str, Any]:
     record = run.summary
     try:
         if is_language(record["config"]["model"]):
+            name = record["config"]["model"]
             why = (
-                "holds a language model, and this is for classifiers and regressions"
+                "holds a pool of models that were trained before"
+                if name == "pool"
+                else "holds a language model, and this is for classifiers and regressions"
                 if record.get("task") == "lm"
-                else f"holds one {record['config']['model']} a class, fitted in one call: there are no steps or epochs to look at"
+                else f"holds one {name} a class, fitted in one call: there are no steps or epochs to look at"
             )
             raise UsageError(f"{run.path} {why}. Fit one that is trained by steps: --model linear, bag, …")
         if (status := record["status"]) != "finished":

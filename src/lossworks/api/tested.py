@@ -139,7 +139,7 @@ def _recorded(
 ) -> Iterator[tuple[Sequence[Corpus], list[int | None], Settings]]:
     """The data that a run was given, as its record names it, the part that each was given as, and how it was read and split."""
     record = model.record
-    if "given" not in record or "fingerprint" not in record.get("data", {}):
+    if "data" not in record.get("given", {}) or "fingerprint" not in record.get("data", {}):
         raise UsageError(f"{name} has no record of the data that it was tested on. Give the text to evaluate it on.")
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
     given = sources(name, record, {"data": data}, remedy or f"lossworks evaluate {name} DATA")

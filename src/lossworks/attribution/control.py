@@ -26,10 +26,14 @@ def shuffled(predictor: Predictor, seed: int = 0) -> Predictor:
     """A copy of a network whose parameters each have their numbers in another order; of language models, the same that read each
     token as another one: what was learned is then said of the wrong tokens.
     """
-    if isinstance(predictor, GenerativePredictor):
-        return replace(predictor, tokenizer=_Misread(predictor.tokenizer, seed))
-    assert isinstance(predictor, NetworkPredictor)
-    return replace(predictor, network=_shuffled(predictor.network, seed))
+
+    def change(one: Predictor) -> Predictor:
+        if isinstance(one, GenerativePredictor):
+            return replace(one, tokenizer=_Misread(one.tokenizer, seed))
+        assert isinstance(one, NetworkPredictor)
+        return replace(one, network=_shuffled(one.network, seed))
+
+    return predictor.changed(change)
 
 
 def shuffled_language(language: TextLanguage, seed: int = 0) -> TextLanguage:

@@ -21,6 +21,7 @@ from . import (
     explain,
     export,
     fit,
+    fuse,
     generate,
     importing,
     landscape,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.command("fit")(fit.command)
 app.command("compare")(compare.command)
+app.command("fuse")(fuse.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("score")(score.command)

@@ -3,7 +3,7 @@
 from .generation import Sampling, check_tokens, generate, sample_tokens
 from .generative import GenerativePredictor, text_logp
 from .graph import KnowledgeGraph
-from .loading import load_predictor
+from .loading import kept_by, load_predictor
 from .network_predictor import NetworkPredictor
 from .predictor import Predictor
 from .streaming import check_stop, pieces
@@ -19,6 +19,7 @@ __all__ = [
     "check_stop",
     "check_tokens",
     "generate",
+    "kept_by",
     "load_predictor",
     "pieces",
     "sample_tokens",

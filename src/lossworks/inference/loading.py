@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import LossworksError, NotInstalled, RecordError
@@ -11,6 +12,18 @@ from ..tasks import label_task
 from .generative import GenerativePredictor
 from .network_predictor import NetworkPredictor
 from .predictor import FORMAT, Predictor
+
+_KEPT: dict[str, type[Predictor]] = {}
+
+
+def kept_by(model: str) -> Callable[[type[Predictor]], type[Predictor]]:
+    """Decorator: what runs of this ``model`` hold is read by the class, which stands in a package above this one."""
+
+    def register(kind: type[Predictor]) -> type[Predictor]:
+        _KEPT[model] = kind
+        return kind
+
+    return register
 
 
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
@@ -28,7 +41,7 @@ def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
         temperature, thresholds = float(config["temperature"]), config["thresholds"]
         if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
             raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
-        kind = GenerativePredictor if is_language(config["model"]) else NetworkPredictor
+        kind = _KEPT.get(config["model"]) or (GenerativePredictor if is_language(config["model"]) else NetworkPredictor)
         predictor = kind.read(folder, task, config["model"])
         predictor.temperature = temperature
         predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)

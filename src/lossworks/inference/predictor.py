@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class Predictor(ABC):
     def to(self, device: str) -> Predictor:
         """Move what can be moved; text is always read on the CPU."""
         return self
+
+    def changed(self, change: Callable[[Predictor], Predictor]) -> Predictor:
+        """Itself changed; what is made of other predictors changes these."""
+        return change(self)
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label, a tuple of labels, or a number for each text."""

@@ -13,6 +13,8 @@ from ..inference import TextLanguage
 from ..models.language import Watch
 from ..models.ngram import NgramModel, NgramSpec, read_arpa, write_arpa
 from ..models.ngram.spelling import SPECIALS
+from ..models.pool import PoolModel
+from ..models.pool.static import interpolated
 from ..training import Settings
 
 _NEVER = -99.0
@@ -20,12 +22,15 @@ _NEVER = -99.0
 
 
 def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
-    """Write an n-gram model, its tokens by their spellings; the file is packed where its name ends in ``.gz``."""
-    if not isinstance(model, Language) or not isinstance(model.model, NgramModel):
+    """Write an n-gram model, or a linear pool of such, its tokens by their spellings; packed where the name ends in ``.gz``."""
+    found = model.model if isinstance(model, Language) else None
+    if isinstance(found, PoolModel):
+        found = interpolated(found)
+    if not isinstance(model, Language) or not isinstance(found, NgramModel):
         kind = model.record.get("config", {}).get("model", "of another kind")
         raise UsageError(f"an ARPA file holds n-grams, and the model is {kind}. Fit one with --model ngram.")
     words = [model.tokenizer.spelling(token) for token in range(model.tokenizer.vocabulary.size)]
-    write_arpa(model.model, words, path, watch)
+    write_arpa(found, words, path, watch)
 
 
 def import_arpa(path: Path, watch: Watch, encoding: str = "utf-8") -> tuple[TextLanguage, Settings]:

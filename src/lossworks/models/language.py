@@ -41,6 +41,13 @@ class LanguageModel(ABC):
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         """Log-probabilities [positions, V] of every token at each position. V numbers a position: give few texts at a time."""
 
+    def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+        """What answers for positions of ``texts``: from their numbers [n], in any order, to their ``distributions`` [n, V].
+
+        Families that can keep less than V numbers a position between the questions.
+        """
+        return self.distributions(texts).__getitem__
+
     @abstractmethod
     def start(self) -> Any:
         """The state before a text's first token."""
@@ -117,6 +124,8 @@ class LanguageSpec(ABC):
     """The tokenizer where none is named."""
     classifier: ClassVar[str | None] = None
     """The family that has its place where texts have labels; None: it is its own, a model for each class."""
+    made_by: ClassVar[str] = ""
+    """Of what is not fitted to text, how it is made, in words."""
     by_gradients: ClassVar[bool] = False
     """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 
@@ -147,7 +156,7 @@ class LanguageSpec(ABC):
         Raises:
             DataError, UsageError: the texts or the settings do not fit, or the family is trained by gradients alone.
         """
-        raise UsageError("the model is trained by gradients: training.train_sequences does that to its sequence_network.")
+        raise UsageError(self.made_by or "the model is trained by gradients: training.train_sequences does that.")
 
     def sequence_network(self, texts: Ragged, vocabulary: Vocabulary, *, ends: bool = True, seed: int = 0) -> SequenceNetwork:
         """A network of this family to train by gradients, its first weights a function of the seed; its ``model`` is the result.

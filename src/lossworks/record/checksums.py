@@ -10,7 +10,7 @@ import xxhash
 
 from ..core.errors import RecordError
 
-_MODEL = ("config.json", "tokenizer.json", "classes.json", "*.safetensors", "classes/*/*", "hf/*")
+_MODEL = ("config.json", "tokenizer.json", "classes.json", "*.safetensors", "classes/*/*", "hf/*", "pool.json", "sources/**/*")
 """The files of a model in a run directory, whatever its family."""
 
 

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from .. import record
 from ..core.errors import RecordError
-from . import charts, health_charts, language, words
+from . import charts, fused, health_charts, language, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
@@ -29,6 +29,8 @@ def write(run_dir: Path | str, summary: Json | None = None) -> Path:
     try:
         if summary.get("kind") == "comparison":
             return write_comparison(name, summary, run.path / "report.html")
+        if "fused" in (summary.get("result") or {}):
+            return write_page("fused.html", fused.context(name, summary), run.path / "report.html")
         is_language = summary.get("task") == "lm"
         context = (language.context if is_language else _context)(name, summary, events)
         return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")

@@ -44,7 +44,12 @@ class Fitted:
         """Write the model's files."""
         self.trained.save(folder)
         if self.counts is not None:
-            write_tensors(folder / _COUNTS, {"counts": self.counts}, {})
+            write_counts(folder, self.counts)
+
+
+def write_counts(folder: Path, counts: NDArray[np.int64]) -> None:
+    """Write how often each token was seen [V], for ``read_counts``."""
+    write_tensors(folder / _COUNTS, {"counts": counts}, {})
 
 
 def read_counts(folder: Path, size: int) -> NDArray[np.int64]:

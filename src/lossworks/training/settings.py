@@ -197,6 +197,8 @@ class Settings:
 
     def _check_fit(self, spec: Spec) -> None:
         """Raise UsageError where something is set that does not apply to the family."""
+        if isinstance(spec, LanguageSpec) and spec.made_by:
+            raise UsageError(f"--model {self.model}: {spec.made_by}")
         applies = _applicable(spec)
         for field in fields(self):
             if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:

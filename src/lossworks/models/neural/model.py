@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -75,11 +75,23 @@ class NeuralModel(LanguageModel):
     @torch.inference_mode()
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         found = np.empty((len(self.targets(texts)), self.vocabulary.size))
-        rows = max(1, _WHOLE // self.vocabulary.size)
         for positions, hidden in self._states(texts):
-            for first in range(0, len(positions), rows):
-                found[positions[first : first + rows]] = self._logp(hidden[first : first + rows])
+            found[positions] = self._logp(hidden)
         return found
+
+    @torch.inference_mode()
+    def hidden(self, texts: Ragged) -> Tensor:
+        """The states [positions, dim] from which what stands at each position is predicted."""
+        found = torch.empty(0)
+        for positions, hidden in self._states(texts):
+            if not len(found):
+                found = hidden.new_empty(len(self.targets(texts)), hidden.shape[1])
+            found[torch.from_numpy(positions)] = hidden
+        return found
+
+    def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+        hidden = self.hidden(texts)
+        return torch.inference_mode()(lambda positions: self._logp(hidden[torch.from_numpy(positions)]))
 
     @torch.inference_mode()
     def start(self) -> State:
@@ -128,7 +140,12 @@ class NeuralModel(LanguageModel):
                 done += hidden.shape[1]
 
     def _logp(self, hidden: Tensor) -> NDArray[np.float64]:
-        return np.asarray(self.network.logits(hidden).double().log_softmax(-1).cpu().numpy())
+        found = np.empty((len(hidden), self.vocabulary.size))
+        rows = max(1, _WHOLE // self.vocabulary.size)
+        for first in range(0, len(hidden), rows):
+            logits = self.network.logits(hidden[first : first + rows])
+            found[first : first + rows] = logits.double().log_softmax(-1).cpu().numpy()
+        return found
 
     @property
     def _device(self) -> torch.device:

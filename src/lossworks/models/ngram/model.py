@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +64,17 @@ class NgramModel(LanguageModel):
         return logp
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        rows = [np.empty((0, self.vocabulary.size))]
+        return self.at(texts)(np.arange(int(texts.offsets[-1]) + self.ends * len(texts)))
+
+    def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+        contexts = [[np.empty(0, np.int64)] for _ in range(self.order)]
         for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
             places, _ = self.query.walk(tokens, depth, self.order - 1)
             predicted = np.flatnonzero(depth[before:]) + before  # each by what ends just before it
-            rows.append(self.query.following([place[predicted - 1] for place in places[: self.order]]))
-        return np.concatenate(rows)
+            for of_order, place in zip(contexts, places, strict=False):
+                of_order.append(place[predicted - 1])
+        kept = [np.concatenate(of_order) for of_order in contexts]
+        return lambda positions: self.query.following([place[positions] for place in kept])
 
     def start(self) -> State:
         return self._last((self.vocabulary.start,))

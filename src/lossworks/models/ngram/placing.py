@@ -29,7 +29,7 @@ def unigrams(prob: Numbers, backoff: Numbers | None) -> list[Level]:
     """Levels 0 and 1 from log10 probabilities and backoffs of every word; no backoffs where it is the highest order."""
     begin = np.array([0, len(prob)], np.uint32)
     root = Level(begin=begin, context=np.zeros(1, np.uint8), backoff=np.ones(1))
-    return [root, _level(Level(prob=prob), backoff)]
+    return [root, backed_off(Level(prob=prob), backoff)]
 
 
 def add_level(levels: list[Level], rows: Rows, prob: Numbers, backoff: Numbers | None) -> None:
@@ -40,10 +40,10 @@ def add_level(levels: list[Level], rows: Rows, prob: Numbers, backoff: Numbers |
     Raises:
         DuplicateError: two rows are the same.
     """
-    contexts = _find(levels, rows[:, :-1])
+    contexts = find(levels, rows[:, :-1])
     if len(missing := np.flatnonzero(contexts < 0)):
         _put_in(levels, np.unique(rows[missing, :-1], axis=0))
-        contexts = _find(levels, rows[:, :-1])
+        contexts = find(levels, rows[:, :-1])
     above, words = levels[-1], Trie(levels).size(1)
     key = contexts * words + rows[:, -1]
     children = np.bincount(contexts, minlength=Trie(levels).size(len(levels) - 1))
@@ -55,7 +55,7 @@ def add_level(levels: list[Level], rows: Rows, prob: Numbers, backoff: Numbers |
             raise DuplicateError(int(order[same[0]]), int(order[same[0] + 1]))
         rows, prob, backoff = rows[order, -1:], prob[order], None if backoff is None else backoff[order]
     word = np.ascontiguousarray(rows[:, -1]).astype(np.min_scalar_type(words - 1))
-    levels.append(_level(Level(word=word, prob=prob), backoff))
+    levels.append(backed_off(Level(word=word, prob=prob), backoff))
 
 
 def rows_of(trie: Trie, k: int, first: int, last: int) -> Rows:
@@ -92,10 +92,10 @@ def _put_in(levels: list[Level], rows: Rows) -> None:
     context, p = last_of(query, rows, k - 1)
     prob = levels[-1].prob
     assert prob is not None
-    prob[_find(levels, rows)] = p + np.log10(query.backoff(k - 1, context))
+    prob[find(levels, rows)] = p + np.log10(query.backoff(k - 1, context))
 
 
-def _level(level: Level, backoff: Numbers | None) -> Level:
+def backed_off(level: Level, backoff: Numbers | None) -> Level:
     """The level with its log10 backoffs as a table and codes."""
     if backoff is not None:
         values, codes = np.unique(np.append(backoff, np.float32(0)), return_inverse=True)  # never an empty table
@@ -104,7 +104,7 @@ def _level(level: Level, backoff: Numbers | None) -> Level:
     return level
 
 
-def _find(levels: list[Level], rows: Rows) -> NDArray[np.int64]:
+def find(levels: list[Level], rows: Rows) -> NDArray[np.int64]:
     """The place of each row in its level; -1 where it is not there."""
     places = rows[:, 0].astype(np.int64)
     for j in range(1, rows.shape[1]):

@@ -1,0 +1,285 @@
+"""``fuse``: several sources of knowledge as one model, and whether it was their knowledge that helped."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..data import Corpus, ReadOptions, load
+from ..engine import Callbacks
+from ..evidence.contrast import Estimate
+from ..fusion.answers import Said, fitted, pooled
+from ..fusion.judging import judge
+from ..fusion.labels import LabelPool
+from ..fusion.parts import Part
+from ..fusion.sources import LabelSource
+from ..fusion.weights import left_open
+from ..inference import Predictor, TextLanguage
+from ..models import LanguageModel
+from ..models.pool import KINDS, PoolModel, PoolSpec, Rule
+from ..record import Run
+from ..training.fitting import write_counts
+from .evaluate import evaluate
+from .fit import Source
+from .language import Language
+from .model import Model
+from .recording import Recorder
+from .sources import Given, Opened, has_seed, open_sources, open_twin
+
+
+@dataclass(slots=True)
+class Fused:
+    """A pool, ready to use, and what is known of it.
+
+    facts: sources with their weights, the loss of each and of the pool on the test text with 95 % intervals, and ``verdicts``.
+    """
+
+    model: Model | Language
+    facts: dict[str, Any]
+    path: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.facts
+
+
+def fuse(
+    sources: Sequence[Given],
+    *,
+    on: Source,
+    test: Source | None = None,
+    kind: str = "linear",
+    by_context: bool = False,
+    twin: Given | None = None,
+    out: Path | str | None = None,
+    read: ReadOptions | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    callbacks: Callbacks | None = None,
+    command: str | None = None,
+) -> Fused:
+    """Make one model of several sources, with the weights that make held-out text most probable; and judge each source but the
+    first by what the pool loses without it, with its link to the text cut, and with a twin of the first in its place.
+
+    Args:
+        sources: two or more. The first is what the others are added to. Of labels: runs, ``lexicon:FILE``, ``votes:FILE``,
+            ``uniform``. Of language, over the same tokens: runs, ``cache``, ``uniform``.
+        on: text (labelled, for labels) that no source was trained on; the weights are found on it, and nothing else.
+        test: other text, to judge on. Without it nothing is judged.
+        kind: "linear", a mixture; "log_linear", a normalised product of powers, whose exponents may be below 0.
+        by_context: whether weights depend on how sure the sources are at each position.
+        twin: a run like the first source but for its seed; "auto" trains one, from the first one's record.
+        out: the run directory to make of the pool; none is made without it.
+        read: which columns to read and how.
+        seed: of what is drawn at random to judge.
+        device: where networks run.
+        callbacks, command: as of ``fit``.
+
+    Returns:
+        ``Fused``: its ``model`` is used like any other.
+
+    Raises:
+        UsageError: the sources have other outcomes, one is silent everywhere or no distribution, or ``test`` is ``on``.
+        DataError: the data cannot be read, or holds a label that the sources do not know.
+    """
+    callbacks = callbacks or Callbacks()
+    if kind not in KINDS:
+        raise UsageError(f"kind is {kind!r}; wanted {' or '.join(KINDS)}.")
+    if len(sources) < 2:
+        raise UsageError("a pool takes two sources or more: lossworks fuse RUN SOURCE --on VALID --out POOL.")
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        opened, reading = open_sources(sources, on, read, device)
+        held = [stack.enter_context(closing(load(data, reading))) for data in (on, test) if data is not None]
+        _check_data(opened, held)
+        parts = [_part(opened, corpus, scratch, number) for number, corpus in enumerate(held)]
+        own = open_twin(twin, opened, device, callbacks)
+        work = _Work(opened, parts, kind, by_context, own, seed, callbacks)
+        rule, facts = work.done()
+        facts |= {"on": _of(held[0], parts[0])} | ({"test": _of(held[1], parts[1])} if test is not None else {})
+        made = _Made(opened, rule, facts, held[0])
+        if out is None:
+            return Fused(made.held(None), facts)
+        given = {"sources": opened.names, "on": held[0].source, "test": held[1].source if test is not None else None}
+        recorder = Recorder(Path(out), given, callbacks, command or "lossworks.fuse", resume=False)
+        recorder.record(lambda inner, _: made.judged(inner, test, reading))
+        return Fused(made.held(recorder.run), facts, recorder.run.path)
+
+
+@dataclass(slots=True)
+class _Work:
+    """From what sources say to weights and verdicts."""
+
+    opened: Opened
+    parts: list[Part]
+    kind: str
+    by_context: bool
+    twin: LabelSource | LanguageModel | None
+    seed: int
+    callbacks: Callbacks
+
+    def done(self) -> tuple[Rule, dict[str, Any]]:
+        """The rule, and the facts."""
+        keep, names = self.kind != "linear" or self.by_context, self.opened.names
+        chosen = [part.drawn(len(names) + 1, keep=keep, seed=self.seed) for part in self.parts]
+        heard = [self._heard(part, some, keep) for part, some in zip(self.parts, chosen, strict=True)]
+        targets = [part.targets[some] for part, some in zip(self.parts, chosen, strict=True)]
+        sizes = [part.at(some).size for part, some in zip(self.parts, chosen, strict=True)]
+
+        def rule_of(said: Sequence[Said]) -> Rule:
+            return fitted(self.kind, said, targets[0], sizes[0], by_context=self.by_context)
+
+        self.callbacks.watch("fuse", {"doing": "weights"})
+        valid = heard[0][: len(names)]
+        rule = rule_of(valid)
+        equal = []
+        if self.kind == "linear" and not self.by_context:
+            equal = left_open(np.stack([said.targets for said in valid]), rule.weights)
+        facts: dict[str, Any] = {
+            "kind": self.kind,
+            "by_context": self.by_context,
+            "task": "lm" if self.opened.task is None else self.opened.task.kind,
+            "sources": [
+                {"source": name, "weight": float(weight), "speaks": said.coverage, "left_open": number in equal}
+                for number, (name, weight, said) in enumerate(zip(names, self._weights(rule, valid), valid, strict=True))
+            ],
+            "verdicts": [],
+        }
+        if len(self.parts) > 1:
+            self.callbacks.watch("fuse", {"doing": "verdicts"})
+            of = heard[1][: len(names)]
+            units, loss = self.parts[1].at(chosen[1]), -pooled(rule, of, targets[1])
+            for row, said in zip(facts["sources"], of, strict=True):
+                row["loss"] = _interval(units.mean(-said.targets))
+            alone = [np.where(np.isnan(said.targets), np.inf, -said.targets).mean() for said in of]
+            best = int(np.argmin(alone))
+            facts["loss"] = _interval(units.mean(loss))
+            facts["best"] = {"source": names[best], "difference": _interval(units.difference(loss, -of[best].targets))}
+            facts["positions"] = {"on": len(targets[0]), "test": len(targets[1])}
+            twin = (heard[0][-1], heard[1][-1]) if self.twin is not None else None
+            found = judge(
+                names,
+                valid,
+                of,
+                lambda here, there: pooled(rule_of(here), there, targets[1]),
+                units,
+                twin,
+                needs_twin=has_seed(self.opened.base),
+            )
+            facts["verdicts"] = [verdict.to_json() for verdict in found]
+        return rule, facts
+
+    def _heard(self, part: Part, chosen: NDArray[np.int64], keep: bool) -> list[Said]:
+        sources = self.opened.named() + ([("the twin", self.twin)] if self.twin is not None else [])
+        tell = self.callbacks.watch
+        return part.heard(
+            sources, self.opened.task, chosen, keep=keep, tell=lambda name: tell("fuse", {"doing": "reading", "source": name})
+        )
+
+    def _weights(self, rule: Rule, said: Sequence[Said]) -> NDArray[np.float64]:
+        if rule.slopes is None:
+            return rule.weights
+        return rule.mean_weights(np.stack([each.rows for each in said if each.rows is not None]))
+
+
+@dataclass(slots=True)
+class _Made:
+    """A pool on its way to a run directory."""
+
+    opened: Opened
+    rule: Rule
+    facts: dict[str, Any]
+    on: Corpus
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> Predictor | TextLanguage:
+        opened = self.opened
+        if opened.task is not None:
+            sources = [source for source in opened.sources if isinstance(source, LabelSource)]
+            return LabelPool(opened.task, sources=sources, names=opened.names, rule=self.rule)
+        assert isinstance(opened.base, Language)
+        models = [source for source in opened.sources if isinstance(source, LanguageModel)]
+        pool = PoolModel(list(zip(opened.specs, models, strict=True)), self.rule)
+        return TextLanguage(PoolSpec(), opened.base.tokenizer, pool)
+
+    def record(self) -> dict[str, Any]:
+        """What a run's record says of settings and data."""
+        opened, base = self.opened, self.opened.base
+        config = {"task": self.facts["task"], "model": "pool", "loss": None, "optimizer": None, "seed": 0}
+        data = {"source": self.on.source, "rows": len(self.on), "skipped": self.on.skipped, "fingerprint": self.on.fingerprint}
+        data |= {"text_column": self.on.text_column, "label_sep": self.on.label_sep, "parts": {"train": len(self.on)}}
+        if opened.task is None:
+            assert isinstance(base, Language)
+            config |= {name: base.record["config"].get(name) for name in ("tokenizer", "document_unit")}
+            data["vocabulary"] = base.tokenizer.vocabulary.size
+        else:
+            counts = opened.task.counts(opened.task.targets(self.on))
+            data |= {"train_counts": counts, "label_counts": dict(zip(opened.task.labels, counts or [], strict=False))}
+        return {"config": config, "data": data}
+
+    def held(self, run: Run | None) -> Model | Language:
+        """It as a user holds it."""
+        record, path = (self.record(), None) if run is None else (run.summary, run.path)
+        trained = self.trained
+        if isinstance(trained, TextLanguage):
+            assert isinstance(self.opened.base, Language)
+            return Language(trained, self.opened.base.counts, record, path)
+        return Model(trained, record, path)
+
+    def judged(self, callbacks: Callbacks, test: Source | None, read: ReadOptions) -> _Made:
+        """With what ``evaluate`` says of it on the test text."""
+        record = self.record()
+        labels = None if self.opened.task is None else list(self.opened.task.labels)
+        callbacks.watch("data", {"task": self.facts["task"], "labels": labels, **record["data"], "config": record["config"]})
+        callbacks.watch("start", {"step": 0})
+        self.result = {"part": None, "rows": 0, "note": "no text was given to judge it on"}
+        if test is not None:
+            self.result = {"part": "test", **evaluate(self.held(None), test, read)}
+        self.result |= {"seconds": 0.0, "fused": self.facts}
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write the model's files."""
+        self.trained.save(folder)
+        if isinstance(self.opened.base, Language) and self.opened.base.counts is not None:
+            write_counts(folder, self.opened.base.counts)
+
+
+def _check_data(opened: Opened, held: Sequence[Corpus]) -> None:
+    """Raise UsageError where the data is not apart from what was learnt on, or from one another."""
+    prints = [corpus.fingerprint for corpus in held]
+    if len(set(prints)) < len(prints):
+        raise UsageError("--test is the text that the weights are found on, so it would flatter them. Give other text.")
+    for name, model in zip(opened.names, opened.models, strict=True):
+        known = "" if model is None else str(model.record.get("data", {}).get("fingerprint", "")).split("+")[0]
+        if known == prints[0]:
+            raise UsageError(f"{name} was trained on {held[0].source}, so weights found on it would favour it. Give other text.")
+        if model is not None and len(held) > 1 and model.was_trained_on(prints[1]):
+            raise UsageError(f"{name} was trained on {held[1].source}, so its figures there mean nothing. Give other text.")
+
+
+def _part(opened: Opened, corpus: Corpus, scratch: Path, number: int) -> Part:
+    if opened.task is not None:
+        return Part.of_labels(corpus, opened.task)
+    base = opened.base
+    assert isinstance(base, Language)
+    (place := scratch / str(number)).mkdir()
+    return Part.of_language(corpus, base.trained, place, whole=base.document_unit == "file")
+
+
+def _of(corpus: Corpus, part: Part) -> dict[str, Any]:
+    return {"source": corpus.source, "rows": len(corpus), "positions": len(part.targets), "bytes": part.bytes}
+
+
+def _interval(found: Estimate) -> dict[str, float | None]:
+    """An estimate as plain values; what is infinite as None."""
+    return {name: value if np.isfinite(value := getattr(found, name)) else None for name in ("value", "low", "high")}

@@ -1,0 +1,180 @@
+"""Sources by their names, opened: runs, files of knowledge, and what needs no training; and the twin of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UsageError
+from ..data import PARTS, ReadOptions, infer_task, load
+from ..engine import Callbacks
+from ..fusion.parts import same_tokens
+from ..fusion.sources import LabelSource, RunSource, kind_of
+from ..models import LanguageModel, LanguageSpec, build_language
+from ..models.pool import UntrainedSpec
+from ..record import Run
+from ..tasks import LABEL_TASKS, LabelTask
+from .fit import Source, fit
+from .held import with_label_sep
+from .language import Language
+from .loading import load_text as load_run
+from .model import Model
+from .replayed import settings_of
+from .tested import sources as recorded
+
+Given = str | Path | Model | Language | LabelSource | LanguageSpec
+"""A run's directory, ``run:DIR``, the spec of another source (``cache``, ``lexicon:FILE``), or one that was made."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """Sources by name, the first one's run, and for what labels they are (None: they are of language)."""
+
+    names: list[str]
+    sources: list[LabelSource | LanguageModel]
+    models: list[Model | Language | None]
+    task: LabelTask | None
+    specs: list[LanguageSpec] = field(default_factory=list)
+
+    @property
+    def base(self) -> Model | Language | None:
+        return self.models[0]
+
+    def named(self) -> list[tuple[str, LabelSource | LanguageModel]]:
+        return list(zip(self.names, self.sources, strict=True))
+
+
+def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None, device: str) -> tuple[Opened, ReadOptions]:
+    """The sources, and how the data is read.
+
+    Raises:
+        UsageError: they are of different kinds, or have other outcomes.
+    """
+    names = [_name(given) for given in sources]
+    if len(set(names)) < len(names):
+        raise UsageError("a source is named twice. Name each once.")
+    models = [_loaded(given, device) for given in sources]
+    found = [model for model in models if model is not None]
+    if any(isinstance(model, Language) for model in found):
+        return _open_language(names, sources, models, read)
+    base = next((model for model in found if isinstance(model, Model)), None)
+    reading = with_label_sep(read, {} if base is None else base.record)
+    if base is None:
+        with closing(load(on, reading)) as corpus:
+            kind, _ = infer_task(corpus.labels)
+            task = LABEL_TASKS[kind].of(corpus, np.ones(len(corpus), bool))
+    else:
+        task = base.predictor.task
+    if not task.has_probabilities:
+        raise UsageError("the sources predict numbers, and a pool is over outcomes. Average their predictions instead.")
+    opened: list[LabelSource | LanguageModel] = []
+    for name, given, model in zip(names, sources, models, strict=True):
+        if isinstance(model, Model):
+            if (model.predictor.task.kind, model.predictor.task.labels) != (task.kind, task.labels):
+                raise UsageError(f"{name} has other labels than {names[models.index(base)]}, so they cannot be pooled.")
+            opened.append(RunSource(model.predictor))
+        elif isinstance(given, LabelSource):
+            opened.append(given)
+        else:
+            kind, _, where = str(given).partition(":")
+            opened.append(kind_of(kind).open(where, task))
+    return Opened(names, opened, models, task), reading
+
+
+def _open_language(
+    names: list[str], sources: Sequence[Given], models: list[Model | Language | None], read: ReadOptions | None
+) -> tuple[Opened, ReadOptions]:
+    base = models[0]
+    if not isinstance(base, Language):
+        raise UsageError(f"the first source is {names[0]}; wanted a run of a language model, to which the others are added.")
+    if wrong := [name for name, model in zip(names, models, strict=True) if isinstance(model, Model)]:
+        raise UsageError(f"{names[0]} is a language model, and {wrong[0]} is none: they have no outcomes in common.")
+    runs = {name: model.trained for name, model in zip(names, models, strict=True) if isinstance(model, Language)}
+    if said := same_tokens(list(runs), list(runs.values())):
+        raise UsageError(
+            f"{said}, so their probabilities are of other things. Fit one again on the tokens of the other: "
+            f"--tokenizer {names[0]}/tokenizer.json."
+        )
+    opened: list[LabelSource | LanguageModel] = []
+    specs: list[LanguageSpec] = []
+    for name, given, model in zip(names, sources, models, strict=True):
+        if isinstance(model, Language):
+            specs.append(model.trained.spec)
+            opened.append(model.model)
+            continue
+        spec = given if isinstance(given, LanguageSpec) else build_language(str(given))
+        if not isinstance(spec, UntrainedSpec):
+            raise UsageError(f"{name} is no source: it has to be trained first. Give the directory of a run of it.")
+        specs.append(spec)
+        opened.append(spec.made(base.model.vocabulary, base.model.ends))
+    reading = replace(read or ReadOptions(), unlabelled=True, label=None, texts=base.document_unit)
+    return Opened(names, opened, models, None, specs), reading
+
+
+def _loaded(given: Given, device: str) -> Model | Language | None:
+    """The model of a run; None of other sources."""
+    if isinstance(given, Model | Language):
+        return given
+    if isinstance(given, LabelSource | LanguageSpec):
+        return None
+    place = str(given).removeprefix("run:")
+    if str(given).startswith("run:") or Path(place).is_dir():
+        return load_run(place, device)
+    return None
+
+
+def open_twin(twin: Given | None, opened: Opened, device: str, callbacks: Callbacks) -> LabelSource | LanguageModel | None:
+    """A second seed of the first source.
+
+    Raises:
+        UsageError: it has none, or what is given is of other outcomes.
+    """
+    if twin is None:
+        return None
+    base, name = opened.base, opened.names[0]
+    if str(twin) == "auto":
+        if base is None or base.path is None or not has_seed(base):
+            raise UsageError(f"{name} has no twin: nothing in its training is random. Leave --twin out.")
+        callbacks.watch("fuse", {"doing": "twin", "source": name})
+        model: Model | Language | None = _trained_twin(base, device)
+    else:
+        model = _loaded(twin, device)
+        if model is None:
+            raise UsageError(f"the twin is {twin}; wanted a run like {name} but for its seed, or auto.")
+    if isinstance(base, Language) and isinstance(model, Language):
+        if said := same_tokens([name, "the twin"], [base.trained, model.trained]):
+            raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
+        return model.model  # type: ignore[no-any-return]
+    if opened.task is None or not isinstance(model, Model) or model.predictor.task.labels != opened.task.labels:
+        raise UsageError(f"the twin is of other outcomes than {name}. Give a run like it but for its seed.")
+    return RunSource(model.predictor)
+
+
+def _trained_twin(base: Model | Language, device: str) -> Model | Language:
+    assert base.path is not None
+    run = Run(base.path)
+    settings = settings_of(run, base.record, device)
+    settings = replace(settings, seed=settings.seed + 1)
+    if isinstance(base, Language):
+        settings = replace(settings, tokenizer=str(base.path / "tokenizer.json"))
+    (data, _), *more = recorded(base.path, base.record, {}, f"lossworks fit DATA --seed {settings.seed} and --twin RUN")
+    held = {PARTS[part]: source for source, part in more if part is not None}
+    trained = fit(data, settings=settings, **held)
+    assert isinstance(trained, Model | Language)  # as its base is
+    return trained
+
+
+def has_seed(base: Model | Language | None) -> bool:
+    """Whether training it once more with another seed would give another model."""
+    config = {} if base is None else base.record.get("config", {})
+    return config.get("optimizer") is not None or config.get("steps") is not None
+
+
+def _name(given: Given) -> str:
+    if isinstance(given, Model | Language):
+        return str(given.path or "a model")
+    return str(given) if isinstance(given, str | Path) else type(given).__name__

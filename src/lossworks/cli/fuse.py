@@ -1,0 +1,126 @@
+"""``lossworks fuse``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .options import print_json
+
+if TYPE_CHECKING:
+    from ..api.fuse import Fused
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE SOURCE...",
+            help="Runs; of language also cache:decay=0.998, uniform; of labels lexicon:FILE, votes:FILE, uniform. The others are "
+            "added to the first.",
+        ),
+    ],
+    on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
+    test: Annotated[
+        str | None, typer.Option("--test", help="Other text, to judge the pool and each source on.", show_default=False)
+    ] = None,
+    kind: Annotated[str, typer.Option("--kind", help="linear: a mixture. log_linear: a normalised product.")] = "linear",
+    by_context: Annotated[
+        bool, typer.Option("--by-context", help="Weights that depend on how sure the sources are of each position.")
+    ] = False,
+    twin: Annotated[
+        str | None,
+        typer.Option("--twin", help="A run like the first but for its seed; auto: train one.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The run directory to make of the pool.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the permutations that cut a source from its texts.")] = 0,
+    text: options.Text = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    encoding: options.Encoding = "utf-8",
+    bad_rows: options.BadRows = "error",
+    format: options.Format = None,
+    header: options.Header = None,
+    label_sep: options.LabelSep = None,
+    device: options.Device = "cpu",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Several sources as one model, and whether it is their knowledge that helps."""
+    from ..api.fuse import fuse
+    from ..engine import Callbacks
+    from .running import command_line
+
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
+    how: dict[str, Any] = {"kind": kind, "by_context": by_context, "twin": twin, "out": out, "read": read, "seed": seed}
+    watch = _silent if quiet or json else _tell
+    found = fuse(sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how)
+    if json:
+        print_json({**found.to_json(), "run": str(found.path) if found.path else None})
+    else:
+        tell_fused(found)
+
+
+def tell_fused(found: Fused) -> None:
+    """The sources and their weights, the pool's loss, and the verdicts."""
+    from rich.text import Text
+
+    from .side_by_side import print_whole, table_of
+    from .tables import console
+
+    facts, screen = found.facts, console()
+    table = table_of("source")
+    for name in ("weight", "speaks of", "nats", "95 % interval"):
+        table.add_column(name, justify="right")
+    pool = {"source": "the pool", "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
+    for row in [*facts["sources"], pool]:
+        weight = row["weight"] if isinstance(row["weight"], str) else f"{row['weight']:.4f}" + "?" * row["left_open"]
+        speaks = "" if row["speaks"] is None else f"{row['speaks']:.1%}"
+        loss = row.get("loss")
+        figures = ("", "")
+        if loss is not None:
+            figures = (
+                (f"{loss['value']:.4f}", f"{loss['low']:.4f} to {loss['high']:.4f}") if loss["value"] is not None else ("∞", "")
+            )
+        table.add_row(Text(row["source"]), weight, speaks, *figures)
+    print_whole(table)
+    if any(row["left_open"] for row in facts["sources"]):
+        screen.print("?  These sources say the same: only the sum of their weights is told.", style="yellow")
+    if "best" in facts:
+        gain = facts["best"]["difference"]
+        screen.print(
+            f"The pool beside {facts['best']['source']}, its best source: {gain['value']:+.4f} nats "
+            f"({gain['low']:+.4f} to {gain['high']:+.4f}).\n"
+        )
+    for verdict in facts["verdicts"]:
+        style = "bold green" if verdict["word"] == "helps" else "bold yellow"
+        screen.print(Text(f"{verdict['word']}  ", style) + verdict["sentence"])
+        for check in verdict["checks"]:
+            screen.print(
+                f"  beside the pool {check['than']:<28} {check['value']:+.4f}  {check['low']:+.4f} to {check['high']:+.4f}",
+                style="dim",
+            )
+    if "test" not in facts:
+        screen.print("Nothing was judged: give --test TEXT to see whether each source helps.", style="yellow")
+    if found.path is not None:
+        screen.print(f"Next:  lossworks evaluate {found.path} TEXT")
+
+
+def _tell(event: str, fields: dict[str, Any]) -> None:
+    from .tables import say
+
+    if event == "fuse":
+        what = {
+            "reading": "asking",
+            "weights": "finding the weights",
+            "verdicts": "judging: each pool again without, and cut from, each source",
+            "twin": "training a twin of",
+        }[fields["doing"]]
+        say(f"fuse   {what} {fields.get('source', '')}".rstrip())
+
+
+def _silent(event: str, fields: dict[str, Any]) -> None:
+    """Nothing."""

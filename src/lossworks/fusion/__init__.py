@@ -1,0 +1,1 @@
+"""Knowledge from several sources as one model, and proof that it was the knowledge that helped."""

@@ -1,0 +1,152 @@
+"""What sources say of the same positions, and what they would say with the link to the position cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ..core.errors import UsageError
+from ..core.seeds import generator
+from ..models.pool import Rule
+from .weights import mixture, mixture_by_context, product
+
+Floats = NDArray[np.float64]
+At = Callable[[NDArray[np.int64]], Floats]
+
+DRAWS = 5
+"""Permutations of a source's answers that it is compared with."""
+OFF = 1e-6
+"""How far from 1 the probabilities of a source may sum to."""
+_NUMBERS = 1 << 24  # of distributions, looked at together
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Of one source, log-probabilities of the outcomes [n], NaN where it is silent; the same where it is cut.
+
+    permuted: each position is answered as another one, drawn at random among those of which the source speaks [DRAWS, n].
+    prior: each is answered by the source's mean over all of them [n].
+    rows: its whole distributions [n, V], where the rule needs them. order: of ``permuted``, whose answer each has [DRAWS, n].
+    """
+
+    targets: Floats
+    permuted: Floats
+    prior: Floats
+    rows: Floats | None
+    order: NDArray[np.int64]
+
+    @property
+    def coverage(self) -> float:
+        """The share of positions of which it speaks."""
+        return float((~np.isnan(self.targets)).mean())
+
+    def cut(self, draw: int | None) -> Said:
+        """The source with its link cut: one of its permutations, or (None) its prior alone."""
+        if draw is not None:
+            rows = None if self.rows is None else self.rows[self.order[draw]]
+            return Said(self.permuted[draw], self.permuted, self.prior, rows, self.order)
+        rows = self.rows
+        if rows is not None:
+            silent = np.isnan(self.targets)
+            rows = np.tile(_mean(rows[~silent]), (len(rows), 1))
+            rows[silent] = np.nan
+        return Said(self.prior, self.permuted, self.prior, rows, self.order)
+
+
+def hear(name: str, at: At, targets: NDArray[np.int64], outcomes: int, *, keep: bool, seed: int = 0) -> Said:
+    """What a source says of all positions, in one pass over its distributions.
+
+    Args:
+        name: of the source, for messages.
+        at: from numbers of positions to distributions [n, V], as of ``LanguageModel.at``.
+        targets: the outcomes [n]; outcomes: V.
+        keep: whether whole distributions are kept.
+
+    Raises:
+        UsageError: it is silent everywhere, or its probabilities do not sum to one: then it could say anything of the outcomes.
+    """
+    count, step = len(targets), max(1, _NUMBERS // outcomes)
+    found, total, spoken = np.empty(count), np.zeros(outcomes), np.zeros(count, bool)
+    kept = np.empty((count, outcomes)) if keep else None
+    for first in range(0, count, step):
+        rows = at(np.arange(first, min(first + step, count)))
+        here = slice(first, first + len(rows))
+        found[here] = np.take_along_axis(rows, targets[here, None], 1)[:, 0]
+        spoken[here] = speaks = ~np.isnan(rows[:, 0])
+        total += np.exp(rows[speaks]).sum(0)
+        _check_sums(name, rows[speaks], np.flatnonzero(spoken[here]) + first)
+        if kept is not None:
+            kept[here] = rows
+    if not spoken.any():
+        raise UsageError(f"{name} is silent everywhere: it says nothing of any of the {count:,} positions. Leave it out.")
+    order = _permutations(spoken, seed)
+    permuted = np.full((DRAWS, count), np.nan)
+    for first in range(0, count, step):
+        asked = np.arange(first, min(first + step, count))
+        rows = at(asked) if kept is None else kept[asked]
+        for draw, whose in enumerate(order):
+            asks = _inverse(whose)[asked]  # the positions that are answered as these
+            permuted[draw, asks] = np.take_along_axis(rows, targets[asks, None], 1)[:, 0]
+    with np.errstate(divide="ignore"):
+        prior = np.where(spoken, np.log(total / spoken.sum())[targets], np.nan)
+    return Said(found, permuted, prior, kept, order)
+
+
+def fitted(
+    kind: str, said: Sequence[Said], targets: NDArray[np.int64], size: Floats | None = None, *, by_context: bool = False
+) -> Rule:
+    """The rule of this kind that makes the outcomes most probable; arguments as of ``weights.product``."""
+    if kind == "linear" and not by_context:
+        return Rule("linear", mixture(np.stack([each.targets for each in said]), size))
+    answers = stacked(said)
+    return (
+        product(answers, targets, size, by_context=by_context)
+        if kind == "log_linear"
+        else mixture_by_context(answers, targets, size)
+    )
+
+
+def pooled(rule: Rule, said: Sequence[Said], targets: NDArray[np.int64]) -> Floats:
+    """log p of the outcomes by a pool [n]; where all sources are silent, uniform is not assumed but NaN is given."""
+    if rule.kind == "linear" and rule.slopes is None:
+        return rule.of_targets(np.stack([each.targets for each in said]))
+    return np.asarray(np.take_along_axis(rule.combine(stacked(said)), targets[:, None], 1)[:, 0])
+
+
+def stacked(said: Sequence[Said]) -> Floats:
+    """Whole distributions [S, n, V]."""
+    return np.stack([each.rows for each in said if each.rows is not None])
+
+
+def _check_sums(name: str, rows: Floats, positions: NDArray[np.int64]) -> None:
+    off = np.abs(np.exp(logsumexp(rows, 1)) - 1) if len(rows) else np.zeros(1)
+    if not (worst := float(off.max())) <= OFF:
+        place = int(positions[int(np.argmax(np.nan_to_num(off, nan=np.inf)))])
+        raise UsageError(
+            f"the probabilities of {name} do not sum to one: at position {place} they are off by {worst:.3g}. What it says of "
+            "the true outcome then means nothing, and a pool would take it for knowledge. Mend the source."
+        )
+
+
+def _permutations(spoken: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
+    """DRAWS permutations of the positions [DRAWS, n] that move only those of which the source speaks."""
+    order = np.tile(np.arange(len(spoken)), (DRAWS, 1))
+    places = np.flatnonzero(spoken)
+    for draw in range(DRAWS):
+        order[draw, places] = generator(seed, "cut", draw).permutation(places)
+    return order
+
+
+def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    found = np.empty_like(order)
+    found[order] = np.arange(len(order))
+    return found
+
+
+def _mean(rows: Floats) -> Floats:
+    """The logarithm of the mean of distributions [n, V] -> [V]."""
+    return np.asarray(logsumexp(rows, 0) - np.log(len(rows)))

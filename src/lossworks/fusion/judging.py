@@ -1,0 +1,150 @@
+"""Whether it was a source's knowledge that helped: the pool beside the same pool without it, with it cut, and with a twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evidence.contrast import Estimate, Sample, mean_of
+from ..evidence.statistics import LEVEL, holm
+from .answers import DRAWS, Said
+
+Floats = NDArray[np.float64]
+Pool = Callable[[Sequence[Said], Sequence[Said]], Floats]
+"""From what sources say of validation positions, on which weights are fitted, and of test positions, to log p of these [n]."""
+
+HELPS, NOT_SHOWN, NO_TWIN = "helps", "no knowledge shown", "not enough to say"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The pool's loss less that of another pool, in nats a position, with its 95 % interval; below 0 the pool is better."""
+
+    than: str
+    value: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the pool is shown to be better."""
+        return self.value < 0 and self.p <= LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was shown of one source. p: the largest of its checks', by Holm over the sources: all must be passed."""
+
+    source: str
+    word: str
+    sentence: str
+    p: float
+    checks: tuple[Check, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The texts, or segments, that positions belong to [n], and what each position counts [n]."""
+
+    of: NDArray[np.int64]
+    size: Floats
+
+    def difference(self, loss: Floats, other: Floats) -> Estimate:
+        """The mean of loss less other [n], over positions of which both speak."""
+        with np.errstate(invalid="ignore"):
+            apart = loss - other
+        known = ~np.isnan(apart)
+        if np.isinf(apart[known]).any():  # something impossible happened
+            sign = float(np.sign(apart[known][np.isinf(apart[known])]).sum())
+            return Estimate(sign * np.inf if sign else np.nan, np.nan, np.nan, 1.0)
+        both = (np.bincount(self.of[known], each[known], self.of.max() + 1) for each in (apart * self.size, self.size))
+        sums, sizes = (each.astype(np.float64) for each in both)
+        return mean_of(Sample(sums[sizes > 0], sizes[sizes > 0]))
+
+    def mean(self, loss: Floats) -> Estimate:
+        """The mean loss."""
+        return self.difference(loss, np.zeros_like(loss))
+
+
+def judge(
+    names: Sequence[str],
+    valid: Sequence[Said],
+    test: Sequence[Said],
+    pool: Pool,
+    units: Units,
+    twin: tuple[Said, Said] | None,
+    *,
+    needs_twin: bool,
+) -> list[Verdict]:
+    """A verdict on every source but the first, which is what the others are added to.
+
+    Args:
+        names: of the sources.
+        valid, test: what they say of the positions that weights are fitted on, and of those that pools are judged on.
+        pool: fits and applies a pool.
+        units: of the test positions.
+        twin: what a second seed of the first source says of both. It takes the source's place: what it gains too, a mean gains.
+        needs_twin: whether there could be one; without it nothing is shown then.
+    """
+    loss = -pool(valid, test)
+    found = [_checks(number, valid, test, loss, pool, units, twin) for number in range(1, len(names))]
+    corrected = holm([max(1.0 if check.value >= 0 else check.p for check in checks) for checks in found])
+    each = zip(names[1:], found, corrected, strict=True)
+    return [_verdict(name, names[0], checks, p, needs_twin and twin is None) for name, checks, p in each]
+
+
+def _checks(
+    number: int,
+    valid: Sequence[Said],
+    test: Sequence[Said],
+    loss: Floats,
+    pool: Pool,
+    units: Units,
+    twin: tuple[Said, Said] | None,
+) -> tuple[Check, ...]:
+    def other(on: Said | None, of: Said | None) -> Floats:
+        """The loss with something else, or nothing, in the source's place."""
+        parts = [list(valid), list(test)]
+        for part, instead in zip(parts, (on, of), strict=True):
+            part[number : number + 1] = [] if instead is None else [instead]
+        return -pool(*parts)
+
+    here, there = valid[number], test[number]
+    cut = [other(here.cut(draw), there.cut(draw)) for draw in range(DRAWS)]
+    rivals = {"without it": other(None, None), "cut from its texts": np.mean(cut, 0)}
+    rivals["its mean answer alone"] = other(here.cut(None), there.cut(None))
+    if twin is not None:
+        rivals["a twin of the first source"] = other(*twin)
+    made = {name: units.difference(loss, rival) for name, rival in rivals.items()}
+    return tuple(Check(name, one.value, one.low, one.high, one.p) for name, one in made.items())
+
+
+def _verdict(name: str, base: str, checks: tuple[Check, ...], p: float, lacks_twin: bool) -> Verdict:
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        worst, word = max(failed, key=lambda check: check.value), NOT_SHOWN
+        apart = f"{worst.value:+.4f} nats ({worst.low:+.4f} to {worst.high:+.4f})"
+        said = f"{name} is not shown to help: the pool's loss is {apart} beside that of the same pool {_beside(worst.than)}."
+    elif p > LEVEL:
+        word, said = NOT_SHOWN, f"{name} is not shown to help once corrected for several sources (p {p:.2g} by Holm)."
+    elif lacks_twin:
+        word = NO_TWIN
+        said = f"{name} helps, but so may any second model: no twin of {base} was beside it. Give one with --twin RUN, or auto."
+    else:
+        least, word = max(checks, key=lambda check: check.value), HELPS
+        gain = f"{-least.value:.4f} nats ({-least.high:.4f} to {-least.low:.4f})"
+        said = f"{name} helps by its knowledge: it gains {gain} beside the same pool {_beside(least.than)}, and more elsewhere."
+    return Verdict(name, word, said, p, checks)
+
+
+def _beside(than: str) -> str:
+    return {"without it": "without it", "cut from its texts": "with it cut from its texts"}.get(than, f"with {than} in its place")

@@ -1,0 +1,20 @@
+"""Several models over the same outcomes as one: mixed (linear) or multiplied (log-linear); and sources that are not trained."""
+
+from .cache import CacheModel, CacheSpec
+from .model import PoolModel
+from .rule import KINDS, Rule
+from .spec import PoolSpec
+from .uniform import UniformModel, UniformSpec
+from .untrained import UntrainedSpec
+
+__all__ = [
+    "KINDS",
+    "CacheModel",
+    "CacheSpec",
+    "PoolModel",
+    "PoolSpec",
+    "Rule",
+    "UniformModel",
+    "UniformSpec",
+    "UntrainedSpec",
+]

@@ -1,0 +1,107 @@
+"""Language models over the same tokens, pooled: a language model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import UsageError
+from ...data import Ragged
+from ...record import write_json
+from ...tokens import Vocabulary
+from ..base import render
+from ..language import LanguageModel, LanguageSpec
+from .rule import Rule
+
+RULE, SOURCES = "pool.json", "sources"
+AT_ONCE = 1 << 24
+"""Numbers of the sources' distributions in memory at once."""
+
+
+class PoolModel(LanguageModel):
+    """Sources, each with the spec that can load it, and the rule that makes them one."""
+
+    def __init__(self, sources: Sequence[tuple[LanguageSpec, LanguageModel]], rule: Rule) -> None:
+        self.specs, self.sources = [spec for spec, _ in sources], [model for _, model in sources]
+        self.rule, self.vocabulary, self.ends = rule, self.sources[0].vocabulary, self.sources[0].ends
+
+    def logp(self, texts: Ragged) -> NDArray[np.float64]:
+        if self.rule.kind == "linear" and self.rule.slopes is None:
+            found = self.rule.of_targets(np.stack([source.logp(texts) for source in self.sources]))
+            return np.where(np.isnan(found), -np.log(self.vocabulary.size), found)
+        targets, answers = self.targets(texts), self.at(texts)
+        found = np.empty(len(targets))
+        for positions in self.parts(len(targets)):
+            found[positions] = np.take_along_axis(answers(positions), targets[positions, None], 1)[:, 0]
+        return found
+
+    def distributions(self, texts: Ragged) -> NDArray[np.float64]:
+        answers, count = self.at(texts), len(self.targets(texts))
+        return np.concatenate([np.empty((0, self.vocabulary.size)), *map(answers, self.parts(count))])
+
+    def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+        each = [source.at(texts) for source in self.sources]
+        return lambda positions: self.rule.combine(np.stack([answers(positions) for answers in each]))
+
+    def parts(self, count: int) -> list[NDArray[np.int64]]:
+        """The numbers of positions, as many together as their distributions may be in memory."""
+        size = max(1, AT_ONCE // (len(self.sources) * self.vocabulary.size))
+        return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
+
+    def start(self) -> tuple[Any, ...]:
+        return tuple(source.start() for source in self.sources)
+
+    def advance(self, state: tuple[Any, ...], token: int) -> tuple[Any, ...]:
+        return tuple(source.advance(each, token) for source, each in zip(self.sources, state, strict=True))
+
+    def next(self, state: tuple[Any, ...]) -> NDArray[np.float64]:
+        answers = [source.next(each) for source, each in zip(self.sources, state, strict=True)]
+        return np.asarray(self.rule.combine(np.stack(answers)[:, None])[0])
+
+    def sliding(self, stride: int) -> LanguageModel:
+        moved = [source if source.context is None else source.sliding(stride) for source in self.sources]
+        if self.context is None:
+            raise UsageError("none of its sources has a context that could slide over a text. Leave --stride out.")
+        return PoolModel(list(zip(self.specs, moved, strict=True)), self.rule)
+
+    @property
+    def context(self) -> int | None:
+        """The shortest of its sources'."""
+        return min((source.context for source in self.sources if source.context is not None), default=None)
+
+    def to(self, device: str) -> Self:
+        for source in self.sources:
+            source.to(device)
+        return self
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / RULE, {"rule": self.rule.to_json(), "specs": [render(spec) for spec in self.specs]})
+        for number, source in enumerate(self.sources):
+            place = folder / SOURCES / str(number)
+            place.mkdir(parents=True, exist_ok=True)
+            source.save(place)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"pool": self.rule.kind, "weights": self.rule.weights.tolist(), "sources": [render(spec) for spec in self.specs]}
+
+
+def load_pool(folder: Path, vocabulary: Vocabulary, ends: bool) -> PoolModel:
+    """What ``PoolModel.save`` wrote.
+
+    Raises:
+        RecordError, KeyError, TypeError, ValueError: a file is missing, damaged, or does not fit.
+    """
+    from ...record import read_object
+    from ..base import build_language
+
+    written = read_object(folder / RULE)
+    specs, rule = [build_language(spec) for spec in written["specs"]], Rule.from_json(written["rule"])
+    if len(specs) != len(rule.weights):
+        raise ValueError(f"{len(specs)} sources with {len(rule.weights)} weights")
+    places = [folder / SOURCES / str(number) for number in range(len(specs))]
+    return PoolModel([(spec, spec.load(place, vocabulary, ends=ends)) for spec, place in zip(specs, places, strict=True)], rule)

@@ -1,0 +1,177 @@
+"""Sources made one model, from Python."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossworks
+from lossworks import fuse
+from lossworks.api import evaluate
+from lossworks.api.fuse import Fused
+from lossworks.core.errors import RecordError, UsageError
+
+GOOD = ["great", "lovely", "superb", "charming", "moving", "clever"]
+BAD = ["awful", "dull", "boring", "stupid", "weak", "tedious"]
+FILLER = ["the", "a", "film", "plot", "actor", "scene", "story", "music", "end", "of", "and", "with", "is", "was", "some", "very"]
+Rows = list[tuple[str, str]]
+
+
+def rows(count: int, seed: int) -> Rows:
+    """Labelled texts; one word of each tells the label."""
+    draw, found = random.Random(seed), []
+    for _ in range(count):
+        label = draw.choice(["neg", "pos"])
+        words = [*draw.choices(FILLER, k=6), draw.choice(GOOD if label == "pos" else BAD)]
+        draw.shuffle(words)
+        found.append((" ".join(words), label if draw.random() < 0.9 else draw.choice(["neg", "pos"])))
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two classifiers, two language models over the same tokens, and one over others."""
+    place = tmp_path_factory.mktemp("runs")
+    common: dict[str, Any] = {"test": 0, "seed": 0}
+    texts = [text for text, _ in rows(300, 5)]
+    few = place / "few.tsv"
+    few.write_text("".join(f"{text}\t{label}\n" for text, label in [("text", "label"), *rows(60, 1)]))
+    made = {
+        "linear": lossworks.fit(few, out=place / "linear", epochs=2, **common),
+        "bayes": lossworks.fit(rows(300, 2), out=place / "bayes", model="ngram:order=1", **common),
+        "bigrams": lossworks.fit(texts, out=place / "bigrams", task="lm", model="ngram:order=2", tokenizer="chars", **common),
+    }
+    tokens = str(place / "bigrams" / "tokenizer.json")
+    made["five"] = lossworks.fit(texts, out=place / "five", task="lm", model="ngram:order=5", tokenizer=tokens, **common)
+    made["words"] = lossworks.fit(texts, out=place / "words", task="lm", model="ngram:order=2", tokenizer="words", **common)
+    return made
+
+
+@pytest.fixture(scope="module")
+def labels(runs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Fused:
+    """A pool of classifiers, in a run."""
+    out = tmp_path_factory.mktemp("pool") / "labels"
+    return fuse([runs["linear"], runs["bayes"]], on=rows(200, 3), test=rows(400, 4), twin="auto", out=out)
+
+
+@pytest.fixture(scope="module")
+def language(runs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Fused:
+    """A pool of language models, in a run."""
+    out = tmp_path_factory.mktemp("pool") / "language"
+    on, test = ([text for text, _ in rows(100, seed)] for seed in (6, 7))
+    return fuse([runs["bigrams"], runs["five"], "cache:decay=0.9", "uniform"], on=on, test=test, kind="linear", out=out)
+
+
+def test_a_pool_is_a_model(labels: Fused) -> None:
+    """What is loaded from the run predicts, evaluates and explains like any other, and says what the pool in hand says."""
+    assert labels.path is not None
+    model = lossworks.load(labels.path)
+    assert isinstance(model, lossworks.Model)
+    texts = [text for text, _ in rows(20, 9)]
+    assert isinstance(labels.model, lossworks.Model)
+    assert np.array_equal(model.predict_proba(texts), labels.model.predict_proba(texts))
+    assert model.predict_proba(texts).sum(1) == pytest.approx(1)
+    found = evaluate(model, rows(200, 10))
+    assert found["metrics"]["accuracy"]["value"] > 0.8
+    (explained,) = model.explain(["a great film"], method="leave_one_out")
+    assert explained.shares.argmax() == 1
+    assert (labels.path / "report.html").exists()
+
+
+def test_the_loss_told_is_the_pools(labels: Fused) -> None:
+    """The loss in the facts is what ``evaluate`` finds."""
+    again = evaluate(labels.model, rows(400, 4))
+    assert labels.facts["loss"]["value"] == pytest.approx(again["metrics"]["nll"]["value"], abs=1e-9)
+
+
+def test_knowledge_is_shown(labels: Fused) -> None:
+    """The second classifier saw five times as many rows: that is more than a twin of the first brings."""
+    (verdict,) = labels.facts["verdicts"]
+    assert verdict["word"] == "helps"
+    assert [check["than"] for check in verdict["checks"]][-1] == "a twin of the first source"
+
+
+def test_without_a_twin_nothing_is_claimed(runs: dict[str, Any]) -> None:
+    """Where a second seed was not tried, a gain is not called knowledge."""
+    found = fuse([runs["linear"], runs["bayes"]], on=rows(200, 3), test=rows(400, 4))
+    assert found.facts["verdicts"][0]["word"] == "not enough to say"
+    assert found.path is None
+
+
+@pytest.mark.parametrize("kind", ["linear", "log_linear"])
+@pytest.mark.parametrize("by_context", [False, True])
+def test_every_kind(runs: dict[str, Any], kind: str, by_context: bool) -> None:
+    """Whatever the rule, a pool is no worse on what its weights were found on than its best source."""
+    on = rows(200, 3)
+    found = fuse([runs["linear"], runs["bayes"]], on=on, kind=kind, by_context=by_context).model
+    alone = [evaluate(runs[name], on)["metrics"]["nll"]["value"] for name in ("linear", "bayes")]
+    assert evaluate(found, on)["metrics"]["nll"]["value"] <= min(alone) + 1e-6
+
+
+def test_language(language: Fused) -> None:
+    """A pool of language models scores, generates and predicts, and its orders are worth more than its cache."""
+    assert language.path is not None
+    model = lossworks.load(language.path)
+    assert isinstance(model, lossworks.Language)
+    texts = [text for text, _ in rows(5, 11)]
+    assert [row.logp for row in model.score(texts)] == pytest.approx([row.logp for row in language.model.score(texts)])
+    assert model.generate("the ", max_new_tokens=5)[0].startswith("the ")
+    assert sum(p for _, p in model.next("the f", top=10_000)) == pytest.approx(1)
+    words = {verdict["source"].rsplit("/", 1)[-1]: verdict["word"] for verdict in language.facts["verdicts"]}
+    assert words["five"] == "helps"
+    assert words["uniform"] == "no knowledge shown"
+
+
+def test_a_pool_in_a_pool(labels: Fused, language: Fused, runs: dict[str, Any], tmp_path: Path) -> None:
+    """A pool is a source too."""
+    again = fuse([labels.model, "uniform"], on=rows(100, 12), out=tmp_path / "labels")
+    assert lossworks.load(tmp_path / "labels").predict(["a great film"]) == again.model.predict(["a great film"])
+    texts = [text for text, _ in rows(50, 12)]
+    fuse([language.model, runs["bigrams"]], on=texts, kind="log_linear", out=tmp_path / "language")
+    assert isinstance(lossworks.load(tmp_path / "language"), lossworks.Language)
+
+
+def test_damage_is_found(labels: Fused, tmp_path: Path) -> None:
+    """A source's file that is not what was saved is named."""
+    assert labels.path is not None
+    shutil.copytree(labels.path, tmp_path / "run")
+    (tmp_path / "run" / "sources" / "1" / "config.json").write_text("{}")
+    with pytest.raises(RecordError, match=r"sources/1/config\.json is damaged"):
+        lossworks.load(tmp_path / "run")
+
+
+def wrong(runs: dict[str, Any]) -> list[tuple[list[Any], dict[str, Any], str]]:
+    """Sources that cannot be pooled, or data that cannot be judged on, and what is said."""
+    on, texts = rows(50, 3), [text for text, _ in rows(50, 3)]
+    other = lossworks.fit([(text, "x" + label) for text, label in rows(40, 1)], test=0, epochs=1)
+    numbers = lossworks.fit([(text, len(text) + 0.5) for text, _ in rows(60, 1)], test=0, epochs=1, task="regress")
+    return [
+        ([runs["linear"]], {"on": on}, "two sources"),
+        ([runs["linear"], runs["linear"]], {"on": on}, "named twice"),
+        ([runs["linear"], other], {"on": on}, "other labels"),
+        ([numbers, "uniform"], {"on": on}, "predict numbers"),
+        ([runs["linear"], runs["bayes"]], {"on": on, "kind": "sum"}, "linear or log_linear"),
+        ([runs["linear"], runs["bayes"]], {"on": on, "test": on}, "--test is the text"),
+        ([runs["linear"], runs["bayes"]], {"on": rows(300, 2)}, "was trained on"),
+        ([runs["linear"], runs["bayes"]], {"on": on, "test": rows(60, 1)}, "was trained on"),
+        ([runs["linear"], "lexikon:words.csv"], {"on": on}, "unknown source"),
+        ([runs["bigrams"], runs["words"]], {"on": texts}, "other tokens"),
+        ([runs["bigrams"], runs["linear"]], {"on": texts}, "no outcomes in common"),
+        ([runs["bigrams"], "ngram"], {"on": texts}, "trained first"),
+        (["uniform", runs["bigrams"]], {"on": texts}, "the first source is uniform"),
+        ([runs["bayes"], runs["linear"]], {"on": on, "twin": "auto"}, "has no twin"),
+        ([runs["linear"], runs["bayes"]], {"on": on, "twin": "uniform"}, "wanted a run like"),
+        ([runs["bigrams"], runs["five"]], {"on": texts, "twin": runs["words"]}, "other tokens"),
+    ]
+
+
+def test_errors(runs: dict[str, Any]) -> None:
+    """What is wrong is said, with what to do."""
+    for sources, how, said in wrong(runs):
+        with pytest.raises(UsageError, match=said):
+            fuse(sources, **how)

@@ -1,0 +1,59 @@
+"""``lossworks fuse`` in a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lossworks.cli.app import app
+
+LINES = "to be or not to be\nthat is the question\nwhether it is nobler in the mind\nto suffer the slings\n"
+Put = Callable[[str, str | bytes], Path]
+
+
+@pytest.fixture
+def told(put: Put, tmp_path: Path) -> Callable[..., str]:
+    """``told(flags…)``: what ``lossworks fuse`` says of two models of language and a cache."""
+    run, data = CliRunner(), put("train.txt", LINES * 30)
+    put("on.txt", "to be in the mind\nthat is the question\n" * 10)
+    put("test.txt", "it is the question\nor not to be nobler\n" * 10)
+    for name, order in (("one", 2), ("two", 4)):
+        tokens = ["--tokenizer", "chars" if name == "one" else f"{tmp_path}/one/tokenizer.json"]
+        given = [f"{data}", "--task", "lm", "--model", f"ngram:order={order}", *tokens, "--out", f"{tmp_path}/{name}"]
+        assert run.invoke(app, ["fit", *given]).exit_code == 0
+
+    def tell(*flags: str) -> str:
+        sources = [f"{tmp_path}/one", f"{tmp_path}/two", "cache"]
+        done = run.invoke(app, ["fuse", *sources, "--on", f"{tmp_path}/on.txt", *flags])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return tell
+
+
+def test_for_people(told: Callable[..., str], tmp_path: Path) -> None:
+    """Sources with their weights, the pool's loss, a verdict on each source but the first, and what to do next."""
+    said = told("--test", f"{tmp_path}/test.txt", "--out", f"{tmp_path}/pool")
+    assert "the pool" in said
+    assert f"{tmp_path}/two helps by its knowledge" in said
+    assert "beside the pool cut from its texts" in said
+    assert f"lossworks evaluate {tmp_path}/pool TEXT" in said
+    page = (tmp_path / "pool" / "report.html").read_text("utf-8")
+    assert "of 2 sources shown to help" in page or "No knowledge shown" in page
+    assert "with its mean answer alone in its place" in page or "cut from its texts" in page
+
+
+def test_json(told: Callable[..., str], tmp_path: Path) -> None:
+    """One object on stdout, whose weights sum to one."""
+    found = json.loads(told("--test", f"{tmp_path}/test.txt", "--json"))
+    assert sum(row["weight"] for row in found["sources"]) == pytest.approx(1)
+    assert [verdict["source"] for verdict in found["verdicts"]] == [f"{tmp_path}/two", "cache"]
+
+
+def test_nothing_judged(told: Callable[..., str]) -> None:
+    """Without --test it is said that nothing was judged."""
+    assert "Nothing was judged" in told("--kind", "log_linear", "--by-context")
