@@ -45,6 +45,8 @@ def test_refusals(command: Command, put: Put, run: Path) -> None:
     for verb in (("explain", run, "a text"), ("score", run, "a text"), ("export", run, "file.onnx")):
         ended = command(*verb)
         assert (ended.code, "lossworks predict" in ended.err) == (2, True), ended.err
+    assert "knowledge graph" in command("landscape", run).err
+    assert "compare is for models of text" in command("compare", put("facts.tsv", LINES), "--task", "graph", "--loss", "mse").err
     assert "query 1: the entity 'x'" in command("predict", run, "x\t+1").err
     assert "line 2: the entity 'x'" in command("evaluate", run, put("other.tsv", "e1\t+1\te2\nx\t+1\te2\n")).err
     assert "--slices is for texts" in command("evaluate", run, "--slices").err
