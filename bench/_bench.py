@@ -2,6 +2,7 @@
 
     LOSSWORKS_DATA   folder with the data sets
     LOSSWORKS_PEERS  a Python interpreter that has the peers (fasttext, scikit-learn, …) installed
+    LOSSWORKS_PAGE   a page whose marked tables are written anew (`make explain-docs`)
 
 Both sides run in turn, each in a fresh process, in one session; ratios are of medians.
 """
@@ -58,19 +59,36 @@ def in_turn(sides: Mapping[str, Callable[..., dict[str, Any]]], rounds: int) -> 
     return {name: {key: statistics.median(r[key] for r in results) for key in results[0]} for name, results in seen.items()}
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a Markdown table."""
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
-    print()
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], mark: str | None = None) -> None:
+    """Print a Markdown table; also into the page, with command and machine, where ``<!-- bench:mark -->`` stands in it."""
+    cells = [head, ["---"] * len(head), *([f"{c:.4g}" if isinstance(c, float) else str(c) for c in row] for row in rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    print("\n".join(lines) + "\n")
+    if mark and (page := os.environ.get("LOSSWORKS_PAGE")):
+        path, command = Path(page), " ".join(["bench/" + Path(sys.argv[0]).name, *sys.argv[1:]])
+        path.write_text(marked(path.read_text("utf-8"), mark, "\n".join([*lines, "", f"(`{command}`; {host()})"])), "utf-8")
+
+
+def marked(page: str, mark: str, text: str) -> str:
+    """The page with this text between ``<!-- bench:mark -->`` and the next ``<!-- end -->``; ValueError if they are not there."""
+    before, begin, rest = page.partition(f"<!-- bench:{mark} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not end:
+        raise ValueError(f"the page has no place for {mark}")
+    return f"{before}{begin}{text}\n{end}{after}"
+
+
+def host() -> str:
+    """The machine in words, and how busy it is with others' work: processes that want to run, on average."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    cores, busy = len(os.sched_getaffinity(0)), os.getloadavg()[2]
+    return f"{name}, {cores} cores, load {busy:.1f}, Python {platform.python_version()}"
 
 
 def machine() -> None:
     """Print the machine."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    print(f"{name}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
+    print(host() + "\n")
 
 
 def movie_reviews(seed: int) -> tuple[Pairs, Pairs]:

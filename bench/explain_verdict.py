@@ -215,7 +215,9 @@ def main(count: int, families: Sequence[str]) -> None:
     short_names = [family.partition(":")[0] + (" with a hidden layer" if "hidden" in family else "") for family in families]
     rows = [(kind, share(false[kind, "all"], "trust"), *(_percent(false[kind, f]) for f in families)) for kind in WRONG]
     first = share([word for kind in list(WRONG)[:5] for word in false[kind, "all"]], "trust")
-    _bench.table(("shares", "all families", *short_names), [*rows, ("the first five", first, *[""] * len(families))])
+    _bench.table(
+        ("shares", "all families", *short_names), [*rows, ("the first five", first, *[""] * len(families))], "false-trust"
+    )
     print("True explanations that are called worthy of trust, by what is explained\n")
     kinds = [f"{token} the token, {size}" for token in ("with", "without") for size in ("short", "long")]
     listed = dict.fromkeys((family, method) for family, method, _ in missed)
@@ -230,6 +232,7 @@ def main(count: int, families: Sequence[str]) -> None:
             )
             for family, method in listed
         ],
+        "true-trust",
     )
 
 

@@ -1,32 +1,51 @@
-"""The influence of training rows on a loss, by counts and by training again without each: time a pair, and how far they differ.
+"""The influence of training rows on a loss, beside training again without each: how far they differ, and their time.
 
-LOSSWORKS_DATA=… python bench/influence.py
+LOSSWORKS_DATA=… python bench/influence.py [counts|linear]
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import _bench
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
+import lossworks
 from lossworks import tokens
+from lossworks.api.replayed import replayed
+from lossworks.attribution.linear_rows import Losses
+from lossworks.attribution.retrained_rows import outputs_of, outputs_without
 from lossworks.attribution.row_counts import generative_influence, language_influence
-from lossworks.data import Ragged
-from lossworks.inference import GenerativePredictor, TextLanguage
+from lossworks.attribution.trajectory import Course, Trajectory
+from lossworks.data import TRAIN, Ragged
+from lossworks.engine import Callbacks, Loop
+from lossworks.inference import GenerativePredictor, NetworkPredictor, TextLanguage
 from lossworks.models.ngram import NgramSpec
 from lossworks.models.ngram.smoothing import METHODS
 from lossworks.tasks import Classify
 
 ROUNDS, SEED = 5, 0
+LEFT, TEXTS = 128, 8
+T = TypeVar("T")
 
 
 def main() -> None:
-    """Print a table, medians of ``ROUNDS``, both ways in turn."""
+    """Print the tables."""
     _bench.machine()
+    for part in sys.argv[1:] or ("counts", "linear"):
+        {"counts": counts, "linear": linear}[part]()
+
+
+def counts() -> None:
+    """Of models that count: medians of ``ROUNDS``, both ways in turn."""
     rows = [classifier(METHODS[0], count) for count in (1, 50)] + [classifier(method, 1) for method in METHODS[1:]]
     lines = [line for line in (_bench.data() / "tiny-shakespeare.txt").read_text("utf-8").split("\n") if line]
     rows += [language(lines, "words", 3, count) for count in (1, 50)] + [language(lines, "chars", 5, count) for count in (1, 50)]
@@ -42,6 +61,70 @@ def main() -> None:
         "worst difference",
     ]
     _bench.table(head, rows)
+
+
+def linear() -> None:
+    """Of linear models: the estimate for all rows beside training again without each of ``LEFT`` by lot."""
+    head = [
+        "",
+        "rows",
+        "epochs",
+        "rank correlation, mean of 8 texts",
+        "lowest",
+        "a training, s",
+        "back for 1 text, trainings",
+        "for 8 texts",
+        f"{LEFT} trained without, trainings",
+    ]
+    sets = [("movie-reviews", _bench.movie_reviews, "linear", 9600), ("trec", _bench.trec, "linear", 5452)]
+    sets += [("movie-reviews", _bench.movie_reviews, "linear", 2000), ("trec", _bench.trec, "linear", 2000)]
+    sets += [("ag-news", _bench.ag_news, "linear:chars=0", 2000)]
+    _bench.table(head, [followed(*each) for each in sets])
+
+
+def followed(name: str, pairs: Callable[[int], tuple[_bench.Pairs, _bench.Pairs]], model: str, count: int) -> list[object]:
+    """Figures of one model; times are of the processor."""
+    train, test = pairs(SEED)
+    rows, asked, seen = train[:count], test[:TEXTS], list[Course]()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        fitted = lossworks.fit(rows, out=run, model=model, seed=SEED)
+        assert isinstance(fitted, lossworks.Model)
+        predictor = fitted.predictor
+        assert isinstance(predictor, NetworkPredictor)
+
+        def observer(loop: Loop, _: Sequence[int]) -> Course:
+            seen.append(Course(loop))
+            return seen[0]
+
+        with replayed(run, {"data": rows}, None, None, Callbacks(), "", observer) as again:
+            done, labels = again.done, again.done.data.task.labels
+            targets = np.array([labels.index(label) for _, label in asked])
+            texts, losses = (
+                predictor.prepared([text for text, _ in asked]),
+                Losses(done.data.task, targets, predictor.temperature),
+            )
+            first = predictor.prepared([asked[0][0]])
+            numbers = np.flatnonzero(done.data.parts == TRAIN)
+            left = np.random.default_rng(SEED).choice(len(numbers), LEFT, replace=False)
+            list(Trajectory(done, seen[0]).changes(first))  # compiled code is loaded now
+            outputs_without(done, numbers[:1], texts)
+            one, _ = timed(lambda: outputs_without(done, np.array([-1]), texts))
+            of_one, _ = timed(lambda: list(Trajectory(done, seen[0]).changes(first)))
+            of_all, ((_, change),) = timed(lambda: list(Trajectory(done, seen[0]).changes(texts)))
+            copies, without = timed(lambda: outputs_without(done, numbers[left], texts))
+            whole = outputs_of(done.network, texts)
+            truth, estimate = losses(whole) - losses(without), losses(whole) - losses(whole - change[left])
+            alike = [float(spearmanr(estimate[:, text], truth[:, text]).statistic) for text in range(TEXTS)]
+            figures = [statistics.mean(alike), min(alike), one, of_one / one, of_all / one, copies / one]
+            return [f"{name}, {model}", len(numbers), done.kept.epochs, *figures]
+
+
+def timed(run: Callable[[], T]) -> tuple[float, T]:
+    """Seconds of the processor, and what was found."""
+    began = time.process_time()
+    found = run()
+    return time.process_time() - began, found
 
 
 def classifier(method: str, count: int) -> list[object]:

@@ -79,12 +79,12 @@ def main(wanted: list[str]) -> None:
                 table.append([name, int(wrong.sum()), side, auc(wrong, loss), precision(wrong, loss), found["seconds"], counts])
                 if side == "lossworks":
                     rankings[name] = wrong[np.argsort(-loss, kind="stable")]
-    _bench.table(["data", "wrong rows", "", "AUC", "AP", "s", ""], table)
+    _bench.table(["data", "wrong rows", "", "AUC", "AP", "s", ""], table, "label-errors")
     rankings |= dict(extremes())
     print(f"Coverage of the 95 % interval for the number of wrong labels, {DRAWS} draws each, and its mean width\n")
     head = ["ranking", "wrong rows", *(f"{sample} looked at" for sample in SAMPLES)]
     covered = [[name, int(ranked.sum()), *(coverage(ranked, sample) for sample in SAMPLES)] for name, ranked in rankings.items()]
-    _bench.table(head, covered)
+    _bench.table(head, covered, "coverage")
 
 
 def sides(rows: Rows) -> Iterator[tuple[str, dict[str, Any]]]:

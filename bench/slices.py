@@ -52,7 +52,7 @@ def made(families: int) -> None:
                 ps.append((float(stats.ttest_ind(inside, outside, equal_var=False).pvalue), ours.p))
             wrong += [min(holm([pair[test] for pair in ps])) <= 0.05 for test in (0, 1)]
         rows.append([name, *(f"{100 * share:.1f} %" for share in wrong / families)])
-    _bench.table(["losses", "Welch's test", "slices"], rows)
+    _bench.table(["losses", "Welch's test", "slices"], rows, "slices-made")
 
 
 def _scored(train: _bench.Pairs, test: _bench.Pairs) -> tuple[Model, Any, NDArray[np.int64], list[Slice]]:
@@ -107,7 +107,7 @@ def planted(draws: int) -> None:
                 hits += any(one.name == word for one in table.shown)
             found.append(f"{100 * hits / draws:.0f} %")
         rows.append([word, len(of.rows), *found])
-    _bench.table(["word", "texts", "10 % turned", "20 %", "30 %"], rows)
+    _bench.table(["word", "texts", "10 % turned", "20 %", "30 %"], rows, "slices-planted")
 
 
 def learning() -> None:
@@ -123,7 +123,7 @@ def learning() -> None:
         scores: dict[str, Any] = {"loss out of fold": _out_of_fold(data, model)[found.rows]}
         scores |= {"confidence": -found.mean, "EL2N": found.el2n, "last": -found.course[-1], "forgotten": found.forgotten}
         rows += [[model, name, *_ranked(np.asarray(score), wrong[found.rows])] for name, score in scores.items()]
-    _bench.table(["model", "ranked by", "AUC", "average precision"], rows)
+    _bench.table(["model", "ranked by", "AUC", "average precision"], rows, "learned")
 
 
 def _out_of_fold(data: _bench.Pairs, model: str, folds: int = 3) -> Floats:

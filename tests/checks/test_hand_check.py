@@ -65,6 +65,14 @@ def test_all_rows_answered_are_counted() -> None:
     assert found.to_find == {0.5: (61, 100), 0.8: (98, 100), 0.9: (149, 200)}
 
 
+def test_rows_that_hold_no_error_are_not_needed() -> None:
+    """Where a part of the ranking holds none, a share is found before it."""
+    design = Design.of(500, 500, 0)
+    found = estimate(design, ["wrong" if place in (5, 300) else "right" for place in design.places()])
+    assert (found.errors.low, found.errors.high) == (2, 2)
+    assert found.to_find[0.5] == (100, 100)
+
+
 def test_nothing_wrong_is_not_zero_errors() -> None:
     """No wrong row among those looked at bounds the errors, and claims nothing to find."""
     design = Design.of(1000, 100, 0)

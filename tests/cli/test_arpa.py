@@ -114,6 +114,17 @@ def test_evaluate(command: Command, put: Callable[[str, str], Path]) -> None:
     assert command("evaluate", "hand", "texts.txt").code == 0
 
 
+def test_impossible(command: Command, put: Callable[[str, str], Path]) -> None:
+    """A token of probability 0 makes a text's figures infinite, which JSON says as null."""
+    impossible = HAND.replace("ngram 1=4", "ngram 1=5").replace("-0.3\ta\t-0.2\n", "-0.3\ta\t-0.2\n-inf\tb\n")
+    command("import", put("hand.arpa", impossible), "--out", "hand", "-q")
+    put("texts.txt", "a a\na b\na\n")
+    found = command("evaluate", "hand", "texts.txt", "--json").json
+    assert found["metrics"]["perplexity"] == {"value": None, "low": 1.0, "high": None}
+    assert found["surprising"]["most"][0]["nats_per_token"] is None
+    assert command("evaluate", "hand", "texts.txt").code == 0
+
+
 def test_without_an_end(command: Command, put: Callable[[str, str], Path]) -> None:
     """Where the file never predicts the end, texts have none."""
     command(

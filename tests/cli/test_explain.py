@@ -89,7 +89,29 @@ def test_rows_and_learning(command: Command, fitted: Path, tmp_path: Path) -> No
     assert told[0]["label"] == "negative"
     assert len(told[0]["raised"]) == 10
     assert "raised by" in command("explain", tmp_path / "counted", "a lovely book", "--rows").out
-    assert "holds no n-gram models" in command("explain", fitted, "a lovely book", "--rows").err
+    ended = command("explain", fitted, "a lovely book", "--rows", "--for", "negative")
+    assert "loss as negative" in ended.out
+    assert "raised by" in ended.out
+    assert "reviews.csv, line " in ended.out
+    assert "exact by training again without each row named" in " ".join(ended.out.split())
+    told = command("explain", fitted, "a lovely book", "--rows", "--json").json["texts"]
+    assert told[0]["agreement"] > 0.9
     learned = command("explain", fitted, "--learning", "--json", "--quiet").json
     assert learned["exact"]
     assert Path(learned["page"]).exists()
+
+
+def test_learning_of_held_out_files(command: Command, tmp_path: Path) -> None:
+    """Rows held out in files that have moved since are given by the flags that the error names."""
+    lines = REVIEWS.read_text("utf-8").splitlines(keepends=True)
+    for name, part in (("train", lines[21:]), ("valid", lines[1:11]), ("test", lines[11:21])):
+        (tmp_path / f"{name}.csv").write_text(lines[0] + "".join(part), "utf-8")
+    parts = ["--valid", tmp_path / "valid.csv", "--test", tmp_path / "test.csv"]
+    run = tmp_path / "run"
+    assert command("fit", tmp_path / "train.csv", *parts, "--out", run, "--epochs", "2", "--quiet").code == 0
+    for name in ("valid", "test"):
+        (tmp_path / f"{name}.csv").rename(tmp_path / f"old-{name}.csv")
+    assert "--valid FILE" in command("explain", run, "--learning", "--quiet").err
+    moved = ["--valid", tmp_path / "old-valid.csv", "--test", tmp_path / "old-test.csv"]
+    assert command("explain", run, "--learning", *moved, "--json", "--quiet").json["exact"]
+    assert "are for --rows and --learning" in command("explain", run, "a text", *moved[:2]).err

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import lossworks
+from lossworks.api.whole_texts import fuse_texts
 from lossworks.cli.app import app
 
 LINES = "to be or not to be\nthat is the question\nwhether it is nobler in the mind\nto suffer the slings\n"
@@ -52,6 +55,27 @@ def test_json(told: Callable[..., str], tmp_path: Path) -> None:
     found = json.loads(told("--test", f"{tmp_path}/test.txt", "--json"))
     assert sum(row["weight"] for row in found["sources"]) == pytest.approx(1)
     assert [verdict["source"] for verdict in found["verdicts"]] == [f"{tmp_path}/two", "cache"]
+
+
+def test_whole_texts(told: Callable[..., str], tmp_path: Path, put: Put) -> None:
+    """Models of other tokens are mixed text by text: the mixture's probability is the weighted sum of theirs."""
+    data = str(put("lines.txt", "".join(f"line {n % 7} of the text\n" for n in range(80))))
+    run = CliRunner()
+    for name, tokens in (("bpe", "bpe:size=300"), ("bytes", "bytes")):
+        given = ["fit", data, "--task", "lm", "--model", "ngram:order=3", "--tokenizer", tokens, "--out", f"{tmp_path}/{name}"]
+        assert run.invoke(app, given).exit_code == 0
+    sources = [f"{tmp_path}/bpe", f"{tmp_path}/bytes"]
+    refused = run.invoke(app, ["fuse", *sources, "--on", data])
+    assert refused.exit_code != 0
+    assert "--per text" in str(refused.exception)
+    done = run.invoke(app, ["fuse", *sources, "--on", data, "--test", data, "--per", "text", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert sum(row["weight"] for row in found["sources"]) == pytest.approx(1)
+    assert found["loss"]["value"] <= min(row["loss"]["value"] for row in found["sources"]) + 1e-9
+    mixed = fuse_texts(sources, on=data)
+    alone = [lossworks.load(source).score(["line 1"])[0].logp for source in sources]  # type: ignore[union-attr]
+    assert mixed.logp(["line 1"])[0] == pytest.approx(np.log(mixed.weights @ np.exp(alone)))
 
 
 def test_nothing_judged(told: Callable[..., str]) -> None:

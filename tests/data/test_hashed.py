@@ -12,6 +12,7 @@ import torch
 
 from lossworks.core.errors import DataError
 from lossworks.data import Batch, HashedFeatures, Selected
+from lossworks.data.ragged import Ragged
 from lossworks.tokens import ngrams
 from lossworks.tokens.ngrams import hashed_ngrams
 
@@ -214,6 +215,13 @@ def test_places_of_the_kept(norm: str, threads: Callable[[int], None]) -> None:
     assert (found.ids[of] == batch.ids).all()
     assert (found.values[of] == batch.values).all()
     assert (found.lengths == plain.lengths).all()
+
+
+def test_first_bucket_counted_once() -> None:
+    """A text has bucket 0 once, whatever comes between: others that share its place in the table of those met."""
+    counter = made().counter()
+    counter.add(Ragged(np.array([0, 64, 0, 128, 64], np.uint32), np.array([0, 5])), np.array([True]))
+    assert {bucket: int(counter.counts[bucket]) for bucket in (0, 64, 128)} == {0: 1, 64: 1, 128: 1}
 
 
 def test_how_full() -> None:

@@ -109,3 +109,13 @@ def test_nothing_varies() -> None:
     for values in (np.zeros(N), np.full(N, 0.7)):
         (table,) = judge({"m": losses(values)}, [PLANTED])
         assert table.shown == []
+
+
+def test_least_excess_is_no_least_loss() -> None:
+    """Where all slices that differ are easier, the one named first is that which saves most, and it is not said to cost least."""
+    rows, noise = np.arange(1000), np.random.default_rng(0).normal(1, 0.05, 1000)
+    often, rare = Slice("word", "often", rows[:400]), Slice("word", "rare", rows[:30])
+    (table,) = judge({"m": losses(noise - 0.2 * (rows < 400) - 0.2 * (rows < 30))}, [rare, often])
+    assert [one.name for one in table.shown] == ["often", "rare"]
+    assert table.shown[1].inside < table.shown[0].inside
+    assert "The least excess loss is with word 'often'" in sentence(table, "nats")

@@ -7,12 +7,15 @@ import math
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import lossworks
 from lossworks.core.errors import DataError, RecordError, UsageError
-from lossworks.inference import GenerativePredictor
+from lossworks.data import Ragged
+from lossworks.inference import GenerativePredictor, text_logp
 
 ROWS = [("a b a", "x"), ("a c", "x"), ("b b c", "y"), ("b", "x"), ("c c c", "y"), ("a c", "z")]
 UNIGRAM = "ngram:order=1,smoothing=additive,delta=0.5"
@@ -89,6 +92,14 @@ def test_damaged(name: str, spoil: str, run: Path, tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:30] if spoil == "cut" else json.dumps({"format": 1, "counts": [1]}).encode())
     with pytest.raises(RecordError):
         lossworks.load(tmp_path / "run")
+
+
+def test_impossible_text() -> None:
+    """A text with a token of probability 0 is impossible, and texts after it are what they are alone."""
+    texts = Ragged(np.zeros(3, np.uint32), np.array([0, 1, 1, 3]))
+    said = np.array([-1.0, -math.inf, -2.0, -0.5, -0.25, -0.125])
+    found = text_logp(SimpleNamespace(logp=lambda _: said, ends=True), texts)  # type: ignore[arg-type]
+    assert found.tolist() == [-math.inf, -2.0, -0.875]
 
 
 def test_calibrated() -> None:

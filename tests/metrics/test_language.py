@@ -63,3 +63,11 @@ def test_coverage() -> None:
         naive += abs(found.value - 2.0) <= half
     assert 0.92 <= held / 400 <= 0.98
     assert naive / 400 < 0.8
+
+
+def test_impossible() -> None:
+    """A token of probability 0 makes the metrics infinite, and of their intervals nothing is known."""
+    segments = count_segments(np.array([0, 2, 3]), False, np.array([5, 4]), np.zeros(3, bool))
+    found = surprisal(np.array([-1.0, -math.inf, -0.5]), segments)
+    for name, least in (("nats_per_token", 0.0), ("bits_per_byte", 0.0), ("perplexity", 1.0)):
+        assert (found[name].value, found[name].low, found[name].high) == (math.inf, least, math.inf)

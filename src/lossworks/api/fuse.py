@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
 from ..engine import Callbacks
-from ..evidence.contrast import Estimate
 from ..fusion.answers import Said, fitted, pooled
 from ..fusion.judging import judge
 from ..fusion.labels import LabelPool
@@ -32,6 +31,7 @@ from .fit import Source
 from .language import Language
 from .model import Model
 from .recording import Recorder
+from .soup import SOUP, measured, souped
 from .sources import Given, Opened, has_seed, open_sources, open_twin
 
 
@@ -74,7 +74,8 @@ def fuse(
             ``uniform``. Of language, over the same tokens: runs, ``cache``, ``uniform``.
         on: text (labelled, for labels) that no source was trained on; the weights are found on it, and nothing else.
         test: other text, to judge on. Without it nothing is judged.
-        kind: "linear", a mixture; "log_linear", a normalised product of powers, whose exponents may be below 0.
+        kind: "linear", a mixture; "log_linear", a normalised product of powers, whose exponents may be below 0; "soup", a network
+            with the mean of the weights of runs that began as one, which is measured beside them and not judged.
         by_context: whether weights depend on how sure the sources are at each position.
         twin: a run like the first source but for its seed; "auto" trains one, from the first one's record.
         out: the run directory to make of the pool; none is made without it.
@@ -91,8 +92,10 @@ def fuse(
         DataError: the data cannot be read, or holds a label that the sources do not know.
     """
     callbacks = callbacks or Callbacks()
-    if kind not in KINDS:
-        raise UsageError(f"kind is {kind!r}; wanted {' or '.join(KINDS)}.")
+    if kind not in (*KINDS, SOUP):
+        raise UsageError(f"kind is {kind!r}; wanted {', '.join(KINDS)} or {SOUP}.")
+    if kind == SOUP and (by_context or twin is not None):
+        raise UsageError("a soup is one model: it has no weights by context, and no twin to be judged beside. Leave them out.")
     if len(sources) < 2:
         raise UsageError("a pool takes two sources or more: lossworks fuse RUN SOURCE --on VALID --out POOL.")
     with ExitStack() as stack:
@@ -101,11 +104,14 @@ def fuse(
         held = [stack.enter_context(closing(load(data, reading))) for data in (on, test) if data is not None]
         _check_data(opened, held)
         parts = [_part(opened, corpus, scratch, number) for number, corpus in enumerate(held)]
-        own = open_twin(twin, opened, device, callbacks)
-        work = _Work(opened, parts, kind, by_context, own, seed, callbacks)
-        rule, facts = work.done()
+        if kind == SOUP:
+            trained, facts = souped(opened, parts, held[0], callbacks)
+        else:
+            own = open_twin(twin, opened, device, callbacks)
+            rule, facts = _Work(opened, parts, kind, by_context, own, seed, callbacks).done()
+            trained = _pool(opened, rule)
         facts |= {"on": _of(held[0], parts[0])} | ({"test": _of(held[1], parts[1])} if test is not None else {})
-        made = _Made(opened, rule, facts, held[0])
+        made = _Made(opened, trained, facts, held[0])
         if out is None:
             return Fused(made.held(None), facts)
         given = {"sources": opened.names, "on": held[0].source, "test": held[1].source if test is not None else None}
@@ -157,12 +163,7 @@ class _Work:
             self.callbacks.watch("fuse", {"doing": "verdicts"})
             of = heard[1][: len(names)]
             units, loss = self.parts[1].at(chosen[1]), -pooled(rule, of, targets[1])
-            for row, said in zip(facts["sources"], of, strict=True):
-                row["loss"] = _interval(units.mean(-said.targets))
-            alone = [np.where(np.isnan(said.targets), np.inf, -said.targets).mean() for said in of]
-            best = int(np.argmin(alone))
-            facts["loss"] = _interval(units.mean(loss))
-            facts["best"] = {"source": names[best], "difference": _interval(units.difference(loss, -of[best].targets))}
+            measured(facts, names, of, loss, units)
             facts["positions"] = {"on": len(targets[0]), "test": len(targets[1])}
             twin = (heard[0][-1], heard[1][-1]) if self.twin is not None else None
             found = judge(
@@ -195,25 +196,16 @@ class _Made:
     """A pool on its way to a run directory."""
 
     opened: Opened
-    rule: Rule
+    trained: Predictor | TextLanguage
     facts: dict[str, Any]
     on: Corpus
     result: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def trained(self) -> Predictor | TextLanguage:
-        opened = self.opened
-        if opened.task is not None:
-            sources = [source for source in opened.sources if isinstance(source, LabelSource)]
-            return LabelPool(opened.task, sources=sources, names=opened.names, rule=self.rule)
-        assert isinstance(opened.base, Language)
-        models = [source for source in opened.sources if isinstance(source, LanguageModel)]
-        pool = PoolModel(list(zip(opened.specs, models, strict=True)), self.rule)
-        return TextLanguage(PoolSpec(), opened.base.tokenizer, pool)
-
     def record(self) -> dict[str, Any]:
         """What a run's record says of settings and data."""
         opened, base = self.opened, self.opened.base
+        if self.facts["kind"] == SOUP and base is not None:
+            return {"config": base.record["config"], "data": base.record["data"]}
         config = {"task": self.facts["task"], "model": "pool", "loss": None, "optimizer": None, "seed": 0}
         data = {"source": self.on.source, "rows": len(self.on), "skipped": self.on.skipped, "fingerprint": self.on.fingerprint}
         data |= {"text_column": self.on.text_column, "label_sep": self.on.label_sep, "parts": {"train": len(self.on)}}
@@ -254,6 +246,16 @@ class _Made:
             write_counts(folder, self.opened.base.counts)
 
 
+def _pool(opened: Opened, rule: Rule) -> Predictor | TextLanguage:
+    """The sources as one model."""
+    if opened.task is not None:
+        sources = [source for source in opened.sources if isinstance(source, LabelSource)]
+        return LabelPool(opened.task, sources=sources, names=opened.names, rule=rule)
+    assert isinstance(opened.base, Language)
+    models = [source for source in opened.sources if isinstance(source, LanguageModel)]
+    return TextLanguage(PoolSpec(), opened.base.tokenizer, PoolModel(list(zip(opened.specs, models, strict=True)), rule))
+
+
 def _check_data(opened: Opened, held: Sequence[Corpus]) -> None:
     """Raise UsageError where the data is not apart from what was learnt on, or from one another."""
     prints = [corpus.fingerprint for corpus in held]
@@ -278,8 +280,3 @@ def _part(opened: Opened, corpus: Corpus, scratch: Path, number: int) -> Part:
 
 def _of(corpus: Corpus, part: Part) -> dict[str, Any]:
     return {"source": corpus.source, "rows": len(corpus), "positions": len(part.targets), "bytes": part.bytes}
-
-
-def _interval(found: Estimate) -> dict[str, float | None]:
-    """An estimate as plain values; what is infinite as None."""
-    return {name: value if np.isfinite(value := getattr(found, name)) else None for name in ("value", "low", "high")}

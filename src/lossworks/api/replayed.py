@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..core.errors import RecordError, UsageError
@@ -33,6 +34,11 @@ class Again:
     record: dict[str, Any]
     done: Replayed
     saved: Tensor
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it ended in the saved model's bits."""
+        return torch.equal(flat(self.done.network), self.saved)
 
 
 @contextmanager

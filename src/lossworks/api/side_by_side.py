@@ -142,13 +142,12 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
-    with np.errstate(invalid="ignore"):  # infinities
-        nats = units.sums(-logp)
-        if units.unknown.any():  # the texts are tokenized again for these
-            nats = nats + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
-        metrics = figures.surprisal(logp, units)
-        metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
-        metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
+    nats = units.sums(-logp)
+    if units.unknown.any():  # the texts are tokenized again for these
+        nats = nats + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
+    metrics = figures.surprisal(logp, units)
+    metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
+    metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
     return _Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)
 
@@ -156,7 +155,7 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
 def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
     """What is told of one model; ``best``, which it is compared with, is None for that one itself."""
     config = model.record.get("config", {})
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # of infinities
         apart = None if best is None else figures.bits_between(found.nats, best.nats, texts.bytes)
     return {
         "model": config.get("model"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,8 @@ from ..engine import Callbacks
 from ..fusion.parts import same_tokens
 from ..fusion.sources import LabelSource, RunSource, kind_of
 from ..models import LanguageModel, LanguageSpec, build_language
-from ..models.pool import UntrainedSpec
+from ..models.neural import NeuralModel
+from ..models.pool import NearestSpec, UntrainedSpec
 from ..record import Run
 from ..tasks import LABEL_TASKS, LabelTask
 from .fit import Source, fit
@@ -25,6 +27,9 @@ from .loading import load_text as load_run
 from .model import Model
 from .replayed import settings_of
 from .tested import sources as recorded
+from .tested import training_texts
+
+_NEAREST = "nearest:"
 
 Given = str | Path | Model | Language | LabelSource | LanguageSpec
 """A run's directory, ``run:DIR``, the spec of another source (``cache``, ``lexicon:FILE``), or one that was made."""
@@ -60,7 +65,7 @@ def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None,
     models = [_loaded(given, device) for given in sources]
     found = [model for model in models if model is not None]
     if any(isinstance(model, Language) for model in found):
-        return _open_language(names, sources, models, read)
+        return _open_language(names, sources, models, read, device)
     base = next((model for model in found if isinstance(model, Model)), None)
     reading = with_label_sep(read, {} if base is None else base.record)
     if base is None:
@@ -86,7 +91,7 @@ def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None,
 
 
 def _open_language(
-    names: list[str], sources: Sequence[Given], models: list[Model | Language | None], read: ReadOptions | None
+    names: list[str], sources: Sequence[Given], models: list[Model | Language | None], read: ReadOptions | None, device: str
 ) -> tuple[Opened, ReadOptions]:
     base = models[0]
     if not isinstance(base, Language):
@@ -97,7 +102,7 @@ def _open_language(
     if said := same_tokens(list(runs), list(runs.values())):
         raise UsageError(
             f"{said}, so their probabilities are of other things. Fit one again on the tokens of the other: "
-            f"--tokenizer {names[0]}/tokenizer.json."
+            f"--tokenizer {names[0]}/tokenizer.json; or mix whole texts: --per text."
         )
     opened: list[LabelSource | LanguageModel] = []
     specs: list[LanguageSpec] = []
@@ -106,6 +111,11 @@ def _open_language(
             specs.append(model.trained.spec)
             opened.append(model.model)
             continue
+        if str(given).startswith(_NEAREST):
+            spec, source = _nearest(str(given).removeprefix(_NEAREST), base, names[0], device)
+            specs.append(spec)
+            opened.append(source)
+            continue
         spec = given if isinstance(given, LanguageSpec) else build_language(str(given))
         if not isinstance(spec, UntrainedSpec):
             raise UsageError(f"{name} is no source: it has to be trained first. Give the directory of a run of it.")
@@ -113,6 +123,24 @@ def _open_language(
         opened.append(spec.made(base.model.vocabulary, base.model.ends))
     reading = replace(read or ReadOptions(), unlabelled=True, label=None, texts=base.document_unit)
     return Opened(names, opened, models, None, specs), reading
+
+
+def _nearest(where: str, base: Language, name: str, device: str) -> tuple[LanguageSpec, LanguageModel]:
+    """The memory of a run's network: ``RUN``, or ``RUN,k=32,temperature=0.5``.
+
+    Raises:
+        UsageError, DataError: the run has no network, has other tokens, or its training text is not there.
+    """
+    run, _, keys = where.partition(",")
+    spec = build_language(f"nearest:{keys}" if keys else "nearest")
+    model = load_run(run, device)
+    if not isinstance(model, Language) or not isinstance(model.model, NeuralModel) or not isinstance(spec, NearestSpec):
+        raise UsageError(f"nearest:{run} is the memory of a network, and {run} holds none: rnn, transformer or hf.")
+    if said := same_tokens([name, run], [base.trained, model.trained]):
+        raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
+    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+        texts = training_texts(run, model, Path(scratch))
+        return spec, spec.remember(model.trained.spec, model.model, texts)
 
 
 def _loaded(given: Given, device: str) -> Model | Language | None:

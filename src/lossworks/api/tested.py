@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
-from ..training.token_parts import divide
+from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .graph import Graph
 from .held import with_label_sep
@@ -101,6 +101,15 @@ class TrainingRows:
     labels: list[Any]
     places: Sequence[tuple[Corpus, int]]
 
+    @classmethod
+    def of(cls, corpora: Sequence[Corpus], chosen: NDArray[np.bool_]) -> TrainingRows:
+        """Those that are ``chosen`` of all rows of the corpora."""
+        rows = np.flatnonzero(chosen)
+        places = [(corpus, within) for corpus in corpora for within in range(len(corpus))]
+        labels = [label for corpus in corpora for label in corpus.labels]
+        texts = [text for corpus in corpora for block in corpus.blocks() for text in block]
+        return cls([texts[row] for row in rows], [labels[row] for row in rows], [places[row] for row in rows])
+
     def place(self, row: int) -> str:
         """Where a row stands, in words."""
         corpus, within = self.places[row]
@@ -109,23 +118,31 @@ class TrainingRows:
 
 @contextmanager
 def training_rows(
-    name: str, model: Model | Language, read: ReadOptions | None, data: Source | None, remedy: str
+    name: str, model: Model | Language, read: ReadOptions | None, given: Mapping[str, Source | None], remedy: str
 ) -> Iterator[TrainingRows]:
-    """The rows that a run was last trained on. ``data``: where they are now; ``remedy``: the command that tells it.
+    """The rows that a run was last trained on. ``given``: "data", "valid" and "test" that are not where the record says;
+    ``remedy``: the command that gives the data.
 
     Raises:
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
-    with _recorded(name, model, with_label_sep(read, model.record), data, remedy) as (corpora, fixed, settings):
+    with _recorded(name, model, with_label_sep(read, model.record), given, remedy) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows.")
-        chosen = np.flatnonzero(_trained(model, parts))
-        places = [(corpus, within) for corpus in corpora for within in range(len(corpus))]
-        labels = [label for corpus in corpora for label in corpus.labels]
-        texts = [text for corpus in corpora for block in corpus.blocks() for text in block]
-        yield TrainingRows([texts[row] for row in chosen], [labels[row] for row in chosen], [places[row] for row in chosen])
+        yield TrainingRows.of(corpora, _trained(model, parts))
+
+
+def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
+    """What a language model was trained on, in its tokens, in a file in ``scratch``.
+
+    Raises:
+        UsageError, DataError: it is not there, or no longer the same.
+    """
+    with _recorded(name, model, None) as (corpora, fixed, settings):
+        blocks = divide(corpora, fixed, settings).blocks(TRAIN)
+        return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
 
 
 def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -135,14 +152,18 @@ def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bo
 
 @contextmanager
 def _recorded(
-    name: str, model: Model | Language | Graph, read: ReadOptions | None, data: Source | None = None, remedy: str | None = None
+    name: str,
+    model: Model | Language | Graph,
+    read: ReadOptions | None,
+    told: Mapping[str, Source | None] | None = None,
+    remedy: str | None = None,
 ) -> Iterator[tuple[Sequence[Corpus], list[int | None], Settings]]:
     """The data that a run was given, as its record names it, the part that each was given as, and how it was read and split."""
     record = model.record
     if "data" not in record.get("given", {}) or "fingerprint" not in record.get("data", {}):
         raise UsageError(f"{name} has no record of the data that it was tested on. Give the text to evaluate it on.")
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
-    given = sources(name, record, {"data": data}, remedy or f"lossworks evaluate {name} DATA")
+    given = sources(name, record, told or {}, remedy or f"lossworks evaluate {name} DATA")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(given, reading_for(settings, read), scratch))

@@ -18,6 +18,7 @@ from .control import shuffled
 from .deletion import MOST, leave_one_out
 from .explanation import Division, Explanation, Trial
 from .gradients import integrated_gradients
+from .pairs import pairs
 from .parts import Spans, spans_in
 from .quantity import VALUE, weights_of
 from .quantity import quantity as asked_for
@@ -42,6 +43,7 @@ class Method:
 
 
 LEAVE_ONE_OUT = Method("leave_one_out", "leave-one-out: what the quantity loses without the part", leave_one_out, deletes=True)
+PAIRS = Method("pairs", "leave-one-out, and half of what a pair of parts takes away beyond both alone", pairs)
 SUM = Method("exact", "exact: what the part's n-grams add to the quantity", shares_of_sums)
 PATH = Method("integrated_gradients", "integrated gradients from no n-grams to all of the text's", shares_of_sums)
 TOKENS = Method("integrated_gradients", "integrated gradients from tokens that say nothing to the text's", integrated_gradients)
@@ -134,15 +136,16 @@ def token_spans(predictor: Predictor) -> Spans | None:
 
 def methods_for(texts: Texts) -> list[Method]:
     """The methods that know a family, the best first."""
+    deletions = [LEAVE_ONE_OUT, PAIRS]
     if isinstance(texts, LabelTexts) and all(one.has_gradient for one in texts.quantities):
         linear, model = weights_of(texts.quantities[:1]) is not None, Additive.of(texts.predictor)
         if isinstance(texts.predictor, GenerativePredictor):
-            return [CHAIN if linear else CHAIN_PATH, LEAVE_ONE_OUT]
+            return [CHAIN if linear else CHAIN_PATH, *deletions]
         if model is not None:
-            return [SUM if linear and model.hidden is None else PATH, LEAVE_ONE_OUT]
+            return [SUM if linear and model.hidden is None else PATH, *deletions]
         if isinstance(texts.predictor, NetworkPredictor):
-            return [LEAVE_ONE_OUT, TOKENS]
-    return [LEAVE_ONE_OUT]
+            return [LEAVE_ONE_OUT, TOKENS, PAIRS]
+    return deletions
 
 
 def choose(methods: Sequence[Method], name: str) -> Method:

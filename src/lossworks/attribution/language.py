@@ -11,7 +11,7 @@ from ..models.hmm import HmmModel
 from ..models.ngram import NgramModel
 from .control import shuffled_language
 from .deletion import MOST
-from .explaining import AUTO, LEAVE_ONE_OUT, Method, choose, explained
+from .explaining import AUTO, LEAVE_ONE_OUT, PAIRS, Method, choose, explained
 from .explanation import Explanation
 from .language_details import MOST_TOKENS, details
 from .language_texts import IMPOSSIBLE, LanguageTexts
@@ -64,8 +64,8 @@ def methods_for_language(language: TextLanguage) -> list[Method]:
     if isinstance(model, NgramModel):
         reach = model.order - 1
         said = f"{LEAVE_ONE_OUT.said}; in a {model.order}-gram model a token touches only the next {reach}"
-        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach), deletes=True)]
-    return [MARGINAL, LEAVE_ONE_OUT] if isinstance(model, HmmModel) else [LEAVE_ONE_OUT]
+        return [Method(LEAVE_ONE_OUT.name, said, lambda texts: leave_one_out_locally(texts, reach), deletes=True), PAIRS]
+    return [MARGINAL, LEAVE_ONE_OUT, PAIRS] if isinstance(model, HmmModel) else [LEAVE_ONE_OUT, PAIRS]
 
 
 def asked_for(part: int | None, number: int, parts: int, by: str) -> int | None:

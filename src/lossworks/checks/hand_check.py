@@ -107,7 +107,7 @@ def estimate(design: Design, answers: Sequence[str]) -> Estimate:
     """What ``answers``, to the first of the design's places in their order, say of all rows.
 
     Raises:
-        UsageError: they are fewer than one for each stratum.
+        UsageError: not every stratum has one.
     """
     if len(answers) < len(design.rows):
         raise UsageError(
@@ -135,7 +135,7 @@ def _to_find(ends: Sequence[int], upto: Sequence[Interval], beyond: Sequence[Int
     least = [a.low / (a.low + b.high) if a.low else 0.0 for a, b in zip(upto, beyond, strict=False)] + [1.0]
     return {
         share: (
-            int(np.ceil(np.interp(share, found, [0, *ends]))),
+            int(np.ceil(np.interp(share - 1e-9, found, [0, *ends]))),  # the first of those that hold it, where some hold none
             next(end for end, reached in zip(ends, least, strict=True) if reached >= share),
         )
         for share in FIND

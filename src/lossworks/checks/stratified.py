@@ -13,7 +13,7 @@ from ..metrics import Interval
 
 TAIL = 0.01
 """What each end of the interval may leave out. Half of 5 % would do if it were known how the wrong rows divide among the strata.
-That is estimated, and where 2 % are to be left out up to 3.5 % are, of 1 % up to 1.7 % (docs/EXPLAIN.md)."""
+That is estimated, and where 2 % are to be left out up to 3.5 % are, of 1 % up to 1.7 %."""
 _CELLS = 4000
 
 Ints = NDArray[np.int64]
@@ -47,7 +47,7 @@ class Sampled:
         return seen + low, seen + _first(lambda unseen: tails(unseen)[1] <= TAIL, len(division) + 1) - 1
 
     def _division(self) -> Ints:
-        """The strata in which wrong rows beyond those seen most likely lie, one after the other: the likelihood is concave."""
+        """The strata in which wrong rows beyond those seen most likely lie, one by one: the likelihood is log-concave."""
         gains, strata = [], []
         for number, (rows, drawn, wrong) in enumerate(zip(self.rows, self.drawn, self.wrong, strict=True)):
             total = np.arange(wrong, rows - drawn + wrong)  # to one more than so many

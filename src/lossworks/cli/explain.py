@@ -37,7 +37,7 @@ def command(
         typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
-    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out.")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out, pairs.")] = "auto",
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
     seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
     data: Annotated[
@@ -54,11 +54,18 @@ def command(
         typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (4 trainings)."),
     ] = False,
     rows: Annotated[
-        bool, typer.Option("--rows", help="Which training rows raised each text's loss: of n-gram models, exactly by counts.")
+        bool, typer.Option("--rows", help="Which training rows raised each text's loss: as training without them tells.")
     ] = False,
+    seeds: Annotated[int, typer.Option(help="Of --rows and a network: by how many other trainings rows are judged.")] = 3,
     learning: Annotated[
         bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
     ] = False,
+    valid: Annotated[
+        str | None, typer.Option("--valid", help="Of --rows, --learning: validation rows that were a file.", show_default=False)
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option("--test", help="Of --rows, --learning: test rows that were a file.", show_default=False)
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
     ] = None,
@@ -78,19 +85,28 @@ def command(
     from ..engine import Callbacks
     from .explain_learning import learn_and_tell
     from .explain_rows import tell_rows
-    from .progress import Watcher
+    from .progress import Repeating, Watcher
 
     read = options.read_options(text, label, None, encoding, bad_rows, format, header)
     plain = replace(read, label=None, unlabelled=True)
+    there = None if device == "cpu" else device
     if learning:
         _no_texts(texts, "--learning")
-        learn_and_tell(run, data, html=html, json=json, quiet=quiet, read=read, device=None if device == "cpu" else device)
+        learn_and_tell(run, data, html=html, json=json, quiet=quiet, valid=valid, test=test, read=read, device=there)
         return
+    if (valid is not None or test is not None) and not rows:
+        raise UsageError("--valid and --test are for --rows and --learning, which train again. Leave them out.")
     model, asked = load_text(run, device), texts or ["-"]
     if rows:
         given = [each for block in _blocks(asked, plain) for each in block]
-        labels = None if for_label is None else [for_label] * len(given)
-        tell_rows(run, influence(model, given, labels=labels, data=data, read=read), json=json)
+        labels = None if for_label is None else [_label(model, for_label)] * len(given)
+        with Repeating(quiet or json) as watcher:
+            watched = Callbacks(watch=watcher)
+            found = influence(
+                model, given, labels=labels, data=data, valid=valid, test=test, read=read, device=there, callbacks=watched,
+                seeds=seeds,
+            )  # fmt: skip
+        tell_rows(run, found, json=json)
         return
     how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
     if data is None:
@@ -101,8 +117,8 @@ def command(
         raise UsageError("--part is for single texts. Leave it out with --data.")
     with Watcher(quiet) as watcher:
         callbacks = Callbacks(watch=watcher)
-        found = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
-    _tell(model, run, found, html, json)
+        explained = explain_data(model, data, rows=limit, retrain=retrain, read=read, callbacks=callbacks, **how)
+    _tell(model, run, explained, html, json)
 
 
 def _no_texts(texts: list[str] | None, flag: str) -> None:
@@ -151,13 +167,20 @@ def _arguments(
     if isinstance(model, Model):
         if part is not None:
             raise UsageError("--part is for language models, and this one answers for whole texts. Leave it out.")
-        several = label is not None and model.predictor.task.kind == "multilabel" and label not in model.labels
-        return {"quantity": quantity, "label": label.split(",") if several and label else label, "against": against}
+        return {"quantity": quantity, "label": None if label is None else _label(model, label), "against": against}
     if label is not None or against is not None:
         raise UsageError("--for and --against name labels, and a language model has none. Leave them out, or give --part.")
     if quantity not in (None, "surprisal"):
         raise UsageError(f"--quantity is {quantity!r}; of a language model the surprisal is explained. Leave it out.")
     return {"part": part}
+
+
+def _label(model: Model | Language, spelled: str) -> str | list[str]:
+    """A label, or several of a model that gives sets of them."""
+    from ..api import Model
+
+    several = isinstance(model, Model) and model.predictor.task.kind == "multilabel" and spelled not in model.labels
+    return spelled.split(",") if several else spelled
 
 
 def _facts(model: Model | Language) -> list[str]:

@@ -12,6 +12,7 @@ from .options import print_json
 
 if TYPE_CHECKING:
     from ..api.fuse import Fused
+    from ..api.whole_texts import WholeTexts
 
 
 def command(
@@ -19,18 +20,27 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE SOURCE...",
-            help="Runs; of language also cache:decay=0.998, uniform; of labels lexicon:FILE, votes:FILE, uniform. The others are "
-            "added to the first.",
+            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform. "
+            "The others are added to the first.",
         ),
     ],
     on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
     test: Annotated[
         str | None, typer.Option("--test", help="Other text, to judge the pool and each source on.", show_default=False)
     ] = None,
-    kind: Annotated[str, typer.Option("--kind", help="linear: a mixture. log_linear: a normalised product.")] = "linear",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="linear: a mixture. log_linear: a normalised product. soup: the mean of the weights of runs that began as one.",
+        ),
+    ] = "linear",
     by_context: Annotated[
         bool, typer.Option("--by-context", help="Weights that depend on how sure the sources are of each position.")
     ] = False,
+    per: Annotated[
+        str, typer.Option("--per", help="token; text: whole texts' probabilities are mixed, whatever the models' tokens.")
+    ] = "token",
     twin: Annotated[
         str | None,
         typer.Option("--twin", help="A run like the first but for its seed; auto: train one.", show_default=False),
@@ -51,20 +61,29 @@ def command(
 ) -> None:
     """Several sources as one model, and whether it is their knowledge that helps."""
     from ..api.fuse import fuse
+    from ..api.whole_texts import fuse_texts
+    from ..core.errors import UsageError
     from ..engine import Callbacks
     from .running import command_line
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
     how: dict[str, Any] = {"kind": kind, "by_context": by_context, "twin": twin, "out": out, "read": read, "seed": seed}
     watch = _silent if quiet or json else _tell
-    found = fuse(sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how)
+    if per == "token":
+        found: Fused | WholeTexts = fuse(
+            sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how
+        )
+    elif per != "text" or (kind, by_context, twin, out) != ("linear", False, None, None):
+        raise UsageError("--per is token or text; whole texts are mixed without --kind, --by-context, --twin and --out.")
+    else:
+        found = fuse_texts(sources, on=on, test=test, read=read, device=device)
     if json:
         print_json({**found.to_json(), "run": str(found.path) if found.path else None})
     else:
         tell_fused(found)
 
 
-def tell_fused(found: Fused) -> None:
+def tell_fused(found: Fused | WholeTexts) -> None:
     """The sources and their weights, the pool's loss, and the verdicts."""
     from rich.text import Text
 
@@ -72,10 +91,12 @@ def tell_fused(found: Fused) -> None:
     from .tables import console
 
     facts, screen = found.facts, console()
+    unit = facts.get("unit", "nats")
     table = table_of("source")
-    for name in ("weight", "speaks of", "nats", "95 % interval"):
+    for name in ("weight", "speaks of", unit, "95 % interval"):
         table.add_column(name, justify="right")
-    pool = {"source": "the pool", "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
+    made = "the soup" if facts["kind"] == "soup" else "the pool"
+    pool = {"source": made, "weight": "", "speaks": None, "loss": facts.get("loss"), "left_open": False}
     for row in [*facts["sources"], pool]:
         weight = row["weight"] if isinstance(row["weight"], str) else f"{row['weight']:.4f}" + "?" * row["left_open"]
         speaks = "" if row["speaks"] is None else f"{row['speaks']:.1%}"
@@ -92,7 +113,7 @@ def tell_fused(found: Fused) -> None:
     if "best" in facts:
         gain = facts["best"]["difference"]
         screen.print(
-            f"The pool beside {facts['best']['source']}, its best source: {gain['value']:+.4f} nats "
+            f"{made.capitalize()} beside {facts['best']['source']}, its best source: {gain['value']:+.4f} {unit} "
             f"({gain['low']:+.4f} to {gain['high']:+.4f}).\n"
         )
     for verdict in facts["verdicts"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -99,8 +98,10 @@ def _is_there(source: str) -> bool:
 
 
 def print_json(value: Any) -> None:
-    """The one JSON object of a ``--json`` call."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """The one JSON object of a ``--json`` call; numbers that are not finite are null."""
+    from ..record import encode_json
+
+    print(encode_json(value))
 
 
 def _column(name: str) -> str | int:

@@ -144,6 +144,12 @@ class Repeating(Watcher):
     def _surface(self, fields: dict[str, Any]) -> None:
         self._show("surface", fields["done"], fields["of"], "")
 
+    def _follow(self, fields: dict[str, Any]) -> None:
+        self._show("following the training back", fields["done"], fields["of"], "steps")
+
+    def _copies(self, fields: dict[str, Any]) -> None:
+        self._show("training without each row", fields["done"], fields["of"], "steps")
+
     def _look(self, fields: dict[str, Any]) -> None:
         self._metric = f"  look {fields['done']} of {fields['of']}"
 

@@ -153,7 +153,7 @@ def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-d
         for place in range(len(row) if use[text] else 0):
             key = number | row[place]
             slot = key & last
-            while met[slot] > number and met[slot] != key:  # what is below the number is of a text before
+            while met[slot] >= number and met[slot] != key:  # what is below the number is of a text before
                 slot = (slot + np.uint64(1)) & last
             mine[row[place]] += met[slot] != key
             met[slot] = key

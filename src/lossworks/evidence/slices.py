@@ -59,12 +59,14 @@ class Losses:
 class Told:
     """What was found of one slice.
 
-    texts: how many it has.        share: its part of all rows, by weight; of a language model, of all tokens or bytes.
+    texts: how many it has.
+    share: its part of all rows, by weight; of a language model, of all tokens or bytes.
     inside, outside: the mean loss, or of two models the mean difference, on its rows and on the others.
     value, low, high: inside less outside, and the 95 % interval of that alone, uncorrected.
     p, p_holm: before and after Holm's correction over all slices that were tested.
     excess: how much less the whole loss would be if its rows cost what the others do, as a part of it; of two models, what its
     rows add to their mean difference.
+    inside_low, inside_high: the 95 % interval of ``inside``.
     also: other descriptions of the very same rows.
     """
 
@@ -100,7 +102,8 @@ class Told:
 class Table:
     """All slices of a model, those that differ first: the ones with more loss, then those with less, by share times difference.
 
-    mean: of all rows, the loss, or the difference from the model ``against``.        untested: with how few texts.
+    mean: of all rows, the loss, or the difference from the model ``against``.
+    untested: slices of too few texts, or with too few outside: kind, name and how many texts they have.
     """
 
     run: str
@@ -193,7 +196,7 @@ def sentence(table: Table, unit: str) -> str:
     if not shown:
         return f"No slice shown to differ ({tested})."
     most = shown[0]
-    way, extreme = ("more", "most excess") if most.value > 0 else ("less", "least")
+    way, extreme = ("more", "most excess") if most.value > 0 else ("less", "least excess")
     part = "" if most.excess is None else f", {abs(most.excess):.1%} of the whole loss"
     return (
         f"{len(shown):,} of {tested} differ, after Holm's correction. The {extreme} loss is with {most.title}: its texts cost "

@@ -77,7 +77,7 @@ def of_answers(kind: str, answers: Sequence[Any]) -> list[Slice]:
 
 
 def bands(kind: str, values: NDArray[Any], unit: str = "") -> list[Slice]:
-    """The rows in four parts by a value of each, about as many in each; nothing where all are alike."""
+    """The rows in four parts by a value of each, about as many in each, alike ones in one; nothing where that is all of them."""
     ends = np.unique(np.quantile(values, np.arange(1, _BANDS + 1) / _BANDS, method="higher")) if len(values) else values
     band, found = np.searchsorted(ends, values), []
     for number in range(len(ends) if len(ends) > 1 else 0):

@@ -71,10 +71,9 @@ class GenerativePredictor(Predictor):
 
 
 def text_logp(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
-    """log p of each whole text [N]."""
-    sums = np.concatenate([np.zeros(1), model.logp(texts).cumsum()])
-    ends = texts.offsets + model.ends * np.arange(len(texts) + 1)
-    return np.asarray(sums[ends[1:]] - sums[ends[:-1]])
+    """log p of each whole text [N]; -inf of one with an impossible token, and of no other."""
+    text = np.repeat(np.arange(len(texts)), np.diff(texts.offsets) + model.ends)
+    return np.bincount(text, model.logp(texts), len(texts)).astype(np.float64, copy=False)
 
 
 def _home(folder: Path, number: int) -> Path:

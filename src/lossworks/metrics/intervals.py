@@ -106,12 +106,15 @@ def ratio(parts: Floats, wholes: Floats, low: float = -math.inf, high: float = m
 
     Each segment's influence on the ratio is (part - ratio · whole) / mean whole (Cochran 1977, Sampling Techniques, 6.3), and the
     interval that of the mean of the influences. Segments of wholes 0 are left out; without any the ratio is nan. Two equal ones
-    have no width: a rate such as that of unknown tokens is often the same by construction.
+    have no width: a rate such as that of unknown tokens is often the same by construction. With an infinite part nothing is
+    known but that the ratio is infinite too.
     """
     parts, wholes = parts[wholes > 0], wholes[wholes > 0]
     if not len(wholes):
         return Interval(math.nan, low, high)
     value = float(parts.sum() / wholes.sum())
+    if not math.isfinite(value):
+        return Interval(value, low, high)
     influence = (parts - value * wholes) / wholes.mean()
     return mean(value + influence - influence.mean(), np.ones(len(wholes)), low=low, high=high, few=2)
 

@@ -137,6 +137,14 @@ class Stepper:
         self.steps = step
         return watch.seen(None if searches else norm) if watch is not None else None
 
+    def divisor(self, parameter: Tensor) -> Tensor | float:
+        """What the latest step of a parameter was divided by besides 1 / lr, element by element."""
+        for rows in self._rows:
+            if rows.parameter is parameter:
+                state = {name: torch.from_numpy(value) for name, value in rows.state.items()}
+                return torch.as_tensor(self.optimizer.divisor(state)).expand(rows.scalars.shape).reshape(parameter.shape)
+        return self.optimizer.divisor(self._torch.state[parameter]) if self._torch is not None else 1.0
+
     @torch.no_grad()
     def eval_weights(self) -> None:
         """Bring every row up to date; the weights are those to evaluate with, until ``train_weights``."""

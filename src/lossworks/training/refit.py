@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,22 +42,29 @@ def training(
     callbacks: Callbacks,
     *,
     last_step: int | None = None,
+    outputs: int | None = None,
+    objective: Callable[..., ExampleObjective] = ExampleObjective,
 ) -> Loop:
-    """The training of a new network on ``data``, not begun. last_step: where it ends sooner than the settings say."""
+    """The training of a new network on ``data``, not begun.
+
+    last_step: where it ends sooner than the settings say. outputs: of the network, where they are not the task's; ``objective``
+    then makes losses of them.
+    """
     assert data.features is not None
-    network = spec.network(len(data.features), data.task.outputs, derive(settings.seed, "weights")).to(settings.device)
+    outputs = outputs or data.task.outputs
+    network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
     stepper = optim.Stepper(optim.build(settings.optimizer or ""), network, penalty, clip=settings.clip, ema=settings.ema)
     batch_size, micro_batch = int(settings.batch_size or 1), settings.micro_batch
-    objective = ExampleObjective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
-    steps = int(settings.epochs or 1) * objective.per_epoch
+    made = objective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
+    steps = int(settings.epochs or 1) * made.per_epoch
     kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
     return Loop(
-        objective,
+        made,
         stepper,
         Reduction(risks.build(settings.risk or "mean"), data.task.groups),
         schedules.build(settings.schedule or "constant"),
-        Clock(min(steps, last_step or steps), objective.per_epoch),
+        Clock(min(steps, last_step or steps), made.per_epoch),
         callbacks,
         micro_batch if isinstance(micro_batch, int) else batch_size,
         int(settings.patience or 1),

@@ -44,6 +44,7 @@ class Replayed:
     """A training that was repeated. ``network`` has the weights that were kept; the parts of ``data`` are still open.
 
     second: whether it is that of a fit's two trainings, on the validation rows too.
+    kept: the epochs after which its weights were kept, its micro-batches, and the scores that its schedule went by.
     """
 
     data: Dataset
@@ -53,6 +54,7 @@ class Replayed:
     settings: Settings
     snapshots: list[Snapshot]
     second: bool
+    kept: Ended
 
     def close(self) -> None:
         """Let go of the data."""
@@ -99,9 +101,9 @@ def replay(
             ends = [int(loop.clock.per_epoch) * epoch for epoch in range(1, epochs + 1)]
             loop.callbacks.stepped = observer(loop, ends)
         loop.run()
-    network = loop.objective.network.eval()
+    network, kept = loop.objective.network.eval(), Ended(result["best_epoch"], ended.micro_batch, tuple(result["scores"]))
     assert isinstance(network, models.TextModel)
-    return Replayed(data, spec, network, loss, settings, camera.taken, whole is not None)
+    return Replayed(data, spec, network, loss, settings, camera.taken, whole is not None, kept)
 
 
 def flat(network: nn.Module) -> Tensor:

@@ -11,8 +11,18 @@ from scipy.special import logsumexp
 from lossworks.core.errors import UsageError
 from lossworks.data import Ragged
 from lossworks.models import LanguageModel, build_language
+from lossworks.models.neural import NeuralModel
 from lossworks.models.ngram import NgramModel, NgramSpec
-from lossworks.models.pool import CacheModel, CacheSpec, PoolModel, PoolSpec, Rule, UniformSpec
+from lossworks.models.pool import (
+    CacheModel,
+    CacheSpec,
+    NearestModel,
+    NearestSpec,
+    PoolModel,
+    PoolSpec,
+    Rule,
+    UniformSpec,
+)
 from lossworks.models.pool import model as pool_file
 from lossworks.models.pool.static import interpolated
 from lossworks.tokens import Vocabulary
@@ -118,7 +128,51 @@ def test_what_is_no_mixture_of_ngrams() -> None:
     interpolated(pool(Rule("linear", np.array([0.5, 0.5, 0.0]))))
 
 
-@pytest.mark.parametrize("spec", ["cache", "uniform", "pool"])
+def memory(k: int = 3) -> tuple[NearestSpec, NearestModel]:
+    """Of a small network over random texts."""
+    spec, base = NearestSpec(k=k, temperature=0.5), build_language("transformer:layers=1,dim=8,heads=1,context=16")
+    network = base.sequence_network(texts(), VOCABULARY, seed=1).model()
+    assert isinstance(network, NeuralModel)
+    return spec, spec.remember(base, network, texts(30, 4))
+
+
+def test_the_nearest_by_hand() -> None:
+    """Of one neighbour: what followed the very state, where it is remembered."""
+    _, model = memory(k=1)
+    given = texts(30, 4)
+    depth = np.concatenate([np.arange(size + 1) for size in np.diff(given.offsets)])
+    deep = depth > 2  # texts that begin alike are in one state
+    assert np.exp(model.logp(given))[deep].mean() > 0.9
+
+
+def test_neighbours_by_hand() -> None:
+    """The k nearest by squared distance, each weighed by exp(-d² / (temperature · scale))."""
+    spec, model = memory()
+    hidden = model.network.hidden(texts(2)).double()
+    states = model.states.double()
+    for row, told in zip(hidden, model.distributions(texts(2)), strict=True):
+        apart = (states - row).square().sum(1)
+        near = apart.argsort()[: spec.k]
+        if apart.sort().values[spec.k] - apart[near[-1]] < 1e-3:  # a tie
+            continue
+        share = (-apart[near] / (0.5 * model.scale)).softmax(0)
+        wanted = np.zeros(9)
+        np.add.at(wanted, model.values[near].numpy(), share.numpy())
+        assert np.exp(told) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_memory_saved_and_loaded(tmp_path: Path) -> None:
+    """What is read back says the same, to the bit, token by token too."""
+    spec, model = memory()
+    model.save(tmp_path)
+    again = spec.load(tmp_path, VOCABULARY)
+    assert np.array_equal(again.logp(texts()), model.logp(texts()))
+    state = again.advance(again.start(), 4)
+    one = Ragged(np.array([4], np.uint32), np.array([0, 1]))
+    assert again.next(state) == pytest.approx(model.distributions(one)[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("spec", ["cache", "uniform", "pool", "nearest"])
 def test_not_fitted(spec: str) -> None:
     """What has nothing to learn from text says what to do instead."""
     with pytest.raises(UsageError, match="lossworks fuse"):

@@ -2,6 +2,7 @@
 
 from .cache import CacheModel, CacheSpec
 from .model import PoolModel
+from .nearest import NearestModel, NearestSpec
 from .rule import KINDS, Rule
 from .spec import PoolSpec
 from .uniform import UniformModel, UniformSpec
@@ -11,6 +12,8 @@ __all__ = [
     "KINDS",
     "CacheModel",
     "CacheSpec",
+    "NearestModel",
+    "NearestSpec",
     "PoolModel",
     "PoolSpec",
     "Rule",

@@ -1,0 +1,233 @@
+"""Pools of sources: what they gain beside their best source and beside a twin, and how often a source without knowledge is called
+helpful.
+
+    LOSSWORKS_DATA=… python bench/fuse.py [PART …]
+
+sums         Σ p over 100,000 positions, of every kind of pool
+characters   tiny-shakespeare by characters: a Transformer, an n-gram model, their pools, and the pool of two Transformers
+words        tiny-shakespeare by words, each source added to those before it
+cut          sources cut from their texts, and random ones: how often they are called helpful
+encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled, on all rows and on 8 a class
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import _bench
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+import lossworks
+from lossworks.evidence.contrast import Sample, mean_of
+from lossworks.fusion.answers import Said, fitted, hear, pooled
+from lossworks.fusion.judging import HELPS, Units, judge
+from lossworks.models.pool import KINDS
+
+TRANSFORMER = "transformer:layers=4,heads=4,dim=128,context=128"
+STEPS = int(os.environ.get("STEPS", "1500"))
+SEEDS = 3
+
+
+def parts(folder: Path) -> dict[str, Path]:
+    """Tiny-shakespeare in four: nine tenths to train on, the rest in halves for weights and for judging."""
+    text = (_bench.data() / "tiny-shakespeare.txt").read_text("utf-8")
+    first, second = (text.index("\n", int(len(text) * share)) + 1 for share in (0.9, 0.95))
+    found = {"train": text[:first], "on": text[first:second], "test": text[second:]}
+    for name, piece in found.items():
+        (folder / f"{name}.txt").write_text(piece, "utf-8")
+    return {name: folder / f"{name}.txt" for name in found}
+
+
+def language(folder: Path, name: str, files: dict[str, Path], tokenizer: str, **how: Any) -> lossworks.Language:
+    """A language model of the training part, in a run of this name; told how long it took."""
+    began = time.monotonic()
+    common: dict[str, Any] = {"task": "lm", "document_unit": "file", "tokenizer": tokenizer}
+    model = lossworks.fit(files["train"], valid=files["on"], test=files["test"], out=folder / name, **common, **how)
+    assert isinstance(model, lossworks.Language)
+    say(f"{name}: {model.metrics['nats_per_token']['value']:.4f} nats in {time.monotonic() - began:.0f} s")
+    return model
+
+
+def sums() -> None:
+    """How far from 1 the probabilities of pools sum to, at the most, over 100,000 positions."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        files = parts(folder)
+        language(folder, "ngram", files, "chars", model="ngram:order=6")
+        tokens = str(folder / "ngram" / "tokenizer.json")
+        language(folder, "net", files, tokens, model=TRANSFORMER, steps=50)
+        text = "".join(files[name].read_text("utf-8") for name in ("on", "test"))[:100_000]
+        for kind in KINDS:
+            for by_context in (False, True):
+                sources = [folder / "net", folder / "ngram", "cache:decay=0.99", "uniform"]
+                found = lossworks.fuse(sources, on=files["on"], kind=kind, by_context=by_context).model
+                assert isinstance(found, lossworks.Language)
+                encoded = found.trained.encode([text])
+                at, worst = found.model.at(encoded), 0.0
+                for first in range(0, len(text), 4000):
+                    p = np.exp(logsumexp(at(np.arange(first, min(first + 4000, len(text)))), 1))
+                    worst = max(worst, float(np.abs(p - 1).max()))
+                rows.append([kind + (", by context" if by_context else ""), len(text), worst])
+    _bench.table(["pool", "positions", "largest |Σp - 1|"], rows)
+
+
+def characters() -> None:
+    """A Transformer and an n-gram model."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        files = parts(folder)
+        language(folder, "ngram", files, "chars", model="ngram:order=7")
+        tokens = str(folder / "ngram" / "tokenizer.json")
+        for seed in range(SEEDS + 1):
+            language(folder, f"net{seed}", files, tokens, model=TRANSFORMER, steps=STEPS, seed=seed)
+        for seed in range(SEEDS):
+            net, twin = folder / f"net{seed}", folder / f"net{seed + 1}"
+            for kind in KINDS:
+                for by_context in (False, True):
+                    how: dict[str, Any] = {"kind": kind, "by_context": by_context, "on": files["on"], "test": files["test"]}
+                    facts = lossworks.fuse([net, folder / "ngram"], twin=twin, **how).facts
+                    checks = {check["than"]: check for check in facts["verdicts"][0]["checks"]}
+                    losses = [row["loss"]["value"] for row in facts["sources"]]
+                    gains = [facts["best"]["difference"], checks["a twin of the first source"]]
+                    rows.append(
+                        [seed, kind + (", by context" if by_context else ""), *losses, facts["loss"]["value"]]
+                        + [f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})" for gain in gains]
+                        + [facts["verdicts"][0]["word"]]
+                    )
+    _bench.table(["seed", "pool", "Transformer", "n-gram", "pool, nats", "less best", "less twin pool", "verdict"], rows)
+
+
+def words() -> None:
+    """Word models, each against the last."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        files = parts(folder)
+        language(folder, "ngram", files, "words:min_count=2", model="ngram:order=5")
+        tokens = str(folder / "ngram" / "tokenizer.json")
+        for seed in range(2):
+            language(folder, f"lstm{seed}", files, tokens, model="rnn:dim=256,dropout=0.5", steps=STEPS, seed=seed)
+        steps: list[list[Any]] = [
+            [folder / "ngram", "uniform"],
+            [folder / "ngram", "cache:decay=0.998"],
+            [folder / "ngram", "cache:decay=0.998", folder / "lstm0"],
+            [folder / "lstm0", folder / "ngram", "cache:decay=0.998"],
+        ]
+        for sources in steps:
+            twin = folder / "lstm1" if sources[0] == folder / "lstm0" else None
+            facts = lossworks.fuse(sources, on=files["on"], test=files["test"], twin=twin).facts
+            for verdict in facts["verdicts"]:
+                gain = verdict["checks"][0]
+                names = " + ".join(_short(source) for source in sources)
+                change = f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})"
+                loss = facts["loss"]["value"]
+                rows.append([names, loss, float(np.exp(loss)), _short(verdict["source"]), change, verdict["word"]])
+    _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows)
+
+
+def _short(source: Any) -> str:
+    return str(source).rsplit("/", 1)[-1]
+
+
+def cut(count: int = 200) -> None:
+    """Sources that know nothing of a text, beside a base that does."""
+    rows = []
+    for kind in KINDS:
+        for name, known in (("cut from its texts", 2.0), ("random", 0.0)):
+            wrong = sum(_called_helpful(seed, kind, known) for seed in range(count))
+            rows.append([kind, name, count, wrong, wrong / count])
+        right = sum(_called_helpful(seed, kind, 2.0, cut=False) for seed in range(count // 4))
+        rows.append([kind, "with its link", count // 4, right, right / (count // 4)])
+    _bench.table(["pool", "source", "draws", "called helpful", "share"], rows)
+
+
+def _called_helpful(seed: int, kind: str, strength: float, *, cut: bool = True) -> bool:
+    draw, positions, outcomes = np.random.default_rng(seed), 2000, 5
+    targets = [draw.integers(0, outcomes, positions) for _ in range(2)]
+
+    def source(known: float, moved: bool) -> list[Said]:
+        found = []
+        for each in targets:
+            rows = log_softmax(known * np.eye(outcomes)[each] + draw.normal(size=(positions, outcomes)), 1)
+            rows = rows[draw.permutation(positions)] if moved else rows
+            rows[draw.random(positions) < 0.3] = np.nan if known != 1.0 else rows[0]
+            found.append(hear("source", rows.__getitem__, each, outcomes, keep=True))
+        return found
+
+    base, twin, other = source(1.0, False), source(1.0, False), source(strength, cut)
+
+    def pool(here: Sequence[Said], there: Sequence[Said]) -> np.ndarray:
+        return pooled(fitted(kind, here, targets[0]), there, targets[1])
+
+    both = [[base[part], other[part]] for part in range(2)]
+    units = Units(np.arange(positions) // 4, np.ones(positions))
+    (found,) = judge(["base", "source"], both[0], both[1], pool, units, (twin[0], twin[1]), needs_twin=True)
+    return found.word == HELPS
+
+
+def encoder() -> None:
+    """A linear model and a frozen encoder, pooled."""
+    path = os.environ.get("LOSSWORKS_ENCODER")
+    if not path:
+        sys.exit("skipped: LOSSWORKS_ENCODER names no directory of a pretrained encoder")
+    rows = []
+    for name, read in (("movie-reviews", _bench.movie_reviews), ("trec", _bench.trec)):
+        for shots in (None, 8):
+            found = [_pooled_encoder(path, *read(seed), seed, shots) for seed in range(int(os.environ.get("DRAWS", "10")))]
+            for key in found[0]:
+                if key != "pool":
+                    each = np.array([row["pool"] - row[key] for row in found])
+                    gain = mean_of(Sample(each, np.ones(len(each))))
+                    alone = float(np.mean([row[key] for row in found]))
+                    pool = float(np.mean([row["pool"] for row in found]))
+                    rows.append([name, shots or "all", key, alone, pool, f"{gain.value:.4f} ({gain.low:.4f} to {gain.high:.4f})"])
+    _bench.table(["data", "rows a class", "beside", "its accuracy", "the pool's", "gain"], rows)
+
+
+def _pooled_encoder(path: str, train: _bench.Pairs, test: _bench.Pairs, seed: int, shots: int | None) -> dict[str, float]:
+    """Accuracies on the test part; a fifth of the training rows (or with few, four a class) find the weights."""
+    draw = random.Random(seed)
+    draw.shuffle(train)
+    on, rest = train[: len(train) // 5], train[len(train) // 5 :]
+    if shots:
+        on, rest = _few(on, shots // 2), _few(rest, shots)
+    made: dict[str, Any] = {"linear": "linear", "frozen": f"hf:{path},frozen"}
+    models: dict[str, Any] = {name: lossworks.fit(rest, model=model, test=0, seed=seed) for name, model in made.items()}
+    models["pool"] = lossworks.fuse(list(models.values()), on=on, kind="log_linear").model
+    texts, truth = [text for text, _ in test], [label for _, label in test]
+    return {name: float(np.mean(list(map(str.__eq__, model.predict(texts), truth)))) for name, model in models.items()}
+
+
+def _few(rows: _bench.Pairs, count: int) -> _bench.Pairs:
+    """So many rows of each label."""
+    labels = sorted({label for _, label in rows})
+    return [row for label in labels for row in [each for each in rows if each[1] == label][:count]]
+
+
+def say(what: str) -> None:
+    """How far it is."""
+    print(what, file=sys.stderr, flush=True)
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "sums": sums,
+    "characters": characters,
+    "words": words,
+    "cut": cut,
+    "encoder": encoder,
+}
+
+if __name__ == "__main__":
+    _bench.machine()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
