@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from lossworks.core import threads as room
+from lossworks.core.torch_threads import single_threaded
 from lossworks.engine.denormals import flushed
 
 TINY = torch.tensor(1e-39)
@@ -65,3 +66,16 @@ def test_a_pool_ends_with_its_thread(threads: Callable[[int], None]) -> None:
     assert len(helpers) == 1
     helpers[0].join(60)
     assert not helpers[0].is_alive()
+
+
+def test_single_threaded() -> None:
+    """Threads of ours have one of PyTorch's each; whoever began them, and threads that begin later, have as many as before."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with single_threaded(2) as pool:
+            assert list(pool.map(lambda _: torch.get_num_threads(), range(8))) == [1] * 8
+        with ThreadPoolExecutor(1) as later:
+            assert (torch.get_num_threads(), later.submit(torch.get_num_threads).result()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)

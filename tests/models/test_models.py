@@ -22,6 +22,7 @@ SPECS = {
     "transformer_encoder": "transformer_encoder:dim=8,heads=2,dropout=0.5,min_count=1,context=32",
     "rnn_encoder": "rnn_encoder:dim=6,layers=2,weight_drop=0.5,embedding_dropout=0.3,min_count=1,context=32",
 }
+PRETRAINED = ["hf_classifier", "hf_frozen"]
 ORDERED = [name for name in NAMES if "encoder" in name or name == "hf_classifier"]
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]
@@ -36,7 +37,11 @@ TASKS = {
 @cache
 def spec_of(name: str) -> str:
     """A small one of a family; a pretrained one is written first."""
-    if name != "hf_classifier":
+    if name == "vectors":
+        path = Path(tempfile.mkdtemp()) / "vectors.txt"
+        path.write_text("i 0 1 -1\nlove .5 .3 -1\nthis 0 .6 -1\nnot .5 .9 -1\n好 0 .2 -1\ntwo .5 .5 -1\n")
+        return f"vectors:{path}"
+    if name not in PRETRAINED:
         return SPECS[name]
     pytest.importorskip("transformers")
     from models.hf import hf_files
@@ -96,7 +101,7 @@ def test_texts_do_not_see_each_other(name: str) -> None:
     np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5 * rounding, atol=1e-6 * rounding)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ORDERED])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*ORDERED, "hf_frozen")])
 def test_nothing_known_in_the_text(name: str) -> None:
     """Of bags an empty text and one of unknown words get the same answer, whatever the model says without evidence."""
     empty, unknown = made(name).scores(["", "ζζζ"])
@@ -115,8 +120,8 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     assert (loaded.temperature, loaded.thresholds) == (predictor.temperature, predictor.thresholds)
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
     assert predictor.predict(TEXTS) == loaded.predict(TEXTS)
-    files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in ORDERED else [])]
-    files = sorted([*files, "hf"]) if name == "hf_classifier" else files
+    files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in (*ORDERED, *PRETRAINED) else [])]
+    files = sorted([*files, "hf"]) if name in PRETRAINED else files
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 

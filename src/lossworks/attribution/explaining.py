@@ -143,7 +143,7 @@ def methods_for(texts: Texts) -> list[Method]:
             return [CHAIN if linear else CHAIN_PATH, *deletions]
         if model is not None:
             return [SUM if linear and model.hidden is None else PATH, *deletions]
-        if isinstance(texts.predictor, NetworkPredictor):
+        if isinstance(texts.predictor, NetworkPredictor) and isinstance(texts.predictor.features, OrderedFeatures):
             return [LEAVE_ONE_OUT, TOKENS, PAIRS]
     return deletions
 

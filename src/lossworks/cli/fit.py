@@ -39,7 +39,16 @@ def command(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH, complex; keys: bag:dim=32.", show_default=False),
+        typer.Option(
+            help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH, complex; keys: bag:dim=32. hf:PATH,frozen: a layer on it.",
+            show_default=False,
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="A file of word vectors (GloVe, word2vec): a layer over their mean; --model vectors:FILE.", show_default=False
+        ),
     ] = None,
     tokenizer: Annotated[
         str | None,
@@ -120,12 +129,17 @@ def command(
     directory with model, record and report.
     """
     from ..api import fit
+    from ..core.errors import UsageError
     from ..core.values import parsed
     from ..engine import Callbacks
     from ..training import toml
     from .progress import Watcher
     from .telling import tell
 
+    if vectors is not None:
+        if model is not None:
+            raise UsageError(f"--vectors FILE is short for --model vectors:FILE, and --model {model} is another. Leave one out.")
+        model = f"vectors:path={vectors}"
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "schedule": schedule,

@@ -100,12 +100,22 @@ class Registry(Generic[T]):
         """
         thing = spec
         if isinstance(spec, str):
+            spec = self.resolved(spec)
             name = spec.partition(":")[0]
             thing = specs.read(self[name].thing, spec, f"{self.kind} {name!r}")
         if not isinstance(thing, base):
             article = "an" if self.kind[0] in "aeiou" else "a"
             raise UsageError(f"got {thing!r} as {article} {self.kind}. {remedy}")
         return thing
+
+    def resolved(self, spec: str) -> str:
+        """``spec`` by the name of the member it means: a word among a family's keys may stand for another, of its ``forms``."""
+        name, _, keys = spec.partition(":")
+        leading, *others = keys.split(",")
+        for word, member in getattr(self[name].thing, "forms", {}).items():
+            if word in others:
+                return f"{member}:{','.join([leading, *(other for other in others if other != word)])}"
+        return spec
 
     def render(self, member: T) -> str:
         """The spec that spells ``member``, with only the fields that differ from their defaults."""

@@ -22,6 +22,7 @@ from .row_gradient import RowGradient
 from .shards import Shards
 from .sparse_embedding import SparseEmbedding
 from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
+from .state_features import Moments, StateFeatures
 from .targets import check_classes, class_names, infer_task, label_sets, numbers
 from .token_file import TokenFile
 from .token_rows import TokenRows, along, valid
@@ -37,6 +38,7 @@ __all__ = [
     "HashedFeatures",
     "Label",
     "Marks",
+    "Moments",
     "OrderedFeatures",
     "Ragged",
     "ReadOptions",
@@ -44,6 +46,7 @@ __all__ = [
     "Selected",
     "Shards",
     "SparseEmbedding",
+    "StateFeatures",
     "TokenFile",
     "TokenRows",
     "along",

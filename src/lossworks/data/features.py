@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -60,6 +60,14 @@ class Features(ABC):
     """
 
     notes: tuple[str, ...] = ()
+    at_once: ClassVar[int | None] = None
+    """Texts that ``read`` is given at a time while a fit reads them, so that progress is seen; None: any number."""
+
+    def to(self, device: str) -> None:  # noqa: B027  # most read on the CPU, whatever the device
+        """Work there from now on."""
+
+    def follow(self, before: Features) -> None:  # noqa: B027  # most read anew as fast
+        """Take over from a reading of the same texts what does not depend on which of them are trained on."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
+from ..core.torch_threads import torch_threads
 from ..optim import Stepper
 from ..record.tensors import under
 from ..schedules import Clock, Schedule
@@ -26,7 +27,6 @@ from .objective import Objective, Rows
 from .reduction import Reduction
 from .state import TrainState
 from .step import Gradient, Gradients
-from .threads import torch_threads
 
 _LOG_EVERY = 0.2  # seconds between lines of the log
 

@@ -145,6 +145,7 @@ class LabelBenchmark(Benchmark[Dataset]):
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
         data = self._assemble(settings.class_weight)
         features = models.build(settings.spec).features()  # type: ignore[arg-type]
+        features.to(settings.device)
         read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)
         return data
 

@@ -43,6 +43,7 @@ class NetworkPredictor(Predictor):
         return self.features.remarks(blocks)
 
     def to(self, device: str) -> NetworkPredictor:
+        self.features.to(device)
         self.network.to(device)
         return self
 

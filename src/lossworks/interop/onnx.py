@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from ..core.errors import UsageError
-from ..data import OrderedFeatures
+from ..data import OrderedFeatures, StateFeatures
 from ..inference import NetworkPredictor
 from ..models.neural import Classifier, LanguageNetwork, NeuralModel
 from ..models.rnn.model import Layer, Rnn, RnnEncoder
@@ -147,6 +147,8 @@ def _of_predictor(model: NetworkPredictor) -> _Form:
         if not isinstance(model.network, Classifier):
             raise UsageError("a classifier of Hugging Face is not written as ONNX. Its weights are in the run's safetensors.")
         return _of_encoder(model.network, model.features, facts)
+    if isinstance(model.features, StateFeatures):
+        raise UsageError("a layer over frozen states is not written as ONNX. Its weights are in the run's safetensors.")
     nnz = Dim("nnz")
     given = {"ids": torch.zeros(5, dtype=torch.long), "offsets": torch.tensor([0, 2, 2, 5]), "values": torch.ones(5)}
     shapes = {"ids": {0: nnz}, "offsets": {0: Dim("ends", min=3)}, "values": {0: nnz}}

@@ -31,6 +31,9 @@ MICRO = 4096
 class TextModel(nn.Module, ABC):
     """A network over batches of weighted ids."""
 
+    threads: ClassVar[int | None] = None
+    """PyTorch's own while it is trained; None: as many as there are."""
+
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
         """One row of outputs an example: logits, or predicted numbers."""
@@ -82,6 +85,10 @@ class ModelSpec(ABC):
     def micro_batch(self) -> int:
         """Rows whose outputs stand in memory at once."""
         return MICRO
+
+    def penalty(self, rows: int) -> str | None:
+        """What draws the weights of a fit on so many ``rows`` towards zero where nothing is said; None: nothing does."""
+        return None
 
     @abstractmethod
     def features(self) -> Features:
@@ -166,13 +173,14 @@ def for_labels(spec: str | Spec) -> str | Spec:
         if isinstance(spec, LanguageSpec) and spec.classifier is not None:
             raise UsageError(f"got {spec!r} for texts with labels. Name its encoder: {spec.classifier}.")
         return spec
+    spec = models.resolved(spec)
     name, colon, keys = spec.partition(":")
     other = getattr(models[name].thing, "classifier", None)
     return spec if other is None else other + colon + keys
 
 
 def _family(spec: str | Spec) -> type[Spec]:
-    return models[spec.partition(":")[0]].thing if isinstance(spec, str) else type(spec)
+    return models[models.resolved(spec).partition(":")[0]].thing if isinstance(spec, str) else type(spec)
 
 
 def check_reading(words: int, chars: int, bits: int, min_count: int) -> None:

@@ -38,6 +38,7 @@ def fit(
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
     callbacks.watch("data", about)
     features = spec.features()
+    features.to(settings.device)
     read_features(data, features, scratch, settings.seed, budget, callbacks.watch)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})

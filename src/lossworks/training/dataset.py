@@ -179,7 +179,7 @@ def read_features(
     counter = features.counter()
     row = 0
     for corpus in data.corpora:
-        for texts in corpus.blocks():
+        for texts in _blocks(corpus, features.at_once):
             read = features.read(texts)
             part_of = data.parts[row : row + len(texts)]
             counter.add(read, part_of == TRAIN)
@@ -191,6 +191,12 @@ def read_features(
             watch("read", {"rows": row, "of": len(data.parts)})
     features.learn(counter)
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
+
+
+def _blocks(corpus: Corpus, size: int | None) -> Iterator[list[str]]:
+    """The blocks of a corpus, cut into those of ``size`` texts at most."""
+    for texts in corpus.blocks():
+        yield from (texts[start : start + (size or len(texts))] for start in range(0, len(texts), size or len(texts)))
 
 
 def _label_notes(corpus: Corpus, kind: str) -> list[str]:

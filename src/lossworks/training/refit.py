@@ -11,7 +11,7 @@ import numpy as np
 from .. import losses, models, optim, penalties, risks, schedules
 from ..core.errors import Interrupted
 from ..core.seeds import derive
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Features
 from ..data.sparse_embedding import SparseEmbedding
 from ..engine import Callbacks, Loop
 from ..engine.reduction import Reduction
@@ -69,7 +69,9 @@ def training(
         micro_batch if isinstance(micro_batch, int) else batch_size,
         int(settings.patience or 1),
         fit_memory=micro_batch == AUTO,
-        threads=1 if kernels else None,  # the first layer and the steps by rows are kernels of ours, which share the cores
+        threads=1
+        if kernels
+        else network.threads,  # the first layer and the steps by rows are kernels of ours, which share the cores
     )
 
 
@@ -91,6 +93,7 @@ def again(
     scratch: Path,
     budget: int,
     callbacks: Callbacks,
+    before: Features | None = None,
 ) -> Loop:
     """The training of ``whole``, which is read now, as far as one before had come; not begun.
 
@@ -100,8 +103,13 @@ def again(
         ended: how far that came.
         scratch, budget: as of ``fit_corpora``.
         callbacks: how to watch and stop it.
+        before: a reading of the same texts, by the same spec.
     """
-    read_features(whole, spec.features(), scratch, settings.seed, budget, callbacks.watch)
+    features = spec.features()
+    features.to(settings.device)
+    if before is not None:
+        features.follow(before)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch)
     loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
@@ -117,7 +125,7 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
     callbacks = Callbacks(stop=first.callbacks.stop)
-    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks)
+    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
     assert whole.features is not None
     try:
         state.seconds += second.run().seconds

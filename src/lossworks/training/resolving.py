@@ -26,12 +26,14 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
     _check_risk(risk, task, settings)
     optimizer = optim.build(settings.optimizer or model.optimizer)
     full = optimizer.full_batch
+    other = full and settings.optimizer is not None  # than the one that the model's epochs and patience are for
     given = settings.batch_size if isinstance(settings.batch_size, int) else _batch_size(rows)
     batch_size = rows if full else given
-    if settings.optimizer is None:  # the models' own are for the smallest batches
+    if settings.optimizer is None and not full:  # the models' own are for the smallest batches
         optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
     if isinstance(settings.lr, float | int):
         optimizer = replace(optimizer, lr=float(settings.lr))
+    penalty = settings.penalty or model.penalty(rows)
     measured = AUTO in (settings.batch_size, settings.micro_batch)
     return replace(
         settings,
@@ -39,13 +41,13 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
         loss=losses.render(losses.build(settings.loss or task.default_loss)),
         optimizer=spelled(optimizer),
         schedule=schedules.render(schedules.build(settings.schedule or "constant")),
-        penalty=penalties.render(penalties.build(settings.penalty)) if settings.penalty else None,
+        penalty=penalties.render(penalties.build(penalty)) if penalty else None,
         risk=risks.render(risk),
         lr=AUTO if settings.lr == AUTO else optimizer.lr,
-        epochs=settings.epochs or (500 if full else model.epochs),
+        epochs=settings.epochs or (500 if other else model.epochs),
         batch_size=batch_size,
         micro_batch=AUTO if measured else min(batch_size, int(settings.micro_batch or model.micro_batch)),
-        patience=settings.patience or (20 if full else model.patience),
+        patience=settings.patience or (20 if other else model.patience),
     )
 
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.seeds import torch_seeded
+from ..core.torch_threads import torch_threads
 from ..data import Ragged
 from ..data.layouts import Layout, Positions
 from ..engine.denormals import flushed
-from ..engine.threads import torch_threads
 from ..models import SequenceNetwork
 from ..optim import Stepper
 from ..optim import build as optimizer_of

@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import RecordError, UsageError
+from ...core.errors import UsageError
 from ...core.seeds import first_weights
 from ...data import valid
-from ...record import write_atomic
-from ...record.files import unwritable
 from ..neural.classifier import PaddedModel, begin_small
 from ..neural.weights import check_finite
-from .library import package, quiet, told
+from .library import FOLDER, kept_config, package, quiet, told, write_config
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 _AUTO = "AutoModelForSequenceClassification"
-_FOLDER = "hf"
-"""Of a run, where the model's own configuration stands: the run's has the same name."""
 
 
 def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: int = 0) -> HfClassifier:
@@ -59,7 +55,7 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
         network = HfClassifier(model, outputs)
         begin_small(network.head)
         lacking = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
-        lacking = {key for key in lacking if key.startswith(f"{model.base_model_prefix}.") and not _POOLER.fullmatch(key)}
+        lacking = {key for key in lacking if key.startswith(f"{model.base_model_prefix}.") and not POOLER.fullmatch(key)}
         if lacking:
             raise ValueError(f"{len(lacking)} of its weights are missing or of another shape, {min(lacking)} among them")
         return network if lora is None else network.adapt(lora)
@@ -71,13 +67,9 @@ def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -
     Raises:
         RecordError: its configuration is missing or damaged.
     """
-    if not (folder / _FOLDER / "config.json").exists():
-        raise RecordError(f"{folder / _FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
     classes = package("transformers")
-    with first_weights(0), told(folder / _FOLDER, True, _AUTO), quiet():
-        config = classes.AutoConfig.from_pretrained(
-            folder / _FOLDER, num_labels=outputs, trust_remote_code=False, local_files_only=True
-        )
+    with first_weights(0), told(folder / FOLDER, True, _AUTO), quiet():
+        config = kept_config(folder, num_labels=outputs)
         model = classes.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32, trust_remote_code=False)
         network = HfClassifier(model.eval(), outputs)
         return network if lora is None else network.adapt(lora)
@@ -103,7 +95,7 @@ def outline(name: str) -> Outline:
     classes, here = package("transformers"), Path(name).is_dir()
     with told(name, here, _AUTO), quiet():
         whole = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
-        _check(whole)
+        check(whole)
         with torch.device("meta"):
             body = classes.AutoModel.from_config(whole, trust_remote_code=False)
     config = whole.get_text_config()
@@ -122,7 +114,7 @@ class HfClassifier(PaddedModel):
 
     def __init__(self, model: Any, outputs: int) -> None:
         super().__init__()
-        _check(model.config)
+        check(model.config)
         self.model = model
         linear = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
         behind = [name for name in linear if not name.startswith(f"{model.base_model_prefix}.")]
@@ -131,9 +123,7 @@ class HfClassifier(PaddedModel):
             raise UsageError(f"a {type(model).__name__} ends in no linear layer of {outputs} outputs. Give another model.")
         self._head = fit[-1]
         config = model.config.get_text_config()
-        size = config.vocab_size
-        pads = (_token(config.pad_token_id, size), _token(getattr(config, "eos_token_id", None), size), 0)
-        self.pad = config.pad_token_id = next(pad for pad in pads if pad is not None)
+        self.pad = config.pad_token_id = pad_of(config)
         model.config.use_cache = False
 
     @property
@@ -155,28 +145,32 @@ class HfClassifier(PaddedModel):
     def adapt(self, rank: int) -> HfClassifier:
         """Freeze the body but for its pooler, and put adapters on its linear layers; itself."""
         peft, body = package("peft"), self.model.base_model
-        config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=_POOLER.pattern)
+        config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=POOLER.pattern)
         peft.inject_adapter_in_model(config, body)
         for name, parameter in body.named_parameters():
-            if _POOLER.fullmatch(name):
+            if POOLER.fullmatch(name):
                 parameter.requires_grad_(True)
         return self
 
     def save_extra(self, folder: Path) -> None:
-        try:
-            (folder / _FOLDER).mkdir(exist_ok=True)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        write_atomic(folder / _FOLDER / "config.json", self.model.config.to_json_file)
+        write_config(self.model.config, folder)
 
 
-_POOLER = re.compile(r"(.*\.)?pooler(\..*)?")
+POOLER = re.compile(r"(.*\.)?pooler(\..*)?")
 """A layer that only classifiers have a use for; not all pretrained models come with one."""
 
 
-def _check(config: Any) -> None:
+def check(config: Any) -> None:
+    """Raise UsageError where a model is no stack of layers over one text."""
     if getattr(config, "is_encoder_decoder", False):
         raise UsageError(f"a {config.model_type} model is an encoder and a decoder. Give one that is either.")
+
+
+def pad_of(config: Any) -> int:
+    """A token to pad rows with: the model's own, or else any that it has."""
+    size = config.vocab_size
+    pads = (_token(config.pad_token_id, size), _token(getattr(config, "eos_token_id", None), size), 0)
+    return next(pad for pad in pads if pad is not None)
 
 
 def _token(found: Any, size: int) -> int | None:

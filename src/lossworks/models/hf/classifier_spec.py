@@ -40,6 +40,7 @@ class HfClassifierSpec(ModelSpec):
     lora: int | None = None
     context: int | None = None
     leading: ClassVar[str] = "path"
+    forms: ClassVar[dict[str, str]] = {"frozen": "hf_frozen"}
     optimizer: ClassVar[str] = "adamw:lr=5e-05"
     epochs: ClassVar[int] = 3
     patience: ClassVar[int] = 1

@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import LossworksError, NotInstalled, RecordError, UsageError
-from ...record import read_object
+from ...record import read_object, write_atomic
+from ...record.files import unwritable
 
 PREDICTS_END = "predicts_end"
 """The key of ``tokenizer_config.json`` by which an export says that its model predicts the end token after each text."""
-_WHAT = {"AutoModelForCausalLM": "causal language model", "AutoModelForSequenceClassification": "classifier of texts"}
+FOLDER = "hf"
+"""Of a run, where the model's own files stand: the run's ``config.json`` has the same name."""
+_WHAT = {
+    "AutoModelForCausalLM": "causal language model",
+    "AutoModelForSequenceClassification": "classifier of texts",
+    "AutoModel": "model that gives states",
+}
 
 
 def package(name: str) -> Any:
@@ -79,6 +86,27 @@ def _file(path: str, name: str) -> str | None:
     if not Path(path).is_dir():
         return hub_file(path, name)
     return str(Path(path) / name) if (Path(path) / name).exists() else None
+
+
+def write_config(config: Any, folder: Path) -> None:
+    """Keep a model's configuration in a run's ``folder``."""
+    try:
+        (folder / FOLDER).mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    write_atomic(folder / FOLDER / "config.json", config.to_json_file)
+
+
+def kept_config(folder: Path, **more: Any) -> Any:
+    """The configuration that ``write_config`` kept, with ``more`` over it.
+
+    Raises:
+        RecordError: it is missing.
+    """
+    if not (folder / FOLDER / "config.json").exists():
+        raise RecordError(f"{folder / FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
+    config = package("transformers").AutoConfig
+    return config.from_pretrained(folder / FOLDER, trust_remote_code=False, local_files_only=True, **more)
 
 
 @contextlib.contextmanager

@@ -21,13 +21,10 @@ from ...tokens import Vocabulary
 from ..neural.model import NeuralModel
 from ..neural.network import LanguageNetwork, check_length
 from ..neural.weights import check_finite
-from .library import package, told
+from .library import FOLDER, package, told
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-
-FOLDER = "hf"
-"""Of a run, where such a model stands."""
 
 
 def load_hf(

@@ -14,8 +14,8 @@ from ..base import models
 from ..neural.causal_lm import CausalLM
 from ..neural.network import LanguageNetwork, TextEncoder
 from ..neural.spec import NeuralSpec
-from .library import named, predicts_end, tokenizer_file
-from .model import FOLDER, NeuralHf, load_hf, outline
+from .library import FOLDER, named, predicts_end, tokenizer_file
+from .model import NeuralHf, load_hf, outline
 
 
 @models.add("hf", source="Wolf et al. 2020, EMNLP, arXiv:1910.03771 (transformers); Hu et al. 2021, arXiv:2106.09685 (LoRA)")
@@ -33,6 +33,7 @@ class HfSpec(NeuralSpec):
     leading: ClassVar[str] = "path"
     optimizer: ClassVar[str] = "adamw:lr=0.0001"
     classifier: ClassVar[str | None] = "hf_classifier"
+    forms: ClassVar[dict[str, str]] = {"frozen": "hf_frozen"}
 
     def __post_init__(self) -> None:
         domains.count(self, "lora", "context")
