@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
     from .api import load as load
@@ -45,6 +46,7 @@ _HOMES = {
     "fuse": "api.fuse",
     "fused": "losses.fused",
     "import_model": "interop.importing",
+    "Graph": "api",
     "landscape": "api",
     "learning": "api",
     "Language": "api",
@@ -87,6 +89,7 @@ _ROOMS = (
 
 __all__ = [
     "Comparison",
+    "Graph",
     "Language",
     "Model",
     "ReadOptions",

@@ -8,11 +8,12 @@ from .evaluate import evaluate
 from .explain_data import ExplainedData, explain_data
 from .explained import write_explanations
 from .fit import fit
+from .graph import Graph
 from .influence import Influence, influence
 from .landscape import Landscape, landscape
 from .language import Language
 from .learning import Learning, learning
-from .loading import load, load_labels, load_language, load_run
+from .loading import load, load_answering, load_labels, load_language, load_run, load_text
 from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
@@ -22,6 +23,7 @@ from .sliced import write_slices
 __all__ = [
     "ExplainedData",
     "Explanation",
+    "Graph",
     "Influence",
     "Landscape",
     "Language",
@@ -37,9 +39,11 @@ __all__ = [
     "landscape",
     "learning",
     "load",
+    "load_answering",
     "load_labels",
     "load_language",
     "load_run",
+    "load_text",
     "show",
     "side_by_side",
     "write_explanations",

@@ -20,7 +20,7 @@ from ..evidence import tuning
 from ..evidence.benchmark import Benchmark
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
-from ..models import build_language, is_language
+from ..models import build_language, is_graph, is_language
 from ..training import Settings
 from ..training.settings import for_family, renamed
 from .comparison import Comparison, Recorder
@@ -207,7 +207,13 @@ def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _of_language(task: str, families: Sequence[str]) -> bool:
-    """Whether the arms are language models."""
+    """Whether the arms are language models.
+
+    Raises:
+        UsageError: they are models of knowledge graphs.
+    """
+    if task == "graph" or any(map(is_graph, families)):
+        raise UsageError("compare is for models of text. Fit those of a knowledge graph one by one, with several seeds.")
     return task == "lm" or (task == "auto" and any(map(is_language, families)))
 
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions
 from ..metrics.segments import Segments
+from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
 from .fit import Source
+from .graph import Graph
 from .language import Language
 from .model import Model
 from .sliced import of_label_models, of_language_models
@@ -25,7 +27,7 @@ from .tested import corpus_for
 
 
 def evaluate(
-    model: Model | Language,
+    model: Model | Language | Graph,
     data: Source | None = None,
     read: ReadOptions | None = None,
     *,
@@ -33,7 +35,7 @@ def evaluate(
     slices: bool = False,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
-    language model the most and least surprising texts.
+    language model the most and least surprising texts, of a knowledge graph the filtered ranks.
 
     ``trained_on`` is true where the data is, row for row, what ``fit`` was given: its figures then flatter the model.
 
@@ -48,15 +50,21 @@ def evaluate(
             Holm's correction. `write_slices` makes a page of them.
 
     Raises:
-        UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts.
-        DataError: the data cannot be read, or holds a label that training had not seen.
+        UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts.
+        DataError: the data cannot be read, or holds a label, or names, that the fit had not seen.
     """
     if not isinstance(model, Language) and stride is not None:
         raise UsageError("--stride is for language models, and this is none. Leave it out.")
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
+    if isinstance(model, Graph):
+        if slices:
+            raise UsageError("--slices is for texts, and a knowledge graph has none. Leave it out.")
+        read = replace(read or ReadOptions(), triples=True, unlabelled=True)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
+        if isinstance(model, Graph):
+            return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, model.trained.names.read(corpus))}
         if isinstance(model, Language):
             return _surprisal(model, corpus, read, slices)
         scores = scores_of(model, corpus)
@@ -98,16 +106,16 @@ def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices
             units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
-    return {
-        "source": corpus.source,
-        "skipped": corpus.skipped,
-        "trained_on": model.was_trained_on(corpus.fingerprint),
-        "task": "lm",
-        **result,
-    }
+    return {**_source(model, corpus), "task": "lm", **result}
 
 
-def _name(model: Model | Language) -> str:
+def _source(model: Language | Graph, corpus: Corpus) -> dict[str, Any]:
+    """What is said of the data whatever the task."""
+    trained_on = model.was_trained_on(corpus.fingerprint)
+    return {"source": corpus.source, "skipped": corpus.skipped, "trained_on": trained_on}
+
+
+def _name(model: Model | Language | Graph) -> str:
     return "the model" if model.path is None else str(model.path)
 
 

@@ -13,9 +13,10 @@ from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..engine import Callbacks
 from ..engine.distributed import check_alone, world
-from ..inference import TextLanguage
+from ..inference import KnowledgeGraph, TextLanguage
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
+from .graph import Graph
 from .language import Language
 from .model import Model
 from .recording import Recorder
@@ -38,24 +39,25 @@ def fit(
     command: str | None = None,
     log: str | None = None,
     **choices: Any,
-) -> Model | Language:
-    """Train on labelled text, or train a language model on any text.
+) -> Model | Language | Graph:
+    """Train on labelled text, train a language model on any text, or a model of a knowledge graph on facts.
 
     Args:
         data: a file, a folder with a sub-folder per class, "-" for stdin, or rows: (text, label) or (text, label, weight)
-            tuples, or dicts; where labels may be missing also texts alone.
+            tuples, or dicts; where labels may be missing also texts alone. Facts of a graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
         read: which columns to read and how; by default found by looking.
         settings: everything about the training; or give single ``choices`` of it (``model="bag"``, ``epochs=3``, …). A task of
-            "lm", or a family of language models (``model="ngram:order=3"``) on texts without labels, trains a language model.
+            "lm", or a family of language models (``model="ngram:order=3"``) on texts without labels, trains a language model; one
+            of "graph", or a family such as ``model="complex:dim=256"``, learns to complete facts.
         resume: go on with the run in ``out``, which must have been started by the same call.
         callbacks: how to watch and stop the training.
         command: what to put in the record as the command.
         log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
 
     Returns:
-        A ``Language`` where a language model was trained, else a ``Model``.
+        A ``Language`` where a language model was trained, a ``Graph`` for the task "graph", else a ``Model``.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit; says where and what to do.
@@ -101,8 +103,10 @@ def held_out(valid: Source | float | None, test: Source | float | None) -> tuple
     return shares, [(source, part) for source, part in given if not isinstance(source, int | float | None)]
 
 
-def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model | Language:
+def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model | Language | Graph:
     """What was fitted as a user holds it."""
+    if isinstance(fitted.trained, KnowledgeGraph):
+        return Graph(fitted.trained, record, path)
     if isinstance(fitted.trained, TextLanguage):
         return Language(fitted.trained, fitted.counts, record, path)
     return Model(fitted.trained, record, path)
@@ -110,12 +114,16 @@ def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model 
 
 def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
     """How the data is read: several labels in a cell where rows carry sets of them; texts without labels too, where a language
-    model is, or may be, what is trained, or where something else than labels teaches.
+    model is, or may be, what is trained, or where something else than labels teaches; facts for a knowledge graph.
 
     Raises:
-        UsageError: a weight is named for texts that have none.
+        UsageError: a weight is named for texts that have none, or a label for facts.
     """
     read = read or ReadOptions()
+    if settings.of_graph:
+        if named := [f"--{name}" for name in ("label", "weight") if getattr(read, name) is not None]:
+            raise UsageError(f"{named[0]} is for texts; a fact has but three names. Leave it out.")
+        return replace(read, triples=True, unlabelled=True)
     if settings.task == "multilabel" and read.label_sep is None:
         read = replace(read, label_sep="auto")
     if not settings.of_language:

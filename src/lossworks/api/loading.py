@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import tokens
 from ..core.errors import UsageError
 from ..fusion import labels as _pools  # noqa: F401  # registers what reads runs of pools
-from ..inference import TextLanguage, load_predictor
+from ..inference import KnowledgeGraph, TextLanguage, load_predictor
 from ..models import build_language, render
 from ..models.hf import HfSpec
 from ..record import Run, read_object
@@ -15,13 +15,15 @@ from ..record.checksums import check_files
 from ..tokens import Tokenizer
 from ..training.fitting import read_counts
 from ..training.settings import check_device
+from .graph import Graph
 from .language import Language
 from .model import Model
 
 
-def load(path: Path | str, device: str = "cpu") -> Model | Language:
-    """The model in a run directory: a ``Language`` where it is a language model, else a ``Model``. Of ``"hf:PATH"`` the model of
-    Hugging Face there, as it is, over texts as wholes; one that was exported here, over texts as it was fitted to.
+def load(path: Path | str, device: str = "cpu") -> Model | Language | Graph:
+    """The model in a run directory: a ``Language`` where it is a language model, a ``Graph`` where it is of a knowledge graph,
+    else a ``Model``. Of ``"hf:PATH"`` the model of Hugging Face there, as it is, over texts as wholes; one that was exported
+    here, over texts as it was fitted to.
 
     Raises:
         RecordError: no such directory, or a file in it is missing or damaged. Nothing in the files is ever executed.
@@ -33,7 +35,10 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language:
     record = run.summary
     data = record["data"]
     check_files(run.path, record.get("files", {}))  # earlier versions wrote none
-    if read_object(run.path / "config.json")["task"] == "lm":
+    task = read_object(run.path / "config.json")["task"]
+    if task == "graph":
+        return Graph(KnowledgeGraph.load(run.path, device), record, run.path)
+    if task == "lm":
         trained = TextLanguage.load(run.path, device)
         counts = None if data.get("imported") else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
@@ -54,8 +59,21 @@ def _pretrained(spec: str, device: str) -> Language:
     return Language(TextLanguage(family, tokenizer, model), None, {"config": config})
 
 
-def load_labels(path: Path | str, device: str = "cpu") -> Model:
-    """The same, of a run that must hold a classifier or regression.
+def load_text(path: Path | str, device: str = "cpu") -> Model | Language:
+    """The same, of a run that must hold a model of text.
+
+    Raises:
+        UsageError: it holds one of a knowledge graph.
+        RecordError: as ``load``.
+    """
+    model = load(path, device)
+    if isinstance(model, Graph):
+        raise UsageError(f"{path} holds a model of a knowledge graph, which reads no text. Try lossworks predict {path}.")
+    return model
+
+
+def load_answering(path: Path | str, device: str = "cpu") -> Model | Graph:
+    """The same, of a run that must hold a classifier, a regression or a model of a knowledge graph.
 
     Raises:
         UsageError: it holds a language model.
@@ -69,6 +87,19 @@ def load_labels(path: Path | str, device: str = "cpu") -> Model:
     return model
 
 
+def load_labels(path: Path | str, device: str = "cpu") -> Model:
+    """The same, of a run that must hold a classifier or regression.
+
+    Raises:
+        UsageError: it holds a language model, or one of a knowledge graph.
+        RecordError: as ``load``.
+    """
+    model = load_answering(path, device)
+    if isinstance(model, Graph):
+        raise UsageError(f"{path} holds a model of a knowledge graph, which knows no labels. Try lossworks predict {path}.")
+    return model
+
+
 def load_language(path: Path | str, device: str = "cpu") -> Language:
     """The same, of a run that must hold a language model.
 
@@ -77,7 +108,7 @@ def load_language(path: Path | str, device: str = "cpu") -> Language:
         RecordError: as ``load``.
     """
     model = load(path, device)
-    if isinstance(model, Model):
+    if not isinstance(model, Language):
         raise UsageError(f"{path} holds no language model. Try lossworks predict {path}; --task lm trains one.")
     return model
 

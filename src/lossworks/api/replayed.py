@@ -84,6 +84,8 @@ def _checked(run: Run) -> dict[str, Any]:
     """The record of a finished run, with all that is read of it in its place."""
     record = run.summary
     try:
+        if record.get("task") == "graph":
+            raise UsageError(f"{run.path} holds a model of a knowledge graph, and this is for classifiers and regressions.")
         if is_language(record["config"]["model"]):
             name = record["config"]["model"]
             why = (

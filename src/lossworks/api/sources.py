@@ -23,7 +23,7 @@ from ..tasks import LABEL_TASKS, LabelTask
 from .fit import Source, fit
 from .held import with_label_sep
 from .language import Language
-from .loading import load as load_run
+from .loading import load_text as load_run
 from .model import Model
 from .replayed import settings_of
 from .tested import sources as recorded
@@ -191,7 +191,9 @@ def _trained_twin(base: Model | Language, device: str) -> Model | Language:
         settings = replace(settings, tokenizer=str(base.path / "tokenizer.json"))
     (data, _), *more = recorded(base.path, base.record, {}, f"lossworks fit DATA --seed {settings.seed} and --twin RUN")
     held = {PARTS[part]: source for source, part in more if part is not None}
-    return fit(data, settings=settings, **held)
+    trained = fit(data, settings=settings, **held)
+    assert isinstance(trained, Model | Language)  # as its base is
+    return trained
 
 
 def has_seed(base: Model | Language | None) -> bool:

@@ -20,6 +20,7 @@ from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
 from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
+from .graph import Graph
 from .held import with_label_sep
 from .language import Language
 from .model import Model
@@ -28,7 +29,7 @@ _SPLIT = ("task", "model", "document_unit", "valid", "test", "seed")
 """The settings by which data is read and split."""
 
 
-def corpus_for(models: Mapping[str, Model | Language], data: Source | None, read: ReadOptions | None) -> Corpus:
+def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | None, read: ReadOptions | None) -> Corpus:
     """The data; where none is given, the test part of the models' runs, which must be the same rows for all.
 
     Raises:
@@ -152,7 +153,7 @@ def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bo
 @contextmanager
 def _recorded(
     name: str,
-    model: Model | Language,
+    model: Model | Language | Graph,
     read: ReadOptions | None,
     told: Mapping[str, Source | None] | None = None,
     remedy: str | None = None,
@@ -174,10 +175,10 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
     return assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
 
 
-def _test_part(name: str, model: Model | Language, read: ReadOptions) -> list[Any]:
+def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> list[Any]:
     """The rows that a run was tested on: texts, or texts with their labels and weights."""
     with _recorded(name, model, read) as (corpora, fixed, settings):
-        if isinstance(model, Language):
+        if isinstance(model, Language | Graph):
             texts = [text for block in divide(corpora, fixed, settings).blocks(TEST) for text in block]
             return ["".join(texts)] if settings.document_unit == "file" and texts else texts
         data = _assembled(corpora, fixed, settings)

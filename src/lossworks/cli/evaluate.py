@@ -11,7 +11,7 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..api import Language, Model
+    from ..api import Graph, Language, Model
     from ..data import ReadOptions
 
 
@@ -83,12 +83,14 @@ def command(
 
 
 def _together(
-    models: dict[str, Model | Language], data: str | None, read: ReadOptions, *, stride: int | None, slices: bool
+    models: dict[str, Model | Language | Graph], data: str | None, read: ReadOptions, *, stride: int | None, slices: bool
 ) -> dict[str, Any]:
     """Several models side by side, all of language or all of labels."""
-    from ..api import Language, Model, labels_side_by_side, side_by_side
+    from ..api import Graph, Language, Model, labels_side_by_side, side_by_side
     from ..core.errors import UsageError
 
+    if graphs := [run for run, model in models.items() if isinstance(model, Graph)]:
+        raise UsageError(f"{graphs[0]} is a model of a knowledge graph, which is evaluated by itself. Name it alone.")
     languages = {run: model for run, model in models.items() if isinstance(model, Language)}
     labels = {run: model for run, model in models.items() if isinstance(model, Model)}
     if languages and labels:

@@ -80,7 +80,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Why a model answers as it does: a quantity of each text divided among its parts, and whether to believe it."""
-    from ..api import explain_data, influence, load
+    from ..api import explain_data, influence, load_text
     from ..core.errors import UsageError
     from ..engine import Callbacks
     from .explain_learning import learn_and_tell
@@ -96,7 +96,7 @@ def command(
         return
     if (valid is not None or test is not None) and not rows:
         raise UsageError("--valid and --test are for --rows and --learning, which train again. Leave them out.")
-    model, asked = load(run, device), texts or ["-"]
+    model, asked = load_text(run, device), texts or ["-"]
     if rows:
         given = [each for block in _blocks(asked, plain) for each in block]
         labels = None if for_label is None else [_label(model, for_label)] * len(given)

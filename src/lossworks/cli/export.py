@@ -21,13 +21,13 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back."""
-    from ..api import load
+    from ..api import load_text
     from ..interop.exporting import export
     from .progress import Watcher
     from .tables import say
 
     with Watcher(quiet or json) as watcher:
-        said = export(load(run), file, to=to, watch=watcher)
+        said = export(load_text(run), file, to=to, watch=watcher)
     if json:
         print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
     else:

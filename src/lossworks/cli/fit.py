@@ -35,12 +35,12 @@ def command(
         Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels).", show_default=False)
+        str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels), graph (facts).", show_default=False)
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH; keys: bag:dim=32. hf:PATH,frozen: a layer over its states.",
+            help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH, complex; keys: bag:dim=32. hf:PATH,frozen: a layer on it.",
             show_default=False,
         ),
     ] = None,
@@ -131,7 +131,9 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train on labelled text, or train a language model on any, and leave a run directory with model, record and report."""
+    """Train on labelled text, train a language model on any, or a model of a knowledge graph on its facts, and leave a run
+    directory with model, record and report.
+    """
     from ..api import fit
     from ..core.errors import UsageError
     from ..core.values import parsed

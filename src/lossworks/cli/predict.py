@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +14,16 @@ from . import options
 from .options import print_json
 
 if TYPE_CHECKING:
-    from ..api import Model
+    from ..api import Graph, Model
+    from ..data import ReadOptions
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
     texts: options.Texts = None,
+    top: Annotated[
+        int | None, typer.Option("--top", help="Of a knowledge graph: answers to each query.  [default: 10]", show_default=False)
+    ] = None,
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
@@ -28,16 +33,32 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Answer for texts given, in files or on stdin: the label and its probability, or the number."""
-    from ..api import load_labels
+    """Answer for texts given, in files or on stdin: the label and its probability, or the number; of a knowledge graph, what
+    stands in a relation to an entity, for lines of an entity, a tab and a relation (or ?, relation and entity).
+    """
+    from ..api import Graph, load_answering
+    from ..core.errors import UsageError
 
-    model = load_labels(run, device)
+    model = load_answering(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    rows = [row for source in texts or ["-"] for block in options.texts_of(source, read) for row in _answers(model, block)]
+    if isinstance(model, Graph):
+        task, rows = "graph", _facts(model, texts or ["-"], read, 10 if top is None else top)
+    elif top is not None:
+        raise UsageError("--top is for models of knowledge graphs, and this is none. Leave it out.")
+    else:
+        task = model.predictor.task.kind
+        rows = [row for source in texts or ["-"] for block in options.texts_of(source, read) for row in _answers(model, block)]
     if json:
-        print_json({"run": str(run), "task": model.predictor.task.kind, "predictions": rows})
+        print_json({"run": str(run), "task": task, "predictions": rows})
     else:
         _print(rows)
+
+
+def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int) -> list[dict[str, Any]]:
+    """The answers to queries, which are whole lines, whatever the name of their file."""
+    lines = replace(read, format="lines")
+    queries = [query for source in sources for block in options.texts_of(source, lines) for query in block]
+    return [{"query": query, "answers": found} for query, found in zip(queries, graph.predict(queries, top), strict=True)]
 
 
 def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:
@@ -56,7 +77,7 @@ def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     """A table for people, tab-separated lines for programs."""
-    lines = [_line(row) for row in rows]
+    lines = [line for row in rows for line in ([_line(row)] if "text" in row else _ranked(row))]
     if not sys.stdout.isatty():
         print("\n".join("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line) for line in lines))
         return
@@ -81,3 +102,11 @@ def _line(row: dict[str, Any]) -> tuple[str, str, str]:
         shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in row["labels"])
         return ",".join(map(_name, row["labels"])) or "–", shown, row["text"]
     return _name(row["label"]), f"{row['probability']:.4f}", row["text"]
+
+
+def _ranked(row: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The answers to a query, the most probable first."""
+    return [
+        (answer["entity"], f"{answer['probability']:.4f}{' known' if answer['known'] else ''}", row["query"])
+        for answer in row["answers"]
+    ]

@@ -17,7 +17,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
     if result["part"] is None:
         screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
     else:
-        held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, "held-out row")
+        what = "held-out fact" if record["task"] == "graph" else "held-out row"
+        held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, what)
         screen.print(metrics_table(result, f"On {held_out}"))
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
@@ -25,7 +26,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
     for line in _language(record) if is_language else _training(result):
         screen.print(line)
     screen.print(f"Next:  open {out / 'report.html'}")
-    verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", ' "some text"'),)
+    asked = " $'ENTITY\\tRELATION'" if record["task"] == "graph" else ' "some text"'
+    verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", asked),)
     for verb, rest in verbs:
         screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
 

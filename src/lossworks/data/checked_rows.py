@@ -29,17 +29,20 @@ class Rows:
     places: Sequence[Place]
     weights: list[Any] | None = None
     faults: list[Fault] = field(default_factory=list)
+    triples: bool = False
 
     @classmethod
     def of(cls, cells: Sequence[list[Any]], columns: Columns, places: Sequence[Place], faults: Iterable[Fault] = ()) -> Rows:
         """Rows of columns. ``cells``: of each of ``columns.chosen``."""
         several = len(columns.text)
+        join = triple if columns.triples else _joined
         return cls(
-            cells[0] if several == 1 else list(map(_joined, zip(*cells[:several], strict=True))),
+            cells[0] if several == 1 else list(map(join, zip(*cells[:several], strict=True))),
             [None] * len(cells[0]) if columns.label is None else cells[several],
             places,
             None if columns.weight is None else cells[-1],
             list(faults),
+            columns.triples,
         )
 
     def take(self, indices: list[int]) -> Rows:
@@ -49,6 +52,7 @@ class Rows:
             [self.labels[i] for i in indices],
             [self.places[i] for i in indices],
             None if self.weights is None else [self.weights[i] for i in indices],
+            triples=self.triples,
         )
 
 
@@ -105,6 +109,8 @@ def _whole(rows: Rows, book: LabelBook) -> Checked:
         raise RowFault("the text holds a NUL byte; is the file really text, and in the encoding given?")
     if not all(texts) or any(map(str.isspace, texts)):
         raise RowFault("the text is empty")
+    if rows.triples:
+        _check_triples(texts)
     return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights))
 
 
@@ -114,6 +120,21 @@ def _joined(parts: Sequence[Any]) -> Any:
         return " ".join([part for part in parts if part is not None and part != ""])
     except (TypeError, ValueError):  # the latter of an array that is compared with a text
         return next(part for part in parts if part is not None and not isinstance(part, str))
+
+
+def triple(parts: Sequence[Any]) -> Any:
+    """Three names as one text, with tabs between; something that is no text as it is, for the check to name."""
+    try:
+        return "\t".join(parts)
+    except TypeError:
+        return next(part for part in parts if not isinstance(part, str))
+
+
+def _check_triples(texts: Sequence[str]) -> None:
+    for text in texts:
+        names = text.split("\t")
+        if len(names) != 3 or not all(map(str.strip, names)):
+            raise RowFault(f"the row is {text!r}; wanted three names (head, relation, tail), none empty, and no tab within one")
 
 
 def _weights(weights: list[Any] | None) -> NDArray[np.float32] | None:

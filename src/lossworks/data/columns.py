@@ -34,18 +34,26 @@ LABEL_NAMES = (
     *("topic", "intent", "emotion", "classes", "categories", "topics", "tag", "tags"),
 )
 
+TRIPLE_NAMES = (
+    ("head", "relation", "tail"),
+    *(("subject", relation, "object") for relation in ("predicate", "relation")),
+    *(("source", relation, "target") for relation in ("relation", "type")),
+)
 MISSING = ("na", "n/a", "none", "null")
 """What stands where a number is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all by: without an own name, by number."""
+    """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all by: without an own name, by number.
+    ``triples``: the text columns are the three names of a fact.
+    """
 
     names: tuple[str, ...]
     text: tuple[int, ...]
     label: int | None
     weight: int | None
+    triples: bool = False
 
     @property
     def text_column(self) -> str:
@@ -75,6 +83,8 @@ def is_header(rows: Sequence[Sequence[str]], options: ReadOptions, *, prose: boo
     if any(isinstance(c, str) and not re.fullmatch(r"[\d,\s]+", c) for c in _given(options)):
         return True
     first = rows[0]
+    if options.triples:
+        return _named_triple(first) is not None
     body = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
     if not all(map(_reads_like_name, first)):
         return False
@@ -90,6 +100,8 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     given = [name.strip() for name in names]
     names = tuple(name if name and name not in given[:i] else str(i + 1) for i, name in enumerate(given))
     text = tuple(i for column in options.text_columns for i in _positions(column, names, source, "text"))
+    if options.triples:
+        return Columns(names, text or _of_triples(names, source), None, None, triples=True)
     label, weight = (
         None if column is None else _position(column, names, source, what)
         for column, what in ((options.label, "label"), (options.weight, "weight"))
@@ -114,6 +126,24 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     if label is None and not options.unlabelled:
         raise _unfound("label", names, sample, source)
     return Columns(names, text, label, weight)
+
+
+def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
+    """The columns called head, relation and tail or the like, or the first three of columns without names."""
+    if (found := _named_triple(names)) is not None:
+        return found
+    if list(names) != numbered(len(names)) or len(names) < 3:
+        raise DataError(
+            f"{source}: a fact is three columns, head, relation and tail; its columns: {', '.join(names)}. "
+            "Name those that hold them: --text COLUMN --text COLUMN --text COLUMN."
+        )
+    return 0, 1, 2
+
+
+def _named_triple(names: Sequence[str]) -> tuple[int, ...] | None:
+    """Where the names of a fact's columns stand; None where they are not there."""
+    plain = [_plain(name) for name in names]
+    return next((tuple(map(plain.index, known)) for known in TRIPLE_NAMES if set(known) <= set(plain)), None)
 
 
 def _has_known_names(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:

@@ -34,6 +34,8 @@ class ReadOptions:
         "auto" to find it by looking. Labels are then sets, and an empty cell is the empty set. None: a cell is one label.
     texts: what of plain text is one text: a "line" that is not blank, a "paragraph" between blank lines, or the "file", whose
         rows are then pieces of whole lines that follow one another. None: every line, and a blank one is a bad row.
+    triples: rows are facts, three names each: of the columns head, relation and tail (or subject, predicate and object, or
+        source, relation and target), or of the first three. A row's text is then the names with a tab between them.
     """
 
     text: Column | Sequence[Column] | None = None
@@ -46,6 +48,7 @@ class ReadOptions:
     unlabelled: bool = False
     label_sep: str | None = None
     texts: str | None = None
+    triples: bool = False
 
     def __post_init__(self) -> None:
         if self.bad_rows not in POLICIES:

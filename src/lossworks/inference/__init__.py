@@ -2,6 +2,7 @@
 
 from .generation import Sampling, check_tokens, generate, sample_tokens
 from .generative import GenerativePredictor, text_logp
+from .graph import KnowledgeGraph
 from .loading import kept_by, load_predictor
 from .network_predictor import NetworkPredictor
 from .predictor import Predictor
@@ -10,6 +11,7 @@ from .text_language import TextLanguage
 
 __all__ = [
     "GenerativePredictor",
+    "KnowledgeGraph",
     "NetworkPredictor",
     "Predictor",
     "Sampling",

@@ -6,6 +6,7 @@
     baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
     surprisal                        of a language model: nats a token, perplexity, bits a byte
+    ranked, ranking                  of a knowledge graph: filtered ranks, mean reciprocal rank, hits
     by_row, by_segment               each metric row by row, or segment by segment, for comparisons
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
@@ -31,6 +32,7 @@ from .language import (
 )
 from .mistake import mistakes
 from .multilabels import multilabel
+from .ranking import Ranks, ranked, ranking
 from .regression import regress
 from .rows import METRICS, PROPER, RISING, by_row, check_metric
 from .temperature import fit_temperature
@@ -43,6 +45,7 @@ __all__ = [
     "RISING",
     "Evaluation",
     "Interval",
+    "Ranks",
     "SegmentCounts",
     "baseline",
     "bits_between",
@@ -59,6 +62,8 @@ __all__ = [
     "linear_sums",
     "mistakes",
     "multilabel",
+    "ranked",
+    "ranking",
     "regress",
     "surprisal",
     "tune_thresholds",

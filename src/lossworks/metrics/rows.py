@@ -17,9 +17,9 @@ from .classification import RowScores
 from .evaluation import ratio
 from .intervals import Floats
 
-PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token"}
+PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token", "graph": "mrr"}
 """The proper score that each kind of task is judged by if no metric is given."""
-RISING = {"accuracy", "macro_f1", "micro_f1", "subset_accuracy"}
+RISING = {"accuracy", "macro_f1", "micro_f1", "subset_accuracy", "mrr", "hits_at_1", "hits_at_3", "hits_at_10"}
 """Metrics of which more is better."""
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..data import Batch, Features, TokenRows
+from .graph_network import GraphSpec
 from .language import LanguageModel, LanguageSpec
 
 if TYPE_CHECKING:
@@ -106,9 +107,8 @@ class ModelSpec(ABC):
         return self.network(features, outputs, seed=0)
 
 
-models: Registry[ModelSpec | LanguageSpec] = Registry(
-    "model", "lossworks.models", ModelSpec | LanguageSpec, "Give a spec such as 'linear' or 'ngram:order=5'."
-)
+Spec = ModelSpec | LanguageSpec | GraphSpec
+models: Registry[Spec] = Registry("model", "lossworks.models", Spec, "Give a spec such as 'linear' or 'ngram:order=5'.")
 render = models.render
 """The spec that spells a model."""
 
@@ -134,17 +134,36 @@ def build_language(spec: str | LanguageSpec) -> LanguageSpec:
     return model
 
 
-def is_language(spec: str | ModelSpec | LanguageSpec) -> bool:
+def build_graph(spec: str | GraphSpec) -> GraphSpec:
+    """The family of models of knowledge graphs that a spec such as ``"complex:dim=256"`` spells.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    remedy = "A model of a knowledge graph is wanted here: 'complex:dim=256', distmult, transe or rotate."
+    model: GraphSpec = models.build_as(GraphSpec, spec, remedy)
+    return model
+
+
+def is_language(spec: str | Spec) -> bool:
     """Whether a spec spells a family of language models.
 
     Raises:
         UnknownName: no family is named so.
     """
-    thing = models[models.resolved(spec).partition(":")[0]].thing if isinstance(spec, str) else type(spec)
-    return issubclass(thing, LanguageSpec)
+    return issubclass(_family(spec), LanguageSpec)
 
 
-def for_labels(spec: str | ModelSpec | LanguageSpec) -> str | ModelSpec | LanguageSpec:
+def is_graph(spec: str | Spec) -> bool:
+    """Whether a spec spells a family of models of knowledge graphs.
+
+    Raises:
+        UnknownName: no family is named so.
+    """
+    return issubclass(_family(spec), GraphSpec)
+
+
+def for_labels(spec: str | Spec) -> str | Spec:
     """The same family for texts with labels: an encoder in the place of a network that reads from left to right.
 
     Raises:
@@ -158,6 +177,10 @@ def for_labels(spec: str | ModelSpec | LanguageSpec) -> str | ModelSpec | Langua
     name, colon, keys = spec.partition(":")
     other = getattr(models[name].thing, "classifier", None)
     return spec if other is None else other + colon + keys
+
+
+def _family(spec: str | Spec) -> type[Spec]:
+    return models[models.resolved(spec).partition(":")[0]].thing if isinstance(spec, str) else type(spec)
 
 
 def check_reading(words: int, chars: int, bits: int, min_count: int) -> None:

@@ -29,6 +29,10 @@ NAMES = {
     "perplexity": ("Perplexity", "effective number of equally likely next tokens"),
     "bits_per_byte": ("Bits per byte", "size of the text when compressed with the model"),
     "unknown_rate": ("Unknown tokens", "share of tokens outside the vocabulary"),
+    "mrr": ("Mean reciprocal rank", "of the true entity among all that are not known to be true, ties in expectation"),
+    "hits_at_1": ("Hits at 1", "share of queries whose true entity is ranked first"),
+    "hits_at_3": ("Hits at 3", "share of queries whose true entity is among the first 3"),
+    "hits_at_10": ("Hits at 10", "share of queries whose true entity is among the first 10"),
     "r2": ("R²", "share of the target's variance explained"),
 }
 LANGUAGE_NAMES = NAMES | {"accuracy": ("Accuracy", "share of next tokens predicted")}
@@ -48,7 +52,7 @@ class Verdict:
     sentence: str
 
 
-_MAIN = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae", "lm": "bits_per_byte"}
+_MAIN = {"classify": "accuracy", "multilabel": "micro_f1", "regress": "mae", "lm": "bits_per_byte", "graph": "mrr"}
 """What verdicts are about, by task; with weighted classes, the macro-F1."""
 _FEW_STEPS = 100  # with which a network has hardly been trained
 _CLAIMS = {
@@ -57,6 +61,7 @@ _CLAIMS = {
     "micro_f1": ("reaches a micro-F1 of {}", "reaches {}"),
     "mae": ("is off by {} on average", "is off by {}"),
     "bits_per_byte": ("reaches {} bits per byte", "reaches {}"),
+    "mrr": ("reaches a mean reciprocal rank of {}", "reaches {}"),
 }
 
 
@@ -75,11 +80,13 @@ def verdict(summary: Json) -> Verdict:
     above, below = low is not None and low > floor, high is not None and high < floor
     better, worse = (below, above) if main in FALLING else (above, below)
     claim, rival = _CLAIMS[main]
-    what = f"{'held-out' if result['part'] == 'test' else result['part']} {'text' if language else 'row'}"
+    graph = summary["task"] == "graph"
+    what = f"{'held-out' if result['part'] == 'test' else result['part']} {'text' if language else 'fact' if graph else 'row'}"
     name = result["baseline"]["name"]
+    rival_name = f"a {name}" if language else f"ranking by {name}" if graph else f"always predicting the {name}"
     sentence = (
         f"On {rows_of(result, what)} the model {claim.format(number(main, metric['value']))} (95{THIN}% interval "
-        f"{interval(main, metric)}); {f'a {name}' if language else f'always predicting the {name}'} "
+        f"{interval(main, metric)}); {rival_name} "
         f"{rival.format(number(main, floor))}."
     )
     tone, headline = "unsure", "Not shown to be better than the baseline"
@@ -87,7 +94,8 @@ def verdict(summary: Json) -> Verdict:
         tone, headline = "good", "Better than the baseline"
     elif worse:
         tone, headline = "bad", "Worse than the baseline"
-        sentence += f" The model does worse than {'ignoring the context' if language else 'a constant prediction'}."
+        simple = "ignoring the context" if language else "counting" if graph else "a constant prediction"
+        sentence += f" The model does worse than {simple}."
     else:
         sentence += " The interval includes the baseline, so the model is not shown to be better."
     if told := _hardly_trained(summary, better):

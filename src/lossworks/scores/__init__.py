@@ -3,6 +3,7 @@
 dense(logits, target)         plain tensors, the logits whole in memory
 fused(hidden, weight, ...)    a last layer's scores, chunk by chunk: the logits never stand whole
 binary(logits, target)        one logit an outcome that is or is not: V = 2, so that every categorical loss fits
+shared(logits, row, target)   several outcomes seen at one row of logits, which is worked on once
 sharded(logits, target)       the outcomes divided among processes; ``replicated`` goes before a sharded head
 sampled(hidden, weight, ...)  the target and a few outcomes drawn from ``Noise``, dense, in place of all
 AdaptiveHead(dim, cutoffs)    a head whose rare outcomes are worked out only where they are targets
@@ -14,6 +15,7 @@ from .dense import Dense, binary, dense
 from .fused import Fused, fused
 from .sampled import Noise, sampled
 from .sharded import Sharded, replicated, sharded
+from .shared import Shared, shared
 from .teacher import TopK
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Noise",
     "Scores",
     "Sharded",
+    "Shared",
     "TopK",
     "binary",
     "dense",
@@ -31,4 +34,5 @@ __all__ = [
     "replicated",
     "sampled",
     "sharded",
+    "shared",
 ]

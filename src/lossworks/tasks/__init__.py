@@ -2,18 +2,20 @@
 
 classify     one of several classes            multilabel    any of several labels
 regress      a number                          lm            the next token
+graph        the third name of a fact
 """
 
 from typing import Any
 
 from .base import Kind, LabelTask, Task
 from .classify import Classify, parse_class_weight
+from .graph import GraphCompletion
 from .lm import LanguageModeling
 from .multilabel import Multilabel
 from .regress import Regress
 
 LABEL_TASKS: dict[str, type[LabelTask]] = {"classify": Classify, "multilabel": Multilabel, "regress": Regress}
-TASKS = ("auto", *LABEL_TASKS, "lm")
+TASKS = ("auto", *LABEL_TASKS, "lm", "graph")
 """What a fit can be told."""
 
 
@@ -26,6 +28,7 @@ __all__ = [
     "LABEL_TASKS",
     "TASKS",
     "Classify",
+    "GraphCompletion",
     "Kind",
     "LabelTask",
     "LanguageModeling",

@@ -20,7 +20,7 @@ from ..metrics import Evaluation
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-Kind = Literal["classify", "multilabel", "regress", "lm"]
+Kind = Literal["classify", "multilabel", "regress", "lm", "graph"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from ..core.errors import DataError, OutOfMemory, RecordError, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks
-from ..inference import Predictor, TextLanguage
+from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import LanguageSpec
 from ..record.tensors import map_tensors, write_tensors
-from . import classifier, generative, language
+from . import classifier, generative, graph, language
 from .settings import Settings
 from .teaching import Teacher
 
@@ -35,7 +35,7 @@ class Fitted:
     counts: of a language model, how often each token was seen, for its baseline; None where that is not known.
     """
 
-    trained: Predictor | TextLanguage
+    trained: Predictor | TextLanguage | KnowledgeGraph
     settings: Settings
     data: dict[str, Any]
     result: dict[str, Any]
@@ -97,6 +97,8 @@ def fit_corpora(
     if settings.teach is not None and teacher is None:
         raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
+        if settings.of_graph:
+            return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
         if not is_labelled(settings, corpora):
             return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume))
         if settings.of_language:

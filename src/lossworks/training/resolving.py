@@ -8,7 +8,7 @@ from .. import losses, models, optim, penalties, risks, schedules, tokens
 from ..core import units
 from ..core.errors import UsageError
 from ..models import LanguageSpec
-from ..tasks import LabelTask
+from ..tasks import GraphCompletion, LabelTask
 from .settings import AUTO, Settings, spelled
 
 _SMALLEST_BATCH = 16
@@ -68,6 +68,26 @@ def for_language(settings: Settings, task: str) -> Settings:
         tokenizer=tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else asked,
         document_unit=settings.document_unit or "line",
         memory=None if settings.memory is None else units.size(settings.memory),
+    )
+
+
+def for_graph(settings: Settings) -> Settings:
+    """Settings of a model of a knowledge graph; all specs in their shortest spelling."""
+    if AUTO in (settings.lr, settings.batch_size):
+        raise UsageError("--lr auto and --batch-size auto are for classifiers and regressions. Give a number.")
+    model = models.build_graph(settings.spec)  # type: ignore[arg-type]
+    optimizer = settings.optimizer_or(model.optimizer)
+    return replace(
+        settings,
+        task=GraphCompletion.kind,
+        model=models.render(model),
+        loss=losses.render(losses.build(settings.loss or GraphCompletion.default_loss)),
+        optimizer=spelled(optimizer),
+        schedule=schedules.render(schedules.build(settings.schedule or "constant")),
+        lr=optimizer.lr,
+        epochs=settings.epochs or model.epochs,
+        batch_size=settings.batch_size or model.batch_size,
+        patience=settings.patience or model.patience,
     )
 
 

@@ -13,13 +13,14 @@ from .. import losses, models, optim, penalties, risks, schedules, tokens
 from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
-from ..models import LanguageSpec, ModelSpec
+from ..models import GraphSpec, LanguageSpec, Spec
 from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
 AUTO = "auto"
-LABELS, LANGUAGE = "linear", "ngram"
-"""The family where none is named, of texts with labels and of language models."""
+LABELS, LANGUAGE, GRAPH = "linear", "ngram", "complex"
+"""The family where none is named, of texts with labels, of language models and of knowledge graphs."""
+_DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
 _DTYPES = ("float32", "bfloat16")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
@@ -38,8 +39,8 @@ OF_NETWORKS = ("minutes", "dtype")
 class Settings:
     """What to train and how. None leaves a choice to what suits the model and the data; ``resolved`` settings have made it.
 
-    task: "classify", "multilabel", "regress" or "lm"; "auto": by the labels, or the model.
-    model: the spec of a family; None: "linear", or "ngram" where the task is "lm".
+    task: "classify", "multilabel", "regress", "lm" or "graph"; "auto": by the labels, or the model.
+    model: the spec of a family; None: "linear", "ngram" where the task is "lm", "complex" where it is "graph".
     tokenizer: of language models, the spec of a tokenizer or the file of a trained one; None: the family's own, or of a network
         that is trained by time, what there is time to learn. document_unit: what of plain text is one text: a line, a paragraph,
         or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
@@ -50,7 +51,8 @@ class Settings:
     schedule: what the learning rate is multiplied with as training goes on.
     epochs: passes over the training rows at most. steps: updates in all. minutes: as many as fit into them; of a network without
         epochs and steps, 5.
-    batch_size: rows a step; "auto": as many as suit the data, in the largest micro-batches that fit. batch_tokens: tokens a step.
+    batch_size: rows a step (of a graph queries, each with all its answers); "auto": as many as suit the data, in the largest
+        micro-batches that fit. batch_tokens: tokens a step.
     micro_batch: rows whose outputs stand in memory at once; several make a step, with the same gradient but for dropout, which
         draws anew for each. "auto": as many as fit.
     clip: the norm that the gradient is cut to. ema: decay of a moving average of the weights, which is then evaluated and saved.
@@ -99,9 +101,11 @@ class Settings:
         self._check_fit(spec)
 
     @property
-    def spec(self) -> ModelSpec | LanguageSpec:
+    def spec(self) -> Spec:
         """The family; where the task is one of labels, the form that it has for them."""
-        name = self.model or (LANGUAGE if self.task == "lm" else LABELS)
+        name = self.model or _DEFAULTS.get(self.task, LABELS)
+        if self.task == "graph" or (self.task == "auto" and models.is_graph(name)):
+            return models.build_graph(name)
         if self.task in LABEL_TASKS and models.is_language(name):
             name = str(models.for_labels(name))
         return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build(name)
@@ -110,6 +114,11 @@ class Settings:
     def of_language(self) -> bool:
         """Whether the family models language: the whole task, or a means to tell classes apart."""
         return isinstance(self.spec, LanguageSpec)
+
+    @property
+    def of_graph(self) -> bool:
+        """Whether the family models a knowledge graph."""
+        return isinstance(self.spec, GraphSpec)
 
     @property
     def by_gradients(self) -> bool:
@@ -186,7 +195,7 @@ class Settings:
             parse_class_weight(self.class_weight)
         check_device(self.device)
 
-    def _check_names(self, spec: ModelSpec | LanguageSpec) -> None:
+    def _check_names(self, spec: Spec) -> None:
         """Specs must spell something, and what is around the optimizer must go with it."""
         if self.loss:
             losses.build(self.loss)
@@ -201,7 +210,7 @@ class Settings:
         if self.tokenizer is not None and isinstance(spec, LanguageSpec):
             tokens.named(self.tokenizer)
 
-    def _check_fit(self, spec: ModelSpec | LanguageSpec) -> None:
+    def _check_fit(self, spec: Spec) -> None:
         """Raise UsageError where something is set that does not apply to the family."""
         if isinstance(spec, LanguageSpec) and spec.made_by:
             raise UsageError(f"--model {self.model}: {spec.made_by}")
@@ -290,8 +299,10 @@ def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
     return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
 
 
-def _applicable(spec: ModelSpec | LanguageSpec) -> tuple[str, ...]:
+def _applicable(spec: Spec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
+    if isinstance(spec, GraphSpec):
+        return (*BY_STEPS, "batch_size")
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES)
     if spec.by_gradients:
@@ -301,9 +312,9 @@ def _applicable(spec: ModelSpec | LanguageSpec) -> tuple[str, ...]:
     return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS)
 
 
-def _misplaced(name: str, settings: Settings, spec: ModelSpec | LanguageSpec) -> UsageError:
+def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     """The error for a setting that does not apply to the family."""
-    model, flag = settings.model or (LANGUAGE if settings.task == "lm" else LABELS), f"--{name.replace('_', '-')}"
+    model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
     if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
         return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
     if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS):

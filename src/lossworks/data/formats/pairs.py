@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ...core.errors import DataError
-from ..checked_rows import Fault, Reading, Rows
+from ..checked_rows import Fault, Reading, Rows, triple
 from ..columns import Columns, choose
 from ..labels import described
 from ..options import ReadOptions
@@ -24,39 +24,42 @@ def read(items: Iterable[Any], options: ReadOptions, source: str) -> Reading:
         raise DataError(f"{source} are empty. Wanted (text, label) tuples or dicts.")
     keys = list(first) if isinstance(first, Mapping) else []
     columns = choose(map(str, keys), options, source) if isinstance(first, Mapping) else None
-    rows = _rows(chain([first], stream), columns, keys, options.unlabelled)
+    rows = _rows(chain([first], stream), columns, keys, options)
     if columns is None:
         return Reading(rows, "row")
     return Reading(rows, "row", columns.text_column, columns.label_column)
 
 
-def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], unlabelled: bool) -> Iterator[Rows]:
+def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], options: ReadOptions) -> Iterator[Rows]:
     number = 1
     while items := list(islice(stream, AT_ONCE)):
-        triples: list[tuple[Any, Any, Any]] = []
+        kept: list[tuple[Any, Any, Any]] = []
         places: list[int] = []
         faults: list[Fault] = []
         for place, item in enumerate(items, number):
-            triple = _from_dict(item, columns, keys) if columns else _from_tuple(item, unlabelled)
-            if triple is None:
-                wanted = "a dict like the first" if columns else "(text, label) or (text, label, weight)"
-                faults.append((place, f"a row is {described(item)}; wanted {wanted}"))
+            found = _from_dict(item, columns, keys) if columns else _from_tuple(item, options)
+            if found is None:
+                tuples = "(head, relation, tail)" if options.triples else "(text, label) or (text, label, weight)"
+                faults.append((place, f"a row is {described(item)}; wanted {'a dict like the first' if columns else tuples}"))
             else:
-                triples.append(triple)
+                kept.append(found)
                 places.append(place)
-        weighted = any(weight is not UNIT for *_, weight in triples)
+        weighted = any(weight is not UNIT for *_, weight in kept)
         yield Rows(
-            [text for text, *_ in triples],
-            [label for _, label, _ in triples],
+            [text for text, *_ in kept],
+            [label for _, label, _ in kept],
             places if faults else range(number, number + len(items)),
-            [weight for *_, weight in triples] if weighted else None,
+            [weight for *_, weight in kept] if weighted else None,
             faults,
+            options.triples,
         )
         number += len(items)
 
 
-def _from_tuple(item: Any, unlabelled: bool) -> tuple[Any, Any, Any] | None:
-    if unlabelled and isinstance(item, str):
+def _from_tuple(item: Any, options: ReadOptions) -> tuple[Any, Any, Any] | None:
+    if options.triples and isinstance(item, tuple | list):
+        return (triple(list(map(_text, item))), None, UNIT) if len(item) == 3 else None
+    if options.unlabelled and isinstance(item, str):
         return _text(item), None, UNIT
     if isinstance(item, tuple | list) and len(item) in (2, 3):
         return _text(item[0]), item[1], item[2] if len(item) == 3 else UNIT
@@ -67,6 +70,8 @@ def _from_dict(item: Any, columns: Columns, keys: Sequence[Any]) -> tuple[Any, A
     if not isinstance(item, Mapping):
         return None
     parts = [_text(item.get(keys[i])) for i in columns.text]
+    if columns.triples:
+        return triple(parts), None, UNIT
     odd = [part for part in parts if not isinstance(part, str)]
     return (
         odd[0] if odd else " ".join(filter(None, parts)),

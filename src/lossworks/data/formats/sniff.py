@@ -51,6 +51,8 @@ def by_look(head: Block, options: ReadOptions, named: str | None) -> str:
     if named:
         return named
     first = lines[0] if lines else ""
+    if options.triples:
+        return "tsv" if "\t" in first else "csv"
     if SEPARATOR.match(start):
         return "csv"
     if first.startswith("__label__"):

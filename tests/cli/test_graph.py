@@ -1,0 +1,57 @@
+"""Knowledge graphs from the command: fit, evaluate and predict, and what other verbs say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Command
+
+Put = Callable[[str, str | bytes], Path]
+LINES = "".join(f"e{i}\t+{shift}\te{(i + shift) % 12}\n" for shift in (1, 2, 3, 4) for i in range(12))
+
+
+@pytest.fixture
+def run(command: Command, put: Put) -> Path:
+    """A small finished run."""
+    ended = command("fit", put("facts.tsv", LINES), "--task", "graph", "--model", "complex:dim=8", "--epochs", 4, "--out", "run")
+    assert ended.code == 0, ended.err
+    assert "mrr" in ended.out
+    assert "held-out facts" in ended.out
+    assert "lossworks predict run $'ENTITY\\tRELATION'" in ended.out
+    assert "task   graph" in ended.err
+    return Path("run").absolute()
+
+
+def test_whole_run(command: Command, put: Put, run: Path) -> None:
+    """Answers to queries given, in files and on stdin, as lines and as JSON; figures on the test part and on other facts."""
+    lines = [line.split("\t") for line in command("predict", run, "e1\t+2", "--top", 3).out.splitlines()]
+    assert [line[2] for line in lines] == ["e1 +2"] * 3
+    queries = put("queries.tsv", "e1\t+2\n?\t+2\te3\n")
+    found = command("predict", run, queries, "--json").json
+    assert [row["query"] for row in found["predictions"]] == ["e1\t+2", "?\t+2\te3"]
+    assert [len(row["answers"]) for row in found["predictions"]] == [10, 10]
+    assert command("predict", run, stdin=b"e1\t+2\n").out.count("\n") == 10
+    assert command("evaluate", run, "--json").json["metrics"] == command("evaluate", run, "--json").json["metrics"]
+    other = command("evaluate", run, put("other.csv", "head,relation,tail\ne1,+2,e3\ne2,+2,e4\n"))
+    assert "hits_at_10" in other.out
+    assert command("report", run).code == 0
+
+
+def test_refusals(command: Command, put: Put, run: Path) -> None:
+    """Verbs of text say what to do instead; an unknown name is told with its place."""
+    for verb in (("explain", run, "a text"), ("score", run, "a text"), ("export", run, "file.onnx")):
+        ended = command(*verb)
+        assert (ended.code, "lossworks predict" in ended.err) == (2, True), ended.err
+    assert "knowledge graph" in command("landscape", run).err
+    assert "compare is for models of text" in command("compare", put("facts.tsv", LINES), "--task", "graph", "--loss", "mse").err
+    assert "query 1: the entity 'x'" in command("predict", run, "x\t+1").err
+    assert "line 2: the entity 'x'" in command("evaluate", run, put("other.tsv", "e1\t+1\te2\nx\t+1\te2\n")).err
+    assert "--slices is for texts" in command("evaluate", run, "--slices").err
+    fitted = command("fit", put("rows.csv", "text,label\n" + "good,a\nbad,b\n" * 30), "--epochs", 1, "--out", "plain")
+    assert fitted.code == 0
+    assert "--top is for" in command("predict", "plain", "good", "--top", 2).err
+    assert "evaluated by itself" in command("evaluate", run, "plain", put("other.tsv", LINES)).err
+    assert "--label is for texts" in command("fit", put("facts.tsv", LINES), "--task", "graph", "--label", "x").err
