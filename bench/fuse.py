@@ -8,6 +8,7 @@ characters   tiny-shakespeare by characters: a Transformer, an n-gram model, the
 words        tiny-shakespeare by words, each source added to those before it
 cut          sources cut from their texts, and random ones: how often they are called helpful
 encoder      movie-reviews and trec: a linear model and a frozen encoder (LOSSWORKS_ENCODER) pooled, on all rows and on 8 a class
+distil       movie-reviews and trec, 1,500 rows: a linear model taught by a pool, by itself, and by teachers that know nothing
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from lossworks.models.pool import KINDS
 
 TRANSFORMER = "transformer:layers=4,heads=4,dim=128,context=128"
 STEPS = int(os.environ.get("STEPS", "1500"))
-SEEDS = 3
+SEEDS, DRAWS = 3, int(os.environ.get("DRAWS", "10"))
 
 
 def parts(folder: Path) -> dict[str, Path]:
@@ -181,21 +182,24 @@ def encoder() -> None:
     if not path:
         sys.exit("skipped: LOSSWORKS_ENCODER names no directory of a pretrained encoder")
     rows = []
-    for name, read in (("movie-reviews", _bench.movie_reviews), ("trec", _bench.trec)):
-        for shots in (None, 8):
-            found = [_pooled_encoder(path, *read(seed), seed, shots) for seed in range(int(os.environ.get("DRAWS", "10")))]
-            for key in found[0]:
-                if key != "pool":
-                    each = np.array([row["pool"] - row[key] for row in found])
-                    gain = mean_of(Sample(each, np.ones(len(each))))
-                    alone = float(np.mean([row[key] for row in found]))
-                    pool = float(np.mean([row["pool"] for row in found]))
-                    rows.append([name, shots or "all", key, alone, pool, f"{gain.value:.4f} ({gain.low:.4f} to {gain.high:.4f})"])
-    _bench.table(["data", "rows a class", "beside", "its accuracy", "the pool's", "gain"], rows)
+    for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
+        for shots in (8, None):
+            found = []
+            for seed in range(DRAWS if shots else max(2, DRAWS // 3)):
+                found.append(_pooled_encoder(path, *read(seed), seed, shots))
+                say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
+            for key in ("linear", "frozen", "TF-IDF and states, LR"):
+                gains, alone, pool = _gains([row["pool"] for row in found], [row[key] for row in found])
+                rows.append([name, shots or "all", len(found), key, alone, pool, gains])
+    _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows)
 
 
 def _pooled_encoder(path: str, train: _bench.Pairs, test: _bench.Pairs, seed: int, shots: int | None) -> dict[str, float]:
     """Accuracies on the test part; a fifth of the training rows (or with few, four a class) find the weights."""
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     draw = random.Random(seed)
     draw.shuffle(train)
     on, rest = train[: len(train) // 5], train[len(train) // 5 :]
@@ -203,9 +207,69 @@ def _pooled_encoder(path: str, train: _bench.Pairs, test: _bench.Pairs, seed: in
         on, rest = _few(on, shots // 2), _few(rest, shots)
     made: dict[str, Any] = {"linear": "linear", "frozen": f"hf:{path},frozen"}
     models: dict[str, Any] = {name: lossworks.fit(rest, model=model, test=0, seed=seed) for name, model in made.items()}
+    states = models["frozen"].predictor.features.states
     models["pool"] = lossworks.fuse(list(models.values()), on=on, kind="log_linear").model
     texts, truth = [text for text, _ in test], [label for _, label in test]
-    return {name: float(np.mean(list(map(str.__eq__, model.predict(texts), truth)))) for name, model in models.items()}
+    found = {name: accuracy(model.predict(texts), truth) for name, model in models.items()}
+    # The peer may learn from all of the rows, those for the weights too.
+    words, own = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), [text for text, _ in rest + on]
+    both = [hstack([matrix, csr_matrix(_unit(states(each)))]) for matrix, each in
+            ((words.fit_transform(own), own), (words.transform(texts), texts))]  # fmt: skip
+    peer = LogisticRegression(C=10, max_iter=1000).fit(both[0], [label for _, label in rest + on])
+    return found | {"TF-IDF and states, LR": accuracy(list(peer.predict(both[1])), truth)}
+
+
+def distil() -> None:
+    """A linear student of a pool: beside the labels alone, label smoothing, and a teacher that learned shuffled labels."""
+    rows = []
+    for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
+        found = [_taught(*read(seed), seed) for seed in range(DRAWS)]
+        for key in ("labels alone", "label smoothing", "shuffled teacher", "the teacher itself"):
+            gains, alone, taught = _gains([row["taught"] for row in found], [row[key] for row in found])
+            rows.append([name, len(found), key, alone, taught, gains])
+    _bench.table(["data", "seeds", "beside", "its accuracy", "the taught", "gain"], rows)
+
+
+def _taught(train: _bench.Pairs, test: _bench.Pairs, seed: int) -> dict[str, float]:
+    draw = random.Random(seed)
+    draw.shuffle(train)
+    train, on = train[:1500], train[1500:2000]
+    labels = [label for _, label in train]
+    draw.shuffle(labels)
+    texts, truth = [text for text, _ in test], [label for _, label in test]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        common: dict[str, Any] = {"test": 0, "seed": seed}
+        sources: list[Any] = [lossworks.fit(train, model=model, **common) for model in ("linear", "ngram:order=1")]
+        teacher = lossworks.fuse(sources, on=on, kind="log_linear", out=folder / "pool").model
+        lossworks.fit([(text, label) for (text, _), label in zip(train, labels, strict=True)], out=folder / "shuffled", **common)
+        arms: dict[str, dict[str, Any]] = {
+            "taught": {"teach": str(folder / "pool")},
+            "labels alone": {},
+            "label smoothing": {"teach": "uniform", "loss": "0.9*cross_entropy+0.1*forward_kl"},
+            "shuffled teacher": {"teach": str(folder / "shuffled")},
+        }
+        made: dict[str, Any] = {name: lossworks.fit(train, model="linear", **common, **how) for name, how in arms.items()}
+    made["the teacher itself"] = teacher
+    found = {name: accuracy(model.predict(texts), truth) for name, model in made.items()}
+    say(f"seed {seed}: {found}")
+    return found
+
+
+def _gains(ours: Sequence[float], theirs: Sequence[float]) -> tuple[str, float, float]:
+    """The mean difference over seeds with its interval, and both means."""
+    gain = mean_of(Sample(np.array(ours) - np.array(theirs), np.ones(len(ours))))
+    return f"{gain.value:.4f} ({gain.low:.4f} to {gain.high:.4f})", float(np.mean(theirs)), float(np.mean(ours))
+
+
+def _unit(states: np.ndarray) -> np.ndarray:
+    """States of length 1."""
+    return np.asarray(states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12))
+
+
+def accuracy(answers: Sequence[Any], truth: Sequence[Any]) -> float:
+    """The share of answers that are right."""
+    return float(np.mean([answer == label for answer, label in zip(answers, truth, strict=True)]))
 
 
 def _few(rows: _bench.Pairs, count: int) -> _bench.Pairs:
@@ -225,6 +289,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "words": words,
     "cut": cut,
     "encoder": encoder,
+    "distil": distil,
 }
 
 if __name__ == "__main__":
