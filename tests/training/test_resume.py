@@ -40,6 +40,7 @@ CHOICES: dict[str, dict[str, Any]] = {
         "epochs": 4,
     },
     "recurrent": {"model": "rnn_encoder:dim=4,cell=lstm,weight_drop=0.3,context=16", "micro_batch": 9, "epochs": 3},
+    "taught": {"model": "linear:bits=12,chars=3", "teach": "uniform", "epochs": 4},
     "l1": {"model": "linear:bits=12,chars=3", "optimizer": "sgd:lr=0.5", "penalty": "l1:strength=0.001", "epochs": 4},
 }
 RANDOM_KILLS, AIMED_KILLS = 3, 2  # for each of the choices

@@ -20,6 +20,7 @@ from .graph import Graph
 from .language import Language
 from .model import Model
 from .recording import Recorder
+from .teaching import open_teacher
 from .tensorboard import check as check_log
 
 Source = str | os.PathLike[str] | Iterable[Any]
@@ -74,12 +75,13 @@ def fit(
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
     sources, reading = [(data, None), *given], reading_for(settings, read)
+    teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
         with load_all(sources, reading, scratch) as corpora:
             fixed = [part for _, part in sources]
             try:
-                return fit_corpora(corpora, fixed, settings, callbacks, scratch=scratch, resume=begun)
+                return fit_corpora(corpora, fixed, settings, callbacks, scratch=scratch, resume=begun, teacher=teacher)
             except KeyboardInterrupt:
                 if settings.by_gradients:
                     raise
@@ -112,7 +114,7 @@ def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model 
 
 def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
     """How the data is read: several labels in a cell where rows carry sets of them; texts without labels too, where a language
-    model is, or may be, what is trained; facts for a knowledge graph.
+    model is, or may be, what is trained, or where something else than labels teaches; facts for a knowledge graph.
 
     Raises:
         UsageError: a weight is named for texts that have none, or a label for facts.
@@ -125,7 +127,7 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
     if settings.task == "multilabel" and read.label_sep is None:
         read = replace(read, label_sep="auto")
     if not settings.of_language:
-        return read
+        return read if settings.teach is None else replace(read, unlabelled=True)
     if settings.task in LABEL_TASKS or (settings.task == "auto" and read.label is not None):
         return read
     if read.weight is not None:

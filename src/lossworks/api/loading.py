@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import tokens
 from ..core.errors import UsageError
+from ..fusion import labels as _pools  # noqa: F401  # registers what reads runs of pools
 from ..inference import KnowledgeGraph, TextLanguage, load_predictor
 from ..models import build_language, render
 from ..models.hf import HfSpec

@@ -118,7 +118,7 @@ class Watcher:
         self._show("training", done, total, f"loss {number(fields['loss'])}{self._metric}  {speed}")
 
     def _valid(self, fields: dict[str, Any]) -> None:
-        names = [name for name in ("weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]
+        names = [name for name in ("divergence", "weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]
         self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)
 
     def _explain(self, fields: dict[str, Any]) -> None:

@@ -104,6 +104,8 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def resolve(self, own: Mapping[str, Any]) -> Settings:
         shared = {"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}
+        if shared.get("teach") or own.get("teach"):
+            raise UsageError("compare does not train with a teacher. Leave --teach out, and compare runs of lossworks fit.")
         return for_examples(for_family(shared, own), self.task, int((self.split.parts == TRAIN).sum()))
 
     def check(self, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tokens.characters import LETTER, LIMIT, SPACE, classes, points
-from ..tokens.ngrams import hashed_ngrams
+from ..tokens.characters import LIMIT, points
+from ..tokens.ngrams import hashed_ngrams, words_in
 
 FEWEST = 20
 """Texts that a slice must have, inside and outside, to be tested."""
@@ -134,7 +134,7 @@ class _Words:
             self._counts[bucket] += count
             if bucket not in self._spelled and self._counts[bucket] >= FEWEST:
                 number = int(np.searchsorted(starts, place, "right")) - 1
-                self._spelled[bucket] = next(islice(_words(texts[number]), place - int(starts[number]), None))
+                self._spelled[bucket] = next(islice(words_in(texts[number]), place - int(starts[number]), None))
 
     def slices(self) -> list[Slice]:
         """One for each of the most frequent words."""
@@ -147,20 +147,3 @@ class _Words:
             rows = (pairs[first:last] & np.uint64(0xFFFFFFFF)).astype(np.int64)
             found.append(Slice("word", self._spelled[bucket], rows))
         return found
-
-
-def _words(text: str) -> Iterator[str]:
-    """The words of a text as ``hashed_ngrams`` has them, in lower case."""
-    kinds, run = classes(), ""
-    for char in text:
-        kind = kinds[ord(char)]
-        if kind == LETTER:
-            run += char
-            continue
-        if run:
-            yield run.lower()
-        run = ""
-        if kind != SPACE:
-            yield char.lower()
-    if run:
-        yield run.lower()

@@ -104,7 +104,7 @@ class UniformSource(LabelSource):
         return cls(len(task.labels))
 
 
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("lexicon", "votes")
 """Modules of this package with further kinds."""
 
 

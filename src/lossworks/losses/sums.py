@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -92,11 +93,30 @@ def scale(loss: Loss, factor: float) -> Sum:
     return _sum([(factor * own, term) for own, term in _terms(loss)])
 
 
+def without_target(loss: CategoricalLoss) -> CategoricalLoss:
+    """What of a loss is left where there is no target, but a teacher: the terms that compare with it, as much as all that look at
+    an outcome, and those that look at none.
+
+    Raises:
+        UsageError: none compares with a teacher.
+    """
+    terms = [(factor, term) for factor, term in _terms(loss) if isinstance(term, CategoricalLoss)]
+    taught = sum(factor for factor, term in terms if term.needs == "teacher")
+    if not taught:
+        raise UsageError(f"the loss {render(loss)!r} compares with no teacher. Add one that does, such as 0.5*forward_kl.")
+    whole = sum(factor for factor, term in terms if term.looks_at_target)
+    left = [(factor, term) for factor, term in terms if term.needs or not term.looks_at_target]
+    kept = [(factor * whole / taught if term.needs else factor, term) for factor, term in left]
+    found = _sum(kept) if len(kept) > 1 or kept[0][0] != 1 else kept[0][1]
+    assert isinstance(found, CategoricalLoss)
+    return found
+
+
 def _terms(loss: Loss) -> tuple[tuple[float, Loss], ...]:
     return loss.terms if isinstance(loss, Sum) else ((1.0, loss),)
 
 
-def _sum(terms: list[tuple[float, Loss]]) -> Sum:
+def _sum(terms: Sequence[tuple[float, Loss]]) -> Sum:
     if not all(isinstance(loss, Loss) for _, loss in terms):
         raise UsageError(f"only losses add up to a loss, got {[type(loss).__name__ for _, loss in terms]}.")
     if not all(math.isfinite(factor) for factor, _ in terms):

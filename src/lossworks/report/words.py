@@ -10,7 +10,7 @@ Json = dict[str, Any]
 THIN = "\u202f"  # narrow no-break space, between a number and its unit
 PERCENT = {"accuracy", "subset_accuracy", "unknown_rate"}
 SURPRISAL = {"nats_per_token", "perplexity", "bits_per_byte", "unknown_rate"}
-FALLING = {"nll", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
+FALLING = {"nll", "divergence", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
 
 NAMES = {
     "accuracy": ("Accuracy", "share of texts with the correct label predicted"),
@@ -18,6 +18,7 @@ NAMES = {
     "micro_f1": ("Micro-F1", "F1 over all label decisions pooled"),
     "subset_accuracy": ("Exact match", "share of texts with every label correct"),
     "nll": ("NLL", "negative log-likelihood of the true label, in nats per text"),
+    "divergence": ("Divergence", "of the model from its teacher, in nats per text without a label"),
     "weighted_nll": ("Weighted NLL", "NLL with the class weights of the training loss"),
     "brier": ("Brier score", "squared error of the probabilities, summed over labels"),
     "ece": ("Calibration error", "distance between confidence and accuracy (ECE)"),

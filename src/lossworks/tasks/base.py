@@ -45,23 +45,23 @@ class Task(ABC):
         return 0
 
     @abstractmethod
-    def misfit(self, loss: Loss) -> str:
-        """Why a loss cannot say how wrong this task's answers are; empty where it can."""
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
+        """Why a loss cannot say how wrong this task's answers are; empty where it can. taught: a teacher is beside the target."""
 
     @property
     def described(self) -> str:
         """The task in words."""
         return f"the task {self.kind}"
 
-    def loss(self, spec: str | Loss, counts: Sequence[float] = ()) -> Loss:
+    def loss(self, spec: str | Loss, counts: Sequence[float] = (), *, taught: bool = False) -> Loss:
         """The loss that ``spec`` spells, told how often each class occurs (``counts``) where it asks for that.
 
         Raises:
             UsageError: it is not for this task.
         """
         loss = build(spec)
-        if reason := self.misfit(loss):
-            fitting = [entry.name for entry in losses if not self.misfit(entry.thing())]
+        if reason := self.misfit(loss, taught=taught):
+            fitting = [entry.name for entry in losses if not self.misfit(entry.thing(), taught=taught)]
             raise UsageError(
                 f"the loss {render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
             )
@@ -152,8 +152,10 @@ class LabelTask(Task):
         return scores
 
     @abstractmethod
-    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
-        """The loss of each example; of label sets, the mean over the labels."""
+    def losses(
+        self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
+    ) -> Float[Tensor, "N"]:
+        """The loss of each example; of label sets, the mean over the labels. teacher: logits, for losses that need one."""
 
     @abstractmethod
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:

@@ -26,20 +26,21 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-def misfit_of_outcomes(loss: Loss) -> str:
-    """Why a loss cannot compare one outcome with its probabilities alone; empty where it can."""
+def misfit_of_outcomes(loss: Loss, *, taught: bool = False) -> str:
+    """Why a loss cannot compare one outcome (``taught``: and a teacher) with its probabilities alone; empty where it can."""
     if not isinstance(loss, CategoricalLoss):
         return "it is not over outcomes"
-    if loss.needs:
-        return f"it needs a {loss.needs.removesuffix('s')} at each position"
+    if loss.needs and not (taught and loss.needs == "teacher"):
+        remedy = ". Name one with --teach" if loss.needs == "teacher" else ""
+        return f"it needs a {loss.needs.removesuffix('s')} at each position{remedy}"
     if not loss.looks_at_target:
         return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{render(loss)}"
     return ""
 
 
-def misfit_of_one_class(loss: Loss, *, two: bool) -> str:
+def misfit_of_one_class(loss: Loss, *, two: bool, taught: bool = False) -> str:
     """The same where just one outcome is true at each position, of ``two`` or more."""
-    if (reason := misfit_of_outcomes(loss)) or not isinstance(loss, CategoricalLoss):
+    if (reason := misfit_of_outcomes(loss, taught=taught)) or not isinstance(loss, CategoricalLoss):
         return reason
     if isinstance(loss, BinaryLoss) and not two:
         return "it is for two outcomes"
@@ -84,8 +85,8 @@ class Classify(LabelTask):
     def cuts(self) -> int:
         return 1 if self.is_binary else 0
 
-    def misfit(self, loss: Loss) -> str:
-        return misfit_of_one_class(loss, two=self.is_binary)
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
+        return misfit_of_one_class(loss, two=self.is_binary, taught=taught)
 
     def readable(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([np.zeros_like(outputs), outputs], 1) if self.is_binary else outputs
@@ -96,9 +97,13 @@ class Classify(LabelTask):
     def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
         return scores[:, 1:] - scores[:, :1] if self.is_binary else scores
 
-    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+    def losses(
+        self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
+    ) -> Float[Tensor, "N"]:
         assert isinstance(loss, CategoricalLoss)
-        return loss.values(self._scores(outputs, target))
+        scores = self._scores(outputs, target)
+        scores.teacher = None if teacher is None else dense(teacher, target)
+        return loss.values(scores)
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         if self.is_binary:

@@ -16,5 +16,5 @@ class LanguageModeling(Task):
 
     kind: ClassVar[Kind] = "lm"
 
-    def misfit(self, loss: Loss) -> str:
-        return misfit_of_one_class(loss, two=False)
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
+        return misfit_of_one_class(loss, two=False, taught=taught)

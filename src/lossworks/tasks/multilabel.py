@@ -53,8 +53,8 @@ class Multilabel(LabelTask):
     def cuts(self) -> int:
         return len(self.labels)
 
-    def misfit(self, loss: Loss) -> str:
-        if reason := misfit_of_outcomes(loss):
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
+        if reason := misfit_of_outcomes(loss, taught=taught):
             return reason
         asks = loss.with_counts((1.0, 1.0)) != loss  # each label has counts of its own: there is no one pair of them
         return "it asks for one count a class" if asks else ""
@@ -62,9 +62,13 @@ class Multilabel(LabelTask):
     def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
         return target.astype(np.float32)
 
-    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+    def losses(
+        self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
+    ) -> Float[Tensor, "N"]:
         assert isinstance(loss, CategoricalLoss)
-        return loss.values(binary(outputs, target)).mean(-1)
+        scores = binary(outputs, target)
+        scores.teacher = None if teacher is None else binary(teacher, target)
+        return loss.values(scores).mean(-1)
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         return -binary(outputs, torch.bernoulli(outputs.detach().sigmoid()).long()).logp.sum(-1)

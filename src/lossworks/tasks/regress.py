@@ -52,7 +52,7 @@ class Regress(LabelTask):
     def has_probabilities(self) -> bool:
         return False
 
-    def misfit(self, loss: Loss) -> str:
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
         return "" if isinstance(loss, RegressionLoss) else "it is not between numbers"
 
     def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
@@ -67,7 +67,9 @@ class Regress(LabelTask):
     def as_outputs(self, scores: Float[Tensor, "N *labels"]) -> Float[Tensor, "N outputs"]:
         return scores[:, None]  # and losses are in the data's own units
 
-    def losses(self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
+    def losses(
+        self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
+    ) -> Float[Tensor, "N"]:
         assert isinstance(loss, RegressionLoss)
         return loss.errors(outputs[:, 0], target.to(outputs.dtype))
 

@@ -10,7 +10,7 @@ Of each text the characters' buckets come first, then the words'.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,23 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     shift = np.uint64(64 - bits + 1)
     share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets, None, None)
     return buckets, offsets
+
+
+def words_in(text: str) -> Iterator[str]:
+    """The tokens of a text as ``hashed_ngrams`` has them, in lower case."""
+    kinds, run = classes(), ""
+    for char in text:
+        kind = kinds[ord(char)]
+        if kind == LETTER:
+            run += char
+            continue
+        if run:
+            yield run.lower()
+        run = ""
+        if kind != SPACE:
+            yield char.lower()
+    if run:
+        yield run.lower()
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from .. import losses, models
 from ..data import TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
+from ..losses.sums import without_target
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
@@ -18,6 +19,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
+from .teaching import LABELLED, UNLABELLED, Teacher, teach
 
 
 def fit(
@@ -29,9 +31,12 @@ def fit(
     *,
     resume: bool,
     budget: int,
+    teacher: Teacher | None = None,
 ) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
+    taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed, taught)
+    settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     settings = replace(settings, loss=losses.render(loss))
@@ -54,7 +59,8 @@ def fit(
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
     predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
-    calibrate(predictor, data, data.valid, settings.class_weight)
+    if not data.judged_by_teacher:
+        calibrate(predictor, data, data.valid, settings.class_weight)
     whole = None if VALID in fixed else with_validation_rows(data)
     if whole is not None:
         data.close()
@@ -80,8 +86,18 @@ def loss_for(settings: Settings, data: Dataset) -> losses.Loss:
     Raises:
         UsageError: it is not for this task.
     """
-    counts = data.train_counts() if data.task.groups else None
-    return data.task.loss(settings.loss or data.task.default_loss, [float(count) for count in counts or ()])
+    counts = [float(count) for count in (data.train_counts() or ())] if data.task.groups else []
+    loss = data.task.loss(settings.loss or default_loss(data), counts, taught=data.teacher is not None)
+    if data.teacher is not None:
+        without_target(loss)  # type: ignore[arg-type]  # it compares with the teacher, or that would be for nothing
+    return loss
+
+
+def default_loss(data: Dataset) -> str:
+    """The loss where none is named."""
+    if data.teacher is None:
+        return data.task.default_loss
+    return LABELLED if data.given is None or data.given[data.parts == TRAIN].any() else UNLABELLED
 
 
 def _ended(state: TrainState) -> dict[str, Any]:

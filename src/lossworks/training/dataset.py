@@ -26,9 +26,14 @@ from ..data import (
     split,
 )
 from ..tasks import LABEL_TASKS, LabelTask
+from .teaching import Taught
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
+DIVERGENCE = "divergence"
+"""The metric of validation rows that have no labels: in nats, from the teacher."""
+LEFT_OUT = 3
+"""The part of rows that are neither trained on nor judged by."""
 MOST_VALID, MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
 
 
@@ -62,7 +67,8 @@ class Part:
 class Dataset:
     """Rows of one or more corpora, numbered through. ``parts[row]``; ``target`` as the task has it; ``weight`` of each row
     by itself, and in the training loss (``loss_weight``: times its class's). ``held_out_metric``: what training is judged by, the
-    task's proper score, weighted as the training loss is where that weighs classes.
+    task's proper score, weighted as the training loss is where that weighs classes; where validation rows have no labels, the
+    divergence from the teacher. ``teacher``: logits [rows, labels]; ``given``: which rows have labels of their own; None: all.
     """
 
     corpora: Sequence[Corpus]
@@ -73,6 +79,8 @@ class Dataset:
     weight: NDArray[np.float32] | None
     loss_weight: NDArray[np.float32]
     held_out_metric: str
+    teacher: NDArray[np.float32] | None = None
+    given: NDArray[np.bool_] | None = None
     features: Features | None = None
     train: Part | None = None
     valid: Part | None = None
@@ -97,6 +105,11 @@ class Dataset:
                 of_part = self.parts[row : row + len(texts)] == part
                 row += len(texts)
                 yield row, [texts[i] for i in np.flatnonzero(of_part)]
+
+    @property
+    def judged_by_teacher(self) -> bool:
+        """Whether the validation rows have no labels of their own."""
+        return self.held_out_metric == DIVERGENCE
 
     @property
     def keys(self) -> NDArray[np.uint64]:
@@ -137,36 +150,56 @@ def assemble(
     valid: float,
     test: float,
     seed: int,
+    taught: Taught | None = None,
 ) -> Dataset:
-    """Decide the task, the parts and the targets. ``fixed``: the part that a corpus was given as, None for the one to split.
+    """Decide the task, the parts and the targets. ``fixed``: the part that a corpus was given as, None for the one to split;
+    ``taught``: what a teacher says of the rows, whose labels are then complete.
 
     Raises:
         DataError: one class only, a label of the wrong kind, a label outside the training part.
         UsageError: class weights that do not fit the labels.
     """
     main = corpora[0]
-    inferred, reason = infer_task(main.labels)
-    kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
+    if taught is None:
+        inferred, reason = infer_task(main.labels)
+        kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
+    else:
+        kind, reason = taught.task.kind, taught.reason
     given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
         valid = 0.0 if VALID in fixed else min(valid, MOST_VALID / len(main))
         test = 0.0 if TEST in fixed else min(test, MOST_TEST / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
-    task = LABEL_TASKS[kind].of(main, given[0] == TRAIN)
+    task = LABEL_TASKS[kind].of(main, given[0] == TRAIN) if taught is None else taught.task
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
-    metric = task.held_out_metric
+    by_teacher = taught is not None and _place(parts, taught)
+    metric = DIVERGENCE if by_teacher else task.held_out_metric
     if class_weight is not None:
         own = loss_weight.copy()
         loss_weight *= task.class_factors(class_weight, target, parts == TRAIN)
-        metric = metric if np.array_equal(loss_weight, own) else f"weighted_{metric}"
+        metric = metric if by_teacher or np.array_equal(loss_weight, own) else f"weighted_{metric}"
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    notes = _label_notes(main, kind)
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, starts=starts, notes=notes)
+    notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
+    teacher = None if taught is None else taught.logits
+    labelled = None if taught is None or taught.given.all() else taught.given
+    beside: dict[str, Any] = {"teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
+    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, **beside)
+
+
+def _place(parts: NDArray[np.uint8], taught: Taught) -> bool:
+    """Take rows without a label out of the parts that judge, as far as others judge; whether validation rows have none."""
+    bare = ~taught.given
+    parts[bare & (parts == TEST)] = TRAIN
+    labelled = (~bare & (parts == VALID)).any()
+    if labelled:
+        parts[bare & (parts == VALID)] = TRAIN
+    parts[bare & taught.silent] = LEFT_OUT
+    return not labelled and bool((parts == VALID).any())
 
 
 def read_features(

@@ -16,6 +16,8 @@ from ..data import Batch, epoch_order
 from ..engine import Losses, Objective
 from ..engine.distributed import World
 from ..losses import Loss
+from ..losses.forward_kl import ForwardKL
+from ..losses.sums import without_target
 from ..models import MICRO, TextModel
 from .dataset import Dataset, Part
 
@@ -85,9 +87,23 @@ class ExampleObjective(Objective):
     def losses(self, batch: _MicroBatch) -> Losses:
         outputs = self.network(batch[0])
         target = batch[0].target.to(outputs.device)
-        values = self.data.task.losses(self.loss, outputs, target)
+        values = self._values(outputs, target, batch[1])
         groups = target if self.data.task.groups else None
         return Losses(values, batch[0].weight.to(values), groups)
+
+    def _values(self, outputs: Tensor, target: Tensor, numbers: NDArray[np.int64]) -> Tensor:
+        """The loss of each row; of those without a label, what of it needs none."""
+        task, data = self.data.task, self.data
+        if data.teacher is None:
+            return task.losses(self.loss, outputs, target)
+        teacher = torch.from_numpy(data.teacher[numbers]).to(outputs)
+        given = None if data.given is None else data.given[numbers]
+        if given is None or given.all():
+            return task.losses(self.loss, outputs, target, teacher)
+        taught = task.losses(without_target(self.loss), outputs, target, teacher)  # type: ignore[arg-type]  # others need no teacher
+        if not given.any():
+            return taught
+        return torch.where(torch.from_numpy(given).to(outputs.device), task.losses(self.loss, outputs, target, teacher), taught)
 
     def sampled_losses(self, batch: _MicroBatch) -> Tensor:
         return self.data.task.sampled_losses(self.network(batch[0]))
@@ -109,7 +125,8 @@ class ExampleObjective(Objective):
     @torch.no_grad()
     def held_out(self, world: World) -> dict[str, float] | None:
         """Means over the validation rows: the proper score and ``loss``, weighted as in training; by the rows' own weights the
-        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels.
+        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels. Where the rows
+        have none, ``loss`` and the ``divergence`` from the teacher.
         """
         part, data, task = self.data.valid, self.data, self.data.task
         if part is None or not part.rows:
@@ -124,9 +141,14 @@ class ExampleObjective(Objective):
                 target = batch.target.to(outputs.device)
                 trained: NDArray[Any] = data.loss_weight[numbers]
                 own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
-                score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
-                found = {metric: (score, trained), "loss": (task.losses(self.loss, outputs, target), trained)}
-                found |= {task.held_out_metric: (score, own)} | ({} if correct is None else {"accuracy": (correct, own)})
+                found = {"loss": (self._values(outputs, target, numbers), trained)}
+                if data.judged_by_teacher:
+                    teacher = torch.from_numpy(data.teacher[numbers]).to(outputs)  # type: ignore[index]  # it is there then
+                    found |= {metric: (task.losses(ForwardKL(), outputs, target, teacher), trained)}
+                else:
+                    score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
+                    found |= {metric: (score, trained), task.held_out_metric: (score, own)}
+                    found |= {} if correct is None else {"accuracy": (correct, own)}
                 for name, (values, weight) in found.items():
                     sums[name] += weight.astype(np.float64) @ in_numpy(values), weight.sum(dtype=np.float64)
         return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in sums.items()}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, OutOfMemory, RecordError
+from ..core.errors import DataError, OutOfMemory, RecordError, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks
@@ -21,6 +21,7 @@ from ..models import LanguageSpec
 from ..record.tensors import map_tensors, write_tensors
 from . import classifier, generative, graph, language
 from .settings import Settings
+from .teaching import Teacher
 
 _COUNTS = "unigrams.safetensors"
 BUDGET = 256 << 20
@@ -74,6 +75,7 @@ def fit_corpora(
     scratch: Path,
     resume: bool = False,
     budget: int = BUDGET,
+    teacher: Teacher | None = None,
 ) -> Fitted:
     """Train on ``corpora``: the first is split where no others were given as (``fixed``) validation or test part.
 
@@ -85,12 +87,15 @@ def fit_corpora(
         scratch: a folder for temporary files.
         resume: go on from the newest of the callbacks' checkpoints; what keeps none starts again, and ends in the same bits.
         budget: bytes of text of each part held in memory.
+        teacher: what the settings' ``teach`` names, opened.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit.
         Diverged, Interrupted, OutOfMemory: training ended early.
     """
     callbacks = callbacks or Callbacks()
+    if settings.teach is not None and teacher is None:
+        raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
         if settings.of_graph:
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
@@ -103,7 +108,9 @@ def fit_corpora(
             if spec.classifier is None:
                 return Fitted(*generative.fit(corpora, fixed, settings, callbacks, scratch))
             settings = settings.for_labels()
-        return Fitted(*classifier.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, budget=budget))
+        return Fitted(
+            *classifier.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, budget=budget, teacher=teacher)
+        )
 
 
 def is_labelled(settings: Settings, corpora: Sequence[Corpus]) -> bool:

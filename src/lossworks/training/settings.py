@@ -25,7 +25,7 @@ _DTYPES = ("float32", "bfloat16")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
-OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight")
+OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight", "teach")
 """What only a classifier or regression over features has."""
 OF_TEXTS = ("tokenizer", "document_unit", "memory")
 """What every language model has."""
@@ -58,6 +58,8 @@ class Settings:
     clip: the norm that the gradient is cut to. ema: decay of a moving average of the weights, which is then evaluated and saved.
     patience: held-out scores without a better one before training stops and the best weights are taken.
     class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
+    teach: what stands beside the labels as a teacher, or in their place where rows have none: a run's directory, "votes:FILE",
+        "lexicon:FILE" or "uniform". Losses may then compare with it (``forward_kl``, …).
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
@@ -84,6 +86,7 @@ class Settings:
     ema: float | None = None
     patience: int | None = None
     class_weight: str | Mapping[str, float] | None = None
+    teach: str | None = None
     pack: bool | None = None
     dtype: str | None = None
     device: str = "cpu"
@@ -156,7 +159,19 @@ class Settings:
         return plain
 
     def _check_values(self) -> None:
-        for name in ("task", "model", "tokenizer", "document_unit", "loss", "penalty", "risk", "schedule", "dtype", "device"):
+        for name in (
+            "task",
+            "model",
+            "tokenizer",
+            "document_unit",
+            "loss",
+            "penalty",
+            "risk",
+            "schedule",
+            "teach",
+            "dtype",
+            "device",
+        ):
             values.text(name, getattr(self, name))
         for name, allowed in (("task", TASKS), ("document_unit", UNITS), ("dtype", _DTYPES)):
             if (value := getattr(self, name)) is not None and value not in allowed:
