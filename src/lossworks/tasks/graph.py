@@ -21,5 +21,5 @@ class GraphCompletion(Task):
     kind: ClassVar[Kind] = "graph"
     held_out_metric: ClassVar[str] = "missed_mrr"
 
-    def misfit(self, loss: Loss) -> str:
-        return misfit_of_one_class(loss, two=False)
+    def misfit(self, loss: Loss, *, taught: bool = False) -> str:
+        return misfit_of_one_class(loss, two=False, taught=taught)
