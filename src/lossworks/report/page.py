@@ -77,8 +77,8 @@ def live_figures(summary: Json, events: list[Json]) -> dict[str, Json]:
 
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
     """The charts for which there is data, by their id in the page."""
-    scores = ("divergence", "weighted_nll", "mse", "mrr")
-    watched = next((name for name in scores if any(name in event for event in events)), "nll")
+    known = ("divergence", "weighted_nll", "mse", "mrr")
+    watched = next((name for name in known if any(name in event for event in events)), "nll")
     title = words.NAMES[watched][0].lower()
     found: dict[str, Json | None] = {
         "loss": charts.loss_curve(events),
