@@ -22,4 +22,4 @@ class GraphCompletion(Task):
     held_out_metric: ClassVar[str] = "missed_mrr"
 
     def misfit(self, loss: Loss, *, taught: bool = False) -> str:
-        return misfit_of_one_class(loss, two=False)
+        return misfit_of_one_class(loss, two=False, taught=taught)
