@@ -2,9 +2,10 @@
 
     LOSSWORKS_DATA=… [LOSSWORKS_PEERS=…] python bench/weak.py votes   [SEEDS]    classifiers trained on votes alone
     LOSSWORKS_DATA=… python bench/weak.py lexicon [DRAWS]    100 labels, with a lexicon and without
+    LOSSWORKS_DATA=… python bench/weak.py worth   [TIMES]    gold labels that the votes are worth, and the interval's coverage
     LOSSWORKS_DATA=… python bench/weak.py files FOLDER       the same data as files that the command reads
 
-The votes (Zhang et al. 2021, arXiv:2109.11377): no gold label is looked at but of the test rows, by which they are judged. The
+The votes (Zhang et al. 2021, arXiv:2109.11377): no gold label is looked at in training, but by ``worth``. The
 test texts of trec begin with a fine label that no training text has; it is taken away. The lexicons are NaijaSenti's (Muhammad et
 al. 2022, arXiv:2201.08277), the tweets AfriSenti's.
 """
@@ -36,7 +37,7 @@ from lossworks.models.pool import Rule
 Floats = NDArray[np.float64]
 SETS = ("youtube", "sms", "trec")
 LANGUAGES = {"hau": "ha/hausa", "ibo": "ig/igbo", "yor": "yo/yoruba"}
-LABELS, FOLDS, COMMON = 100, 5, 0.05
+LABELS, FOLDS, COMMON, KNOWN = 100, 5, 0.05, 20
 _PEER = """
 import json, sys
 import numpy as np
@@ -64,15 +65,25 @@ print(json.dumps(answers))
 
 def weak(name: str) -> tuple[list[dict[str, Any]], _bench.Pairs]:
     """The training texts with their votes, None where a rule abstains, and the test rows."""
+    return _read(name)[::2]
+
+
+def gold(name: str) -> _bench.Pairs:
+    """The training texts with the labels that people gave."""
+    return _read(name)[1]
+
+
+def _read(name: str) -> tuple[list[dict[str, Any]], _bench.Pairs, _bench.Pairs]:
     folder = _bench.data() / "weak" / name
     spelled = json.loads((folder / "label.json").read_text("utf-8"))
     train, test = (json.loads((folder / f"{part}.json").read_text("utf-8")).values() for part in ("train", "test"))
     rows = [{"text": row["data"]["text"], "votes": [spelled.get(str(vote)) for vote in row["weak_labels"]]} for row in train]
+    known = [(row["data"]["text"], spelled[str(row["label"])]) for row in train]
     cut = 1 if name == "trec" else 0
     pairs = [
         (row["data"]["text"].split(" ", cut)[-1] if cut else row["data"]["text"], spelled[str(row["label"])]) for row in test
     ]
-    return rows, pairs
+    return rows, known, pairs
 
 
 def votes(seeds: int) -> None:
@@ -92,12 +103,41 @@ def votes(seeds: int) -> None:
 
 
 def _taught(folder: Path, rows: Sequence[dict[str, Any]], test: _bench.Pairs, seed: int) -> float:
+    answers = _by_votes(folder, rows, test, seed).predict([text for text, _ in test])
+    return float(np.mean([answer == label for answer, (_, label) in zip(answers, test, strict=True)]))
+
+
+def _by_votes(folder: Path, rows: Sequence[dict[str, Any]], test: _bench.Pairs, seed: int = 0) -> Model:
     path = folder / "votes.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    model = _fitted([row["text"] for row in rows], teach=f"votes:{path}", test=test, seed=seed)
-    return float(
-        np.mean([answer == label for answer, (_, label) in zip(model.predict([text for text, _ in test]), test, strict=True)])
-    )
+    return _fitted([row["text"] for row in rows], teach=f"votes:{path}", test=test, seed=seed)
+
+
+def worth(times: int) -> None:
+    """How many gold labels a class ``linear`` taught by votes is worth; and how often the interval holds ``KNOWN`` for a model
+    that was trained on so many labels a class, drawn ``times`` times from trec, with the other rows as the pool.
+    """
+    _bench.machine()
+    table = []
+    for name in SETS:
+        rows, test = weak(name)
+        with tempfile.TemporaryDirectory() as folder:
+            found = lossworks.labels_worth(_by_votes(Path(folder), rows, test), gold(name), test)
+        table.append([name, found.accuracy, found.sentence])
+    _bench.table(["data", "accuracy", "--teach votes"], table)
+    pool, (_, test), held, values = gold("trec"), weak("trec"), 0, []
+    for number in range(times):
+        draw = np.random.default_rng(number).permutation(len(pool)).tolist()
+        seen: Counter[str] = Counter()
+        parts: tuple[_bench.Pairs, _bench.Pairs] = [], []
+        for row in (pool[i] for i in draw):
+            parts[seen[row[1]] >= KNOWN].append(row)
+            seen[row[1]] += 1
+        found = lossworks.labels_worth(_fitted(parts[0], valid=0, test=0, seed=number), parts[1], test, seed=number)
+        held += found.low <= KNOWN <= found.high
+        values.append(found.value)
+        print(number, held, f"{found.accuracy:.3f}", found.sentence, flush=True)
+    print(f"\n{held} of {times} intervals hold {KNOWN}; median value {np.median(values):.0f}\n")
 
 
 def _peer(folder: Path, rows: Sequence[dict[str, Any]], test: _bench.Pairs) -> list[float]:
@@ -225,4 +265,4 @@ if __name__ == "__main__":
     if what == "files":
         files(Path(more[0]))
     else:
-        {"votes": votes, "lexicon": lexicon}[what](int(more[0]) if more else 3)
+        {"votes": votes, "lexicon": lexicon, "worth": worth}[what](int(more[0]) if more else 3)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .api.comparison import Comparison as Comparison
     from .api.explain_data import explain_data as explain_data
     from .api.fit import fit as fit
+    from .api.labels_worth import labels_worth as labels_worth
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
     from .api.show import show as show
@@ -47,6 +48,7 @@ _HOMES = {
     "fused": "losses.fused",
     "import_model": "interop.importing",
     "Graph": "api",
+    "labels_worth": "api.labels_worth",
     "landscape": "api",
     "learning": "api",
     "Language": "api",
