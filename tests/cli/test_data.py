@@ -98,3 +98,26 @@ def test_what_is_refused(command: Command, data: Path, flags: list[str], words: 
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
     assert not (data.parent / "reviews-labels.html").exists()
+
+
+def test_worth(command: Command, tmp_path: Path) -> None:
+    """How many gold labels a class a run is worth, in words and as JSON, with what was tried."""
+    rows = reviews(80)
+    for name, part in (("train.csv", rows[:20]), ("pool.csv", [*rows[20:50], *rows[50:52]]), ("test.csv", rows[50:])):
+        (tmp_path / name).write_text(csv_of(part), "utf-8")
+    assert command("fit", "train.csv", "--out", "run", "--model", "linear:bits=12,chars=0", "--quiet").code == 0
+    call = ("data", "worth", "run", "pool.csv", "--test", "test.csv", "--draws", "2")
+    told = command(*call)
+    assert told.code == 0
+    first, second, *points, last = told.out.strip().split("\n")
+    assert re.fullmatch(r"This model is worth .* gold labels a class \(.*\)\.", first)
+    assert "accuracy on 30 test rows" in second
+    assert "drawn 2 times from 30 rows" in second
+    assert all(re.match(r" +\d+  accuracy [01]\.\d{3}  difference [+-]0\.\d{3} \(95 % interval ", point) for point in points)
+    assert last == "Left out: 2 rows whose text is a test row's."
+    found = command(*call, "--model", BAYES[1], "--json").json
+    assert found["did"]["model"] == BAYES[1]
+    assert {"value", "low", "high", "accuracy", "points", "sentence"} <= set(found)
+    refused = command(*call[:-1], "1")
+    assert refused.code == 2
+    assert "draws is 1" in refused.err
