@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_rows_of_the_test_are_not_trained_on() -> None:
     both = labels_worth(model, [*POOL, *TEST], TEST, sizes=(5, 20), draws=2)
     assert both.did["rows"] == {"train": 240, "left_out": 300, "test": 300}
     assert both.points == first.points
+
+
+def test_draws_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draw is n rows of each class; more labels of a draw hold the fewer, and another draw has other rows and another seed."""
+    seen: list[tuple[Rows, int]] = []
+    module, model = importlib.import_module("lossworks.api.labels_worth"), trained(rows(10, 5))
+
+    def fit(given: Rows, *, settings: Any, callbacks: Any) -> Model:
+        seen.append((given, settings.seed))
+        return model
+
+    monkeypatch.setattr(module, "fit", fit)
+    labels_worth(model, POOL, TEST, sizes=(3, 8), draws=2)
+    assert [sum(label == "ham" for _, label in given) for given, _ in seen] == [3, 3, 8, 8]
+    assert [len({*given}) for given, _ in seen] == [6, 6, 16, 16]
+    assert {*seen[0][0]} < {*seen[2][0]} <= {*POOL}
+    assert {*seen[2][0]} != {*seen[3][0]}
+    assert seen[0][1] == seen[2][1] != seen[3][1]
 
 
 def test_a_model_taught_by_votes(tmp_path: Path) -> None:
