@@ -12,7 +12,7 @@ import pytest
 
 import lossworks
 from lossworks import fuse
-from lossworks.api import evaluate
+from lossworks.api import evaluate, influence
 from lossworks.api.fuse import Fused
 from lossworks.core.errors import RecordError, UsageError
 
@@ -180,6 +180,12 @@ def test_no_soup(runs: dict[str, Any]) -> None:
         fuse([runs["linear"], "uniform"], on=rows(50, 3), kind="soup")
 
 
+def test_rows_of_a_pool(labels: Fused) -> None:
+    """A pool has no training rows of its own."""
+    with pytest.raises(UsageError, match="Ask each of its sources"):
+        influence(labels.model, ["a great film"])
+
+
 def test_damage_is_found(labels: Fused, tmp_path: Path) -> None:
     """A source's file that is not what was saved is named."""
     assert labels.path is not None
@@ -204,6 +210,7 @@ def wrong(runs: dict[str, Any]) -> list[tuple[list[Any], dict[str, Any], str]]:
         ([runs["linear"], runs["bayes"]], {"on": rows(300, 2)}, "was trained on"),
         ([runs["linear"], runs["bayes"]], {"on": on, "test": rows(60, 1)}, "was trained on"),
         ([runs["linear"], "lexikon:words.csv"], {"on": on}, "unknown source"),
+        ([runs["linear"], "vectors:glove.txt"], {"on": on}, "lossworks fit DATA --vectors"),
         ([runs["bigrams"], runs["words"]], {"on": texts}, "other tokens"),
         ([runs["bigrams"], runs["linear"]], {"on": texts}, "no outcomes in common"),
         ([runs["bigrams"], "ngram"], {"on": texts}, "trained first"),

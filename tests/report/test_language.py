@@ -11,6 +11,7 @@ import pytest
 from lossworks import report
 from lossworks.record import Run
 from lossworks.report import words
+from lossworks.report.language import _shaded
 
 from .records import metric, summary
 from .test_page import Page
@@ -92,3 +93,12 @@ def test_hardly_trained(tmp_path: Path, training: Json, value: float, vocabulary
     assert found.headline in Page(report.write(run)).text
     record["config"]["model"] = "hf:somewhere"
     assert "hardly" not in words.verdict(record).sentence
+
+
+@pytest.mark.parametrize("nats", [None, float("inf")])
+def test_an_impossible_token_is_the_darkest(nats: float | None) -> None:
+    """A token of probability 0 has infinite nats, which a record that was read has as None: the page can still be made."""
+    text = {"number": 0, "nats_per_token": nats, "tokens": [["a", 0.5], ["b", nats]], "cut": False}
+    shown = _shaded(text)
+    assert [token["shade"] for token in shown["tokens"]] == [0, 7]
+    assert f"{shown['nats_per_token']:.3g}" == "inf"

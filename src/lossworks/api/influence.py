@@ -203,6 +203,8 @@ def tell(
 def _check(model: Model | Language) -> None:
     """Raise UsageError where rows cannot be taken out of the model again."""
     models = [model.model] if isinstance(model, Language) else getattr(model.predictor, "models", ())
+    if model.record["config"]["model"] == "pool":
+        raise UsageError(f"{model.path} is a pool, which was not trained on rows. Ask each of its sources.")
     if not models or not all(isinstance(each, NgramModel) for each in models):
         raise UsageError(
             f"{model.path} holds no n-gram models, and of language models only counts can be taken back. Fit --model ngram."

@@ -115,13 +115,22 @@ def kinds() -> dict[str, type[LabelSource]]:
     return {kind.kind: kind for kind in LabelSource.__subclasses__()}
 
 
+_FITTED = {
+    "vectors": "lossworks fit DATA --vectors FILE --out RUN",
+    "hf": "lossworks fit DATA --model hf:PATH,frozen --out RUN",
+}
+"""How what is no source by itself becomes one."""
+
+
 def kind_of(name: str) -> type[LabelSource]:
     """The kind of that name.
 
     Raises:
-        UnknownName: there is none.
+        UnknownName: there is none. UsageError: it is fitted first.
     """
     known = kinds()
+    if name in _FITTED:
+        raise UsageError(f"{name} is fitted to labels before it answers with them: {_FITTED[name]}, and give the run.")
     if name not in known:
         raise UnknownName("source of labels", name, known)
     return known[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from . import words
@@ -50,12 +51,16 @@ def _table(rows: Sequence[Json]) -> Json:
 
 
 def _shaded(text: Json) -> Json:
-    """A text whose tokens each have their nats and a shade, 0 to 7."""
-    tokens = [
-        {"token": token, "nats": nats, "shade": min(int(_SHADES * nats / _DARKEST), _SHADES - 1)}
-        for token, nats in text["tokens"]
-    ]
-    return {**text, "tokens": tokens, "spaced": not any(len(token) > 1 and token[0] == " " for token, _ in text["tokens"])}
+    """A text whose tokens each have their nats and a shade, 0 to 7. What is infinite is None in a record that was read."""
+    known = [(token, math.inf if nats is None else nats) for token, nats in text["tokens"]]
+    tokens = [{"token": token, "nats": nats, "shade": int(min(_SHADES * nats / _DARKEST, _SHADES - 1))} for token, nats in known]
+    mean = math.inf if text["nats_per_token"] is None else text["nats_per_token"]
+    return {
+        **text,
+        "nats_per_token": mean,
+        "tokens": tokens,
+        "spaced": not any(len(token) > 1 and token[0] == " " for token, _ in text["tokens"]),
+    }
 
 
 def _curve(events: Sequence[Json]) -> Json | None:
