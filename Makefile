@@ -1,6 +1,6 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
-# make explain-docs  the tables of docs/EXPLAIN.md, measured anew
+# make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs: those of docs/FUSION.md
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 # passive waiting keeps the idle ones from taking a core.
 TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=4
 
-.PHONY: test demo bench explain-docs clean
+.PHONY: test demo bench explain-docs fusion-docs clean
 
 test: $(INSTALLED)
 	$(BIN)/ruff check
@@ -33,6 +33,9 @@ bench: $(INSTALLED)
 explain-docs: $(INSTALLED)
 	@set -e; for script in explain explain_verdict label_errors slices; do \
 		LOSSWORKS_PAGE=docs/EXPLAIN.md $(BIN)/python bench/$$script.py; done
+
+fusion-docs: $(INSTALLED)
+	LOSSWORKS_PAGE=docs/FUSION.md $(BIN)/python bench/fuse.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

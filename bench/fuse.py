@@ -78,7 +78,7 @@ def sums() -> None:
                     p = np.exp(logsumexp(at(np.arange(first, min(first + 4000, len(text)))), 1))
                     worst = max(worst, float(np.abs(p - 1).max()))
                 rows.append([kind + (", by context" if by_context else ""), len(text), worst])
-    _bench.table(["pool", "positions", "largest |Σp - 1|"], rows)
+    _bench.table(["pool", "positions", "largest abs(Σp - 1)"], rows, "sums")
 
 
 def characters() -> None:
@@ -105,7 +105,9 @@ def characters() -> None:
                         + [f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})" for gain in gains]
                         + [facts["verdicts"][0]["word"]]
                     )
-    _bench.table(["seed", "pool", "Transformer", "n-gram", "pool, nats", "less best", "less twin pool", "verdict"], rows)
+    _bench.table(
+        ["seed", "pool", "Transformer", "n-gram", "pool, nats", "less best", "less twin pool", "verdict"], rows, "characters"
+    )
 
 
 def words() -> None:
@@ -133,7 +135,7 @@ def words() -> None:
                 change = f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})"
                 loss = facts["loss"]["value"]
                 rows.append([names, loss, float(np.exp(loss)), _short(verdict["source"]), change, verdict["word"]])
-    _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows)
+    _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows, "words")
 
 
 def _short(source: Any) -> str:
@@ -149,7 +151,7 @@ def cut(count: int = 200) -> None:
             rows.append([kind, name, count, wrong, wrong / count])
         right = sum(_called_helpful(seed, kind, 2.0, cut=False) for seed in range(count // 4))
         rows.append([kind, "with its link", count // 4, right, right / (count // 4)])
-    _bench.table(["pool", "source", "draws", "called helpful", "share"], rows)
+    _bench.table(["pool", "source", "draws", "called helpful", "share"], rows, "cut")
 
 
 def _called_helpful(seed: int, kind: str, strength: float, *, cut: bool = True) -> bool:
@@ -191,7 +193,7 @@ def encoder() -> None:
             for key in ("linear", "frozen", "TF-IDF and states, LR"):
                 gains, alone, pool = _gains([row["pool"] for row in found], [row[key] for row in found])
                 rows.append([name, shots or "all", len(found), key, alone, pool, gains])
-    _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows)
+    _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows, "encoder")
 
 
 def _pooled_encoder(path: str, train: _bench.Pairs, test: _bench.Pairs, seed: int, shots: int | None) -> dict[str, float]:
@@ -227,7 +229,7 @@ def distil() -> None:
         for key in ("labels alone", "label smoothing", "shuffled teacher", "the teacher itself"):
             gains, alone, taught = _gains([row["taught"] for row in found], [row[key] for row in found])
             rows.append([name, len(found), key, alone, taught, gains])
-    _bench.table(["data", "seeds", "beside", "its accuracy", "the taught", "gain"], rows)
+    _bench.table(["data", "seeds", "beside", "its accuracy", "the taught", "gain"], rows, "distil")
 
 
 def _taught(train: _bench.Pairs, test: _bench.Pairs, seed: int) -> dict[str, float]:
