@@ -157,13 +157,14 @@ def rows_at_once(context: int) -> int:
     return min(MICRO, max(1, _AT_ONCE // context))
 
 
-def alike(batch: Batch, at_once: int = _AT_ONCE) -> Iterator[NDArray[np.int64]]:
+def alike(batch: Batch, at_once: int | None = None) -> Iterator[NDArray[np.int64]]:
     """The rows of a batch, those of like length together: of as many as ``at_once`` tokens with their padding, or one."""
+    most = _AT_ONCE if at_once is None else at_once
     lengths = np.diff(batch.offsets)
     order = np.argsort(-lengths, kind="stable")
     first = 0
     while first < len(order):
-        count = max(1, at_once // int(lengths[order[first]]))
+        count = max(1, most // int(lengths[order[first]]))
         yield order[first : first + count]
         first += count
 
