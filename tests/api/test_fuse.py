@@ -136,6 +136,13 @@ def test_a_pool_in_a_pool(labels: Fused, language: Fused, runs: dict[str, Any], 
     assert isinstance(lossworks.load(tmp_path / "language"), lossworks.Language)
 
 
+def test_models_that_have_no_run() -> None:
+    """Models that were fitted in this process are sources too."""
+    models = [lossworks.fit(rows(60, seed), test=0, epochs=1) for seed in (1, 2)]
+    found = fuse(models, on=rows(100, 3), test=rows(100, 4))
+    assert [row["source"] for row in found.facts["sources"]] == ["model 1", "model 2"]
+
+
 def test_soup(tmp_path: Path) -> None:
     """Runs from one start become one network with the mean of their weights, calibrated anew; it is a run like theirs."""
     train, on, test = rows(200, 21), rows(80, 22), rows(200, 23)

@@ -59,7 +59,7 @@ def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None,
     Raises:
         UsageError: they are of different kinds, or have other outcomes.
     """
-    names = [_name(given) for given in sources]
+    names = [_name(given, number) for number, given in enumerate(sources, 1)]
     if len(set(names)) < len(names):
         raise UsageError("a source is named twice. Name each once.")
     models = [_loaded(given, device) for given in sources]
@@ -202,7 +202,7 @@ def has_seed(base: Model | Language | None) -> bool:
     return config.get("optimizer") is not None or config.get("steps") is not None
 
 
-def _name(given: Given) -> str:
+def _name(given: Given, number: int) -> str:
     if isinstance(given, Model | Language):
-        return str(given.path or "a model")
-    return str(given) if isinstance(given, str | Path) else type(given).__name__
+        return str(given.path or f"model {number}")
+    return str(given) if isinstance(given, str | Path) else f"{type(given).__name__} {number}"
