@@ -135,7 +135,7 @@ def words() -> None:
                 change = f"{gain['value']:.4f} ({gain['low']:.4f} to {gain['high']:.4f})"
                 loss = facts["loss"]["value"]
                 rows.append([names, loss, float(np.exp(loss)), _short(verdict["source"]), change, verdict["word"]])
-    _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows, "words")
+    _bench.table(["sources", "nats a word", "perplexity", "of", "less without it", "verdict"], rows)
 
 
 def _short(source: Any) -> str:

@@ -75,6 +75,17 @@ def test_product_is_at_its_maximum() -> None:
         assert value(Rule("log_linear", rule.weights + np.array(move)), answers, targets) < value(rule, answers, targets)
 
 
+@pytest.mark.parametrize("by_context", [False, True])
+def test_few_positions_do_not_let_exponents_run_away(by_context: bool) -> None:
+    """Eight positions that one source happens to get all right, and the other all wrong, do not make that one an anti-expert."""
+    targets = np.arange(8) % 2
+    right = log_softmax(0.3 * np.eye(2)[targets], 1)
+    wrong = log_softmax(0.3 * np.eye(2)[1 - targets], 1)
+    rule = product(np.stack([right, wrong]), targets, by_context=by_context)
+    assert 0.5 < rule.weights[0] < 0.7
+    assert 0.3 < rule.weights[1] < 0.5
+
+
 @pytest.mark.parametrize("kind", ["linear", "log_linear"])
 def test_by_context_sees_who_is_sure(kind: str) -> None:
     """Sources that know only where they are sure: weights by context gain on outcomes they were not fitted on."""

@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 
 _ROUNDS, _GAP = 20_000, 1e-9  # of EM; nats a position that its weights may be from the best
 _STEPS, _NEAR = 100, 1e-10  # of Newton's method; the gain, in nats a position, below which it ends
-_RIDGE = 1e-6  # of Newton's method, in nats a position: what sources that are alike leave open is shared equally
+_PRIOR = 10.0  # precision of exponents around 1 / sources: of few positions they would run away, and equal sources share alike
 _ALIKE = 1e-4  # of the curvature: a direction that is flatter is left open by the data
-_SLOPES = 1e-3  # penalty on squared slopes, in nats a position
+_SLOPES = 50.0  # precision of slopes around 0
 
 
 def mixture(logp: Floats, size: Floats | None = None) -> Floats:
@@ -57,6 +57,8 @@ def mixture(logp: Floats, size: Floats | None = None) -> Floats:
 def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = None, *, by_context: bool = False) -> Rule:
     """The exponents of a normalised product, by Newton's method: their log-likelihood is concave, by context too.
 
+    They are drawn towards a geometric mean (1 / sources each), as by some ten positions that tell it.
+
     Args:
         answers: log-probabilities [S, n, V]; NaN where a source is silent.
         targets: what was the outcome [n].
@@ -67,23 +69,26 @@ def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = N
     inputs, center, scale = _inputs(answers, by_context)
     logp = np.maximum(np.where(np.isnan(answers), 0.0, answers), FLOOR)
     said = np.take_along_axis(logp, targets[None, :, None], 2)[..., 0]
-    weights = np.zeros((len(logp), inputs.shape[1]))
-    weights[:, 0] = 1 / len(logp)
-    ridge = np.full(weights.shape, _SLOPES)
-    ridge[:, 0] = _RIDGE
+    prior = np.zeros((len(logp), inputs.shape[1]))
+    prior[:, 0] = 1 / len(logp)
+    ridge = np.full(prior.shape, _SLOPES / len(targets))
+    ridge[:, 0] = _PRIOR / len(targets)
 
     def at(weights: Floats) -> tuple[float, Floats, Floats]:
         """The mean log-likelihood less the penalty, and its first and (negative) second derivatives."""
         exponents = weights @ inputs.T
         z = log_softmax(np.einsum("sn,snv->nv", exponents, logp, optimize=True), 1)
         p = np.exp(z)
-        value = float(share @ np.take_along_axis(z, targets[:, None], 1)[:, 0]) - float((ridge * weights**2).sum()) / 2
+        value = (
+            float(share @ np.take_along_axis(z, targets[:, None], 1)[:, 0]) - float((ridge * (weights - prior) ** 2).sum()) / 2
+        )
         mean = np.einsum("nv,snv->sn", p, logp, optimize=True)
         spread = np.einsum("nv,snv,tnv->stn", p, logp, logp, optimize=True) - mean[:, None] * mean[None]
-        slope = ((said - mean) * share) @ inputs - ridge * weights
+        slope = ((said - mean) * share) @ inputs - ridge * (weights - prior)
         curve = np.einsum("stn,nf,ng->sftg", spread * share, inputs, inputs, optimize=True)
         return value, slope, curve.reshape(weights.size, -1) + np.diag(ridge.ravel())
 
+    weights = prior
     value, slope, curve = at(weights)
     for _ in range(_STEPS):
         step, length = np.linalg.solve(curve, slope.ravel()).reshape(weights.shape), 1.0
@@ -103,7 +108,7 @@ def mixture_by_context(answers: Floats, targets: NDArray[np.int64], size: Floats
     speaks = ~np.isnan(said)
     said = np.where(speaks, np.maximum(said, FLOOR), -np.inf)
     constant = mixture(np.where(speaks, said, np.nan), size)
-    begin = np.zeros((len(said), inputs.shape[1]))
+    begin, ridge = np.zeros((len(said), inputs.shape[1])), _SLOPES / len(targets)
     begin[:, 0] = np.log(np.maximum(constant, 1e-4))
 
     def lost(flat: Floats) -> tuple[float, Floats]:
@@ -112,8 +117,8 @@ def mixture_by_context(answers: Floats, targets: NDArray[np.int64], size: Floats
         joint = prior + said
         total = np.logaddexp.reduce(joint, 0)
         slope = (np.exp(joint - total) - np.exp(prior)) * share
-        slope = slope @ inputs - _SLOPES * np.concatenate([np.zeros((len(begin), 1)), weights[:, 1:]], 1)
-        return float(_SLOPES * (weights[:, 1:] ** 2).sum() / 2 - share @ total), -slope.ravel()
+        slope = slope @ inputs - ridge * np.concatenate([np.zeros((len(begin), 1)), weights[:, 1:]], 1)
+        return float(ridge * (weights[:, 1:] ** 2).sum() / 2 - share @ total), -slope.ravel()
 
     here = speaks.any(0)
     inputs, said, speaks, share = inputs[here], said[:, here], speaks[:, here], share[here] / share[here].sum()
