@@ -79,7 +79,7 @@ def test_cut_sources_are_hardly_ever_called_helpful() -> None:
     wrong = 0
     for seed in range(40):
         world = World(100 + seed)
-        rows = [part.cut(0).rows for part in world.source(2.0, coverage=0.6)]
+        rows = [part.permutation(0).rows for part in world.source(2.0, coverage=0.6)]
         both = [(each, targets) for each, targets in zip(rows, world.targets, strict=True) if each is not None]
         cut = [hear("cut", each.__getitem__, targets, V, keep=True) for each, targets in both]
         wrong += world.verdicts(world.source(1.0), cut, twin=world.source(1.0))[0].word == HELPS
@@ -91,17 +91,32 @@ def test_a_cut_source_keeps_its_coverage_and_its_answers() -> None:
     said = World(3).source(2.0, coverage=0.5)[0]
     assert said.rows is not None
     for draw in range(DRAWS):
-        cut = said.cut(draw)
+        cut = said.permutation(draw)
         assert cut.rows is not None
         assert np.array_equal(np.isnan(cut.targets), np.isnan(said.targets))
         spoken = ~np.isnan(said.targets)
         assert np.array_equal(np.sort(cut.rows[spoken], 0), np.sort(said.rows[spoken], 0))
         assert not np.array_equal(cut.rows[spoken], said.rows[spoken])
         assert cut.targets[spoken] == pytest.approx(np.take_along_axis(cut.rows, World(3).targets[0][:, None], 1)[spoken, 0])
-    prior = said.cut(None)
+    prior = said.prior(said.mean)
     assert prior.rows is not None
     assert np.ptp(prior.rows[spoken], axis=0).max() < 1e-12
     assert prior.targets[spoken] == pytest.approx(np.take_along_axis(prior.rows, World(3).targets[0][:, None], 1)[spoken, 0])
+
+
+def test_the_mean_answer_is_that_of_other_positions() -> None:
+    """A source that knows how often outcomes are in the test text, and no more, is compared with what it said before: its mean
+    over the test text is what it knows.
+    """
+    shares = [np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.2, 0.3, 0.4])]
+    world = World(5)
+    world.targets = [world.draw.choice(V, N, p=share) for share in shares]
+    known = [hear("source", np.tile(np.log(share), (N, 1)).__getitem__, targets, V, keep=True)
+             for share, targets in zip(shares, world.targets, strict=True)]  # fmt: skip
+    (found,) = world.verdicts(world.source(0.0, noise=0.1), known, twin=world.source(0.0, noise=0.1))
+    checks = {check.than: check for check in found.checks}
+    assert checks["its mean answer alone"].passed
+    assert not checks["cut from its texts"].passed
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,35 +26,39 @@ _NUMBERS = 1 << 24  # of distributions, looked at together
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Of one source, log-probabilities of the outcomes [n], NaN where it is silent; the same where it is cut.
+    """Of one source, log-probabilities of the outcomes [n], NaN where it is silent.
 
-    permuted: each position is answered as another one, drawn at random among those of which the source speaks [DRAWS, n].
-    prior: each is answered by the source's mean over all of them [n].
-    rows: its whole distributions [n, V], where the rule needs them. order: of ``permuted``, whose answer each has [DRAWS, n].
+    permuted: the same if each position is answered as another one, drawn at random among those of which the source speaks
+        [DRAWS, n]. order: whose answer each then has [DRAWS, n].
+    mean: the logarithm of its mean distribution over all positions [V].
+    outcomes: what happened [n].
+    rows: its whole distributions [n, V], where the rule needs them.
     """
 
     targets: Floats
     permuted: Floats
-    prior: Floats
-    rows: Floats | None
     order: NDArray[np.int64]
+    mean: Floats
+    outcomes: NDArray[np.int64]
+    rows: Floats | None
 
     @property
     def coverage(self) -> float:
         """The share of positions of which it speaks."""
         return float((~np.isnan(self.targets)).mean())
 
-    def cut(self, draw: int | None) -> Said:
-        """The source with its link cut: one of its permutations, or (None) its prior alone."""
-        if draw is not None:
-            rows = None if self.rows is None else self.rows[self.order[draw]]
-            return Said(self.permuted[draw], self.permuted, self.prior, rows, self.order)
-        rows = self.rows
-        if rows is not None:
-            silent = np.isnan(self.targets)
-            rows = np.tile(_mean(rows[~silent]), (len(rows), 1))
-            rows[silent] = np.nan
-        return Said(self.prior, self.permuted, self.prior, rows, self.order)
+    def permutation(self, draw: int) -> Said:
+        """The source with its link cut: its answers are those of other positions."""
+        rows = None if self.rows is None else self.rows[self.order[draw]]
+        return replace(self, targets=self.permuted[draw], rows=rows)
+
+    def prior(self, mean: Floats) -> Said:
+        """The source with its link cut: wherever it speaks it says ``mean``, which should come of other positions than these, for
+        it may know what they have in common.
+        """
+        silent = np.isnan(self.targets)
+        rows = None if self.rows is None else np.where(silent[:, None], np.nan, mean)
+        return replace(self, targets=np.where(silent, np.nan, mean[self.outcomes]), rows=rows)
 
 
 def hear(name: str, at: At, targets: NDArray[np.int64], outcomes: int, *, keep: bool, seed: int = 0) -> Said:
@@ -92,8 +96,7 @@ def hear(name: str, at: At, targets: NDArray[np.int64], outcomes: int, *, keep: 
             asks = _inverse(whose)[asked]  # the positions that are answered as these
             permuted[draw, asks] = np.take_along_axis(rows, targets[asks, None], 1)[:, 0]
     with np.errstate(divide="ignore"):
-        prior = np.where(spoken, np.log(total / spoken.sum())[targets], np.nan)
-    return Said(found, permuted, prior, kept, order)
+        return Said(found, permuted, order, np.log(total / spoken.sum()), targets, kept)
 
 
 def fitted(
@@ -145,8 +148,3 @@ def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
     found = np.empty_like(order)
     found[order] = np.arange(len(order))
     return found
-
-
-def _mean(rows: Floats) -> Floats:
-    """The logarithm of the mean of distributions [n, V] -> [V]."""
-    return np.asarray(logsumexp(rows, 0) - np.log(len(rows)))

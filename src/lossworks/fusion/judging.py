@@ -119,9 +119,9 @@ def _checks(
         return -pool(*parts)
 
     here, there = valid[number], test[number]
-    cut = [other(here.cut(draw), there.cut(draw)) for draw in range(DRAWS)]
+    cut = [other(here.permutation(draw), there.permutation(draw)) for draw in range(DRAWS)]
     rivals = {"without it": other(None, None), "cut from its texts": np.mean(cut, 0)}
-    rivals["its mean answer alone"] = other(here.cut(None), there.cut(None))
+    rivals["its mean answer alone"] = other(here.prior(here.mean), there.prior(here.mean))
     if twin is not None:
         rivals["a twin of the first source"] = other(*twin)
     made = {name: units.difference(loss, rival) for name, rival in rivals.items()}
