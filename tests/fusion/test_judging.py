@@ -75,15 +75,15 @@ def test_one_good_source_does_not_carry_another() -> None:
 
 
 def test_cut_sources_are_hardly_ever_called_helpful() -> None:
-    """Of sources that are cut from their texts at most one in twenty is said to help: here of forty, two."""
+    """Of sources that are cut from their texts at most one in twenty is said to help: here of twenty, one."""
     wrong = 0
-    for seed in range(40):
+    for seed in range(20):
         world = World(100 + seed)
         rows = [part.permutation(0).rows for part in world.source(2.0, coverage=0.6)]
         both = [(each, targets) for each, targets in zip(rows, world.targets, strict=True) if each is not None]
         cut = [hear("cut", each.__getitem__, targets, V, keep=True) for each, targets in both]
         wrong += world.verdicts(world.source(1.0), cut, twin=world.source(1.0))[0].word == HELPS
-    assert wrong <= 2
+    assert wrong <= 1
 
 
 def test_a_cut_source_keeps_its_coverage_and_its_answers() -> None:
