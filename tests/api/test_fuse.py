@@ -143,6 +143,14 @@ def test_models_that_have_no_run() -> None:
     assert [row["source"] for row in found.facts["sources"]] == ["model 1", "model 2"]
 
 
+def test_the_seed_draws_what_is_cut(runs: dict[str, Any]) -> None:
+    """Another seed moves a source's answers elsewhere, and changes no weight."""
+    found = [fuse([runs["linear"], runs["bayes"]], on=rows(200, 3), test=rows(200, 4), seed=seed).facts for seed in (0, 0, 1)]
+    cut = [{check["than"]: check["value"] for check in one["verdicts"][0]["checks"]}["cut from its texts"] for one in found]
+    assert cut[0] == cut[1] != cut[2]
+    assert found[0]["sources"] == found[2]["sources"]
+
+
 def test_soup(tmp_path: Path) -> None:
     """Runs from one start become one network with the mean of their weights, calibrated anew; it is a run like theirs."""
     train, on, test = rows(200, 21), rows(80, 22), rows(200, 23)

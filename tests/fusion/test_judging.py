@@ -148,3 +148,12 @@ def test_an_impossible_outcome() -> None:
     """Where a pool calls impossible what happened, its loss is infinite, and nothing is shown."""
     units = Units(np.arange(4), np.ones(4))
     assert units.mean(np.array([1.0, np.inf, 1.0, 1.0])).value == np.inf
+
+
+def test_permutations_follow_the_seed() -> None:
+    """Another seed draws other permutations, the same one the same."""
+    targets = np.zeros(50, np.int64)
+    rows = log_softmax(np.random.default_rng(0).normal(size=(50, V)), 1)
+    first, again, other = (hear("source", rows.__getitem__, targets, V, keep=False, seed=seed).order for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

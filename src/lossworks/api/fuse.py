@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, load
 from ..engine import Callbacks
-from ..fusion.answers import Said, fitted, pooled
+from ..fusion.answers import Said, fitted, pooled, stacked
 from ..fusion.judging import judge
 from ..fusion.parts import Part
 from ..fusion.sources import LabelSource
@@ -176,15 +176,17 @@ class _Work:
 
     def _heard(self, part: Part, chosen: NDArray[np.int64], keep: bool) -> list[Said]:
         sources = self.opened.named() + ([("the twin", self.twin)] if self.twin is not None else [])
-        tell = self.callbacks.watch
-        return part.heard(
-            sources, self.opened.task, chosen, keep=keep, tell=lambda name: tell("fuse", {"doing": "reading", "source": name})
-        )
+        watch = self.callbacks.watch
+
+        def tell(name: str) -> None:
+            watch("fuse", {"doing": "reading", "source": name})
+
+        return part.heard(sources, self.opened.task, chosen, keep=keep, tell=tell, seed=self.seed)
 
     def _weights(self, rule: Rule, said: Sequence[Said]) -> NDArray[np.float64]:
         if rule.slopes is None:
             return rule.weights
-        return rule.mean_weights(np.stack([each.rows for each in said if each.rows is not None]))
+        return rule.mean_weights(stacked(said))
 
 
 def _check_data(opened: Opened, held: Sequence[Corpus]) -> None:

@@ -68,10 +68,10 @@ def command(
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
     how: dict[str, Any] = {"kind": kind, "by_context": by_context, "twin": twin, "out": out, "read": read, "seed": seed}
-    watch = _silent if quiet or json else _tell
+    callbacks = Callbacks() if quiet or json else Callbacks(watch=_tell)
     if per == "token":
         found: Fused | WholeTexts = fuse(
-            sources, on=on, test=test, device=device, callbacks=Callbacks(watch=watch), command=command_line(), **how
+            sources, on=on, test=test, device=device, callbacks=callbacks, command=command_line(), **how
         )
     elif per != "text" or (kind, by_context, twin, out) != ("linear", False, None, None):
         raise UsageError("--per is token or text; whole texts are mixed without --kind, --by-context, --twin and --out.")
@@ -141,7 +141,3 @@ def _tell(event: str, fields: dict[str, Any]) -> None:
             "twin": "training a twin of",
         }[fields["doing"]]
         say(f"fuse   {what} {fields.get('source', '')}".rstrip())
-
-
-def _silent(event: str, fields: dict[str, Any]) -> None:
-    """Nothing."""

@@ -62,13 +62,13 @@ class Said:
 
 
 def hear(name: str, at: At, targets: NDArray[np.int64], outcomes: int, *, keep: bool, seed: int = 0) -> Said:
-    """What a source says of all positions, in one pass over its distributions.
+    """What a source says of all positions, in two passes over its distributions; where they are kept, in one.
 
     Args:
         name: of the source, for messages.
         at: from numbers of positions to distributions [n, V], as of ``LanguageModel.at``.
         targets: the outcomes [n]; outcomes: V.
-        keep: whether whole distributions are kept.
+        keep: whether whole distributions are kept. seed: of the permutations.
 
     Raises:
         UsageError: it is silent everywhere, or its probabilities do not sum to one: then it could say anything of the outcomes.
@@ -88,13 +88,14 @@ def hear(name: str, at: At, targets: NDArray[np.int64], outcomes: int, *, keep: 
     if not spoken.any():
         raise UsageError(f"{name} is silent everywhere: it says nothing of any of the {count:,} positions. Leave it out.")
     order = _permutations(spoken, seed)
-    permuted = np.full((DRAWS, count), np.nan)
-    for first in range(0, count, step):
-        asked = np.arange(first, min(first + step, count))
-        rows = at(asked) if kept is None else kept[asked]
-        for draw, whose in enumerate(order):
-            asks = _inverse(whose)[asked]  # the positions that are answered as these
-            permuted[draw, asks] = np.take_along_axis(rows, targets[asks, None], 1)[:, 0]
+    permuted = np.empty((DRAWS, count))
+    if kept is not None:
+        permuted = kept[order, targets]
+    else:
+        asks = np.argsort(order, 1)  # the positions that are answered as each one
+        for first in range(0, count, step):
+            asked = np.arange(first, min(first + step, count))
+            permuted[np.arange(DRAWS)[:, None], asks[:, asked]] = at(asked)[np.arange(len(asked)), targets[asks[:, asked]]]
     with np.errstate(divide="ignore"):
         return Said(found, permuted, order, np.log(total / spoken.sum()), targets, kept)
 
@@ -142,9 +143,3 @@ def _permutations(spoken: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
     for draw in range(DRAWS):
         order[draw, places] = generator(seed, "cut", draw).permutation(places)
     return order
-
-
-def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
-    found = np.empty_like(order)
-    found[order] = np.arange(len(order))
-    return found

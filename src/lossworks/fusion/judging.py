@@ -48,7 +48,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return {**asdict(self), "checks": [{**asdict(check), "passed": check.passed} for check in self.checks]}
 
 
 @dataclass(frozen=True, slots=True)

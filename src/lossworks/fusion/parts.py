@@ -80,13 +80,14 @@ class Part:
         *,
         keep: bool,
         tell: Callable[[str], None],
+        seed: int = 0,
     ) -> list[Said]:
-        """What each source says of the ``chosen`` positions; ``tell`` is told its name before."""
+        """What each source says of the ``chosen`` positions; ``tell`` is told its name before. seed: of permutations."""
         found = []
         for name, source in sources:
             tell(name)
             at = self.of_source(source, task)
-            found.append(hear(name, _only(at, chosen), self.targets[chosen], self.outcomes, keep=keep))
+            found.append(hear(name, _only(at, chosen), self.targets[chosen], self.outcomes, keep=keep, seed=seed))
         return found
 
     def drawn(self, sources: int, *, keep: bool, seed: int = 0) -> NDArray[np.int64]:

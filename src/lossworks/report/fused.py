@@ -61,7 +61,7 @@ def _loss(interval: Json) -> Json:
 
 
 def _check(check: Json) -> Json:
-    return {"than": check["than"], "passed": check["value"] < 0 and check["p"] <= 0.05, "p": smart(check["p"]), **_loss(check)}
+    return {"than": check["than"], "passed": check["passed"], "p": smart(check["p"]), **_loss(check)}
 
 
 def _figure(checks: list[Json]) -> Json:
