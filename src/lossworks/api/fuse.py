@@ -27,7 +27,7 @@ from .language import Language
 from .model import Model
 from .pool_run import PoolRun, pool_of
 from .recording import Recorder
-from .soup import SOUP, measured, souped
+from .soup import SOUP, measured, souped, source_row
 from .sources import Given, Opened, has_seed, open_sources, open_twin
 
 
@@ -150,7 +150,7 @@ class _Work:
             "by_context": self.by_context,
             "task": "lm" if self.opened.task is None else self.opened.task.kind,
             "sources": [
-                {"source": name, "weight": float(weight), "speaks": said.coverage, "left_open": number in equal}
+                source_row(name, weight, said.coverage, left_open=number in equal)
                 for number, (name, weight, said) in enumerate(zip(names, self._weights(rule, valid), valid, strict=True))
             ],
             "verdicts": [],
@@ -159,7 +159,7 @@ class _Work:
             self.callbacks.watch("fuse", {"doing": "verdicts"})
             of = heard[1][: len(names)]
             units, loss = self.parts[1].at(chosen[1]), -pooled(rule, of, targets[1])
-            measured(facts, names, of, loss, units)
+            measured(facts, [-said.targets for said in of], loss, units)
             facts["positions"] = {"on": len(targets[0]), "test": len(targets[1])}
             twin = (heard[0][-1], heard[1][-1]) if self.twin is not None else None
             found = judge(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..data import Corpus
 from ..engine import Callbacks
 from ..evidence.contrast import Estimate
-from ..fusion.answers import Said
 from ..fusion.judging import Units
 from ..fusion.parts import Part
 from ..fusion.soup import check_start, mean_language, mean_predictor
@@ -48,7 +47,7 @@ def souped(
         source = RunSource(trained)
     share, facts = 1 / len(models), {"kind": SOUP, "by_context": False, "verdicts": []}
     facts["task"] = "lm" if opened.task is None else opened.task.kind
-    facts["sources"] = [{"source": name, "weight": share, "speaks": 1.0, "left_open": False} for name in opened.names]
+    facts["sources"] = [source_row(name, share) for name in opened.names]
     if len(parts) > 1:
         every, chosen = [*opened.named(), ("the soup", source)], np.arange(len(parts[1].targets))
         said = parts[1].heard(
@@ -58,18 +57,23 @@ def souped(
             keep=False,
             tell=lambda name: callbacks.watch("fuse", {"doing": "reading", "source": name}),
         )
-        measured(facts, opened.names, said[:-1], -said[-1].targets, parts[1].at(chosen))
+        *losses, loss = [-each.targets for each in said]
+        measured(facts, losses, loss, parts[1].at(chosen))
     return trained, facts
 
 
-def measured(facts: dict[str, Any], names: Sequence[str], said: Sequence[Said], loss: NDArray[np.float64], units: Units) -> None:
-    """Put into ``facts`` the loss of each source, that of what they make [n], and its difference from the best source's."""
-    for row, each in zip(facts["sources"], said, strict=True):
-        row["loss"] = _interval(units.mean(-each.targets))
-    alone = [np.where(np.isnan(each.targets), np.inf, -each.targets).mean() for each in said]
-    best = int(np.argmin(alone))
+def source_row(name: str, weight: float, speaks: float = 1.0, *, left_open: bool = False) -> dict[str, Any]:
+    """What facts say of a source before any text is judged."""
+    return {"source": name, "weight": float(weight), "speaks": speaks, "left_open": left_open}
+
+
+def measured(facts: dict[str, Any], losses: Sequence[NDArray[np.float64]], loss: NDArray[np.float64], units: Units) -> None:
+    """Put into ``facts`` the loss of each source [n], that of what they make [n], and its difference from the best source's."""
+    for row, each in zip(facts["sources"], losses, strict=True):
+        row["loss"] = _interval(units.mean(each))
+    best = int(np.argmin([np.average(np.where(np.isnan(each), np.inf, each), weights=units.size) for each in losses]))
     facts["loss"] = _interval(units.mean(loss))
-    facts["best"] = {"source": names[best], "difference": _interval(units.difference(loss, -said[best].targets))}
+    facts["best"] = {"source": facts["sources"][best]["source"], "difference": _interval(units.difference(loss, losses[best]))}
 
 
 def _interval(found: Estimate) -> dict[str, float | None]:

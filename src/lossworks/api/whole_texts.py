@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import ReadOptions, load
-from ..evidence.contrast import Sample, mean_of
+from ..fusion.judging import Units
 from ..fusion.weights import mixture
 from ..inference import text_logp
 from ..models.pool import Rule
@@ -21,6 +21,8 @@ from .fit import Source
 from .held import several
 from .language import Language
 from .loading import load_language
+from .scored import BIT
+from .soup import measured, source_row
 
 _AT_ONCE = 4096  # texts
 _FEWEST = 20  # texts that weights are found on
@@ -75,8 +77,7 @@ def fuse_texts(
         if unknown is not None and bool((model.trained.encode(texts).ids == unknown).any()):
             raise UsageError(f"{name} has unknown tokens in these texts, and does not spell them: fit it with bytes or bpe.")
     made = WholeTexts(models, mixture(_logp(models, texts)))
-    both = zip(models, made.weights, strict=True)
-    rows = [{"source": name, "weight": float(weight), "speaks": 1.0, "left_open": False} for name, weight in both]
+    rows = [source_row(name, weight) for name, weight in zip(models, made.weights, strict=True)]
     made.facts = {"kind": "linear", "by_context": False, "unit": "bits a byte", "task": "lm", "verdicts": [], "sources": rows}
     if test is not None:
         _measure(made, _texts(test, reading))
@@ -85,18 +86,10 @@ def fuse_texts(
 
 def _measure(made: WholeTexts, texts: list[str]) -> None:
     """Bits a byte of the mixture and its sources into its facts."""
-    bits, whole = -_logp(made.sources, texts) / np.log(2), -made.logp(texts) / np.log(2)
     sizes = np.array([max(len(text.encode()), 1) for text in texts], np.float64)
-
-    def measured(sums: NDArray[np.float64]) -> dict[str, float]:
-        found = mean_of(Sample(sums, sizes))
-        return {"value": found.value, "low": found.low, "high": found.high}
-
-    for row, each in zip(made.facts["sources"], bits, strict=True):
-        row["loss"] = measured(each)
-    best = int(bits.sum(1).argmin())
-    difference = {"source": list(made.sources)[best], "difference": measured(whole - bits[best])}
-    made.facts |= {"loss": measured(whole), "best": difference, "test": {"rows": len(texts), "bytes": int(sizes.sum())}}
+    losses, loss = -_logp(made.sources, texts) / (BIT * sizes), -made.logp(texts) / (BIT * sizes)
+    measured(made.facts, list(losses), loss, Units(np.arange(len(texts)), sizes))
+    made.facts["test"] = {"rows": len(texts), "bytes": int(sizes.sum())}
 
 
 def _texts(data: Source, read: ReadOptions) -> list[str]:

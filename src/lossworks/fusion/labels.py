@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax
 
 from ..inference import Predictor, kept_by
-from ..models.pool import PoolSpec, Rule
-from ..record import read_object, write_json
+from ..models.pool import PoolSpec, Rule, read_pool, write_pool
 from ..tasks import LabelTask
 from .sources import LabelSource, kind_of
-
-_FILE, _SOURCES = "pool.json", "sources"
 
 
 def outcomes(task: LabelTask, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,17 +47,11 @@ class LabelPool(Predictor):
         return replace(self, sources=[source.changed(change) for source in self.sources])
 
     def write(self, folder: Path) -> None:
-        given = [{"kind": source.kind, "name": name} for source, name in zip(self.sources, self.names, strict=True)]
-        for number, source in enumerate(self.sources):
-            (place := folder / _SOURCES / str(number)).mkdir(parents=True, exist_ok=True)
-            source.save(place)
-        write_json(folder / _FILE, {"rule": self.rule.to_json(), "sources": given})
+        each = zip(self.sources, self.names, strict=True)
+        write_pool(folder, self.rule, [({"kind": source.kind, "name": name}, source) for source, name in each])
 
     @classmethod
     def read(cls, folder: Path, task: LabelTask, spec: Any) -> LabelPool:
-        written = read_object(folder / _FILE)
-        given, rule = written["sources"], Rule.from_json(written["rule"])
-        if len(given) != len(rule.weights):
-            raise ValueError(f"{len(given)} sources with {len(rule.weights)} weights")
-        sources = [kind_of(each["kind"]).load(folder / _SOURCES / str(number), task) for number, each in enumerate(given)]
-        return cls(task, sources=sources, names=[each["name"] for each in given], rule=rule)
+        rule, found = read_pool(folder)
+        sources = [kind_of(said["kind"]).load(place, task) for said, place in found]
+        return cls(task, sources=sources, names=[said["name"] for said, _ in found], rule=rule)

@@ -1,6 +1,7 @@
 """Several models over the same outcomes as one: mixed (linear) or multiplied (log-linear); and sources that are not trained."""
 
 from .cache import CacheModel, CacheSpec
+from .files import read_pool, write_pool
 from .model import PoolModel
 from .nearest import NearestModel, NearestSpec
 from .rule import KINDS, Rule
@@ -20,4 +21,6 @@ __all__ = [
     "UniformModel",
     "UniformSpec",
     "UntrainedSpec",
+    "read_pool",
+    "write_pool",
 ]

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from ...core.errors import UsageError
 from ...data import Ragged
-from ...record import write_json
 from ...tokens import Vocabulary
-from ..base import render
+from ..base import build_language, render
 from ..language import LanguageModel, LanguageSpec
+from .files import read_pool, write_pool
 from .rule import Rule
 
-RULE, SOURCES = "pool.json", "sources"
 AT_ONCE = 1 << 24
 """Numbers of the sources' distributions in memory at once."""
 
@@ -79,11 +78,7 @@ class PoolModel(LanguageModel):
         return self
 
     def save(self, folder: Path) -> None:
-        write_json(folder / RULE, {"rule": self.rule.to_json(), "specs": [render(spec) for spec in self.specs]})
-        for number, source in enumerate(self.sources):
-            place = folder / SOURCES / str(number)
-            place.mkdir(parents=True, exist_ok=True)
-            source.save(place)
+        write_pool(folder, self.rule, [(render(spec), each) for spec, each in zip(self.specs, self.sources, strict=True)])
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -96,12 +91,6 @@ def load_pool(folder: Path, vocabulary: Vocabulary, ends: bool) -> PoolModel:
     Raises:
         RecordError, KeyError, TypeError, ValueError: a file is missing, damaged, or does not fit.
     """
-    from ...record import read_object
-    from ..base import build_language
-
-    written = read_object(folder / RULE)
-    specs, rule = [build_language(spec) for spec in written["specs"]], Rule.from_json(written["rule"])
-    if len(specs) != len(rule.weights):
-        raise ValueError(f"{len(specs)} sources with {len(rule.weights)} weights")
-    places = [folder / SOURCES / str(number) for number in range(len(specs))]
-    return PoolModel([(spec, spec.load(place, vocabulary, ends=ends)) for spec, place in zip(specs, places, strict=True)], rule)
+    rule, found = read_pool(folder)
+    specs = [(build_language(spec), place) for spec, place in found]
+    return PoolModel([(spec, spec.load(place, vocabulary, ends=ends)) for spec, place in specs], rule)
