@@ -25,6 +25,18 @@ Put = Callable[[str, str | bytes], Path]
 TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a mat, and {('purred', 'barked')[i % 2]}.\n" for i in range(120))
 SMALL = {"transformer": "transformer:layers=1,heads=2,dim=16,context=32", "rnn": "rnn:layers=1,dim=16"}
 QUICK = ["--task", "lm", "--steps", "12", "--batch-tokens", "256"]
+# Threads of the group that outlive it now and then abort a process that ends.
+THREADS_AT_EXIT = """
+import atexit, os, pathlib
+from lossworks.cli import main
+
+@atexit.register
+def names():
+    tasks = pathlib.Path("/proc/self/task").glob("*/comm")
+    pathlib.Path("threads-" + os.environ["RANK"]).write_text("".join(each.read_text() for each in tasks if "gloo" in each.read_text()))
+
+main()
+"""
 STREAM = ["--tokenizer", "chars", "--document-unit", "file"]
 
 
@@ -99,8 +111,10 @@ def test_torchrun(command: Command, put: Put) -> None:
     corpus = put("corpus.txt", TEXT)
     fit = ["fit", str(corpus), "--model", SMALL["transformer"], *QUICK, *STREAM, "--dtype", "float32",
            "--quiet", "--optimizer", "adamw:lr=0.003", "--out"]  # fmt: skip
-    two = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lossworks"]
+    put("command.py", THREADS_AT_EXIT)
+    two = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "command.py"]
     assert _start(*two, *fit, "two").wait() == 0
+    assert [Path(f"threads-{rank}").read_text() for rank in range(2)] == ["", ""]
     assert command(*fit, "one").code == 0
     one, both = _weights("one"), _weights("two")
     for name in one:

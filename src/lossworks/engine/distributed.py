@@ -7,6 +7,7 @@ tokens of all of them; so how rows are dealt out, evenly or not, changes nothing
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ def world(device: str = "cpu") -> World:
     if size == 1:
         return World()
     if not distributed.is_initialized():
+        importlib.import_module(
+            "torch._dynamo"
+        )  # which optimisers import: once there is a group, it would keep it alive for ever
         try:
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         except (ValueError, RuntimeError) as error:
