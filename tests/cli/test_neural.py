@@ -32,8 +32,8 @@ from lossworks.cli import main
 
 @atexit.register
 def names():
-    tasks = pathlib.Path("/proc/self/task").glob("*/comm")
-    pathlib.Path("threads-" + os.environ["RANK"]).write_text("".join(each.read_text() for each in tasks if "gloo" in each.read_text()))
+    names = [each.read_text() for each in pathlib.Path("/proc/self/task").glob("*/comm")]
+    pathlib.Path("threads-" + os.environ["RANK"]).write_text("".join(name for name in names if "gloo" in name))
 
 main()
 """

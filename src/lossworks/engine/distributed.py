@@ -91,9 +91,7 @@ def world(device: str = "cpu") -> World:
     if size == 1:
         return World()
     if not distributed.is_initialized():
-        importlib.import_module(
-            "torch._dynamo"
-        )  # which optimisers import: once there is a group, it would keep it alive for ever
+        importlib.import_module("torch._dynamo")  # optimisers import it: after the group is made, that keeps it alive
         try:
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         except (ValueError, RuntimeError) as error:
