@@ -19,9 +19,9 @@ from ..fusion.answers import Said, fitted, pooled, stacked
 from ..fusion.judging import judge
 from ..fusion.parts import Part
 from ..fusion.sources import LabelSource
-from ..fusion.weights import left_open
 from ..models import LanguageModel
 from ..models.pool import KINDS, Rule
+from ..models.pool.weights import left_open
 from .fit import Source
 from .language import Language
 from .model import Model

@@ -15,8 +15,8 @@ from scipy.special import logsumexp
 from ..core.errors import UsageError
 from ..data import ReadOptions, load
 from ..fusion.judging import Units
-from ..fusion.weights import mixture
 from ..inference import text_logp
+from ..models.pool.weights import mixture
 from .fit import Source
 from .held import several
 from .language import Language

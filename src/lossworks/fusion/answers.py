@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from ..core.errors import UsageError
 from ..core.seeds import generator
 from ..models.pool import Rule
-from .weights import mixture, mixture_by_context, product
+from ..models.pool.weights import mixture, mixture_by_context, product
 
 Floats = NDArray[np.float64]
 At = Callable[[NDArray[np.int64]], Floats]

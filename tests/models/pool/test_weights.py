@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from lossworks.fusion.weights import left_open, mixture, mixture_by_context, product
 from lossworks.models.pool import Rule
+from lossworks.models.pool.weights import left_open, mixture, mixture_by_context, product
 
 N, V = 4000, 5
 
