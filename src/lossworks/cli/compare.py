@@ -154,7 +154,7 @@ def _tell(found: Comparison) -> None:
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
-    if claims := found.record["result"]["knowledge"]:
+    if claims := found.knowledge:
         screen.print()
         tell_verdicts(claims)
     assert found.path is not None

@@ -21,8 +21,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE SOURCE...",
-            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform. "
-            "The others are added to the first.",
+            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform, "
+            "vectors:FILE and hf:PATH,frozen, fitted to the rows of the first run. The others are added to the first.",
         ),
     ],
     on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
@@ -148,5 +148,6 @@ def _tell(event: str, fields: dict[str, Any]) -> None:
             "weights": "finding the weights",
             "verdicts": "judging: each pool again without, and cut from, each source",
             "twin": "training a twin of",
+            "training": "training a layer, on the rows of the first run, over",
         }[fields["doing"]]
         say(f"fuse   {what} {fields.get('source', '')}".rstrip())

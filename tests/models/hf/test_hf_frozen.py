@@ -78,6 +78,18 @@ def test_spelled_as_a_form_of_hf() -> None:
         lossworks.fit(["a text"], model="hf:here,frozen", task="lm")
 
 
+def test_cut(folders: dict[str, Path]) -> None:
+    """Its tokens' vectors are dealt out among them, but of those around a text: it reads each word as another, and is no
+    other model, so an empty text has the same state.
+    """
+    whole, cut = reading(folders["bert"]), reading(folders["bert"], ",cut=true")
+    tables = [one.encoder.model.get_input_embeddings().weight.detach().numpy() for one in (whole, cut)]
+    assert sorted(tables[1].tolist()) == sorted(tables[0].tolist())
+    assert np.array_equal(cut.states(TEXTS), reading(folders["bert"], ",cut=true").states(TEXTS))
+    apart = np.abs(whole.states(["", "a lovely thing"]) - cut.states(["", "a lovely thing"])).max(1)
+    assert apart[0] < 1e-6 < 1e-3 < apart[1]
+
+
 def test_read_once(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit reads each text once, though it trains twice; what it then answers is read anew, and nothing is held on to."""
     read: list[int] = []
