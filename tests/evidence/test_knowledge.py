@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 import lossworks
 from lossworks.api.compare import Asked
 from lossworks.core.errors import UsageError
-from lossworks.data import TRAIN
+from lossworks.data import TEST, TRAIN, VALID
 from lossworks.engine import Callbacks
 from lossworks.evidence import statistics
 from lossworks.evidence.knowledge import HELPS, NO_TWIN, NOT_SHOWN, SAME_CUT, SAME_WITHOUT, Claim, judge_claims
+from lossworks.evidence.labels import LabelBenchmark
 from lossworks.evidence.lineup import Pool, lineup
+from lossworks.evidence.outcome import Outcome
+from lossworks.evidence.pooling import PooledRuns
 from lossworks.evidence.store import RUN, Key
 from lossworks.evidence.verdicts import Measured
 
@@ -165,12 +169,14 @@ def test_arms_in_any_order(data: dict[str, Any], tmp_path: Path) -> None:
                 outcome = benchmark.train(replace(settings, seed=design.seed(key)), "nll")
                 assert outcome.rows is not None
                 found[key] = outcome.rows
+            cut = design.arms[2].settings
+            dealt = [benchmark._taught(benchmark.ready(cut), replace(cut, seed=seed)).teacher for seed in (1, 1, 2)]  # type: ignore[attr-defined]
             learned = [int((benchmark.ready(arm.settings).parts == TRAIN).sum()) for arm in design.arms]
         rows.append(found)
     assert rows[0].keys() == rows[1].keys()
     assert all(np.array_equal(rows[0][key], rows[1][key]) for key in rows[0])
     assert learned[0] == 60 < learned[1] == learned[2] < learned[3] == learned[4] == 400
-    assert not np.array_equal(rows[0][Key(RUN, 2, 0)], rows[0][Key(RUN, 2, 1)])
+    assert [np.array_equal(dealt[seed], dealt[other]) for seed, other in ((0, 1), (0, 2))] == [True, False]
     assert np.array_equal(rows[0][Key(RUN, 3, 0)], rows[0][Key(RUN, 4, 0)])  # of a uniform teacher nothing can be cut
 
 
@@ -183,6 +189,51 @@ def test_refused(data: dict[str, Any], put: Put) -> None:
         lossworks.compare([(text, float(len(text))) for text, _ in texts(60, 1)], model="pool:linear+bag", task="regress")
     with pytest.raises(UsageError, match="there is no such directory"):
         lossworks.compare(**data, teach=["nowhere"], seeds=2, **QUICK)
+
+
+def test_weights_are_of_the_validation_rows(tmp_path: Path) -> None:
+    """A pool goes by what its members knew of these, however that is on the test rows, and has their cost."""
+    asked = Asked(texts(120, 5), model="pool:linear:bits=10+bag:dim=2,bits=10", seeds=2, trials=0, epochs=1)
+    with asked.opened(Callbacks()) as benchmark:
+        assert isinstance(benchmark, LabelBenchmark)
+        settings, data = asked.design(benchmark, tmp_path).arms[0].settings, benchmark.split
+        target = np.concatenate([data.target[data.parts == part] for part in (VALID, TEST)])
+        valid = np.arange(len(target)) < (data.parts == VALID).sum()
+        sure = np.array([0.2, 0.8])  # of the true label: where a member knows nothing, and where it knows
+        members = []
+        for knows in (valid, ~valid):
+            p = np.where(np.arange(2) == target[:, None], sure[knows.astype(int)][:, None], 1 - sure[knows.astype(int)][:, None])
+            members.append(Outcome(0.0, None, {}, [], 2.0, 5, logp=np.log(p).ravel()))
+        found = benchmark.pooled(members, settings, "accuracy")
+        assert found.metrics["accuracy"] == 0
+        assert found.rows is not None
+        assert benchmark.pooled(members[::-1], settings, "accuracy").metrics["accuracy"] == 0
+        assert (found.texts, found.seconds >= 4) == (10, True)
+
+
+def test_a_twin_has_two_seeds_of_the_best_member() -> None:
+    """The best by the validation rows of all seeds, with itself in the next seed; a seed that one member lacks is no pool's, and
+    one in which one diverged is the pool's divergence.
+    """
+    made: list[list[str]] = []
+
+    def pooled(members: list[Any], settings: Any, metric: str) -> Any:
+        made.append([one.note for one in members])
+        return members[0]
+
+    judged = {0: [0.5, 0.6, 0.5], 1: [0.4, 0.1, 0.4]}
+    done = {
+        Key(RUN, arm, seed): Outcome(value, None, {}, [], 1.0, 1, note=f"{arm}/{seed}", logp=np.zeros(1))
+        for arm, values in judged.items() for seed, value in enumerate(values)
+    }  # fmt: skip
+    design: Any = SimpleNamespace(seeds=4, metric="nll", arms=[SimpleNamespace(settings=None)] * 2)
+    benchmark: Any = SimpleNamespace(pooled=pooled)
+    found = PooledRuns.of(design, done | {Key(RUN, 0, 3): done[Key(RUN, 0, 0)]}, benchmark, Pool("p", "p", (0, 1)))
+    assert (found.best, list(found.runs), list(found.twins)) == (1, [0, 1, 2], [0, 1, 2])
+    assert made[:3] == [["1/0", "1/1"], ["1/1", "1/2"], ["1/2", "1/0"]]
+    assert made[3:] == [["0/0", "1/0"], ["0/1", "1/1"], ["0/2", "1/2"]]
+    done[Key(RUN, 1, 1)] = replace(done[Key(RUN, 1, 1)], logp=None)
+    assert PooledRuns.of(design, done, benchmark, Pool("p", "p", (0, 1))).runs[1].logp is None
 
 
 def test_a_pool_of_arms(tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ def test_a_cut_teacher() -> None:
 
 def test_cut_in_a_fit(tmp_path: Path) -> None:
     """A teacher with "cut:" before it knows nothing of the texts: the control."""
-    labels = ["yes"] * 2 + ["no"] * 4
-    listed = "".join(f"{word},{label}\n" for word, label in zip(WORDS, labels, strict=True))
-    (tmp_path / "words.csv").write_text(f"word,label\n{listed}")
+    known = ["yes,5"] * 2 + ["no,1"] * 4
+    listed = "".join(f"{word},{label}\n" for word, label in zip(WORDS, known, strict=True))
+    (tmp_path / "words.csv").write_text(f"word,label,weight\n{listed}")
     texts, test = _bare(150), _rows(100, 3)
     teacher, few = f"lexicon:{tmp_path / 'words.csv'}", {"epochs": 5, "test": test}
     taught, cut = (lossworks.fit([(text, None) for text in texts], teach=f"{way}{teacher}", **few) for way in ("", "cut:"))
