@@ -171,10 +171,12 @@ def test_arms_in_any_order(data: dict[str, Any], tmp_path: Path) -> None:
                 found[key] = outcome.rows
             cut = design.arms[2].settings
             dealt = [benchmark._taught(benchmark.ready(cut), replace(cut, seed=seed)).teacher for seed in (1, 1, 2)]  # type: ignore[attr-defined]
+            labelled = [benchmark.ready(arm.settings).given for arm in design.arms]
             learned = [int((benchmark.ready(arm.settings).parts == TRAIN).sum()) for arm in design.arms]
         rows.append(found)
     assert rows[0].keys() == rows[1].keys()
     assert all(np.array_equal(rows[0][key], rows[1][key]) for key in rows[0])
+    assert all(given.sum() == 60 + 60 + 200 for given in labelled)  # the answers of one teacher are no labels beside another
     assert learned[0] == 60 < learned[1] == learned[2] < learned[3] == learned[4] == 400
     assert [np.array_equal(dealt[seed], dealt[other]) for seed, other in ((0, 1), (0, 2))] == [True, False]
     assert np.array_equal(rows[0][Key(RUN, 3, 0)], rows[0][Key(RUN, 4, 0)])  # of a uniform teacher nothing can be cut
