@@ -135,7 +135,10 @@ def data(put: Put) -> dict[str, Any]:
         "lexicon.csv",
         "word,label,weight\n" + "".join(f"{w},pos,3\n" for w in GOOD[::2]) + "".join(f"{w},neg,3\n" for w in BAD[::2]),
     )
-    found = {"data": put("a.csv", table(texts(400, 1), 60)), "valid": put("v.csv", table(texts(60, 2)))}
+    found = {
+        "data": put("a.csv", table([*texts(398, 1), *texts(1, 3), *texts(1, 1)], 60)),
+        "valid": put("v.csv", table(texts(60, 2))),
+    }
     return {name: str(path) for name, path in {**found, "test": put("t.csv", table(texts(200, 3)))}.items()}
 
 
@@ -147,6 +150,7 @@ def test_a_lexicon_for_rows_without_labels(data: dict[str, Any], tmp_path: Path)
     (verdict,) = found.record["result"]["knowledge"]
     assert (verdict["source"], verdict["word"]) == (teacher, HELPS), verdict["sentence"]
     assert [(check["than"], check["passed"]) for check in verdict["checks"]] == [(SAME_WITHOUT, True), (SAME_CUT, True)]
+    assert found.record["duplicates"]["exact"]["test"] == 1  # beside a row without a label, which some arms learn from
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "Is it the knowledge?" in page
     assert verdict["sentence"] in page

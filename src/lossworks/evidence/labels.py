@@ -22,7 +22,7 @@ from ..models.pool.weights import constant
 from ..tasks import LabelTask
 from ..training import Settings
 from ..training.classifier import default_loss, loss_for
-from ..training.dataset import Dataset, Part, assemble, read_features
+from ..training.dataset import LEFT_OUT, Dataset, Part, assemble, read_features
 from ..training.describing import describe
 from ..training.examples import ExampleObjective
 from ..training.fitting import BUDGET
@@ -95,7 +95,8 @@ class LabelBenchmark(Benchmark[Dataset]):
         return describe(self.split)
 
     def duplicates(self) -> Duplicates:
-        return find(self.split.corpora, self.split.parts)
+        parts = self.split.parts
+        return find(self.split.corpora, np.where(parts == LEFT_OUT, np.uint8(TRAIN), parts))  # some arm may learn from them
 
     def resolve(self, own: Mapping[str, Any]) -> Settings:
         settings = for_family({"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}, own)
