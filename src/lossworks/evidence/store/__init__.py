@@ -131,8 +131,8 @@ def _encoded(outcome: Outcome) -> str:
 def _decoded(key: Key, text: Any) -> Outcome:
     """Numbers come back as they were, infinite ones too: Python reads what it wrote."""
     try:
-        value = json.loads(text)
-        value |= {name: None if value.get(name) is None else unpacked(value[name]) for name in _ARRAYS}
+        value = {"logp": None, **json.loads(text)}  # missing in earlier records
+        value |= {name: None if value[name] is None else unpacked(value[name]) for name in _ARRAYS}
         value |= {name: [tuple(row) for row in value[name]] for name in ("curve", "bins")}
         return Outcome(**value)
     except (KeyError, TypeError, ValueError, zlib.error) as error:
