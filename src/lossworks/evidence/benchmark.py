@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..core.errors import Diverged
+from ..core.errors import Diverged, UsageError
 from ..data import Corpus
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks, TrainState
@@ -184,3 +184,9 @@ class Benchmark(ABC, Generic[Reading]):
         if not all(map(math.isfinite, [found.validation, *means.values()])):
             return replace(whole, judged=math.inf, rows=None, metrics={}, note="the held-out scores are not finite")
         return replace(whole, said=found.answers, bins=found.bins, f1=found.f1)
+
+
+def check_untaught(*choices: Mapping[str, Any]) -> None:
+    """Raise UsageError where an arm would have a teacher."""
+    if any(chosen.get("teach") for chosen in choices):
+        raise UsageError("compare does not train with a teacher. Leave --teach out, and compare runs of lossworks fit.")

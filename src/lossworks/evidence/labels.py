@@ -28,7 +28,7 @@ from ..training.refit import training
 from ..training.resolving import for_examples
 from ..training.settings import for_family
 from . import label_diagnostics
-from .benchmark import Benchmark, Scored, Training
+from .benchmark import Benchmark, Scored, Training, check_untaught
 from .outcome import Outcome
 from .verdicts import Measured
 
@@ -104,8 +104,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def resolve(self, own: Mapping[str, Any]) -> Settings:
         shared = {"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}
-        if shared.get("teach") or own.get("teach"):
-            raise UsageError("compare does not train with a teacher. Leave --teach out, and compare runs of lossworks fit.")
+        check_untaught(shared, own)
         return for_examples(for_family(shared, own), self.task, int((self.split.parts == TRAIN).sum()))
 
     def check(self, settings: Settings) -> None:

@@ -35,7 +35,7 @@ from ..training.resolving import for_language
 from ..training.settings import for_family
 from ..training.token_parts import Division, Encoded, divide, encode
 from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
-from .benchmark import Benchmark, Scored, Training
+from .benchmark import Benchmark, Scored, Training, check_untaught
 from .outcome import Outcome
 from .text_diagnostics import apart
 from .verdicts import Measured
@@ -158,6 +158,7 @@ class TextBenchmark(Benchmark[Reading]):
         """A family that learns by a method of its own takes nothing of what is common but for a loss or an optimizer: those say
         that it is to be trained by gradients.
         """
+        check_untaught(self.common, own)
         settings = for_language(for_family({**self.common, "task": "lm"}, own), "lm")
         if not settings.by_gradients:
             return settings

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..core.errors import DataError, UsageError
 from ..data import TEST, Corpus, infer_task, original
 from ..data.labels import spelled
+from ..inference import Tokens
+from ..models import LanguageModel
 from ..tasks import LABEL_TASKS, LabelTask, label_task
 
 LABELLED, UNLABELLED = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
@@ -31,11 +33,29 @@ class Teacher:
     """What teaches. name: its spec. task: what it has labels for by itself; None: for those of the data.
 
     open: what it answers, for the task of the data; raises UsageError where it has not its labels.
+    language: the model that answers for tokens; raises UsageError where it has others. None: it is none of language.
+    tokenizer, document_unit: the settings that spell its own tokens, and what was one text; None: any will do.
     """
 
     name: str
     task: LabelTask | None
     open: Callable[[LabelTask], Answers]
+    language: Callable[[Tokens], LanguageModel] | None = None
+    tokenizer: str | None = None
+    document_unit: str | None = None
+
+    def of_tokens(self, tokens: Tokens) -> LanguageModel:
+        """What teaches a language model of these tokens.
+
+        Raises:
+            UsageError: it has other tokens, or knows none.
+        """
+        if self.language is None:
+            raise UsageError(
+                f"--teach {self.name} knows labels, and what is trained is a language model. Teach with a run of a language model "
+                "on the same tokens, or uniform."
+            )
+        return self.language(tokens)
 
 
 @dataclass(frozen=True, slots=True)
