@@ -26,8 +26,8 @@ from lossworks.training.token_teacher import TokenTeacher
 from lossworks.training.tokens import TokenObjective, train_sequences
 
 from .test_neural_training import VOCABULARY, lines, stream
-from .test_sequences import V, Bigram
 from .test_sequences import VOCABULARY as FEW
+from .test_sequences import Bigram, V
 from .test_sequences import texts as some
 
 TEXT = "".join(f"the {('cat', 'dog')[i % 2]} {i} sat on a {('mat', 'rug')[i % 3 % 2]}.\n" for i in range(150))
@@ -90,7 +90,9 @@ def test_a_network_reads_what_stands_before_a_row(spec: Any) -> None:
         np.testing.assert_allclose(found[first], positions[at[first]], atol=1e-4)
 
 
-@pytest.mark.parametrize("loss", ["0.3*cross_entropy+0.7*forward_kl:temperature=2", "0.5*cross_entropy+0.5*jensen_shannon", "reverse_kl"])
+@pytest.mark.parametrize(
+    "loss", ["0.3*cross_entropy+0.7*forward_kl:temperature=2", "0.5*cross_entropy+0.5*jensen_shannon", "reverse_kl"]
+)
 def test_the_losses_of_a_step_by_hand(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From whole distributions and on fused scores alike, with the same gradient; what the teacher holds impossible is finite."""
     layout, spec = LAYOUTS["packed"], TransformerSpec(layers=1, heads=2, dim=8, context=16)
@@ -159,21 +161,25 @@ def test_a_run_teaches_and_gives_its_tokens(tmp_path: Path) -> None:
     scored = [model.score([TEXT[:80]])[0].nats for model in (student, plain, again)]
     assert not np.allclose(scored[0], scored[1], atol=1e-4)
     assert not np.allclose(scored[0], scored[2], atol=1e-4)
-    smoothed = lossworks.fit(str(tmp_path / "text.txt"), teach="uniform", loss="0.9*cross_entropy+0.1*forward_kl", **QUICK, **tokens)
+    smoothed = lossworks.fit(
+        str(tmp_path / "text.txt"), teach="uniform", loss="0.9*cross_entropy+0.1*forward_kl", **QUICK, **tokens
+    )
     assert np.isfinite(smoothed.score(["the"])[0].nats).all()  # type: ignore[union-attr]
 
     rows = [(f"{word} {i}", word) for i in range(30) for word in ("good", "bad")]
     labels = str(tmp_path / "labels")
     lossworks.fit(rows, out=labels, epochs=1)
-    for number, (data, said, how) in enumerate((
-        (TEXT, "has other tokens than .*teacher.*Leave --tokenizer", {"teach": teacher, "tokenizer": "words", **QUICK}),
-        (TEXT, "differ in whether texts have an end", {"teach": teacher, "document_unit": "line", **QUICK}),
-        (TEXT, "knows labels, and what is trained is a language model", {"teach": labels, **QUICK}),
-        (TEXT, "compares with no teacher", {"teach": teacher, "loss": "focal", **QUICK}),
-        (TEXT, "name --optimizer or --loss too|ngram is counted", {"teach": teacher, "model": "ngram"}),
-        (rows, "a language model, which knows no labels", {"teach": teacher}),
-        (rows, "a language model, which knows no labels", {"teach": teacher, "model": SMALL, "task": "classify"}),
-    )):
+    for number, (data, said, how) in enumerate(
+        (
+            (TEXT, "has other tokens than .*teacher.*Leave --tokenizer", {"teach": teacher, "tokenizer": "words", **QUICK}),
+            (TEXT, "differ in whether texts have an end", {"teach": teacher, "document_unit": "line", **QUICK}),
+            (TEXT, "knows labels, and what is trained is a language model", {"teach": labels, **QUICK}),
+            (TEXT, "compares with no teacher", {"teach": teacher, "loss": "focal", **QUICK}),
+            (TEXT, "name --optimizer or --loss too|ngram is counted", {"teach": teacher, "model": "ngram"}),
+            (rows, "a language model, which knows no labels", {"teach": teacher}),
+            (rows, "a language model, which knows no labels", {"teach": teacher, "model": SMALL, "task": "classify"}),
+        )
+    ):
         with pytest.raises(LossworksError, match=said):
             _fit(tmp_path, f"refused{number}", data, **how)
     with pytest.raises(LossworksError, match="compare does not train with a teacher"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import UsageError
@@ -16,14 +18,23 @@ from .language import Language
 from .loading import load_text
 
 _UNIFORM = "uniform"
+_POSTERIOR = re.compile(r"posterior(?:=(?P<power>\d+\.?\d*|\.\d+))?:(?P<of>.+)", re.DOTALL)
 
 
 def open_teacher(spec: str, device: str) -> Teacher:
-    """The teacher of a spec: a run's directory, of labels or of language; "votes:FILE", "lexicon:FILE" or "uniform".
+    """The teacher of a spec: a run's directory, of labels or of language; "votes:FILE", "lexicon:FILE" or "uniform"; of classifiers
+    also "posterior:SPEC" or "posterior=POWER:SPEC", which is multiplied with what the student says.
 
     Raises:
         UsageError, DataError, RecordError: there is none, or it cannot be read.
     """
+    if found := _POSTERIOR.fullmatch(spec):
+        whose = open_teacher(found["of"], device)
+        if whose.language is not None and whose.task is None and whose.tokenizer is not None:
+            raise UsageError(f"--teach {spec} is for classifiers, and {found['of']} holds a language model. Leave posterior out.")
+        if not (power := float(found["power"] or 1)) > 0:
+            raise UsageError(f"--teach {spec}: the power is {power:g}; wanted more than 0.")
+        return replace(whose, name=spec, posterior=power, language=None)
     name, _, where = spec.partition(":")
     if name in kinds() and name != RunSource.kind and not Path(spec).is_dir():
 
@@ -41,7 +52,7 @@ def open_teacher(spec: str, device: str) -> Teacher:
 
 
 def _of_labels(spec: str, predictor: Predictor) -> Teacher:
-    """A classifier."""
+    """A classifier, or a regression."""
     known = predictor.task.labels
 
     def answers(task: LabelTask) -> Answers:
@@ -50,6 +61,8 @@ def _of_labels(spec: str, predictor: Predictor) -> Teacher:
             raise UsageError(f"--teach {spec} is of other labels: {missing[0]!r} ({whose}). Teach with a run on the same labels.")
         order = [known.index(label) for label in task.labels]
         source = RunSource(predictor)
+        if not task.has_probabilities:
+            return lambda texts: source.logits(texts)[:, None]
         return lambda texts: source.logits(texts)[:, order]
 
     return Teacher(spec, predictor.task, answers)
@@ -69,9 +82,11 @@ def _of_language(spec: str, place: str, model: Language) -> Teacher:
                 f"--teach: {said}. Leave --tokenizer and --document-unit out, and the teacher's are taken; or teach with a run that "
                 "was fitted on the same tokens."
             )
-        return model.model
+        found: LanguageModel = model.model
+        return found
 
-    return Teacher(spec, None, labels, language, f"{place}/tokenizer.json", model.document_unit)
+    own = f"{place}/tokenizer.json"
+    return Teacher(spec, None, labels, language, tokenizer=own, document_unit=model.document_unit)
 
 
 def _uniform(tokens: Tokens) -> LanguageModel:

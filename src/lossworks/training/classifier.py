@@ -19,7 +19,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
-from .teaching import LABELLED, UNLABELLED, Teacher, teach
+from .teaching import Teacher, teach
 
 
 def fit(
@@ -89,7 +89,7 @@ def loss_for(settings: Settings, data: Dataset) -> losses.Loss:
     counts = [float(count) for count in (data.train_counts() or ())] if data.task.groups else []
     loss = data.task.loss(settings.loss or default_loss(data), counts, taught=data.teacher is not None)
     if data.teacher is not None:
-        without_target(loss)  # type: ignore[arg-type]  # it compares with the teacher, or that would be for nothing
+        without_target(loss)  # it compares with the teacher, or that would be for nothing
     return loss
 
 
@@ -97,7 +97,8 @@ def default_loss(data: Dataset) -> str:
     """The loss where none is named."""
     if data.teacher is None:
         return data.task.default_loss
-    return LABELLED if data.given is None or data.given[data.parts == TRAIN].any() else UNLABELLED
+    beside, alone = data.task.taught_losses
+    return beside if data.given is None or data.given[data.parts == TRAIN].any() else alone
 
 
 def _ended(state: TrainState) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from .language_metrics import judge, samples
 from .language_training import recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
-from .teaching import LABELLED, Teacher
+from .teaching import Teacher
 from .token_parts import Division, Encoded, divide, encode, encode_fewer
 
 _SAMPLE = {"words": 40, "bpe": 60}
@@ -46,7 +46,9 @@ def fit(
     """
     began = callbacks.clock()
     if teacher is not None:
-        settings = replace(settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LABELLED)
+        settings = replace(
+            settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
+        )
     asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     division = divide(corpora, fixed, settings)

@@ -26,9 +26,9 @@ from ..models import LanguageModel, LanguageSpec, SequenceNetwork
 from ..optim import Stepper
 from ..optim import build as optimizer_of
 from ..risks.mean import Mean
-from ..scores import Dense, Fused
 from ..schedules import Clock
 from ..schedules import build as schedule_of
+from ..scores import Dense, Fused
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
 from .config import TrainConfig
