@@ -20,7 +20,7 @@ from typing import Any
 
 import _bench
 import numpy as np
-from fuse import accuracy, gains, say
+from fuse import accuracy, paired, say
 from numpy.typing import NDArray
 
 import lossworks
@@ -52,7 +52,7 @@ def rows() -> None:
         for shots in SHOTS:
             seen = [_students(path, *read(0), seed, shots) for seed in range(DRAWS)]
             for key in CONTROLS:
-                gain, theirs, ours = gains([each["taught"] for each in seen], [each[key] for each in seen])
+                gain, theirs, ours = paired([each["taught"] for each in seen], [each[key] for each in seen])
                 found.append([name, shots, len(seen), key, theirs, ours, gain])
     _bench.table(["data", "labels a class", "seeds", "beside", "its accuracy", "the taught", "gain"], found, "unlabelled")
 
@@ -99,7 +99,7 @@ def _taught(data: Sequence[dict[str, Any]], answers: dict[str, NDArray[np.float6
 
 
 def tokens() -> None:
-    """A small Transformer, few steps: beside the labels alone, label smoothing, and answers dealt out among a step's positions."""
+    """A small Transformer, few steps: beside the labels alone, label smoothing, and answers dealt out at random."""
     text = (_bench.data() / "tiny-shakespeare.txt").read_text("utf-8")[:TEXT]
     found: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as place:
@@ -127,7 +127,7 @@ def tokens() -> None:
                 say(f"{name}, seed {seed}: {seen[name][-1]:.4f} nats")
     for name in ("n-gram", "Transformer"):
         for key in ("labels alone", "label smoothing", f"{name}, dealt out"):
-            gain, theirs, ours = gains([-nats for nats in seen[name]], [-nats for nats in seen[key]])
+            gain, theirs, ours = paired([-nats for nats in seen[name]], [-nats for nats in seen[key]])
             found.append([f"{name} ({said[name]:.3f})", SEEDS, key, -theirs, -ours, gain])
     _bench.table(["teacher (its nats)", "seeds", "beside", "its nats", "the taught", "nats gained"], found, "taught")
 

@@ -37,6 +37,7 @@ QUICK: dict[str, Any] = {"model": SMALL, "steps": 4, "dtype": "float32", "valid"
 
 @cache
 def ngram(*, ends: bool) -> LanguageModel:
+    """Knows three tokens back."""
     return NgramSpec(order=4).fit(lines(60), VOCABULARY, ends=ends)
 
 
@@ -183,4 +184,5 @@ def test_a_run_teaches_and_gives_its_tokens(tmp_path: Path) -> None:
         with pytest.raises(LossworksError, match=said):
             _fit(tmp_path, f"refused{number}", data, **how)
     with pytest.raises(LossworksError, match="compare does not train with a teacher"):
-        lossworks.compare(str(tmp_path / "text.txt"), {"model": SMALL, "teach": teacher}, {"model": SMALL}, task="lm")
+        settings = {"task": "lm", "steps": 4, "teach": teacher}
+        lossworks.compare(str(tmp_path / "text.txt"), model=[SMALL, "rnn:dim=8"], settings=settings)

@@ -22,8 +22,8 @@ _POSTERIOR = re.compile(r"posterior(?:=(?P<power>\d+\.?\d*|\.\d+))?:(?P<of>.+)",
 
 
 def open_teacher(spec: str, device: str) -> Teacher:
-    """The teacher of a spec: a run's directory, of labels or of language; "votes:FILE", "lexicon:FILE" or "uniform"; of classifiers
-    also "posterior:SPEC" or "posterior=POWER:SPEC", which is multiplied with what the student says.
+    """The teacher of a spec: a run's directory, of labels or of language; "votes:FILE", "lexicon:FILE" or "uniform"; of
+    classifiers also "posterior:SPEC" or "posterior=POWER:SPEC", which is multiplied with what the student says.
 
     Raises:
         UsageError, DataError, RecordError: there is none, or it cannot be read.
@@ -73,14 +73,15 @@ def _of_language(spec: str, place: str, model: Language) -> Teacher:
 
     def labels(task: LabelTask) -> Answers:
         raise UsageError(
-            f"--teach {spec} holds a language model, which knows no labels. Teach with a classifier, or a language model: --task lm."
+            f"--teach {spec} holds a language model, which knows no labels. Teach with a classifier, or train a language model "
+            "(--task lm)."
         )
 
     def language(tokens: Tokens) -> LanguageModel:
         if said := same_tokens([spec, "the model"], [model.trained.tokens, tokens]):
             raise UsageError(
-                f"--teach: {said}. Leave --tokenizer and --document-unit out, and the teacher's are taken; or teach with a run that "
-                "was fitted on the same tokens."
+                f"--teach: {said}. Leave --tokenizer and --document-unit out, and the teacher's are taken; or teach with a run "
+                "that was fitted on the same tokens."
             )
         found: LanguageModel = model.model
         return found

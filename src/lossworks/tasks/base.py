@@ -158,8 +158,8 @@ class LabelTask(Task):
     def losses(
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
-        """The loss of each example; of label sets, the mean over the labels. teacher: logits, or numbers [N, 1] as targets are given,
-        for losses that need one.
+        """The loss of each example; of label sets, the mean over the labels. teacher: logits, or numbers [N, 1] in the network's
+        units, for losses that need one.
         """
 
     def divergence(

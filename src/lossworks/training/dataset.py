@@ -69,8 +69,8 @@ class Dataset:
     """Rows of one or more corpora, numbered through. ``parts[row]``; ``target`` as the task has it; ``weight`` of each row
     by itself, and in the training loss (``loss_weight``: times its class's). ``held_out_metric``: what training is judged by, the
     task's proper score, weighted as the training loss is where that weighs classes; where validation rows have no labels, the
-    divergence from the teacher. ``teacher``: logits [rows, labels], or numbers [rows, 1] in the network's units; ``posterior``: it
-    teaches multiplied with what the network says itself; ``given``: which rows have labels of their own; None: all.
+    divergence from the teacher. ``teacher``: logits [rows, labels], or numbers [rows, 1] in the network's units; ``posterior``:
+    it teaches multiplied with what the network says itself; ``given``: which rows have labels of their own; None: all.
     """
 
     corpora: Sequence[Corpus]
@@ -135,8 +135,8 @@ class Dataset:
         return selected.batch(chosen, torch.from_numpy(target), torch.from_numpy(self.loss_weight[numbers]))
 
     def taught(self, numbers: NDArray[np.int64], outputs: Tensor) -> Tensor:
-        """What some rows' answers are compared with, beside the network's ``outputs`` of them: what the teacher says, or the product
-        of that and what the network says now, whose logits are their sums. What either holds impossible remains so.
+        """What some rows' answers are compared with, beside the network's ``outputs`` of them: what the teacher says, or the
+        product of that and what the network says now, whose logits are their sums. What either holds impossible is so.
         """
         assert self.teacher is not None
         said = torch.from_numpy(self.teacher[numbers]).to(outputs)

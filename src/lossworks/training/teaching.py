@@ -54,15 +54,15 @@ class Teacher:
         """
         if self.language is None:
             raise UsageError(
-                f"--teach {self.name} knows labels, and what is trained is a language model. Teach with a run of a language model "
-                "on the same tokens, or uniform."
+                f"--teach {self.name} knows labels, and what is trained is a language model. Teach with a run of a language "
+                "model on the same tokens, or uniform."
             )
         return self.language(tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """The rows of all corpora with a teacher. logits: [rows, labels], or numbers [rows, 1]. given: which rows have labels. silent: of
+    """The rows of all corpora with a teacher. logits: [rows, labels], or numbers [rows, 1]. given: which have labels. silent: of
     which it says nothing. posterior: it teaches multiplied with what the student says.
     """
 
