@@ -183,6 +183,6 @@ def test_a_run_teaches_and_gives_its_tokens(tmp_path: Path) -> None:
     ):
         with pytest.raises(LossworksError, match=said):
             _fit(tmp_path, f"refused{number}", data, **how)
+    settings = {"task": "lm", "steps": 4, "teach": teacher}
     with pytest.raises(LossworksError, match="compare does not train with a teacher"):
-        settings = {"task": "lm", "steps": 4, "teach": teacher}
         lossworks.compare(str(tmp_path / "text.txt"), model=[SMALL, "rnn:dim=8"], settings=settings)
