@@ -2,7 +2,7 @@
 
     LOSSWORKS_DATA=… LOSSWORKS_ENCODER=… [DRAWS=10] python bench/teach.py [PART …]
 
-rows       movie-reviews and trec, 10 and 50 labels a class, 2,000 rows in all: a frozen encoder teaches ``linear``
+rows       movie-reviews and trec, 10 labels a class, 2,000 rows in all: a frozen encoder teaches ``linear``
 tokens     200,000 characters of tiny-shakespeare: an n-gram model, and a larger Transformer, teach a small Transformer
 
 Seeds are paired: in each, all students have the same rows, the same first weights and the same order.
@@ -33,7 +33,7 @@ from lossworks.models.pool import UniformModel, UniformSpec
 from lossworks.training import Settings, fit_corpora
 from lossworks.training.teaching import Teacher
 
-DRAWS, SHOTS, MOST = int(os.environ.get("DRAWS", "10")), (10, 50), 2000
+DRAWS, SHOTS, MOST = int(os.environ.get("DRAWS", "10")), (10,), 2000
 STEPS, SEEDS, TEXT = int(os.environ.get("STEPS", "100")), int(os.environ.get("SEEDS", "3")), 200_000
 SMALL, LARGE = "transformer:layers=2,heads=2,dim=48,context=64", "transformer:layers=3,heads=4,dim=96,context=64"
 SMOOTHED = "0.9*cross_entropy+0.1*forward_kl"
