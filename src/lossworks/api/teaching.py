@@ -23,7 +23,7 @@ _POSTERIOR = re.compile(r"posterior(?:=(?P<power>\d+\.?\d*|\.\d+))?:(?P<of>.+)",
 
 def open_teacher(spec: str, device: str) -> Teacher:
     """The teacher of a spec: a run's directory, of labels or of language; "votes:FILE", "lexicon:FILE" or "uniform"; of
-    classifiers also "posterior:SPEC" or "posterior=POWER:SPEC", which is multiplied with what the student says.
+    classifiers also posterior:SPEC or posterior=POWER:SPEC, which is multiplied with what the student says.
 
     Raises:
         UsageError, DataError, RecordError: there is none, or it cannot be read.
