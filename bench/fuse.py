@@ -192,7 +192,7 @@ def encoder() -> None:
                 found.append(_pooled_encoder(path, *read(seed), seed, shots))
                 say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
             for key in ("linear", "frozen", "TF-IDF and states, LR"):
-                gains, alone, pool = _gains([row["pool"] for row in found], [row[key] for row in found])
+                gains, alone, pool = paired([row["pool"] for row in found], [row[key] for row in found])
                 rows.append([name, shots or "all", len(found), key, alone, pool, gains])
     _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows, "encoder")
 
@@ -228,7 +228,7 @@ def distil() -> None:
     for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
         found = [_taught(*read(seed), seed) for seed in range(DRAWS)]
         for key in ("labels alone", "label smoothing", "shuffled teacher", "the teacher itself"):
-            gains, alone, taught = _gains([row["taught"] for row in found], [row[key] for row in found])
+            gains, alone, taught = paired([row["taught"] for row in found], [row[key] for row in found])
             rows.append([name, len(found), key, alone, taught, gains])
     _bench.table(["data", "seeds", "beside", "its accuracy", "the taught", "gain"], rows, "distil")
 
@@ -259,7 +259,7 @@ def _taught(train: _bench.Pairs, test: _bench.Pairs, seed: int) -> dict[str, flo
     return found
 
 
-def _gains(ours: Sequence[float], theirs: Sequence[float]) -> tuple[str, float, float]:
+def paired(ours: Sequence[float], theirs: Sequence[float]) -> tuple[str, float, float]:
     """The mean difference over seeds with its interval, and both means."""
     gain = mean_of(Sample(np.array(ours) - np.array(theirs), np.ones(len(ours))))
     return f"{gain.value:.4f} ({gain.low:.4f} to {gain.high:.4f})", float(np.mean(theirs)), float(np.mean(ours))

@@ -113,7 +113,9 @@ def command(
     teach: Annotated[
         str | None,
         typer.Option(
-            help="A teacher beside the labels, or in their place: RUN, votes:FILE, lexicon:FILE, uniform.", show_default=False
+            help="A teacher beside the labels, or in their place: RUN (of language too), votes:FILE, lexicon:FILE, uniform; "
+            "posterior:lexicon:FILE, …: times what the model says.",
+            show_default=False,
         ),
     ] = None,
     seed: Annotated[str | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,

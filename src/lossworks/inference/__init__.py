@@ -7,7 +7,7 @@ from .loading import kept_by, load_predictor
 from .network_predictor import NetworkPredictor
 from .predictor import Predictor
 from .streaming import check_stop, pieces
-from .text_language import TextLanguage
+from .text_language import TextLanguage, Tokens, same_tokens
 
 __all__ = [
     "GenerativePredictor",
@@ -16,12 +16,14 @@ __all__ = [
     "Predictor",
     "Sampling",
     "TextLanguage",
+    "Tokens",
     "check_stop",
     "check_tokens",
     "generate",
     "kept_by",
     "load_predictor",
     "pieces",
+    "same_tokens",
     "sample_tokens",
     "text_logp",
 ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from ..scores import Scores
+    from ..scores.teacher import Teacher
 
 MICRO = 4096
 """Rows whose outputs stand in memory at once, where a model says nothing else."""
@@ -55,9 +56,10 @@ class SequenceNetwork(nn.Module, ABC):
     """Of a neural network's products; weights, last layer and loss stay in their own."""
 
     @abstractmethod
-    def scores(self, rows: TokenRows) -> Scores:
+    def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
         """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
 
+        ``teacher``: of the same positions, for losses that compare with one.
         Rows are texts as they are to be predicted: without their ``start``, with their ``end`` where they have one.
         """
 

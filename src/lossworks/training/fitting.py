@@ -100,7 +100,7 @@ def fit_corpora(
         if settings.of_graph:
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
         if not is_labelled(settings, corpora):
-            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume))
+            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, teacher=teacher))
         if settings.of_language:
             _check_labels(corpora)
             spec = settings.spec

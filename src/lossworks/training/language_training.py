@@ -54,6 +54,7 @@ def train(
     resume: bool = False,
     before: Plan | None = None,
     test_tokens: int = 0,
+    teacher: LanguageModel | None = None,
 ) -> Trained:
     """The model that ``settings`` say, trained on ``texts``.
 
@@ -66,6 +67,7 @@ def train(
         seed: of whatever is random.
         resume: go on from the newest checkpoint; families that learn by a method of their own start again.
         before: the plan that was made when the fit began, of one that is resumed. test_tokens: as of ``plan``.
+        teacher: as of ``train_sequences``.
 
     Raises:
         DataError, Diverged, Interrupted, OutOfMemory: nothing can be learned, or training ended early.
@@ -89,7 +91,7 @@ def train(
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
-        threads=threads,
+        threads=threads, teacher=teacher,
     )  # fmt: skip
     return Trained(network.model(), spec, settings, state, tested)
 

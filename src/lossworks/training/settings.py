@@ -25,8 +25,10 @@ _DTYPES = ("float32", "bfloat16")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
-OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight", "teach")
+OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight")
 """What only a classifier or regression over features has."""
+TEACH = "teach"
+"""What these and language models that are trained by gradients have."""
 OF_TEXTS = ("tokenizer", "document_unit", "memory")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack")
@@ -59,8 +61,9 @@ class Settings:
     patience: held-out scores without a better one before training stops and the best weights are taken.
     class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
     teach: what stands beside the labels as a teacher, or in their place where rows have none: a run's directory, "votes:FILE",
-        "lexicon:FILE" or "uniform"; after "cut:" the same, with its answers dealt out anew. Losses may then compare with it
-        (``forward_kl``, …).
+        "lexicon:FILE" or "uniform"; of a language model, a run of one with the same tokens, which are taken over where none are
+        named, or "uniform"; of classifiers, after "cut:", the same with its answers dealt out anew. Losses may then compare
+        with it (``forward_kl``, …).
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
@@ -221,7 +224,7 @@ class Settings:
                 raise _misplaced(field.name, self, spec)
         if isinstance(spec, LanguageSpec) and not spec.by_gradients and self.device != "cpu":
             raise _misplaced("device", self, spec)
-        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS)):
+        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH)):
             flag = f"--{next(iter(said)).replace('_', '-')}"
             raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
@@ -305,12 +308,12 @@ def _applicable(spec: Spec) -> tuple[str, ...]:
     if isinstance(spec, GraphSpec):
         return (*BY_STEPS, "batch_size")
     if not isinstance(spec, LanguageSpec):
-        return (*BY_STEPS, *OF_EXAMPLES)
+        return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:
-        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, *OF_NETWORKS)
+        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, *OF_NETWORKS, TEACH)
     if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
         return OF_TEXTS
-    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS)
+    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, TEACH)
 
 
 def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
@@ -318,11 +321,11 @@ def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
     if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
         return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
-    if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS):
+    if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH):
         return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
     whose = "language models (ngram, hmm)"
     if name in (*OF_NETWORKS, "device"):
         whose = "neural families (transformer, rnn)"
-    elif name in OF_EXAMPLES:
-        whose = "classifiers over features (linear, bag, encoders)"
+    elif name in (*OF_EXAMPLES, TEACH):
+        whose = "classifiers over features (linear, bag, encoders)" + ", and for transformer and rnn" * (name == TEACH)
     return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")
