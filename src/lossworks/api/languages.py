@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import models
 from ..core.errors import DataError, UsageError
 from ..data import PARTS, ReadOptions, load
 from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..inference.predictor import CHUNK
-from ..tokens.scripts import FIRST, scripts, scripts_of
+from ..models import CountedSpec
+from ..tokens.scripts import scripts, scripts_of
 from .fit import fit
 from .loading import load_labels
 from .model import Model
@@ -28,10 +30,11 @@ from .model import Model
 UNKNOWN = "unknown"
 """What is answered of a text in no language that the model knows."""
 LEAST = 0.5
-"""The calibrated probability below which an answer is more likely wrong than right, and is not given."""
-FAMILY = "naive_bayes:top=9500,shared=60"
-"""What a model is of where nothing is said: for 205 languages 4.7 MB, and as good as ten times that (docs/LANGUAGES.md)."""
+"""The calibrated probability up to which an answer is as likely wrong as right, and is not given."""
+FAMILY = "naive_bayes:top=10000,shared=60"
+"""What a model is of where nothing is said: for 205 languages 4.3 MB, and as good as with all n-grams (docs/LANGUAGES.md)."""
 
+_LOWEST = np.finfo(np.float32).min
 _CODE = re.compile(r"[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_]([A-Z]{2}|[0-9]{3}))?")  # language, script, region, as in BCP 47
 _FILES = ".txt", ".csv", ".tsv", ".jsonl", ".parquet"
 _PART = {"train": "train", "dev": "valid", "valid": "valid", "test": "test"}
@@ -39,8 +42,8 @@ _PART = {"train": "train", "dev": "valid", "valid": "valid", "test": "test"}
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """What is known of one text: its language by the code that the model learned ("unknown": none), the probability of what the
-    model took it for, and the script that most of it is in (ISO 15924).
+    """What is known of one text: its language by the code that the model learned ("unknown": none), the probability of the most
+    probable one (0: none is written so), and the script that most of it is in (ISO 15924).
     """
 
     language: str
@@ -87,6 +90,7 @@ def build(
         DataError: the folder is of neither kind, or a file cannot be read; says which and why.
         UsageError: the family does not count, or there is a run in ``out``.
     """
+    models.models.build_as(CountedSpec, model, f"Languages are told apart by a family that counts: {FAMILY}.")
     callbacks = callbacks or Callbacks()
     found = _read(Path(folder), read or ReadOptions(), callbacks)
     if found.left_out:
@@ -109,7 +113,8 @@ def identify(texts: Sequence[str], model: Model | Path | str | None = None) -> l
 def identified(texts: Sequence[str], model: Model | Path | str | None = None) -> list[Identified]:
     """The language of each text, how probable it is, and the text's script.
 
-    A language is not known where its probability is below ``LEAST``, or where the model has not seen it in the text's script.
+    Only languages are considered that are written in the text's script, as the model has seen it. The answer is not given where
+    there is none of them, or where its probability is not above ``LEAST``.
 
     Args:
         texts: raw texts.
@@ -119,16 +124,19 @@ def identified(texts: Sequence[str], model: Model | Path | str | None = None) ->
         UsageError: there is no model, or it is none of ``build``; says which command makes one.
     """
     predictor = _opened(model)
-    codes, written = predictor.task.labels, scripts_of(texts)
-    shared = set(list(scripts())[:FIRST])
-    found = []
+    codes, found = predictor.task.labels, list[Identified]()
+    known = {script: np.array([script in own for own in predictor.scripts]) for script in scripts()}
     for first in range(0, len(texts), CHUNK):
-        logits = predictor.scores(texts[first : first + CHUNK]) / np.float32(predictor.temperature)
+        some = texts[first : first + CHUNK]
+        written = scripts_of(some)
+        logits = predictor.scores(some) / np.float32(predictor.temperature)
+        logits[~np.stack([known[script] for script in written])] = -np.inf
         best = logits.argmax(1)
-        surest = 1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1)
-        for number, probability, script in zip(best.tolist(), surest.tolist(), written[first:], strict=False):
-            known = probability >= LEAST and (script in shared or script in predictor.scripts[number])
-            found.append(Identified(codes[number] if known else UNKNOWN, probability, script))
+        highest = np.maximum(logits.max(1, keepdims=True), _LOWEST)  # not -inf, of which nothing can be subtracted
+        sums = np.exp(logits - highest).sum(1)
+        for number, total, script in zip(best.tolist(), sums.tolist(), written, strict=True):
+            probability = 1 / total if total else 0.0
+            found.append(Identified(codes[number] if probability > LEAST else UNKNOWN, probability, script))
     return found
 
 

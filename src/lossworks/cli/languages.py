@@ -10,6 +10,7 @@ import typer
 
 from . import options
 from .options import print_json
+from .visible import in_line
 
 if TYPE_CHECKING:
     from ..api.languages import Identified
@@ -98,7 +99,7 @@ def identify(
 def _print(texts: list[str], found: list[Identified]) -> None:
     """A table for people, tab-separated lines for programs."""
     lines = [
-        (one.language, one.script, f"{one.probability:.4f}", text.replace("\t", " ").replace("\n", " "))
+        (one.language, one.script, f"{one.probability:.4f}", in_line(text))
         for text, one in zip(texts, found, strict=True)
     ]
     if not sys.stdout.isatty():

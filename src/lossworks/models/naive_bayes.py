@@ -113,12 +113,13 @@ class NaiveBayes(CountedClassifier):
     unseen: NDArray[np.float32]
     prior: NDArray[np.float32]
     _starts: NDArray[np.uint32] = field(init=False, repr=False)
-    _pairs: NDArray[np.uint32] = field(init=False, repr=False)
+    _pairs: NDArray[Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._starts = np.zeros(len(self.lengths) + 1, np.uint32)
         np.cumsum(self.lengths, out=self._starts[1:])
-        self._pairs = self.classes.astype(np.uint32) << np.uint32(8) | self.weights  # side by side: one look into memory for both
+        width = np.uint16 if self.classes.dtype == np.uint8 else np.uint32
+        self._pairs = self.classes.astype(width) << width(8) | self.weights  # side by side: one look into memory finds both
 
     def scores(self, read: Ragged) -> NDArray[np.float32]:
         found = np.empty((len(read), len(self.prior)), np.float32)
@@ -144,7 +145,7 @@ class NaiveBayes(CountedClassifier):
 
 @njit(cache=True, nogil=True)
 def _score(part, parts, ids, offsets, starts, pairs, step, unseen, prior, found):  # type: ignore[no-untyped-def]
-    texts, totals, room = len(offsets) - 1, np.empty(len(prior), np.int64), np.empty((0, 2), np.uint32)
+    texts, totals, room = len(offsets) - 1, np.empty(len(prior), np.uint32), np.empty((0, 2), np.uint32)
     for text in range(texts * part // parts, texts * (part + 1) // parts):
         own = ids[offsets[text] : offsets[text + 1]]
         if len(own) > len(room):
