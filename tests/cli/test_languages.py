@@ -37,7 +37,7 @@ def folder(put: Put) -> Path:
 
 
 def test_files(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """``build`` makes a run in the user's folder of data, where ``identify`` finds it; what is not known is said to be unknown."""
+    """``build`` makes a run in the user's folder of data, where ``identify`` finds it; what it does not know is unknown."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     ended = command("languages", "identify", "hello")
     assert ended.code == 2

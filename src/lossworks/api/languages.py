@@ -106,7 +106,8 @@ def build(
 
 def identify(texts: Sequence[str], model: Model | Path | str | None = None) -> list[str]:
     """The code of the language of each text, "unknown" where the model does not know it; arguments and errors as of
-    ``identified``."""
+    ``identified``.
+    """
     return [found.language for found in identified(texts, model)]
 
 
@@ -144,8 +145,8 @@ def _opened(model: Model | Path | str | None) -> CountedPredictor:
     """The classifier in a model or a run directory."""
     if model is None and not (default_place() / "run.json").exists():
         raise UsageError(
-            f"there is no model of languages in {default_place()}. None is shipped, as texts to learn from have licences of their "
-            "own. Make one: lossworks languages build FOLDER, with a file or a folder of texts for each language."
+            f"there is no model of languages in {default_place()}. None is shipped, as texts to learn from have licences of "
+            "their own. Make one: lossworks languages build FOLDER, with a file or a folder of texts for each language."
         )
     if not isinstance(model, Model):
         place = Path(model or default_place())
@@ -188,8 +189,8 @@ def _read(folder: Path, read: ReadOptions, callbacks: Callbacks) -> _Found:
         callbacks.watch("class", {"label": code, "number": number + 1, "of": len(taken)})
     if len({code for _, code in found.rows["train"]}) < 2:
         raise DataError(
-            f"{folder} holds texts of fewer than two languages. Wanted a file (news.deu.txt) or a folder (deu_Latn/train.tsv) for "
-            "each language."
+            f"{folder} holds texts of fewer than two languages. Wanted a file (news.deu.txt) or a folder (deu_Latn/train.tsv) "
+            "for each language."
         )
     return found
 

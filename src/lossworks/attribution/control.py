@@ -23,8 +23,8 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def shuffled(predictor: Predictor, seed: int = 0) -> Predictor:
-    """A copy of a network whose parameters each have their numbers in another order, as counts of classes have; of language models, the same that read each
-    token as another one: what was learned is then said of the wrong tokens.
+    """A copy of a network whose parameters each have their numbers in another order, as have what was counted of classes; of
+    language models, the same that read each token as another one: what was learned is then said of the wrong tokens.
     """
 
     def change(one: Predictor) -> Predictor:

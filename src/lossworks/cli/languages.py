@@ -23,7 +23,7 @@ def build(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="A file (news.deu.txt) or a folder (deu_Latn/train.tsv, dev, test) of texts for each language, named by its code."
+            help="A file (news.deu.txt) or a folder (deu_Latn/train.tsv, dev, test) of texts a language, named by its code."
         ),
     ],
     out: Annotated[
@@ -41,7 +41,7 @@ def build(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a classifier of languages on texts in known ones: a run like any other, for identify, predict, evaluate and explain."""
+    """Train a classifier of languages on texts in known ones: a run like any other, for identify, predict, explain and more."""
     from ..api.languages import FAMILY, build
     from ..engine import Callbacks
     from .progress import Watcher
@@ -98,10 +98,7 @@ def identify(
 
 def _print(texts: list[str], found: list[Identified]) -> None:
     """A table for people, tab-separated lines for programs."""
-    lines = [
-        (one.language, one.script, f"{one.probability:.4f}", in_line(text))
-        for text, one in zip(texts, found, strict=True)
-    ]
+    lines = [(one.language, one.script, f"{one.probability:.4f}", in_line(text)) for text, one in zip(texts, found, strict=True)]
     if not sys.stdout.isatty():
         print("\n".join(map("\t".join, lines)))
         return

@@ -94,9 +94,8 @@ def _count_all(part, parts, codes, starts, numbers, scripts, counts, main):  # t
             if number != INHERITED:
                 script = number
             own[script] += 1
-        best = FIRST + own[FIRST:].argmax()
-        if own[best] == 0:
-            best = COMMON if own[COMMON] else INHERITED if own[INHERITED] else UNKNOWN
-        main[text] = best
+        main[text] = FIRST + own[FIRST:].argmax()
+        if own[main[text]] == 0:
+            main[text] = COMMON if own[COMMON] else INHERITED if own[INHERITED] else UNKNOWN
         if len(counts):
             counts[text] = own
