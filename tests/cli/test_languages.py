@@ -78,6 +78,8 @@ def test_close_call(command: Command, put: Put) -> None:
     (found,) = lossworks.languages.identified(["der Hund und die Katze"], "run")
     assert found.language == "unknown"
     assert found.probability == pytest.approx(0.5)
+    ended = command("languages", "identify", "der Hund und die Katze", "дом", "--model", "run", "--least", "0")
+    assert [line.split("\t")[0] for line in ended.out.splitlines()] == ["bos", "unknown"]  # the script is not known at all
 
 
 def test_folders(put: Put, tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ from .model import Model
 UNKNOWN = "unknown"
 """What is answered of a text in no language that the model knows."""
 LEAST = 0.5
-"""The calibrated probability up to which an answer is as likely wrong as right, and is not given."""
-FAMILY = "naive_bayes:top=10000,shared=60"
-"""What a model is of where nothing is said: for 205 languages 4.3 MB, and as good as with all n-grams (docs/LANGUAGES.md)."""
+"""The calibrated probability up to which an answer is as likely wrong as right."""
+FAMILY = "naive_bayes:shared=60,top=9500"
+"""What a model is of where nothing is said: for 205 languages 4.9 MB, and as good as with all n-grams (docs/LANGUAGES.md)."""
 
 _LOWEST = np.finfo(np.float32).min
 _CODE = re.compile(r"[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_]([A-Z]{2}|[0-9]{3}))?")  # language, script, region, as in BCP 47
@@ -104,41 +104,48 @@ def build(
     return made
 
 
-def identify(texts: Sequence[str], model: Model | Path | str | None = None) -> list[str]:
+def identify(texts: Sequence[str], model: Model | Path | str | None = None, *, least: float = LEAST) -> list[str]:
     """The code of the language of each text, "unknown" where the model does not know it; arguments and errors as of
     ``identified``.
     """
-    return [found.language for found in identified(texts, model)]
+    return [code for codes, _, _ in _answers(texts, model, least) for code in codes]
 
 
-def identified(texts: Sequence[str], model: Model | Path | str | None = None) -> list[Identified]:
+def identified(texts: Sequence[str], model: Model | Path | str | None = None, *, least: float = LEAST) -> list[Identified]:
     """The language of each text, how probable it is, and the text's script.
 
     Only languages are considered that are written in the text's script, as the model has seen it. The answer is not given where
-    there is none of them, or where its probability is not above ``LEAST``.
+    there is none of them, or where its probability is not above ``least``.
 
     Args:
         texts: raw texts.
         model: what ``build`` returned, or its run directory. None: ``default_place()``.
+        least: the probability above which an answer is given; 0: always, where any language is written in the text's script.
 
     Raises:
         UsageError: there is no model, or it is none of ``build``; says which command makes one.
     """
+    return [Identified(*one) for some in _answers(texts, model, least) for one in zip(*some, strict=True)]
+
+
+def _answers(
+    texts: Sequence[str], model: Model | Path | str | None, least: float
+) -> Iterator[tuple[list[str], list[float], list[str]]]:
+    """Languages, probabilities and scripts of the texts, some at a time."""
     predictor = _opened(model)
-    codes, found = predictor.task.labels, list[Identified]()
-    known = {script: np.array([script in own for own in predictor.scripts]) for script in scripts()}
+    codes = np.array([*predictor.task.labels, UNKNOWN], object)
+    order = {script: number for number, script in enumerate(scripts())}
+    foreign = np.array([[script not in own for own in predictor.scripts] for script in order])
     for first in range(0, len(texts), CHUNK):
         some = texts[first : first + CHUNK]
         written = scripts_of(some)
         logits = predictor.scores(some) / np.float32(predictor.temperature)
-        logits[~np.stack([known[script] for script in written])] = -np.inf
-        best = logits.argmax(1)
-        highest = np.maximum(logits.max(1, keepdims=True), _LOWEST)  # not -inf, of which nothing can be subtracted
-        sums = np.exp(logits - highest).sum(1)
-        for number, total, script in zip(best.tolist(), sums.tolist(), written, strict=True):
-            probability = 1 / total if total else 0.0
-            found.append(Identified(codes[number] if probability > LEAST else UNKNOWN, probability, script))
-    return found
+        logits[foreign[[order[script] for script in written]]] = -np.inf
+        highest = np.maximum(logits.max(1), _LOWEST)  # not -inf, of which nothing can be subtracted
+        sums = np.exp(logits - highest[:, None]).sum(1)
+        surest = np.divide(1, sums, out=np.zeros_like(sums), where=sums > 0)
+        best = np.where(surest > least, logits.argmax(1), -1)
+        yield codes[best].tolist(), surest.tolist(), written
 
 
 def _opened(model: Model | Path | str | None) -> CountedPredictor:

@@ -71,6 +71,9 @@ def identify(
         Path | None,
         typer.Option("--model", help="A run of build.  [default: the one that build made without --out]", show_default=False),
     ] = None,
+    least: Annotated[
+        float, typer.Option("--least", help="The probability above which an answer is given; 0: whenever the script is known.")
+    ] = 0.5,
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
@@ -87,7 +90,7 @@ def identify(
     rows = []
     for source in texts or ["-"]:
         for block in options.texts_of(source, read):
-            found = identified(block, model)
+            found = identified(block, model, least=least)
             if json:
                 rows += [{"text": each, **asdict(one)} for each, one in zip(block, found, strict=True)]
             else:

@@ -25,19 +25,22 @@ _LEVELS = 255  # that a weight of one byte has above none
 @models.add("naive_bayes", source="McCallum & Nigam 1998, AAAI workshop (multinomial); Lui & Baldwin 2012, ACL (for languages)")
 @dataclass(frozen=True, kw_only=True)
 class NaiveBayesSpec(CountedSpec):
-    """The logit of a class: log p(class) + Σ log p(n-gram | class), as if n-grams were independent. Trained in one pass.
+    """The logit of a class: log p(class) + Σ log p(n-gram | class) / √n, over the n n-grams known. Trained in one pass.
+
+    Without the root it would be Bayes' rule for independent n-grams. They overlap and go together, so no temperature
+    suits a sum of few and a sum of many; divided by √n, one suits both (docs/LANGUAGES.md).
 
     Keys: words, the longest word n-gram; chars, the longest character n-gram (0: none); bits, of the hash; smoothing, what is
-    added to every count; top, the most frequent n-grams kept of each class (0: all); shared, the most classes that an n-gram may
-    occur in to be kept (0: any number): what most classes share costs most of the time and tells them apart least.
+    added to every count; shared, the most classes that an n-gram may occur in to be kept (0: any number): what most classes share
+    costs most of the time and tells them apart least; top, the most frequent of these n-grams kept of each class (0: all).
     """
 
     words: int = 2
     chars: int = 4
     bits: int = 20
     smoothing: float = 0.3
-    top: int = 0
     shared: int = 0
+    top: int = 0
 
     def __post_init__(self) -> None:
         check_reading(self.words, self.chars, self.bits, 1)
@@ -74,13 +77,13 @@ class NgramCounts(ClassCounts):
         if not found.nnz:
             raise DataError("no training text holds a word or character; there is nothing to learn from.")
         mass = found.sum(1) + spec.smoothing * found.shape[1]
+        if spec.shared:
+            found.data[np.bincount(found.indices, minlength=found.shape[1])[found.indices] > spec.shared] = 0
+            found.eliminate_zeros()
         for first, last in zip(found.indptr, found.indptr[1:], strict=False) if spec.top else ():
             own = found.data[first:last]
             own[np.argsort(-own, kind="stable")[spec.top :]] = 0
         found.eliminate_zeros()
-        if spec.shared:
-            found.data[np.bincount(found.indices, minlength=found.shape[1])[found.indices] > spec.shared] = 0
-            found.eliminate_zeros()
         by_bucket = found.T.tocsr()
         gain = np.log1p(by_bucket.data / spec.smoothing)  # over the n-gram's log-probability where it was never seen
         step = gain.max(initial=1e-9) / _LEVELS
@@ -157,5 +160,6 @@ def _score(part, parts, ids, offsets, starts, pairs, step, unseen, prior, found)
         for gram in range(known):
             for pair in pairs[room[gram, 0] : room[gram, 1]]:
                 totals[pair >> np.uint32(8)] += pair & np.uint32(255)
+        root = np.float32(1 / np.sqrt(max(known, 1)))
         for number in range(len(prior)):
-            found[text, number] = prior[number] + known * unseen[number] + step * totals[number]
+            found[text, number] = prior[number] + root * (known * unseen[number] + step * totals[number])
