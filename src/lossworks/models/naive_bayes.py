@@ -122,7 +122,7 @@ class NaiveBayes(CountedClassifier):
         self._starts = np.zeros(len(self.lengths) + 1, np.uint32)
         np.cumsum(self.lengths, out=self._starts[1:])
         width = np.uint16 if self.classes.dtype == np.uint8 else np.uint32
-        self._pairs = self.classes.astype(width) << width(8) | self.weights  # side by side: one look into memory finds both
+        self._pairs = np.left_shift(self.classes.astype(width), 8) | self.weights  # side by side: one look into memory finds both
 
     def scores(self, read: Ragged) -> NDArray[np.float32]:
         found = np.empty((len(read), len(self.prior)), np.float32)
