@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
+    from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
     from .api.check_labels import check_labels as check_labels
@@ -52,6 +53,7 @@ _HOMES = {
     "landscape": "api",
     "learning": "api",
     "Language": "api",
+    "languages": "api",
     "load": "api",
     "load_run": "api",
     "Model": "api",
@@ -105,6 +107,7 @@ __all__ = [
     "fused",
     "import_model",
     "landscape",
+    "languages",
     "learning",
     "load",
     "load_run",

@@ -25,6 +25,7 @@ from . import (
     generate,
     importing,
     landscape,
+    languages,
     listing,
     next_words,
     predict,
@@ -59,6 +60,7 @@ app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
 app.add_typer(data.app, name="data")
+app.add_typer(languages.app, name="languages")
 app.command("list")(listing.command)
 app.command("show")(show.command)
 

@@ -1,5 +1,6 @@
 """Trained models at work: predictors from raw text to answers, language models with their tokenizers, and text generation."""
 
+from .counted import CountedPredictor
 from .generation import Sampling, check_tokens, generate, sample_tokens
 from .generative import GenerativePredictor, text_logp
 from .graph import KnowledgeGraph
@@ -10,6 +11,7 @@ from .streaming import check_stop, pieces
 from .text_language import TextLanguage, Tokens, same_tokens
 
 __all__ = [
+    "CountedPredictor",
     "GenerativePredictor",
     "KnowledgeGraph",
     "NetworkPredictor",

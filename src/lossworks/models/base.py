@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..data import Batch, Features, TokenRows
+from .counted import CountedSpec
 from .graph_network import GraphSpec
 from .language import LanguageModel, LanguageSpec
 
@@ -109,7 +110,7 @@ class ModelSpec(ABC):
         return self.network(features, outputs, seed=0)
 
 
-Spec = ModelSpec | LanguageSpec | GraphSpec
+Spec = ModelSpec | CountedSpec | LanguageSpec | GraphSpec
 models: Registry[Spec] = Registry("model", "lossworks.models", Spec, "Give a spec such as 'linear' or 'ngram:order=5'.")
 render = models.render
 """The spec that spells a model."""
@@ -122,6 +123,17 @@ def build(spec: str | ModelSpec) -> ModelSpec:
         UsageError: an unknown name or key, or a value outside its domain.
     """
     model: ModelSpec = models.build_as(ModelSpec, spec, "Give a spec such as 'linear' or 'bag:dim=32'.")
+    return model
+
+
+def build_classifier(spec: str | ModelSpec | CountedSpec) -> ModelSpec | CountedSpec:
+    """The same, or a family that counts, such as ``"naive_bayes:words=1"``.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    remedy = "Give a spec such as 'linear', 'bag:dim=32' or 'naive_bayes'."
+    model: ModelSpec | CountedSpec = models.build_as(ModelSpec | CountedSpec, spec, remedy)
     return model
 
 
@@ -179,6 +191,15 @@ def for_labels(spec: str | Spec) -> str | Spec:
     name, colon, keys = spec.partition(":")
     other = getattr(models[name].thing, "classifier", None)
     return spec if other is None else other + colon + keys
+
+
+def is_counted(spec: str | Spec) -> bool:
+    """Whether a spec spells a classifier that counts.
+
+    Raises:
+        UnknownName: no family is named so.
+    """
+    return issubclass(_family(spec), CountedSpec)
 
 
 def _family(spec: str | Spec) -> type[Spec]:

@@ -13,7 +13,7 @@ from .. import losses, models, optim, penalties, risks, schedules, tokens
 from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
-from ..models import GraphSpec, LanguageSpec, Spec
+from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
 from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
@@ -112,7 +112,7 @@ class Settings:
             return models.build_graph(name)
         if self.task in LABEL_TASKS and models.is_language(name):
             name = str(models.for_labels(name))
-        return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build(name)
+        return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build_classifier(name)
 
     @property
     def of_language(self) -> bool:
@@ -128,6 +128,8 @@ class Settings:
     def by_gradients(self) -> bool:
         """Whether training goes by gradients, in steps."""
         spec = self.spec
+        if isinstance(spec, CountedSpec):
+            return False
         return not isinstance(spec, LanguageSpec) or spec.by_gradients or bool(self.loss or self.optimizer)
 
     def said(self, *names: str) -> dict[str, Any]:
@@ -222,7 +224,8 @@ class Settings:
         for field in fields(self):
             if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
                 raise _misplaced(field.name, self, spec)
-        if isinstance(spec, LanguageSpec) and not spec.by_gradients and self.device != "cpu":
+        counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
+        if counted and self.device != "cpu":
             raise _misplaced("device", self, spec)
         if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH)):
             flag = f"--{next(iter(said)).replace('_', '-')}"
@@ -307,6 +310,8 @@ def _applicable(spec: Spec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
     if isinstance(spec, GraphSpec):
         return (*BY_STEPS, "batch_size")
+    if isinstance(spec, CountedSpec):
+        return ()
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:
@@ -321,7 +326,7 @@ def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
     if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
         return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
-    if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH):
+    if isinstance(spec, LanguageSpec | CountedSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH):
         return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
     whose = "language models (ngram, hmm)"
     if name in (*OF_NETWORKS, "device"):
