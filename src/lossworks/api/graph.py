@@ -48,15 +48,16 @@ class Graph(Held):
         if top < 1:
             raise UsageError(f"top is {top}; wanted 1 or more.")
         queries = several(queries)
-        head, relation = self.trained.queries(queries)
+        asked, table = self.trained.queries(queries), self.trained.table()
+        vectors = self.trained.vectors(asked, table)
         known = Queries.of(self.trained.facts, len(self.relations))
         answers = []
         for place in range(len(queries)):
-            asked = head[place : place + 1], relation[place : place + 1]
-            logits = self.trained.logits(*asked)[0].astype(np.float64)
+            one = slice(place, place + 1)
+            logits = self.trained.logits(vectors[one], asked.relation[one], table)[0].astype(np.float64)
             p = np.exp(logits - logits.max())
             best = np.argsort(-logits, kind="stable")[:top]
-            there = np.isin(best, known.known(*asked)[1])
+            there = np.isin(best, known.known(asked.head[one], asked.relation[one])[1])
             named = zip(best.tolist(), (p[best] / p.sum()).tolist(), there.tolist(), strict=True)
             answers.append([{"entity": self.entities[at], "probability": share, "known": told} for at, share, told in named])
         return answers
@@ -64,7 +65,7 @@ class Graph(Held):
     @property
     def vectors(self) -> NDArray[np.float32]:
         """A vector [V, width] for each entity; of complex families the real parts, and after them the imaginary parts."""
-        return np.asarray(self.trained.network.head.detach().cpu().numpy())
+        return np.asarray(self.trained.table().cpu().numpy())
 
     def __repr__(self) -> str:
         model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -14,11 +14,13 @@ from torch.nn import functional
 from ..core import domains
 from ..core.seeds import first_weights
 from ..scores import shared
-from ..scores.sampled import candidates
+from ..scores.sampled import Candidates
+from .glosses import Glosses
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+    from ..data.features import Selected
     from ..scores import Scores
 
 
@@ -34,16 +36,25 @@ class GraphNetwork(nn.Module, ABC):
     def __init__(self, spec: GraphSpec, entities: int, relations: int, seed: int) -> None:
         super().__init__()
         self.spec = spec
+        self.glosses: Glosses | None = None
         with first_weights(seed):
             self.entities = nn.Embedding(entities, spec.width)
             self.relations = nn.Embedding(2 * relations, spec.relation_width)
             for table in (self.entities, self.relations):
                 nn.init.normal_(table.weight, std=spec.scale)
 
-    @property
-    def head(self) -> Float[Tensor, "V width"]:
-        """The last layer."""
-        return self.entities.weight
+    def describe(self, texts: Selected, words: int, seed: int) -> None:
+        """Add to the vectors of entities what their descriptions say; arguments as of ``Glosses``."""
+        self.glosses = Glosses(texts, words, self.spec.width, self.spec.scale, seed)
+
+    def vectors(self, entities: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
+        """Of some entities: a row of their own, and what their descriptions add to it."""
+        own: Tensor = self.entities(entities)
+        return own if self.glosses is None else own + self.glosses(entities)
+
+    def table(self) -> Float[Tensor, "V width"]:
+        """The vectors of all entities, which are the last layer."""
+        return self.entities.weight if self.glosses is None else self.entities.weight + self.glosses()
 
     @abstractmethod
     def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
@@ -53,31 +64,48 @@ class GraphNetwork(nn.Module, ABC):
         """What is added to the scores of entities with these vectors."""
         return None
 
-    def logits(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
-        """Scores of every entity as the tail, unnormalised log-probabilities; ``relation`` is 0 to 2R - 1."""
-        states = self.compose(self.entities(head), self.relations(relation))
-        return functional.linear(states, self.head, self.bias(self.head))
+    def logits(
+        self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"], answers: Float[Tensor, "E width"]
+    ) -> Float[Tensor, "B E"]:
+        """Scores of answers to queries, unnormalised log-probabilities, of the vectors of all."""
+        return functional.linear(self.compose(entity, relation), answers, self.bias(answers))
 
-    def scores(self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Scores:
-        """Scores of the answers to queries: ``tail[n]`` is an answer to query ``row[n]``. As the spec says, among all entities,
-        or among some that are drawn, whose vectors are then all that is read.
+    def scored(
+        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+    ) -> tuple[Scores, Float[Tensor, "N"] | None]:
+        """Scores of the answers to queries, ``tail[n]`` to query ``row[n]``; and what each of these facts adds to its own loss for the
+        size of its vectors (None: nothing). ``relation`` is 0 to 2R - 1.
+
+        As the spec says, answers are told from all entities, or from some that are drawn, whose vectors are then all that is read.
         """
-        drawn = self.spec.negatives
+        drawn, relations = self.spec.negatives, self.relations(relation)
         if not drawn:
-            return shared(self.logits(head, relation), row, tail)
-        noise = torch.randint(len(self.head), (drawn,), device=head.device)
+            table = self.table()
+            heads = table.index_select(0, head)
+            return shared(self.logits(heads, relations, table), row, tail), self.penalties(heads, relations, table, row, tail)
+        entities = self.entities.num_embeddings
+        noise = torch.randint(entities, (drawn,), device=head.device)
         wanted, place = torch.cat([head, tail, noise]).unique(return_inverse=True)  # type: ignore[no-untyped-call]
-        vectors = self.entities(wanted)
-        heads, tails, others = place.split([len(head), len(tail), drawn])
-        states = self.compose(vectors[heads], self.relations(relation))[row]
-        found = candidates(states, vectors, tails, others, bias=self.bias(vectors))
-        expected = torch.full_like(found.noise_log_count, math.log(drawn / len(self.head)))
-        return replace(found, noise_log_count=expected).scores()
+        vectors = self.vectors(wanted)
+        at_head, at_tail, at_noise = place.split([len(head), len(tail), drawn])
+        heads, answers = vectors.index_select(0, at_head), vectors.index_select(0, at_tail)
+        states, bias = self.compose(heads, relations), self.bias(answers)
+        own = (states.index_select(0, row) * answers).sum(-1)
+        others = self.logits(heads, relations, vectors.index_select(0, at_noise)).index_select(0, row)
+        expected = own.new_full((drawn,), math.log(drawn / entities))
+        of_target = torch.zeros_like(own)
+        found = Candidates(own if bias is None else own + bias, others, of_target, expected, noise == tail[:, None])
+        return found.scores(), self.penalties(heads, relations, vectors, row, at_tail)
 
     def penalties(
-        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+        self,
+        head: Float[Tensor, "U width"],
+        relation: Float[Tensor, "U r"],
+        table: Float[Tensor, "E width"],
+        row: Int[Tensor, "N"],
+        tail: Int[Tensor, "N"],
     ) -> Float[Tensor, "N"] | None:
-        """What each of the facts that ``scores`` takes adds to its own loss for the size of its vectors; None: nothing."""
+        """What facts add to their losses for the size of their vectors; those of their answers are ``tail`` of a ``table``."""
         return None
 
 
@@ -145,10 +173,15 @@ class FactorNetwork(GraphNetwork):
         """Σ |x|³ over the coordinates of each vector."""
 
     def penalties(
-        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+        self,
+        head: Float[Tensor, "U width"],
+        relation: Float[Tensor, "U r"],
+        table: Float[Tensor, "E width"],
+        row: Int[Tensor, "N"],
+        tail: Int[Tensor, "N"],
     ) -> Float[Tensor, "N"] | None:
         if not self.spec.n3:
             return None
         each, place = tail.unique(return_inverse=True)  # type: ignore[no-untyped-call]  # answers recur: each is cubed once
-        queries = self.cubes(self.entities(head)) + self.cubes(self.relations(relation))
-        return self.spec.n3 * (queries[row] + self.cubes(self.entities(each))[place])
+        queries, answers = self.cubes(head) + self.cubes(relation), self.cubes(table.index_select(0, each))
+        return self.spec.n3 * (queries[row] + answers[place])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import metrics
 from ..core.errors import DataError
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus
+from ..data.glosses import read_glosses, words_of
 from ..data.triples import Ints, Names, Queries, inverted
 from ..engine import Callbacks, Loop
 from ..engine.reduction import Reduction
@@ -48,6 +49,9 @@ def fit(
     if not len(train):
         raise DataError(f"{corpora[0].source}: no fact is left to train on. Hold out less: --valid, --test.")
     settings = for_graph(settings)
+    texts, told = [""] * len(names.entities), list[str]()
+    if settings.glosses is not None:
+        texts, told = _described(settings.glosses, names, train)
     data = {
         **of_corpora(corpora),
         "rows": len(facts),
@@ -58,11 +62,16 @@ def fit(
         "leaked": leaked(corpora, parts),
         "task": GraphCompletion.kind,
         "labels": None,
-        "notes": [note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name)],
+        "described": sum(map(bool, texts)) if told else None,
+        "notes": [*told, *(note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name))],
     }
     callbacks.watch("data", {"reason": "graph: facts of three names", **data, "config": settings.to_json()})
     network = build_graph(settings.spec).network(len(names.entities), len(names.relations), settings.seed)  # type: ignore[arg-type]
-    graph = KnowledgeGraph(names, network.to(settings.device), np.concatenate([train, valid, test]), len(train))
+    reading = None
+    if settings.glosses is not None:
+        reading, bags = words_of(texts)
+        network.describe(bags, len(reading), settings.seed)
+    graph = KnowledgeGraph(names, network.to(settings.device), np.concatenate([train, valid, test]), len(train), reading)
     loop = _loop(graph, valid, settings, callbacks)
     if resume:
         loop.resume()
@@ -117,6 +126,33 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     )  # fmt: skip
     loop.state.stopped = "all epochs done"
     return loop
+
+
+def _described(source: str | Mapping[str, str], names: Names, train: Ints) -> tuple[list[str], list[str]]:
+    """The description of each entity, "" where there is none; and what is told of them.
+
+    Raises:
+        DataError: none is of an entity of the facts. Or as ``read_glosses``.
+    """
+    glosses = read_glosses(source)
+    texts = [glosses.get(name, "") for name in names.entities]
+    described, entities = sum(map(bool, texts)), len(names.entities)
+    if not described:
+        first, other = next(iter(glosses), None), names.entities[0]
+        raise DataError(
+            f"--glosses: none of {len(glosses):,} descriptions is of an entity of the facts: those are called like {other!r}, these "
+            f"like {first!r}. Give lines of an entity, a tab and its description."
+        )
+    trained = np.zeros(entities, np.bool_)
+    trained[train[:, [0, 2]]] = True
+    alone = sum(bool(text) for text, known in zip(texts, trained.tolist(), strict=True) if not known)
+    counts = (
+        (described, f"of {entities:,} entities have a description"),
+        (entities - described, "entities have none: their own row stands alone"),
+        (len(glosses) - described, "descriptions are of names in none of the facts, and left out"),
+        (alone, "entities are known by their description alone: no training row names them"),
+    )
+    return texts, [f"{count:,} {what}" for count, what in counts if count]
 
 
 def _unseen(train: Ints, held_out: Ints, part: str) -> list[str]:

@@ -82,12 +82,12 @@ class TripleObjective(Objective):
         return len(rows)
 
     def losses(self, batch: Facts) -> Losses:
-        values = self.loss.values(self.network.scores(*batch))
-        penalties = self.network.penalties(*batch)
+        scores, penalties = self.network.scored(*batch)
+        values = self.loss.values(scores)
         return Losses(values if penalties is None else values + penalties, torch.ones_like(values))
 
     def sampled_losses(self, batch: Facts) -> Tensor:
-        scores = self.network.scores(*batch)
+        scores, _ = self.network.scored(*batch)
         return -scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1))
 
     def longest(self, count: int) -> Ints:
