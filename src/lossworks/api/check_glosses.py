@@ -116,7 +116,9 @@ def check_glosses(
     values.whole("seeds", seeds, least=1)
     model = load(run)
     if not isinstance(model, Graph) or model.trained.reading is None:
-        raise UsageError(f"{run} was not fitted with descriptions of a graph's entities. Fit one: lossworks fit … --glosses FILE.")
+        raise UsageError(
+            f"{run} was not fitted with descriptions of a graph's entities. Fit one: lossworks fit … --glosses FILE."
+        )
     settings = settings_of(Run(run), model.record, device)
     remedy = f"lossworks data glosses {run} --data FILE"
     with reopened(str(run), model, read, {"data": data, "valid": valid, "test": test}, remedy) as (corpora, fixed, split):
@@ -170,7 +172,9 @@ def _judged(ranks: Mapping[str, Floats], model: Graph, seed: int) -> GlossCheck:
     )
     gains = tuple(_gain(name, ranks[OWN] - ranks[name], seed) for name in (PERMUTED, NONE))
     word = HELPS if all(gain.shown for gain in gains) else NOT_SHOWN
-    return GlossCheck(word, arms, gains, {"seeds": seeds, "facts": facts, "unseen": int((~trained).sum()), "entities": len(model.entities)})
+    return GlossCheck(
+        word, arms, gains, {"seeds": seeds, "facts": facts, "unseen": int((~trained).sum()), "entities": len(model.entities)}
+    )
 
 
 def _gain(than: str, apart: Floats, seed: int) -> Gain:

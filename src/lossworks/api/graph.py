@@ -48,13 +48,13 @@ class Graph(Held):
         if top < 1:
             raise UsageError(f"top is {top}; wanted 1 or more.")
         queries = several(queries)
-        asked, table = self.trained.queries(queries), self.trained.table()
-        vectors = self.trained.vectors(asked, table)
+        asked, scores = self.trained.queries(queries), self.trained.answering()
         known = Queries.of(self.trained.facts, len(self.relations))
         answers = []
         for place in range(len(queries)):
             one = slice(place, place + 1)
-            logits = self.trained.logits(vectors[one], asked.relation[one], table)[0].astype(np.float64)
+            told = [asked.told[place]] if place in asked.told else []
+            logits = scores(asked.head[one], asked.relation[one], told)[0].astype(np.float64)
             p = np.exp(logits - logits.max())
             best = np.argsort(-logits, kind="stable")[:top]
             there = np.isin(best, known.known(asked.head[one], asked.relation[one])[1])
@@ -64,8 +64,10 @@ class Graph(Held):
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """A vector [V, width] for each entity; of complex families the real parts, and after them the imaginary parts."""
-        return np.asarray(self.trained.table().cpu().numpy())
+        """A vector [V, width] for each entity; of complex families the real parts, and after them the imaginary parts. With
+        descriptions a second one follows in the row, which is made of words.
+        """
+        return np.concatenate([table.cpu().numpy() for table in self.trained.answering().tables], 1)
 
     def __repr__(self) -> str:
         model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)

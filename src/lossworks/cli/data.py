@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from ..api.check_labels import LabelCheck
     from ..api.labels_worth import LabelsWorth
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check a data set, and see what its labels, or descriptions of entities, are worth.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Check a data set, and see what its labels, or descriptions of entities, are worth.",
+)
 
 
 @app.command("check")
@@ -171,7 +175,9 @@ def _tell_glosses(found: GlossCheck) -> None:
     for gain in found.gains:
         screen.print(f"  gain beside {gain.than:<31} {gain.value:+.4f}  95 % interval {gain.low:+.4f} to {gain.high:+.4f}")
     if found.did["seeds"] == 1:
-        screen.print("One training of each kind: the intervals are over test facts. --seeds 3 has the chance of training in them too.")
+        screen.print(
+            "One training of each kind: the intervals are over test facts. --seeds 3 has the chance of training in them too."
+        )
 
 
 def _tell_worth(found: LabelsWorth) -> None:

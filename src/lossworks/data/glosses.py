@@ -32,12 +32,14 @@ def read_glosses(source: str | Path | Mapping[str, str]) -> dict[str, str]:
     if isinstance(source, Mapping):
         return {str(name): text for name, text in source.items() if text.strip()}
     found: dict[str, str] = {}
-    with closing(load(source, ReadOptions(unlabelled=True, format="lines"))) as corpus:
+    with closing(load(source, ReadOptions(unlabelled=True, format="lines", texts="line"))) as corpus:
         lines = (text for block in corpus.blocks() for text in block)
         for row, line in enumerate(lines):
             name, tab, text = line.partition("\t")
             if not tab or not name.strip():
-                raise DataError(f"{corpus.place(row)}: {line[:60]!r} is no description. Wanted an entity, a tab and its description.")
+                raise DataError(
+                    f"{corpus.place(row)}: {line[:60]!r} is no description. Wanted an entity, a tab and its description."
+                )
             if text.strip() and found.setdefault(name, text) != text:
                 raise DataError(f"{corpus.place(row)}: the entity {name!r} has another description in an earlier line. Keep one.")
     return found
@@ -51,7 +53,7 @@ def permuted(glosses: Mapping[str, str], seed: int) -> dict[str, str]:
 
 
 def new_reading() -> HashedFeatures:
-    """How descriptions are read, before anything is learnt: each its words, alone, weighted by tf-idf to length 1."""
+    """How descriptions are read, before anything is learnt: each its words, alone, weighted by tf-idf, together to length 1."""
     return HashedFeatures(1, 0, _BITS, _MIN_COUNT, 1 << _BITS, "tfidf")
 
 
@@ -65,11 +67,11 @@ def words_of(texts: Sequence[str]) -> tuple[HashedFeatures, Selected]:
     counter = reading.counter()
     counter.add(reading.read(texts), np.array([bool(text) for text in texts]))
     reading.learn(counter)
-    return reading, compact(reading.select(reading.read(texts)))
+    return reading, bags(reading, texts)
 
 
-def compact(selected: Selected) -> Selected:
-    """The same without room between the texts."""
-    nothing = torch.empty(0)
-    batch = selected.batch(np.arange(len(selected)), nothing, nothing)
+def bags(reading: HashedFeatures, texts: Sequence[str]) -> Selected:
+    """The known words of descriptions, by number, and their weights."""
+    nothing, selected = torch.empty(0), reading.select(reading.read(texts))
+    batch = selected.batch(np.arange(len(selected)), nothing, nothing)  # without room between the texts
     return Selected(batch.ids, batch.values, batch.offsets[:-1], np.diff(batch.offsets))

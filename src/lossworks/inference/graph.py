@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ..core.errors import DataError, LossworksError, RecordError, UsageError
 from ..data.features import Selected
-from ..data.glosses import compact, new_reading
+from ..data.glosses import bags, new_reading
 from ..data.hashed_features import HashedFeatures
 from ..data.triples import Ints, Names, Queries, inverted
 from ..metrics import Ranks, ranked
 from ..models import GraphNetwork, build_graph, render
+from ..models.glosses import Glosses
 from ..models.neural.weights import fill_weights, read_tensors, write_weights
 from ..record import read_object, write_json
 from ..record.tensors import map_tensors, write_tensors
@@ -31,11 +32,41 @@ _SCORES = 1 << 24  # of entities, held at once
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Queries [B]: the number of each one's entity, or -1 where it is told by a description, and its relation."""
+    """Queries [B]: the number of each one's entity, or -1 where it is ``told`` by a description, and its relation."""
 
     head: Ints
     relation: Ints
-    described: dict[int, str]
+    told: dict[int, Selected]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """A network at work: the vectors of all entities [V, width] are made once, for each of its parts.
+
+    alone [V + 1]: what is asked about by its description alone, for it has no training fact; the last is all that is no entity.
+    """
+
+    network: GraphNetwork
+    tables: Sequence[Tensor]
+    alone: NDArray[np.bool_]
+
+    @torch.inference_mode()
+    def __call__(self, head: Ints, relation: Ints, told: Sequence[Selected] = ()) -> NDArray[np.float32]:
+        """Scores of every entity as the answer to queries, [B, V]. V numbers a query: give few. Head -1 stands for the next of
+        those ``told`` by a description.
+        """
+        own, *described = self.tables
+        at, relations, alone = (torch.from_numpy(each).to(own.device) for each in (head, relation, self.alone[head]))
+        found = self.network.logits(at, own[at], relations, own)
+        if not described:
+            return np.asarray(found.float().cpu().numpy())
+        part, vectors = self.network.described, described[0][at]
+        assert part is not None
+        assert isinstance(part.entities, Glosses)
+        for row, text in zip(np.flatnonzero(head < 0).tolist(), told, strict=True):
+            vectors[row] = part.entities.of(text, np.zeros(1, np.int64))[0]
+        found = found.masked_fill(alone[:, None], 0.0) + part.logits(at, vectors, relations, described[0])
+        return np.asarray(found.float().cpu().numpy())
 
 
 @dataclass(slots=True)
@@ -52,33 +83,20 @@ class KnowledgeGraph:
     reading: HashedFeatures | None = None
 
     @torch.inference_mode()
-    def table(self) -> Tensor:
-        """The vectors of all entities [V, width], as the weights stand now."""
-        return self.network.eval().table()
-
-    @torch.inference_mode()
-    def vectors(self, asked: Asked, table: Tensor) -> Tensor:
-        """Those of the entities of queries [B, width]; of one that is described, what its words make."""
-        found = table[torch.from_numpy(asked.head).to(table.device)]
-        for row, text in asked.described.items():
-            assert self.network.glosses is not None
-            found[row] = self.network.glosses.of(self._read(text), np.zeros(1, np.int64))[0]
-        return found
-
-    @torch.inference_mode()
-    def logits(self, vectors: Tensor, relation: Ints, table: Tensor) -> NDArray[np.float32]:
-        """Scores of every entity as the answer to queries, [B, V]. V numbers a query: give few."""
-        relations = self.network.relations(torch.from_numpy(relation).to(table.device))
-        return np.asarray(self.network.logits(vectors, relations, table).float().cpu().numpy())
+    def answering(self) -> Answering:
+        """The network with its weights as they stand now."""
+        network, count = self.network.eval(), len(self.names.entities)
+        alone = np.ones(count + 1, np.bool_)
+        alone[:count] = self.reading is not None
+        if network.described is not None:
+            assert isinstance(network.described.entities, Glosses)
+            alone[:count] &= network.described.entities.texts.lengths > 0
+            alone[self.facts[: self.trained, [0, 2]]] = False
+        return Answering(network, [part.table().detach() for part in network.parts], alone)
 
     def ranks(self, facts: Ints, known: Queries) -> Ranks:
         """Of facts [N, 3] the ranks of their tails and then of their heads [2N]; see ``ranks``."""
-        table = self.table()
-
-        def score(head: Ints, relation: Ints) -> NDArray[np.float32]:
-            return self.logits(table[torch.from_numpy(head).to(table.device)], relation, table)
-
-        return ranks(score, facts, known, len(self.names.entities))
+        return ranks(self.answering(), facts, known, len(self.names.entities))
 
     def queries(self, texts: Sequence[str]) -> Asked:
         """What is asked by queries "head<tab>relation", or "?<tab>relation<tab>tail", which asks for the head. What is no
@@ -87,7 +105,7 @@ class KnowledgeGraph:
         Raises:
             UsageError: one is spelled otherwise. DataError: it names what the graph does not, or no word of it is known.
         """
-        given, inverse, described = [], [], dict[int, str]()
+        given, inverse, told = [], [], dict[int, Selected]()
         known = set(self.names.entities)
         for row, text in enumerate(texts):
             match text.split("\t"):
@@ -101,25 +119,23 @@ class KnowledgeGraph:
                         "tail, or '?', a relation and an entity, which asks for the head."
                     )
             if self.reading is not None and entity not in known:
-                if not len(self._read(entity).ids):
+                told[row] = bags(self.reading, [entity])
+                if not len(told[row].ids):
                     raise DataError(f"query {row + 1}: {entity!r} names no entity, and as a description it has no known word.")
-                described[row], entity = entity, self.names.entities[0]
+                entity = self.names.entities[0]
             given.append(f"{entity}\t{relation}\t{entity}")
         numbers = self.names.numbers(given, lambda row: f"query {row + 1}")
-        numbers[list(described), 0] = -1
-        return Asked(numbers[:, 0], numbers[:, 1] + np.array(inverse, np.int64), described)
-
-    def _read(self, text: str) -> Selected:
-        assert self.reading is not None
-        return compact(self.reading.select(self.reading.read([text])))
+        numbers[list(told), 0] = -1
+        return Asked(numbers[:, 0], numbers[:, 1] + np.array(inverse, np.int64), told)
 
     def save(self, folder: Path) -> None:
         """Write weights, names, facts, descriptions and ``config.json``, each in one step."""
         write_weights(self.network, folder / _WEIGHTS, "")
         write_tensors(folder / _FACTS, {"facts": self.facts.astype(np.uint32)}, {})
         config = {"format": FORMAT, "task": GraphCompletion.kind, "model": render(self.network.spec), "trained": self.trained}
-        if self.reading is not None and self.network.glosses is not None:
-            texts = self.network.glosses.texts
+        if self.reading is not None and self.network.described is not None:
+            assert isinstance(self.network.described.entities, Glosses)
+            texts = self.network.described.entities.texts
             bags = {"ids": texts.ids, "values": texts.values, "lengths": texts.lengths}
             write_tensors(folder / _GLOSSES, bags | self.reading.save(folder), {})
             config["glosses"] = len(self.reading)

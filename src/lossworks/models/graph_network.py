@@ -13,22 +13,20 @@ from torch.nn import functional
 
 from ..core import domains
 from ..core.seeds import first_weights
-from ..scores import shared
+from ..data.features import Selected
+from ..scores import Scores, shared
 from ..scores.sampled import Candidates
 from .glosses import Glosses
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from ..data.features import Selected
-    from ..scores import Scores
-
 
 class GraphNetwork(nn.Module, ABC):
     """A vector for each entity and each of 2R relations, R of them inverses, so that every question is one for a tail.
 
-    Scores are a last layer's: a state made of the query (``compose``) times the table of entities, which is the ``head``, plus a
-    ``bias`` of each entity where the family has one. The network never sees a loss.
+    Scores are a last layer's: a state made of the query (``compose``) times the ``table`` of entities, plus a ``bias`` of each
+    entity where the family has one. The network never sees a loss.
 
     spec: the hyperparameters that it was made from.
     """
@@ -36,25 +34,31 @@ class GraphNetwork(nn.Module, ABC):
     def __init__(self, spec: GraphSpec, entities: int, relations: int, seed: int) -> None:
         super().__init__()
         self.spec = spec
-        self.glosses: Glosses | None = None
+        self.described: GraphNetwork | None = None
         with first_weights(seed):
-            self.entities = nn.Embedding(entities, spec.width)
+            self.entities: nn.Embedding | Glosses = nn.Embedding(entities, spec.width)
             self.relations = nn.Embedding(2 * relations, spec.relation_width)
             for table in (self.entities, self.relations):
                 nn.init.normal_(table.weight, std=spec.scale)
 
     def describe(self, texts: Selected, words: int, seed: int) -> None:
-        """Add to the vectors of entities what their descriptions say; arguments as of ``Glosses``."""
-        self.glosses = Glosses(texts, words, self.spec.width, self.spec.scale, seed)
+        """Put beside this network one of the same family whose entities are told by their descriptions alone: ``described``. The
+        scores of both are added up, as if an entity's vector were its row here and the one made of its words, end to end.
 
-    def vectors(self, entities: Int[Tensor, "B"]) -> Float[Tensor, "B width"]:
-        """Of some entities: a row of their own, and what their descriptions add to it."""
-        own: Tensor = self.entities(entities)
-        return own if self.glosses is None else own + self.glosses(entities)
+        Each learns from a loss of its own. In one loss words, which many entities share, learn the training facts before the rows
+        do, and then neither knows more than that.
+        """
+        self.described = self.spec.network(1, self.relations.num_embeddings // 2, seed)
+        self.described.entities = Glosses(texts, words, self.relations.num_embeddings, self.spec.width, self.spec.scale, seed)
+
+    @property
+    def parts(self) -> list[GraphNetwork]:
+        """This network, and ``described`` where there is one."""
+        return [self] if self.described is None else [self, self.described]
 
     def table(self) -> Float[Tensor, "V width"]:
         """The vectors of all entities, which are the last layer."""
-        return self.entities.weight if self.glosses is None else self.entities.weight + self.glosses()
+        return self.entities() if isinstance(self.entities, Glosses) else self.entities.weight
 
     @abstractmethod
     def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
@@ -65,36 +69,55 @@ class GraphNetwork(nn.Module, ABC):
         return None
 
     def logits(
-        self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"], answers: Float[Tensor, "E width"]
-    ) -> Float[Tensor, "B E"]:
-        """Scores of answers to queries, unnormalised log-probabilities, of the vectors of all."""
-        return functional.linear(self.compose(entity, relation), answers, self.bias(answers))
+        self,
+        head: Int[Tensor, "B"],
+        entity: Float[Tensor, "B width"],
+        relation: Int[Tensor, "B"],
+        table: Float[Tensor, "V width"],
+    ) -> Float[Tensor, "B V"]:
+        """Scores of all entities as the answers, unnormalised log-probabilities, by the ``table`` of their vectors.
+
+        head: the entities asked about, -1 for one that is none of these; entity: their vectors. relation: 0 to 2R - 1.
+        """
+        found = functional.linear(self.compose(entity, self.relations(relation)), table, self.bias(table))
+        if not isinstance(self.entities, Glosses):
+            return found
+        rows = (head >= 0).nonzero().squeeze(-1)
+        return found.index_put((rows, head[rows]), self.entities.loops(relation[rows]).squeeze(-1), accumulate=True)
 
     def scored(
         self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
     ) -> tuple[Scores, Float[Tensor, "N"] | None]:
-        """Scores of the answers to queries, ``tail[n]`` to query ``row[n]``; and what each of these facts adds to its own loss for the
-        size of its vectors (None: nothing). ``relation`` is 0 to 2R - 1.
+        """Scores of the answers to queries, ``tail[n]`` to query ``row[n]``, and what each of these facts adds to its own loss
+        for the size of its vectors (None: nothing). ``relation`` is 0 to 2R - 1.
 
-        As the spec says, answers are told from all entities, or from some that are drawn, whose vectors are then all that is read.
+        Answers are told from all entities, or as the spec says from some that are drawn, whose vectors alone are then read.
         """
         drawn, relations = self.spec.negatives, self.relations(relation)
         if not drawn:
             table = self.table()
             heads = table.index_select(0, head)
-            return shared(self.logits(heads, relations, table), row, tail), self.penalties(heads, relations, table, row, tail)
+            scores = shared(self.logits(head, heads, relation, table), row, tail)
+            return scores, self.penalties(heads, relations, table, row, tail)
         entities = self.entities.num_embeddings
         noise = torch.randint(entities, (drawn,), device=head.device)
         wanted, place = torch.cat([head, tail, noise]).unique(return_inverse=True)  # type: ignore[no-untyped-call]
-        vectors = self.vectors(wanted)
+        vectors: Tensor = self.entities(wanted)
         at_head, at_tail, at_noise = place.split([len(head), len(tail), drawn])
-        heads, answers = vectors.index_select(0, at_head), vectors.index_select(0, at_tail)
-        states, bias = self.compose(heads, relations), self.bias(answers)
-        own = (states.index_select(0, row) * answers).sum(-1)
-        others = self.logits(heads, relations, vectors.index_select(0, at_noise)).index_select(0, row)
-        expected = own.new_full((drawn,), math.log(drawn / entities))
-        of_target = torch.zeros_like(own)
-        found = Candidates(own if bias is None else own + bias, others, of_target, expected, noise == tail[:, None])
+        heads, bias = vectors.index_select(0, at_head), self.bias(vectors)
+        states = self.compose(heads, relations)
+        own = (states.index_select(0, row) * vectors.index_select(0, at_tail)).sum(-1)
+        others, itself = functional.linear(states, vectors.index_select(0, at_noise)), (states * heads).sum(-1, keepdim=True)
+        asked = head[row, None]
+        if bias is not None:
+            own, others, itself = own + bias[at_tail], others + bias[at_noise], itself + bias[at_head, None]
+        if isinstance(self.entities, Glosses):
+            loops = self.entities.loops(relation)
+            own, itself = own + (loops[row] * (asked == tail[:, None])).squeeze(-1), itself + loops
+        # What is asked about is like itself, most of all by its description, and is hardly ever drawn: so it is always there.
+        hits = torch.cat([(noise == tail[:, None]) | (noise == asked), asked == tail[:, None]], -1)
+        expected = torch.cat([own.new_full((drawn,), math.log(drawn / entities)), own.new_zeros(1)])
+        found = Candidates(own, torch.cat([others, itself], -1).index_select(0, row), torch.zeros_like(own), expected, hits)
         return found.scores(), self.penalties(heads, relations, vectors, row, at_tail)
 
     def penalties(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from torch import nn
 
 from .. import metrics
 from ..core.errors import DataError
@@ -114,7 +116,9 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     assert isinstance(loss, CategoricalLoss)
     stepper = Stepper(optimizer_of(settings.optimizer or ""), graph.network, clip=settings.clip, ema=settings.ema)
     if graph.network.spec.negatives and stepper.by_rows:  # few vectors are read in a step, and only those are moved
-        graph.network.entities.sparse = graph.network.relations.sparse = True
+        for table in graph.network.modules():
+            if isinstance(table, nn.Embedding):
+                table.sparse = True
     batch_size = len(queries) if stepper.optimizer.full_batch else int(settings.batch_size or 1)
     objective = TripleObjective(graph, loss, queries, valid, Queries.of(graph.facts, relations), batch_size, settings.seed)
     per_epoch, epochs = len(objective.steps(0)), int(settings.epochs or 1)
@@ -128,7 +132,7 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     return loop
 
 
-def _described(source: str | Mapping[str, str], names: Names, train: Ints) -> tuple[list[str], list[str]]:
+def _described(source: str | Path | Mapping[str, str], names: Names, train: Ints) -> tuple[list[str], list[str]]:
     """The description of each entity, "" where there is none; and what is told of them.
 
     Raises:
@@ -140,8 +144,8 @@ def _described(source: str | Mapping[str, str], names: Names, train: Ints) -> tu
     if not described:
         first, other = next(iter(glosses), None), names.entities[0]
         raise DataError(
-            f"--glosses: none of {len(glosses):,} descriptions is of an entity of the facts: those are called like {other!r}, these "
-            f"like {first!r}. Give lines of an entity, a tab and its description."
+            f"--glosses: none of {len(glosses):,} descriptions is of an entity of the facts: those are called like "
+            f"{other!r}, these like {first!r}. Give lines of an entity, a tab and its description."
         )
     trained = np.zeros(entities, np.bool_)
     trained[train[:, [0, 2]]] = True

@@ -90,7 +90,7 @@ class Settings:
     patience: int | None = None
     class_weight: str | Mapping[str, float] | None = None
     teach: str | None = None
-    glosses: str | Mapping[str, str] | None = None
+    glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
     device: str = "cpu"
@@ -162,6 +162,8 @@ class Settings:
             plain["class_weight"] = dict(plain["class_weight"])
         if isinstance(plain.get("glosses"), Mapping):
             plain["glosses"] = f"{len(plain['glosses']):,} descriptions given as a dict"
+        elif plain.get("glosses") is not None:
+            plain["glosses"] = str(plain["glosses"])
         return plain
 
     def _check_values(self) -> None:
@@ -200,7 +202,7 @@ class Settings:
         if self.class_weight not in (None, "balanced"):
             parse_class_weight(self.class_weight)
         if not isinstance(self.glosses, Mapping):
-            values.text("glosses", self.glosses)
+            values.text("glosses", None if isinstance(self.glosses, Path) else self.glosses)
         elif strange := [pair for pair in self.glosses.items() if not all(isinstance(part, str) for part in pair)]:
             raise UsageError(f"glosses has {strange[0]!r}; wanted a description in words for the name of an entity.")
         check_device(self.device)
