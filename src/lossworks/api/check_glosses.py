@@ -139,13 +139,14 @@ def check_glosses(
 
 def _glosses(model: Graph, told: str | Path | Mapping[str, str] | None, run: str) -> dict[str, str]:
     """Those of the graph's entities."""
-    source = told or model.record["config"]["glosses"]
-    if told is None and not Path(source).exists():
-        raise UsageError(f"the descriptions that {run} was trained with, {source!r}, are not here. Give them: --glosses FILE.")
+    recorded = model.record["config"]["glosses"]
+    if told is None and not Path(recorded).exists():
+        raise UsageError(f"the descriptions that {run} was trained with, {recorded!r}, are not here. Give them: --glosses FILE.")
+    source = recorded if told is None else told
     entities = set(model.entities)
     found = {name: text for name, text in read_glosses(source).items() if name in entities}
     if len(found) != (described := model.record["data"]["described"]):
-        raise DataError(f"{run} was trained with descriptions of {described:,} entities; {source} has them of {len(found):,}.")
+        raise DataError(f"{run} was trained with descriptions of {described:,} entities; those given are of {len(found):,}.")
     return found
 
 

@@ -136,8 +136,8 @@ class KnowledgeGraph:
         if self.reading is not None and self.network.described is not None:
             assert isinstance(self.network.described.entities, Glosses)
             texts = self.network.described.entities.texts
-            bags = {"ids": texts.ids, "values": texts.values, "lengths": texts.lengths}
-            write_tensors(folder / _GLOSSES, bags | self.reading.save(folder), {})
+            arrays: dict[str, NDArray[Any]] = {"ids": texts.ids, "values": texts.values, "lengths": texts.lengths}
+            write_tensors(folder / _GLOSSES, arrays | self.reading.save(folder), {})
             config["glosses"] = len(self.reading)
         write_json(folder / "config.json", config | {"entities": self.names.entities, "relations": self.names.relations})
 

@@ -51,9 +51,9 @@ def fit(
     if not len(train):
         raise DataError(f"{corpora[0].source}: no fact is left to train on. Hold out less: --valid, --test.")
     settings = for_graph(settings)
-    texts, told = [""] * len(names.entities), list[str]()
+    texts, notes = [""] * len(names.entities), list[str]()
     if settings.glosses is not None:
-        texts, told = _described(settings.glosses, names, train)
+        texts, notes = _described(settings.glosses, names, train)
     data = {
         **of_corpora(corpora),
         "rows": len(facts),
@@ -64,8 +64,8 @@ def fit(
         "leaked": leaked(corpora, parts),
         "task": GraphCompletion.kind,
         "labels": None,
-        "described": sum(map(bool, texts)) if told else None,
-        "notes": [*told, *(note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name))],
+        "described": sum(map(bool, texts)) if notes else None,
+        "notes": [*notes, *(note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name))],
     }
     callbacks.watch("data", {"reason": "graph: facts of three names", **data, "config": settings.to_json()})
     network = build_graph(settings.spec).network(len(names.entities), len(names.relations), settings.seed)  # type: ignore[arg-type]
