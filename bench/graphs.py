@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import _bench
 
 import lossworks
 
-GRAPHS = {
+GRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
     "umls": ("entity2textlong.txt", {"model": "complex", "epochs": 40}),
     "WN18RR": (
         "entity2text.txt",
@@ -34,7 +35,7 @@ def main(names: list[str]) -> None:
         folder = _bench.data() / "kg" / name
         with tempfile.TemporaryDirectory() as place:
             run, began = Path(place) / "run", time.process_time()
-            parts = {part: folder / f"{file}.tsv" for part, file in (("valid", "dev"), ("test", "test"))}
+            parts: dict[str, Any] = {part: folder / f"{file}.tsv" for part, file in (("valid", "dev"), ("test", "test"))}
             lossworks.fit(folder / "train.tsv", task="graph", glosses=folder / glosses, out=run, **parts, **how)
             took = time.process_time() - began
             found = lossworks.check_glosses(run, seeds=int(os.environ.get("SEEDS", "1")))
