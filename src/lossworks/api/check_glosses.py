@@ -18,8 +18,8 @@ from ..data.glosses import permuted, read_glosses
 from ..data.triples import Queries
 from ..engine import Callbacks
 from ..evidence.contrast import Sample, mean_of
+from ..evidence.knowledge import HELPS, NOT_SHOWN
 from ..evidence.statistics import LEVEL, difference
-from ..fusion.judging import HELPS, NOT_SHOWN
 from ..record import Run
 from ..training import Settings
 from ..training.token_parts import divide
