@@ -19,7 +19,7 @@ import _bench
 import lossworks
 
 GRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
-    "umls": ("entity2textlong.txt", {"model": "complex", "epochs": 40}),
+    "umls": ("entity2textlong.txt", {"model": "complex:dim=64", "epochs": 15}),
     "WN18RR": (
         "entity2text.txt",
         {"model": "complex:dim=64,negatives=1000,n3=0.05,scale=0.01", "batch_size": 256, "epochs": 5, "patience": 5},
