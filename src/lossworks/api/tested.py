@@ -82,7 +82,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
     Raises:
         UsageError, DataError: its training data is not there, or no longer the same.
     """
-    with _recorded(name, model, with_label_sep(read, model.record)) as (corpora, fixed, settings):
+    with reopened(name, model, with_label_sep(read, model.record)) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -126,7 +126,7 @@ def training_rows(
     Raises:
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
-    with _recorded(name, model, with_label_sep(read, model.record), given, remedy) as (corpora, fixed, settings):
+    with reopened(name, model, with_label_sep(read, model.record), given, remedy) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -140,7 +140,7 @@ def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
     Raises:
         UsageError, DataError: it is not there, or no longer the same.
     """
-    with _recorded(name, model, None) as (corpora, fixed, settings):
+    with reopened(name, model, None) as (corpora, fixed, settings):
         blocks = divide(corpora, fixed, settings).blocks(TRAIN)
         return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
 
@@ -151,7 +151,7 @@ def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bo
 
 
 @contextmanager
-def _recorded(
+def reopened(
     name: str,
     model: Model | Language | Graph,
     read: ReadOptions | None,
@@ -177,7 +177,7 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
 
 def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> list[Any]:
     """The rows that a run was tested on: texts, or texts with their labels and weights."""
-    with _recorded(name, model, read) as (corpora, fixed, settings):
+    with reopened(name, model, read) as (corpora, fixed, settings):
         if isinstance(model, Language | Graph):
             texts = [text for block in divide(corpora, fixed, settings).blocks(TEST) for text in block]
             return ["".join(texts)] if settings.document_unit == "file" and texts else texts

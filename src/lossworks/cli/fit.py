@@ -118,6 +118,10 @@ def command(
             show_default=False,
         ),
     ] = None,
+    glosses: Annotated[
+        str | None,
+        typer.Option(help="Of a graph: a file of its entities' descriptions, ENTITY, a tab, TEXT a line.", show_default=False),
+    ] = None,
     seed: Annotated[str | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
@@ -151,7 +155,7 @@ def command(
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "schedule": schedule,
-        "class_weight": class_weight, "teach": teach, "pack": pack, "dtype": dtype, "device": device,
+        "class_weight": class_weight, "teach": teach, "glosses": glosses, "pack": pack, "dtype": dtype, "device": device,
     }  # fmt: skip
     numbers = {
         "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,

@@ -29,6 +29,8 @@ OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight")
 """What only a classifier or regression over features has."""
 TEACH = "teach"
 """What these and language models that are trained by gradients have."""
+OF_FACTS = ("batch_size", "glosses")
+"""What a model of a knowledge graph has."""
 OF_TEXTS = ("tokenizer", "document_unit", "memory")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack")
@@ -64,6 +66,7 @@ class Settings:
         "lexicon:FILE" or "uniform"; of a language model, a run of one with the same tokens, which are taken over where none are
         named, or "uniform"; of classifiers, after "cut:", the same with its answers dealt out anew. Losses may then compare
         with it (``forward_kl``, …).
+    glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
@@ -91,6 +94,7 @@ class Settings:
     patience: int | None = None
     class_weight: str | Mapping[str, float] | None = None
     teach: str | None = None
+    glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
     device: str = "cpu"
@@ -162,6 +166,10 @@ class Settings:
             plain["optimizer"] = optim.render(optim.build(self.optimizer))
         if isinstance(plain.get("class_weight"), Mapping):
             plain["class_weight"] = dict(plain["class_weight"])
+        if isinstance(plain.get("glosses"), Mapping):
+            plain["glosses"] = f"{len(plain['glosses']):,} descriptions given as a dict"
+        elif plain.get("glosses") is not None:
+            plain["glosses"] = str(plain["glosses"])
         return plain
 
     def _check_values(self) -> None:
@@ -199,6 +207,10 @@ class Settings:
             units.size(self.memory)
         if self.class_weight not in (None, "balanced"):
             parse_class_weight(self.class_weight)
+        if not isinstance(self.glosses, Mapping):
+            values.text("glosses", None if isinstance(self.glosses, Path) else self.glosses)
+        elif strange := [pair for pair in self.glosses.items() if not all(isinstance(part, str) for part in pair)]:
+            raise UsageError(f"glosses has {strange[0]!r}; wanted a description in words for the name of an entity.")
         check_device(self.device)
 
     def _check_names(self, spec: Spec) -> None:
@@ -309,7 +321,7 @@ def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
 def _applicable(spec: Spec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
     if isinstance(spec, GraphSpec):
-        return (*BY_STEPS, "batch_size")
+        return (*BY_STEPS, *OF_FACTS)
     if isinstance(spec, CountedSpec):
         return ()
     if not isinstance(spec, LanguageSpec):
@@ -331,6 +343,8 @@ def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     whose = "language models (ngram, hmm)"
     if name in (*OF_NETWORKS, "device"):
         whose = "neural families (transformer, rnn)"
+    elif name == "glosses":
+        whose = "models of knowledge graphs (complex, rotate, …)"
     elif name in (*OF_EXAMPLES, TEACH):
         whose = "classifiers over features (linear, bag, encoders)" + ", and for transformer and rnn" * (name == TEACH)
     return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")
