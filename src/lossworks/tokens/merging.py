@@ -8,7 +8,7 @@ the places where its pair stands and no other, and a table's slots are scanned f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,11 +18,11 @@ from .hashing import mix
 
 BYTES = 256
 _FEWEST = 2  # a symbol for what stands once saves nothing elsewhere
-_SLOTS = 1 << 12
+_SLOTS, _BLOCK = 1 << 12, 1 << 8  # of a table at first, and of those that are looked through together
 _NONE = -1
 _HALF = np.int64(32)  # a pair is one number: its first symbol in the upper half
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # a symbol's hash is the polynomial of its bytes at this number
-_DONE, _FULL = 0, 1
+_DONE, _FULL, _ALL_FULL = range(3)
 
 
 class _Places(NamedTuple):
@@ -37,22 +37,23 @@ class _Places(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """A hash table a language [L, slots]: pairs, how often each is counted, its first place; and slots used [L]."""
+    """A hash table a language [L, slots]: pairs, how often each is counted, its first place; and slots used [L].
+
+    tops [L, blocks]: bounds of the counts in each block of slots, which rise with them, and fall when they are next looked at.
+    """
 
     keys: NDArray[np.int64]
     counts: NDArray[np.int64]
     heads: NDArray[np.int32]
     used: NDArray[np.int64]
+    tops: NDArray[np.int64]
 
     @classmethod
     def empty(cls, languages: int, slots: int) -> _Pairs:
         shape = (languages, slots)
-        return cls(
-            np.full(shape, _NONE, np.int64),
-            np.zeros(shape, np.int64),
-            np.full(shape, _NONE, np.int32),
-            np.zeros(languages, np.int64),
-        )
+        keys, heads = np.full(shape, _NONE, np.int64), np.full(shape, _NONE, np.int32)
+        tops = np.zeros((languages, slots // _BLOCK), np.int64)
+        return cls(keys, np.zeros(shape, np.int64), heads, np.zeros(languages, np.int64), tops)
 
     def grown(self) -> _Pairs:
         found = _Pairs.empty(len(self.used), 2 * self.keys.shape[1])
@@ -97,32 +98,36 @@ def merges_of(
     owner = np.repeat(np.arange(len(words), dtype=np.int32), np.diff(bounds))
     spelled = np.frombuffer(b"".join(words), np.uint8).astype(np.int32)
     places = _Places(owner, spelled, *(np.full(len(owner), _NONE, np.int32) for _ in range(4)))
-    pairs, every, made = _Pairs.empty(len(languages), _SLOTS), _Pairs.empty(1, _SLOTS), _Made.empty(symbols)
+    pairs, every, made = _Pairs.empty(len(languages), _SLOTS), _Pairs.empty(int(plain > 0), _SLOTS), _Made.empty(symbols)
     first = BYTES + round(plain * (symbols - BYTES))
     tokens, spent, at = np.zeros(len(languages), np.int64), np.zeros(len(languages), np.bool_), 0
-    while (at := _enter(at, firsts, bounds, counts, places, pairs, every, tokens)) < len(words):
-        pairs, every = pairs.grown(), every.grown()
-    while _merge(share, first, counts, places, pairs, every, made, tokens, spent) == _FULL:
-        pairs, every = pairs.grown(), every.grown()
+    state = _FULL
+    while state != _DONE:
+        at, state = _enter(at, firsts, bounds, counts, places, pairs, every, tokens)
+        if state == _DONE:
+            state = _merge(share, first, counts, places, pairs, every, made, tokens, spent)
+        pairs, every = (pairs.grown() if state == _FULL else pairs), (every.grown() if state == _ALL_FULL else every)
     return made.merges[: made.counts[1]], tokens / share
 
 
 @njit(cache=True, nogil=True)
 def _enter(at, firsts, bounds, counts, places, pairs, every, tokens):  # type: ignore[no-untyped-def]
-    """Enter the words from ``at`` on; the word that there is no room for, or how many there are."""
+    """Enter the words from ``at`` on: how many are entered then, and whether all of them, or which table has no room."""
     language = np.searchsorted(firsts, at, "right") - 1
     for word in range(at, len(counts)):
         while word >= firsts[language + 1]:
             language += 1
         begin, end = bounds[word], bounds[word + 1]
-        if not (_roomy(pairs, language, end - begin) and _roomy(every, 0, end - begin)):
-            return word
+        if not _roomy(pairs, language, end - begin):
+            return word, _FULL
+        if len(every.used) and not _roomy(every, 0, end - begin):
+            return word, _ALL_FULL
         tokens[language] += counts[word] * (end - begin)
         for place in range(begin + 1, end):
             places.left[place], places.right[place - 1] = place - 1, place
         for place in range(begin, end - 1):
             _link(pairs, every, language, places, place, counts[word])
-    return len(counts)
+    return len(counts), _DONE
 
 
 @njit(cache=True, nogil=True)
@@ -151,8 +156,8 @@ def _merge(sizes, first, counts, places, pairs, every, made, tokens, spent):  # 
             total += more
             if not _roomy(pairs, language, more):
                 return _FULL
-        if not _roomy(every, 0, min(total, most)):
-            return _FULL
+        if len(every.used) and not _roomy(every, 0, min(total, most)):
+            return _ALL_FULL
         symbol = _symbol(key, made)
         for language in range(len(sizes)):
             tokens[language] -= _replace(pairs, every, language, places, key, symbol, counts)
@@ -177,7 +182,7 @@ def _symbol(key, made):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _replace(pairs, every, language, places, key, symbol, counts):  # type: ignore[no-untyped-def]
     """Merge a pair wherever it stands in a language; how many tokens fewer its texts then have."""
-    slot, saved = _slot(pairs.keys[language], key), 0
+    slot, saved = _slot(pairs.keys, language, key), 0
     twins = key >> _HALF == key & ((np.int64(1) << _HALF) - 1)
     while pairs.keys[language, slot] == key and pairs.heads[language, slot] != _NONE:
         place = pairs.heads[language, slot]
@@ -203,16 +208,27 @@ def _replace(pairs, every, language, places, key, symbol, counts):  # type: igno
 @njit(cache=True, nogil=True)
 def _most_frequent(pairs, language):  # type: ignore[no-untyped-def]
     """The highest count of a pair, and of the pairs that have it the one of the smallest numbers."""
-    keys, counts, best, found = pairs.keys[language], pairs.counts[language], 0, _NONE
-    for slot in range(len(counts)):
-        if counts[slot] > best or (counts[slot] == best and best and keys[slot] < found):
-            best, found = counts[slot], keys[slot]
+    best, found, highest = np.int64(-1), np.int64(-1), np.int64(0)
+    while best < highest:  # until the highest bound, made exact, is still the highest
+        block, highest = 0, np.int64(0)
+        for other in range(pairs.tops.shape[1]):
+            if pairs.tops[language, other] > highest:
+                block, highest = other, pairs.tops[language, other]
+        best = np.int64(0)
+        for slot in range(block * _BLOCK, (block + 1) * _BLOCK):
+            best = max(best, pairs.counts[language, slot])
+        pairs.tops[language, block] = best
+    for block in range(pairs.tops.shape[1]):
+        if pairs.tops[language, block] == best:
+            for slot in range(block * _BLOCK, (block + 1) * _BLOCK):
+                if pairs.counts[language, slot] == best and (found < 0 or pairs.keys[language, slot] < found):
+                    found = pairs.keys[language, slot]
     return best, found
 
 
 @njit(cache=True, nogil=True)
 def _occurrences(pairs, language, places, key):  # type: ignore[no-untyped-def]
-    slot, found = _slot(pairs.keys[language], key), 0
+    slot, found = _slot(pairs.keys, language, key), 0
     place = pairs.heads[language, slot]
     while place != _NONE:
         found += 1
@@ -224,28 +240,33 @@ def _occurrences(pairs, language, places, key):  # type: ignore[no-untyped-def]
 def _link(pairs, every, language, places, place, weight):  # type: ignore[no-untyped-def]
     """Enter the pair at a place."""
     key = _key(places, place)
-    slot = _slot(pairs.keys[language], key)
-    if pairs.keys[language, slot] == _NONE:
-        pairs.keys[language, slot] = key
-        pairs.used[language] += 1
+    slot = _count(pairs, language, key, weight)
     head = pairs.heads[language, slot]
     places.before[place], places.after[place] = _NONE, head
     if head != _NONE:
         places.before[head] = place
     pairs.heads[language, slot] = place
+    if len(every.used):
+        _count(every, 0, key, weight)
+
+
+@njit(cache=True, nogil=True)
+def _count(pairs, language, key, weight):  # type: ignore[no-untyped-def]
+    """Count a pair: its slot."""
+    slot = _slot(pairs.keys, language, key)
+    if pairs.keys[language, slot] == _NONE:
+        pairs.keys[language, slot] = key
+        pairs.used[language] += 1
     pairs.counts[language, slot] += weight
-    slot = _slot(every.keys[0], key)
-    if every.keys[0, slot] == _NONE:
-        every.keys[0, slot] = key
-        every.used[0] += 1
-    every.counts[0, slot] += weight
+    pairs.tops[language, slot // _BLOCK] = max(pairs.tops[language, slot // _BLOCK], pairs.counts[language, slot])
+    return slot
 
 
 @njit(cache=True, nogil=True)
 def _unlink(pairs, every, language, places, place, weight):  # type: ignore[no-untyped-def]
     """Take out the pair at a place."""
     key = _key(places, place)
-    slot = _slot(pairs.keys[language], key)
+    slot = _slot(pairs.keys, language, key)
     before, after = places.before[place], places.after[place]
     if before == _NONE:
         pairs.heads[language, slot] = after
@@ -254,7 +275,8 @@ def _unlink(pairs, every, language, places, place, weight):  # type: ignore[no-u
     if after != _NONE:
         places.before[after] = before
     pairs.counts[language, slot] -= weight
-    every.counts[0, _slot(every.keys[0], key)] -= weight
+    if len(every.used):
+        every.counts[0, _slot(every.keys, 0, key)] -= weight
 
 
 @njit(cache=True, nogil=True)
@@ -263,29 +285,26 @@ def _move(old, new):  # type: ignore[no-untyped-def]
     for language in range(len(old.used)):
         for slot in range(old.keys.shape[1]):
             if old.counts[language, slot] > 0:
-                to = _slot(new.keys[language], old.keys[language, slot])
-                new.keys[language, to] = old.keys[language, slot]
-                new.counts[language, to] = old.counts[language, slot]
+                to = _count(new, language, old.keys[language, slot], old.counts[language, slot])
                 new.heads[language, to] = old.heads[language, slot]
-                new.used[language] += 1
 
 
-@njit(inline="always")
-def _key(places: Any, place: Any) -> Any:
+@njit(cache=True, nogil=True)
+def _key(places, place):  # type: ignore[no-untyped-def]
     return np.int64(places.symbol[place]) << _HALF | np.int64(places.symbol[places.right[place]])
 
 
-@njit(inline="always")
-def _roomy(pairs: Any, language: Any, more: Any) -> Any:
+@njit(cache=True, nogil=True)
+def _roomy(pairs, language, more):  # type: ignore[no-untyped-def]
     """Whether a table is at most three quarters full with so many pairs more."""
     return 4 * (pairs.used[language] + more) <= 3 * pairs.keys.shape[1]
 
 
-@njit(inline="always")
-def _slot(keys: Any, key: Any) -> Any:
-    """Where a pair stands in a table with a power of two of slots, or the empty slot where it belongs."""
-    last = np.uint64(len(keys) - 1)
+@njit(cache=True, nogil=True)
+def _slot(keys, language, key):  # type: ignore[no-untyped-def]
+    """Where a pair stands in a language's table with a power of two of slots, or the empty slot where it belongs."""
+    last = np.uint64(keys.shape[1] - 1)
     place = mix(np.uint64(key)) & last
-    while keys[place] != key and keys[place] != _NONE:
+    while keys[language, place] != key and keys[language, place] != _NONE:
         place = (place + np.uint64(1)) & last
     return place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -58,4 +58,17 @@ class ParityBpeSpec(BpeSpec):
             raise DataError("the training texts hold no characters, so there is nothing to learn.")
         spelled = [{word.encode("utf-8", "replace"): count for word, count in found.items()} for found in words.values()]
         merges, _ = merges_of(spelled, [texts[name] for name in words], self.size - 2, self.plain)
-        return of_merges(merges.tolist(), _WORD)
+        made = of_merges(merges.tolist(), _WORD)
+        made.notes = tuple(_notes(made.vocabulary.size, self.size, texts))
+        return made
+
+
+def _notes(size: int, wanted: int, texts: Counter[str]) -> Iterator[str]:
+    if size < wanted:
+        yield f"the texts have pairs that recur for {size:,} tokens and no more"
+    few, many = min(texts, key=texts.__getitem__), max(texts, key=texts.__getitem__)
+    if texts[few] < texts[many]:
+        yield (
+            f"{few} has {texts[few]:,} texts and {many} {texts[many]:,}: languages are compared by tokens a text, so their texts "
+            "should say equally much"
+        )
