@@ -85,10 +85,12 @@ def test_premiums(files: list[str], tmp_path: Path) -> None:
     assert report_tokens(files, reference="long")["languages"][-1]["premium"]["value"] < 1
     with pytest.raises(UsageError, match="'fra'"):
         report_tokens(files, reference="fra")
-    build_tokenizer(files, "parity_bpe:size=330").save(tmp_path / "t.json")
-    fair = report_tokens(files, str(tmp_path / "t.json"))
-    assert fair["gini"]["value"] < found["gini"]["value"]
-    assert fair["vocabulary"] == 330
+    fair = {}
+    for plain in (1, 0):
+        build_tokenizer(files, f"parity_bpe:size=280,plain={plain}").save(tmp_path / "t.json")
+        fair[plain] = report_tokens(files, str(tmp_path / "t.json"))
+    assert fair[0]["gini"]["value"] < fair[1]["gini"]["value"] / 2
+    assert fair[0]["vocabulary"] == 280
     with pytest.raises(UsageError, match="lossworks tokens build"):
         report_tokens(files, "bpe")
     with pytest.raises(UsageError, match="has learnt already"):

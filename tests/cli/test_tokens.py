@@ -19,6 +19,7 @@ def test_tokens_and_bits(command: Command, tmp_path: Path) -> None:
     assert built.code == 0, built.err
     assert "fair.json: 301 tokens" in built.out
     assert "for 301 tokens and no more" in built.err
+    assert command("tokens", "build", *files, "--tokenizer", "parity_bpe:size=290", "--out", "fair.json").err == ""
     before, after = command("tokens", "report", *files), command("tokens", "report", *files, "--tokenizer", "fair.json")
     assert "tha takes" in before.out
     assert "times the tokens of eng to say the same" in before.out

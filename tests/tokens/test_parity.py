@@ -85,7 +85,7 @@ def test_by_counting(plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_costs_what_it_says() -> None:
     """The encoder reaches the tokens that training counted, words whole over vowel marks, tshegs and apostrophes; lossless."""
-    tokenizer = learnt("parity_bpe:size=420")
+    tokenizer = learnt("parity_bpe:size=280")
     assert tokenizer.lossless
     for texts in TEXTS.values():
         assert [tokenizer.decode(tokenizer.encode([text])[0]) for text in texts] == texts
@@ -96,10 +96,9 @@ def test_costs_what_it_says() -> None:
     assert any("\u0f0b" in name.strip("\u0f0b") for name in spelled), "a word of Tibetan goes on over the tsheg"
     assert any("\u0e48" in name[1:-1] for name in spelled), "one of Thai over a tone"
     totals = {name: len(tokenizer.encode(texts)[0]) for name, texts in TEXTS.items()}
-    assert max(totals.values()) - min(totals.values()) <= 12
-    plain = {name: len(learnt("parity_bpe:size=420,plain=1").encode(texts)[0]) for name, texts in TEXTS.items()}
-    assert max(plain.values()) > max(totals.values())
-    assert sum(plain.values()) <= sum(totals.values())
+    assert max(totals.values()) - min(totals.values()) <= 2
+    plain = {name: len(learnt("parity_bpe:size=280,plain=1").encode(texts)[0]) for name, texts in TEXTS.items()}
+    assert max(plain.values()) > max(totals.values()) > sum(plain.values()) / 3
 
 
 def test_what_it_needs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def parallel_bits(
     text = load_parallel(files, read)
     if len(text.texts[0]) < _FEWEST:
         raise UsageError("there is but one line of parallel text; wanted two or more, for an interval.")
-    lines = [Segments.of(lambda own=own: [own], whole=False) for own in text.texts]
+    lines = [Segments.of(partial(list, [own]), whole=False) for own in text.texts]
     sizes = np.array([own.bytes for own in lines], np.float64)
     bits, unknown = {}, {}
     for name, model in models.items():
