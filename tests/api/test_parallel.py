@@ -34,11 +34,11 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def test_names() -> None:
-    """The last part in which all paths differ, wherever it stands."""
+    """The last parts in which all paths differ, wherever they stand."""
     assert names_of(["a/new.2019-ref.afr.txt", "a/new.2019-src.eng.txt"]) == ["afr", "eng"]
     assert names_of(["x/corpus.en", "y/corpus.de"]) == ["en", "de"]
     assert names_of(["sib/eng_Latn/dev.tsv", "sib/tha_Thai/dev.tsv"]) == ["eng_Latn", "tha_Thai"]
-    assert names_of(["a.x.txt", "a.y.txt", "b.x.txt"]) == ["a.x.txt", "a.y.txt", "b.x.txt"]
+    assert names_of(["a.x.txt", "a.y.txt", "b.x.txt"]) == ["a.x", "a.y", "b.x"]
 
 
 def test_blank_lines(files: list[str], tmp_path: Path) -> None:
@@ -49,6 +49,9 @@ def test_blank_lines(files: list[str], tmp_path: Path) -> None:
     kept = [i for i in range(120) if i not in (4, 5)]
     assert (text.names, text.left_out) == (("eng", "long", "hard"), 2)
     assert list(text.texts) == [[lines[i] for i in kept] for lines in (LINES, LONG, HARD)]
+    assert text.notes == ("2 lines left out, blank in one file or more",)
+    Path(files[2]).write_text("\n".join([*HARD[:-1], "e\u0301"]) + "\n", "utf-8")
+    assert "(NFC): 1 of hard." in load_parallel(files).notes[1]
     Path(files[2]).write_text("\n".join(HARD[:-1]) + "\n", "utf-8")
     with pytest.raises(DataError, match=r"eng\.txt has 120 lines and .*hard\.txt has 119"):
         load_parallel(files)

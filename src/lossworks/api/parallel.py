@@ -77,6 +77,7 @@ def parallel_bits(
         "task": "lm",
         "lines": len(text.texts[0]),
         "left_out": text.left_out,
+        "notes": list(text.notes),
         "reference": text.names[against],
         "best": best if known and len(models) > 1 else None,
         "bytes": {name: times.to_json() for name, times in zip(text.names, premiums(sizes, against), strict=True)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ..data import ReadOptions, load
 from ..data.parallel import Parallel, load_parallel, names_of
 from ..metrics.parallel import gini, premiums
 from ..tokens import Tokenizer
+from ..tokens.graphemes import composed_note, not_composed
 
 
 def build_tokenizer(files: Sequence[str], spec: str, read: ReadOptions | None = None) -> Tokenizer:
@@ -31,11 +33,15 @@ def build_tokenizer(files: Sequence[str], spec: str, read: ReadOptions | None = 
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts="line")
     blocks: list[list[str]] = []
     languages: list[str] = []
+    odd: Counter[str] = Counter()
     for file, name in zip(files, names_of(files) if len(files) > 1 else files, strict=True):
         with closing(load(file, read)) as corpus:
             blocks += corpus.blocks()
             languages += [name] * len(corpus)
-    return chosen.learn(blocks, languages=languages)
+            odd[name] = sum(map(not_composed, corpus.blocks()))
+    made = chosen.learn(blocks, languages=languages)
+    made.notes += composed_note(odd)
+    return made
 
 
 def report_tokens(
@@ -75,6 +81,7 @@ def report_tokens(
         "vocabulary": held.vocabulary.size,
         "lines": len(text.texts[0]),
         "left_out": text.left_out,
+        "notes": list(text.notes),
         "reference": text.names[against],
         "tokens": int(totals.sum()),
         "gini": gini(amounts).to_json(),

@@ -39,8 +39,8 @@ def evaluate_parallel(
     if json:
         print_json(found)
         return
-    if found["left_out"] and not quiet:
-        say(f"note   {found['left_out']:,} lines left out, blank in one file or more", "yellow")
+    for note in () if quiet else found["notes"]:
+        say(f"note   {note}", "yellow")
     for run in () if quiet else found["runs"]:
         if run["trained_on"]:
             say(f"note   {run['run']} was trained on {', '.join(run['trained_on'])}: its figures flatter it", "yellow")

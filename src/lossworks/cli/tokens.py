@@ -82,8 +82,8 @@ def _tell(found: dict[str, Any], quiet: bool) -> None:
     from .side_by_side import print_whole, table_of
     from .tables import console, number, say
 
-    if found["left_out"] and not quiet:
-        say(f"note   {found['left_out']:,} lines left out, blank in one file or more", "yellow")
+    for note in () if quiet else found["notes"]:
+        say(f"note   {note}", "yellow")
     rows = found["languages"]
     if any(row["unknown"] for row in rows) and not quiet:
         say(

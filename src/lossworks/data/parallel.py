@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from ..core.errors import DataError, UsageError
+from ..tokens.graphemes import composed_note, not_composed
 from .loading import load
 from .options import ReadOptions
 
@@ -26,6 +27,12 @@ class Parallel:
     texts: tuple[list[str], ...]
     fingerprints: tuple[str, ...]
     left_out: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the texts."""
+        blank = (f"{self.left_out:,} lines left out, blank in one file or more",) if self.left_out else ()
+        return (*blank, *composed_note(dict(zip(self.names, map(not_composed, self.texts), strict=True))))
 
     def reference(self, asked: str | None) -> int | None:
         """The number of the language that is ``asked`` for; else of English, if it is there.
@@ -79,12 +86,15 @@ def load_parallel(files: Sequence[str | os.PathLike[str]], read: ReadOptions | N
 
 
 def names_of(paths: Sequence[str]) -> list[str]:
-    """The languages that paths name: the last part, between slashes and dots, in which all of them differ; else the paths."""
+    """The languages that paths name: of their parts, between slashes and dots, the last ones that tell all of them apart, without
+    those at the end that are the same: eng of ref.eng.txt, en of corpus.en, eng_Latn of eng_Latn/dev.tsv.
+    """
     parts = [[part for folder in PurePath(path).parts for part in folder.split(".")] for path in paths]
-    for back in range(1, min(map(len, parts)) + 1):
-        if len({part[-back] for part in parts}) == len(paths):
-            return [part[-back] for part in parts]
-    return list(paths)
+    while len({tuple(part[-1:]) for part in parts}) == 1 and min(map(len, parts)) > 1:
+        parts = [part[:-1] for part in parts]
+    widths = range(1, max(map(len, parts)) + 1)
+    names = ([".".join(part[-width:]) for part in parts] for width in widths)
+    return next((found for found in names if len(set(found)) == len(paths)), list(paths))
 
 
 def _common(texts: Sequence[list[str]], places: Sequence[list[str] | None]) -> list[list[str]]:
