@@ -130,6 +130,10 @@ def test_bits(files: list[str]) -> None:
     apart = (bits["poor"] - bits["good"]).mean(1)
     assert between["poor"]["eng"]["difference"]["value"] == pytest.approx(apart[0])
     assert between["poor"]["eng"]["word"] == "worse"
+    raw = [mean_of(Sample(own, np.ones(120))).p for own in bits["poor"] - bits["good"]]
+    corrected = [between["poor"][language]["p_holm"] for language in ("eng", "long", "hard")]
+    assert all(p >= before for p, before in zip(corrected, raw, strict=True))
+    assert corrected != pytest.approx(raw)
     ps = [row["p_holm"] for each in found["between"] for row in each["languages"]]
     assert len(ps) == 6
     json.dumps(found, allow_nan=False)
