@@ -133,7 +133,7 @@ def test_bits(files: list[str]) -> None:
     raw = [mean_of(Sample(own, np.ones(120))).p for own in bits["poor"] - bits["good"]]
     corrected = [between["poor"][language]["p_holm"] for language in ("eng", "long", "hard")]
     assert all(p >= before for p, before in zip(corrected, raw, strict=True))
-    assert corrected != pytest.approx(raw)
+    assert corrected[0] > 2 * raw[0] > 0
     ps = [row["p_holm"] for each in found["between"] for row in each["languages"]]
     assert len(ps) == 6
     json.dumps(found, allow_nan=False)
