@@ -32,6 +32,7 @@ from . import (
     report,
     score,
     show,
+    tokens,
 )
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
@@ -61,6 +62,7 @@ app.command("report")(report.command)
 app.command("landscape")(landscape.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")
+app.add_typer(tokens.app, name="tokens")
 app.command("list")(listing.command)
 app.command("show")(show.command)
 
