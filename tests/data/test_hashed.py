@@ -21,9 +21,9 @@ HALF = 1 << 15
 NOTHING = torch.empty(0)
 
 
-def made(norm: str = "tfidf", chars: int = 4, min_count: int = 1, most: int = 1 << 16) -> HashedFeatures:
+def made(norm: str = "tfidf", chars: int = 4, min_count: int = 1, most: int = 1 << 16, **weighing: float) -> HashedFeatures:
     """Features with 16 bits; nothing learnt."""
-    return HashedFeatures(2, chars, 16, min_count, most, norm)  # type: ignore[arg-type]
+    return HashedFeatures(2, chars, 16, min_count, most, norm, **weighing)  # type: ignore[arg-type]
 
 
 def learnt(features: HashedFeatures, texts: list[str], use: list[bool] | None = None) -> HashedFeatures:
@@ -104,14 +104,18 @@ def test_long_texts_are_counted_like_short_ones() -> None:
     assert found == dict(document_counts(features, texts[:4] + texts[5:]))
 
 
-def test_tfidf_by_hand() -> None:
-    """√(log((1 + N)/(1 + n)) + 1) an occurrence, words scaled to three times the length of characters, together 1."""
-    features = learnt(made(), TEXTS)
+@pytest.mark.parametrize(
+    ("weighing", "power", "words"),
+    [({}, 0.5, 0.9), ({"share": 0.25, "idf": 1.0}, 1.0, 0.25), ({"share": 0.5, "idf": 0.0}, 0.0, 0.5)],
+)
+def test_tfidf_by_hand(weighing: dict[str, float], power: float, words: float) -> None:
+    """(log((1 + N)/(1 + n)) + 1)^idf an occurrence, words having their share of the squared length and characters the rest."""
+    features = learnt(made(**weighing), TEXTS)
     counts = document_counts(features, TEXTS)
     _, batch = batch_of(features, TEXTS)
     for text, found in zip(TEXTS, values_of(batch, features), strict=True):
-        idf = {bucket: math.sqrt(math.log((1 + len(TEXTS)) / (1 + counts[bucket])) + 1) for bucket in grams(features, text)}
-        for square, part in ((0.9, lambda bucket: bucket < HALF), (0.1, lambda bucket: bucket >= HALF)):
+        idf = {bucket: (math.log((1 + len(TEXTS)) / (1 + counts[bucket])) + 1) ** power for bucket in grams(features, text)}
+        for square, part in ((words, lambda bucket: bucket < HALF), (1 - words, lambda bucket: bucket >= HALF)):
             wanted = [idf[bucket] for bucket in grams(features, text) if part(bucket)]
             length = math.sqrt(sum(value**2 for value in wanted) / square)
             np.testing.assert_allclose([v for b, v in found if part(b)], [v / length for v in wanted], rtol=1e-6)

@@ -17,7 +17,7 @@ from lossworks.tasks import label_task
 
 NAMES = [entry.name for entry in models if issubclass(entry.thing, ModelSpec)]
 SPECS = {
-    "linear": "linear:bits=18",
+    "linear": "linear:bits=18,share=0.25,idf=1.0",
     "bag": "bag:dim=8,hidden=6,dropout=0.5,bits=14",
     "transformer_encoder": "transformer_encoder:dim=8,heads=2,dropout=0.5,min_count=1,context=32",
     "rnn_encoder": "rnn_encoder:dim=6,layers=2,weight_drop=0.5,embedding_dropout=0.3,min_count=1,context=32",
@@ -151,6 +151,7 @@ def test_spec_goes_there_and_back(name: str) -> None:
     ("spec", "message"),
     [
         ("linaer", "linear"), ("linear:word=2", "words"), ("linear:bits=99", "bits"), ("linear:chars=1", "chars"),
+        ("linear:share=1.5", "share"), ("linear:idf=-1", "idf"),
         ("bag:dim=0", "dim"), ("bag:dropout=1", "dropout"), ("bag:dropout=nan", "dropout"), ("linear:min_count=0", "min_count"),
         ("transformer_encoder:heads=3", "heads"), ("transformer_encoder:pooling=last", "'mean' or 'first'"),
         ("transformer_encoder:context=1", "context"), ("transformer_encoder:dropout=1", "dropout"),

@@ -22,15 +22,14 @@ from .features import Features, Selected
 from .ragged import Ragged
 
 _DROPPED = np.uint32(2**32 - 1)  # stands for the feature of a bucket that is not kept
-_WORDS_SHARE = 0.9  # of a text's squared length; its characters, many and repeating what its words say, have the rest
 
 
 @dataclass(slots=True)
 class HashedFeatures(Features):
     """Hashed n-grams of words and characters (see ``tokens.ngrams``), selected and weighted.
 
-    ``norm="tfidf"``: each occurrence weighs √(log((1 + N)/(1 + n)) + 1), with N training texts of which n have it; the words
-    of a text are then scaled to three times the length of its characters, together to 1.
+    ``norm="tfidf"``: each occurrence weighs (log((1 + N)/(1 + n)) + 1)^idf, with N training texts of which n have it; the words
+    of a text are then scaled to the length √share and its characters to √(1 - share), so that together they have 1.
     ``norm="mean"``: each occurrence weighs 1/length, so that a table's row sums are means.
     """
 
@@ -40,6 +39,8 @@ class HashedFeatures(Features):
     min_count: int
     max_features: int
     norm: Literal["tfidf", "mean"]
+    share: float = 0.9
+    idf: float = 0.5
     buckets: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     weights: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     _ids: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
@@ -76,7 +77,7 @@ class HashedFeatures(Features):
             )
         rarity = np.uint16(65535) - np.minimum(counts[seen], 65535).astype(np.uint16)  # 16 bits are sorted in linear time
         order = np.argsort(rarity, kind="stable")[: self.max_features]
-        idf = np.sqrt(np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1)
+        idf = (np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1) ** self.idf
         self.restore(seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32))
 
     def restore(self, buckets: NDArray[np.uint32], weights: NDArray[np.float32]) -> None:
@@ -96,7 +97,7 @@ class HashedFeatures(Features):
     def _select(self, read: Ragged, spans: NDArray[np.int32] | None, rest: NDArray[np.uint32] | None) -> Selected:
         values, lengths = np.empty(len(read.ids), np.float32), np.zeros(len(read), np.int64)
         half = np.uint32(1 << (self.bits - 1))
-        arguments = (read.ids, read.offsets, self._ids, self.weights, half, self.norm == "mean")
+        arguments = (read.ids, read.offsets, self._ids, self.weights, half, self.norm == "mean", self.share)
         share(_select, len(read.ids), *arguments, values, lengths, spans, rest)
         return Selected(read.ids, values, read.offsets[:-1], lengths)
 
@@ -160,10 +161,10 @@ def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _select(part, parts, ids, offsets, kept, weights, half, mean, values, lengths, spans, rest):  # type: ignore[no-untyped-def]
+def _select(part, parts, ids, offsets, kept, weights, half, mean, words, values, lengths, spans, rest):  # type: ignore[no-untyped-def]
     """Write each text's kept features over its buckets, and what each weighs once words and characters have their length.
 
-    ``spans`` and ``rest`` move along; without them the compiler leaves that out.
+    ``words``: their share of a text's squared length. ``spans`` and ``rest`` move along; without them the compiler leaves that out.
     """
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
@@ -187,8 +188,8 @@ def _select(part, parts, ids, offsets, kept, weights, half, mean, values, length
             value[:count] *= np.float32(1 / max(count, 1))
         else:
             both = 0 < chars < count
-            _scale(value[:chars], 1 - _WORDS_SHARE if both else 1.0)
-            _scale(value[chars:count], _WORDS_SHARE if both else 1.0)
+            _scale(value[:chars], 1 - words if both else 1.0)
+            _scale(value[chars:count], words if both else 1.0)
 
 
 @njit(cache=True, nogil=True)
