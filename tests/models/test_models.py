@@ -147,6 +147,22 @@ def test_spec_goes_there_and_back(name: str) -> None:
     assert spec.epochs >= spec.patience >= 1
 
 
+def test_linear_weighs_as_it_is_told() -> None:
+    """Words have the share that the spec says, and rare n-grams weigh by its idf; left out, both are the usual ones."""
+    for spec, words, power in (("linear:bits=18", 0.9, 0.5), ("linear:bits=18,share=0.25,idf=1.0", 0.25, 1.0)):
+        features = build(spec).features()
+        read = features.read(TEXTS)
+        counter = features.counter()
+        counter.add(read, np.ones(len(TEXTS), bool))
+        features.learn(counter)
+        learnt = features.save(Path())
+        selected = features.select(read)
+        values, ids = selected.values[: selected.lengths[0]], selected.ids[: selected.lengths[0]]
+        of_words = learnt["buckets"][ids] < 1 << 17
+        assert float((values[of_words] ** 2).sum()) == pytest.approx(words, rel=1e-5)
+        assert learnt["weights"].max() == pytest.approx((np.log(5 / 2) + 1) ** power, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

@@ -164,7 +164,7 @@ def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-d
 def _select(part, parts, ids, offsets, kept, weights, half, mean, words, values, lengths, spans, rest):  # type: ignore[no-untyped-def]
     """Write each text's kept features over its buckets, and what each weighs once words and characters have their length.
 
-    ``words``: their share of a text's squared length. ``spans`` and ``rest`` move along; without them the compiler leaves that out.
+    ``words``: their share of a text's squared length. ``spans`` and ``rest`` move along, unless they are None.
     """
     texts = len(offsets) - 1
     for text in range(texts * part // parts, texts * (part + 1) // parts):
