@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
+from ..data.sources import is_there
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
 from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .graph import Graph
-from .held import with_label_sep
+from .held import as_split, with_label_sep
 from .language import Language
 from .model import Model
 
@@ -69,7 +70,7 @@ def sources(
                     f"the run was not given {name} rows of their own, but drew them from its data. Leave {name} out."
                 )
             continue
-        if source is None and not (isinstance(recorded, str) and Path(recorded).exists()):
+        if source is None and not (isinstance(recorded, str) and is_there(recorded)):
             way = remedy if part is None else f"--{name} FILE"
             raise UsageError(f"the {name} that {path} was trained with, {recorded!r}, is not here. Give it: {way}.")
         found.append((recorded if source is None else source, part))
@@ -82,7 +83,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
     Raises:
         UsageError, DataError: its training data is not there, or no longer the same.
     """
-    with _recorded(name, model, with_label_sep(read, model.record)) as (corpora, fixed, settings):
+    with _recorded(name, model, read) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -126,7 +127,7 @@ def training_rows(
     Raises:
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
-    with _recorded(name, model, with_label_sep(read, model.record), given, remedy) as (corpora, fixed, settings):
+    with _recorded(name, model, read, given, remedy) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -166,7 +167,7 @@ def _recorded(
     given = sources(name, record, told or {}, remedy or f"lossworks evaluate {name} DATA")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora = stack.enter_context(load_all(given, reading_for(settings, read), scratch))
+        corpora = stack.enter_context(load_all(given, reading_for(settings, as_split(read, record)), scratch))
         check_rows([corpus.fingerprint for corpus in corpora], record)
         yield corpora, [part for _, part in given], settings
 

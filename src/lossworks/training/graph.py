@@ -49,7 +49,7 @@ def fit(
         raise DataError(f"{corpora[0].source}: no fact is left to train on. Hold out less: --valid, --test.")
     settings = for_graph(settings)
     data = {
-        **of_corpora(corpora),
+        **of_corpora(corpora, None),
         "rows": len(facts),
         "parts": {name: int((parts == part).sum()) for part, name in enumerate(PARTS)},
         "entities": len(names.entities),
