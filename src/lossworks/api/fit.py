@@ -44,8 +44,8 @@ def fit(
 
     Args:
         data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, "-" for stdin, or rows:
-            (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a graph
-            are (head, relation, tail).
+            (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
+            graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
         read: which columns to read and how; by default found by looking. Where it says how each row's ``language`` is known, the
