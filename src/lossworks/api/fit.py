@@ -124,8 +124,7 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
         UsageError: a weight is named for texts that have none, a label for facts, or languages for one long text.
     """
     read = read or ReadOptions()
-    if read.language is not None and settings.document_unit == "file":
-        raise UsageError("--language is for texts that are apart, and --document-unit file makes one of all. Leave one out.")
+    check_apart(read, settings.document_unit)
     if settings.of_graph:
         if named := [f"--{name}" for name in ("label", "weight", "language") if getattr(read, name) is not None]:
             raise UsageError(f"{named[0]} is for texts; a fact has but three names. Leave it out.")
@@ -140,6 +139,12 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
         raise UsageError("--weight is for texts with labels; a language model counts every text once. Leave it out.")
     label = None if settings.task == "lm" else read.label
     return replace(read, unlabelled=True, label=label, texts=settings.document_unit or "line")
+
+
+def check_apart(read: ReadOptions, document_unit: str | None) -> None:
+    """Raise UsageError where languages are asked for of what is read as one text."""
+    if read.language is not None and document_unit == "file":
+        raise UsageError("--language is for texts that are apart, and --document-unit file makes one of all. Leave it out.")
 
 
 def _check_place(out: Path | str | None, resume: bool, log: str | None) -> None:

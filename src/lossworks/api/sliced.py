@@ -13,9 +13,10 @@ from ..core.errors import DataError, RecordError, UsageError
 from ..data import Corpus, OrderedFeatures, ReadOptions
 from ..data.duplicates import within
 from ..evidence.results import UNITS
-from ..evidence.slices import Losses, judge, sentence
-from ..evidence.text_slices import FEWEST, WORDS, Slice, of_answers, of_texts
+from ..evidence.slices import judge, sentence
+from ..evidence.text_slices import WORDS, Slice, of_answers, of_texts
 from ..inference import GenerativePredictor, NetworkPredictor
+from ..metrics.contrast import FEWEST, Losses
 from ..metrics.segments import Segments
 from ..tokens import Tokenizer
 from .language import Language

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, Languages, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
 from ..data.sources import is_there
 from ..training import Settings
@@ -41,8 +41,8 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     if data is not None:
         return load(data, read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
-    (first, rows), *others = found.items()
-    for name, each in others:
+    (first, (rows, languages)), *others = found.items()
+    for name, (each, _) in others:
         if each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
@@ -50,7 +50,8 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
             )
     if not rows:
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")
-    corpus = load(rows, read)
+    corpus = load(rows, replace(read, language=None))
+    corpus.languages = languages
     corpus.source = f"the test part of {models[first].record['data']['source']}"
     return corpus
 
@@ -176,15 +177,23 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
     return assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
 
 
-def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> list[Any]:
-    """The rows that a run was tested on: texts, or texts with their labels and weights."""
+def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> tuple[list[Any], Languages | None]:
+    """The rows that a run was tested on, texts, or texts with their labels and weights; and their languages, if it knew any."""
+    told = model.record.get("given", {}).get("language")
+    if read.language not in (None, told):
+        raise UsageError(
+            f"{name} was fitted {'without --language' if told is None else f'with --language {told}'}, and its test rows are "
+            "drawn as then. Leave --language out, or give the text to evaluate it on too."
+        )
     with _recorded(name, model, read) as (corpora, fixed, settings):
         if isinstance(model, Language | Graph):
-            texts = [text for block in divide(corpora, fixed, settings).blocks(TEST) for text in block]
-            return ["".join(texts)] if settings.document_unit == "file" and texts else texts
+            division = divide(corpora, fixed, settings)
+            texts = [text for block in division.blocks(TEST) for text in block]
+            return ["".join(texts)] if settings.document_unit == "file" and texts else texts, division.languages(TEST)
         data = _assembled(corpora, fixed, settings)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
-        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        languages = None if data.languages is None else data.languages.take(numbers)
+        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True)), languages

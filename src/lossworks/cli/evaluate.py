@@ -44,6 +44,7 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     device: options.Device = "cpu",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -52,6 +53,7 @@ def command(
     from ..api import evaluate, load, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
+    from .by_language import tell_languages
     from .side_by_side import tell
     from .slices import tell_slices
     from .tables import console, metrics_table
@@ -62,7 +64,7 @@ def command(
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if html is not None and not slices:
         raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
     models = {run: load(run, device) for run in runs}
@@ -78,6 +80,8 @@ def command(
         tell(result)
     else:
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+    if "languages" in result:
+        tell_languages(result["languages"], "--json has all")
     if slices:
         tell_slices(result["slices"])
 

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.contrast import FEWEST
 from ..tokens.characters import LIMIT, points
 from ..tokens.ngrams import hashed_ngrams, words_in
 
-FEWEST = 20
-"""Texts that a slice must have, inside and outside, to be tested."""
 WORDS = 1000
 """Words looked at, the most frequent."""
 _BANDS = 4

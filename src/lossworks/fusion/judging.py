@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evidence.contrast import Estimate, Sample, mean_of
 from ..evidence.statistics import LEVEL, holm
+from ..metrics.contrast import Estimate, Sample, mean_of
 from .answers import DRAWS, Said
 
 Floats = NDArray[np.float64]
