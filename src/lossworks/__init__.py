@@ -64,6 +64,7 @@ _HOMES = {
 _ROOMS = (
     "api",
     "attribution",
+    "balances",
     "catalog",
     "checks",
     "core",

@@ -33,6 +33,9 @@ def command(
     slices: Annotated[
         bool, typer.Option("--slices", help="Find parts of the text (by length, script, word, label, …) whose loss differs.")
     ] = False,
+    conflict: Annotated[
+        bool, typer.Option("--conflict", help="Compare the gradients of languages: which pull the weights apart.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the slices as a page.", metavar="FILE", show_default=False)
     ] = None,
@@ -54,6 +57,7 @@ def command(
     from ..core.errors import UsageError
     from ..report.words import rows_of
     from .by_language import tell_languages
+    from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
     from .tables import console, metrics_table
@@ -67,9 +71,15 @@ def command(
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if html is not None and not slices:
         raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
+    if conflict and len(runs) > 1:
+        raise UsageError("--conflict is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
     how: dict[str, Any] = {"stride": stride, "slices": slices}
-    result = evaluate(models[runs[0]], data, read, **how) if len(runs) == 1 else _together(models, data, read, **how)
+    result = (
+        evaluate(models[runs[0]], data, read, **how, conflict=conflict)
+        if len(runs) == 1
+        else _together(models, data, read, **how)
+    )
     if html is not None:
         write_slices(result["slices"], html, name=result["source"])
     if json:
@@ -82,6 +92,8 @@ def command(
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
+    if conflict:
+        tell_conflict(result["conflict"])
     if slices:
         tell_slices(result["slices"])
 

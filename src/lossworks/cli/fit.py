@@ -74,7 +74,18 @@ def command(
         str | None, typer.Option(help="l1, l2, elastic_net, group_lasso: l1:strength=1e-5.", show_default=False)
     ] = None,
     risk: Annotated[
-        str | None, typer.Option(help="mean, cvar, or over the classes group_dro, worst_group.", show_default=False)
+        str | None, typer.Option(help="mean, cvar, or over groups group_dro, worst_group.", show_default=False)
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="Of such a risk: label, language, or both: language,label.  [default: label; for lm language]",
+            show_default=False,
+        ),
+    ] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(help="How often each --language is drawn: proportional, alpha:0.3, unimax:repeats=4.", show_default=False),
     ] = None,
     lr: Annotated[
         str | None, typer.Option(help="Learning rate, over the optimizer's own; auto: found by short runs.", show_default=False)
@@ -151,7 +162,8 @@ def command(
         model = f"vectors:path={vectors}"
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
-        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "schedule": schedule,
+        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
+        "schedule": schedule,
         "class_weight": class_weight, "teach": teach, "pack": pack, "dtype": dtype, "device": device,
     }  # fmt: skip
     numbers = {

@@ -6,10 +6,12 @@ Languages     which language each row is in
 split, k_folds    which rows train, validate and test; which fold each is in
 class_names, label_sets, numbers, check_classes    the labels as each task needs them
 Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; ``epoch_order`` is the order they are seen in
+Draws, TextLanguages    which rows an epoch has where languages are balanced
 """
 
 from .batch import Batch
 from .corpus import Corpus
+from .draws import Draws, TextLanguages
 from .features import Features, Selected
 from .formats.frames import is_frame
 from .hashed_features import HashedFeatures
@@ -37,6 +39,7 @@ __all__ = [
     "VALID",
     "Batch",
     "Corpus",
+    "Draws",
     "Features",
     "HashedFeatures",
     "Label",
@@ -51,6 +54,7 @@ __all__ = [
     "Shards",
     "SparseEmbedding",
     "StateFeatures",
+    "TextLanguages",
     "TokenFile",
     "TokenRows",
     "along",

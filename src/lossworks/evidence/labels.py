@@ -18,6 +18,7 @@ from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
 from ..tasks import LabelTask
 from ..training import Settings
+from ..training.balancing import check_languages
 from ..training.classifier import loss_for
 from ..training.dataset import Dataset, Part, assemble, read_features
 from ..training.describing import describe
@@ -81,7 +82,7 @@ class LabelBenchmark(Benchmark[Dataset]):
     def split(self) -> Dataset:
         """Parts and targets, no text read yet."""
         if self._split is None:
-            self._split = self._assemble(self.common.get("class_weight"))
+            self._split = self._assemble(self.common.get("class_weight"), None)
         return self._split
 
     @property
@@ -111,7 +112,8 @@ class LabelBenchmark(Benchmark[Dataset]):
     def check(self, settings: Settings) -> None:
         loss_for(settings, self.split)
         if settings.class_weight is not None:
-            self._assemble(settings.class_weight)
+            self._assemble(settings.class_weight, None)
+        check_languages(settings, self.corpora)
 
     def training(self, settings: Settings, callbacks: Callbacks) -> ByEpochs:
         data, spec, loss = self.ready(settings), models.build(settings.spec), loss_for(settings, self.split)  # type: ignore[arg-type]
@@ -142,18 +144,19 @@ class LabelBenchmark(Benchmark[Dataset]):
         return {"slices": slices, "reading": label_diagnostics.reading(tested, measured, metric)}
 
     def _key(self, settings: Settings) -> Any:
-        return settings.model, str(settings.class_weight)
+        return settings.model, str(settings.class_weight), settings.balance
 
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
-        data = self._assemble(settings.class_weight)
+        data = self._assemble(settings.class_weight, settings.balance)
         features = models.build(settings.spec).features()  # type: ignore[arg-type]
         features.to(settings.device)
         read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)
         return data
 
-    def _assemble(self, class_weight: Any) -> Dataset:
+    def _assemble(self, class_weight: Any, balance: str | None) -> Dataset:
         common = Settings(**{name: self.common[name] for name in ("task", "valid", "test", "seed") if name in self.common})
-        data = assemble(self.corpora, self.fixed, common.task, class_weight, common.valid, common.test, common.seed)
+        shares = common.valid, common.test
+        data = assemble(self.corpora, self.fixed, common.task, class_weight, *shares, common.seed, balance=balance)
         for part, name in ((VALID, "validation"), (TEST, "test")):
             if not (data.parts == part).any():
                 raise UsageError(

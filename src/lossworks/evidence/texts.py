@@ -159,6 +159,8 @@ class TextBenchmark(Benchmark[Reading]):
         that it is to be trained by gradients.
         """
         settings = for_language(for_family({**self.common, "task": "lm"}, own), "lm")
+        if settings.balance is not None:
+            raise UsageError("compare balances the languages of classifiers alone. Leave --balance out, or compare runs of fit.")
         if not settings.by_gradients:
             return settings
         spec, given = settings.spec, str(settings.model)
@@ -213,7 +215,7 @@ class TextBenchmark(Benchmark[Reading]):
         vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
         held_out = HeldOut.of(Positions.of(valid, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
         how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
-        loop = token_loop(network, train, vocabulary, config, **how)
+        loop = token_loop(network, train, vocabulary, config, languages=self._divided().text_languages(), **how)
         loop.keeps_best = False
         return ByGradients(loop, reading)
 

@@ -12,6 +12,7 @@ from ..data import TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
+from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
@@ -34,8 +35,10 @@ def fit(
     teacher: Teacher | None = None,
 ) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
+    check_languages(settings, corpora)
     taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed, taught)
+    shares = settings.valid, settings.test
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
     settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
@@ -75,6 +78,7 @@ def fit(
         "micro_batch": loop.gradients.micro_batch_size,
         "scores": state.scores,
         "refit_rows": None if whole is None else int((whole.parts == TRAIN).sum()),
+        **drawn(data.balance, data.languages, data.parts, data.rates),
     }
     data.close()
     return predictor, settings, describe(data), result

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import PARTS, TEST, TRAIN, VALID, Corpus
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
+from .balancing import check_languages, drawn, group_count
 from .describing import leaked, of_corpora
 from .language_metrics import judge, samples
 from .language_training import recalled, tokens_chosen, train
@@ -42,6 +43,8 @@ def fit(
     """
     began, asked = callbacks.clock(), settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
+    check_languages(settings, corpora)
+    group_count(settings, None, 0)
     division = divide(corpora, fixed, settings)
     before = recalled(settings, callbacks) if resume else None
     settings, why = (settings, "") if asked else tokens_chosen(settings, division, callbacks, before)
@@ -67,12 +70,15 @@ def fit(
         resume=resume,
         before=before,
         test_tokens=0 if TEST in fixed else int(parts[TEST].texts.offsets[-1]),
+        languages=division.text_languages() if settings.balance or settings.risk else None,
     )
     if found.tested < 1:
         parts[TEST] = encode_fewer(division, found.tested, settings, tokenizer, scratch)
     trained, model = TextLanguage(found.spec, tokenizer, found.model), found.model
     counts = Positions.of(parts[TRAIN].texts, model.vocabulary, model.ends).counts(model.vocabulary.size)
     result: dict[str, Any] = {"facts": model.facts, "seconds": callbacks.clock() - began}
+    if division.parts is not None:
+        result |= drawn(settings.balance, Languages.together(corpora), division.parts, division.rates)
     if found.state is not None:
         result["training"] = _training(found.state)
     if callbacks.world.is_first:
