@@ -102,7 +102,8 @@ def sentence(found: dict[str, Any]) -> str:
     ends = "" if worst["cosine"] is None else f": cosine {worst['cosine']:.2f} ({worst['low']:.2f} to {worst['high']:.2f})"
     return (
         f"{many} of {len(pairs)} pairs of languages are shown to conflict, after Holm's correction; most "
-        f"{' and '.join(worst['languages'])}{ends}. At the minimum of a pooled loss the gradients sum to 0, so that some must.{rest}"
+        f"{' and '.join(worst['languages'])}{ends}. "
+        f"At the minimum of a pooled loss the gradients sum to 0, so that some must.{rest}"
     )
 
 
