@@ -143,6 +143,7 @@ def command(
 
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
+    from ..report.by_language import NO_MEAN
     from ..report.comparison_next import next_step, rates_alike
     from .tables import console
     from .visible import in_line
@@ -150,9 +151,11 @@ def _tell(found: Comparison) -> None:
     screen = console()
     for arm in found.arms:
         screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
-        for one in found.record["result"]["by_language"] or ():
+        for one in found.record["result"].get("by_language") or ():
             if one["run"] == arm["name"]:
                 screen.print(f"    By language: {in_line(one['sentence'])}")
+    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
+        screen.print(f"By language: {NO_MEAN.format(found.record['result']['metric'])}")
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")

@@ -72,20 +72,19 @@ def results(
         "test_texts": examples[0].rows.shape[1] if recur else None, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
         "of": len(design.arms) * design.seeds,
-        "by_language": _by_language(design, benchmark, measured, words),
+        **_by_language(design, benchmark, measured, words),
         **benchmark.diagnostics(ended, measured, design.metric, [arm.settings for arm in design.arms]),
     }  # fmt: skip
 
 
-def _by_language(
-    design: Design, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str]
-) -> list[dict[str, Any]] | None:
-    """Every arm's difference from the baseline by language; None where there are no languages, and of F1, which is no mean."""
+def _by_language(design: Design, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str]) -> dict[str, Any]:
+    """Every arm's difference from the baseline by language; nothing where there are no languages, None of F1, which is no mean."""
     metric, languages = design.metric, benchmark.languages
     if languages is None or metric in ("macro_f1", "micro_f1"):
-        return None
+        return {} if languages is None else {"by_language": None}
     sizes = [benchmark.sizes(metric, arm.settings) for arm in design.arms]
-    return of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
+    told = of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
+    return {"by_language": told}
 
 
 def write_table(path: Path, design: Design, done: Finished) -> None:

@@ -13,6 +13,7 @@ from .words import THIN
 _COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", NOT_SHOWN: "@unsure", FEW: "@muted"}
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
+NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
 NOTE = (
     "Nats per text compare languages whose texts say the same, as translations do, and else tell of the texts' lengths. What is "
     "counted in tokens or bytes compares none: one language says in a few what takes another many."
