@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lossworks import metrics
 from lossworks.data import Languages
+from lossworks.evidence import by_language
 from lossworks.evidence.by_language import of_arms, of_models
 from lossworks.evidence.verdicts import Measured
 
@@ -17,6 +18,13 @@ NAMES = ("deu", "one", "tha", "yor")
 SIZES = (120, 3, 40, 80)
 OF_ROW = Languages(NAMES, np.repeat(np.arange(4, dtype=np.int32), SIZES))
 N = sum(SIZES)
+
+
+@pytest.fixture(autouse=True)
+def few_flips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the draws of the permutation test: its p is needed to the hundredth."""
+    real = by_language.flips
+    monkeypatch.setattr(by_language, "flips", lambda d: real(d, count=999))
 
 
 def arm(rows: NDArray[np.float64], diverged: tuple[int, ...] = ()) -> Measured:

@@ -61,7 +61,7 @@ def test_no_difference_is_rarely_called_one() -> None:
 
 def test_few_texts() -> None:
     """Few texts, or one, are told and not compared, and stand last however bad; repeats count as one, what weighs 0 as none."""
-    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 30), [9.0], np.full(5, 0.5), [8.0]])
+    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 30), [4.5], np.full(5, 2.0), [8.0]])
     languages = ["a"] * 40 + ["b"] * 30 + ["one"] + ["same"] * 5 + ["weightless"]
     texts = np.concatenate([np.arange(71), np.full(5, 99), [100]])
     sizes = np.r_[np.ones(76), 0.0]

@@ -78,7 +78,7 @@ def results(
 
 
 def _by_language(design: Design, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str]) -> dict[str, Any]:
-    """Every arm's difference from the baseline by language; nothing where there are no languages, None of F1, which is no mean."""
+    """Every arm's difference from the baseline by language; nothing without languages, None of F1, which is no mean."""
     metric, languages = design.metric, benchmark.languages
     if languages is None or metric in ("macro_f1", "micro_f1"):
         return {} if languages is None else {"by_language": None}
