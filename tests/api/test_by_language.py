@@ -80,5 +80,19 @@ def test_one_text_of_all(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("some text\n" * 60)
     with pytest.raises(UsageError, match="--document-unit file makes one of all"):
         lossworks.fit(tmp_path / "x.txt", task="lm", document_unit="file", read=ReadOptions(language="auto"))
-    with pytest.raises(UsageError, match="no model to identify languages by"):
-        lossworks.fit(tmp_path / "x.txt", task="lm", read=ReadOptions(language="auto"))
+
+
+def test_identified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where languages are identified, each good text is asked about, and what is found is kept."""
+    asked = list[str]()
+
+    def identify(texts: list[str]) -> list[str]:
+        asked.extend(texts)
+        return ["tha" if "tha" in text else "swa" for text in texts]
+
+    monkeypatch.setattr("lossworks.data.languages.identify", identify)
+    rows = [{key: row[key] for key in ("text", "label")} for row in table("classify")] + [{"text": " ", "label": "True"}]
+    found = lossworks.fit(rows, model="linear:bits=10", epochs=1, read=ReadOptions(language="auto", bad_rows="skip"))
+    assert sum(found.record["data"]["languages"]["tha"].values()) == SIZES["tha"]
+    assert set(found.record["data"]["languages"]) == {"tha", "swa"}
+    assert set(asked) == {row["text"] for row in rows[:-1]}
