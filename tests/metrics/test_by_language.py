@@ -60,11 +60,11 @@ def test_no_difference_is_rarely_called_one() -> None:
 
 
 def test_few_texts() -> None:
-    """Few texts, or one, are told and not compared, and stand last however bad; repeats of a text are one; no weight is no text."""
-    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(0.5, 1, 30), [9.0], np.full(30, 7.0), [8.0]])
-    languages = ["a"] * 40 + ["b"] * 30 + ["one"] + ["same"] * 30 + ["weightless"]
-    texts = np.concatenate([np.arange(71), np.full(30, 99), [100]])
-    sizes = np.r_[np.ones(101), 0.0]
+    """Few texts, or one, are told and not compared, and stand last however bad; repeats count as one, what weighs 0 as none."""
+    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 30), [4.5], np.full(5, 2.0), [8.0]])
+    languages = ["a"] * 40 + ["b"] * 30 + ["one"] + ["same"] * 5 + ["weightless"]
+    texts = np.concatenate([np.arange(71), np.full(5, 99), [100]])
+    sizes = np.r_[np.ones(76), 0.0]
     said = found(values, languages, texts, sizes)
     assert [(row["language"], row["texts"], row["word"]) for row in said["rows"]] == [
         ("b", 30, "harder"),

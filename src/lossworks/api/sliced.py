@@ -53,12 +53,7 @@ def of_label_models(
     """
     first = next(iter(models.values()))
     task = first.predictor.task
-    target, weight = task.targets(corpus), corpus.weights
-    sizes = np.ones(len(corpus)) if weight is None else weight.astype(np.float64)
-    runs = {}
-    for (name, model), own in zip(models.items(), scores, strict=True):
-        values = task.by_row(own, target, temperature=model.predictor.temperature)[task.proper]
-        runs[name] = Losses(values * sizes, sizes, corpus.keys)
+    target, runs = task.targets(corpus), label_losses(models, scores, corpus)
     slices, left_out = of_answers("true label", [task.name_of(each) for each in target]), []
     if len(models) == 1:
         answers = first.predictor.probabilities(scores[0]) if task.has_probabilities else scores[0]
@@ -71,6 +66,17 @@ def of_label_models(
             slices.append(_unknown(name, _has_unknown(tokenizer, corpus)))
     slices += _duplicates(models, corpus, read, left_out)
     return _told(runs, slices, UNITS[task.proper], task.proper, left_out)
+
+
+def label_losses(models: Mapping[str, Model], scores: Sequence[NDArray[Any]], corpus: Corpus) -> dict[str, Losses]:
+    """The task's proper score of every row, by the models' names; arguments as of ``of_label_models``."""
+    task, weight = next(iter(models.values())).predictor.task, corpus.weights
+    target, sizes = task.targets(corpus), np.ones(len(corpus)) if weight is None else weight.astype(np.float64)
+    runs = {}
+    for (name, model), own in zip(models.items(), scores, strict=True):
+        values = task.by_row(own, target, temperature=model.predictor.temperature)[task.proper]
+        runs[name] = Losses(values * sizes, sizes, corpus.keys)
+    return runs
 
 
 def of_language_models(

@@ -37,3 +37,21 @@ def tell_languages(found: dict[str, Any], whole: str) -> None:
         screen.print(Text(f"{len(rows) - _MOST:,} more languages: {whole}.", "dim"))
     if metric == "nats_per_text":
         screen.print(Text(NOTE, "dim"))
+
+
+def tell_pairs(told: list[dict[str, Any]]) -> None:
+    """Each model's difference from the first by language, those that lose most first."""
+    screen = console()
+    for one in told:
+        screen.print(Text(f"\n{one['run']} less {one['against']}, by language", "bold"))
+        screen.print(in_line(one["sentence"]))
+        table = table_of("")
+        for name in ("texts", "difference", "95 % interval", "p (Holm)", ""):
+            table.add_column(name, justify="right")
+        for row in one["rows"][:_MOST]:
+            ends = "–" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+            p = "–" if row["p_holm"] is None else p_value(row["p_holm"])
+            table.add_row(in_line(row["language"]), f"{row['texts']:,}", number(row["value"]), ends, p, row["word"])
+        print_whole(table)
+        if len(one["rows"]) > _MOST:
+            screen.print(Text(f"{len(one['rows']) - _MOST:,} more languages: --json has all.", "dim"))

@@ -56,7 +56,7 @@ def command(
     from ..api import evaluate, load, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
-    from .by_language import tell_languages
+    from .by_language import tell_languages, tell_pairs
     from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
@@ -92,6 +92,7 @@ def command(
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
+    tell_pairs(result.get("by_language", []))
     if conflict:
         tell_conflict(result["conflict"])
     if slices:

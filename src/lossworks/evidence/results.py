@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..metrics import RISING
 from ..record import write_atomic
 from .benchmark import Benchmark
+from .by_language import of_arms
 from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
 from .runs import Design
@@ -62,6 +63,7 @@ def results(
             **calibration([one.bins for _, one in runs if one.bins]),
             "f1": by_label([one.f1 for _, one in runs if one.f1]),
         })  # fmt: skip
+    words = [one.word for one in verdicts]
     ended = [[done[Key(RUN, number, seed)] for seed in one.seeds] for number, one in enumerate(measured)]
     return {
         "metric": design.metric, "unit": UNITS[design.metric], "rising": design.metric in RISING,
@@ -70,8 +72,19 @@ def results(
         "test_texts": examples[0].rows.shape[1] if recur else None, "prior": float(prior.mean()),
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
         "of": len(design.arms) * design.seeds,
+        **_by_language(design, benchmark, measured, words),
         **benchmark.diagnostics(ended, measured, design.metric, [arm.settings for arm in design.arms]),
     }  # fmt: skip
+
+
+def _by_language(design: Design, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str]) -> dict[str, Any]:
+    """Every arm's difference from the baseline by language; nothing without languages, None of F1, which is no mean."""
+    metric, languages = design.metric, benchmark.languages
+    if languages is None or metric in ("macro_f1", "micro_f1"):
+        return {} if languages is None else {"by_language": None}
+    sizes = [benchmark.sizes(metric, arm.settings) for arm in design.arms]
+    told = of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
+    return {"by_language": told}
 
 
 def write_table(path: Path, design: Design, done: Finished) -> None:

@@ -71,7 +71,7 @@ def sentence(found: Json) -> str:
     """Which language is worst, whether it is shown to be worse than the others, and which others are."""
     rows, metric = found["rows"], found["metric"]
     known, few = ([row for row in rows if (row["texts"] >= found["fewest"]) is enough] for enough in (True, False))
-    rest = f" Too few texts ({found['fewest']} are needed) of {_listed(few)}." if few else ""
+    rest = f" Too few texts ({found['fewest']} are needed) of {listed(few)}." if few else ""
     if not known:
         return f"No language has {found['fewest']} texts, so none is compared."
     worst = known[0]
@@ -89,11 +89,12 @@ def sentence(found: Json) -> str:
     if not harder:
         chance = f"one of {len(known)} estimates is always the highest"
         return f"{told} That is not shown to be {more} than in the others: {chance}.{rest}"
-    which = "It is" if len(harder) == 1 and harder[0] is worst else f"{_listed(harder)} {'are' if len(harder) > 1 else 'is'}"
+    which = "It is" if len(harder) == 1 and harder[0] is worst else f"{listed(harder)} {'are' if len(harder) > 1 else 'is'}"
     return f"{told} {which} shown to be {more} than in the others, after Holm's correction.{rest}"
 
 
-def _listed(rows: list[Json]) -> str:
+def listed(rows: list[Json]) -> str:
+    """The languages of rows by name, as long as they are few."""
     names = [row["language"] for row in rows]
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..data import Languages
 from .by_language import by_language
 from .contrast import Losses
-from .intervals import Floats, Interval, Ints, mean, ratio
+from .intervals import Floats, Interval, Ints, ratio
 
 MAX_SEGMENTS, _SHORTEST = 100, 20
 """Segments that one long text is cut into at most, and the fewest positions of one."""
@@ -114,7 +114,7 @@ def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
 
 def of_texts(nats: Floats, positions: Ints, sizes: NDArray[Any]) -> dict[str, Interval]:
     """``surprisal_of`` texts that are apart, and nats_per_text."""
-    return {**surprisal_of(nats, positions, sizes), "nats_per_text": mean(nats, np.ones(len(nats)), low=0.0)}
+    return {**surprisal_of(nats, positions, sizes), "nats_per_text": ratio(nats, np.ones(len(nats)), low=0.0)}
 
 
 def texts_by_language(nats: Floats, of: SegmentCounts, keys: NDArray[Any], languages: Languages) -> dict[str, Any]:

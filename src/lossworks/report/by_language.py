@@ -10,9 +10,10 @@ from .plot import LEGEND, Json, axis, dots, figure, rule
 from .slices import p_value
 from .words import THIN
 
-_COLORS = {HARDER: "@bad", EASIER: "@good", NOT_SHOWN: "@unsure", FEW: "@muted"}
+_COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", NOT_SHOWN: "@unsure", FEW: "@muted"}
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
+NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
 NOTE = (
     "Nats per text compare languages whose texts say the same, as translations do, and else tell of the texts' lengths. What is "
     "counted in tokens or bytes compares none: one language says in a few what takes another many."
@@ -56,23 +57,56 @@ def chart(result: Json) -> Json | None:
     found = result.get("languages")
     if not found or not found["rows"]:
         return None
-    labels = [html.escape(row["language"]) for row in found["rows"]]
+    rows = [(row, row["loss"], row["corrected"] or {"low": None, "high": None}) for row in found["rows"]]
+    return _intervals(rows, f"{NAMES[found['metric']][0]}, lower is better", found["value"])
+
+
+def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
+    """What the page says of each pair of models, or of arms, by language."""
+    return [
+        {
+            "id": f"languages-{number}",
+            "name": f"{one['run']} less {one['against']}",
+            "sentence": one["sentence"],
+            "rows": [
+                {
+                    "language": row["language"],
+                    "texts": words.smart(row["texts"]),
+                    "difference": words.number("", row["value"]),
+                    "range": "" if row["low"] is None else words.interval("", row),
+                    "p": "–" if row["p_holm"] is None else p_value(row["p_holm"]),
+                    "word": row["word"],
+                }
+                for row in one["rows"]
+            ],
+            "figure": _intervals(
+                [(row, row["value"], row) for row in one["rows"] if row["value"] is not None],
+                f"difference, {unit}; {'higher' if rising else 'lower'} is better",
+                0.0,
+            ),
+        }
+        for number, one in enumerate(told or [])
+    ]
+
+
+def _intervals(rows: list[tuple[Json, float, Json]], title: str, at: float) -> Json:
+    """A dot and an interval for each language, and a line ``at`` what they are compared with.
+
+    rows: each with its value, and the ends of its interval, None where one is not known.
+    """
+    labels = [html.escape(row["language"]) for row, _, _ in rows]
     traces = []
-    for word in (word for word in _COLORS if any(row["word"] == word for row in found["rows"])):
-        some = [(label, row) for label, row in zip(labels, found["rows"], strict=True) if row["word"] == word]
-        ends = [row["corrected"] or {"low": None, "high": None} for _, row in some]
-        reach = [[abs((of[end] if of[end] is not None else row["loss"]) - row["loss"]) for end in ("low", "high")]
-                 for of, (_, row) in zip(ends, some, strict=True)]  # fmt: skip
+    for word in (word for word in _COLORS if any(row["word"] == word for row, _, _ in rows)):
+        some = [(label, *one) for label, one in zip(labels, rows, strict=True) if one[0]["word"] == word]
+        reach = [[0.0 if ends[end] is None else abs(ends[end] - value) for end in ("low", "high")] for *_, value, ends in some]
         color = _COLORS[word]
-        trace = dots([(row["loss"], label) for label, row in some], {"size": 8, "color": color}, name=word)
+        trace = dots([(value, label) for label, _, value, _ in some], {"size": 8, "color": color}, name=word)
         traces.append(trace | {
             "error_x": {
                 "type": "data", "symmetric": False, "color": color, "thickness": 2, "width": 0,
                 "array": [high for _, high in reach], "arrayminus": [low for low, _ in reach],
             },
-            "customdata": [
-                [row["texts"], words.interval(found["metric"], row["corrected"]) if row["corrected"] else ""] for _, row in some
-            ],
+            "customdata": [[row["texts"], words.interval("", ends)] for _, row, _, ends in some],
             "hovertemplate": "%{y}, %{customdata[0]:,} texts: %{x:.3g}, %{customdata[1]}<extra></extra>",
         })  # fmt: skip
     names = axis(
@@ -80,9 +114,7 @@ def chart(result: Json) -> Json | None:
         categoryorder="array", categoryarray=labels,
         ticktext=[label if len(label) <= _NAME else label[: _NAME - 1] + "…" for label in labels],
     )  # fmt: skip
-    title = NAMES[found["metric"]][0]
     return figure(
-        traces, height=110 + 22 * max(len(labels), 2), xaxis=axis(f"{title}, lower is better", side="top"), yaxis=names,
-        shapes=[rule(found["value"], found["value"], 0, 1, yref="paper")], showlegend=True,
-        legend=LEGEND | {"y": 0, "yanchor": "top"},
+        traces, height=130 + 22 * max(len(labels), 2), xaxis=axis(title, side="top"), yaxis=names,
+        shapes=[rule(at, at, 0, 1, yref="paper")], showlegend=True, legend=LEGEND | {"y": 0, "yanchor": "top"},
     )  # fmt: skip
