@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -90,9 +91,13 @@ def test_limits(tmp_path: Path) -> None:
 
 
 def test_resumed_in_the_same_bits(tmp_path: Path) -> None:
-    """Stopped at every second checkpoint and gone on with, a balanced fit over groups ends as one left alone."""
+    """Stopped at every second checkpoint and gone on with, a balanced fit over groups ends as one left alone; and so does one that
+    is done again from its record.
+    """
+    pl.DataFrame(rows()).write_csv(tmp_path / "rows.csv")
+    data = tmp_path / "rows.csv"
     how: dict[str, Any] = {**SMALL, "balance": "alpha:0.2", "risk": "group_dro:step=0.5", "groups": "language", "batch_size": 50}
-    lossworks.fit(rows(), read=READ, out=tmp_path / "whole", **how)
+    lossworks.fit(data, read=READ, out=tmp_path / "whole", **how)
     for _ in range(30):
         callbacks, left = Callbacks(checkpoint_every=0.0), [2]
 
@@ -103,11 +108,12 @@ def test_resumed_in_the_same_bits(tmp_path: Path) -> None:
 
         callbacks.watch = watch
         try:
-            done = lossworks.fit(rows(), read=READ, out=tmp_path / "run", resume=True, callbacks=callbacks, **how)
+            done = lossworks.fit(data, read=READ, out=tmp_path / "run", resume=True, callbacks=callbacks, **how)
             break
         except Interrupted:
             continue
     assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    assert lossworks.learning(tmp_path / "whole").found.exact
     said = done.record["result"]["balance"]
     assert said["spec"] == "alpha:0.2"
     assert [row["language"] for row in said["languages"]] == ["cc", "bb", "aa"]

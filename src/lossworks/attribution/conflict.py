@@ -68,7 +68,7 @@ def conflict(languages: Languages, keys: NDArray[np.uint64], weights: int, gradi
     products = (stacked @ stacked.T).reshape(len(rows), BLOCKS, len(rows), BLOCKS)
     found = [_pair(products, one, other) for one in range(len(rows)) for other in range(one)]
     names, corrected = list(rows), holm([pair.p for pair in found])
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {
             "languages": sorted((names[pair.one], names[pair.other])),
             "cosine": pair.cosine, "low": pair.low, "high": pair.high, "p_holm": p,
