@@ -64,6 +64,14 @@ def test_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     for pair in whole["pairs"]:
         assert cosine(found, *pair["languages"])["cosine"] == pytest.approx(pair["cosine"], abs=0.15)
     assert [pair["word"] for pair in whole["pairs"]] == ["conflict", "conflict", "agree"]
+    rng, of = np.random.default_rng(0), np.repeat(np.arange(2, dtype=np.int32), 80)
+    apart = np.kron(np.eye(2), np.ones(300))[of] + 0.1 * rng.normal(size=(160, 600))  # none below 0, and none in common
+
+    def gradient(rows: Any) -> Any:
+        return [torch.from_numpy(apart[rows].sum(0))], len(rows)
+
+    (pair,) = conflict(Languages(("a", "b"), of), np.arange(160, dtype=np.uint64), 600, gradient)["pairs"]
+    assert abs(pair["cosine"]) < 0.2
 
 
 def rows() -> list[dict[str, Any]]:

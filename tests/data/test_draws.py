@@ -53,14 +53,14 @@ def test_layouts(kind: str) -> None:
     )
     counts, seen = set(), []
     for epoch in range(4):
-        steps = layout.steps(40, epoch)
+        steps = layout.steps(12, epoch)
         counts.add(len(steps))
         found = [layout.take(rows, epoch) for rows in steps]
         for part in found:
             assert part.languages is not None
             assert (part.ids[part.inside] == 3 + part.languages[part.inside]).all()
         seen.append(np.concatenate([part.ids[part.inside].numpy() for part in found]))
-        assert all((a == b).all() for a, b in zip(steps, layout.steps(40, epoch), strict=True))
+        assert all((a == b).all() for a, b in zip(steps, layout.steps(12, epoch), strict=True))
     assert len(counts) == 1
     assert np.mean(np.concatenate(seen) == 4) == pytest.approx(120 / 200, abs=0.04)  # 80 texts of one, 120 of the other
     assert not np.array_equal(seen[0], seen[1])

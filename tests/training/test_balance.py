@@ -91,7 +91,7 @@ def test_limits(tmp_path: Path) -> None:
 
 
 def test_resumed_in_the_same_bits(tmp_path: Path) -> None:
-    """Stopped at every second checkpoint and gone on with, a balanced fit over groups ends as one left alone; and so does one that
+    """Stopped at every second checkpoint and gone on with, a balanced fit over groups ends as one left alone; so does one that
     is done again from its record.
     """
     pl.DataFrame(rows()).write_csv(tmp_path / "rows.csv")
