@@ -11,6 +11,7 @@ from .slices import p_value
 from .words import THIN
 
 _COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", NOT_SHOWN: "@unsure", FEW: "@muted"}
+_DRAWN = 40  # languages of each pair of several
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
 NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
@@ -62,9 +63,13 @@ def chart(result: Json) -> Json | None:
 
 
 def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
-    """What the page says of each pair of models, or of arms, by language."""
+    """What the page says of each pair of models, or of arms, by language; of several pairs with many languages those that lose
+    most are drawn.
+    """
+    most = _DRAWN if len(told or []) > 1 else None
     return [
         {
+            "drawn": f": the {most} that lose most" if most and len(one["rows"]) > most else "",
             "id": f"languages-{number}",
             "name": f"{one['run']} less {one['against']}",
             "sentence": one["sentence"],
@@ -80,7 +85,7 @@ def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
                 for row in one["rows"]
             ],
             "figure": _intervals(
-                [(row, row["value"], row) for row in one["rows"] if row["value"] is not None],
+                [(row, row["value"], row) for row in one["rows"][:most] if row["value"] is not None],
                 f"difference, {unit}; {'higher' if rising else 'lower'} is better",
                 0.0,
             ),
