@@ -65,7 +65,7 @@ def test_tables() -> None:
     assert context({}) is None
     of, values = languages(60)
     runs = {name: Losses(values + n, np.ones(len(values)), np.arange(len(values))) for n, name in enumerate("abc")}
-    both = pairs(of_models(runs, of, "nats"), "nats", rising=False)
+    both = pairs(of_models(runs, of, "nats"), rising=False)
     assert [len(one["rows"]) for one in both] == [62, 62]
     drawn = [sum(len(trace["y"]) for trace in one["figure"]["data"]) for one in both]
     assert drawn == [40, 40]

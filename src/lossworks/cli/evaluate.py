@@ -34,7 +34,8 @@ def command(
         bool, typer.Option("--slices", help="Find parts of the text (by length, script, word, label, …) whose loss differs.")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write the slices as a page.", metavar="FILE", show_default=False)
+        Path | None,
+        typer.Option("--html", help="Write slices, or else languages, as a page.", metavar="FILE", show_default=False),
     ] = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -50,7 +51,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
-    from ..api import evaluate, load, write_slices
+    from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
     from .by_language import tell_languages, tell_pairs
@@ -65,13 +66,15 @@ def command(
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
-    if html is not None and not slices:
-        raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
+    if html is not None and not slices and language is None:
+        raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
     models = {run: load(run, device) for run in runs}
     how: dict[str, Any] = {"stride": stride, "slices": slices}
     result = evaluate(models[runs[0]], data, read, **how) if len(runs) == 1 else _together(models, data, read, **how)
     if html is not None:
-        write_slices(result["slices"], html, name=result["source"])
+        write_slices(result["slices"], html, name=result["source"]) if slices else write_languages(
+            result, html, name=result["source"]
+        )
     if json:
         print_json({"run": runs[0], **result} if len(runs) == 1 else result)
         return

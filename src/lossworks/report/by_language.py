@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from ..metrics.by_language import EASIER, FEW, HARDER, NOT_SHOWN
 from . import words
+from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
 from .slices import p_value
 from .words import THIN
@@ -62,7 +64,19 @@ def chart(result: Json) -> Json | None:
     return _intervals(rows, f"{NAMES[found['metric']][0]}, lower is better", found["value"])
 
 
-def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
+def write_languages(result: Json, name: str, path: Path) -> Path:
+    """Write the page of what ``evaluate`` says of the languages of the data called ``name``, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    both, drawn = pairs(result.get("by_language"), rising=False), chart(result)
+    figures = {one["id"]: one["figure"] for one in both} | ({} if drawn is None else {"by-language": drawn})
+    languages = {"languages": context(result), "pairs": both, "figures": figures}
+    return write_page("languages.html", {"name": f"Languages of {name}", "facts": [], **languages}, path)
+
+
+def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
     """What the page says of each pair of models, or of arms, by language; of several pairs with many languages those that lose
     most are drawn.
     """
@@ -86,7 +100,7 @@ def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
             ],
             "figure": _intervals(
                 [(row, row["value"], row) for row in one["rows"][:most] if row["value"] is not None],
-                f"difference, {unit}; {'higher' if rising else 'lower'} is better",
+                f"difference, {one['unit']}; {'higher' if rising else 'lower'} is better",
                 0.0,
             ),
         }

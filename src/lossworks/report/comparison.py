@@ -32,7 +32,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "time": charts.time_and_quality(result), "seconds": charts.curves(result, by_time=True),
         "calibration": charts.calibration(result),
     }  # fmt: skip
-    told = [] if result is None else pairs(result.get("by_language"), result["unit"], result["rising"])
+    told = [] if result is None else pairs(result.get("by_language"), rising=result["rising"])
     figures |= {one["id"]: one["figure"] for one in told}
     context = {
         "name": name,
