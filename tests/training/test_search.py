@@ -16,7 +16,16 @@ REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 SMALL: dict[str, Any] = {"model": "linear:bits=12,chars=3", "epochs": 4}
 
 
-@pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (0.3, 1e-5, 3e4)), ("adam", (0.001,))])
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A third of the rows, for each search trains a dozen times."""
+    lines = REVIEWS.read_text("utf-8").splitlines(keepends=True)
+    path = tmp_path_factory.mktemp("data") / "reviews.csv"
+    path.write_text("".join(lines[:1] + lines[1::3]), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (1e-5, 3e4)), ("adam", (0.001,))])
 def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
     """No rate of a fine grid does better on the held-out rows by more than a hundredth; the record holds all trials."""
     heights: list[float] = []
@@ -25,7 +34,7 @@ def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
         if event == "valid":
             heights[-1] = min(heights[-1], fields["nll"])
 
-    for power in range(-6, 3):
+    for power in range(-4, 3):
         heights.append(float("inf"))
         lossworks.fit(REVIEWS, optimizer=optimizer, lr=10 ** (power / 2), callbacks=Callbacks(watch=watch), **SMALL)
     for start in starts:
@@ -39,9 +48,9 @@ def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
         assert scores[search["chosen"]] <= min(heights) + 0.01
 
 
-def test_the_bad_ends_are_told() -> None:
+def test_the_bad_ends_are_told(reviews: Path) -> None:
     """A rate at which training diverges counts against the rate, and is listed with the reason."""
-    search = lossworks.fit(REVIEWS, optimizer="sgd:lr=1e37", lr="auto", **SMALL).record["result"]["lr_search"]
+    search = lossworks.fit(reviews, optimizer="sgd:lr=1e37", lr="auto", **SMALL).record["result"]["lr_search"]
     bad = [trial for trial in search["trials"] if trial["score"] is None]
     assert {trial["note"] for trial in bad} == {"diverged"}
     assert all(search["chosen"] < trial["lr"] for trial in bad)
@@ -53,10 +62,10 @@ def test_needs_rows_to_judge_by() -> None:
         lossworks.fit(REVIEWS, lr="auto", valid=0, **SMALL)
 
 
-def test_a_resumed_run_does_not_search_again(tmp_path: Path) -> None:
+def test_a_resumed_run_does_not_search_again(tmp_path: Path, reviews: Path) -> None:
     """Stopped while training and resumed, a run has the rate that was found and ends in the same bits."""
     searched: list[int] = []
-    lossworks.fit(REVIEWS, out=tmp_path / "whole", lr="auto", **SMALL)
+    lossworks.fit(reviews, out=tmp_path / "whole", lr="auto", **SMALL)
     for resume in (False, True):
         callbacks = Callbacks(checkpoint_every=0.0)
 
@@ -68,10 +77,10 @@ def test_a_resumed_run_does_not_search_again(tmp_path: Path) -> None:
         callbacks.watch = watch
         if not resume:
             with pytest.raises(Interrupted):
-                lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", callbacks=callbacks, **SMALL)
+                lossworks.fit(reviews, out=tmp_path / "cut", lr="auto", callbacks=callbacks, **SMALL)
             trials = len(searched)
         else:
-            lossworks.fit(REVIEWS, out=tmp_path / "cut", lr="auto", callbacks=callbacks, resume=True, **SMALL)
+            lossworks.fit(reviews, out=tmp_path / "cut", lr="auto", callbacks=callbacks, resume=True, **SMALL)
     assert trials == len(searched) > 8
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "cut")]
     assert files[0] == files[1]

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import losses, models
-from ..data import TRAIN, VALID, Corpus
+from ..data import TEST, TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
@@ -19,7 +21,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
-from .teaching import LABELLED, UNLABELLED, Teacher, teach
+from .teaching import CUT, LABELLED, UNLABELLED, Teacher, teach
 
 
 def fit(
@@ -36,6 +38,8 @@ def fit(
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
     taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
     data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed, taught)
+    if taught is not None and str(settings.teach).startswith(CUT):
+        data.teacher = taught.cut(np.flatnonzero(data.parts != TEST), settings.seed)
     settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
