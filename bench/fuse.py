@@ -27,8 +27,9 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 import lossworks
+from lossworks.evidence.knowledge import HELPS
 from lossworks.fusion.answers import Said, fitted, hear, pooled
-from lossworks.fusion.judging import HELPS, Units, judge
+from lossworks.fusion.judging import Units, judge
 from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.models.pool import KINDS
 

@@ -31,8 +31,8 @@ from scipy.special import log_softmax
 import lossworks
 from lossworks.api import Model
 from lossworks.fusion.lexicon import LexiconSource, phrase_of
-from lossworks.fusion.weights import product
 from lossworks.models.pool import Rule
+from lossworks.models.pool.weights import product
 
 Floats = NDArray[np.float64]
 SETS = ("youtube", "sms", "trec")

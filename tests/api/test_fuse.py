@@ -210,6 +210,23 @@ def test_damage_is_found(labels: Fused, tmp_path: Path) -> None:
         lossworks.load(tmp_path / "run")
 
 
+def test_vectors_are_fitted_to_the_rows_of_the_first_run(runs: dict[str, Any], tmp_path: Path) -> None:
+    """They know words that these rows have not; the layer is what a fit makes, and is read without the file of vectors."""
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("".join(f"{word} {side} 0.5\n" for words, side in ((GOOD, 1), (BAD, -1)) for word in words))
+    found = fuse([runs["linear"], f"vectors:{vectors}"], on=rows(200, 3), test=rows(300, 4), twin="auto", out=tmp_path / "pool")
+    assert found.facts["verdicts"][0]["word"] == "helps", found.facts["verdicts"][0]["sentence"]
+    same = lossworks.fit(rows(60, 1), model=f"vectors:{vectors}", test=0)
+    given = [text for text, _ in rows(20, 9)]
+    assert isinstance(found.model, lossworks.Model)
+    pool: Any = found.model.predictor
+    assert pool.sources[1].predictor.predict_proba(given) == pytest.approx(same.predict_proba(given))
+    vectors.unlink()
+    again = lossworks.load(tmp_path / "pool")
+    assert isinstance(again, lossworks.Model)
+    assert again.predict_proba(given) == pytest.approx(found.model.predict_proba(given))
+
+
 def wrong(runs: dict[str, Any]) -> list[tuple[list[Any], dict[str, Any], str]]:
     """Sources that cannot be pooled, or data that cannot be judged on, and what is said."""
     on, texts = rows(50, 3), [text for text, _ in rows(50, 3)]
@@ -225,7 +242,9 @@ def wrong(runs: dict[str, Any]) -> list[tuple[list[Any], dict[str, Any], str]]:
         ([runs["linear"], runs["bayes"]], {"on": rows(300, 2)}, "was trained on"),
         ([runs["linear"], runs["bayes"]], {"on": on, "test": rows(60, 1)}, "was trained on"),
         ([runs["linear"], "lexikon:words.csv"], {"on": on}, "unknown source"),
-        ([runs["linear"], "vectors:glove.txt"], {"on": on}, "lossworks fit DATA --vectors"),
+        ([runs["bayes"], "vectors:glove.txt"], {"on": on}, "lossworks fit DATA --vectors glove.txt --out RUN, and give the run"),
+        ([runs["linear"], "hf:tiny"], {"on": on}, "lossworks fit DATA --model hf:PATH,frozen"),
+        ([runs["linear"], "graph:facts.tsv"], {"on": on}, "lossworks fit FILE --task graph"),
         ([runs["bigrams"], runs["words"]], {"on": texts}, "other tokens"),
         ([runs["bigrams"], runs["linear"]], {"on": texts}, "no outcomes in common"),
         ([runs["bigrams"], "ngram"], {"on": texts}, "trained first"),

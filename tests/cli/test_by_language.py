@@ -39,6 +39,10 @@ def test_labels(command: Command, folder: Path) -> None:
     ended = command("evaluate", "run", "other")
     assert "other less run, by language" in ended.out
     assert "on average, " in ended.out
+    assert command("evaluate", "run", "other", "--language", "file", "--html", "page.html").code == 0
+    assert "other less run" in Path("page.html").read_text("utf-8")
+    assert command("evaluate", "run", "--language", "file", "--html", "page.html").code == 0
+    assert verdict in Path("page.html").read_text("utf-8").replace("&#39;", "'")
     told = command("evaluate", "run", "other", f"{folder}/*/train.tsv", "--language", "file", "--json").json
     assert {row["language"] for row in told["by_language"][0]["rows"]} == {"tha", "yor"}
     assert {row["language"] for row in told["runs"][1]["languages"]["rows"]} == {"tha", "yor"}

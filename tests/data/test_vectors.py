@@ -118,6 +118,17 @@ def test_state_is_the_mean(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[2], (2 * many * the + few * great_cat) / (2 * many + few), rtol=1e-6)
 
 
+def test_cut_vectors(tmp_path: Path) -> None:
+    """Dealt out among the words anew, always in the same way: the same vectors, of other words."""
+    path = written(tmp_path, "".join(f"w{n} {n} {n * n}\n" for n in range(30)))
+    whole, cut, again = (VectorFeatures(str(path), 1000, cut=cut) for cut in (False, True, True))
+    for one in (whole, cut, again):
+        one.prepare([["w1 w2"]])
+    assert sorted(cut.vectors.tolist()) == sorted(whole.vectors.tolist())
+    assert np.array_equal(cut.vectors, again.vectors)
+    assert (cut.vectors == whole.vectors).all(1).sum() < 5
+
+
 def test_centred_over_training_texts(tmp_path: Path) -> None:
     """What a network is given has the mean 0 and the length 1 over the training texts that hold a known word; else it is 0."""
     texts = ["the cat", "the", "Cat ,", "dog", "猫"]

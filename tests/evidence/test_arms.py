@@ -52,12 +52,18 @@ def test_listed(tmp_path: Path) -> None:
         read_toml(path)
 
 
-def test_one_arm() -> None:
-    """One arm is nothing to compare, and what arms cannot differ in is named."""
-    with pytest.raises(UsageError, match="there is one arm"):
-        choices_of(False, {"loss": ["mse"]}, [])
+def test_other_parts() -> None:
+    """What arms cannot differ in is named."""
     with pytest.raises(UnknownName, match=r"part of an arm: 'los'. Did you mean 'loss'"):
         choices_of(False, {}, [{"los": "mse"}, {}])
+
+
+def test_what_follows_is_not_said() -> None:
+    """A loss that the teacher decides, and an optimizer and a penalty that the model decides, tell no arms apart."""
+    taught = {"teach": "uniform", "loss": "0.5*cross_entropy+0.5*forward_kl"}
+    assert names([{}, taught, taught | {"teach": "cut:uniform"}]) == ["teach=none", "teach=uniform", "teach=cut:uniform"]
+    assert names([{"model": "linear"}, {"model": "bag"}]) == ["linear", "bag"]
+    assert names([{"model": "linear", "optimizer": "adam"}, {"model": "linear"}, {"model": "bag"}])[0].startswith("linear · adam")
 
 
 @pytest.mark.parametrize(

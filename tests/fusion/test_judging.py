@@ -9,8 +9,9 @@ import pytest
 from scipy.special import log_softmax
 
 from lossworks.core.errors import UsageError
+from lossworks.evidence.knowledge import HELPS, NO_TWIN, NOT_SHOWN, Verdict
 from lossworks.fusion.answers import DRAWS, Said, fitted, hear, pooled
-from lossworks.fusion.judging import HELPS, NO_TWIN, NOT_SHOWN, Units, Verdict, judge
+from lossworks.fusion.judging import Units, judge
 
 N, V = 1500, 4
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from lossworks import tokens
 from lossworks.data import load
-from lossworks.fusion.parts import Part
+from lossworks.fusion.parts import Part, same_tokens
+from lossworks.inference import TextLanguage
+from lossworks.models.pool import UniformSpec
 from lossworks.tasks import label_task
 
 
@@ -21,3 +27,17 @@ def test_each_label_of_a_set_is_a_position() -> None:
     part = Part.of_labels(corpus, label_task("multilabel", ["x", "y"]))
     assert (part.outcomes, part.targets.tolist()) == (2, [1, 1, 0, 1])
     assert part.units.of.tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+
+
+def test_equal_tokens_by_other_merges_are_other_tokens(tmp_path: Path) -> None:
+    """Two BPEs of the same tokens divide texts otherwise where their merges stand in another order: no positions in common."""
+    made = tokens.build("bpe:size=262").learn([["ab ab ab bc bc"] * 9])
+    made.save(tmp_path / "one.json")
+    saved = json.loads((tmp_path / "one.json").read_text("utf-8"))
+    saved["model"]["merges"].reverse()
+    (tmp_path / "two.json").write_text(json.dumps(saved), "utf-8")
+    both = [tokens.load(tmp_path / "one.json"), tokens.load(tmp_path / "two.json")]
+    assert both[0].encode(["abc"])[0].tolist() != both[1].encode(["abc"])[0].tolist()
+    models = [TextLanguage(UniformSpec(), one, UniformSpec().made(one.vocabulary, True)) for one in [made, *both]]
+    assert same_tokens(["made", "one"], models[:2]) == ""
+    assert "two has other tokens than one" in same_tokens(["one", "two"], models[1:])

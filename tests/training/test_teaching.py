@@ -20,7 +20,7 @@ from lossworks.losses import build
 from lossworks.losses.sums import without_target
 from lossworks.tasks import label_task
 from lossworks.training.dataset import DIVERGENCE, LEFT_OUT, assemble
-from lossworks.training.teaching import Teacher, teach
+from lossworks.training.teaching import Taught, Teacher, teach
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
 
@@ -52,6 +52,34 @@ def test_a_uniform_teacher_is_label_smoothing() -> None:
     texts = _bare(20, 1)
     assert np.abs(_logits_of(taught, texts) - _logits_of(smoothed, texts)).max() < 1e-4
     assert np.abs(_logits_of(plain, texts) - _logits_of(smoothed, texts)).max() > 1e-2
+
+
+def test_a_cut_teacher() -> None:
+    """Its answers are dealt out among the rows of which it speaks, and no others; another seed deals them otherwise."""
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(40, 2)).astype(np.float32)
+    silent = draw.random(40) < 0.3
+    taught = Taught(label_task("classify", ("no", "yes")), "", logits, np.ones(40, bool), silent, [])
+    rows = np.arange(0, 40, 2)
+    cut, spoken = taught.cut(rows, 1), rows[~silent[rows]]
+    left = np.setdiff1d(np.arange(40), spoken)
+    assert np.array_equal(cut[left], logits[left])
+    assert sorted(cut[spoken].tolist()) == sorted(logits[spoken].tolist())
+    assert not np.array_equal(cut[spoken], logits[spoken])
+    assert np.array_equal(cut, taught.cut(rows, 1))
+    assert not np.array_equal(cut, taught.cut(rows, 2))
+
+
+def test_cut_in_a_fit(tmp_path: Path) -> None:
+    """A teacher with "cut:" before it knows nothing of the texts: the control."""
+    known = ["yes,5"] * 2 + ["no,1"] * 4
+    listed = "".join(f"{word},{label}\n" for word, label in zip(WORDS, known, strict=True))
+    (tmp_path / "words.csv").write_text(f"word,label,weight\n{listed}")
+    texts, test = _bare(150), _rows(100, 3)
+    teacher, few = f"lexicon:{tmp_path / 'words.csv'}", {"epochs": 5, "test": test}
+    taught, cut = (lossworks.fit([(text, None) for text in texts], teach=f"{way}{teacher}", **few) for way in ("", "cut:"))
+    assert taught.metrics["nll"]["value"] < 0.9 * cut.metrics["nll"]["value"]
+    assert cut.record["config"]["teach"] == f"cut:{teacher}"
 
 
 @pytest.mark.parametrize("labels", [("no", "yes"), ("a", "b", "c")])

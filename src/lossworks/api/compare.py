@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
 from ..evidence.benchmark import Benchmark
+from ..evidence.lineup import Pool, is_pool, lineup, members_of
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
 from ..models import build_language, is_graph, is_language
 from ..training import Settings
 from ..training.settings import for_family, renamed
+from ..training.teaching import CUT, Teacher
 from .comparison import Comparison, Recorder
 from .fit import Source, held_out, reading_for
+from .teaching import open_teacher
 
 SEEDS, TRIALS = 8, 12
 
@@ -55,7 +60,9 @@ def compare(
 
     Args:
         data, valid, test, read: as ``fit`` takes them; split once, by the settings' seed.
-        arms: what each arm has of its own, {"loss": "mse", …}; the first is the baseline.
+        arms: what each arm has of its own, {"loss": "mse", …}; the first is the baseline. To one with a teacher,
+            {"teach": "lexicon:FILE"}, the same without it and with it cut from its texts are added; to one over word vectors or
+            frozen states, the same with these cut. Of a model pool:A+B the arms A and B are pooled, and nothing more is trained.
         seeds: trainings of each arm whose figures count; the k-th has the same seed in all arms.
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".
@@ -129,18 +136,25 @@ class Asked:
         for key in common:
             if key not in known:
                 raise UnknownName("argument of compare:", key, [*known, "arms", "seeds", "trials", "tune", "out"])
+        for key in ("teach", "model"):  # what adds arms is an arm's own
+            if key in common and (key == "teach" or is_pool(common[key])):
+                named[key] = [common.pop(key)]
         families = [model for arm in arms for model in [arm.get("model")] if model] or [
             *named.get("model", []), *[common[key] for key in ("model",) if common.get(key)]
         ]  # fmt: skip
+        families = [member for model in families for member in members_of(model)]
         self.of_language = _of_language(common.get("task", "auto"), families)
         if self.of_language:
             common |= _first_language(common, families, [*named.get("tokenizer", []), *(arm.get("tokenizer") for arm in arms)])
         if "auto" in (common.get("lr"), *named.get("lr", [])):
             raise UsageError("lr is auto; compare tunes the rates itself, of all arms alike. Leave it out.")
         self.common = common
-        self.own = arms_.choices_of(self.of_language, named, arms)
+        self.lineup = lineup(arms_.choices_of(self.of_language, named, arms), common)
+        self.own = self.lineup.own
         usual = for_family(common, {})
-        self.read = reading_for(usual, read)
+        taught = list(dict.fromkeys(own["teach"].removeprefix(CUT) for own in self.own if own.get("teach")))
+        self.teachers: dict[str, Callable[[], Teacher]] = {name: partial(open_teacher, name, usual.device) for name in taught}
+        self.read = reading_for(replace(usual, teach=taught[0]) if taught else usual, read)
         self.jobs, self.storage, self.margin = jobs, storage, margin
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()
@@ -151,7 +165,7 @@ class Asked:
     def opened(self, callbacks: Callbacks) -> Iterator[Benchmark[Any]]:
         """The data, open."""
         how = self.sources, self.read, self.common, self.of_language, callbacks.watch, callbacks.stop
-        with opened(*how) as benchmark:
+        with opened(*how, self.teachers) as benchmark:
             yield benchmark
 
     def design(self, benchmark: Benchmark[Any], folder: Path) -> Design:
@@ -166,6 +180,7 @@ class Asked:
         tuning.check_fits(self.tune, [arm.settings for arm in found])
         for arm in found:
             benchmark.check(arm.settings)
+        _check_pools(self.lineup.pools, benchmark.task.kind)
         sources = self.sources
         if self.jobs > 1:
             if self.read.language is not None and any(source == "-" for source, _ in sources):
@@ -188,6 +203,9 @@ class Asked:
             tune=self.tune,
             folder=folder.resolve(),
             storage=self.storage,
+            controls=self.lineup.controls,
+            pools=self.lineup.pools,
+            teachers=self.teachers,
         )
 
     def given(self) -> dict[str, Any]:
@@ -199,6 +217,13 @@ class Asked:
             "metric": self.metric, "margin": self.margin,
             **({} if self.read.language is None else {"language": self.read.language}),
         }  # fmt: skip
+
+
+def _check_pools(pools: Sequence[Pool], task: str) -> None:
+    """Raise UsageError where the arms do not answer with distributions of one outcome."""
+    for pool in pools:
+        if task not in ("classify", "lm"):
+            raise UsageError(f"{pool.name}: arms are pooled over classes or tokens, and the task is {task}. Leave it out.")
 
 
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:

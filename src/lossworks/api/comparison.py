@@ -73,6 +73,12 @@ class Comparison:
         """The verdict on each arm, by its name: its ``word``, its ``sentence``, and the numbers behind them."""
         return {arm["name"]: arm["verdict"] for arm in self.arms}
 
+    @property
+    def knowledge(self) -> list[dict[str, Any]]:
+        """What was shown of each arm's knowledge, and of each pool: ``source``, ``word``, ``sentence``, ``checks``."""
+        found: list[dict[str, Any]] = self.record["result"].get("knowledge", [])  # missing in earlier records
+        return found
+
     def table(self) -> pl.DataFrame:
         """A row for each arm: its mean, the difference from the baseline with its interval, p-values and verdict."""
         import polars as pl

@@ -19,9 +19,9 @@ from ..fusion.answers import Said, fitted, pooled, stacked
 from ..fusion.judging import judge
 from ..fusion.parts import Part
 from ..fusion.sources import LabelSource
-from ..fusion.weights import left_open
 from ..models import LanguageModel
 from ..models.pool import KINDS, Rule
+from ..models.pool.weights import left_open
 from .fit import Source
 from .language import Language
 from .model import Model
@@ -67,7 +67,8 @@ def fuse(
 
     Args:
         sources: two or more. The first is what the others are added to. Of labels: runs, ``lexicon:FILE``, ``votes:FILE``,
-            ``uniform``. Of language, over the same tokens: runs, ``cache``, ``uniform``.
+            ``uniform``; ``vectors:FILE`` and ``hf:PATH,frozen``, fitted to the rows of the first run. Of language, over the same
+            tokens: runs, ``cache``, ``uniform``.
         on: text (labelled, for labels) that no source was trained on; the weights are found on it, and nothing else.
         test: other text, to judge on. Without it nothing is judged.
         kind: "linear", a mixture; "log_linear", a normalised product of powers, whose exponents may be below 0; "soup", a network
@@ -96,7 +97,7 @@ def fuse(
         raise UsageError("a pool takes two sources or more: lossworks fuse RUN SOURCE --on VALID --out POOL.")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        opened, reading = open_sources(sources, on, read, device)
+        opened, reading = open_sources(sources, on, read, device, callbacks)
         held = [stack.enter_context(closing(load(data, reading))) for data in (on, test) if data is not None]
         _check_data(opened, held)
         parts = [_part(opened, corpus, scratch, number) for number, corpus in enumerate(held)]

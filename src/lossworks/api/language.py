@@ -70,8 +70,8 @@ class Language(Held):
         """Tokens, words and surprisals of each text."""
         encoded = self.trained.encode(several(texts))
         spelled, nats = self.trained.spelled(encoded), -self.model.logp(encoded)
-        bounds = encoded.offsets + self.model.ends * np.arange(len(encoded) + 1)
-        parts = zip(texts, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+        bounds = self.model.bounds(encoded).tolist()
+        parts = zip(texts, bounds[:-1], bounds[1:], strict=True)
         return [
             Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0, self._spans(text)) for text, first, last in parts
         ]

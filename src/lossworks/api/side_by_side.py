@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tempfile
 from collections.abc import Mapping
@@ -178,7 +177,7 @@ def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segme
     return {
         "model": config.get("model"),
         "tokenizer_spec": config.get("tokenizer"),
-        "tokenizer": _digest(model),
+        "tokenizer": model.tokenizer.digest(),
         "vocabulary": model.tokenizer.vocabulary.size,
         "context": model.model.context,
         "lossless": model.tokenizer.lossless,
@@ -188,10 +187,3 @@ def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segme
         "metrics": {name: interval.to_json() for name, interval in found.metrics.items()},
         "difference": None if apart is None else apart.to_json(),
     }
-
-
-def _digest(model: Language) -> str:
-    """What tells tokenizers apart that were made by the same spec from other texts."""
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        model.tokenizer.save(path := Path(scratch, "tokenizer.json"))
-        return hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()

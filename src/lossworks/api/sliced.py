@@ -42,6 +42,22 @@ def write_slices(found: Json, path: Path | str, *, name: str) -> Path:
     return report.write_slices(found, name, Path(path))
 
 
+def write_languages(result: Json, path: Path | str, *, name: str) -> Path:
+    """Write what ``evaluate`` says of each language, of one run or of several, as a page, and return its path.
+
+    Args:
+        result: of ``evaluate``, ``side_by_side`` or ``labels_side_by_side``.
+        path: of the file.
+        name: of the data, for the title.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    from .. import report
+
+    return report.write_languages(result, name, Path(path))
+
+
 def of_label_models(
     models: Mapping[str, Model], scores: Sequence[NDArray[Any]], corpus: Corpus, read: ReadOptions | None
 ) -> Json:

@@ -14,12 +14,13 @@ from ..core.errors import UsageError
 from ..data import PARTS, ReadOptions, infer_task, load
 from ..engine import Callbacks
 from ..fusion.parts import same_tokens
-from ..fusion.sources import LabelSource, RunSource, kind_of
+from ..fusion.sources import LabelSource, RunSource, fitted_by, is_fitted, kind_of
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralModel
 from ..models.pool import NearestSpec, UntrainedSpec
 from ..record import Run
 from ..tasks import LABEL_TASKS, LabelTask
+from ..training import Settings
 from .fit import Source, fit
 from .held import with_label_sep
 from .language import Language
@@ -53,11 +54,13 @@ class Opened:
         return list(zip(self.names, self.sources, strict=True))
 
 
-def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None, device: str) -> tuple[Opened, ReadOptions]:
+def open_sources(
+    sources: Sequence[Given], on: Source, read: ReadOptions | None, device: str, callbacks: Callbacks
+) -> tuple[Opened, ReadOptions]:
     """The sources, and how the data is read.
 
     Raises:
-        UsageError: they are of different kinds, or have other outcomes.
+        UsageError: they are of different kinds, have other outcomes, or are to be fitted to training rows that are not there.
     """
     names = [_name(given, number) for number, given in enumerate(sources, 1)]
     if len(set(names)) < len(names):
@@ -77,7 +80,11 @@ def open_sources(sources: Sequence[Given], on: Source, read: ReadOptions | None,
     if not task.has_probabilities:
         raise UsageError("the sources predict numbers, and a pool is over outcomes. Average their predictions instead.")
     opened: list[LabelSource | LanguageModel] = []
-    for name, given, model in zip(names, sources, models, strict=True):
+    for number, (name, given) in enumerate(zip(names, sources, strict=True)):
+        if is_fitted(str(given)) and base is not None and base.path is not None:
+            callbacks.watch("fuse", {"doing": "training", "source": name})
+            models[number] = _fitted(str(given), base, reading, device)
+        model = models[number]
         if isinstance(model, Model):
             if (model.predictor.task.kind, model.predictor.task.labels) != (task.kind, task.labels):
                 raise UsageError(f"{name} has other labels than {names[models.index(base)]}, so they cannot be pooled.")
@@ -189,9 +196,23 @@ def _trained_twin(base: Model | Language, device: str) -> Model | Language:
     settings = replace(settings, seed=settings.seed + 1)
     if isinstance(base, Language):
         settings = replace(settings, tokenizer=str(base.path / "tokenizer.json"))
-    (data, _), *more = recorded(base.path, base.record, {}, f"lossworks fit DATA --seed {settings.seed} and --twin RUN")
+    return _trained(base, settings, None, f"lossworks fit DATA --seed {settings.seed} and --twin RUN")
+
+
+def _fitted(spec: str, base: Model, read: ReadOptions, device: str) -> Model:
+    """A layer over pretrained knowledge, ``vectors:FILE`` or ``hf:PATH,frozen``, on the rows of the first run."""
+    config = base.record["config"]
+    same = {name: config[name] for name in ("task", "seed", "valid", "test", "class_weight") if config.get(name) is not None}
+    model = _trained(base, Settings(**same, model=spec, device=device), read, fitted_by(spec))
+    assert isinstance(model, Model)  # as its base is
+    return model
+
+
+def _trained(base: Model | Language, settings: Settings, read: ReadOptions | None, remedy: str) -> Model | Language:
+    """A model of these settings on the data of a run; remedy: what to do where that is not here."""
+    (data, _), *more = recorded(base.path, base.record, {}, remedy)
     held = {PARTS[part]: source for source, part in more if part is not None}
-    trained = fit(data, settings=settings, **held)
+    trained = fit(data, settings=settings, read=read, **held)
     assert isinstance(trained, Model | Language)  # as its base is
     return trained
 

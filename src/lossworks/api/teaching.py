@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import UsageError
 from ..fusion.sources import RunSource, kind_of, kinds
 from ..fusion.votes import VotesSource
 from ..tasks import LabelTask, label_task
-from ..training.teaching import Answers, Teacher
+from ..training.teaching import CUT, Answers, Teacher
 from .loading import load_labels
 
 
 def open_teacher(spec: str, device: str) -> Teacher:
-    """The teacher of a spec: a run's directory, "votes:FILE", "lexicon:FILE" or "uniform".
+    """The teacher of a spec: a run's directory, "votes:FILE", "lexicon:FILE" or "uniform"; after "cut:" the same, whose answers
+    training deals out among the texts anew.
 
     Raises:
         UsageError, DataError, RecordError: there is none, or it cannot be read.
     """
+    if spec.startswith(CUT):
+        return replace(open_teacher(spec.removeprefix(CUT), device), name=spec)
     name, _, where = spec.partition(":")
     if name in kinds() and name != RunSource.kind and not Path(spec).is_dir():
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from ..core.errors import UsageError
 from ..data import ReadOptions, load
 from ..fusion.judging import Units
-from ..fusion.weights import mixture
 from ..inference import text_logp
-from ..models.pool import Rule
+from ..models.pool.weights import mixture
 from .fit import Source
 from .held import several
 from .language import Language
@@ -42,7 +42,7 @@ class WholeTexts:
 
     def logp(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """log p of each text [N], in nats."""
-        return Rule("linear", self.weights).of_targets(_logp(self.sources, several(texts)))
+        return np.asarray(logsumexp(_logp(self.sources, several(texts)), 0, b=self.weights[:, None]))
 
     def to_json(self) -> dict[str, Any]:
         """The facts."""

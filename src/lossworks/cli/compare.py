@@ -26,7 +26,10 @@ def command(
     data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
     loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
-    model: Annotated[Many, _repeated("linear, bag:dim=32, ….")] = None,
+    model: Annotated[Many, _repeated("linear, bag:dim=32, …; pool:linear+bag pools trained arms.")] = None,
+    teach: Annotated[
+        Many, _repeated("none; a teacher, as of fit. The same arm without it, and with it cut from its texts, is added.")
+    ] = None,
     penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
     schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
@@ -100,7 +103,7 @@ def command(
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
         "loss": loss, "optimizer": optimizer, "model": model, "tokenizer": tokenizer, "penalty": penalty, "risk": risk,
-        "schedule": schedule, "class_weight": class_weight, "lr": lr and [parsed(rate) for rate in lr],
+        "schedule": schedule, "class_weight": class_weight, "teach": teach, "lr": lr and [parsed(rate) for rate in lr],
     }  # fmt: skip
     named = {name: [_none(one) for one in given] for name, given in varied.items() if given}
     single = {"task": task, "device": device, "document_unit": document_unit}
@@ -145,6 +148,7 @@ def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
     from ..report.by_language import NO_MEAN
     from ..report.comparison_next import next_step, rates_alike
+    from .fuse import tell_verdicts
     from .tables import console
     from .visible import in_line
 
@@ -159,6 +163,9 @@ def _tell(found: Comparison) -> None:
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
+    if claims := found.knowledge:
+        screen.print()
+        tell_verdicts(claims)
     assert found.path is not None
     step, notes = next_step(found.record, found.path), [rates_alike(found.record["result"])]
     ways = [f"open {found.path / 'report.html'}", f"lossworks.Comparison.load({str(found.path)!r}).table()"]

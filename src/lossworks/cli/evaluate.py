@@ -37,7 +37,8 @@ def command(
         bool, typer.Option("--conflict", help="Compare the gradients of languages: which pull the weights apart.")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write the slices as a page.", metavar="FILE", show_default=False)
+        Path | None,
+        typer.Option("--html", help="Write slices, or else languages, as a page.", metavar="FILE", show_default=False),
     ] = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -53,7 +54,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
-    from ..api import evaluate, load, write_slices
+    from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
     from .by_language import tell_languages, tell_pairs
@@ -69,8 +70,8 @@ def command(
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
-    if html is not None and not slices:
-        raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
+    if html is not None and not slices and language is None:
+        raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
     if conflict and len(runs) > 1:
         raise UsageError("--conflict is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
@@ -81,7 +82,9 @@ def command(
         else _together(models, data, read, **how)
     )
     if html is not None:
-        write_slices(result["slices"], html, name=result["source"])
+        write_slices(result["slices"], html, name=result["source"]) if slices else write_languages(
+            result, html, name=result["source"]
+        )
     if json:
         print_json({"run": runs[0], **result} if len(runs) == 1 else result)
         return

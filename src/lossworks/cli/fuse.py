@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE SOURCE...",
-            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform. "
-            "The others are added to the first.",
+            help="Runs; of language also cache:decay=0.998, nearest:RUN, uniform; of labels lexicon:FILE, votes:FILE, uniform, "
+            "vectors:FILE and hf:PATH,frozen, fitted to the rows of the first run. The others are added to the first.",
         ),
     ],
     on: Annotated[str, typer.Option("--on", help="Text that no source was trained on, to find the weights on.")],
@@ -116,18 +117,26 @@ def tell_fused(found: Fused | WholeTexts) -> None:
             f"{made.capitalize()} beside {facts['best']['source']}, its best source: {gain['value']:+.4f} {unit} "
             f"({gain['low']:+.4f} to {gain['high']:+.4f}).\n"
         )
-    for verdict in facts["verdicts"]:
-        style = "bold green" if verdict["word"] == "helps" else "bold yellow"
-        screen.print(Text(f"{verdict['word']}  ", style) + verdict["sentence"])
-        for check in verdict["checks"]:
-            screen.print(
-                f"  beside the pool {check['than']:<28} {check['value']:+.4f}  {check['low']:+.4f} to {check['high']:+.4f}",
-                style="dim",
-            )
+    tell_verdicts(facts["verdicts"], "the pool ")
     if "test" not in facts:
         screen.print("Nothing was judged: give --test TEXT to see whether each source helps.", style="yellow")
     if found.path is not None:
         screen.print(f"Next:  lossworks evaluate {found.path} TEXT")
+
+
+def tell_verdicts(verdicts: Sequence[Mapping[str, Any]], beside: str = "") -> None:
+    """What was shown of each source, and each check of it; beside: what the checks' names are said of."""
+    from rich.text import Text
+
+    from .tables import console
+
+    screen = console()
+    for verdict in verdicts:
+        style = "bold green" if verdict["word"] == "helps" else "bold yellow"
+        screen.print(Text(f"{verdict['word']}  ", style) + verdict["sentence"])
+        for check in verdict["checks"]:
+            ends = f"{check['low']:+.4f} to {check['high']:+.4f}"
+            screen.print(f"  beside {beside}{check['than']:<28} {check['value']:+.4f}  {ends}", style="dim")
 
 
 def _tell(event: str, fields: dict[str, Any]) -> None:
@@ -139,5 +148,6 @@ def _tell(event: str, fields: dict[str, Any]) -> None:
             "weights": "finding the weights",
             "verdicts": "judging: each pool again without, and cut from, each source",
             "twin": "training a twin of",
+            "training": "training a layer, on the rows of the first run, over",
         }[fields["doing"]]
         say(f"fuse   {what} {fields.get('source', '')}".rstrip())

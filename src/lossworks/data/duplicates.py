@@ -63,7 +63,7 @@ def find(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> Duplicates:
     grams, offsets = _grams(corpora)
     keys = np.concatenate([corpus.keys for corpus in corpora])
     train = np.flatnonzero(parts == TRAIN)
-    held = np.flatnonzero(parts != TRAIN)
+    held = np.flatnonzero((parts == VALID) | (parts == TEST))
     likeness, twin = np.zeros(len(keys)), np.full(len(keys), -1, np.int64)
     _match_near(grams, offsets, train, held, likeness, twin)
     likeness[likeness >= 1] = 0.9999  # the same n-grams, but for case and spaces: not word for word

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import tokens
 from ..core.errors import RecordError
+from ..core.seeds import generator
 from ..tokens import Tokenizer
 from ..tokens.lexicon import Lexicon
 from .batch import Batch
@@ -27,11 +28,11 @@ class VectorFeatures(StateFeatures):
     """The mean vector of a text's known words. Unknown words are silent; a text of none that is known has the state of zeros.
 
     path: the file; most: words of it, at most; idf: weigh words by log((1 + N) / (1 + n)) + 1, of N training texts of which n
-    have the word.
+    have the word; cut: deal the vectors out among the words anew.
     """
 
-    def __init__(self, path: str, most: int, idf: bool = False) -> None:
-        self.path, self.most, self.idf = path, most, idf
+    def __init__(self, path: str, most: int, idf: bool = False, cut: bool = False) -> None:
+        self.path, self.most, self.idf, self.cut = path, most, idf, cut
         self.lexicon: Lexicon | Tokenizer = Lexicon([])
         self.vectors, self.weights = np.empty((0, 0), np.float32), np.empty(0, np.float32)
 
@@ -41,6 +42,8 @@ class VectorFeatures(StateFeatures):
     def prepare(self, training: Iterable[Sequence[str]]) -> None:
         if not len(self.vectors):
             self._open()
+            if self.cut:
+                self.vectors = self.vectors[generator(0, "cut").permutation(len(self.vectors))]
         texts, counts = 0, np.zeros(len(self.vectors), np.int64)
         for block in training if self.idf else ():
             texts += len(block)

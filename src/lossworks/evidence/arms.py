@@ -13,10 +13,11 @@ from ..core import specs
 from ..core.errors import UnknownName, UsageError
 from ..training import Settings
 
-PARTS = ("model", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
+PARTS = ("model", "teach", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
 """What arms may differ in, in the order in which they are named."""
 LANGUAGE_PARTS = ("model", "tokenizer", "loss", "optimizer", "lr", "schedule", "clip", "ema")
 """The same of language models: a step has as many tokens in every arm."""
+_OF_MODELS = ("optimizer", "penalty", "batch_size", "lr")  # what a model decides where nothing is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ def choices_of(
 
     Raises:
         UnknownName: an arm says something that arms cannot differ in.
-        UsageError: there are fewer than two arms.
     """
     parts = parts_of(of_language)
     for key in [*named, *(key for arm in listed for key in arm)]:
@@ -53,9 +53,7 @@ def choices_of(
     varied = [part for part in parts if named.get(part)]
     combined = [dict(zip(varied, chosen, strict=True)) for chosen in product(*(named[part] for part in varied))]
     found = [{**mixed, **arm} for arm in listed or [{}] for mixed in combined]
-    if len(found) < 2:
-        raise UsageError("there is one arm, and nothing to compare it with. Name two or more: --loss cross_entropy --loss mse.")
-    return found
+    return [{key: None if (key, value) == ("teach", "none") else value for key, value in own.items()} for own in found]
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -103,6 +101,9 @@ def _names(settings: Sequence[Settings]) -> list[str]:
     plain = [one.to_json() for one in settings]
     parts = parts_of(settings[0].task == "lm")
     varied = [part for part in parts if len({repr(each.get(part)) for each in plain}) > 1]
+    for leading, following in (("teach", ("loss", *_OF_MODELS)), ("model", _OF_MODELS)):
+        if leading in varied:
+            varied = [part for part in varied if part not in following or not _follows(part, leading, plain)]
     if "optimizer" in varied and "lr" in varied:
         varied.remove("lr")  # the optimizer's spec says it
     if not varied:
@@ -111,8 +112,14 @@ def _names(settings: Sequence[Settings]) -> list[str]:
     return [" · ".join(_said(part, each.get(part), part in bare) for part in varied if _is_told(part, each)) for each in plain]
 
 
+def _follows(part: str, leading: str, plain: Sequence[dict[str, Any]]) -> bool:
+    """Whether one part says what another one is, so that it need not be said."""
+    pairs = {(repr(each.get(leading)), repr(each.get(part))) for each in plain}
+    return len(pairs) == len({repr(each.get(leading)) for each in plain})
+
+
 def _said(part: str, value: Any, bare: bool) -> str:
-    return str(value) if bare else f"{part}={value}"
+    return str(value) if bare else f"{part}={'none' if part == 'teach' and value is None else value}"
 
 
 def _is_told(part: str, plain: dict[str, Any]) -> bool:

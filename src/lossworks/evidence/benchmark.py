@@ -26,6 +26,7 @@ from ..engine import Callbacks, TrainState
 from ..tasks import Task
 from ..training import Settings
 from ..training.fitting import memory_named
+from ..training.teaching import Teacher
 from .outcome import Outcome
 from .verdicts import Measured
 
@@ -39,7 +40,7 @@ class Scored:
 
     validation: its proper score on the validation part, by which trials are judged.
     rows: every metric of each test row; empty where the test part was not looked at.
-    answers, bins, f1: as in ``Outcome``.
+    answers, bins, f1, logp: as in ``Outcome``.
     """
 
     validation: float
@@ -47,6 +48,7 @@ class Scored:
     answers: NDArray[np.float64] | None = None
     bins: list[tuple[float, float, int]] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)
+    logp: NDArray[np.float64] | None = None
 
 
 class Training(ABC):
@@ -77,6 +79,7 @@ class Benchmark(ABC, Generic[Reading]):
     """The data of a comparison.
 
     corpora, fixed: as of ``fit_corpora``. common: what all arms have in common. scratch: a folder for temporary files.
+    teachers: what opens each that an arm has, by its spec.
     """
 
     corpora: list[Corpus]
@@ -85,6 +88,7 @@ class Benchmark(ABC, Generic[Reading]):
     scratch: Path
     watch: Watch = lambda event, fields: None
     stop: Event = field(default_factory=Event)
+    teachers: Mapping[str, Callable[[], Teacher]] = field(default_factory=dict)
     _read: dict[Any, Reading] = field(default_factory=dict)
 
     @property
@@ -171,8 +175,16 @@ class Benchmark(ABC, Generic[Reading]):
     ) -> dict[str, Any]:
         """What stands behind the metrics: ``slices`` of the test rows, and texts to read (``reading``)."""
 
-    def train(self, settings: Settings, metric: str | None) -> Outcome:
-        """Train one arm to the end of its schedule; with a ``metric``, score the test part, else the validation part alone."""
+    @abstractmethod
+    def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
+        """A mixture of trained arms whose ``logp`` was kept, with the weights that make the validation part most probable;
+        settings: of the first.
+        """
+
+    def train(self, settings: Settings, metric: str | None, *, keep: bool = False) -> Outcome:
+        """Train one arm to the end of its schedule; with a ``metric``, score the test part, else the validation part alone.
+        keep: its ``logp``, for a pool.
+        """
         curve: list[tuple[float, float, float]] = []
         started = time.monotonic()
 
@@ -188,8 +200,15 @@ class Benchmark(ABC, Generic[Reading]):
             except Diverged as error:
                 return Outcome(math.inf, None, {}, curve, time.monotonic() - started, training.size, str(error))
             found = training.score(tested=metric is not None)
+        whole = self._outcome(found, metric, curve, seconds, training.size)
+        return whole if keep else replace(whole, logp=None)
+
+    def _outcome(
+        self, found: Scored, metric: str | None, curve: list[tuple[float, float, float]], seconds: float, size: int
+    ) -> Outcome:
+        """What is kept of a training that ended, or of a pool."""
         means = {name: float(values.mean()) for name, values in found.rows.items()}
-        whole = Outcome(found.validation, found.rows.get(metric or ""), means, curve, seconds, training.size)
+        whole = Outcome(found.validation, found.rows.get(metric or ""), means, curve, seconds, size)
         if not all(map(math.isfinite, [found.validation, *means.values()])):
             return replace(whole, judged=math.inf, rows=None, metrics={}, note="the held-out scores are not finite")
-        return replace(whole, said=found.answers, bins=found.bins, f1=found.f1)
+        return replace(whole, said=found.answers, bins=found.bins, f1=found.f1, logp=found.logp)

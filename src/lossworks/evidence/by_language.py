@@ -44,7 +44,7 @@ def of_models(runs: dict[str, Losses], languages: Languages, unit: str) -> list[
             rows.append(_row(language, len(sample.sums), found))
         whole = mean_of(away.sample(np.arange(len(away.sums))))
         overall = NOT_SHOWN if whole.p > LEVEL else "worse" if whole.value > 0 else "better"
-        told.append({"run": name, "against": first, **judged(overall, rows, unit, rising=False)})
+        told.append({"run": name, "against": first, "unit": unit, **judged(overall, rows, unit, rising=False)})
     return told
 
 
@@ -84,7 +84,9 @@ def of_arms(
             found = Difference(float(d.mean()), 0, 0, 0, flips(d), Variances.of(d))
             return not (arm if called == "better" else baseline).diverged and not found.contradicted
 
-        told.append({"run": arm.name, "against": baseline.name, **judged(word, rows, unit, rising=rising, confirm=confirm)})
+        told.append(
+            {"run": arm.name, "against": baseline.name, "unit": unit, **judged(word, rows, unit, rising=rising, confirm=confirm)}
+        )
     return told
 
 

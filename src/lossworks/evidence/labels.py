@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from .. import models
 from ..core.errors import UsageError
@@ -16,18 +18,20 @@ from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
 from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
+from ..models.pool.weights import constant
 from ..tasks import LabelTask
 from ..training import Settings
 from ..training.balancing import check_languages
-from ..training.classifier import loss_for
-from ..training.dataset import Dataset, Part, assemble, read_features
+from ..training.classifier import default_loss, loss_for
+from ..training.dataset import LEFT_OUT, Dataset, Part, assemble, read_features
 from ..training.describing import describe
 from ..training.examples import ExampleObjective
 from ..training.fitting import BUDGET
-from ..training.judging import calibrate_by, scored
+from ..training.judging import calibration, scored
 from ..training.refit import training
 from ..training.resolving import for_examples
 from ..training.settings import for_family
+from ..training.teaching import CUT, Taught, teach
 from . import label_diagnostics
 from .benchmark import Benchmark, Scored, Training
 from .outcome import Outcome
@@ -52,24 +56,14 @@ class ByEpochs(Training):
         self.loop.last_step = step
 
     def score(self, *, tested: bool) -> Scored:
-        """The validation rows calibrate, and are then judged by."""
         data, objective = self.data, self.loop.objective
         assert isinstance(objective, ExampleObjective)
         assert data.features is not None
         assert data.valid is not None
         spec = models.build(self.settings.spec)  # type: ignore[arg-type]
         predictor = NetworkPredictor(data.task, spec, data.features, objective.network.eval())
-        judged = _in_order(predictor, data, data.valid)
-        calibrate_by(predictor, *judged, self.settings.class_weight)
-        how: dict[str, Any] = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
-        validation = float(data.task.by_row(*judged, **how)[data.task.proper].mean())
-        if not tested or data.test is None:
-            return Scored(validation)
-        rows = _in_order(predictor, data, data.test)
-        found = data.task.evaluate(*rows, **how)
-        bins = [(one["confidence"], one["accuracy"], int(one["count"])) for one in found.reliability.get("after", [])]
-        answers = None if found.predicted.ndim > 1 else found.predicted.astype(np.float64)
-        return Scored(validation, data.task.by_row(*rows, **how), answers, bins, [one["f1"] for one in found.per_class])
+        parts = [data.valid] if not tested or data.test is None else [data.valid, data.test]
+        return _scored(data.task, [_in_order(predictor, data, part) for part in parts], self.settings.class_weight)
 
 
 @dataclass(slots=True)
@@ -77,6 +71,7 @@ class LabelBenchmark(Benchmark[Dataset]):
     """Labelled texts."""
 
     _split: Dataset | None = None
+    _said: dict[str, Taught] = field(default_factory=dict)
 
     @property
     def split(self) -> Dataset:
@@ -110,22 +105,22 @@ class LabelBenchmark(Benchmark[Dataset]):
         return describe(self.split)
 
     def duplicates(self) -> Duplicates:
-        return find(self.split.corpora, self.split.parts)
+        parts = self.split.parts
+        return find(self.split.corpora, np.where(parts == LEFT_OUT, np.uint8(TRAIN), parts))  # some arm may learn from them
 
     def resolve(self, own: Mapping[str, Any]) -> Settings:
-        shared = {"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}
-        if shared.get("teach") or own.get("teach"):
-            raise UsageError("compare does not train with a teacher. Leave --teach out, and compare runs of lossworks fit.")
-        return for_examples(for_family(shared, own), self.task, int((self.split.parts == TRAIN).sum()))
+        settings = for_family({"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}, own)
+        data = self._taught(self._assemble(None, settings.teach), settings)
+        settings = replace(settings, loss=settings.loss or default_loss(data))
+        return for_examples(settings, self.task, int((data.parts == TRAIN).sum()))
 
     def check(self, settings: Settings) -> None:
-        loss_for(settings, self.split)
-        if settings.class_weight is not None:
-            self._assemble(settings.class_weight, None)
+        loss_for(settings, self._taught(self._assemble(settings.class_weight, settings.teach), settings))
         check_languages(settings, self.corpora)
 
     def training(self, settings: Settings, callbacks: Callbacks) -> ByEpochs:
-        data, spec, loss = self.ready(settings), models.build(settings.spec), loss_for(settings, self.split)  # type: ignore[arg-type]
+        data, spec = self._taught(self.ready(settings), settings), models.build(settings.spec)  # type: ignore[arg-type]
+        loss = loss_for(settings, data)
 
         def watch(event: str, fields: dict[str, Any]) -> None:
             """With scores after calibration, as at the end: before it, losses that differ in confidence do not compare."""
@@ -138,6 +133,19 @@ class LabelBenchmark(Benchmark[Dataset]):
         loop.keeps_best = False
         found = ByEpochs(loop, data, settings)
         return found
+
+    def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
+        data, began = self.split, time.monotonic()
+        rows = [np.flatnonzero(data.parts == part) for part in (VALID, TEST)]
+        answers = np.stack([np.reshape(one.logp, (-1, len(data.task.labels))) for one in members])  # type: ignore[arg-type]
+        target, valid = data.target[np.concatenate(rows)], len(rows[0])
+        weight = None if data.weight is None else data.weight[np.concatenate(rows)].astype(np.float64)
+        said = np.take_along_axis(answers, target[None, :, None], 2)[..., 0]
+        logp = constant(said[:, :valid], None if weight is None else weight[:valid]).combine(answers)
+        parts = [(logp[at], target[at], None if weight is None else weight[at]) for at in (np.s_[:valid], np.s_[valid:])]
+        found = _scored(data.task, parts, settings.class_weight)
+        seconds = sum(one.seconds for one in members) + time.monotonic() - began
+        return self._outcome(found, metric, [], seconds, sum(one.texts for one in members))
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         data = self.split
@@ -153,26 +161,74 @@ class LabelBenchmark(Benchmark[Dataset]):
         return {"slices": slices, "reading": label_diagnostics.reading(tested, measured, metric)}
 
     def _key(self, settings: Settings) -> Any:
-        return settings.model, str(settings.class_weight), settings.balance
+        source = _source(settings.teach) if self.teachers and self.split.given is not None else None
+        return settings.model, str(settings.class_weight), source, settings.balance
 
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
-        data = self._assemble(settings.class_weight, settings.balance)
+        data = self._assemble(settings.class_weight, settings.teach)
+        data.balance = settings.balance
         features = models.build(settings.spec).features()  # type: ignore[arg-type]
         features.to(settings.device)
         read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)
         return data
 
-    def _assemble(self, class_weight: Any, balance: str | None) -> Dataset:
+    def _assemble(self, class_weight: Any, teach: str | None = None) -> Dataset:
+        """Parts and targets, the same for all arms but that rows without a label are left out where no teacher speaks of them."""
         common = Settings(**{name: self.common[name] for name in ("task", "valid", "test", "seed") if name in self.common})
-        shares = common.valid, common.test
-        data = assemble(self.corpora, self.fixed, common.task, class_weight, *shares, common.seed, balance=balance)
+        how = class_weight, common.valid, common.test, common.seed
+        taught = self._says(_source(teach)) if self.teachers else None
+        if taught is not None:
+            silent = taught.silent if teach else np.ones_like(taught.silent)
+            taught = replace(taught, silent=silent, notes=[])
+        data = assemble(self.corpora, self.fixed, common.task, *how, taught)
+        data.teacher = None
         for part, name in ((VALID, "validation"), (TEST, "test")):
             if not (data.parts == part).any():
                 raise UsageError(
-                    f"{self.corpora[0].source}: no {name} rows are held out, and compare judges by them. Give more rows (40 or "
-                    "more), or files of them with --valid and --test."
+                    f"{self.corpora[0].source}: no {name} rows {'with a label ' * bool(self.teachers)}are held out, and compare "
+                    "judges by them. Give more rows (40 or more), or files of them with --valid and --test."
                 )
         return data
+
+    def _taught(self, data: Dataset, settings: Settings) -> Dataset:
+        """The data with the teacher of an arm."""
+        if settings.teach is None:
+            return replace(data, given=None)
+        taught = self._says(_source(settings.teach))
+        is_cut = settings.teach.startswith(CUT)
+        return replace(data, teacher=taught.cut(np.flatnonzero(data.parts == TRAIN), settings.seed) if is_cut else taught.logits)
+
+    def _says(self, teacher: str | None) -> Taught:
+        """What a teacher says of the rows. What the first one says completes the labels, for the strata that all arms share."""
+        first = next(iter(self.teachers))
+        for name in (first, teacher or first):
+            if name not in self._said:
+                found = teach(self.corpora, self.fixed, self.common.get("task", "auto"), self.teachers[name]())
+                self._said[name] = found if name == first else replace(found, given=self._said[first].given)
+        return self._said[teacher or first]
+
+
+def _source(teach: str | None) -> str | None:
+    """The teacher of an arm, cut or not."""
+    return teach.removeprefix(CUT) if teach else None
+
+
+def _scored(
+    task: LabelTask, parts: Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]], class_weight: Any
+) -> Scored:
+    """Of scores, targets and weights: the validation rows calibrate, and are judged by; the test rows, where there are any."""
+    temperature, thresholds = calibration(task, *parts[0], class_weight)
+    how: dict[str, Any] = {"temperature": temperature, "thresholds": thresholds}
+    validation = float(task.by_row(*parts[0], **how)[task.proper].mean())
+    if len(parts) == 1:
+        return Scored(validation)
+    found = task.evaluate(*parts[1], **how)
+    bins = [(one["confidence"], one["accuracy"], int(one["count"])) for one in found.reliability.get("after", [])]
+    answers = None if found.predicted.ndim > 1 else found.predicted.astype(np.float64)
+    f1 = [one["f1"] for one in found.per_class]
+    logits = np.concatenate([scores for scores, _, _ in parts]).astype(np.float64) / temperature
+    logp = log_softmax(logits, 1) if task.kind == "classify" else None
+    return Scored(validation, task.by_row(*parts[1], **how), answers, bins, f1, logp)
 
 
 def _in_order(predictor: NetworkPredictor, data: Dataset, part: Part) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:

@@ -18,6 +18,8 @@ class Outcome:
     curve: (epoch, seconds, the validation rows' proper score) after each epoch.
     texts: seen in training; of a language model, tokens.        note: why it ended early.
     said: the prediction of each test row, a class index or a number; None for label sets, and where ``rows`` is.
+    logp: of a member of a pool, what it says of the validation and the test part: of classes whole distributions, flat, of text
+        the log-probability of each token.
     bins: (confidence, accuracy, predictions) of the test rows, after calibration.        f1: of each label.
     """
 
@@ -29,5 +31,6 @@ class Outcome:
     texts: int
     note: str = ""
     said: NDArray[np.float64] | None = None
+    logp: NDArray[np.float64] | None = None
     bins: list[tuple[float, float, int]] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from ..metrics import RISING
 from ..record import write_atomic
+from ..training import Settings
 from .benchmark import Benchmark
 from .by_language import of_arms
+from .knowledge import BEST, TWIN, Claim, judge_claims
 from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
+from .pooling import PooledRuns
 from .runs import Design
 from .statistics import LEVEL, by_text
 from .store import RUN, TUNE, Finished, Key
@@ -38,19 +41,26 @@ def results(
     doubled: places of the test rows that stand among the training rows too.
     """
     prior = benchmark.prior(design.metric)
-    measured = [_measured(design, done, arm, prior) for arm in range(len(design.arms))]
+    pools = [PooledRuns.of(design, done, benchmark, pool) for pool in design.pools]
+    for number, pool in enumerate(pools, len(design.arms)):
+        done = done | {Key(RUN, number, seed): one for seed, one in pool.runs.items()}
+    settings = [*(arm.settings for arm in design.arms), *(design.arms[pool.members[0]].settings for pool in design.pools)]
+    names = [*(arm.name for arm in design.arms), *(pool.name for pool in design.pools)]
+    measured = [_measured(name, _runs(design, done, arm), prior) for arm, name in enumerate(names)]
     texts = benchmark.texts
     examples = [replace(arm, rows=by_text(arm.rows, texts)) for arm in measured]
     recur = examples[0].rows.shape[1] < len(prior)
     unit = "different test texts" if recur else benchmark.unit
     verdicts = judge(examples, design.metric, margin, UNITS[design.metric], unit)
+    twins = [_measured(TWIN, pool.twins, prior) for pool in pools]
+    claims = _claims(design, examples, pools, [replace(twin, rows=by_text(twin.rows, texts)) for twin in twins])
     soonest = _soonest(design, done)
     arms = []
-    for number, (arm, rows, verdict) in enumerate(zip(design.arms, measured, verdicts, strict=True)):
+    for number, (rows, verdict) in enumerate(zip(measured, verdicts, strict=True)):
         runs = [(seed, done[Key(RUN, number, seed)]) for seed in rows.seeds]
         arms.append({
-            "name": arm.name,
-            "settings": arm.spelled(),
+            "name": rows.name,
+            "settings": _spelled(design, number),
             "tuning": _tuning(design, done, number),
             "verdict": verdict.to_json() | {"without_duplicates": _without(rows, measured[0], doubled)},
             "value": float(rows.rows.mean()) if runs else None,
@@ -70,19 +80,22 @@ def results(
         "judged_by": benchmark.task.proper,
         "margin": margin, "level": LEVEL, "test_rows": len(prior), "rows_are": benchmark.unit,
         "test_texts": examples[0].rows.shape[1] if recur else None, "prior": float(prior.mean()),
-        "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN for key in done),
+        "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN and key.arm < len(design.arms) for key in done),
         "of": len(design.arms) * design.seeds,
-        **_by_language(design, benchmark, measured, words),
-        **benchmark.diagnostics(ended, measured, design.metric, [arm.settings for arm in design.arms]),
+        "knowledge": [verdict.to_json() for verdict in judge_claims(claims, design.metric, UNITS[design.metric])],
+        **_by_language(design.metric, benchmark, measured, words, settings),
+        **benchmark.diagnostics(ended, measured, design.metric, settings),
     }  # fmt: skip
 
 
-def _by_language(design: Design, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str]) -> dict[str, Any]:
+def _by_language(
+    metric: str, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str], settings: Sequence[Settings]
+) -> dict[str, Any]:
     """Every arm's difference from the baseline by language; nothing without languages, None of F1, which is no mean."""
-    metric, languages = design.metric, benchmark.languages
+    languages = benchmark.languages
     if languages is None or metric in ("macro_f1", "micro_f1"):
         return {} if languages is None else {"by_language": None}
-    sizes = [benchmark.sizes(metric, arm.settings) for arm in design.arms]
+    sizes = [benchmark.sizes(metric, one) for one in settings]
     told = of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
     return {"by_language": told}
 
@@ -112,12 +125,37 @@ def _row(design: Design, done: Finished, key: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measured(design: Design, done: Finished, arm: int, prior: NDArray[np.float64]) -> Measured:
-    runs = {seed: done[Key(RUN, arm, seed)] for seed in range(design.seeds) if Key(RUN, arm, seed) in done}
+def _claims(design: Design, arms: Sequence[Measured], pools: Sequence[PooledRuns], twins: Sequence[Measured]) -> list[Claim]:
+    """What is to be shown of arms with knowledge, and of pools."""
+    sources = {place: design.arms[place].settings.teach or str(design.arms[place].settings.model) for place in design.controls}
+    found = []
+    for place, rivals in design.controls.items():
+        name = sources[place] if list(sources.values()).count(sources[place]) == 1 else arms[place].name
+        found.append(Claim(name, arms[place], {than: arms[rival] for than, rival in rivals.items()}))
+    for number, (pool, twin) in enumerate(zip(pools, twins, strict=True), len(design.arms)):
+        if pool.best is not None:
+            beside = {f"{BEST}, {arms[pool.best].name}": arms[pool.best], TWIN: twin}
+            found.append(Claim(arms[number].name, arms[number], beside, pool=True))
+    return found
+
+
+def _spelled(design: Design, number: int) -> dict[str, Any]:
+    """What an arm may differ in; of a pool, as of its first member but for the model."""
+    if number < len(design.arms):
+        return design.arms[number].spelled()
+    pool = design.pools[number - len(design.arms)]
+    return design.arms[pool.members[0]].spelled() | {"model": pool.model}
+
+
+def _runs(design: Design, done: Finished, arm: int) -> dict[int, Outcome]:
+    return {seed: done[Key(RUN, arm, seed)] for seed in range(design.seeds) if Key(RUN, arm, seed) in done}
+
+
+def _measured(name: str, runs: Mapping[int, Outcome], prior: NDArray[np.float64]) -> Measured:
     rows = [prior if one.rows is None else one.rows for one in runs.values()]
     diverged = tuple(seed for seed, one in runs.items() if one.rows is None)
     return Measured(
-        name=design.arms[arm].name,
+        name=name,
         rows=np.stack(rows) if rows else np.empty((0, len(prior))),
         seeds=tuple(runs),
         diverged=diverged,
@@ -137,6 +175,8 @@ def _run(design: Design, seed: int, one: Outcome, prior: NDArray[np.float64]) ->
 
 def _tuning(design: Design, done: Finished, arm: int) -> dict[str, Any]:
     """The trials of an arm, what was chosen of them, and what of that stands at the end of where it was looked for."""
+    if arm >= len(design.arms):  # a pool
+        return {"trials": [], "chosen": None, "at_end": [], "lr": None}
     points, chosen = design.points(arm, done), design.chosen(arm, done)
     trials = []
     for number, point in enumerate(points):

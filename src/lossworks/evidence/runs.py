@@ -9,9 +9,9 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ import torch
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..data import ReadOptions, load_all
 from ..training import Settings
+from ..training.teaching import Teacher
 from . import tuning
 from .arms import Arm
 from .benchmark import Benchmark, Watch
 from .labels import LabelBenchmark
+from .lineup import Pool
 from .outcome import Outcome
 from .store import RUN, TUNE, Finished, Key, Store
 from .texts import TextBenchmark
@@ -37,6 +39,7 @@ class Design:
     """All that a worker needs to know; the same for every worker of a comparison.
 
     name: in the storage; the same on every machine that takes part.    sources: as ``load`` takes them, each with its part.
+    controls, pools: as of ``Lineup``.    teachers: as of ``Benchmark``.
     """
 
     name: str
@@ -51,6 +54,14 @@ class Design:
     tune: tuple[tuning.Dimension, ...]
     folder: Path
     storage: str | None
+    controls: dict[int, dict[str, int]] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
+    teachers: dict[str, Callable[[], Teacher]] = field(default_factory=dict)
+
+    @property
+    def members(self) -> set[int]:
+        """The places of arms that are in a pool."""
+        return {member for pool in self.pools for member in pool.members}
 
     @property
     def split_seed(self) -> int:
@@ -117,6 +128,7 @@ def opened(
     of_language: bool,
     watch: Watch = lambda event, fields: None,
     stop: threading.Event | None = None,
+    teachers: Mapping[str, Callable[[], Teacher]] | None = None,
 ) -> Iterator[Benchmark[Any]]:
     """The data of a comparison, as one process has it.
 
@@ -124,12 +136,14 @@ def opened(
         sources, read: as ``fit`` takes them, each source with the part it was given as.
         common: what all arms have in common. of_language: whether they are language models.
         watch, stop: how to watch and stop it.
+        teachers: what opens those of the arms.
     """
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         corpora = stack.enter_context(load_all(sources, read, scratch))
         kind = TextBenchmark if of_language else LabelBenchmark
-        yield kind(corpora, [part for _, part in sources], common, scratch, watch, stop or threading.Event())
+        parts = [part for _, part in sources]
+        yield kind(corpora, parts, common, scratch, watch, stop or threading.Event(), teachers or {})
 
 
 def work(
@@ -149,7 +163,8 @@ def work(
                 if not ours or store.has(key):
                     continue
                 settings = replace(settings, seed=design.seed(key))
-                outcome = benchmark.train(settings, design.metric if key.stage == RUN else None)
+                counts = key.stage == RUN
+                outcome = benchmark.train(settings, design.metric if counts else None, keep=counts and key.arm in design.members)
                 store.add(key, point, outcome)
                 watch("training", told(design, key, point, outcome))
                 break
@@ -228,7 +243,8 @@ def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> 
     stop = threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     try:
-        with opened(design.sources, design.read, design.common, design.of_language, stop=stop) as benchmark:
+        how = design.sources, design.read, design.common, design.of_language
+        with opened(*how, stop=stop, teachers=design.teachers) as benchmark:
             over = math.inf if deadline is None else deadline
             work(design, benchmark, design.store(), lambda *told: pipe.send(told), lambda: time.time() >= over)
     except Interrupted:

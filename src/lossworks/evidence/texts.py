@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from ..engine import Callbacks, Loop, TrainState
 from ..metrics.segments import Segments
 from ..models import LanguageModel, LanguageSpec
 from ..models.neural import NeuralSpec
+from ..models.pool.weights import constant
 from ..models.transformer import TransformerSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
@@ -64,10 +66,16 @@ class _OfTokens(Training):
 
     def score(self, *, tested: bool) -> Scored:
         parts, units = self.reading.parts, self.reading.units
-        validation = float(-logp_of(self.model, parts[VALID].texts).mean())
-        if not tested:
-            return Scored(validation)
-        return Scored(validation, metrics.by_segment(units.sums(-logp_of(self.model, parts[TEST].texts)), units))
+        logp = [logp_of(self.model, parts[part].texts) for part in ((VALID, TEST) if tested else (VALID,))]
+        return _scored(logp, units)
+
+
+def _scored(logp: Sequence[NDArray[np.float64]], units: metrics.SegmentCounts) -> Scored:
+    """Of what stands in the validation part and, where it was looked at, the test part."""
+    validation = float(-logp[0].mean())
+    if len(logp) == 1:
+        return Scored(validation)
+    return Scored(validation, metrics.by_segment(units.sums(-logp[1]), units), logp=np.concatenate(logp))
 
 
 class ByGradients(_OfTokens):
@@ -226,6 +234,15 @@ class TextBenchmark(Benchmark[Reading]):
         loop = token_loop(network, train, vocabulary, config, languages=self._divided().text_languages(), **how)
         loop.keeps_best = False
         return ByGradients(loop, reading)
+
+    def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
+        reading, began = self.ready(settings), time.monotonic()
+        vocabulary, said = reading.tokenizer.vocabulary, np.stack([one.logp for one in members if one.logp is not None])
+        valid = len(Positions.of(reading.parts[VALID].texts, vocabulary, self.ends))
+        logp = constant(said[:, :valid]).of_targets(said, vocabulary.size)
+        seconds = sum(one.seconds for one in members) + time.monotonic() - began
+        scored = _scored([logp[:valid], logp[valid:]], reading.units)
+        return self._outcome(scored, metric, [], seconds, sum(one.texts for one in members))
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         """How frequent each token is, whatever stands before it."""

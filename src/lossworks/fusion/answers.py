@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from ..core.errors import UsageError
 from ..core.seeds import generator
 from ..models.pool import Rule
-from .weights import mixture, mixture_by_context, product
+from ..models.pool.weights import mixture, mixture_by_context, product
 
 Floats = NDArray[np.float64]
 At = Callable[[NDArray[np.int64]], Floats]
@@ -115,9 +115,9 @@ def fitted(
 
 
 def pooled(rule: Rule, said: Sequence[Said], targets: NDArray[np.int64]) -> Floats:
-    """log p of the outcomes by a pool [n]; where all sources are silent, uniform is not assumed but NaN is given."""
+    """log p of the outcomes by a pool [n]; where all sources are silent it is uniform, as of the model that the pool becomes."""
     if rule.kind == "linear" and rule.slopes is None:
-        return rule.of_targets(np.stack([each.targets for each in said]))
+        return rule.of_targets(np.stack([each.targets for each in said]), len(said[0].mean))
     return np.asarray(np.take_along_axis(rule.combine(stacked(said)), targets[:, None], 1)[:, 0])
 
 

@@ -3,52 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evidence.statistics import LEVEL, holm
+from ..evidence.knowledge import CUT, WITHOUT, Check, Verdict, Words, phrase
+from ..evidence.statistics import holm
 from ..metrics.contrast import Estimate, Sample, mean_of
 from .answers import DRAWS, Said
 
 Floats = NDArray[np.float64]
 Pool = Callable[[Sequence[Said], Sequence[Said]], Floats]
 """From what sources say of validation positions, on which weights are fitted, and of test positions, to log p of these [n]."""
-
-HELPS, NOT_SHOWN, NO_TWIN = "helps", "no knowledge shown", "not enough to say"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The pool's loss less that of another pool, in nats a position, with its 95 % interval; below 0 the pool is better."""
-
-    than: str
-    value: float
-    low: float
-    high: float
-    p: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the pool is shown to be better."""
-        return self.value < 0 and self.p <= LEVEL
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was shown of one source. p: the largest of its checks', by Holm over the sources: all must be passed."""
-
-    source: str
-    word: str
-    sentence: str
-    p: float
-    checks: tuple[Check, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "checks": [{**asdict(check), "passed": check.passed} for check in self.checks]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +64,7 @@ def judge(
     """
     loss = -pool(valid, test)
     found = [_checks(number, valid, test, loss, pool, units, twin) for number in range(1, len(names))]
-    corrected = holm([max(1.0 if check.value >= 0 else check.p for check in checks) for checks in found])
+    corrected = holm([max(check.against for check in checks) for checks in found])
     each = zip(names[1:], found, corrected, strict=True)
     return [_verdict(name, names[0], checks, p, needs_twin and twin is None) for name, checks, p in each]
 
@@ -120,7 +87,7 @@ def _checks(
 
     here, there = valid[number], test[number]
     cut = [other(here.permutation(draw), there.permutation(draw)) for draw in range(DRAWS)]
-    rivals = {"without it": other(None, None), "cut from its texts": np.mean(cut, 0)}
+    rivals = {WITHOUT: other(None, None), CUT: np.mean(cut, 0)}
     rivals["its mean answer alone"] = other(here.prior(here.mean), there.prior(here.mean))
     if twin is not None:
         rivals["a twin of the first source"] = other(*twin)
@@ -129,22 +96,6 @@ def _checks(
 
 
 def _verdict(name: str, base: str, checks: tuple[Check, ...], p: float, lacks_twin: bool) -> Verdict:
-    failed = [check for check in checks if not check.passed]
-    if failed:
-        worst, word = max(failed, key=lambda check: check.value), NOT_SHOWN
-        apart = f"{worst.value:+.4f} nats ({worst.low:+.4f} to {worst.high:+.4f})"
-        said = f"{name} is not shown to help: the pool's loss is {apart} beside that of the same pool {_beside(worst.than)}."
-    elif p > LEVEL:
-        word, said = NOT_SHOWN, f"{name} is not shown to help once corrected for several sources (p {p:.2g} by Holm)."
-    elif lacks_twin:
-        word = NO_TWIN
-        said = f"{name} helps, but so may any second model: no twin of {base} was beside it. Give one with --twin RUN, or auto."
-    else:
-        least, word = max(checks, key=lambda check: check.value), HELPS
-        gain = f"{-least.value:.4f} nats ({-least.high:.4f} to {-least.low:.4f})"
-        said = f"{name} helps by its knowledge: it gains {gain} beside the same pool {_beside(least.than)}, and more elsewhere."
-    return Verdict(name, word, said, p, checks)
-
-
-def _beside(than: str) -> str:
-    return {"without it": "without it", "cut from its texts": "with it cut from its texts"}.get(than, f"with {than} in its place")
+    words = Words("the pool", "loss", "nats", lambda than: f"the same pool {phrase(than)}")
+    lacking = f"so may any second model: no twin of {base} was beside it. Give one with --twin RUN, or auto."
+    return words.verdict(name, checks, p, lacking if lacks_twin else "")

@@ -120,6 +120,21 @@ _FITTED = {
     "hf": "lossworks fit DATA --model hf:PATH,frozen --out RUN",
 }
 """How what is no source by itself becomes one."""
+_GRAPH = (
+    "a knowledge graph answers with its entities, and not with labels. Fit it, lossworks fit FILE --task graph --out RUN, write "
+    "the vectors of its entities to a file, lossworks.load('RUN').vectors, and give vectors:FILE."
+)
+
+
+def is_fitted(spec: str) -> bool:
+    """Whether the source is fitted to labels first: vectors:FILE, or hf:PATH,frozen."""
+    return spec.startswith("vectors:") or (spec.startswith("hf:") and spec.endswith(",frozen"))
+
+
+def fitted_by(spec: str) -> str:
+    """The command that does so, by itself."""
+    kind, _, where = spec.partition(":")
+    return _FITTED[kind].replace("FILE" if kind == "vectors" else "PATH,frozen", where) + ", and give the run"
 
 
 def kind_of(name: str) -> type[LabelSource]:
@@ -129,6 +144,8 @@ def kind_of(name: str) -> type[LabelSource]:
         UnknownName: there is none. UsageError: it is fitted first.
     """
     known = kinds()
+    if name == "graph":
+        raise UsageError(_GRAPH)
     if name in _FITTED:
         raise UsageError(f"{name} is fitted to labels before it answers with them: {_FITTED[name]}, and give the run.")
     if name not in known:

@@ -72,7 +72,7 @@ class GenerativePredictor(Predictor):
 
 def text_logp(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
     """log p of each whole text [N]; -inf of one with an impossible token, and of no other."""
-    text = np.repeat(np.arange(len(texts)), np.diff(texts.offsets) + model.ends)
+    text = np.repeat(np.arange(len(texts)), np.diff(model.bounds(texts)))
     return np.bincount(text, model.logp(texts), len(texts)).astype(np.float64, copy=False)
 
 

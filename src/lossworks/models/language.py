@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .base import SequenceNetwork
 
 Watch = Callable[[str, dict[str, Any]], None]
+AT_ONCE = 1 << 24
+"""Numbers of distributions in memory at once."""
 
 
 class LanguageModel(ABC):
@@ -107,6 +109,18 @@ class LanguageModel(ABC):
         ids = texts.ids[: texts.offsets[-1]].astype(np.int64)
         return np.insert(ids, texts.offsets[1:], self.vocabulary.end) if self.ends else ids
 
+    def bounds(self, texts: Ragged) -> NDArray[np.int64]:
+        """The positions that texts begin with, and the one after the last [texts + 1]."""
+        return np.asarray(texts.offsets + self.ends * np.arange(len(texts) + 1))
+
+    def logp_by_parts(self, texts: Ragged, numbers: int) -> NDArray[np.float64]:
+        """``logp`` for families that know whole distributions alone, of which one takes so many ``numbers``."""
+        answers, targets = self.at(texts), self.targets(texts)
+        found = np.empty(len(targets))
+        for part in parts(len(targets), numbers):
+            found[part] = np.take_along_axis(answers(part), targets[part, None], 1)[:, 0]
+        return found
+
     def scores(self, texts: Ragged) -> Scores:
         """Scores of what stands at each position, for any loss over outcomes and any metric."""
         import torch
@@ -114,6 +128,12 @@ class LanguageModel(ABC):
         from ..scores import dense
 
         return dense(torch.from_numpy(self.distributions(texts)), torch.from_numpy(self.targets(texts)))
+
+
+def parts(count: int, numbers: int) -> list[NDArray[np.int64]]:
+    """The numbers of positions, as many together as have ``AT_ONCE`` numbers, each so many ``numbers``."""
+    size = max(1, AT_ONCE // numbers)
+    return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 @dataclass(frozen=True, kw_only=True)

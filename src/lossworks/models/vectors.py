@@ -20,12 +20,14 @@ class VectorsSpec(StateSpec):
 
     Spelled vectors:FILE, or --vectors FILE. Words that FILE does not know are silent. A run is read without FILE. Keys: path, a
     file of lines "word number number …", packed or not, or of safetensors with tokenizer.json beside it; most, the words that are
-    read of it, from the first on; idf, whether words weigh more that few training texts have.
+    read of it, from the first on; idf, whether words weigh more that few training texts have; cut, whether the vectors are dealt
+    out among the words anew, the control of what they know.
     """
 
     path: str = ""
     most: int = 500_000
     idf: bool = False
+    cut: bool = False
     leading: ClassVar[str] = "path"
 
     def __post_init__(self) -> None:
@@ -34,4 +36,4 @@ class VectorsSpec(StateSpec):
     def features(self) -> Features:
         if not self.path:
             raise UsageError("the family alone names no file; wanted one of word vectors: vectors:FILE.")
-        return VectorFeatures(self.path, self.most, self.idf)
+        return VectorFeatures(self.path, self.most, self.idf, self.cut)

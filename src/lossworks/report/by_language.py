@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from ..metrics.by_language import EASIER, FEW, HARDER, NOT_SHOWN
 from . import words
+from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
 from .slices import p_value
 from .words import THIN
 
 _COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", NOT_SHOWN: "@unsure", FEW: "@muted"}
+_DRAWN = 40  # languages of each pair of several
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
 NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
@@ -61,10 +64,26 @@ def chart(result: Json) -> Json | None:
     return _intervals(rows, f"{NAMES[found['metric']][0]}, lower is better", found["value"])
 
 
-def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
-    """What the page says of each pair of models, or of arms, by language."""
+def write_languages(result: Json, name: str, path: Path) -> Path:
+    """Write the page of what ``evaluate`` says of the languages of the data called ``name``, and return its path.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    both, drawn = pairs(result.get("by_language"), rising=False), chart(result)
+    figures = {one["id"]: one["figure"] for one in both} | ({} if drawn is None else {"by-language": drawn})
+    languages = {"languages": context(result), "pairs": both, "figures": figures}
+    return write_page("languages.html", {"name": f"Languages of {name}", "facts": [], **languages}, path)
+
+
+def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
+    """What the page says of each pair of models, or of arms, by language; of several pairs with many languages those that lose
+    most are drawn.
+    """
+    most = _DRAWN if len(told or []) > 1 else None
     return [
         {
+            "drawn": f": the {most} that lose most" if most and len(one["rows"]) > most else "",
             "id": f"languages-{number}",
             "name": f"{one['run']} less {one['against']}",
             "sentence": one["sentence"],
@@ -80,8 +99,8 @@ def pairs(told: list[Json] | None, unit: str, rising: bool) -> list[Json]:
                 for row in one["rows"]
             ],
             "figure": _intervals(
-                [(row, row["value"], row) for row in one["rows"] if row["value"] is not None],
-                f"difference, {unit}; {'higher' if rising else 'lower'} is better",
+                [(row, row["value"], row) for row in one["rows"][:most] if row["value"] is not None],
+                f"difference, {one['unit']}; {'higher' if rising else 'lower'} is better",
                 0.0,
             ),
         }

@@ -32,7 +32,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "time": charts.time_and_quality(result), "seconds": charts.curves(result, by_time=True),
         "calibration": charts.calibration(result),
     }  # fmt: skip
-    told = [] if result is None else pairs(result.get("by_language"), result["unit"], result["rising"])
+    told = [] if result is None else pairs(result.get("by_language"), rising=result["rising"])
     figures |= {one["id"]: one["figure"] for one in told}
     context = {
         "name": name,
@@ -44,6 +44,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "alike": "" if result is None else rates_alike(result),
         "figures": {key: figure for key, figure in figures.items() if figure},
         "rows": [] if result is None else [_row(arm, result) for arm in result["arms"]],
+        "knowledge": [_claim(one) for one in (result or {}).get("knowledge", [])],  # missing in earlier records
         "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
         "diagnostics": None if result is None else diagnostics(summary),
@@ -205,6 +206,20 @@ def _row(arm: Json, result: Json) -> Json:
         "seeds": len(arm["seeds"]),
         "diverged": len(found["diverged"]),
     }
+
+
+def _claim(found: Json) -> Json:
+    """The verdict on a source of knowledge, and its checks."""
+    checks = [
+        {
+            **check,
+            "value": signed(check["value"]),
+            "interval": f"{signed(check['low'])} to {signed(check['high'])}",
+            "p": f"{check['p']:.2g}",
+        }
+        for check in found["checks"]
+    ]
+    return {**found, "checks": checks, "tone": {"helps": "better"}.get(found["word"], "no-difference-shown")}
 
 
 def _grid(result: Json) -> Json | None:

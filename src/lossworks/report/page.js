@@ -43,9 +43,6 @@
   }
 
   draw();
-  addEventListener("toggle", (event) => {  // what stood folded had no width to be drawn in
-    for (const place of event.target.querySelectorAll("[data-figure]")) Plotly.Plots.resize(place);
-  }, true);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   addEventListener("beforeprint", () => { root.classList.add("paper"); draw(); });
   addEventListener("afterprint", () => { root.classList.remove("paper"); draw(); });

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import losses, models
-from ..data import TRAIN, VALID, Corpus
+from ..data import TEST, TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
@@ -20,7 +22,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
-from .teaching import LABELLED, UNLABELLED, Teacher, teach
+from .teaching import CUT, LABELLED, UNLABELLED, Teacher, teach
 
 
 def fit(
@@ -39,6 +41,8 @@ def fit(
     taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
     shares = settings.valid, settings.test
     data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
+    if taught is not None and str(settings.teach).startswith(CUT):
+        data.teacher = taught.cut(np.flatnonzero(data.parts != TEST), settings.seed)
     settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import PARTS, TRAIN, Corpus, Languages
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from .dataset import Dataset
 
 
@@ -63,4 +63,4 @@ def leaked(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> int:
     if len(corpora) == 1:
         return 0
     keys = np.concatenate([corpus.keys for corpus in corpora])
-    return int(np.isin(keys[parts != TRAIN], keys[parts == TRAIN]).sum())
+    return int(np.isin(keys[(parts == VALID) | (parts == TEST)], keys[parts == TRAIN]).sum())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import metrics
 from ..data import TRAIN, Languages
 from ..inference import Predictor
+from ..tasks import LabelTask
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset
 
 
@@ -34,14 +35,21 @@ def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_wei
 def calibrate_by(
     predictor: Predictor, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None, class_weight: Any
 ) -> None:
-    """The same from their scores. Of two classes the cut is the one that is most often right; where the classes are weighted, the
+    """The same from their scores."""
+    predictor.temperature, predictor.thresholds = calibration(predictor.task, scores, target, weight, class_weight)
+
+
+def calibration(
+    task: LabelTask, scores: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None, class_weight: Any
+) -> tuple[float, tuple[float, ...] | None]:
+    """Temperature and thresholds. Of two classes the cut is the one that is most often right; where the classes are weighted, the
     one that treats them alike.
     """
-    if not predictor.task.has_probabilities:
-        return
-    predictor.temperature = metrics.fit_temperature(scores, target, weight)
-    probability = predictor.probabilities(scores)
-    predictor.thresholds = predictor.task.thresholds(probability, target, weight, balanced=class_weight is not None)
+    if not task.has_probabilities:
+        return 1.0, None
+    temperature = metrics.fit_temperature(scores, target, weight)
+    probability = task.probabilities(scores.astype(np.float64) / temperature)
+    return temperature, task.thresholds(probability, target, weight, balanced=class_weight is not None)
 
 
 def figures(

@@ -64,7 +64,8 @@ class Settings:
     patience: held-out scores without a better one before training stops and the best weights are taken.
     class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
     teach: what stands beside the labels as a teacher, or in their place where rows have none: a run's directory, "votes:FILE",
-        "lexicon:FILE" or "uniform". Losses may then compare with it (``forward_kl``, …).
+        "lexicon:FILE" or "uniform"; after "cut:" the same, with its answers dealt out anew. Losses may then compare with it
+        (``forward_kl``, …).
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.

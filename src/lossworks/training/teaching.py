@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, UsageError
+from ..core.seeds import generator
 from ..data import TEST, Corpus, infer_task, original
 from ..data.labels import spelled
 from ..tasks import LABEL_TASKS, LabelTask, label_task
 
 LABELLED, UNLABELLED = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
 """The loss where none is named: with labels beside the teacher, and by the teacher alone."""
+CUT = "cut:"
+"""What the spec of a teacher begins with whose link to the texts is cut."""
 _SURE = 10.0  # the log-odds that a label counts for where the teacher is silent: every divergence is then finite
 
 Answers = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -50,6 +53,12 @@ class Taught:
     given: NDArray[np.bool_]
     silent: NDArray[np.bool_]
     notes: list[str]
+
+    def cut(self, rows: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+        """``logits`` with the link to the texts cut: those of these rows of which it speaks, dealt out among them anew."""
+        spoken, found = rows[~self.silent[rows]], self.logits.copy()
+        found[spoken] = self.logits[generator(seed, "cut").permutation(spoken)]
+        return found
 
 
 def teach(corpora: Sequence[Corpus], fixed: Sequence[int | None], kind: str, teacher: Teacher) -> Taught:

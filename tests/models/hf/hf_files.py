@@ -12,7 +12,14 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 import lossworks
 
 WORDS = ["a lovely great fine superb thing, number 0 1 2 3 4 5 6 7 8 9", "awful broken poor dreadful"]
+TEXTS = ["a lovely thing", "", "awful ζ [SEP] 7", "poor " * 60, "great fine superb, number 3", "<|endoftext|>"]
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+
+
+def rows(count: int = 60) -> list[tuple[str, str]]:
+    """Rows of two classes that a word tells apart."""
+    words = (["lovely", "great", "fine", "superb"], ["awful", "broken", "poor", "dreadful"])
+    return [(f"a {words[i % 2][i // 2 % 4]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(count)]
 
 
 def bert(folder: Path, **more: Any) -> Path:

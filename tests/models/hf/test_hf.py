@@ -30,13 +30,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:fan_in_fan_out"),
 ]
 
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked for, nothing is fetched."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-
-
 MARKS = {"vocab_size": V, "bos_token_id": 1, "eos_token_id": 2}
 COMMON = MARKS | {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 16}
 FFN = {"intermediate_size": 24}

@@ -23,28 +23,10 @@ from lossworks.tasks import label_task
 
 transformers = pytest.importorskip("transformers")
 from models.hf import hf_files  # noqa: E402
+from models.hf.hf_files import TEXTS, rows  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-TEXTS = ["a lovely thing", "", "awful ζ [SEP] 7", "poor " * 60, "great fine superb, number 3", "<|endoftext|>"]
 MARKS = {"bert": 2, "roberta": 2, "distilbert": 2, "gpt2": 0}
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked for, nothing is fetched."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A directory of each kind."""
-    return {kind: make(tmp_path_factory.mktemp(kind)) for kind, make in hf_files.KINDS.items()}
-
-
-def rows(count: int = 60) -> list[tuple[str, str]]:
-    """Rows of two classes that a word tells apart."""
-    words = (["lovely", "great", "fine", "superb"], ["awful", "broken", "poor", "dreadful"])
-    return [(f"a {words[i % 2][i // 2 % 4]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(count)]
 
 
 def untrained(folder: Path, labels: int = 3, more: str = "") -> NetworkPredictor:

@@ -20,27 +20,9 @@ transformers = pytest.importorskip("transformers")
 from lossworks.models.hf.encoder import Encoder  # noqa: E402
 from lossworks.models.hf.frozen import HfFrozenSpec, HfStates  # noqa: E402
 from models.hf import hf_files  # noqa: E402
+from models.hf.hf_files import TEXTS, rows  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-TEXTS = ["a lovely thing", "", "awful ζ [SEP] 7", "poor " * 60, "great fine superb, number 3", "<|endoftext|>"]
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked for, nothing is fetched."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A directory of each kind."""
-    return {kind: make(tmp_path_factory.mktemp(kind)) for kind, make in hf_files.KINDS.items()}
-
-
-def rows(count: int = 60) -> list[tuple[str, str]]:
-    """Rows of two classes that a word tells apart."""
-    words = (["lovely", "great", "fine", "superb"], ["awful", "broken", "poor", "dreadful"])
-    return [(f"a {words[i % 2][i // 2 % 4]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(count)]
 
 
 def reading(folder: Path, more: str = "") -> HfStates:
@@ -94,6 +76,18 @@ def test_spelled_as_a_form_of_hf() -> None:
         build("hf:here,frozen,dtype=float16")
     with pytest.raises(UsageError, match="language model is wanted"):
         lossworks.fit(["a text"], model="hf:here,frozen", task="lm")
+
+
+def test_cut(folders: dict[str, Path]) -> None:
+    """Its tokens' vectors are dealt out among them, but of those around a text: it reads each word as another, and is no
+    other model, so an empty text has the same state.
+    """
+    whole, cut = reading(folders["bert"]), reading(folders["bert"], ",cut=true")
+    tables = [one.encoder.model.get_input_embeddings().weight.detach().numpy() for one in (whole, cut)]
+    assert sorted(tables[1].tolist()) == sorted(tables[0].tolist())
+    assert np.array_equal(cut.states(TEXTS), reading(folders["bert"], ",cut=true").states(TEXTS))
+    apart = np.abs(whole.states(["", "a lovely thing"]) - cut.states(["", "a lovely thing"])).max(1)
+    assert apart[0] < 1e-6 < 1e-3 < apart[1]
 
 
 def test_read_once(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from lossworks.core.errors import UsageError
 from lossworks.data import Ragged
-from lossworks.models import LanguageModel, build_language
+from lossworks.models import LanguageModel, build_language, language
 from lossworks.models.neural import NeuralModel
 from lossworks.models.ngram import NgramModel, NgramSpec
 from lossworks.models.pool import (
@@ -23,7 +23,6 @@ from lossworks.models.pool import (
     Rule,
     UniformSpec,
 )
-from lossworks.models.pool import model as pool_file
 from lossworks.models.pool.static import interpolated
 from lossworks.tokens import Vocabulary
 
@@ -96,7 +95,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     combine = Rule.combine
     monkeypatch.setattr(Rule, "combine", lambda self, logp: (asked.append(logp.shape[1]), combine(self, logp))[1])
-    monkeypatch.setattr(pool_file, "AT_ONCE", 3 * 9 * 10)
+    monkeypatch.setattr(language, "AT_ONCE", 3 * 9 * 10)
     assert MODELS["product"].logp(texts()) == pytest.approx(before)
     assert max(asked) == 10
 

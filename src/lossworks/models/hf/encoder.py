@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...core.seeds import first_weights
+from ...core.seeds import first_weights, generator
 from ...core.threads import available
 from ...core.torch_threads import single_threaded
 from ...data import Batch, valid
@@ -68,6 +69,13 @@ class Encoder:
             states = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).last_hidden_state
         states = states.float().masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
         return np.asarray(states.cpu().numpy())
+
+    def cut(self, marks: Sequence[int]) -> None:
+        """Deal the first vectors of tokens out among them anew, but of ``marks``: it then reads each word as another one."""
+        table = self.model.get_input_embeddings().weight  # type: ignore[operator]
+        tokens = np.setdiff1d(np.arange(len(table)), marks)
+        with torch.no_grad():
+            table[tokens] = table[generator(0, "cut").permutation(tokens)]
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         """Write the model's configuration to a run's ``folder``; its weights."""

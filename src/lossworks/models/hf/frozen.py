@@ -35,12 +35,14 @@ class HfFrozenSpec(StateSpec):
     Spelled hf:PATH,frozen or hf_frozen:PATH. Each text is read once: its state is the mean of its tokens' last states. For few
     rows, or little time. Weights are safetensors; a run is read without PATH. Keys: path, a directory that ``save_pretrained``
     wrote, or a name at the hub; context, tokens read of a text (none: as many as the model was made for, 512 at most); dtype, of
-    the model's products, float32 or bfloat16 (none: as the processor is fast in).
+    the model's products, float32 or bfloat16 (none: as the processor is fast in); cut, whether its tokens' first vectors are
+    dealt out among them anew, the control of what it knows.
     """
 
     path: str = ""
     context: int | None = None
     dtype: str | None = None
+    cut: bool = False
     leading: ClassVar[str] = "path"
 
     def __post_init__(self) -> None:
@@ -49,7 +51,7 @@ class HfFrozenSpec(StateSpec):
             raise UnknownName("dtype", str(self.dtype), _DTYPES)
 
     def features(self) -> Features:
-        return HfStates(named(self.path), self.context, self.dtype)
+        return HfStates(named(self.path), self.context, self.dtype, self.cut)
 
 
 class HfStates(StateFeatures):
@@ -57,9 +59,9 @@ class HfStates(StateFeatures):
 
     at_once: ClassVar[int | None] = 1024
 
-    def __init__(self, path: str, context: int | None, dtype: str | None) -> None:
+    def __init__(self, path: str, context: int | None, dtype: str | None, cut: bool = False) -> None:
         self.tokens = HfFeatures(path=path, wanted=context)
-        self._dtype, self._device = dtype, "cpu"
+        self._dtype, self._device, self._cut = dtype, "cpu", cut
         self._encoder: Encoder | None = None
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._is_first = False
@@ -87,6 +89,9 @@ class HfStates(StateFeatures):
         if self._encoder is None:
             self.tokens.prepare(training)
             self._encoder = load_encoder(self.tokens.path, self._dtype or fast_dtype(self._device))
+            if self._cut:
+                marks = self.tokens.marks()
+                self._encoder.cut([*marks.before, *marks.after, marks.blank])
             self.to(self._device)
             self._is_first = True
 

@@ -45,15 +45,16 @@ class CacheModel(LanguageModel):
         self.vocabulary, self.decay, self.ends = vocabulary, decay, ends
 
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        found = np.empty(int(texts.offsets[-1]) + self.ends * len(texts))
-        _targets(self.targets(texts), self._bounds(texts), self.vocabulary.size, self.decay, found)
+        bounds = self.bounds(texts)
+        found = np.empty(int(bounds[-1]))
+        _targets(self.targets(texts), bounds, self.vocabulary.size, self.decay, found)
         return found
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        return self.at(texts)(np.arange(int(texts.offsets[-1]) + self.ends * len(texts)))
+        return self.at(texts)(np.arange(int(self.bounds(texts)[-1])))
 
     def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-        tokens, bounds = self.targets(texts), self._bounds(texts)
+        tokens, bounds = self.targets(texts), self.bounds(texts)
 
         def answers(positions: NDArray[np.int64]) -> NDArray[np.float64]:
             order, found = np.argsort(positions, kind="stable"), np.empty((len(positions), self.vocabulary.size))
@@ -79,10 +80,6 @@ class CacheModel(LanguageModel):
 
     def save(self, folder: Path) -> None:
         """The spec says all."""
-
-    def _bounds(self, texts: Ragged) -> NDArray[np.int64]:
-        """The positions that texts begin with, and the one after the last."""
-        return np.asarray(texts.offsets + self.ends * np.arange(len(texts) + 1))
 
 
 @njit(cache=True, nogil=True)

@@ -13,12 +13,9 @@ from ...core.errors import UsageError
 from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import build_language, render
-from ..language import LanguageModel, LanguageSpec
+from ..language import LanguageModel, LanguageSpec, parts
 from .files import read_pool, write_pool
 from .rule import Rule
-
-AT_ONCE = 1 << 24
-"""Numbers of the sources' distributions in memory at once."""
 
 
 class PoolModel(LanguageModel):
@@ -30,26 +27,16 @@ class PoolModel(LanguageModel):
 
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
         if self.rule.kind == "linear" and self.rule.slopes is None:
-            found = self.rule.of_targets(np.stack([source.logp(texts) for source in self.sources]))
-            return np.where(np.isnan(found), -np.log(self.vocabulary.size), found)
-        targets, answers = self.targets(texts), self.at(texts)
-        found = np.empty(len(targets))
-        for positions in self.parts(len(targets)):
-            found[positions] = np.take_along_axis(answers(positions), targets[positions, None], 1)[:, 0]
-        return found
+            return self.rule.of_targets(np.stack([source.logp(texts) for source in self.sources]), self.vocabulary.size)
+        return self.logp_by_parts(texts, self._numbers)
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        answers, count = self.at(texts), len(self.targets(texts))
-        return np.concatenate([np.empty((0, self.vocabulary.size)), *map(answers, self.parts(count))])
+        every = parts(len(self.targets(texts)), self._numbers)
+        return np.concatenate([np.empty((0, self.vocabulary.size)), *map(self.at(texts), every)])
 
     def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
         each = [source.at(texts) for source in self.sources]
         return lambda positions: self.rule.combine(np.stack([answers(positions) for answers in each]))
-
-    def parts(self, count: int) -> list[NDArray[np.int64]]:
-        """The numbers of positions, as many together as their distributions may be in memory."""
-        size = max(1, AT_ONCE // (len(self.sources) * self.vocabulary.size))
-        return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
 
     def start(self) -> tuple[Any, ...]:
         return tuple(source.start() for source in self.sources)
@@ -76,6 +63,11 @@ class PoolModel(LanguageModel):
         for source in self.sources:
             source.to(device)
         return self
+
+    @property
+    def _numbers(self) -> int:
+        """In memory for each position."""
+        return len(self.sources) * self.vocabulary.size
 
     def save(self, folder: Path) -> None:
         write_pool(folder, self.rule, [(render(spec), each) for spec, each in zip(self.specs, self.sources, strict=True)])

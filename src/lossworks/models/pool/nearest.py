@@ -84,10 +84,7 @@ class NearestModel(LanguageModel):
         self.values = torch.from_numpy(np.asarray(values, np.int64)).to(states.device)
 
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        answers, targets = self.at(texts), self.targets(texts)
-        parts = np.array_split(np.arange(len(targets)), 1 + len(targets) * self.vocabulary.size // _AT_ONCE)
-        found = [np.take_along_axis(answers(part), targets[part, None], 1)[:, 0] for part in parts if len(part)]
-        return np.concatenate([np.empty(0), *found])
+        return self.logp_by_parts(texts, self.vocabulary.size)
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         return self.at(texts)(np.arange(len(self.targets(texts))))

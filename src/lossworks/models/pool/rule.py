@@ -46,14 +46,13 @@ class Rule:
         mixed[~speaks.any(0)] = -np.log(logp.shape[2])
         return mixed
 
-    def of_targets(self, logp: Floats) -> Floats:
-        """The same of single outcomes [S, n] -> [n], by linear weights that are the same in every context; NaN where all are
-        silent.
-        """
+    def of_targets(self, logp: Floats, outcomes: int) -> Floats:
+        """The same of single outcomes [S, n] -> [n], by linear weights that are the same in every context; ``outcomes``: V."""
         speaks = ~np.isnan(logp)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(speaks, np.log(self.weights)[:, None], -np.inf)
             mixed: Floats = logsumexp(np.where(speaks, logp, 0.0) + weights, 0) - logsumexp(weights, 0)
+        mixed[~speaks.any(0)] = -np.log(outcomes)
         return mixed
 
     def mean_weights(self, logp: Floats) -> Floats:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from lossworks.fusion.weights import left_open, mixture, mixture_by_context, product
 from lossworks.models.pool import Rule
+from lossworks.models.pool.weights import left_open, mixture, mixture_by_context, product
 
 N, V = 4000, 5
 
@@ -52,9 +52,9 @@ def test_silence_is_no_vote() -> None:
     spoken = ~np.isnan(answers[..., 0]).all(0)
     logp = said(answers[:, spoken], targets[spoken])
     best = mixture(logp)
-    reached = Rule("linear", best).of_targets(logp).mean()
+    reached = Rule("linear", best).of_targets(logp, V).mean()
     for move in ((0.01, -0.01, 0), (-0.01, 0.01, 0), (0.01, 0, -0.01), (0, 0.01, -0.01)):
-        assert Rule("linear", best + np.array(move)).of_targets(logp).mean() < reached
+        assert Rule("linear", best + np.array(move)).of_targets(logp, V).mean() < reached
 
 
 def test_no_source_speaks() -> None:

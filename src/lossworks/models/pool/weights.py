@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from ..models.pool import Rule
-from ..models.pool.rule import FLOOR, features
+from .rule import FLOOR, Rule, features
 
 Floats = NDArray[np.float64]
 
 _ROUNDS, _GAP = 20_000, 1e-9  # of EM; nats a position that its weights may be from the best
+_NOTHING = 1e-6  # a weight
 _STEPS, _NEAR = 100, 1e-10  # of Newton's method; the gain, in nats a position, below which it ends
 _PRIOR = 10.0  # precision of exponents around 1 / sources: of few positions they would run away, and equal sources share alike
 _ALIKE = 1e-4  # of the curvature: a direction that is flatter is left open by the data
@@ -52,6 +52,13 @@ def mixture(logp: Floats, size: Floats | None = None) -> Floats:
         weights = weights * ratio
         weights = weights / weights.sum()
     return weights
+
+
+def constant(logp: Floats, size: Floats | None = None) -> Rule:
+    """The mixture with these weights everywhere; those that gain nothing are 0, so that a pool of one source is that source."""
+    weights = mixture(logp, size)
+    weights[weights < _NOTHING] = 0
+    return Rule("linear", weights / weights.sum())
 
 
 def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = None, *, by_context: bool = False) -> Rule:
