@@ -98,7 +98,9 @@ def sentence(found: dict[str, Any]) -> str:
         return f"There are no two languages with enough texts to compare.{rest}"
     worst, many = pairs[0], sum(pair["word"] == CONFLICT for pair in pairs)
     if not many:
-        return f"No two of {len(found['languages'])} languages are shown to conflict, after Holm's correction.{rest}"
+        noise = sum(pair["cosine"] is None for pair in pairs)
+        unclear = f" In {noise} of {len(pairs)} pairs a gradient is not above the noise." if noise else ""
+        return f"No two of {len(found['languages'])} languages are shown to conflict, after Holm's correction.{unclear}{rest}"
     ends = "" if worst["cosine"] is None else f": cosine {worst['cosine']:.2f} ({worst['low']:.2f} to {worst['high']:.2f})"
     return (
         f"{many} of {len(pairs)} pairs of languages are shown to conflict, after Holm's correction; most "
