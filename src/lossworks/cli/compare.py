@@ -32,6 +32,8 @@ def command(
     ] = None,
     penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
+    groups: Annotated[Many, _repeated("Of a risk: label, language, or both: language,label.")] = None,
+    balance: Annotated[Many, _repeated("How often each --language is drawn: proportional, alpha:0.3, unimax.")] = None,
     schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
     tokenizer: Annotated[Many, _repeated("Of language models: chars, words, bytes, bpe:size=8000, ….")] = None,
@@ -103,7 +105,8 @@ def command(
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
         "loss": loss, "optimizer": optimizer, "model": model, "tokenizer": tokenizer, "penalty": penalty, "risk": risk,
-        "schedule": schedule, "class_weight": class_weight, "teach": teach, "lr": lr and [parsed(rate) for rate in lr],
+        "groups": groups, "balance": balance, "schedule": schedule, "class_weight": class_weight, "teach": teach,
+        "lr": lr and [parsed(rate) for rate in lr],
     }  # fmt: skip
     named = {name: [_none(one) for one in given] for name, given in varied.items() if given}
     single = {"task": task, "device": device, "document_unit": document_unit}
