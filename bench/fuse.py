@@ -27,10 +27,10 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 import lossworks
-from lossworks.evidence.contrast import Sample, mean_of
 from lossworks.evidence.knowledge import HELPS
 from lossworks.fusion.answers import Said, fitted, hear, pooled
 from lossworks.fusion.judging import Units, judge
+from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.models.pool import KINDS
 
 TRANSFORMER = "transformer:layers=4,heads=4,dim=128,context=128"

@@ -18,7 +18,7 @@ from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
-from .fit import Source
+from .fit import Source, check_apart
 from .graph import Graph
 from .language import Language
 from .model import Model
@@ -43,7 +43,8 @@ def evaluate(
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; labelled, for a classifier or regression. None: what the model's run was tested on, from
             the data that its record names.
-        read: which columns to read and how.
+        read: which columns to read and how. Where it says how each row's ``language`` is known, or without data the fit did,
+            ``languages`` has every metric of each language, the worst first, with a ``verdict``.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
         slices: whether to look for parts of the data (lengths, scripts, words, labels, repeated texts) on which the loss differs
             from that on the rest: ``slices`` has a ``verdict`` in words, and each slice tested with its interval, and p after
@@ -58,9 +59,11 @@ def evaluate(
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
+        check_apart(read, model.document_unit)
     if isinstance(model, Graph):
-        if slices:
-            raise UsageError("--slices is for texts, and a knowledge graph has none. Leave it out.")
+        if slices or (read is not None and read.language is not None):
+            flag = "--slices" if slices else "--language"
+            raise UsageError(f"{flag} is for texts, and a knowledge graph has none. Leave it out.")
         read = replace(read or ReadOptions(), triples=True, unlabelled=True)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
         if isinstance(model, Graph):
@@ -81,7 +84,7 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     """What ``evaluate`` says of a classifier or regression with these ``scores`` of the rows."""
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
-    said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys)
+    said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys, corpus.languages)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
     return {
         "source": corpus.source,
@@ -99,6 +102,7 @@ def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices
     whole = model.document_unit == "file"
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=whole)
+        test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp = logp_of(model.model, test.texts)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)
         if slices:

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import metrics
+from ..data import Languages
+
 BIT = math.log(2)
 """Nats in a bit."""
 _REDDEST = 12.0  # bits from which on a token is as deep in colour as any: one in 4096
@@ -116,6 +119,20 @@ class Scored:
     def _word(self, first: int, last: int) -> str:
         word = self.text[self.spans[first, 0] : self.spans[last - 1, 1]].strip()
         return word or "".join(self.tokens[first:last])
+
+
+def by_language(scored: Sequence[Scored], languages: Languages) -> dict[str, Any]:
+    """The texts' surprisal by language: nats a token, bits a byte, nats a text; as ``languages`` of ``evaluate``."""
+    nats = np.array([row.nats.sum() for row in scored], np.float64)
+    positions, sizes = (
+        np.array(of, np.int64) for of in zip(*((len(row.nats), len(row.text.encode())) for row in scored), strict=True)
+    )
+
+    def metrics_of(rows: NDArray[np.int64]) -> dict[str, metrics.Interval]:
+        return metrics.of_texts(nats[rows], positions[rows], sizes[rows])
+
+    texts = np.array([row.text for row in scored])
+    return metrics.by_language("nats_per_text", metrics.whole_texts(nats, texts), languages, metrics_of)
 
 
 def heat(bits: float) -> float:

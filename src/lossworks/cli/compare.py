@@ -90,6 +90,7 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -110,10 +111,11 @@ def command(
         "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "batch_size": batch_size, "clip": clip, "seed": seed,
     }  # fmt: skip
     single |= {name: parsed(value) for name, value in numbers.items()}
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": parsed(valid), "test": parsed(test), "settings": values,
-        "read": options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
+        "read": read,
         **named,
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip
@@ -144,13 +146,20 @@ def command(
 
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
+    from ..report.by_language import NO_MEAN
     from ..report.comparison_next import next_step, rates_alike
     from .fuse import tell_verdicts
     from .tables import console
+    from .visible import in_line
 
     screen = console()
     for arm in found.arms:
         screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
+        for one in found.record["result"].get("by_language") or ():
+            if one["run"] == arm["name"]:
+                screen.print(f"    By language: {in_line(one['sentence'])}")
+    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
+        screen.print(f"By language: {NO_MEAN.format(found.record['result']['metric'])}")
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")

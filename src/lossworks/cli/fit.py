@@ -14,9 +14,10 @@ from .running import command_line, is_first, new_run, stop_on_signals
 
 def command(
     data: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="A file (csv, tsv, jsonl, parquet, fastText, plain text; .gz, .zst), a folder of class folders, or - for stdin."
+            help="Files (csv, tsv, jsonl, parquet, fastText, plain text; .gz, .zst), 'a/pattern*.csv', a folder of class "
+            "folders, or - for stdin."
         ),
     ],
     text: options.Text = None,
@@ -134,6 +135,7 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -143,6 +145,7 @@ def command(
     from ..api import fit
     from ..core.errors import UsageError
     from ..core.values import parsed
+    from ..data import together
     from ..engine import Callbacks
     from ..training import toml
     from .progress import Watcher
@@ -163,17 +166,19 @@ def command(
     }  # fmt: skip
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
+    source = together(data)
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if out is None and not resume:
-        out = new_run(data)
+        out = new_run(data[0])
     with Watcher(quiet or not is_first()) as watcher:
         callbacks = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
         stop_on_signals(callbacks, watcher)
         trained = fit(
-            data,
+            source,
             valid=parsed(valid),
             test=parsed(test),
             out=out,
-            read=options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
+            read=read,
             settings=toml(config, flags) if config else None,
             resume=resume,
             callbacks=callbacks,

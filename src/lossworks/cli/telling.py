@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..report import words
+from .by_language import tell_languages
 from .tables import console, metrics_table
 
 
@@ -22,6 +23,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(metrics_table(result, f"On {held_out}"))
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
+        if "languages" in result:
+            tell_languages(result["languages"], f"{out / 'report.html'} has all")
     screen.print("")
     for line in _language(record) if is_language else _training(result):
         screen.print(line)

@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 
 from .. import models
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
 from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
@@ -90,6 +90,15 @@ class LabelBenchmark(Benchmark[Dataset]):
     @property
     def texts(self) -> NDArray[Any]:
         return np.asarray(self.split.keys[self.split.parts == TEST])
+
+    @property
+    def languages(self) -> Languages | None:
+        found = self.split.languages
+        return None if found is None else found.take(np.flatnonzero(self.split.parts == TEST))
+
+    def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
+        tested = self.split.parts == TEST
+        return np.ones(int(tested.sum())) if self.split.weight is None else self.split.weight[tested].astype(np.float64)
 
     def describe(self) -> dict[str, Any]:
         return describe(self.split)

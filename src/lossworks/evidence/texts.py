@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
 from ..engine import Callbacks, Loop, TrainState
@@ -152,6 +152,14 @@ class TextBenchmark(Benchmark[Reading]):
     def unit(self) -> str:
         return "test texts" if self.ends else "test segments"
 
+    @property
+    def languages(self) -> Languages | None:
+        return self._divided().languages(TEST)
+
+    def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
+        units = self.ready(settings).units
+        return units.bytes if metric == "bits_per_byte" else units.positions.astype(np.float64)
+
     def describe(self) -> dict[str, Any]:
         """In the tokens of the first arm that was read, or of what is common."""
         reading = self.ready(self._usual())
@@ -247,8 +255,7 @@ class TextBenchmark(Benchmark[Reading]):
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
     ) -> dict[str, Any]:
-        units = [self.ready(one).units for one in arms]
-        sizes = [one.bytes if metric == "bits_per_byte" else one.positions.astype(np.float64) for one in units]
+        sizes = [self.sizes(metric, one) for one in arms]
         return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
 
     def _key(self, settings: Settings) -> Any:

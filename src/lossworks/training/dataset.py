@@ -20,6 +20,7 @@ from ..data import (
     Batch,
     Corpus,
     Features,
+    Languages,
     Selected,
     Shards,
     infer_task,
@@ -113,6 +114,11 @@ class Dataset:
     def judged_by_teacher(self) -> bool:
         """Whether the validation rows have no labels of their own."""
         return self.held_out_metric == DIVERGENCE
+
+    @property
+    def languages(self) -> Languages | None:
+        """Of each row, where languages are told apart."""
+        return Languages.together(self.corpora)
 
     @property
     def keys(self) -> NDArray[np.uint64]:

@@ -117,7 +117,7 @@ def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]
     """What the record says of the data."""
     tokens, size = int(parts[TRAIN].texts.offsets[-1]), int(parts[TRAIN].bytes.sum())
     return {
-        **of_corpora(division.corpora),
+        **of_corpora(division.corpora, division.parts),
         "rows": sum(len(part.texts) for part in parts.values()),
         "parts": {name: len(parts[part].texts) for part, name in enumerate(PARTS)},
         "tokens": {name: int(parts[part].texts.offsets[-1]) for part, name in enumerate(PARTS)},

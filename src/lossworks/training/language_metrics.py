@@ -46,6 +46,10 @@ def judge(
         baseline = {"baseline": {"name": "unigram model", "metrics": figures}}
     accuracy = metrics.hit_rate([hits for hits, _ in guessed], [positions for _, positions in guessed])
     found = {**metrics.surprisal(logp, units), "accuracy": accuracy, "unknown_rate": metrics.unknown_rate(units)}
+    languages: dict[str, Any] = {}
+    if test.languages is not None and test.keys is not None:
+        by_language = metrics.texts_by_language(units.sums(-logp), units, test.keys, test.languages)
+        languages = {"languages": by_language}
     return {
         "rows": len(test.texts),
         "tokens": len(ids),
@@ -55,6 +59,7 @@ def judge(
         "accuracy_positions": sum(positions for _, positions in guessed),
         "metrics": {name: interval.to_json() for name, interval in found.items()},
         **baseline,
+        **languages,
         "surprising": _surprising(trained, test.texts, units, logp),
     }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..core.seeds import generator
-from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages, Ragged, TokenFile, split
 from ..engine import Callbacks
 from ..tokens import Tokenizer
 from .dataset import FEWEST_TO_HOLD_OUT, MOST_TEST, MOST_VALID
@@ -26,10 +26,14 @@ _FEWEST_CHARACTERS = 1000
 
 @dataclass(slots=True)
 class Encoded:
-    """A part in tokens. ``bytes``: of each text, in UTF-8."""
+    """A part in tokens. ``bytes``: of each text, in UTF-8; ``languages``, where they are told apart, and with them ``keys``,
+    equal for equal texts.
+    """
 
     texts: Ragged
     bytes: NDArray[np.int64]
+    languages: Languages | None = None
+    keys: NDArray[np.uint64] | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +57,19 @@ class Division:
                 chosen = np.flatnonzero(self.parts[row : row + len(texts)] == part)
                 row += len(texts)
                 yield [texts[i] for i in chosen]
+
+    def languages(self, part: int) -> Languages | None:
+        """Of the texts of a part, where they are told apart."""
+        languages = None if self.parts is None else Languages.together(self.corpora)
+        return None if languages is None else languages.take(np.flatnonzero(self.parts == part))
+
+    def named(self, part: int, encoded: Encoded) -> Encoded:
+        """An ``encoded`` part with its texts' languages."""
+        languages = self.languages(part)
+        if languages is None:
+            return encoded
+        keys = np.concatenate([corpus.keys for corpus in self.corpora])
+        return replace(encoded, languages=languages, keys=keys[self.parts == part])
 
 
 def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings) -> Division:
@@ -86,7 +103,8 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
         def tell(read: int, before: int = before) -> None:
             callbacks.watch("read", {"rows": before + read, "of": rows})
 
-        parts[part] = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        found = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        parts[part] = division.named(part, found)
         done += len(parts[part].texts)
     if not len(parts[TRAIN].texts.ids):
         raise DataError(f"{division.corpora[0].source}: the training part holds no tokens, so there is nothing to learn.")
@@ -110,7 +128,7 @@ def encode_fewer(division: Division, share: float, settings: Settings, tokenizer
         parts = parts.copy()
         parts[rows[math.ceil(share * len(rows)) :]] = len(PARTS)  # of none
     fewer = replace(division, parts=parts, spans=spans)
-    return in_tokens(fewer.blocks(TEST), tokenizer, scratch, "tested", whole=parts is None)
+    return fewer.named(TEST, in_tokens(fewer.blocks(TEST), tokenizer, scratch, "tested", whole=parts is None))
 
 
 def in_tokens(
