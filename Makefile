@@ -36,6 +36,7 @@ explain-docs: $(INSTALLED)
 
 fusion-docs: $(INSTALLED)
 	LOSSWORKS_PAGE=docs/FUSION.md $(BIN)/python bench/fuse.py
+	LOSSWORKS_PAGE=docs/FUSION.md $(BIN)/python bench/teach.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

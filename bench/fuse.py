@@ -186,14 +186,15 @@ def encoder() -> None:
         sys.exit("skipped: LOSSWORKS_ENCODER names no directory of a pretrained encoder")
     rows = []
     for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
-        for shots in (8, None):
-            found = []
-            for seed in range(DRAWS if shots else max(2, DRAWS // 3)):
-                found.append(_pooled_encoder(path, *read(seed), seed, shots))
-                say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
-            for key in ("linear", "frozen", "TF-IDF and states, LR"):
-                gains, alone, pool = _gains([row["pool"] for row in found], [row[key] for row in found])
-                rows.append([name, shots or "all", len(found), key, alone, pool, gains])
+        with _bench.looked_up(f"hf:{path},frozen", [text for part in read(0) for text, _ in part]):
+            for shots in (8, None):
+                found = []
+                for seed in range(DRAWS):
+                    found.append(_pooled_encoder(path, *read(seed), seed, shots))
+                    say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
+                for key in ("linear", "frozen", "TF-IDF and states, LR"):
+                    gains, alone, pool = paired([row["pool"] for row in found], [row[key] for row in found])
+                    rows.append([name, shots or "all", len(found), key, alone, pool, gains])
     _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows, "encoder")
 
 
@@ -228,7 +229,7 @@ def distil() -> None:
     for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
         found = [_taught(*read(seed), seed) for seed in range(DRAWS)]
         for key in ("labels alone", "label smoothing", "shuffled teacher", "the teacher itself"):
-            gains, alone, taught = _gains([row["taught"] for row in found], [row[key] for row in found])
+            gains, alone, taught = paired([row["taught"] for row in found], [row[key] for row in found])
             rows.append([name, len(found), key, alone, taught, gains])
     _bench.table(["data", "seeds", "beside", "its accuracy", "the taught", "gain"], rows, "distil")
 
@@ -259,7 +260,7 @@ def _taught(train: _bench.Pairs, test: _bench.Pairs, seed: int) -> dict[str, flo
     return found
 
 
-def _gains(ours: Sequence[float], theirs: Sequence[float]) -> tuple[str, float, float]:
+def paired(ours: Sequence[float], theirs: Sequence[float]) -> tuple[str, float, float]:
     """The mean difference over seeds with its interval, and both means."""
     gain = mean_of(Sample(np.array(ours) - np.array(theirs), np.ones(len(ours))))
     return f"{gain.value:.4f} ({gain.low:.4f} to {gain.high:.4f})", float(np.mean(theirs)), float(np.mean(ours))

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
+    from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_glosses import check_glosses as check_glosses
     from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
     from .api.comparison import Comparison as Comparison
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "explain_data": "api",
+    "check_glosses": "api.check_glosses",
     "check_labels": "api.check_labels",
     "export": "interop.exporting",
     "compare": "api.compare",
@@ -52,6 +55,7 @@ _HOMES = {
     "landscape": "api",
     "learning": "api",
     "Language": "api",
+    "languages": "api",
     "load": "api",
     "load_run": "api",
     "Model": "api",
@@ -106,6 +110,7 @@ __all__ = [
     "fused",
     "import_model",
     "landscape",
+    "languages",
     "learning",
     "load",
     "load_run",

@@ -125,8 +125,9 @@ def test_untrained_names_are_counted() -> None:
 
 
 def test_resumed_is_the_same(tmp_path: Path) -> None:
-    """A stopped fit goes on to the same bits, with entities drawn at random too."""
-    choices = SMALL | {"model": "complex:dim=8,negatives=6", "epochs": 6}
+    """A stopped fit goes on to the same bits, with entities drawn at random and described too."""
+    glosses = {entity: f"about w{entity[1]}" for fact in FACTS for entity in fact[::2]}
+    choices = SMALL | {"model": "complex:dim=8,negatives=6", "epochs": 6, "glosses": glosses}
     whole = lossworks.fit(TRAIN, valid=VALID, test=TEST, **choices)
     stop, steps = Event(), iter(range(100))
 

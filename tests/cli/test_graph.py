@@ -55,3 +55,24 @@ def test_refusals(command: Command, put: Put, run: Path) -> None:
     assert "--top is for" in command("predict", "plain", "good", "--top", 2).err
     assert "evaluated by itself" in command("evaluate", run, "plain", put("other.tsv", LINES)).err
     assert "--label is for texts" in command("fit", put("facts.tsv", LINES), "--task", "graph", "--label", "x").err
+
+
+def test_descriptions(command: Command, put: Put) -> None:
+    """Fitted beside the facts, with counts; asked about by a description; and the trial, with a verdict in words and as JSON."""
+    glosses = put("glosses.tsv", "".join(f"e{i}\tnumber n{i} before n{(i + 1) % 12}\n" for i in range(11)) + "x\tnothing\n")
+    fit = ("fit", put("facts.tsv", LINES), "--task", "graph", "--model", "complex:dim=8", "--epochs", 2, "--out", "told")
+    ended = command(*fit, "--glosses", glosses)
+    assert ended.code == 0, ended.err
+    assert "note   1 descriptions are of names in none of the facts, and left out" in ended.err
+    assert command("predict", "told", "--json", stdin=b"a number n3\t+2\n").json["predictions"][0]["query"] == "a number n3\t+2"
+    assert "no known word" in command("predict", "told", "zebra\t+2").err
+    glosses.rename(glosses.with_name("elsewhere.tsv"))
+    assert "Give them: --glosses FILE" in command("data", "glosses", "told").err
+    found = command("data", "glosses", "told", "--glosses", "elsewhere.tsv", "--json").json
+    assert [arm["glosses"] for arm in found["arms"]] == ["as they are", "permuted among the entities", "none"]
+    assert found["sentence"] in " ".join(command("data", "glosses", "told", "--glosses", "elsewhere.tsv").out.split())
+    bad = (*fit[:-1], "bad", "--glosses", put("bad.tsv", "e1\n"))
+    assert "line 1: 'e1' is no description" in command(*bad).err
+    assert (
+        "--glosses is for models of knowledge graphs" in command("fit", put("r.csv", "text,label\na,b\n"), "--glosses", "x").err
+    )

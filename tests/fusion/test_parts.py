@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lossworks import tokens
 from lossworks.data import load
-from lossworks.fusion.parts import Part, same_tokens
-from lossworks.inference import TextLanguage
-from lossworks.models.pool import UniformSpec
+from lossworks.fusion.parts import Part
+from lossworks.inference import Tokens, same_tokens
 from lossworks.tasks import label_task
+from lossworks.tokens import Vocabulary
 
 
 def test_rows_of_one_text_are_one_unit() -> None:
@@ -38,6 +38,6 @@ def test_equal_tokens_by_other_merges_are_other_tokens(tmp_path: Path) -> None:
     (tmp_path / "two.json").write_text(json.dumps(saved), "utf-8")
     both = [tokens.load(tmp_path / "one.json"), tokens.load(tmp_path / "two.json")]
     assert both[0].encode(["abc"])[0].tolist() != both[1].encode(["abc"])[0].tolist()
-    models = [TextLanguage(UniformSpec(), one, UniformSpec().made(one.vocabulary, True)) for one in [made, *both]]
+    models = [Tokens(one, Vocabulary(300), ends=True) for one in [made, *both]]
     assert same_tokens(["made", "one"], models[:2]) == ""
     assert "two has other tokens than one" in same_tokens(["one", "two"], models[1:])

@@ -9,6 +9,7 @@ import pytest
 from lossworks import tokens
 from lossworks.core.errors import UsageError
 from lossworks.inference import check_stop, pieces
+from lossworks.tokens.graphemes import CLUSTER, is_open, last_cluster
 
 TEXT = "the cat  sat é 电池 🙂🙂 on\n the mat"
 LEARNED = [["the cat sat é 电池 on the mat", TEXT] * 3]
@@ -28,7 +29,9 @@ def test_whole_text(spec: str, given: int) -> None:
 
 
 def test_as_soon_as_it_is_whole() -> None:
-    """A character of four bytes comes with the fourth, not before and not after."""
+    """A character comes with the first byte of the next, which may have joined it, and not before its own last; the last one at
+    the end.
+    """
     learned = tokens.build("bytes").learn([])
     taken = 0
 
@@ -38,7 +41,7 @@ def test_as_soon_as_it_is_whole() -> None:
             taken += 1
             yield token
 
-    assert [(piece, taken) for piece in pieces(learned, [], one_by_one())] == [("a", 1), ("🙂", 5), ("b", 6)]
+    assert [(piece, taken) for piece in pieces(learned, [], one_by_one())] == [("a", 5), ("🙂", 6), ("b", 6)]
 
 
 def test_what_is_no_text() -> None:
@@ -88,9 +91,9 @@ def test_stop_is_held_back() -> None:
             taken += 1
             yield token
 
-    assert list(pieces(learned, [], one_by_one("abababcd"), ["abc"])) == ["ab", "ab"]
+    assert list(pieces(learned, [], one_by_one("abababcd"), ["abc"])) == ["a", "ba", "b"]
     assert taken == 7
-    assert list(pieces(learned, [], one_by_one("dab"), ["abc"])) == ["d", "ab"]
+    assert list(pieces(learned, [], one_by_one("dab"), ["abc"])) == ["da", "b"]
 
 
 def test_stop_in_the_prompt() -> None:
@@ -104,3 +107,24 @@ def test_refused() -> None:
     """An empty stop text stands everywhere."""
     with pytest.raises(UsageError, match="not empty"):
         check_stop(["a", ""])
+
+
+JOINED = ["👩‍👩‍👧 ok", "क्षत्रिय", "한국", "e\u0301e\u0323\u0301", "🇩🇪🇫🇷", "a\r\nb", "தமிழ்"]
+
+
+@pytest.mark.parametrize("text", JOINED)
+def test_clusters_whole(text: str) -> None:
+    """Pieces are whole clusters, also where the text is cut after any number of tokens; one that ends by itself is all given."""
+    learned = tokens.build("bytes").learn([])
+    ids = learned.encode([text])[0].tolist()
+    whole = [text[: found.end()] for found in CLUSTER.finditer(text)]
+    found = list(pieces(learned, [], ids))
+    assert "".join(found) == text
+    assert {"".join(found[:count]) for count in range(1, len(found) + 1)} <= set(whole)
+    for most in range(1, len(ids)):
+        cut = "".join(pieces(learned, [], ids, most=most))
+        assert text.startswith(cut)
+        rest = cut[last_cluster(cut) :]
+        assert not rest or not is_open(rest)
+    assert "".join(pieces(learned, [], learned.encode(["👩\u200d"])[0].tolist(), most=7)) == ""
+    assert "".join(pieces(learned, [], learned.encode(["👩\u200d"])[0].tolist(), most=8)) == "👩\u200d"

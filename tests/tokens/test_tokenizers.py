@@ -28,8 +28,8 @@ def learnt(spec: str, texts: list[str] | None = None) -> Tokenizer:
 
 
 def test_registered() -> None:
-    """The four kinds are found by walking the folder; each says where it is from."""
-    assert [entry.name for entry in tokens.tokenizers] == ["bpe", "bytes", "chars", "words"]
+    """The five kinds are found by walking the folder; each says where it is from."""
+    assert [entry.name for entry in tokens.tokenizers] == ["bpe", "bytes", "chars", "parity_bpe", "words"]
     assert all(entry.source and entry.summary for entry in tokens.tokenizers)
 
 

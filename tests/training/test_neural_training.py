@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from lossworks.data import Ragged
 from lossworks.data.layouts import Lanes, Positions
 from lossworks.engine import Callbacks, Loop
 from lossworks.engine.distributed import World, world
+from lossworks.models import LanguageModel
 from lossworks.models.neural import NeuralSpec
+from lossworks.models.ngram import NgramSpec
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
@@ -69,7 +71,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lines": ("transformer", {"window": 16}),
     "packed": ("transformer", {"window": 16, "pack": True}),
     "carried": ("rnn", {"window": 8}),
+    "taught": ("transformer", {"window": 16, "loss": "0.2*cross_entropy+0.8*forward_kl"}),
 }
+
+
+@cache
+def teacher() -> LanguageModel:
+    """Knows what the texts are made by."""
+    return NgramSpec(order=2).fit(stream(700), VOCABULARY, ends=False)
 
 
 def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, callbacks: Callbacks | None = None, **choices: Any) -> tuple[Any, Any]:
@@ -79,6 +88,7 @@ def fit(case: str, specs: dict[str, NeuralSpec] = SPECS, callbacks: Callbacks | 
     network = specs[name].sequence_network(texts, VOCABULARY, ends=case in ("lines", "packed"), seed=1)
     how = {"batch_tokens": 40, "epochs": 3, "optimizer": "adamw:lr=0.01", "clip": 1.0, **own, **choices}
     ends = case in ("lines", "packed")
+    how |= {"teacher": teacher()} if case == "taught" else {}
     valid = choices.pop("valid", lines(10, 5) if ends else stream(100, 5))
     return network, train_sequences(network, texts, VOCABULARY, ends=ends, valid=valid, callbacks=callbacks, **how)
 

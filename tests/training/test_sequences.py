@@ -38,10 +38,10 @@ class Bigram(SequenceNetwork):
     def model(self) -> LanguageModel:
         raise NotImplementedError
 
-    def scores(self, rows: TokenRows) -> Scores:
+    def scores(self, rows: TokenRows, teacher: Any = None) -> Scores:
         self.seen.append(rows.lengths)
         one_hot = nn.functional.one_hot(rows.given(VOCABULARY.start)[rows.inside], V).double()
-        return dense(self.table(self.dropout(one_hot)), rows.ids[rows.inside])
+        return dense(self.table(self.dropout(one_hot)), rows.ids[rows.inside], teacher=teacher)
 
 
 def texts(lengths: list[int], seed: int = 0) -> Ragged:

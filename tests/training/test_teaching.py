@@ -61,13 +61,13 @@ def test_a_cut_teacher() -> None:
     silent = draw.random(40) < 0.3
     taught = Taught(label_task("classify", ("no", "yes")), "", logits, np.ones(40, bool), silent, [])
     rows = np.arange(0, 40, 2)
-    cut, spoken = taught.cut(rows, 1), rows[~silent[rows]]
+    cut, spoken = taught.cut(taught.task, rows, 1), rows[~silent[rows]]
     left = np.setdiff1d(np.arange(40), spoken)
     assert np.array_equal(cut[left], logits[left])
     assert sorted(cut[spoken].tolist()) == sorted(logits[spoken].tolist())
     assert not np.array_equal(cut[spoken], logits[spoken])
-    assert np.array_equal(cut, taught.cut(rows, 1))
-    assert not np.array_equal(cut, taught.cut(rows, 2))
+    assert np.array_equal(cut, taught.cut(taught.task, rows, 1))
+    assert not np.array_equal(cut, taught.cut(taught.task, rows, 2))
 
 
 def test_cut_in_a_fit(tmp_path: Path) -> None:
@@ -230,6 +230,99 @@ def test_a_pool_teaches(tmp_path: Path) -> None:
     assert np.mean([one == other for one, other in zip(student.predict(texts), pool.predict(texts), strict=True)]) > 0.85
 
 
+def test_a_regression_teaches_numbers(tmp_path: Path) -> None:
+    """Texts alone give what the teacher gives, in its own units, and validation goes by how far that is."""
+    numbers = [(text, 1000.0 + 50 * sum(word in text for word in WORDS[:2])) for text, _ in _rows(300)]
+    lossworks.fit(numbers, out=tmp_path / "teacher", epochs=5, task="regress")
+    teach, texts = str(tmp_path / "teacher"), _bare(100, 2)
+    wanted = np.array(lossworks.load(teach).predict(texts))
+    student = lossworks.fit(_bare(600, 1), teach=teach, out=tmp_path / "student", epochs=8)
+    assert np.abs(np.array(student.predict(texts)) - wanted).mean() < 5
+    assert student.record["config"]["loss"] == "imitation"
+    events = [json.loads(line) for line in (tmp_path / "student" / "log.jsonl").read_text().splitlines()]
+    scored = [event[DIVERGENCE] for event in events if event["event"] == "valid"]
+    assert scored[-1] < 100 < scored[0]  # squared, in units of the data
+    ones = [(text, float(number)) for number, text in enumerate(_bare(60, 3))]
+    both = lossworks.fit(ones, teach=teach, epochs=2, task="regress")
+    assert both.record["config"]["loss"] == "0.5*mse+0.5*imitation"
+    with pytest.raises(UsageError, match="needs a teacher of each number"):
+        lossworks.fit(ones, loss="imitation", task="regress")
+    with pytest.raises(UsageError, match="gives numbers, and a posterior is of probabilities"):
+        lossworks.fit(ones, teach=f"posterior:{teach}", task="regress")
+
+
+def test_a_number_by_hand() -> None:
+    """A label and the teacher's number weigh half each, in units of the labels there are; what is silent gives the label."""
+    said = np.array([[5.0], [np.nan], [-1.0]])
+    corpus = load(
+        [{"text": f"text {i}", "label": label} for i, label in enumerate((1.5, 7.5, None))],
+        lossworks.ReadOptions(unlabelled=True),
+    )
+    taught = teach([corpus], [None], "auto", Teacher("some", label_task("regress", ()), lambda task: lambda texts: said))
+    data = assemble([corpus], [None], "auto", None, 0, 0, 0, taught)
+    assert data.target.tolist() == [1.5, 7.5, -1.0]
+    outputs = torch.tensor([[0.5], [0.0], [2.0]])
+    teacher = data.taught(np.arange(3), outputs)
+    own, numbers = data.task.readable(outputs.numpy()), np.array([5.0, 7.5, -1.0])
+    assert data.task.readable(teacher.numpy()).tolist() == pytest.approx(numbers.tolist(), abs=1e-5)
+    losses = data.task.losses(
+        build("0.5*mse+0.5*imitation"), outputs, torch.from_numpy(data.task.of_network(data.target)), teacher
+    )
+    wanted = (0.5 * (own - data.target) ** 2 + 0.5 * (own - numbers) ** 2) / data.task.spread**2
+    assert losses.tolist() == pytest.approx(wanted.tolist(), rel=1e-5)
+
+
+def test_sets_of_labels_are_taught(tmp_path: Path) -> None:
+    """A run of sets of labels teaches texts without any."""
+    sets = [{"text": text, "label": " ".join(sorted(set(text.split()) & {"good", "bad"})) or "odd"} for text in _bare(300)]
+    lossworks.fit(sets, task="multilabel", out=tmp_path / "teacher", epochs=5)
+    student = lossworks.fit(_bare(600, 1), teach=str(tmp_path / "teacher"), epochs=12)
+    texts = _bare(100, 2)
+    assert student.predictor.task.kind == "multilabel"
+    apart = np.abs(student.predict_proba(texts) - lossworks.load(tmp_path / "teacher").predict_proba(texts))
+    assert apart.mean() < 0.09  # of answers that are apart by 0.3 on average, were they dealt out at random
+
+
+@pytest.mark.parametrize("kind", ["classify", "multilabel"])
+@pytest.mark.parametrize("labels", [("no", "yes"), ("a", "b", "c")])
+def test_a_posterior_by_hand(kind: Any, labels: tuple[str, ...]) -> None:
+    """The product of what the network says now and of the source to a power, renormalised; its gradient is not taken, log 0 stays
+    log 0, and where the source is silent it is what the network says.
+    """
+    said = np.full((4, len(labels)), -1.0)
+    said[0, 0], said[1, -1] = 2.0, -np.inf
+    said[2] = np.nan
+    rows = [{"text": f"text {number}", "label": labels[number % len(labels)]} for number in range(4)]
+    corpus = load(rows, lossworks.ReadOptions(unlabelled=True))
+    taught = teach([corpus], [None], kind, Teacher("some", None, lambda task: lambda texts: said, posterior=2.0))
+    data = assemble([corpus], [None], kind, None, 0, 0, 0, taught)
+    outputs = torch.linspace(-1, 1, 4 * data.task.outputs).view(4, -1).requires_grad_()
+    teacher = data.taught(np.arange(4), outputs)
+    whole = torch.cat([torch.zeros(4, 1), outputs], 1) if data.task.is_binary else outputs
+    own, power = whole.detach().double(), 2 * torch.from_numpy(np.nan_to_num(said, nan=0.0, neginf=-np.inf))
+    if kind == "classify":
+        wanted = own.softmax(1) * power.exp()
+        torch.testing.assert_close(teacher.double().softmax(1), wanted / wanted.sum(1, keepdim=True), atol=1e-6, rtol=1e-5)
+    else:
+        wanted = own.exp() * power.exp()
+        torch.testing.assert_close(teacher.double().sigmoid(), wanted / (1 + wanted), atol=1e-6, rtol=1e-5)
+    assert not teacher.requires_grad
+    losses = data.task.losses(build("forward_kl"), outputs, torch.from_numpy(data.task.of_network(data.target)), teacher)
+    assert losses.isfinite().all()
+    assert losses[2].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_lexicon_regularises(tmp_path: Path) -> None:
+    """Beside labels that have nothing to do with a word, what a lexicon says of it draws the student its way, the more the higher
+    its power.
+    """
+    (tmp_path / "words.csv").write_text("word,label\nred,yes\n")
+    few: dict[str, Any] = {"epochs": 4, "valid": 0, "test": 0}
+    teachers = [None, *(f"posterior={power}:lexicon:{tmp_path / 'words.csv'}" for power in (0.5, 2))]
+    found = [lossworks.fit(_rows(200), teach=each, **few).predict_proba(["red sad", "odd red"])[:, 1].mean() for each in teachers]
+    assert found[0] + 0.02 < found[1] < found[2] - 0.02
+
+
 @pytest.mark.parametrize(
     ("data", "choices", "said"),
     [
@@ -239,6 +332,7 @@ def test_a_pool_teaches(tmp_path: Path) -> None:
         (_bare(60), {"teach": "uniform"}, "no row has a label"),
         (_rows(60), {"teach": "no/such/run"}, "no such directory. Give a run's directory, lexicon:FILE, votes:FILE, or uniform"),
         (_rows(60), {"teach": "uniform:3"}, "uniform takes nothing"),
+        (_rows(60), {"teach": "posterior=0:uniform"}, "wanted more than 0"),
         (_rows(60), {"teach": "uniform", "model": "ngram"}, "--teach is for"),
     ],
 )

@@ -4,6 +4,7 @@
 """
 
 from ..attribution import Explanation
+from . import languages
 from .evaluate import evaluate
 from .explain_data import ExplainedData, explain_data
 from .explained import write_explanations
@@ -37,6 +38,7 @@ __all__ = [
     "influence",
     "labels_side_by_side",
     "landscape",
+    "languages",
     "learning",
     "load",
     "load_answering",

@@ -76,8 +76,10 @@ def fit(
     if not callbacks.world.is_first:  # the first process keeps the record
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
-    sources, reading = [(data, None), *given], reading_for(settings, read)
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
+    if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
+        settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
+    sources, reading = [(data, None), *given], reading_for(settings, read)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
         with load_all(sources, reading, scratch) as corpora:

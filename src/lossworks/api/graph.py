@@ -48,23 +48,26 @@ class Graph(Held):
         if top < 1:
             raise UsageError(f"top is {top}; wanted 1 or more.")
         queries = several(queries)
-        head, relation = self.trained.queries(queries)
+        asked, scores = self.trained.queries(queries), self.trained.answering()
         known = Queries.of(self.trained.facts, len(self.relations))
         answers = []
         for place in range(len(queries)):
-            asked = head[place : place + 1], relation[place : place + 1]
-            logits = self.trained.logits(*asked)[0].astype(np.float64)
+            one = slice(place, place + 1)
+            told = [asked.told[place]] if place in asked.told else []
+            logits = scores(asked.head[one], asked.relation[one], told)[0].astype(np.float64)
             p = np.exp(logits - logits.max())
             best = np.argsort(-logits, kind="stable")[:top]
-            there = np.isin(best, known.known(*asked)[1])
+            there = np.isin(best, known.known(asked.head[one], asked.relation[one])[1])
             named = zip(best.tolist(), (p[best] / p.sum()).tolist(), there.tolist(), strict=True)
             answers.append([{"entity": self.entities[at], "probability": share, "known": told} for at, share, told in named])
         return answers
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """A vector [V, width] for each entity; of complex families the real parts, and after them the imaginary parts."""
-        return np.asarray(self.trained.network.head.detach().cpu().numpy())
+        """A vector [V, width] for each entity; of complex families the real parts, and after them the imaginary parts. With
+        descriptions a second one follows in the row, which is made of words.
+        """
+        return np.concatenate([table.cpu().numpy() for table in self.trained.answering().tables], 1)
 
     def __repr__(self) -> str:
         model, path = self.record.get("config", {}).get("model"), None if self.path is None else str(self.path)

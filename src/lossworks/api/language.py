@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -117,7 +117,8 @@ class Language(Held):
             samples: how many texts for each prompt.
             seed: the same seed draws the same.
             stream: told of each text as it becomes settled: ``stream(piece, prompt, sample)``, the last two counted from 0. The
-                first piece of a text is its prompt; together they are the text; none ends within a character.
+                first piece of a text is its prompt; together they are the text; none ends within what a reader takes for one
+                character.
 
         Raises:
             UsageError: an argument is outside its domain.
@@ -136,8 +137,8 @@ class Language(Held):
             drawn.append([""] * samples)
             for sample in range(samples):
                 random = generator(seed, "generate", *begun, sample)
-                following = islice(sample_tokens(self.model, state, sampling, random), max_new_tokens)
-                for piece in chain([text], pieces(self.tokenizer, begun, following, ends)):
+                following = sample_tokens(self.model, state, sampling, random)
+                for piece in chain([text], pieces(self.tokenizer, begun, following, ends, max_new_tokens)):
                     drawn[number][sample] += piece
                     if stream is not None:
                         stream(piece, number, sample)

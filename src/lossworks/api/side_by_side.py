@@ -71,7 +71,7 @@ def side_by_side(
     check_apart(read, read.texts)
     with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
-        measured = {name: _measured(model, corpus, texts) for name, model in models.items()}
+        measured = {name: measure(model, texts) for name, model in models.items()}
         sliced: dict[str, Any] = {}
         if corpus.languages is not None:
             sliced["by_language"] = of_models(_bits(measured, texts, corpus), corpus.languages, UNITS["bits_per_byte"])
@@ -129,7 +129,7 @@ def labels_side_by_side(
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
     """What a model says of the texts: nats of each unit, with the charge for unknown tokens, and how many of its tokens are
     unknown; how many tokens are impossible in all; and the metrics.
     """
@@ -145,9 +145,10 @@ class _Measured:
         return math.inf if self.impossible else self.metrics["bits_per_byte"].value
 
 
-def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
+def measure(model: Language, texts: Segments) -> Measured:
+    """What a model says of texts, with 8 bits for each byte of what is unknown to it."""
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        encoded = in_tokens(corpus.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
+        encoded = in_tokens(texts.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     nats = units.sums(-logp)
     if units.unknown.any():  # the texts are tokenized again for these
@@ -156,10 +157,10 @@ def _measured(model: Language, corpus: Corpus, texts: Segments) -> _Measured:
     metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
     metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
-    return _Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)
+    return Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)
 
 
-def _bits(measured: Mapping[str, _Measured], texts: Segments, corpus: Corpus) -> dict[str, figures.Losses]:
+def _bits(measured: Mapping[str, Measured], texts: Segments, corpus: Corpus) -> dict[str, figures.Losses]:
     """What each text costs every model in bits, and its bytes; texts that one of them takes for impossible are left out."""
     finite = np.all([np.isfinite(found.nats) for found in measured.values()], 0)
     sizes = np.where(finite, texts.bytes, 0).astype(np.float64)
@@ -169,7 +170,7 @@ def _bits(measured: Mapping[str, _Measured], texts: Segments, corpus: Corpus) ->
     }
 
 
-def _row(model: Language, found: _Measured, best: _Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
+def _row(model: Language, found: Measured, best: Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
     """What is told of one model; ``best``, which it is compared with, is None for that one itself."""
     config = model.record.get("config", {})
     with np.errstate(invalid="ignore"):  # of infinities

@@ -13,8 +13,8 @@ import numpy as np
 from ..core.errors import UsageError
 from ..data import PARTS, ReadOptions, infer_task, load
 from ..engine import Callbacks
-from ..fusion.parts import same_tokens
 from ..fusion.sources import LabelSource, RunSource, fitted_by, is_fitted, kind_of
+from ..inference import same_tokens
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralModel
 from ..models.pool import NearestSpec, UntrainedSpec
@@ -105,7 +105,7 @@ def _open_language(
         raise UsageError(f"the first source is {names[0]}; wanted a run of a language model, to which the others are added.")
     if wrong := [name for name, model in zip(names, models, strict=True) if isinstance(model, Model)]:
         raise UsageError(f"{names[0]} is a language model, and {wrong[0]} is none: they have no outcomes in common.")
-    runs = {name: model.trained for name, model in zip(names, models, strict=True) if isinstance(model, Language)}
+    runs = {name: model.trained.tokens for name, model in zip(names, models, strict=True) if isinstance(model, Language)}
     if said := same_tokens(list(runs), list(runs.values())):
         raise UsageError(
             f"{said}, so their probabilities are of other things. Fit one again on the tokens of the other: "
@@ -143,7 +143,7 @@ def _nearest(where: str, base: Language, name: str, device: str) -> tuple[Langua
     model = load_run(run, device)
     if not isinstance(model, Language) or not isinstance(model.model, NeuralModel) or not isinstance(spec, NearestSpec):
         raise UsageError(f"nearest:{run} is the memory of a network, and {run} holds none: rnn, transformer or hf.")
-    if said := same_tokens([name, run], [base.trained, model.trained]):
+    if said := same_tokens([name, run], [base.trained.tokens, model.trained.tokens]):
         raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         texts = training_texts(run, model, Path(scratch))
@@ -181,7 +181,7 @@ def open_twin(twin: Given | None, opened: Opened, device: str, callbacks: Callba
         if model is None:
             raise UsageError(f"the twin is {twin}; wanted a run like {name} but for its seed, or auto.")
     if isinstance(base, Language) and isinstance(model, Language):
-        if said := same_tokens([name, "the twin"], [base.trained, model.trained]):
+        if said := same_tokens([name, "the twin"], [base.trained.tokens, model.trained.tokens]):
             raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
         return model.model  # type: ignore[no-any-return]
     if opened.task is None or not isinstance(model, Model) or model.predictor.task.labels != opened.task.labels:

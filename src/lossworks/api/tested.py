@@ -84,7 +84,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
     Raises:
         UsageError, DataError: its training data is not there, or no longer the same.
     """
-    with _recorded(name, model, read) as (corpora, fixed, settings):
+    with reopened(name, model, read) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -128,7 +128,7 @@ def training_rows(
     Raises:
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
-    with _recorded(name, model, read, given, remedy) as (corpora, fixed, settings):
+    with reopened(name, model, read, given, remedy) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -142,7 +142,7 @@ def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
     Raises:
         UsageError, DataError: it is not there, or no longer the same.
     """
-    with _recorded(name, model, None) as (corpora, fixed, settings):
+    with reopened(name, model, None) as (corpora, fixed, settings):
         blocks = divide(corpora, fixed, settings).blocks(TRAIN)
         return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
 
@@ -153,7 +153,7 @@ def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bo
 
 
 @contextmanager
-def _recorded(
+def reopened(
     name: str,
     model: Model | Language | Graph,
     read: ReadOptions | None,
@@ -185,7 +185,7 @@ def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) ->
             f"{name} was fitted {'without --language' if told is None else f'with --language {told}'}, and its test rows are "
             "drawn as then. Leave --language out, or give the text to evaluate it on too."
         )
-    with _recorded(name, model, read) as (corpora, fixed, settings):
+    with reopened(name, model, read) as (corpora, fixed, settings):
         if isinstance(model, Language | Graph):
             division = divide(corpora, fixed, settings)
             texts = [text for block in division.blocks(TEST) for text in block]

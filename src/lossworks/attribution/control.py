@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..core.seeds import derive, generator
-from ..inference import GenerativePredictor, NetworkPredictor, Predictor, TextLanguage
+from ..inference import CountedPredictor, GenerativePredictor, NetworkPredictor, Predictor, TextLanguage
 from ..models.neural import NeuralModel
 from ..tokens import Tokenizer
 from ..tokens.base import Encoded
@@ -23,13 +23,15 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def shuffled(predictor: Predictor, seed: int = 0) -> Predictor:
-    """A copy of a network whose parameters each have their numbers in another order; of language models, the same that read each
-    token as another one: what was learned is then said of the wrong tokens.
+    """A copy of a network whose parameters each have their numbers in another order, as have what was counted of classes; of
+    language models, the same that read each token as another one: what was learned is then said of the wrong tokens.
     """
 
     def change(one: Predictor) -> Predictor:
         if isinstance(one, GenerativePredictor):
             return replace(one, tokenizer=_Misread(one.tokenizer, seed))
+        if isinstance(one, CountedPredictor):
+            return replace(one, model=one.model.shuffled(generator(seed, "shuffle")))
         assert isinstance(one, NetworkPredictor)
         return replace(one, network=_shuffled(one.network, seed))
 

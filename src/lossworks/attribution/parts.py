@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from ..core.errors import UnknownName, UsageError
 from ..core.threads import share
 from ..tokens.characters import LETTER, LIMIT, SPACE, classes, points
+from ..tokens.graphemes import CLUSTER
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 BY = ("word", "char", "token")
 """What a text may be divided by."""
-_CLUSTER = regex.compile(r"\X")
 _JOINING = ("Extend", "ZWJ", "SpacingMark", "Prepend", "RI", "L", "V", "T")  # Unicode's names: UAX 29, table 2
 _JOINS = regex.compile("[" + "".join(rf"\p{{GCB={kind}}}" for kind in _JOINING) + "]")
 Spans = Callable[[str], NDArray[np.int64]]
@@ -58,7 +58,7 @@ def spans_in(texts: Sequence[str], by: str, tokens: Spans | None) -> list[Int[ND
     kinds, begins = classes()[codes], np.ones(len(codes), np.bool_)
     for number in np.unique(np.searchsorted(starts, np.flatnonzero(_joining()[codes]), "right") - 1).tolist():
         begins[starts[number] : starts[number + 1]] = False
-        begins[[starts[number] + found.start() for found in _CLUSTER.finditer(texts[number])]] = True
+        begins[[starts[number] + found.start() for found in CLUSTER.finditer(texts[number])]] = True
     if by == "word":
         begins[1:] &= (kinds[1:] != LETTER) | (kinds[:-1] != LETTER)
         begins[starts[:-1][starts[:-1] < len(codes)]] = True

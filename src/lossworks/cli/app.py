@@ -25,12 +25,14 @@ from . import (
     generate,
     importing,
     landscape,
+    languages,
     listing,
     next_words,
     predict,
     report,
     score,
     show,
+    tokens,
 )
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
@@ -59,6 +61,8 @@ app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
 app.add_typer(data.app, name="data")
+app.add_typer(languages.app, name="languages")
+app.add_typer(tokens.app, name="tokens")
 app.command("list")(listing.command)
 app.command("show")(show.command)
 

@@ -21,7 +21,7 @@ def command(
         typer.Argument(
             metavar="RUN... [DATA]",
             help="Run directories made by `lossworks fit`, and at last the text, with labels for classifiers; without it, what "
-            "the runs were tested on.",
+            "the runs were tested on. With --parallel the files of all languages.",
         ),
     ],
     stride: Annotated[
@@ -36,6 +36,11 @@ def command(
     conflict: Annotated[
         bool, typer.Option("--conflict", help="Compare the gradients of languages: which pull the weights apart.")
     ] = False,
+    parallel: Annotated[
+        bool,
+        typer.Option("--parallel", help="The files say the same line by line, each in a language: bits a sentence of each."),
+    ] = False,
+    reference: options.Reference = None,
     html: Annotated[
         Path | None,
         typer.Option("--html", help="Write slices, or else languages, as a page.", metavar="FILE", show_default=False),
@@ -63,13 +68,22 @@ def command(
     from .slices import tell_slices
     from .tables import console, metrics_table
 
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
+    if parallel:
+        from .parallel import evaluate_parallel
+
+        if slices or html is not None or language is not None:
+            raise UsageError("--slices, --language and --html are for one text, and not for parallel text. Leave them out.")
+        evaluate_parallel(runs_data, reference, read, stride=stride, device=device, json=json, quiet=quiet)
+        return
+    if reference is not None:
+        raise UsageError("--reference is a language of parallel text. Say --parallel, or leave it out.")
     own = Path(runs_data[-1], "run.json").exists()
     runs, data = (runs_data, None) if own else (runs_data[:-1], runs_data[-1])
     if not runs:
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if html is not None and not slices and language is None:
         raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
     if conflict and len(runs) > 1:

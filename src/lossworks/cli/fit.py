@@ -125,8 +125,14 @@ def command(
     teach: Annotated[
         str | None,
         typer.Option(
-            help="A teacher beside the labels, or in their place: RUN, votes:FILE, lexicon:FILE, uniform.", show_default=False
+            help="A teacher beside the labels, or in their place: RUN (of language too), votes:FILE, lexicon:FILE, uniform; "
+            "posterior:lexicon:FILE, …: times what the model says.",
+            show_default=False,
         ),
+    ] = None,
+    glosses: Annotated[
+        str | None,
+        typer.Option(help="Of a graph: a file of its entities' descriptions, ENTITY, a tab, TEXT a line.", show_default=False),
     ] = None,
     seed: Annotated[str | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
@@ -163,8 +169,8 @@ def command(
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
-        "schedule": schedule,
-        "class_weight": class_weight, "teach": teach, "pack": pack, "dtype": dtype, "device": device,
+        "schedule": schedule, "class_weight": class_weight, "teach": teach, "glosses": glosses,
+        "pack": pack, "dtype": dtype, "device": device,
     }  # fmt: skip
     numbers = {
         "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,

@@ -45,6 +45,12 @@ Language = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference", help="Language that others are compared with.  [default: English, else the cheapest]", show_default=False
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, …")]
 
 

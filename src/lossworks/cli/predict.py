@@ -34,7 +34,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Answer for texts given, in files or on stdin: the label and its probability, or the number; of a knowledge graph, what
-    stands in a relation to an entity, for lines of an entity, a tab and a relation (or ?, relation and entity).
+    stands in a relation to an entity, for lines of an entity (or its description), a tab and a relation (or ?, relation, entity).
     """
     from ..api import Graph, load_answering
     from ..core.errors import UsageError

@@ -160,7 +160,7 @@ def _plan(fields: dict[str, Any]) -> str:
     """What is trained and how, in a line."""
     config = fields["config"]
     if "batch_size" not in config:
-        learnt = [config["model"], config["tokenizer"], *filter(None, [config.get("loss"), config.get("optimizer")])]
+        learnt = [config["model"], *filter(None, [config.get(name) for name in ("tokenizer", "loss", "optimizer")])]
         read = f", {fields['tokens']['train']:,} tokens, {fields['vocabulary']:,} different" if "tokens" in fields else ""
         return " · ".join(learnt) + read
     chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config.get("penalty")])]

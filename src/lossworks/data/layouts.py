@@ -73,11 +73,12 @@ class Positions:
 
 @dataclass(slots=True)
 class Layout(ABC):
-    """Rows to be predicted, ``lengths`` [rows] tokens each, and the steps of an epoch."""
+    """Rows to be predicted, ``lengths`` [rows] tokens each, and the steps of an epoch; ``languages``: of the texts."""
 
     positions: Positions
     lengths: Places
     seed: int
+    languages: TextLanguages | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -90,8 +91,22 @@ class Layout(ABC):
         """
 
     @abstractmethod
+    def places(self, rows: Places, epoch: int) -> tuple[Places, Places]:
+        """The positions [B, T] that some rows are of in that epoch, and of which text each is, [B, T] or [B, 1]; padding repeats
+        a row's last.
+        """
+
     def take(self, rows: Places, epoch: int) -> TokenRows:
         """Some rows as they are in that epoch."""
+        return self._taken(rows, *self.places(rows, epoch))
+
+    def _taken(self, rows: Places, at: Places, text: Places) -> TokenRows:
+        ids, before = self.positions.tokens(at, text), self.positions.tokens(at[:, 0] - 1, text[:, 0])
+        found = TokenRows(torch.from_numpy(ids), torch.from_numpy(self.lengths[rows]), torch.from_numpy(before))
+        if self.languages is None:
+            return found
+        of_token = torch.from_numpy(self.languages.of_text[text].astype(np.int64))
+        return replace(found, languages=of_token.expand(found.ids.shape))
 
     def parts(self, rows: Places, tokens: int) -> Iterator[Places]:
         """Some rows, the shortest first, in parts of no more than ``tokens`` with their padding, or of one row."""
@@ -111,11 +126,10 @@ class Windows(Layout):
         number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)  # of the window in its text
         lengths = np.minimum(size, whole[text] - size * number)
         order = np.argsort(lengths, kind="stable")
-        super().__init__(positions, lengths[order], seed)
+        super().__init__(positions, lengths[order], seed, languages)
         self._text, self._first = text[order], (positions.bounds[text] + size * number)[order]
         self._room = np.where(many, whole - size * counts, 0)  # by how much a text's windows can be moved
         self._moved = -1, self._room  # in which epoch, by how much
-        self._languages = languages
         self._draws = None if languages is None else languages.draws(seed, self._text)
 
     def steps(self, tokens: int, epoch: int) -> list[Places]:
@@ -130,25 +144,24 @@ class Windows(Layout):
         cut = list(_cut(order, self.lengths, tokens))
         return [cut[number] for number in epoch_order(self.seed, epoch, len(cut), "batches")]
 
-    def take(self, rows: Places, epoch: int) -> TokenRows:
+    def places(self, rows: Places, epoch: int) -> tuple[Places, Places]:
         if self._moved[0] != epoch:
             self._moved = epoch, generator(self.seed, "shift", epoch).integers(0, self._room + 1)
         text = self._text[rows]
-        found = _rows(self.positions, self._first[rows] + self._moved[1][text], self.lengths[rows], text[:, None])
-        return found if self._languages is None else _in_languages(found, self._languages, text[:, None])
+        first = self._first[rows] + self._moved[1][text]
+        return first[:, None] + along(self.lengths[rows]), text[:, None]
 
 
 class Packed(Layout):
     """Texts end to end, in another order in each epoch, cut into rows of ``size``; what was cut off knows nothing of the rest."""
 
     def __init__(self, positions: Positions, size: int, seed: int = 0, *, languages: TextLanguages | None = None) -> None:
-        self._languages = languages
         self._draws = None if languages is None else languages.draws(seed)
         sizes = np.diff(positions.bounds)
         total = len(positions) if self._draws is None else max(1, int(sizes[self._draws.rows(0)].sum()))
         lengths = np.full(-(-total // size), size)
         lengths[-1] = total - size * (len(lengths) - 1)
-        super().__init__(positions, lengths, seed)
+        super().__init__(positions, lengths, seed, languages)
         self._size = size
         self._laid: tuple[int, Places, Places] | None = None
 
@@ -156,20 +169,15 @@ class Packed(Layout):
         order = epoch_order(self.seed, epoch, len(self), "rows")
         return [np.sort(part) for part in _cut(order, np.full(len(self), self._size), tokens)]
 
-    def take(self, rows: Places, epoch: int) -> TokenRows:
+    def places(self, rows: Places, epoch: int) -> tuple[Places, Places]:
         order, bounds = self._epoch(epoch)
-        lengths = self.lengths[rows]
-        at = self._size * rows[:, None] + along(lengths)
+        at = self._size * rows[:, None] + along(self.lengths[rows])
         slot = np.searchsorted(bounds, at, side="right") - 1
-        text = order[slot]
-        place = self.positions.bounds[text] + at - bounds[slot]
-        ids = self.positions.tokens(place, text)
-        starts = at == bounds[slot]
-        before = self.positions.tokens(place[:, 0] - 1, text[:, 0])
-        found = TokenRows(
-            torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(before), starts=torch.from_numpy(starts)
-        )
-        return found if self._languages is None else _in_languages(found, self._languages, text)
+        return self.positions.bounds[order[slot]] + at - bounds[slot], order[slot]
+
+    def take(self, rows: Places, epoch: int) -> TokenRows:
+        at, text = self.places(rows, epoch)
+        return replace(self._taken(rows, at, text), starts=torch.from_numpy(at == self.positions.bounds[text]))
 
     def _epoch(self, epoch: int) -> tuple[Places, Places]:
         """The order of the texts, and where each begins."""
@@ -199,26 +207,16 @@ class Lanes(Layout):
     def steps(self, tokens: int, epoch: int) -> list[Places]:
         return list(np.arange(len(self)).reshape(self._windows, self._count))
 
-    def take(self, rows: Places, epoch: int) -> TokenRows:
+    def places(self, rows: Places, epoch: int) -> tuple[Places, Places]:
         stretch = len(self.positions) // self._count
         shift = int(generator(self.seed, "shift", epoch).integers(0, stretch - self._size * self._windows + 1))
         window, lane = np.divmod(rows, self._count)
         first = lane * stretch + window * self._size + shift
-        found = _rows(self.positions, first, self.lengths[rows], np.zeros((len(rows), 1), np.int64))
-        return replace(found, lanes=torch.from_numpy(lane), lane_count=self._count)
+        return first[:, None] + along(self.lengths[rows]), np.zeros((len(rows), 1), np.int64)
 
-
-def _in_languages(rows: TokenRows, languages: TextLanguages, text: Places) -> TokenRows:
-    """The same rows, told of which language each token is; ``text``: the texts of rows [B, 1], or of tokens [B, T]."""
-    found = torch.from_numpy(languages.of_text[text].astype(np.int64))
-    return replace(rows, languages=found.expand(rows.ids.shape))
-
-
-def _rows(positions: Positions, first: Places, lengths: Places, text: Places) -> TokenRows:
-    """Rows of one text each, from position ``first`` on."""
-    ids = positions.tokens(first[:, None] + along(lengths), text)
-    before = positions.tokens(first - 1, text[:, 0])
-    return TokenRows(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(before))
+    def take(self, rows: Places, epoch: int) -> TokenRows:
+        lane = torch.from_numpy(rows % self._count)
+        return replace(self._taken(rows, *self.places(rows, epoch)), lanes=lane, lane_count=self._count)
 
 
 def _cut(rows: Places, lengths: Places, tokens: int) -> Iterator[Places]:

@@ -181,7 +181,7 @@ class LabelBenchmark(Benchmark[Dataset]):
             silent = taught.silent if teach else np.ones_like(taught.silent)
             taught = replace(taught, silent=silent, notes=[])
         data = assemble(self.corpora, self.fixed, common.task, *how, taught)
-        data.teacher = None
+        data.teacher, data.posterior = None, False
         for part, name in ((VALID, "validation"), (TEST, "test")):
             if not (data.parts == part).any():
                 raise UsageError(
@@ -195,8 +195,10 @@ class LabelBenchmark(Benchmark[Dataset]):
         if settings.teach is None:
             return replace(data, given=None)
         taught = self._says(_source(settings.teach))
+        rows = np.flatnonzero(data.parts == TRAIN)
         is_cut = settings.teach.startswith(CUT)
-        return replace(data, teacher=taught.cut(np.flatnonzero(data.parts == TRAIN), settings.seed) if is_cut else taught.logits)
+        says = taught.cut(data.task, rows, settings.seed) if is_cut else taught.of_network(data.task)
+        return replace(data, teacher=says, posterior=taught.posterior)
 
     def _says(self, teacher: str | None) -> Taught:
         """What a teacher says of the rows. What the first one says completes the labels, for the strata that all arms share."""

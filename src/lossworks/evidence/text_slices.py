@@ -6,7 +6,6 @@ None of them is chosen by looking at a loss, so whichever losses they are tested
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.contrast import FEWEST
-from ..tokens.characters import LIMIT, points
 from ..tokens.ngrams import hashed_ngrams, words_in
+from ..tokens.scripts import FIRST, script_counts, scripts
 
 WORDS = 1000
 """Words looked at, the most frequent."""
@@ -48,17 +47,21 @@ _LOOKS: dict[str, Callable[[str], object]] = {
 
 def of_texts(blocks: Iterable[Sequence[str]]) -> list[Slice]:
     """Slices by length, script, look and word, of blocks of texts that are the rows."""
-    lengths, scripts, words, row = [np.empty(0, np.int64)], _Scripts(), _Words(), 0
+    lengths, words, row = [np.empty(0, np.int64)], _Words(), 0
+    written, names = defaultdict[str, list[int]](list), list(scripts().values())[FIRST:]
     looks: dict[str, list[int]] = {name: [] for name in _LOOKS}
     for texts in blocks:
         lengths.append(np.fromiter(map(len, texts), np.int64, len(texts)))
-        scripts.add(texts, row)
+        counts = script_counts(texts)[:, FIRST:]
+        main = counts.argmax(1)
+        for text in np.flatnonzero(2 * counts.max(1) > counts.sum(1)).tolist():
+            written[names[main[text]]].append(row + text)
         words.add(texts, row)
         for name, has in _LOOKS.items():
             looks[name] += [row + number for number, text in enumerate(texts) if has(text)]
         row += len(texts)
     found = bands("length", np.concatenate(lengths), "characters")
-    found += [Slice("script", name, np.array(rows)) for name, rows in scripts.rows.items()]
+    found += [Slice("script", name, np.array(rows)) for name, rows in written.items()]
     found += [Slice("text", name, np.array(rows, np.int64)) for name, rows in looks.items()]
     return [*found, *words.slices()]
 
@@ -84,35 +87,6 @@ def bands(kind: str, values: NDArray[Any], unit: str = "") -> list[Slice]:
         low, high = (f"{end:,.6g}" for end in (values[rows].min(), values[rows].max()))
         found.append(Slice(kind, f"{low if low == high else f'{low} to {high}'} {unit}".strip(), rows))
     return found
-
-
-class _Scripts:
-    """Which script most letters of each text are of, as the characters' names in Unicode begin."""
-
-    def __init__(self) -> None:
-        self.rows = defaultdict[str, list[int]](list)
-        self._names: list[str] = []
-        self._of = np.full(LIMIT, -2, np.int16)  # the script of each code point met; -1: of none
-
-    def add(self, texts: Sequence[str], row: int) -> None:
-        codes, starts = points(texts)
-        for code in np.unique(codes[self._of[codes] == -2]).tolist():
-            self._of[code] = self._number(chr(code))
-        of, text = self._of[codes], np.repeat(np.arange(len(texts)), np.diff(starts))
-        size = max(len(self._names), 1)
-        counts = np.bincount((text * size + of)[of >= 0], minlength=len(texts) * size).reshape(len(texts), size)
-        most = counts.argmax(1)
-        for number in np.flatnonzero(2 * counts.max(1) > counts.sum(1)).tolist():
-            self.rows[self._names[most[number]]].append(row + number)
-
-    def _number(self, char: str) -> int:
-        words = unicodedata.name(char, "").removeprefix("FULLWIDTH ").removeprefix("HALFWIDTH ").split()
-        if not words or unicodedata.category(char)[0] != "L":
-            return -1
-        name = "Han" if words[0] == "CJK" else words[0].capitalize()
-        if name not in self._names:
-            self._names.append(name)
-        return self._names.index(name)
 
 
 class _Words:

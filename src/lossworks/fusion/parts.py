@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,17 +104,3 @@ class Part:
 
 def _only(at: At, chosen: NDArray[np.int64]) -> At:
     return lambda positions: at(chosen[positions])
-
-
-def same_tokens(names: Sequence[str], models: Sequence[TextLanguage]) -> str:
-    """Which of the language models has other tokens than the first, and how; empty where all have the same."""
-    first = models[0]
-    for name, other in zip(names[1:], models[1:], strict=True):
-        if other.model.vocabulary.size != first.model.vocabulary.size:
-            sizes = f"{other.model.vocabulary.size:,} against {first.model.vocabulary.size:,}"
-            return f"{name} has other tokens than {names[0]} ({sizes})"
-        if other.model.vocabulary != first.model.vocabulary or other.tokenizer.digest() != first.tokenizer.digest():
-            return f"{name} has other tokens than {names[0]}, or divides texts into them otherwise"
-        if other.model.ends != first.model.ends:
-            return f"{name} and {names[0]} differ in whether texts have an end (--document-unit)"
-    return ""

@@ -1,5 +1,6 @@
 """Trained models at work: predictors from raw text to answers, language models with their tokenizers, and text generation."""
 
+from .counted import CountedPredictor
 from .generation import Sampling, check_tokens, generate, sample_tokens
 from .generative import GenerativePredictor, text_logp
 from .graph import KnowledgeGraph
@@ -7,21 +8,24 @@ from .loading import kept_by, load_predictor
 from .network_predictor import NetworkPredictor
 from .predictor import Predictor
 from .streaming import check_stop, pieces
-from .text_language import TextLanguage
+from .text_language import TextLanguage, Tokens, same_tokens
 
 __all__ = [
+    "CountedPredictor",
     "GenerativePredictor",
     "KnowledgeGraph",
     "NetworkPredictor",
     "Predictor",
     "Sampling",
     "TextLanguage",
+    "Tokens",
     "check_stop",
     "check_tokens",
     "generate",
     "kept_by",
     "load_predictor",
     "pieces",
+    "same_tokens",
     "sample_tokens",
     "text_logp",
 ]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import LossworksError, NotInstalled, RecordError
-from ..models.base import is_language
+from ..models.base import is_counted, is_language
 from ..record import read_object
 from ..tasks import label_task
+from .counted import CountedPredictor
 from .generative import GenerativePredictor
 from .network_predictor import NetworkPredictor
 from .predictor import FORMAT, Predictor
@@ -26,6 +27,13 @@ def kept_by(model: str) -> Callable[[type[Predictor]], type[Predictor]]:
     return register
 
 
+def _kind(model: str) -> type[Predictor]:
+    """The class of predictors of a family."""
+    if is_language(model):
+        return GenerativePredictor
+    return CountedPredictor if is_counted(model) else NetworkPredictor
+
+
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
     """Read what ``Predictor.save`` wrote. Nothing in the files is ever executed.
 
@@ -41,7 +49,7 @@ def load_predictor(folder: Path, device: str = "cpu") -> Predictor:
         temperature, thresholds = float(config["temperature"]), config["thresholds"]
         if not 0 < temperature < float("inf") or (thresholds is not None and len(thresholds) != task.cuts):
             raise RecordError(f"temperature {temperature}, thresholds {thresholds!r} are not what {task.kind} needs")
-        kind = _KEPT.get(config["model"]) or (GenerativePredictor if is_language(config["model"]) else NetworkPredictor)
+        kind = _KEPT.get(config["model"]) or _kind(config["model"])
         predictor = kind.read(folder, task, config["model"])
         predictor.temperature = temperature
         predictor.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.base import ModelSpec, render
+from ..models.counted import CountedSpec
 from ..models.language import LanguageSpec
 from ..record import write_json
 from ..tasks import LabelTask
@@ -27,7 +28,7 @@ class Predictor(ABC):
     """Raw text in, answers out. ``temperature`` divides the logits; ``thresholds`` cut probabilities into yes and no."""
 
     task: LabelTask
-    spec: ModelSpec | LanguageSpec
+    spec: ModelSpec | CountedSpec | LanguageSpec
     temperature: float = field(default=1.0, kw_only=True)
     thresholds: tuple[float, ...] | None = field(default=None, kw_only=True)
 

@@ -1,23 +1,48 @@
-"""Text as it is drawn: settled character by character, and ended before a stop text."""
+"""Text as it is drawn: settled character by character as a reader counts them, and ended before a stop text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from ..core.errors import UsageError
 from ..tokens import Tokenizer
+from ..tokens.graphemes import is_open, last_cluster
 
 _BROKEN = "\ufffd"  # how ``decode`` shows a part of a character
 _LONGEST = 4  # tokens that a character can be spread over: its bytes in UTF-8
 
 
-def pieces(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], stop: Sequence[str] = ()) -> Iterator[str]:
-    """The text of ``tokens``, which follow those of ``begun``, piece by piece; none is empty, none ends within a character, and
-    one that the tokens end within is left out.
+def pieces(
+    tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], stop: Sequence[str] = (), most: int | None = None
+) -> Iterator[str]:
+    """The text of ``tokens``, at most the first ``most`` of them, which follow those of ``begun``, piece by piece.
+
+    None is empty, and none ends within what a reader takes for one character (an extended grapheme cluster): the last one waits
+    until the next begins. Where ``most`` cuts the text off within one, it is left out.
 
     It ends before the first place where one of the texts ``stop`` stands, on however many tokens that is spread. No more tokens
     are taken than that takes.
     """
+    held, drawn = "", 0
+
+    def some() -> Iterator[int]:
+        nonlocal drawn
+        for token in islice(tokens, most):
+            drawn += 1
+            yield token
+
+    for piece in _ended(tokenizer, begun, some(), stop):
+        held += piece
+        if sure := last_cluster(held):
+            yield held[:sure]
+            held = held[sure:]
+    if held and not (drawn == most and is_open(held)):
+        yield held
+
+
+def _ended(tokenizer: Tokenizer, begun: Sequence[int], tokens: Iterable[int], stop: Sequence[str]) -> Iterator[str]:
+    """The text up to a stop text, in pieces that end with whole characters of Unicode."""
     longest = max(map(len, stop), default=0)
     held = ""  # what may be the beginning of a stop text
     for piece in _settled(tokenizer, begun, tokens):

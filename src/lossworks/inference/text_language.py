@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import tokens
 from ..core.errors import LossworksError, RecordError
@@ -13,10 +14,32 @@ from ..data import Ragged
 from ..models.base import build_language, render
 from ..models.language import LanguageModel, LanguageSpec
 from ..record import read_object, write_json
-from ..tokens import Tokenizer
+from ..tokens import Tokenizer, Vocabulary
 
 _FORMAT = 1
 TASK = "lm"
+
+
+class Tokens(NamedTuple):
+    """What a language model predicts: tokens, their special ones among them, and (``ends``) the end of a text."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    ends: bool
+
+
+def same_tokens(names: Sequence[str], models: Sequence[Tokens]) -> str:
+    """Which of the language models has other tokens than the first, and how; empty where all have the same."""
+    first = models[0]
+    for name, other in zip(names[1:], models[1:], strict=True):
+        if other.vocabulary.size != first.vocabulary.size:
+            sizes = f"{other.vocabulary.size:,} against {first.vocabulary.size:,}"
+            return f"{name} has other tokens than {names[0]} ({sizes})"
+        if other.vocabulary != first.vocabulary or other.tokenizer.digest() != first.tokenizer.digest():
+            return f"{name} has other tokens than {names[0]}, or divides texts into them otherwise"
+        if other.ends != first.ends:
+            return f"{name} and {names[0]} differ in whether texts have an end (--document-unit)"
+    return ""
 
 
 @dataclass(slots=True)
@@ -30,6 +53,11 @@ class TextLanguage:
     def __post_init__(self) -> None:
         self.tokenizer = copy.copy(self.tokenizer)
         self.tokenizer.vocabulary = replace(self.model.vocabulary, unknown=self.tokenizer.vocabulary.unknown)
+
+    @property
+    def tokens(self) -> Tokens:
+        """What it predicts."""
+        return Tokens(self.tokenizer, self.model.vocabulary, self.model.ends)
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The texts in the model's tokens."""

@@ -33,6 +33,16 @@ class Loss:
         """Whether its gradient is that of its value; it is not where a part is held fixed."""
         return True
 
+    @property
+    def needs(self) -> str:
+        """What must be given besides predictions and targets: "teacher", "negatives", or nothing."""
+        return ""
+
+    @property
+    def looks_at_target(self) -> bool:
+        """Whether it rewards the target; what does not is a term, to be added to a loss that does."""
+        return True
+
     def __add__(self, other: Loss) -> Sum:
         from .sums import add
 
@@ -62,16 +72,6 @@ class CategoricalLoss(Loss, ABC):
     def positions_interact(self) -> bool:
         """Whether a position's value depends on other positions; such a loss cannot be cut into chunks of positions."""
         return False
-
-    @property
-    def needs(self) -> str:
-        """What the scores must be given besides logits and targets: "teacher", "negatives", or nothing."""
-        return ""
-
-    @property
-    def looks_at_target(self) -> bool:
-        """Whether it rewards the target; what does not is a term, to be added to a loss that does."""
-        return True
 
     @abstractmethod
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
@@ -128,12 +128,18 @@ class RegressionLoss(Loss, ABC):
 
     __slots__ = ()
 
-    def errors(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
-        """One value a position.
+    def errors(
+        self,
+        prediction: Float[Tensor, "*position"],
+        value: Float[Tensor, "*position"],
+        teacher: Float[Tensor, "*position"] | None = None,
+    ) -> Float[Tensor, "*position"]:
+        """One value a position; a loss that ``needs`` a teacher compares with its number in the place of the value.
 
         Raises:
             UsageError: the shapes differ.
         """
+        value = teacher if teacher is not None and self.needs else value
         if prediction.shape != value.shape:  # [N, 1] and [N] would broadcast to [N, N]
             raise UsageError(
                 f"{type(self).__name__}: got predictions {tuple(prediction.shape)} and values {tuple(value.shape)}. "

@@ -35,6 +35,14 @@ class Sum(Loss):
     def descends_value(self) -> bool:
         return all(loss.descends_value for _, loss in self.terms)
 
+    @property
+    def needs(self) -> str:
+        return next((loss.needs for _, loss in self.terms if loss.needs), "")
+
+    @property
+    def looks_at_target(self) -> bool:
+        return any(loss.looks_at_target for _, loss in self.terms)
+
     def with_counts(self, counts: tuple[float, ...]) -> Self:
         return replace(self, terms=tuple((factor, loss.with_counts(counts)) for factor, loss in self.terms))
 
@@ -46,14 +54,6 @@ class CategoricalSum(Sum, CategoricalLoss):
     @property
     def positions_interact(self) -> bool:
         return any(loss.positions_interact for _, loss in self._categorical)
-
-    @property
-    def needs(self) -> str:
-        return next((loss.needs for _, loss in self._categorical if loss.needs), "")
-
-    @property
-    def looks_at_target(self) -> bool:
-        return any(loss.looks_at_target for _, loss in self._categorical)
 
     @property
     def _categorical(self) -> list[tuple[float, CategoricalLoss]]:
@@ -73,9 +73,18 @@ class BinarySum(CategoricalSum, BinaryLoss):
 class RegressionSum(Sum, RegressionLoss):
     """A sum of losses between numbers."""
 
-    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
-        parts = [factor * loss.between(prediction, value) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
+    def errors(
+        self,
+        prediction: Float[Tensor, "*position"],
+        value: Float[Tensor, "*position"],
+        teacher: Float[Tensor, "*position"] | None = None,
+    ) -> Float[Tensor, "*position"]:
+        terms = [(factor, loss) for factor, loss in self.terms if isinstance(loss, RegressionLoss)]
+        parts = [factor * loss.errors(prediction, value, teacher) for factor, loss in terms]
         return sum(parts[1:], start=parts[0])
+
+    def between(self, prediction: Float[Tensor, "*position"], value: Float[Tensor, "*position"]) -> Float[Tensor, "*position"]:
+        return self.errors(prediction, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +102,22 @@ def scale(loss: Loss, factor: float) -> Sum:
     return _sum([(factor * own, term) for own, term in _terms(loss)])
 
 
-def without_target(loss: CategoricalLoss) -> CategoricalLoss:
+def without_target(loss: Loss) -> Loss:
     """What of a loss is left where there is no target, but a teacher: the terms that compare with it, as much as all that look at
     an outcome, and those that look at none.
 
     Raises:
         UsageError: none compares with a teacher.
     """
-    terms = [(factor, term) for factor, term in _terms(loss) if isinstance(term, CategoricalLoss)]
+    terms = _terms(loss)
     taught = sum(factor for factor, term in terms if term.needs == "teacher")
     if not taught:
-        raise UsageError(f"the loss {render(loss)!r} compares with no teacher. Add one that does, such as 0.5*forward_kl.")
+        such = "forward_kl" if isinstance(loss, CategoricalLoss) else "imitation"
+        raise UsageError(f"the loss {render(loss)!r} compares with no teacher. Add one that does, such as 0.5*{such}.")
     whole = sum(factor for factor, term in terms if term.looks_at_target)
     left = [(factor, term) for factor, term in terms if term.needs or not term.looks_at_target]
     kept = [(factor * whole / taught if term.needs else factor, term) for factor, term in left]
-    found = _sum(kept) if len(kept) > 1 or kept[0][0] != 1 else kept[0][1]
-    assert isinstance(found, CategoricalLoss)
-    return found
+    return _sum(kept) if len(kept) > 1 or kept[0][0] != 1 else kept[0][1]
 
 
 def _terms(loss: Loss) -> tuple[tuple[float, Loss], ...]:

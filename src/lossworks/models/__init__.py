@@ -7,19 +7,25 @@ from .base import (
     Spec,
     TextModel,
     build,
+    build_classifier,
     build_graph,
     build_language,
     for_labels,
+    is_counted,
     is_graph,
     is_language,
     models,
     render,
 )
+from .counted import ClassCounts, CountedClassifier, CountedSpec
 from .graph_network import GraphNetwork, GraphSpec
 from .language import LanguageModel, LanguageSpec
 
 __all__ = [
     "MICRO",
+    "ClassCounts",
+    "CountedClassifier",
+    "CountedSpec",
     "GraphNetwork",
     "GraphSpec",
     "LanguageModel",
@@ -29,9 +35,11 @@ __all__ = [
     "Spec",
     "TextModel",
     "build",
+    "build_classifier",
     "build_graph",
     "build_language",
     "for_labels",
+    "is_counted",
     "is_graph",
     "is_language",
     "models",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..data import Batch, Features, TokenRows
+from .counted import CountedSpec
 from .graph_network import GraphSpec
 from .language import LanguageModel, LanguageSpec
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from ..scores import Scores
+    from ..scores.teacher import Teacher
 
 MICRO = 4096
 """Rows whose outputs stand in memory at once, where a model says nothing else."""
@@ -55,9 +57,10 @@ class SequenceNetwork(nn.Module, ABC):
     """Of a neural network's products; weights, last layer and loss stay in their own."""
 
     @abstractmethod
-    def scores(self, rows: TokenRows) -> Scores:
+    def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
         """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
 
+        ``teacher``: of the same positions, for losses that compare with one.
         Rows are texts as they are to be predicted: without their ``start``, with their ``end`` where they have one.
         """
 
@@ -107,7 +110,7 @@ class ModelSpec(ABC):
         return self.network(features, outputs, seed=0)
 
 
-Spec = ModelSpec | LanguageSpec | GraphSpec
+Spec = ModelSpec | CountedSpec | LanguageSpec | GraphSpec
 models: Registry[Spec] = Registry("model", "lossworks.models", Spec, "Give a spec such as 'linear' or 'ngram:order=5'.")
 render = models.render
 """The spec that spells a model."""
@@ -120,6 +123,17 @@ def build(spec: str | ModelSpec) -> ModelSpec:
         UsageError: an unknown name or key, or a value outside its domain.
     """
     model: ModelSpec = models.build_as(ModelSpec, spec, "Give a spec such as 'linear' or 'bag:dim=32'.")
+    return model
+
+
+def build_classifier(spec: str | ModelSpec | CountedSpec) -> ModelSpec | CountedSpec:
+    """The same, or a family that counts, such as ``"naive_bayes:words=1"``.
+
+    Raises:
+        UsageError: an unknown name or key, or a value outside its domain.
+    """
+    remedy = "Give a spec such as 'linear', 'bag:dim=32' or 'naive_bayes'."
+    model: ModelSpec | CountedSpec = models.build_as(ModelSpec | CountedSpec, spec, remedy)
     return model
 
 
@@ -177,6 +191,15 @@ def for_labels(spec: str | Spec) -> str | Spec:
     name, colon, keys = spec.partition(":")
     other = getattr(models[name].thing, "classifier", None)
     return spec if other is None else other + colon + keys
+
+
+def is_counted(spec: str | Spec) -> bool:
+    """Whether a spec spells a classifier that counts.
+
+    Raises:
+        UnknownName: no family is named so.
+    """
+    return issubclass(_family(spec), CountedSpec)
 
 
 def _family(spec: str | Spec) -> type[Spec]:

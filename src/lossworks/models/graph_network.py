@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -13,20 +13,20 @@ from torch.nn import functional
 
 from ..core import domains
 from ..core.seeds import first_weights
-from ..scores import shared
-from ..scores.sampled import candidates
+from ..data.features import Selected
+from ..scores import Scores, shared
+from ..scores.sampled import Candidates
+from .glosses import Glosses
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-
-    from ..scores import Scores
 
 
 class GraphNetwork(nn.Module, ABC):
     """A vector for each entity and each of 2R relations, R of them inverses, so that every question is one for a tail.
 
-    Scores are a last layer's: a state made of the query (``compose``) times the table of entities, which is the ``head``, plus a
-    ``bias`` of each entity where the family has one. The network never sees a loss.
+    Scores are a last layer's: a state made of the query (``compose``) times the ``table`` of entities, plus a ``bias`` of each
+    entity where the family has one. The network never sees a loss.
 
     spec: the hyperparameters that it was made from.
     """
@@ -34,16 +34,31 @@ class GraphNetwork(nn.Module, ABC):
     def __init__(self, spec: GraphSpec, entities: int, relations: int, seed: int) -> None:
         super().__init__()
         self.spec = spec
+        self.described: GraphNetwork | None = None
         with first_weights(seed):
-            self.entities = nn.Embedding(entities, spec.width)
+            self.entities: nn.Embedding | Glosses = nn.Embedding(entities, spec.width)
             self.relations = nn.Embedding(2 * relations, spec.relation_width)
             for table in (self.entities, self.relations):
                 nn.init.normal_(table.weight, std=spec.scale)
 
+    def describe(self, texts: Selected, words: int, seed: int) -> None:
+        """Put beside this network one of the same family whose entities are told by their descriptions alone: ``described``. The
+        scores of both are added up, as if an entity's vector were its row here and the one made of its words, end to end.
+
+        Each learns from a loss of its own. In one loss words, which many entities share, learn the training facts before the rows
+        do, and then neither knows more than that.
+        """
+        self.described = self.spec.network(1, self.relations.num_embeddings // 2, seed)
+        self.described.entities = Glosses(texts, words, self.relations.num_embeddings, self.spec.width, self.spec.scale, seed)
+
     @property
-    def head(self) -> Float[Tensor, "V width"]:
-        """The last layer."""
-        return self.entities.weight
+    def parts(self) -> list[GraphNetwork]:
+        """This network, and ``described`` where there is one."""
+        return [self] if self.described is None else [self, self.described]
+
+    def table(self) -> Float[Tensor, "V width"]:
+        """The vectors of all entities, which are the last layer."""
+        return self.entities() if isinstance(self.entities, Glosses) else self.entities.weight
 
     @abstractmethod
     def compose(self, entity: Float[Tensor, "B width"], relation: Float[Tensor, "B r"]) -> Float[Tensor, "B width"]:
@@ -53,31 +68,67 @@ class GraphNetwork(nn.Module, ABC):
         """What is added to the scores of entities with these vectors."""
         return None
 
-    def logits(self, head: Int[Tensor, "B"], relation: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
-        """Scores of every entity as the tail, unnormalised log-probabilities; ``relation`` is 0 to 2R - 1."""
-        states = self.compose(self.entities(head), self.relations(relation))
-        return functional.linear(states, self.head, self.bias(self.head))
+    def logits(
+        self,
+        head: Int[Tensor, "B"],
+        entity: Float[Tensor, "B width"],
+        relation: Int[Tensor, "B"],
+        table: Float[Tensor, "V width"],
+    ) -> Float[Tensor, "B V"]:
+        """Scores of all entities as the answers, unnormalised log-probabilities, by the ``table`` of their vectors.
 
-    def scores(self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]) -> Scores:
-        """Scores of the answers to queries: ``tail[n]`` is an answer to query ``row[n]``. As the spec says, among all entities,
-        or among some that are drawn, whose vectors are then all that is read.
+        head: the entities asked about, -1 for one that is none of these; entity: their vectors. relation: 0 to 2R - 1.
         """
-        drawn = self.spec.negatives
+        found = functional.linear(self.compose(entity, self.relations(relation)), table, self.bias(table))
+        if not isinstance(self.entities, Glosses):
+            return found
+        rows = (head >= 0).nonzero().squeeze(-1)
+        return found.index_put((rows, head[rows]), self.entities.loops(relation[rows]).squeeze(-1), accumulate=True)
+
+    def scored(
+        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+    ) -> tuple[Scores, Float[Tensor, "N"] | None]:
+        """Scores of the answers to queries, ``tail[n]`` to query ``row[n]``, and what each of these facts adds to its own loss
+        for the size of its vectors (None: nothing). ``relation`` is 0 to 2R - 1.
+
+        Answers are told from all entities, or as the spec says from some that are drawn, whose vectors alone are then read.
+        """
+        drawn, relations = self.spec.negatives, self.relations(relation)
         if not drawn:
-            return shared(self.logits(head, relation), row, tail)
-        noise = torch.randint(len(self.head), (drawn,), device=head.device)
+            table = self.table()
+            heads = table.index_select(0, head)
+            scores = shared(self.logits(head, heads, relation, table), row, tail)
+            return scores, self.penalties(heads, relations, table, row, tail)
+        entities = self.entities.num_embeddings
+        noise = torch.randint(entities, (drawn,), device=head.device)
         wanted, place = torch.cat([head, tail, noise]).unique(return_inverse=True)  # type: ignore[no-untyped-call]
-        vectors = self.entities(wanted)
-        heads, tails, others = place.split([len(head), len(tail), drawn])
-        states = self.compose(vectors[heads], self.relations(relation))[row]
-        found = candidates(states, vectors, tails, others, bias=self.bias(vectors))
-        expected = torch.full_like(found.noise_log_count, math.log(drawn / len(self.head)))
-        return replace(found, noise_log_count=expected).scores()
+        vectors: Tensor = self.entities(wanted)
+        at_head, at_tail, at_noise = place.split([len(head), len(tail), drawn])
+        heads, bias = vectors.index_select(0, at_head), self.bias(vectors)
+        states = self.compose(heads, relations)
+        own = (states.index_select(0, row) * vectors.index_select(0, at_tail)).sum(-1)
+        others, itself = functional.linear(states, vectors.index_select(0, at_noise)), (states * heads).sum(-1, keepdim=True)
+        asked = head[row, None]
+        if bias is not None:
+            own, others, itself = own + bias[at_tail], others + bias[at_noise], itself + bias[at_head, None]
+        if isinstance(self.entities, Glosses):
+            loops = self.entities.loops(relation)
+            own, itself = own + (loops[row] * (asked == tail[:, None])).squeeze(-1), itself + loops
+        # What is asked about is like itself, most of all by its description, and is hardly ever drawn: so it is always there.
+        hits = torch.cat([(noise == tail[:, None]) | (noise == asked), asked == tail[:, None]], -1)
+        expected = torch.cat([own.new_full((drawn,), math.log(drawn / entities)), own.new_zeros(1)])
+        found = Candidates(own, torch.cat([others, itself], -1).index_select(0, row), torch.zeros_like(own), expected, hits)
+        return found.scores(), self.penalties(heads, relations, vectors, row, at_tail)
 
     def penalties(
-        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+        self,
+        head: Float[Tensor, "U width"],
+        relation: Float[Tensor, "U r"],
+        table: Float[Tensor, "E width"],
+        row: Int[Tensor, "N"],
+        tail: Int[Tensor, "N"],
     ) -> Float[Tensor, "N"] | None:
-        """What each of the facts that ``scores`` takes adds to its own loss for the size of its vectors; None: nothing."""
+        """What facts add to their losses for the size of their vectors; those of their answers are ``tail`` of a ``table``."""
         return None
 
 
@@ -145,10 +196,15 @@ class FactorNetwork(GraphNetwork):
         """Σ |x|³ over the coordinates of each vector."""
 
     def penalties(
-        self, head: Int[Tensor, "U"], relation: Int[Tensor, "U"], row: Int[Tensor, "N"], tail: Int[Tensor, "N"]
+        self,
+        head: Float[Tensor, "U width"],
+        relation: Float[Tensor, "U r"],
+        table: Float[Tensor, "E width"],
+        row: Int[Tensor, "N"],
+        tail: Int[Tensor, "N"],
     ) -> Float[Tensor, "N"] | None:
         if not self.spec.n3:
             return None
         each, place = tail.unique(return_inverse=True)  # type: ignore[no-untyped-call]  # answers recur: each is cubed once
-        queries = self.cubes(self.entities(head)) + self.cubes(self.relations(relation))
-        return self.spec.n3 * (queries[row] + self.cubes(self.entities(each))[place])
+        queries, answers = self.cubes(head) + self.cubes(relation), self.cubes(table.index_select(0, each))
+        return self.spec.n3 * (queries[row] + answers[place])

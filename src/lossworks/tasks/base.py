@@ -15,6 +15,7 @@ from .. import metrics
 from ..core.errors import UsageError
 from ..data import Corpus, original
 from ..losses import Loss, build, losses, render
+from ..losses.forward_kl import ForwardKL
 from ..metrics import Evaluation
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Task(ABC):
     default_loss: ClassVar[str] = "cross_entropy"
     right_metric: ClassVar[str | None] = None
     """The metric of ``by_row`` that is 1 where a row's answer is wholly right; None where there is no right or wrong."""
+    taught_losses: ClassVar[tuple[str, str]] = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
+    """The losses where none is named and something teaches: beside labels, and by itself."""
     held_out_metric: ClassVar[str] = "nll"
     """The proper score of the validation part by which training is judged; lower is better."""
 
@@ -155,7 +158,19 @@ class LabelTask(Task):
     def losses(
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
-        """The loss of each example; of label sets, the mean over the labels. teacher: logits, for losses that need one."""
+        """The loss of each example; of label sets, the mean over the labels. teacher: logits, or numbers [N, 1] in the network's
+        units, for losses that need one.
+        """
+
+    def divergence(
+        self, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"]
+    ) -> Float[Tensor, "N"]:
+        """How far each example's answer is from the teacher's, in nats; of numbers, squared, in the data's own units."""
+        return self.losses(ForwardKL(), outputs, target, teacher)
+
+    def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:
+        """A network's outputs as a teacher's are given, without gradient."""
+        return outputs.detach()
 
     @abstractmethod
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:

@@ -105,6 +105,10 @@ class Classify(LabelTask):
         scores.teacher = None if teacher is None else dense(teacher, target)
         return loss.values(scores)
 
+    def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:
+        own = outputs.detach()
+        return torch.cat([torch.zeros_like(own), own], 1) if self.is_binary else own
+
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         if self.is_binary:
             drawn = torch.bernoulli(outputs.detach().sigmoid()).long()[:, 0]

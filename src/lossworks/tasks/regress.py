@@ -30,6 +30,7 @@ class Regress(LabelTask):
 
     kind: ClassVar[Kind] = "regress"
     default_loss: ClassVar[str] = "mse"
+    taught_losses: ClassVar[tuple[str, str]] = "0.5*mse+0.5*imitation", "imitation"
     held_out_metric: ClassVar[str] = "mse"
 
     @classmethod
@@ -53,7 +54,9 @@ class Regress(LabelTask):
         return False
 
     def misfit(self, loss: Loss, *, taught: bool = False) -> str:
-        return "" if isinstance(loss, RegressionLoss) else "it is not between numbers"
+        if not isinstance(loss, RegressionLoss):
+            return "it is not between numbers"
+        return "it needs a teacher of each number. Name one with --teach" if loss.needs and not taught else ""
 
     def of_network(self, target: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(((target - self.center) / self.spread).astype(np.float32))
@@ -71,7 +74,12 @@ class Regress(LabelTask):
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
         assert isinstance(loss, RegressionLoss)
-        return loss.errors(outputs[:, 0], target.to(outputs.dtype))
+        return loss.errors(outputs[:, 0], target.to(outputs.dtype), None if teacher is None else teacher[:, 0])
+
+    def divergence(
+        self, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"]
+    ) -> Float[Tensor, "N"]:
+        return self.proper_score(outputs, teacher[:, 0])
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         drawn = outputs.detach() + torch.randn_like(outputs)

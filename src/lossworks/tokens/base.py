@@ -83,11 +83,19 @@ class TokenizerSpec(ABC):
     """The hyperparameters of a kind of tokenizer, as a spec such as ``"words:min_count=2"`` spells them."""
 
     @abstractmethod
-    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Tokenizer:
-        """Learn the vocabulary from blocks of training texts. ``progress`` is called with the number of texts read.
+    def learn(
+        self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None, languages: Sequence[str] | None = None
+    ) -> Tokenizer:
+        """Learn the vocabulary from blocks of training texts.
+
+        Args:
+            blocks: the texts, some at a time.
+            progress: called with the number of texts read.
+            languages: the language of each text, for those that learn for each language; None: not known.
 
         Raises:
             DataError: there is nothing to learn.
+            UsageError: it needs the languages, and gets none.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..record import write_atomic
 from .base import END, START, UNKNOWN, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers
-from .byte_names import BYTE_OF
+from .byte_names import BYTE_OF, NAME_OF
 from .characters import bytes_of
 from .vocabulary import Vocabulary
 
@@ -45,7 +45,9 @@ class BpeSpec(TokenizerSpec):
         if self.size < _BYTES + 2:
             raise UsageError(f"size is {self.size}; wanted {_BYTES + 2} (the bytes, start and end) or more.")
 
-    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Bpe:
+    def learn(
+        self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None, languages: Sequence[str] | None = None
+    ) -> Bpe:
         from tokenizers import Tokenizer as Library
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -91,7 +93,7 @@ class Bpe(Tokenizer):
         end = size + len(added) - 1 if end is None else end
         self.vocabulary = Vocabulary(size + len(added), unknown, start, end)
         outline = json.loads(made.to_str())
-        self.lossless = outline["normalizer"] is None and (outline["pre_tokenizer"] or {}).get("type") == "ByteLevel"
+        self.lossless = outline["normalizer"] is None and _keeps_bytes(outline["pre_tokenizer"] or {})
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         try:
@@ -140,6 +142,43 @@ class Bpe(Tokenizer):
 
     def library(self) -> library.Tokenizer:
         return self._made
+
+
+def of_merges(merges: Iterable[tuple[int, int]], words: str) -> Bpe:
+    """A tokenizer over bytes of pairs of symbols to merge, in their order, within words as a regular expression finds them.
+
+    Symbols are the 256 bytes, and from 256 on what the merges make, but for what spells the same as one before it.
+    """
+    from tokenizers import Regex, decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer as Library
+
+    numbers = {name: byte for byte, name in enumerate(NAME_OF)}
+    spelled, pairs = list(NAME_OF), dict[tuple[str, str], None]()
+    for first, second in merges:
+        pairs[spelled[first], spelled[second]] = None
+        if (name := spelled[first] + spelled[second]) not in numbers:
+            numbers[name] = len(spelled)
+            spelled.append(name)
+    marks = (START, END)
+    vocabulary = dict(zip([*marks, *spelled], range(len(marks) + len(spelled)), strict=True))
+    made = Library(models.BPE(vocabulary, list(pairs)))
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(words), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(list(marks))
+    return Bpe(made)
+
+
+def _keeps_bytes(outline: dict[str, Any]) -> bool:
+    """Whether a pre-tokenizer of the library hands every byte on, in the words that it cuts."""
+    if outline.get("type") == "Sequence":
+        *before, last = outline["pretokenizers"]
+        return _keeps_bytes(last) and all(each["type"] == "Split" and each["behavior"] != "Removed" for each in before)
+    return outline.get("type") == "ByteLevel"
 
 
 def _first_known(made: library.Tokenizer, names: Iterable[str | None]) -> int | None:

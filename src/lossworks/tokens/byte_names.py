@@ -8,3 +8,5 @@ BYTE_OF = {chr(byte): byte for byte in _PRINTED} | {
     chr(_BYTES + place): byte for place, byte in enumerate(byte for byte in range(_BYTES) if byte not in _PRINTED)
 }
 """The bytes by the characters that name them in a byte-level vocabulary."""
+NAME_OF = tuple(sorted(BYTE_OF, key=BYTE_OF.__getitem__))
+"""And the character that names each byte."""

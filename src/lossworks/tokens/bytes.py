@@ -26,7 +26,9 @@ _FIRST = 2  # the token of byte 0, after the marks of start and end
 class BytesSpec(TokenizerSpec):
     """Every byte of the text in UTF-8 is a token: nothing to learn, nothing unknown, lossless."""
 
-    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Bytes:
+    def learn(
+        self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None, languages: Sequence[str] | None = None
+    ) -> Bytes:
         return Bytes()
 
     def restore(self, saved: dict[str, Any]) -> Bytes:

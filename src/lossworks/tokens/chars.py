@@ -35,7 +35,9 @@ class CharsSpec(TokenizerSpec):
     def __post_init__(self) -> None:
         domains.count(self, "min_count")
 
-    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Chars:
+    def learn(
+        self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None, languages: Sequence[str] | None = None
+    ) -> Chars:
         counts = np.zeros(LIMIT, np.int64)
         for texts in counted(blocks, progress):
             codes = points(texts)[0]

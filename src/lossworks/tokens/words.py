@@ -35,7 +35,9 @@ class WordsSpec(TokenizerSpec):
         if self.min_count < 1 or (self.max_size is not None and self.max_size < 1):
             raise UsageError(f"got min_count={self.min_count}, max_size={self.max_size}; wanted 1 or more.")
 
-    def learn(self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None) -> Words:
+    def learn(
+        self, blocks: Iterable[Sequence[str]], progress: Progress = lambda texts: None, languages: Sequence[str] | None = None
+    ) -> Words:
         table, spelled = WordTable(), list[str]()
         for texts in counted(blocks, progress):
             words = words_of(texts, self.lower, self.ascii)

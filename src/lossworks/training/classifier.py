@@ -22,7 +22,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
-from .teaching import CUT, LABELLED, UNLABELLED, Teacher, teach
+from .teaching import CUT, Teacher, teach
 
 
 def fit(
@@ -42,7 +42,7 @@ def fit(
     shares = settings.valid, settings.test
     data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
     if taught is not None and str(settings.teach).startswith(CUT):
-        data.teacher = taught.cut(np.flatnonzero(data.parts != TEST), settings.seed)
+        data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def loss_for(settings: Settings, data: Dataset) -> losses.Loss:
     counts = [float(count) for count in (data.train_counts() or ())] if data.task.groups else []
     loss = data.task.loss(settings.loss or default_loss(data), counts, taught=data.teacher is not None)
     if data.teacher is not None:
-        without_target(loss)  # type: ignore[arg-type]  # it compares with the teacher, or that would be for nothing
+        without_target(loss)  # it compares with the teacher, or that would be for nothing
     return loss
 
 
@@ -105,7 +105,8 @@ def default_loss(data: Dataset) -> str:
     """The loss where none is named."""
     if data.teacher is None:
         return data.task.default_loss
-    return LABELLED if data.given is None or data.given[data.parts == TRAIN].any() else UNLABELLED
+    beside, alone = data.task.taught_losses
+    return beside if data.given is None or data.given[data.parts == TRAIN].any() else alone
 
 
 def _ended(state: TrainState) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..core.errors import DataError
 from ..data import (
@@ -71,7 +72,8 @@ class Dataset:
     """Rows of one or more corpora, numbered through. ``parts[row]``; ``target`` as the task has it; ``weight`` of each row
     by itself, and in the training loss (``loss_weight``: times its class's). ``held_out_metric``: what training is judged by, the
     task's proper score, weighted as the training loss is where that weighs classes; where validation rows have no labels, the
-    divergence from the teacher. ``teacher``: logits [rows, labels]; ``given``: which rows have labels of their own; None: all.
+    divergence from the teacher. ``teacher``: logits [rows, labels], or numbers [rows, 1] in the network's units; ``posterior``:
+    it teaches multiplied with what the network says itself; ``given``: which rows have labels of their own; None: all.
     ``balance``: how often training rows of each language are drawn; None: once.
     """
 
@@ -84,6 +86,7 @@ class Dataset:
     loss_weight: NDArray[np.float32]
     held_out_metric: str
     teacher: NDArray[np.float32] | None = None
+    posterior: bool = False
     given: NDArray[np.bool_] | None = None
     balance: str | None = None
     features: Features | None = None
@@ -160,6 +163,14 @@ class Dataset:
         target = self.task.of_network(self.target[numbers])
         return selected.batch(chosen, torch.from_numpy(target), torch.from_numpy(self.loss_weight[numbers]))
 
+    def taught(self, numbers: NDArray[np.int64], outputs: Tensor) -> Tensor:
+        """What some rows' answers are compared with, beside the network's ``outputs`` of them: what the teacher says, or the
+        product of that and what the network says now, whose logits are their sums. What either holds impossible is so.
+        """
+        assert self.teacher is not None
+        said = torch.from_numpy(self.teacher[numbers]).to(outputs)
+        return said + self.task.whole_logits(outputs) if self.posterior else said
+
     def close(self) -> None:
         """Let go of the parts."""
         for part in (self.train, self.valid, self.test):
@@ -201,7 +212,7 @@ def assemble(
         test = 0.0 if TEST in fixed else min(test, MOST_TEST / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
-    task = LABEL_TASKS[kind].of(main, given[0] == TRAIN) if taught is None else taught.task
+    task = taught.task if taught is not None and taught.task.labels else LABEL_TASKS[kind].of(main, given[0] == TRAIN)
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
@@ -215,9 +226,10 @@ def assemble(
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
     notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
-    teacher = None if taught is None else taught.logits
+    teacher = None if taught is None else taught.of_network(task)
     labelled = None if taught is None or taught.given.all() else taught.given
     beside: dict[str, Any] = {"balance": balance, "teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
+    beside["posterior"] = taught is not None and taught.posterior
     return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, **beside)
 
 

@@ -16,7 +16,6 @@ from ..data import Batch, Draws, epoch_order
 from ..engine import Losses, Objective
 from ..engine.distributed import World
 from ..losses import Loss
-from ..losses.forward_kl import ForwardKL
 from ..losses.sums import without_target
 from ..models import MICRO, TextModel
 from .dataset import Dataset, Part
@@ -125,11 +124,11 @@ class ExampleObjective(Objective):
         task, data = self.data.task, self.data
         if data.teacher is None:
             return task.losses(self.loss, outputs, target)
-        teacher = torch.from_numpy(data.teacher[numbers]).to(outputs)
+        teacher = data.taught(numbers, outputs)
         given = None if data.given is None else data.given[numbers]
         if given is None or given.all():
             return task.losses(self.loss, outputs, target, teacher)
-        taught = task.losses(without_target(self.loss), outputs, target, teacher)  # type: ignore[arg-type]  # others need no teacher
+        taught = task.losses(without_target(self.loss), outputs, target, teacher)
         if not given.any():
             return taught
         return torch.where(torch.from_numpy(given).to(outputs.device), task.losses(self.loss, outputs, target, teacher), taught)
@@ -172,8 +171,7 @@ class ExampleObjective(Objective):
                 own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
                 found = {"loss": (self._values(outputs, target, numbers), trained)}
                 if data.judged_by_teacher:
-                    teacher = torch.from_numpy(data.teacher[numbers]).to(outputs)  # type: ignore[index]  # it is there then
-                    found |= {metric: (task.losses(ForwardKL(), outputs, target, teacher), trained)}
+                    found |= {metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
                 else:
                     score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
                     found |= {metric: (score, trained), task.held_out_metric: (score, own)}

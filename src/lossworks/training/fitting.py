@@ -17,9 +17,9 @@ from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
-from ..models import LanguageSpec
+from ..models import CountedSpec, LanguageSpec
 from ..record.tensors import map_tensors, write_tensors
-from . import classifier, generative, graph, language
+from . import classifier, counted, generative, graph, language
 from .settings import Settings
 from .teaching import Teacher
 
@@ -99,8 +99,10 @@ def fit_corpora(
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
         if settings.of_graph:
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
+        if isinstance(settings.spec, CountedSpec):
+            return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
         if not is_labelled(settings, corpora):
-            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume))
+            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, teacher=teacher))
         if settings.of_language:
             _check_labels(corpora)
             spec = settings.spec

@@ -60,7 +60,8 @@ def fit(
     check_languages(settings, corpora)
     shares = settings.valid, settings.test
     data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
-    settings = _checked(data, settings)
+    check_counted(data, settings)
+    settings = for_language(settings, data.task.kind)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
     callbacks.watch("start", {"step": 0})
     tokenizer, parts = _read(data, settings, callbacks, scratch / "first")
@@ -79,7 +80,8 @@ def fit(
     return predictor, settings, describe(data), result
 
 
-def _checked(data: Dataset, settings: Settings) -> Settings:
+def check_counted(data: Dataset, settings: Settings) -> None:
+    """Raise UsageError or DataError where classes cannot be told apart by counting their texts."""
     if not data.task.groups:
         raise UsageError(
             f"{settings.model} tells classes apart, and the task is {data.task.kind}. Use --model linear, or --task lm."
@@ -90,7 +92,6 @@ def _checked(data: Dataset, settings: Settings) -> Settings:
     if not counts.all():
         label = data.task.labels[int(counts.argmin())]
         raise DataError(f"the label {label!r} has no training rows, so nothing is known of its texts.")
-    return for_language(settings, data.task.kind)
 
 
 def _read(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from torch import nn
 
 from .. import metrics
 from ..core.errors import DataError
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus
+from ..data.glosses import read_glosses, words_of
 from ..data.triples import Ints, Names, Queries, inverted
 from ..engine import Callbacks, Loop
 from ..engine.reduction import Reduction
@@ -48,6 +51,9 @@ def fit(
     if not len(train):
         raise DataError(f"{corpora[0].source}: no fact is left to train on. Hold out less: --valid, --test.")
     settings = for_graph(settings)
+    texts, notes = [""] * len(names.entities), list[str]()
+    if settings.glosses is not None:
+        texts, notes = _described(settings.glosses, names, train)
     data = {
         **of_corpora(corpora, None),
         "rows": len(facts),
@@ -58,11 +64,16 @@ def fit(
         "leaked": leaked(corpora, parts),
         "task": GraphCompletion.kind,
         "labels": None,
-        "notes": [note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name)],
+        "described": sum(map(bool, texts)) if notes else None,
+        "notes": [*notes, *(note for name, rows in (("valid", valid), ("test", test)) for note in _unseen(train, rows, name))],
     }
     callbacks.watch("data", {"reason": "graph: facts of three names", **data, "config": settings.to_json()})
     network = build_graph(settings.spec).network(len(names.entities), len(names.relations), settings.seed)  # type: ignore[arg-type]
-    graph = KnowledgeGraph(names, network.to(settings.device), np.concatenate([train, valid, test]), len(train))
+    reading = None
+    if settings.glosses is not None:
+        reading, bags = words_of(texts)
+        network.describe(bags, len(reading), settings.seed)
+    graph = KnowledgeGraph(names, network.to(settings.device), np.concatenate([train, valid, test]), len(train), reading)
     loop = _loop(graph, valid, settings, callbacks)
     if resume:
         loop.resume()
@@ -105,7 +116,9 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     assert isinstance(loss, CategoricalLoss)
     stepper = Stepper(optimizer_of(settings.optimizer or ""), graph.network, clip=settings.clip, ema=settings.ema)
     if graph.network.spec.negatives and stepper.by_rows:  # few vectors are read in a step, and only those are moved
-        graph.network.entities.sparse = graph.network.relations.sparse = True
+        for table in graph.network.modules():
+            if isinstance(table, nn.Embedding):
+                table.sparse = True
     batch_size = len(queries) if stepper.optimizer.full_batch else int(settings.batch_size or 1)
     objective = TripleObjective(graph, loss, queries, valid, Queries.of(graph.facts, relations), batch_size, settings.seed)
     per_epoch, epochs = len(objective.steps(0)), int(settings.epochs or 1)
@@ -117,6 +130,33 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     )  # fmt: skip
     loop.state.stopped = "all epochs done"
     return loop
+
+
+def _described(source: str | Path | Mapping[str, str], names: Names, train: Ints) -> tuple[list[str], list[str]]:
+    """The description of each entity, "" where there is none; and what is told of them.
+
+    Raises:
+        DataError: none is of an entity of the facts. Or as ``read_glosses``.
+    """
+    glosses = read_glosses(source)
+    texts = [glosses.get(name, "") for name in names.entities]
+    described, entities = sum(map(bool, texts)), len(names.entities)
+    if not described:
+        first, other = next(iter(glosses), None), names.entities[0]
+        raise DataError(
+            f"--glosses: none of {len(glosses):,} descriptions is of an entity of the facts: those are called like "
+            f"{other!r}, these like {first!r}. Give lines of an entity, a tab and its description."
+        )
+    trained = np.zeros(entities, np.bool_)
+    trained[train[:, [0, 2]]] = True
+    alone = sum(bool(text) for text, known in zip(texts, trained.tolist(), strict=True) if not known)
+    counts = (
+        (described, f"of {entities:,} entities have a description"),
+        (entities - described, "entities have none: their own row stands alone"),
+        (len(glosses) - described, "descriptions are of names in none of the facts, and left out"),
+        (alone, "entities are known by their description alone: no training row names them"),
+    )
+    return texts, [f"{count:,} {what}" for count, what in counts if count]
 
 
 def _unseen(train: Ints, held_out: Ints, part: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
-from ..inference import TextLanguage
+from ..inference import TextLanguage, Tokens
+from ..models.neural import NeuralSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from .balancing import check_languages, drawn, group_count
@@ -21,6 +23,7 @@ from .language_metrics import judge, samples
 from .language_training import recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
+from .teaching import Teacher
 from .token_parts import Division, Encoded, divide, encode, encode_fewer
 
 _SAMPLE = {"words": 40, "bpe": 60}
@@ -35,13 +38,19 @@ def fit(
     scratch: Path,
     *,
     resume: bool,
+    teacher: Teacher | None = None,
 ) -> tuple[TextLanguage, Settings, dict[str, Any], dict[str, Any], NDArray[np.int64]]:
     """The model, its resolved settings, the record of data and result, and how often each token was seen.
 
     Labels are not looked at. Arguments and errors are as of ``fit_corpora``. Of several processes only the first one's result
     has metrics.
     """
-    began, asked = callbacks.clock(), settings.tokenizer
+    began = callbacks.clock()
+    if teacher is not None:
+        settings = replace(
+            settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
+        )
+    asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     check_languages(settings, corpora)
     group_count(settings, None, 0)
@@ -52,6 +61,7 @@ def fit(
     tokenizer, parts = encode(division, settings, callbacks, scratch)
     data = describe(division, tokenizer, parts)
     callbacks.watch("data", {"reason": "lm: a language model", **data, "config": settings.to_json()})
+    taught = None if teacher is None else teacher.of_tokens(_predicted(settings, tokenizer))
     for note in tokenizer.notes:
         callbacks.watch("note", {"text": note})
     if why:
@@ -71,6 +81,7 @@ def fit(
         before=before,
         test_tokens=0 if TEST in fixed else int(parts[TEST].texts.offsets[-1]),
         languages=division.text_languages() if settings.balance or settings.risk else None,
+        teacher=taught,
     )
     if found.tested < 1:
         parts[TEST] = encode_fewer(division, found.tested, settings, tokenizer, scratch)
@@ -84,6 +95,13 @@ def fit(
     if callbacks.world.is_first:
         result |= _result(trained, parts[TEST], counts, found.settings)
     return trained, found.settings, data, result, counts
+
+
+def _predicted(settings: Settings, tokenizer: Tokenizer) -> Tokens:
+    """What a model of these settings will predict."""
+    spec, ends = settings.spec, settings.document_unit != "file"
+    vocabulary = spec.output_vocab(tokenizer.vocabulary) if isinstance(spec, NeuralSpec) else tokenizer.vocabulary
+    return Tokens(tokenizer, vocabulary, ends)
 
 
 def _training(state: TrainState) -> dict[str, Any]:

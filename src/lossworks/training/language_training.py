@@ -55,6 +55,7 @@ def train(
     before: Plan | None = None,
     test_tokens: int = 0,
     languages: TextLanguages | None = None,
+    teacher: LanguageModel | None = None,
 ) -> Trained:
     """The model that ``settings`` say, trained on ``texts``.
 
@@ -68,6 +69,7 @@ def train(
         resume: go on from the newest checkpoint; families that learn by a method of their own start again.
         before: the plan that was made when the fit began, of one that is resumed. test_tokens: as of ``plan``.
         languages: of the texts, where a balance or a risk goes by them.
+        teacher: as of ``train_sequences``.
 
     Raises:
         DataError, Diverged, Interrupted, OutOfMemory: nothing can be learned, or training ended early.
@@ -92,7 +94,7 @@ def train(
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
-        threads=threads, languages=languages,
+        threads=threads, languages=languages, teacher=teacher,
     )  # fmt: skip
     return Trained(network.model(), spec, settings, state, tested)
 

@@ -13,7 +13,7 @@ from .. import balances, losses, models, optim, penalties, risks, schedules, tok
 from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
-from ..models import GraphSpec, LanguageSpec, Spec
+from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
 from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
@@ -27,8 +27,12 @@ _DTYPES = ("float32", "bfloat16")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
-OF_EXAMPLES = ("penalty", "risk", "groups", "balance", "batch_size", "micro_batch", "class_weight", "teach")
+OF_EXAMPLES = ("penalty", "risk", "groups", "balance", "batch_size", "micro_batch", "class_weight")
 """What only a classifier or regression over features has."""
+TEACH = "teach"
+"""What these and language models that are trained by gradients have."""
+OF_FACTS = ("batch_size", "glosses")
+"""What a model of a knowledge graph has."""
 OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
@@ -64,8 +68,10 @@ class Settings:
     patience: held-out scores without a better one before training stops and the best weights are taken.
     class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
     teach: what stands beside the labels as a teacher, or in their place where rows have none: a run's directory, "votes:FILE",
-        "lexicon:FILE" or "uniform"; after "cut:" the same, with its answers dealt out anew. Losses may then compare with it
-        (``forward_kl``, …).
+        "lexicon:FILE" or "uniform"; of a language model, a run of one with the same tokens, which are taken over where none are
+        named, or "uniform"; of classifiers, after "cut:", the same with its answers dealt out anew. Losses may then compare
+        with it (``forward_kl``, …).
+    glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
@@ -95,6 +101,7 @@ class Settings:
     patience: int | None = None
     class_weight: str | Mapping[str, float] | None = None
     teach: str | None = None
+    glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
     device: str = "cpu"
@@ -116,7 +123,7 @@ class Settings:
             return models.build_graph(name)
         if self.task in LABEL_TASKS and models.is_language(name):
             name = str(models.for_labels(name))
-        return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build(name)
+        return models.build_language(name) if self.task == "lm" or models.is_language(name) else models.build_classifier(name)
 
     @property
     def of_language(self) -> bool:
@@ -132,6 +139,8 @@ class Settings:
     def by_gradients(self) -> bool:
         """Whether training goes by gradients, in steps."""
         spec = self.spec
+        if isinstance(spec, CountedSpec):
+            return False
         return not isinstance(spec, LanguageSpec) or spec.by_gradients or bool(self.loss or self.optimizer)
 
     def said(self, *names: str) -> dict[str, Any]:
@@ -164,6 +173,10 @@ class Settings:
             plain["optimizer"] = optim.render(optim.build(self.optimizer))
         if isinstance(plain.get("class_weight"), Mapping):
             plain["class_weight"] = dict(plain["class_weight"])
+        if isinstance(plain.get("glosses"), Mapping):
+            plain["glosses"] = f"{len(plain['glosses']):,} descriptions given as a dict"
+        elif plain.get("glosses") is not None:
+            plain["glosses"] = str(plain["glosses"])
         return plain
 
     def _check_values(self) -> None:
@@ -208,6 +221,10 @@ class Settings:
             units.size(self.memory)
         if self.class_weight not in (None, "balanced"):
             parse_class_weight(self.class_weight)
+        if not isinstance(self.glosses, Mapping):
+            values.text("glosses", None if isinstance(self.glosses, Path) else self.glosses)
+        elif strange := [pair for pair in self.glosses.items() if not all(isinstance(part, str) for part in pair)]:
+            raise UsageError(f"glosses has {strange[0]!r}; wanted a description in words for the name of an entity.")
         check_device(self.device)
 
     def _check_names(self, spec: Spec) -> None:
@@ -235,9 +252,10 @@ class Settings:
         for field in fields(self):
             if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
                 raise _misplaced(field.name, self, spec)
-        if isinstance(spec, LanguageSpec) and not spec.by_gradients and self.device != "cpu":
+        counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
+        if counted and self.device != "cpu":
             raise _misplaced("device", self, spec)
-        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS)):
+        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH)):
             flag = f"--{next(iter(said)).replace('_', '-')}"
             raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
@@ -319,14 +337,16 @@ def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
 def _applicable(spec: Spec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
     if isinstance(spec, GraphSpec):
-        return (*BY_STEPS, "batch_size")
+        return (*BY_STEPS, *OF_FACTS)
+    if isinstance(spec, CountedSpec):
+        return ()
     if not isinstance(spec, LanguageSpec):
-        return (*BY_STEPS, *OF_EXAMPLES)
+        return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:
-        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS)
+        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS, TEACH)
     if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
         return OF_TEXTS
-    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups")
+    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", TEACH)
 
 
 def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
@@ -334,11 +354,13 @@ def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
     if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
         return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
-    if isinstance(spec, LanguageSpec) and name in (*BY_STEPS, *OF_TOKENS):
+    if isinstance(spec, LanguageSpec | CountedSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH):
         return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
     whose = "language models (ngram, hmm)"
     if name in (*OF_NETWORKS, "device"):
         whose = "neural families (transformer, rnn)"
-    elif name in OF_EXAMPLES:
-        whose = "classifiers over features (linear, bag, encoders)"
+    elif name == "glosses":
+        whose = "models of knowledge graphs (complex, rotate, …)"
+    elif name in (*OF_EXAMPLES, TEACH):
+        whose = "classifiers over features (linear, bag, encoders)" + ", and for transformer and rnn" * (name == TEACH)
     return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

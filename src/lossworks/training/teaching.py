@@ -17,16 +17,18 @@ from ..core.errors import DataError, UsageError
 from ..core.seeds import generator
 from ..data import TEST, Corpus, infer_task, original
 from ..data.labels import spelled
+from ..inference import Tokens
+from ..models import LanguageModel
 from ..tasks import LABEL_TASKS, LabelTask, label_task
 
-LABELLED, UNLABELLED = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
-"""The loss where none is named: with labels beside the teacher, and by the teacher alone."""
 CUT = "cut:"
 """What the spec of a teacher begins with whose link to the texts is cut."""
 _SURE = 10.0  # the log-odds that a label counts for where the teacher is silent: every divergence is then finite
 
 Answers = Callable[[Sequence[str]], NDArray[np.float64]]
-"""Texts to logits [N, labels], as ``fusion.LabelSource.logits`` gives them: NaN where there is nothing to say."""
+"""Texts to logits [N, labels], as ``fusion.LabelSource.logits`` gives them, or to numbers [N, 1]: NaN where there is nothing to
+say.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +36,55 @@ class Teacher:
     """What teaches. name: its spec. task: what it has labels for by itself; None: for those of the data.
 
     open: what it answers, for the task of the data; raises UsageError where it has not its labels.
+    language: the model that answers for tokens; raises UsageError where it has others. None: it is none of language.
+    posterior: it teaches as the product of its own distribution, to this power, and the student's; None: by itself.
+    tokenizer, document_unit: the settings that spell its own tokens, and what was one text; None: any will do.
     """
 
     name: str
     task: LabelTask | None
     open: Callable[[LabelTask], Answers]
+    language: Callable[[Tokens], LanguageModel] | None = None
+    posterior: float | None = None
+    tokenizer: str | None = None
+    document_unit: str | None = None
+
+    def of_tokens(self, tokens: Tokens) -> LanguageModel:
+        """What teaches a language model of these tokens.
+
+        Raises:
+            UsageError: it has other tokens, or knows none.
+        """
+        if self.language is None:
+            raise UsageError(
+                f"--teach {self.name} knows labels, and what is trained is a language model. Teach with a run of a language "
+                "model on the same tokens, or uniform."
+            )
+        return self.language(tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """The rows of all corpora with a teacher. logits: [rows, labels]. given: which rows have labels. silent: of which it says
-    nothing.
+    """The rows of all corpora with a teacher. logits: [rows, labels], or numbers [rows, 1]. given: which have labels. silent: of
+    which it says nothing. posterior: it teaches multiplied with what the student says.
     """
 
     task: LabelTask
     reason: str
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float64]
     given: NDArray[np.bool_]
     silent: NDArray[np.bool_]
     notes: list[str]
+    posterior: bool = False
 
-    def cut(self, rows: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-        """``logits`` with the link to the texts cut: those of these rows of which it speaks, dealt out among them anew."""
-        spoken, found = rows[~self.silent[rows]], self.logits.copy()
-        found[spoken] = self.logits[generator(seed, "cut").permutation(spoken)]
+    def of_network(self, task: LabelTask) -> NDArray[np.float32]:
+        """``logits`` as a network's losses take them."""
+        return np.asarray(task.of_network(self.logits), np.float32)
+
+    def cut(self, task: LabelTask, rows: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+        """The same with the link to the texts cut: of these rows, those of which it speaks, dealt out among them anew."""
+        spoken, found = rows[~self.silent[rows]], self.of_network(task).copy()
+        found[spoken] = found[generator(seed, "cut").permutation(spoken)]
         return found
 
 
@@ -88,7 +115,7 @@ def teach(corpora: Sequence[Corpus], fixed: Sequence[int | None], kind: str, tea
     for corpus, has, start in zip(corpora, given, starts.tolist(), strict=False):
         _complete(corpus, has, task, logits[start : start + len(corpus)])
         rows = np.flatnonzero(silent[start : start + len(corpus)])
-        logits[start + rows] = _as_logits(task, corpus)[rows]
+        logits[start + rows] = _as_logits(task, corpus)[rows] if teacher.posterior is None else 0.0
     parts = zip(corpora, fixed, strict=True)
     learned = np.concatenate([np.full(len(corpus), part != TEST) for corpus, part in parts])
     notes = [f"taught by {teacher.name}, which speaks of {(~silent[learned]).mean():.1%} of the rows to learn from"]
@@ -97,7 +124,9 @@ def teach(corpora: Sequence[Corpus], fixed: Sequence[int | None], kind: str, tea
         notes.append(f"{int((~has).sum()):,} rows have no label, and are learned from the teacher alone")
     if lost := int((silent & ~has).sum()):
         notes.append(f"{lost:,} of them are left out: the teacher is silent too")
-    return Taught(task, reason, logits.astype(np.float32), has, silent, notes)
+    if teacher.posterior is not None:
+        logits *= teacher.posterior
+    return Taught(task, reason, logits, has, silent, notes, teacher.posterior is not None)
 
 
 def _task(corpora: Sequence[Corpus], given: Sequence[NDArray[np.bool_]], kind: str, teacher: Teacher) -> tuple[LabelTask, str]:
@@ -108,9 +137,13 @@ def _task(corpora: Sequence[Corpus], given: Sequence[NDArray[np.bool_]], kind: s
         raise UsageError(f"--teach {teacher.name}: no row has a label, so it is not known what there is to tell apart.")
     inferred, reason = infer_task(labels) if labels else (own.kind, f"{own.kind}, as the teacher") if own else ("", "")
     kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
-    if kind == "regress" or (own is not None and kind != own.kind):
-        known = "distributions over labels" if own is None else f"answers for the task {own.kind}"
+    if kind != own.kind if own else kind == "regress":
+        known = f"answers for the task {own.kind}" if own else "distributions over labels"
         raise UsageError(f"--teach {teacher.name} gives {known}, and the task is {kind}. Leave it out, or say --task.")
+    if own and not own.has_probabilities:
+        if teacher.posterior is not None:
+            raise UsageError(f"--teach {teacher.name} gives numbers, and a posterior is of probabilities. Leave posterior out.")
+        return own, reason
     if given[0].all():
         return LABEL_TASKS[kind].of(corpora[0], np.ones(len(corpora[0]), np.bool_)), reason
     types = {corpus.label_type for corpus, has in zip(corpora, given, strict=True) if has.any()} or {
@@ -127,13 +160,16 @@ def _task(corpora: Sequence[Corpus], given: Sequence[NDArray[np.bool_]], kind: s
 def _complete(corpus: Corpus, has: NDArray[np.bool_], task: LabelTask, logits: NDArray[np.float64]) -> None:
     """Give the rows without a label the teacher's."""
     rows = np.flatnonzero(~has)
-    answered = task.decide(task.probabilities(np.nan_to_num(logits[rows])), None)
+    said = np.nan_to_num(logits[rows])
+    answered = task.decide(task.probabilities(said if task.has_probabilities else said[:, 0]), None)
     for row, label in zip(rows.tolist(), answered, strict=True):
         corpus.labels[row] = label
 
 
 def _as_logits(task: LabelTask, corpus: Corpus) -> NDArray[np.float64]:
-    """The labels, as a teacher that is sure of them."""
+    """The labels, as a teacher that is sure of them, or gives just these numbers."""
     target = task.targets(corpus)
+    if not task.has_probabilities:
+        return target[:, None]
     sets: NDArray[Any] = np.eye(len(task.labels))[target] if target.ndim == 1 else target
     return _SURE * (2 * sets - 1)

@@ -21,7 +21,8 @@ from ..engine.distributed import World
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
 from ..losses import CategoricalLoss
-from ..models import LanguageSpec, SequenceNetwork
+from ..losses.sums import without_target
+from ..models import LanguageModel, LanguageSpec, SequenceNetwork
 from ..optim import Stepper
 from ..optim import build as optimizer_of
 from ..optim import render as optimizer_spec
@@ -30,13 +31,16 @@ from ..risks import build as risk_of
 from ..risks.mean import Mean
 from ..schedules import Clock
 from ..schedules import build as schedule_of
+from ..scores import Dense, Fused
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
 from .config import TrainConfig
+from .token_teacher import TokenTeacher
 
 SCORES = 1 << 24
 """Scores of tokens that stand in memory at once."""
 Places = NDArray[np.int64]
+_MicroBatch = tuple[TokenRows, Dense | None]  # and what the teacher says of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class HeldOut:
 
 @dataclass
 class TokenObjective(Objective):
-    """A network over rows of tokens. batch_tokens: of a step, with their padding."""
+    """A network over rows of tokens. batch_tokens: of a step, with their padding. teacher: what the loss compares with."""
 
     network: SequenceNetwork
     loss: CategoricalLoss
@@ -70,6 +74,7 @@ class TokenObjective(Objective):
     batch_tokens: int
     micro_batch_size: int
     seed: int
+    teacher: TokenTeacher | None = None
     unit: ClassVar[str] = "tokens"  # type: ignore[misc]
     metric: ClassVar[str] = LanguageModeling.held_out_metric  # type: ignore[misc]
     _place: torch.device | None = field(default=None, init=False)
@@ -95,8 +100,10 @@ class TokenObjective(Objective):
 
     ids = size
 
-    def micro_batches(self, rows: Places, epoch: int, size: int) -> Iterator[TokenRows]:
-        return (self.layout.take(part, epoch).to(self.device) for part in self.layout.parts(rows, size))
+    def micro_batches(self, rows: Places, epoch: int, size: int) -> Iterator[_MicroBatch]:
+        for part in self.layout.parts(rows, size):
+            taken = self.layout.take(part, epoch).to(self.device)
+            yield taken, None if self.teacher is None else self.teacher.scores(part, epoch, taken)
 
     def smallest(self, rows: Places) -> int:
         return int(self.layout.lengths[rows].max())
@@ -104,13 +111,15 @@ class TokenObjective(Objective):
     def largest(self, rows: Places) -> int:
         return self.smallest(rows) * len(rows)
 
-    def losses(self, batch: TokenRows) -> Losses:
-        values = self.loss.values(self.network.scores(batch))
-        groups = None if batch.languages is None else batch.languages[batch.inside]
+    def losses(self, batch: _MicroBatch) -> Losses:
+        scores = self.network.scores(*batch)
+        values = scores.values(self.loss) if isinstance(scores, Fused) else self.loss.values(scores)
+        languages = batch[0].languages
+        groups = None if languages is None else languages[batch[0].inside]
         return Losses(values, torch.ones_like(values), groups)
 
-    def sampled_losses(self, batch: TokenRows) -> Tensor:
-        scores = self.network.scores(batch)
+    def sampled_losses(self, batch: _MicroBatch) -> Tensor:
+        scores = self.network.scores(batch[0])
         return -scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1))
 
     def longest(self, count: int) -> Places:
@@ -146,6 +155,7 @@ def train_sequences(
     config: TrainConfig | None = None,
     threads: int | None = None,
     languages: TextLanguages | None = None,
+    teacher: LanguageModel | None = None,
     **choices: Any,
 ) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
@@ -161,12 +171,14 @@ def train_sequences(
         config: the hyperparameters; or single ``choices`` of them.
         threads: PyTorch's own; None: as they are.
         languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
+        teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
         Where training ended: epochs, steps, the best score and its epoch, all scores, seconds, why it stopped.
 
     Raises:
-        UsageError: the loss is not one over outcomes alone, or settings do not go together.
+        UsageError: the loss is not one over outcomes alone, or compares with no teacher where there is one, or settings do not go
+            together.
         DataError: there are no tokens.
         Diverged: a loss or a gradient was not finite; the weights are those before that step.
         Interrupted: ``callbacks.stop`` was set; a checkpoint was written.
@@ -177,7 +189,7 @@ def train_sequences(
         held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), config, seed)
     callbacks = callbacks or Callbacks()
     with torch.inference_mode(False), torch.enable_grad():
-        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "callbacks": callbacks}
+        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "callbacks": callbacks, "teacher": teacher}
         loop = token_loop(network, texts, vocabulary, config, languages=languages, **how)
         loop.threads = threads
         if resume:
@@ -197,12 +209,15 @@ def token_loop(
     seed: int,
     callbacks: Callbacks,
     languages: TextLanguages | None = None,
+    teacher: LanguageModel | None = None,
 ) -> Loop:
     """A training that has not begun; arguments and errors as of ``train_sequences``."""
     positions = Positions.of(texts, vocabulary, ends)
     counts = positions.counts(vocabulary.size) + 1.0  # for losses that ask how often: no token occurs never
-    loss = LanguageModeling().loss(config.loss, counts.tolist())
+    loss = LanguageModeling().loss(config.loss, counts.tolist(), taught=teacher is not None)
     assert isinstance(loss, CategoricalLoss)
+    if teacher is not None:
+        without_target(loss)  # it compares with the teacher, or that would be for nothing
     stepper = Stepper(optimizer_of(config.optimizer), network, clip=config.clip, ema=config.ema)
     risk = _risk(config, callbacks, languages)
     layout = lay_out(network, positions, config, seed, languages)
@@ -216,8 +231,9 @@ def token_loop(
     per_epoch = len(first)
     steps = min(config.epochs * per_epoch, config.steps or config.epochs * per_epoch)
     micro_batch_size = SCORES // vocabulary.size
+    taught = None if teacher is None else TokenTeacher(teacher, layout)
     loop = Loop(
-        TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed),
+        TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed, taught),
         stepper,
         Reduction(risk, 0 if languages is None else languages.count),
         schedule_of(config.schedule),

@@ -82,13 +82,19 @@ class TripleObjective(Objective):
         return len(rows)
 
     def losses(self, batch: Facts) -> Losses:
-        values = self.loss.values(self.network.scores(*batch))
-        penalties = self.network.penalties(*batch)
-        return Losses(values if penalties is None else values + penalties, torch.ones_like(values))
+        values = torch.zeros(len(batch.tail), device=self.device)
+        for part in self.network.parts:
+            scores, penalties = part.scored(*batch)
+            own = self.loss.values(scores)
+            values = values + (own if penalties is None else own + penalties)
+        return Losses(values, torch.ones_like(values))
 
     def sampled_losses(self, batch: Facts) -> Tensor:
-        scores = self.network.scores(*batch)
-        return -scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1))
+        found = []
+        for part in self.network.parts:
+            scores, _ = part.scored(*batch)
+            found.append(-scores.logp_of(torch.multinomial(scores.logits.detach().softmax(-1), 1)))
+        return torch.stack(found).sum(0)
 
     def longest(self, count: int) -> Ints:
         return np.argsort(-self.queries.counts, kind="stable")[:count]

@@ -18,6 +18,8 @@ from .model import HmmModel
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
+    from ...scores.teacher import Teacher
+
 
 class HmmNetwork(SequenceNetwork):
     """Unnormalised log-probabilities: start [S], factors, emission [S, V], each row softmaxed.
@@ -46,7 +48,7 @@ class HmmNetwork(SequenceNetwork):
         emission = self.emission.masked_fill(~self.possible, -torch.inf).softmax(1)
         return self.start.softmax(0), [factor.softmax(1) for factor in self.factors], emission
 
-    def scores(self, rows: TokenRows) -> Scores:
+    def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
         ids, lengths = rows.ids, rows.lengths
         order = torch.argsort(lengths, descending=True, stable=True)
         widths = (lengths[:, None] > torch.arange(int(lengths.max()), device=ids.device)).sum(0).tolist()
@@ -65,7 +67,7 @@ class HmmNetwork(SequenceNetwork):
         place = torch.argsort(of * ids.shape[1] + steps)
         predicted = torch.cat(seen)[place] @ emission
         logp = predicted.clamp_min(torch.finfo(predicted.dtype).tiny).log()
-        return dense(logp, ids[of[place], steps[place]].long())
+        return dense(logp, ids[of[place], steps[place]].long(), teacher=teacher)
 
     @torch.no_grad()
     def chain(self) -> Chain:

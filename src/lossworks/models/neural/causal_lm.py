@@ -18,6 +18,8 @@ from .network import LanguageNetwork
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from ...scores.teacher import Teacher
+
 _FEW = 1 << 20  # logits that may as well stand whole: for so few, chunks and tiles cost more than they save
 
 
@@ -34,13 +36,13 @@ class CausalLM(SequenceNetwork):
         self.carries, self.packs, self.context = network.carries, network.packs, network.context  # type: ignore[misc]
         self.carried: tuple[tuple[Tensor, ...], ...] = ()
 
-    def scores(self, rows: TokenRows) -> Scores:
+    def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
         kept = slice(None) if rows.full else rows.inside.flatten()
         hidden, target = self._hidden(rows).flatten(0, 1)[kept], rows.ids.flatten()[kept]
         classes = getattr(self.network.head, "out_features", None)
         if classes is not None and len(target) * classes <= _FEW:
-            return dense(self.network.logits(hidden), target)
-        return fused(hidden, self.network.head, target, softcap=self.network.softcap)
+            return dense(self.network.logits(hidden), target, teacher=teacher)
+        return fused(hidden, self.network.head, target, softcap=self.network.softcap, teacher=teacher)
 
     def model(self) -> NeuralModel:
         return NeuralModel(self.network, self.vocabulary, ends=self.ends)

@@ -4,12 +4,13 @@ from .cache import CacheModel, CacheSpec
 from .files import read_pool, write_pool
 from .model import PoolModel
 from .nearest import NearestModel, NearestSpec
-from .rule import KINDS, Rule
+from .rule import FLOOR, KINDS, Rule
 from .spec import PoolSpec
 from .uniform import UniformModel, UniformSpec
 from .untrained import UntrainedSpec
 
 __all__ = [
+    "FLOOR",
     "KINDS",
     "CacheModel",
     "CacheSpec",

@@ -1,0 +1,48 @@
+"""What a reader takes for one character, and for the same text.
+
+The first are Unicode's extended grapheme clusters, Indic conjuncts, joined emoji and jamo among them (UAX 29). The second may be
+spelled in several ways, of which one is the composed form (NFC, UAX 15).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+import regex
+
+CLUSTER = regex.compile(r"\X")
+# What waits for more: a joiner, the sign that joins consonants of Indic scripts, an initial of Hangul without a vowel.
+_OPEN = regex.compile(r"(?:\u200d|\p{InCB=Linker}|\p{GCB=L}|\p{GCB=Prepend})\Z")
+_FLAG_HALF = regex.compile(r"\p{GCB=RI}")
+
+
+def last_cluster(text: str) -> int:
+    """Where the last cluster of a text begins: what stands before it is whole, whatever follows."""
+    at = 0
+    for found in CLUSTER.finditer(text):
+        at = found.start()
+    return at
+
+
+def is_open(cluster: str) -> bool:
+    """Whether a cluster ends where one cannot end, or seldom does: within a conjunct, a joined emoji, a flag or a syllable."""
+    return bool(_OPEN.search(cluster) or _FLAG_HALF.fullmatch(cluster))
+
+
+def not_composed(texts: Iterable[str]) -> int:
+    """How many texts are not in the composed form."""
+    return sum(not unicodedata.is_normalized("NFC", text) for text in texts)
+
+
+def composed_note(counts: Mapping[str, int], named: int = 4) -> tuple[str, ...]:
+    """A note on how many lines of each language are ``not_composed``; none where all are."""
+    some = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
+    if not some:
+        return ()
+    told = ", ".join(f"{counts[name]:,} of {name}" for name in some[:named])
+    more = f" and some of {len(some) - named} other languages" if len(some) > named else ""
+    return (
+        f"lines not in composed form (NFC): {told}{more}. A word that is spelled in two ways takes tokens twice; text is read as "
+        "it is, so compose it before, here and wherever the tokenizer is used",
+    )

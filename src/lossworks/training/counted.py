@@ -1,0 +1,92 @@
+"""Classes by what is counted in their texts: one pass, then calibrated and judged like any classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import models
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged
+from ..engine import Callbacks
+from ..inference import CountedPredictor
+from ..models import CountedSpec
+from ..tokens.scripts import FIRST, script_counts, scripts
+from .dataset import Dataset, assemble
+from .describing import describe
+from .generative import check_counted
+from .judging import calibrate, judge
+from .refit import with_validation_rows
+from .settings import Settings
+
+_STRAY = 0.01
+"""Share of a class's characters below which a script is taken for names and quotations."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """The rows of one part, read when they are wanted."""
+
+    data: Dataset
+    spec: CountedSpec
+    part: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int((self.data.parts == self.part).sum())
+
+    def pieces(self) -> Iterator[tuple[NDArray[np.int64], Ragged]]:
+        """All rows, some at a time."""
+        numbers, done = np.flatnonzero(self.data.parts == self.part), 0
+        for _, texts in self.data.blocks(self.part):
+            yield numbers[done : done + len(texts)], self.spec.read(texts)
+            done += len(texts)
+
+
+def fit(
+    corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, callbacks: Callbacks
+) -> tuple[CountedPredictor, Settings, dict[str, Any], dict[str, Any]]:
+    """What is counted in the training texts, the temperature from the validation part.
+
+    Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
+    """
+    began = callbacks.clock()
+    data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+    check_counted(data, settings)
+    spec = settings.spec
+    assert isinstance(spec, CountedSpec)
+    settings = replace(settings, task=data.task.kind, model=models.render(spec))
+    callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
+    callbacks.watch("start", {"step": 0})
+    predictor = _counted(data, spec, callbacks)
+    calibrate(predictor, data, _Part(data, spec, VALID), None)
+    whole = None if VALID in fixed else with_validation_rows(data)
+    if whole is not None:  # temperature and thresholds stay: they need rows that were not counted
+        again = _counted(whole, spec, callbacks)
+        again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
+        predictor, data = again, whole
+    ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
+    result = judge(predictor, data, _Part(data, spec, TEST), ended)
+    result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
+    return predictor, settings, describe(data), result
+
+
+def _counted(data: Dataset, spec: CountedSpec, callbacks: Callbacks) -> CountedPredictor:
+    """What the training rows say of each class."""
+    codes, classes = list(scripts()), len(data.task.labels)
+    counts, written = spec.counts(classes), np.zeros((classes, len(codes)), np.int64)
+    target, done = data.target[data.parts == TRAIN], 0
+    for row, texts in data.blocks(TRAIN):
+        own = target[done : done + len(texts)]
+        counts.add(spec.read(texts), own)
+        np.add.at(written, own, script_counts(texts))
+        done += len(texts)
+        callbacks.watch("read", {"rows": row, "of": len(data.parts)})
+    written[:, :FIRST] = 0
+    most = written >= np.maximum(_STRAY * written.sum(1, keepdims=True), 1)
+    known = tuple(tuple(codes[number] for number in np.flatnonzero(own)) for own in most)
+    return CountedPredictor(data.task, spec, counts.learned(), known)
