@@ -112,12 +112,7 @@ def identify(texts: list[str]) -> list[str]:
     Raises:
         UsageError: there is none.
     """
-    try:
-        found: list[str] = importlib.import_module("lossworks.api.languages").identify(texts)
-    except ModuleNotFoundError:
-        raise UsageError(
-            "--language auto: there is no model to identify languages by. Name a column, or --language file."
-        ) from None
+    found: list[str] = importlib.import_module("lossworks.api.languages").identify(texts)
     return found
 
 
