@@ -119,10 +119,11 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
     if isinstance(chosen, Tokenizer):
         tokenizer = chosen
     else:
-        languages = division.text_languages()
-        times = None if languages is None else languages.times(settings.seed)
+        told, drawn = division.languages(TRAIN), division.text_languages()
+        times = None if drawn is None else drawn.times(settings.seed)
+        names = None if told is None else [told.names[n] for n in np.repeat(told.of_row, 1 if times is None else times)]
         tokenizer = chosen.learn(
-            division.blocks(TRAIN, times), lambda read: callbacks.watch("tokens", {"rows": min(read, rows), "of": rows})
+            division.blocks(TRAIN, times), lambda read: callbacks.watch("tokens", {"rows": min(read, rows), "of": rows}), names
         )
     parts, done = {}, 0
     for part, name in enumerate(PARTS):
