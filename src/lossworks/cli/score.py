@@ -179,9 +179,9 @@ def _heat(row: Scored) -> Text:
     from ..api.scored import heat
 
     shown = Text()
-    for (gap, token), bits in zip(row.shown, row.bits.tolist(), strict=True):
-        share = heat(bits)
+    for piece in row.pieces:
+        share = heat(piece.bits)
         colour = f"rgb({int(90 + 165 * share)},{int(190 - 130 * share)},{int(120 - 70 * share)})"
-        shown.append(visible(gap))
-        shown.append(visible(token), style=colour)
+        shown.append(visible(piece.gap))
+        shown.append(visible(piece.text), style=colour)
     return shown
