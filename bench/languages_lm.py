@@ -19,7 +19,7 @@ from lossworks.evidence.contrast import Sample, mean_of
 from lossworks.evidence.statistics import LEVEL, holm
 from lossworks.models import LanguageModel
 from lossworks.models.ngram import NgramSpec
-from lossworks.models.pool import BY_TEXT, Rule, pool
+from lossworks.models.pool import BY_TEXT, PoolSpec, Rule, pool
 from lossworks.models.pool.weights import constant
 
 LANGUAGES = [
@@ -40,7 +40,7 @@ def main() -> None:
     learn = {name: lines[::2] for name, lines in text.items()}
     shared = tokens.build("chars").learn(list(learn.values()))
     inner = {name: _own(shared, lines) for name, lines in learn.items()}
-    pooled = pool([(NgramSpec(), each) for each in inner.values()], Rule(BY_TEXT, np.full(len(inner), 1 / len(inner))))
+    pooled = pool([(PoolSpec(), each) for each in inner.values()], Rule(BY_TEXT, np.full(len(inner), 1 / len(inner))))
     print(f"fitted in {time.process_time() - began:.0f} s of CPU time, {shared.vocabulary.size:,} characters")
     rows = []
     for name, lines in text.items():

@@ -19,8 +19,8 @@ State = tuple[Floats, tuple[Any, ...]]
 
 
 class TextPoolModel(PoolModel):
-    """p(text) = Σ w p_s(text). So the next token's distribution is a mixture with weights w p_s(the text so far), renormalised: the
-    probability that the text is of each source, or of its language.
+    """p(text) = Σ w p_s(text). So the next token's distribution is a mixture with weights w p_s(the text so far), renormalised:
+    how probable it is that the text is of each source, or of its language.
 
     Every source must speak everywhere. Where all hold a text impossible, the weights are as at its start.
     """
