@@ -17,14 +17,12 @@ import time
 import warnings
 from collections import defaultdict
 from typing import Any
-from unittest import mock
 
 import _bench
 import numpy as np
 from numpy.typing import NDArray
 
 import lossworks
-from lossworks.models import build
 
 DRAWS, EACH = 10, 8
 INVERSES = (1.0, 0.1)
@@ -56,15 +54,11 @@ def main() -> None:
 
 def measured(spec: str, name: str, train: _bench.Pairs, test: _bench.Pairs) -> list[list[Any]]:
     """The two rows of one model and one data set."""
-    features: Any = build(spec).features()
-    texts = list(dict.fromkeys(text for text, _ in train + test))
-    features.prepare([texts])
-    began = time.process_time()
-    known = dict(zip(texts, features.states(texts), strict=True))
-    reading = time.process_time() - began
     few = [draw(train, seed) for seed in range(DRAWS)]
     found: list[list[Any]] = []
-    with mock.patch.object(type(features), "states", lambda self, texts: np.stack([known[text] for text in texts])):
+    began = time.process_time()
+    with _bench.looked_up(spec, [text for text, _ in train + test]) as known:
+        reading = time.process_time() - began
         for draws, of, seconds in (([train], "", reading), (few, f", mean of {DRAWS} draws", "")):
             said = f"{len(draws[0]):,}{of}"
             found.append([spec.partition(":")[0], name, said, seconds, *sides(spec, draws, test, known)])

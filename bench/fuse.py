@@ -27,10 +27,10 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 import lossworks
-from lossworks.evidence.contrast import Sample, mean_of
 from lossworks.evidence.knowledge import HELPS
 from lossworks.fusion.answers import Said, fitted, hear, pooled
 from lossworks.fusion.judging import Units, judge
+from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.models.pool import KINDS
 
 TRANSFORMER = "transformer:layers=4,heads=4,dim=128,context=128"
@@ -186,14 +186,15 @@ def encoder() -> None:
         sys.exit("skipped: LOSSWORKS_ENCODER names no directory of a pretrained encoder")
     rows = []
     for name, read in (("trec", _bench.trec), ("movie-reviews", _bench.movie_reviews)):
-        for shots in (8, None):
-            found = []
-            for seed in range(DRAWS if shots else max(2, DRAWS // 3)):
-                found.append(_pooled_encoder(path, *read(seed), seed, shots))
-                say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
-            for key in ("linear", "frozen", "TF-IDF and states, LR"):
-                gains, alone, pool = paired([row["pool"] for row in found], [row[key] for row in found])
-                rows.append([name, shots or "all", len(found), key, alone, pool, gains])
+        with _bench.looked_up(f"hf:{path},frozen", [text for part in read(0) for text, _ in part]):
+            for shots in (8, None):
+                found = []
+                for seed in range(DRAWS):
+                    found.append(_pooled_encoder(path, *read(seed), seed, shots))
+                    say(f"{name}, {shots or 'all'} rows, seed {seed}: {found[-1]}")
+                for key in ("linear", "frozen", "TF-IDF and states, LR"):
+                    gains, alone, pool = paired([row["pool"] for row in found], [row[key] for row in found])
+                    rows.append([name, shots or "all", len(found), key, alone, pool, gains])
     _bench.table(["data", "rows a class", "seeds", "beside", "its accuracy", "the pool's", "gain"], rows, "encoder")
 
 

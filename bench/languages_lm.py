@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from lossworks import tokens
 from lossworks.data import Ragged
-from lossworks.evidence.contrast import Sample, mean_of
 from lossworks.evidence.statistics import LEVEL, holm
+from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.models import LanguageModel
 from lossworks.models.ngram import NgramSpec
 from lossworks.models.pool import BY_TEXT, PoolSpec, Rule, pool

@@ -22,10 +22,9 @@ from scipy import stats
 
 import lossworks
 from lossworks.api import Model
-from lossworks.evidence.contrast import Sample, contrast
-from lossworks.evidence.slices import Losses, judge
-from lossworks.evidence.statistics import holm
+from lossworks.evidence.slices import judge
 from lossworks.evidence.text_slices import Slice, of_answers, of_texts
+from lossworks.metrics.contrast import Losses, Sample, contrast, holm
 
 Floats = NDArray[np.float64]
 ROWS, SLICES = 2000, 100

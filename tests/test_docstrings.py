@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import lossworks
-from lossworks import losses, models, optim, penalties, risks, schedules, tokens
+from lossworks import balances, losses, models, optim, penalties, risks, schedules, tokens
 from lossworks.core.errors import LossworksError
 from lossworks.core.registry import Registry
 
@@ -24,7 +24,7 @@ SUM = re.compile(r"[\w.:=-]+(\s*[-+]\s*[\w.-]+\*[\w:=.]+)+|[\w.]+\*[a-z]\w*")
 NOT_SPECS = {"name", "hf", "hf_classifier", "run", "lexicon", "votes"}
 """What only shows the form of a spec, and families and sources that need files."""
 REGISTRIES: tuple[Registry[Any], ...] = (
-    models.models, optim.optimizers, penalties.penalties, risks.risks, schedules.schedules, tokens.tokenizers,
+    models.models, optim.optimizers, penalties.penalties, risks.risks, balances.balances, schedules.schedules, tokens.tokenizers,
 )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ _HOMES = {
 _ROOMS = (
     "api",
     "attribution",
+    "balances",
     "catalog",
     "checks",
     "core",

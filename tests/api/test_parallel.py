@@ -14,8 +14,8 @@ from lossworks.api.parallel import parallel_bits
 from lossworks.api.tokens import build_tokenizer, report_tokens
 from lossworks.core.errors import DataError, UsageError
 from lossworks.data.parallel import load_parallel, names_of
-from lossworks.evidence.contrast import Sample, mean_of
 from lossworks.evidence.statistics import holm
+from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.metrics.parallel import gini
 
 from .language import LINES, fitted

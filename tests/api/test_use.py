@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lossworks
 from lossworks.api import Language, Scored
+from lossworks.api.scored import write_scored
 from lossworks.core.errors import UsageError
 
 from .language import fitted, neural
@@ -44,7 +47,25 @@ def test_words(model: str, spelled: str) -> None:
         assert word.bits == pytest.approx(row.bits[word.first : word.last].sum())
     assert sum(word.nats for word in words) == pytest.approx(-row.logp)
     assert row.bits.sum() == pytest.approx(-row.logp / math.log(2))
-    assert sum(len(gap) + len(token) for gap, token in row.shown) >= len(TEXT.strip())
+    assert sum(len(piece.gap) + len(piece.text) for piece in row.pieces) >= len(TEXT.strip())
+
+
+def test_characters_are_shown_whole(tmp_path: Path) -> None:
+    """Of tokens that are bytes those of one character are one piece: conjuncts, joined emoji, letters from right to left."""
+    text = "हिन्दी क्षत्रिय 👨‍👩‍👧 טורקיה 한국"
+    model = lossworks.fit([f"{text} {number}" for number in range(60)], task="lm", model="ngram:order=2", tokenizer="bytes")
+    row = model.score([text])[0]
+    pieces = [piece for piece in row.pieces if piece.text != "</s>"]
+    assert "".join(piece.text for piece in pieces) == text
+    assert {"क्ष", "👨‍👩‍👧", "ט", "한", "न्दी"} <= {piece.text for piece in pieces}
+    assert sum(piece.bits for piece in row.pieces) == pytest.approx(row.bits.sum())
+    assert [piece.first for piece in row.pieces] == [0, *(piece.last for piece in row.pieces[:-1])]
+    page = write_scored([row], tmp_path / "page.html", name="run").read_text("utf-8")
+    assert ">👨‍👩‍👧</span>" in page
+    assert ">ט</span>" in page
+    told = [token for kind in model.record["result"]["surprising"].values() for one in kind for token, _ in one["tokens"]]
+    assert "ט" in told
+    assert not any("\\x" in token or "\ufffd" in token for token in told)
 
 
 def test_white_space_goes_with_the_word_after_it() -> None:

@@ -185,6 +185,7 @@ def test_strongest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"clip": 1.0}, "the clip is 1.0"),
         ({"ema": 0.9}, "the ema is 0.9"),
         ({"risk": "cvar:alpha=0.5"}, "the risk is cvar"),
+        ({"balance": "unimax"}, "the balance is unimax"),
         ({"model": "bag"}, "the model is bag"),
         ({"loss": "focal", "class_weight": "balanced", "risk": "mean"}, ""),
     ],

@@ -30,6 +30,10 @@ def test_tokens_and_bits(command: Command, tmp_path: Path) -> None:
         made = command("fit", files[0], "--task", "lm", "--model", model, "--tokenizer", "fair.json", "--out", run, "--quiet")
         assert made.code == 0, made.err
     assert command("tokens", "report", *files, "--tokenizer", "a", "--json").json["gini"] == told["gini"]
+    parity = ("--task", "lm", "--model", "ngram:order=1", "--tokenizer", "parity_bpe:size=290", "--valid", "0", "--test", "0")
+    made = command("fit", *files, "--language", "file", *parity, "--out", "c", "--quiet")
+    assert made.code == 0, made.err
+    assert Path("c/tokenizer.json").read_bytes() == Path("fair.json").read_bytes()
     alone = command("evaluate", "a", *files, "--parallel")
     assert alone.code == 0, alone.err
     assert "above eng" in alone.out

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossworks.evidence.slices import Losses, judge, sentence
+from lossworks.evidence.slices import judge, sentence
 from lossworks.evidence.text_slices import Slice
+from lossworks.metrics.contrast import Losses
 
 RNG = np.random.default_rng(0)
 N = 400

@@ -30,9 +30,13 @@ def test_line_search_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16])
-def test_line_search_owes_what_all_do(kind: torch.dtype) -> None:
-    """It resumes in the same bits, and goes down both valleys at any first rate."""
+def test_line_search_resumes(kind: torch.dtype) -> None:
+    """In the same bits, as all do."""
     check_state(build(SEARCHED), kind)
+
+
+def test_line_search_goes_down() -> None:
+    """Both valleys, at any first rate."""
     for lr in (1e-3, 1.0, 1e6):
         optimizer = build(f"{SEARCHED},lr={lr}")
         assert lowest(optimizer, quadratic, [1.0, -2.0, 3.0, -1.0, 0.5, 2.0], 150) < 0.02

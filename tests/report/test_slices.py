@@ -10,8 +10,9 @@ import pytest
 from selenium import webdriver
 
 from lossworks import report
-from lossworks.evidence.slices import Losses, judge, sentence
+from lossworks.evidence.slices import judge, sentence
 from lossworks.evidence.text_slices import Slice
+from lossworks.metrics.contrast import Losses
 
 from .browsing import DRAWN, INVALID, illegible, look, requests, said, unreadable
 from .records import HOSTILE

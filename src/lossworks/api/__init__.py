@@ -19,7 +19,7 @@ from .model import Model
 from .scored import Scored, Word, write_scored
 from .show import show
 from .side_by_side import labels_side_by_side, side_by_side
-from .sliced import write_slices
+from .sliced import write_languages, write_slices
 
 __all__ = [
     "ExplainedData",
@@ -49,6 +49,7 @@ __all__ = [
     "show",
     "side_by_side",
     "write_explanations",
+    "write_languages",
     "write_scored",
     "write_slices",
 ]

@@ -17,9 +17,9 @@ from ..data import PARTS, ReadOptions
 from ..data.glosses import permuted, read_glosses
 from ..data.triples import Queries
 from ..engine import Callbacks
-from ..evidence.contrast import Sample, mean_of
 from ..evidence.knowledge import HELPS, NOT_SHOWN
 from ..evidence.statistics import LEVEL, difference
+from ..metrics.contrast import Sample, mean_of
 from ..record import Run
 from ..training import Settings
 from ..training.token_parts import divide

@@ -183,6 +183,8 @@ class Asked:
         _check_pools(self.lineup.pools, benchmark.task.kind)
         sources = self.sources
         if self.jobs > 1:
+            if self.read.language is not None and any(source == "-" for source, _ in sources):
+                raise UsageError("--language with --jobs is for files, which each process reads. Save what comes from stdin.")
             sources = tuple(
                 (_rows(corpus, self.of_language) if source == "-" else source, part)
                 for (source, part), corpus in zip(sources, benchmark.corpora, strict=True)
@@ -213,6 +215,7 @@ class Asked:
         return {
             "common": self.common, "arms": self.own, "seeds": self.seeds, "trials": self.trials, "tune": self.spelled_tune,
             "metric": self.metric, "margin": self.margin,
+            **({} if self.read.language is None else {"language": self.read.language}),
         }  # fmt: skip
 
 

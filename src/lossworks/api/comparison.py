@@ -209,8 +209,8 @@ class Recorder:
             raise UsageError(f"{path} holds no comparison. Choose another --out.")
         if status == "finished":
             raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to compare again.")
-        for key, value in self.summary["given"].items():
-            if told.get(key) != value:
+        for key in [*told, *self.summary["given"]]:
+            if told.get(key) != (value := self.summary["given"].get(key)):
                 raise UsageError(
                     f"--resume: {key} was {told.get(key)!r} and is now {value!r}. "
                     "Repeat the command as it was, or choose another --out."

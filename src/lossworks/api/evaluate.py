@@ -18,7 +18,8 @@ from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
-from .fit import Source
+from .conflicts import of_label_model, of_language_model
+from .fit import Source, check_apart
 from .graph import Graph
 from .language import Language
 from .model import Model
@@ -33,6 +34,7 @@ def evaluate(
     *,
     stride: int | None = None,
     slices: bool = False,
+    conflict: bool = False,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts, of a knowledge graph the filtered ranks.
@@ -43,11 +45,14 @@ def evaluate(
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; labelled, for a classifier or regression. None: what the model's run was tested on, from
             the data that its record names.
-        read: which columns to read and how.
+        read: which columns to read and how. Where it says how each row's ``language`` is known, or without data the fit did,
+            ``languages`` has every metric of each language, the worst first, with a ``verdict``.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
         slices: whether to look for parts of the data (lengths, scripts, words, labels, repeated texts) on which the loss differs
             from that on the rest: ``slices`` has a ``verdict`` in words, and each slice tested with its interval, and p after
             Holm's correction. `write_slices` makes a page of them.
+        conflict: whether to compare the gradients of languages at the model: ``conflict`` has a ``verdict``, and each pair with
+            the cosine, its interval, and p after Holm's correction (``attribution.conflict``).
 
     Raises:
         UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts.
@@ -58,17 +63,19 @@ def evaluate(
     if isinstance(model, Language):
         model = model.sliding(stride)
         read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
+        check_apart(read, model.document_unit)
     if isinstance(model, Graph):
-        if slices:
-            raise UsageError("--slices is for texts, and a knowledge graph has none. Leave it out.")
+        if slices or conflict or (read is not None and read.language is not None):
+            flag = "--slices" if slices else "--conflict" if conflict else "--language"
+            raise UsageError(f"{flag} is for texts, and a knowledge graph has none. Leave it out.")
         read = replace(read or ReadOptions(), triples=True, unlabelled=True)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
         if isinstance(model, Graph):
             return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, model.trained.names.read(corpus))}
         if isinstance(model, Language):
-            return _surprisal(model, corpus, read, slices)
+            return _surprisal(model, corpus, read, slices, conflict)
         scores = scores_of(model, corpus)
-        found = of_labels(model, corpus, scores)
+        found = of_labels(model, corpus, scores) | ({"conflict": of_label_model(model, corpus)} if conflict else {})
         return found | ({"slices": of_label_models({_name(model): model}, [scores], corpus, read)} if slices else {})
 
 
@@ -81,7 +88,7 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     """What ``evaluate`` says of a classifier or regression with these ``scores`` of the rows."""
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
-    said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys)
+    said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys, corpus.languages)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
     return {
         "source": corpus.source,
@@ -95,12 +102,15 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     }
 
 
-def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool) -> dict[str, Any]:
+def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool) -> dict[str, Any]:
     whole = model.document_unit == "file"
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
         test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=whole)
+        test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp = logp_of(model.model, test.texts)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)
+        if conflict:
+            result["conflict"] = of_language_model(model, corpus, test.texts)
         if slices:
             texts = Segments.of(corpus.blocks, whole=whole)
             units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)

@@ -43,11 +43,13 @@ def fit(
     """Train on labelled text, train a language model on any text, or a model of a knowledge graph on facts.
 
     Args:
-        data: a file, a folder with a sub-folder per class, "-" for stdin, or rows: (text, label) or (text, label, weight)
-            tuples, or dicts; where labels may be missing also texts alone. Facts of a graph are (head, relation, tail).
+        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, "-" for stdin, or rows:
+            (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
+            graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
-        read: which columns to read and how; by default found by looking.
+        read: which columns to read and how; by default found by looking. Where it says how each row's ``language`` is known, the
+            split keeps the share of each.
         settings: everything about the training; or give single ``choices`` of it (``model="bag"``, ``epochs=3``, …). A task of
             "lm", or a family of language models (``model="ngram:order=3"``) on texts without labels, trains a language model; one
             of "graph", or a family such as ``model="complex:dim=256"``, learns to complete facts.
@@ -93,7 +95,9 @@ def fit(
         with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
             fitted = work(callbacks, Path(scratch))
         return trained(fitted, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result}, None)
-    names = {"data": _name(data), **{PARTS[part]: _name(source) for source, part in given}}
+    names: dict[str, Any] = {"data": _name(data), **{PARTS[part]: _name(source) for source, part in given}}
+    if reading.language is not None:
+        names["language"] = reading.language
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
 
@@ -119,11 +123,12 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
     model is, or may be, what is trained, or where something else than labels teaches; facts for a knowledge graph.
 
     Raises:
-        UsageError: a weight is named for texts that have none, or a label for facts.
+        UsageError: a weight is named for texts that have none, a label for facts, or languages for one long text.
     """
     read = read or ReadOptions()
+    check_apart(read, settings.document_unit)
     if settings.of_graph:
-        if named := [f"--{name}" for name in ("label", "weight") if getattr(read, name) is not None]:
+        if named := [f"--{name}" for name in ("label", "weight", "language") if getattr(read, name) is not None]:
             raise UsageError(f"{named[0]} is for texts; a fact has but three names. Leave it out.")
         return replace(read, triples=True, unlabelled=True)
     if settings.task == "multilabel" and read.label_sep is None:
@@ -136,6 +141,12 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
         raise UsageError("--weight is for texts with labels; a language model counts every text once. Leave it out.")
     label = None if settings.task == "lm" else read.label
     return replace(read, unlabelled=True, label=label, texts=settings.document_unit or "line")
+
+
+def check_apart(read: ReadOptions, document_unit: str | None) -> None:
+    """Raise UsageError where languages are asked for of what is read as one text."""
+    if read.language is not None and document_unit == "file":
+        raise UsageError("--language is for texts that are apart, and --document-unit file makes one of all. Leave it out.")
 
 
 def _check_place(out: Path | str | None, resume: bool, log: str | None) -> None:

@@ -40,6 +40,13 @@ def with_label_sep(read: ReadOptions | None, record: dict[str, Any]) -> ReadOpti
     return replace(read, label_sep=record.get("data", {}).get("label_sep")) if read.label_sep is None else read
 
 
+def as_split(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:
+    """The reading asked for, of the data that the run with this ``record`` was given: languages too are told apart as they were,
+    for their shares are kept where rows are split.
+    """
+    return replace(with_label_sep(read, record), language=record.get("given", {}).get("language"))
+
+
 def several(texts: Sequence[str], record: dict[str, Any] | None = None) -> Sequence[str]:
     """The texts, if they are texts, and several; of a data frame those of its text column, which ``record`` may name.
 

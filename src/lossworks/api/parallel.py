@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import ReadOptions
 from ..data.parallel import Parallel, load_parallel
-from ..evidence.contrast import Estimate, Sample, mean_of
 from ..evidence.statistics import LEVEL, holm
 from ..metrics import bits_per
+from ..metrics.contrast import Estimate, Sample, mean_of
 from ..metrics.intervals import Interval
 from ..metrics.parallel import premiums
 from ..metrics.segments import Segments

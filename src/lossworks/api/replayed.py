@@ -22,7 +22,7 @@ from ..training import Settings
 from ..training.replay import Replayed, flat, replay
 from ..training.settings import from_values
 from .fit import Source
-from .held import with_label_sep
+from .held import as_split
 from .tested import sources as recorded
 
 
@@ -73,7 +73,7 @@ def replayed(
     saved = _saved(opened)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora = stack.enter_context(load_all(sources, with_label_sep(read, record), scratch))
+        corpora = stack.enter_context(load_all(sources, as_split(read, record), scratch))
         parts = [part for _, part in sources]
         done = replay(corpora, parts, settings, record, callbacks, scratch=scratch, observer=observer)
         stack.callback(done.close)

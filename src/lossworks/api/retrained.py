@@ -24,7 +24,7 @@ from ..training import Settings
 from ..training.dataset import assemble
 from ..training.replay import check_rows
 from .fit import Source, fit
-from .held import with_label_sep
+from .held import as_split
 from .language import Language
 from .model import Model
 from .replayed import settings_of
@@ -90,7 +90,7 @@ class Again:
         given = sources(model.path, model.record, {"data": data}, "--training FILE")
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-            corpora = stack.enter_context(load_all(given, with_label_sep(read, model.record), scratch))
+            corpora = stack.enter_context(load_all(given, as_split(read, model.record), scratch))
             check_rows([corpus.fingerprint for corpus in corpora], model.record)
             fixed = [part for _, part in given]
             found = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)

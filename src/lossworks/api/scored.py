@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .. import metrics
+from ..data import Languages
+from ..tokens.graphemes import whole
 
 BIT = math.log(2)
 """Nats in a bit."""
@@ -30,6 +34,18 @@ class Word:
     def bits(self) -> float:
         """The surprisal in bits."""
         return self.nats / BIT
+
+
+class Piece(NamedTuple):
+    """A part of a text as it is shown: what stands before it and is of no token (the white space that a tokenizer of words leaves
+    out; a space before the end), its characters with line ends marked, its tokens ``first`` to ``last``, and their bits.
+    """
+
+    gap: str
+    text: str
+    first: int
+    last: int
+    bits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +87,18 @@ class Scored:
         return tuple(Word(self._word(first, last), first, last, float(self.nats[first:last].sum())) for first, last in parts)
 
     @property
-    def shown(self) -> tuple[tuple[str, str], ...]:
-        """How each token is shown in its text: what stands before it and is of none (the white space that a tokenizer of words
-        leaves out; a space before the end), and the token, its line ends marked.
+    def pieces(self) -> tuple[Piece, ...]:
+        """The text as its tokens are shown in it: each a piece, but that tokens which share a character (bytes, marks, joined
+        emoji) are one.
         """
-        ends = np.maximum.accumulate(self.spans[:, 1])
-        gaps = zip([0, *ends.tolist()], self.spans.tolist(), self.tokens, strict=False)
-        return tuple(
-            (
-                self.text[before:first] or " " * (first == last),
-                "⏎\n" if self.text[first:last] == "\n" else token.replace("\n", "⏎\n"),
-            )
-            for before, (first, last), token in gaps
-        )
+        pieces, before = [], 0
+        for first, last in whole(self.text, self.spans.tolist()):
+            begin, end = int(self.spans[first, 0]), int(self.spans[first:last, 1].max())
+            text = self.tokens[first] if last - first == 1 and self.text[begin:end] != "\n" else self.text[begin:end]
+            gap = self.text[before:begin] or " " * (begin == end)
+            pieces.append(Piece(gap, text.replace("\n", "⏎\n"), first, last, float(self.bits[first:last].sum())))
+            before = max(before, end)
+        return tuple(pieces)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values, surprisals in both units; what is not finite as None. ``characters`` is a token's place in
@@ -118,6 +133,20 @@ class Scored:
         return word or "".join(self.tokens[first:last])
 
 
+def by_language(scored: Sequence[Scored], languages: Languages) -> dict[str, Any]:
+    """The texts' surprisal by language: nats a token, bits a byte, nats a text; as ``languages`` of ``evaluate``."""
+    nats = np.array([row.nats.sum() for row in scored], np.float64)
+    positions, sizes = (
+        np.array(of, np.int64) for of in zip(*((len(row.nats), len(row.text.encode())) for row in scored), strict=True)
+    )
+
+    def metrics_of(rows: NDArray[np.int64]) -> dict[str, metrics.Interval]:
+        return metrics.of_texts(nats[rows], positions[rows], sizes[rows])
+
+    texts = np.array([row.text for row in scored])
+    return metrics.by_language("nats_per_text", metrics.whole_texts(nats, texts), languages, metrics_of)
+
+
 def heat(bits: float) -> float:
     """How deep the colour of a token is, 0 to 1."""
     return min(bits / _REDDEST, 1.0)
@@ -139,8 +168,9 @@ def write_scored(scored: Sequence[Scored], path: Path | str, *, name: str, facts
 
     texts = [row.to_json() for row in scored]
     for row, text in zip(scored, texts, strict=True):
-        for token, (gap, shown), bits in zip(text["tokens"], row.shown, row.bits.tolist(), strict=True):
-            token.update(gap=gap, shown=shown, heat=heat(bits))
+        for token, bits in zip(text["tokens"], row.bits.tolist(), strict=True):
+            token["heat"] = heat(bits)
+        text["pieces"] = [{**piece._asdict(), "heat": heat(piece.bits)} for piece in row.pieces]
     return report.write_scored(name, facts, texts, Path(path))
 
 

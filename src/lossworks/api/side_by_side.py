@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from .. import metrics as figures
 from ..core.errors import UsageError
-from ..data import ReadOptions
+from ..data import Corpus, ReadOptions
+from ..evidence.by_language import of_models
+from ..evidence.results import UNITS
 from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
 from .evaluate import of_labels, scores_of
-from .fit import Source
+from .fit import Source, check_apart
 from .language import Language
 from .model import Model
-from .sliced import of_label_models, of_language_models
+from .sliced import label_losses, of_label_models, of_language_models
 from .tested import corpus_for
 
 _A_BYTE = 8.0  # bits that an unknown token is charged for each byte: what spelling costs that knows nothing
@@ -66,10 +68,13 @@ def side_by_side(
         )
     models = {name: model.sliding(stride) for name, model in models.items()}
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
+    check_apart(read, read.texts)
     with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
         measured = {name: measure(model, texts) for name, model in models.items()}
         sliced: dict[str, Any] = {}
+        if corpus.languages is not None:
+            sliced["by_language"] = of_models(_bits(measured, texts, corpus), corpus.languages, UNITS["bits_per_byte"])
         if slices:
             runs = {name: (found.nats / math.log(2), texts.bytes, found.unknown) for name, found in measured.items()}
             sliced["slices"] = of_language_models(runs, models, texts, corpus, read, "bits_per_byte")
@@ -113,7 +118,10 @@ def labels_side_by_side(
     with closing(corpus_for(models, data, read)) as corpus:
         scores = [scores_of(model, corpus) for model in models.values()]
         found = {name: of_labels(model, corpus, own) for (name, model), own in zip(models.items(), scores, strict=True)}
-        sliced = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
+        sliced: dict[str, Any] = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
+        if corpus.languages is not None:
+            unit = UNITS[next(iter(models.values())).predictor.task.proper]
+            sliced["by_language"] = of_models(label_losses(models, scores, corpus), corpus.languages, unit)
     same = ("task", "source", "skipped", "rows", "texts")
     shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
@@ -150,6 +158,16 @@ def measure(model: Language, texts: Segments) -> Measured:
     metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
     return Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)
+
+
+def _bits(measured: Mapping[str, Measured], texts: Segments, corpus: Corpus) -> dict[str, figures.Losses]:
+    """What each text costs every model in bits, and its bytes; texts that one of them takes for impossible are left out."""
+    finite = np.all([np.isfinite(found.nats) for found in measured.values()], 0)
+    sizes = np.where(finite, texts.bytes, 0).astype(np.float64)
+    return {
+        name: figures.Losses(np.where(finite, found.nats, 0.0) / math.log(2), sizes, corpus.keys)
+        for name, found in measured.items()
+    }
 
 
 def _row(model: Language, found: Measured, best: Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from ..core.errors import DataError, RecordError, UsageError
 from ..data import Corpus, OrderedFeatures, ReadOptions
 from ..data.duplicates import within
 from ..evidence.results import UNITS
-from ..evidence.slices import Losses, judge, sentence
-from ..evidence.text_slices import FEWEST, WORDS, Slice, of_answers, of_texts
+from ..evidence.slices import judge, sentence
+from ..evidence.text_slices import WORDS, Slice, of_answers, of_texts
 from ..inference import GenerativePredictor, NetworkPredictor
+from ..metrics.contrast import FEWEST, Losses
 from ..metrics.segments import Segments
 from ..tokens import Tokenizer
 from .language import Language
@@ -41,6 +42,22 @@ def write_slices(found: Json, path: Path | str, *, name: str) -> Path:
     return report.write_slices(found, name, Path(path))
 
 
+def write_languages(result: Json, path: Path | str, *, name: str) -> Path:
+    """Write what ``evaluate`` says of each language, of one run or of several, as a page, and return its path.
+
+    Args:
+        result: of ``evaluate``, ``side_by_side`` or ``labels_side_by_side``.
+        path: of the file.
+        name: of the data, for the title.
+
+    Raises:
+        RecordError: the page cannot be written.
+    """
+    from .. import report
+
+    return report.write_languages(result, name, Path(path))
+
+
 def of_label_models(
     models: Mapping[str, Model], scores: Sequence[NDArray[Any]], corpus: Corpus, read: ReadOptions | None
 ) -> Json:
@@ -52,12 +69,7 @@ def of_label_models(
     """
     first = next(iter(models.values()))
     task = first.predictor.task
-    target, weight = task.targets(corpus), corpus.weights
-    sizes = np.ones(len(corpus)) if weight is None else weight.astype(np.float64)
-    runs = {}
-    for (name, model), own in zip(models.items(), scores, strict=True):
-        values = task.by_row(own, target, temperature=model.predictor.temperature)[task.proper]
-        runs[name] = Losses(values * sizes, sizes, corpus.keys)
+    target, runs = task.targets(corpus), label_losses(models, scores, corpus)
     slices, left_out = of_answers("true label", [task.name_of(each) for each in target]), []
     if len(models) == 1:
         answers = first.predictor.probabilities(scores[0]) if task.has_probabilities else scores[0]
@@ -70,6 +82,17 @@ def of_label_models(
             slices.append(_unknown(name, _has_unknown(tokenizer, corpus)))
     slices += _duplicates(models, corpus, read, left_out)
     return _told(runs, slices, UNITS[task.proper], task.proper, left_out)
+
+
+def label_losses(models: Mapping[str, Model], scores: Sequence[NDArray[Any]], corpus: Corpus) -> dict[str, Losses]:
+    """The task's proper score of every row, by the models' names; arguments as of ``of_label_models``."""
+    task, weight = next(iter(models.values())).predictor.task, corpus.weights
+    target, sizes = task.targets(corpus), np.ones(len(corpus)) if weight is None else weight.astype(np.float64)
+    runs = {}
+    for (name, model), own in zip(models.items(), scores, strict=True):
+        values = task.by_row(own, target, temperature=model.predictor.temperature)[task.proper]
+        runs[name] = Losses(values * sizes, sizes, corpus.keys)
+    return runs
 
 
 def of_language_models(

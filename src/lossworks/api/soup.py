@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..data import Corpus
 from ..engine import Callbacks
-from ..evidence.contrast import Estimate
 from ..fusion.judging import Units
 from ..fusion.parts import Part
 from ..fusion.soup import check_start, mean_language, mean_predictor
 from ..fusion.sources import LabelSource, RunSource
 from ..inference import Predictor, TextLanguage
+from ..metrics.contrast import Estimate
 from ..models import LanguageModel
 from ..training.judging import calibrate_by
 from .evaluate import scores_of

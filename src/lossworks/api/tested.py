@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions, load, load_all
+from ..data import TEST, TRAIN, VALID, Corpus, Languages, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
+from ..data.sources import is_there
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
 from ..training.replay import check_rows
 from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .graph import Graph
-from .held import with_label_sep
+from .held import as_split, with_label_sep
 from .language import Language
 from .model import Model
 
@@ -40,8 +41,8 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     if data is not None:
         return load(data, read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
-    (first, rows), *others = found.items()
-    for name, each in others:
+    (first, (rows, languages)), *others = found.items()
+    for name, (each, _) in others:
         if each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
@@ -49,7 +50,8 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
             )
     if not rows:
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")
-    corpus = load(rows, read)
+    corpus = load(rows, replace(read, language=None))
+    corpus.languages = languages
     corpus.source = f"the test part of {models[first].record['data']['source']}"
     return corpus
 
@@ -69,7 +71,7 @@ def sources(
                     f"the run was not given {name} rows of their own, but drew them from its data. Leave {name} out."
                 )
             continue
-        if source is None and not (isinstance(recorded, str) and Path(recorded).exists()):
+        if source is None and not (isinstance(recorded, str) and is_there(recorded)):
             way = remedy if part is None else f"--{name} FILE"
             raise UsageError(f"the {name} that {path} was trained with, {recorded!r}, is not here. Give it: {way}.")
         found.append((recorded if source is None else source, part))
@@ -82,7 +84,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
     Raises:
         UsageError, DataError: its training data is not there, or no longer the same.
     """
-    with reopened(name, model, with_label_sep(read, model.record)) as (corpora, fixed, settings):
+    with reopened(name, model, read) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -126,7 +128,7 @@ def training_rows(
     Raises:
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
-    with reopened(name, model, with_label_sep(read, model.record), given, remedy) as (corpora, fixed, settings):
+    with reopened(name, model, read, given, remedy) as (corpora, fixed, settings):
         language = isinstance(model, Language)
         parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
         if parts is None:
@@ -166,7 +168,7 @@ def reopened(
     given = sources(name, record, told or {}, remedy or f"lossworks evaluate {name} DATA")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
-        corpora = stack.enter_context(load_all(given, reading_for(settings, read), scratch))
+        corpora = stack.enter_context(load_all(given, reading_for(settings, as_split(read, record)), scratch))
         check_rows([corpus.fingerprint for corpus in corpora], record)
         yield corpora, [part for _, part in given], settings
 
@@ -175,15 +177,23 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
     return assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
 
 
-def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> list[Any]:
-    """The rows that a run was tested on: texts, or texts with their labels and weights."""
+def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> tuple[list[Any], Languages | None]:
+    """The rows that a run was tested on, texts, or texts with their labels and weights; and their languages, if it knew any."""
+    told = model.record.get("given", {}).get("language")
+    if read.language not in (None, told):
+        raise UsageError(
+            f"{name} was fitted {'without --language' if told is None else f'with --language {told}'}, and its test rows are "
+            "drawn as then. Leave --language out, or give the text to evaluate it on too."
+        )
     with reopened(name, model, read) as (corpora, fixed, settings):
         if isinstance(model, Language | Graph):
-            texts = [text for block in divide(corpora, fixed, settings).blocks(TEST) for text in block]
-            return ["".join(texts)] if settings.document_unit == "file" and texts else texts
+            division = divide(corpora, fixed, settings)
+            texts = [text for block in division.blocks(TEST) for text in block]
+            return ["".join(texts)] if settings.document_unit == "file" and texts else texts, division.languages(TEST)
         data = _assembled(corpora, fixed, settings)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
-        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        languages = None if data.languages is None else data.languages.take(numbers)
+        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True)), languages

@@ -41,6 +41,8 @@ def obstacle(settings: Settings) -> str:
     optimizer = optim.build(settings.optimizer or "")
     if optimizer.needs_closure:
         return f"{optim.render(optimizer)} searches along the loss of all rows"
+    if settings.balance not in (None, "proportional"):
+        return f"the balance {settings.balance} draws some rows more often than others"
     return "" if settings.risk in (None, "mean") else f"in the risk {settings.risk} what a row weighs depends on the others"
 
 

@@ -47,8 +47,14 @@ def obstacle(settings: Settings) -> str:
         return f"the model is {settings.model}"
     if not isinstance(optimizer, AdaGrad) or optimizer.weight_decay:
         return f"the optimizer is {optim.render(optimizer)}"
-    told = {"penalty": settings.penalty, "clip": settings.clip, "ema": settings.ema, "risk": settings.risk}
-    return next((f"the {name} is {value}" for name, value in told.items() if value not in (None, "mean")), "")
+    told = {
+        "balance": settings.balance,
+        "penalty": settings.penalty,
+        "clip": settings.clip,
+        "ema": settings.ema,
+        "risk": settings.risk,
+    }
+    return next((f"the {name} is {value}" for name, value in told.items() if value not in (None, "mean", "proportional")), "")
 
 
 @dataclass

@@ -32,6 +32,8 @@ def command(
     ] = None,
     penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
+    groups: Annotated[Many, _repeated("Of a risk: label, language, or both: language,label.")] = None,
+    balance: Annotated[Many, _repeated("How often each --language is drawn: proportional, alpha:0.3, unimax.")] = None,
     schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
     tokenizer: Annotated[Many, _repeated("Of language models: chars, words, bytes, bpe:size=8000, ….")] = None,
@@ -90,6 +92,7 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -102,7 +105,8 @@ def command(
     values, arms = read_toml(config) if config else ({}, [])
     varied = {
         "loss": loss, "optimizer": optimizer, "model": model, "tokenizer": tokenizer, "penalty": penalty, "risk": risk,
-        "schedule": schedule, "class_weight": class_weight, "teach": teach, "lr": lr and [parsed(rate) for rate in lr],
+        "groups": groups, "balance": balance, "schedule": schedule, "class_weight": class_weight, "teach": teach,
+        "lr": lr and [parsed(rate) for rate in lr],
     }  # fmt: skip
     named = {name: [_none(one) for one in given] for name, given in varied.items() if given}
     single = {"task": task, "device": device, "document_unit": document_unit}
@@ -110,10 +114,11 @@ def command(
         "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "batch_size": batch_size, "clip": clip, "seed": seed,
     }  # fmt: skip
     single |= {name: parsed(value) for name, value in numbers.items()}
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": parsed(valid), "test": parsed(test), "settings": values,
-        "read": options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
+        "read": read,
         **named,
         **{name: value for name, value in single.items() if value is not None},
     }  # fmt: skip
@@ -144,13 +149,20 @@ def command(
 
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
+    from ..report.by_language import NO_MEAN
     from ..report.comparison_next import next_step, rates_alike
     from .fuse import tell_verdicts
     from .tables import console
+    from .visible import in_line
 
     screen = console()
     for arm in found.arms:
         screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
+        for one in found.record["result"].get("by_language") or ():
+            if one["run"] == arm["name"]:
+                screen.print(f"    By language: {in_line(one['sentence'])}")
+    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
+        screen.print(f"By language: {NO_MEAN.format(found.record['result']['metric'])}")
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")

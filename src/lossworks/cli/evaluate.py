@@ -33,13 +33,17 @@ def command(
     slices: Annotated[
         bool, typer.Option("--slices", help="Find parts of the text (by length, script, word, label, …) whose loss differs.")
     ] = False,
+    conflict: Annotated[
+        bool, typer.Option("--conflict", help="Compare the gradients of languages: which pull the weights apart.")
+    ] = False,
     parallel: Annotated[
         bool,
         typer.Option("--parallel", help="The files say the same line by line, each in a language: bits a sentence of each."),
     ] = False,
     reference: options.Reference = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write the slices as a page.", metavar="FILE", show_default=False)
+        Path | None,
+        typer.Option("--html", help="Write slices, or else languages, as a page.", metavar="FILE", show_default=False),
     ] = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -49,24 +53,27 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     device: options.Device = "cpu",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
-    from ..api import evaluate, load, write_slices
+    from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
     from ..report.words import rows_of
+    from .by_language import tell_languages, tell_pairs
+    from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
     from .tables import console, metrics_table
 
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep)
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if parallel:
         from .parallel import evaluate_parallel
 
-        if slices or html is not None:
-            raise UsageError("--slices and --html are for one text, and not for parallel text. Leave them out.")
+        if slices or html is not None or language is not None:
+            raise UsageError("--slices, --language and --html are for one text, and not for parallel text. Leave them out.")
         evaluate_parallel(runs_data, reference, read, stride=stride, device=device, json=json, quiet=quiet)
         return
     if reference is not None:
@@ -77,13 +84,21 @@ def command(
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
-    if html is not None and not slices:
-        raise UsageError("--html is the page of the slices. Say --slices too, or leave it out.")
+    if html is not None and not slices and language is None:
+        raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
+    if conflict and len(runs) > 1:
+        raise UsageError("--conflict is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
     how: dict[str, Any] = {"stride": stride, "slices": slices}
-    result = evaluate(models[runs[0]], data, read, **how) if len(runs) == 1 else _together(models, data, read, **how)
+    result = (
+        evaluate(models[runs[0]], data, read, **how, conflict=conflict)
+        if len(runs) == 1
+        else _together(models, data, read, **how)
+    )
     if html is not None:
-        write_slices(result["slices"], html, name=result["source"])
+        write_slices(result["slices"], html, name=result["source"]) if slices else write_languages(
+            result, html, name=result["source"]
+        )
     if json:
         print_json({"run": runs[0], **result} if len(runs) == 1 else result)
         return
@@ -92,6 +107,11 @@ def command(
         tell(result)
     else:
         console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+    if "languages" in result:
+        tell_languages(result["languages"], "--json has all")
+    tell_pairs(result.get("by_language", []))
+    if conflict:
+        tell_conflict(result["conflict"])
     if slices:
         tell_slices(result["slices"])
 

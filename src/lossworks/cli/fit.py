@@ -14,9 +14,10 @@ from .running import command_line, is_first, new_run, stop_on_signals
 
 def command(
     data: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="A file (csv, tsv, jsonl, parquet, fastText, plain text; .gz, .zst), a folder of class folders, or - for stdin."
+            help="Files (csv, tsv, jsonl, parquet, fastText, plain text; .gz, .zst), 'a/pattern*.csv', a folder of class "
+            "folders, or - for stdin."
         ),
     ],
     text: options.Text = None,
@@ -73,7 +74,18 @@ def command(
         str | None, typer.Option(help="l1, l2, elastic_net, group_lasso: l1:strength=1e-5.", show_default=False)
     ] = None,
     risk: Annotated[
-        str | None, typer.Option(help="mean, cvar, or over the classes group_dro, worst_group.", show_default=False)
+        str | None, typer.Option(help="mean, cvar, or over groups group_dro, worst_group.", show_default=False)
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="Of such a risk: label, language, or both: language,label.  [default: label; for lm language]",
+            show_default=False,
+        ),
+    ] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(help="How often each --language is drawn: proportional, alpha:0.3, unimax:repeats=4.", show_default=False),
     ] = None,
     lr: Annotated[
         str | None, typer.Option(help="Learning rate, over the optimizer's own; auto: found by short runs.", show_default=False)
@@ -134,6 +146,7 @@ def command(
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
+    language: options.Language = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -143,6 +156,7 @@ def command(
     from ..api import fit
     from ..core.errors import UsageError
     from ..core.values import parsed
+    from ..data import together
     from ..engine import Callbacks
     from ..training import toml
     from .progress import Watcher
@@ -154,8 +168,9 @@ def command(
         model = f"vectors:path={vectors}"
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
-        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "schedule": schedule,
-        "class_weight": class_weight, "teach": teach, "glosses": glosses, "pack": pack, "dtype": dtype, "device": device,
+        "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
+        "schedule": schedule, "class_weight": class_weight, "teach": teach, "glosses": glosses,
+        "pack": pack, "dtype": dtype, "device": device,
     }  # fmt: skip
     numbers = {
         "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,
@@ -163,17 +178,19 @@ def command(
     }  # fmt: skip
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
+    source = together(data)
+    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if out is None and not resume:
-        out = new_run(data)
+        out = new_run(data[0])
     with Watcher(quiet or not is_first()) as watcher:
         callbacks = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
         stop_on_signals(callbacks, watcher)
         trained = fit(
-            data,
+            source,
             valid=parsed(valid),
             test=parsed(test),
             out=out,
-            read=options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep),
+            read=read,
             settings=toml(config, flags) if config else None,
             resume=resume,
             callbacks=callbacks,

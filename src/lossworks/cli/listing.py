@@ -10,7 +10,9 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "schedules")} | {"optimizers": "optim"}
+_KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
+    "optimizers": "optim"
+}
 
 
 def command(

@@ -35,6 +35,14 @@ LabelSep = Annotated[
     str | None,
     typer.Option("--label-sep", help="What parts several labels in a cell: ';', '|', list, …; auto: found.", show_default=False),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        help="Column with each row's language; file: named by the paths of several files; auto: identified.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Reference = Annotated[
@@ -56,6 +64,7 @@ def read_options(
     header: bool | None,
     *,
     label_sep: str | None = None,
+    language: str | None = None,
     unlabelled: bool = False,
 ) -> ReadOptions:
     """The reading that the flags ask for; a column given as a number is counted from 1."""
@@ -70,6 +79,7 @@ def read_options(
         format=format,
         header=header,
         label_sep=label_sep,
+        language=_column(language) if language is not None else None,
         unlabelled=unlabelled,
     )
 

@@ -63,6 +63,8 @@ class Watcher:
         ]
         if columns:
             say("read   " + ", ".join(columns))
+        if languages := fields.get("languages"):
+            say(f"lang   {_languages(languages)}")
         say(f"train  {_plan(fields)}")
         for note in fields.get("notes", []):
             say(f"note   {note}", "yellow")
@@ -164,3 +166,14 @@ def _plan(fields: dict[str, Any]) -> str:
     chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config.get("penalty")])]
     schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
     return f"{' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs"
+
+
+def _languages(counts: dict[str, dict[str, int]]) -> str:
+    """How many languages the rows are in, the rarest and the most frequent, and those that nothing is known of in the end."""
+    rows = sorted((sum(of.values()), name) for name, of in counts.items())
+    few, many = (f"{name} ({size:,})" for size, name in (rows[0], rows[-1]))
+    spread = f"{few} to {many} rows" if len(rows) > 1 else f"{few} rows"
+    untested = sorted(name for name, of in counts.items() if not of["test"])
+    some = ", ".join(untested[:3]) + (", …" if len(untested) > 3 else "")
+    gap = f"; no test rows of {len(untested)}: {some}" if untested and any(of["test"] for of in counts.values()) else ""
+    return f"{len(rows):,} language{'s' * (len(rows) != 1)}, {spread}{gap}"

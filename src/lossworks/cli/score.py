@@ -6,6 +6,7 @@ import json as _json
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,18 +43,20 @@ def command(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    language: options.Language = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """How surprised a language model is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
     from ..api import load_language, write_scored
     from ..core.errors import UnknownName
+    from .by_language import tell_languages
 
     if by is not None and by not in _TABLES:
         raise UnknownName("table", by, _TABLES)
     model = load_language(run)
-    read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    scored = [row for block in _blocks(model, texts or ["-"], read) for row in model.score(block)]
+    read = options.read_options(text, None, None, encoding, bad_rows, format, header, language=language, unlabelled=True)
+    scored, by_languages = _scored(model, texts or ["-"], read)
     page = None
     if html is not None:
         config = model.record.get("config", {})
@@ -61,9 +64,15 @@ def command(
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
         total = _together(scored)
-        print_json({"run": str(run), **total, "texts": [row.to_json() for row in scored]} | ({"page": str(page)} if page else {}))
+        print_json(
+            {"run": str(run), **total, "texts": [row.to_json() for row in scored]}
+            | by_languages
+            | ({"page": str(page)} if page else {})
+        )
     elif by is not None:
         _print_table(by, scored)
+    elif by_languages:
+        tell_languages(by_languages["languages"], "--json has all")
     elif page is not None:
         print(page)
     elif sys.stdout.isatty():
@@ -71,6 +80,21 @@ def command(
     else:
         for row in scored:
             print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
+
+
+def _scored(model: Language, sources: list[str], read: ReadOptions) -> tuple[list[Scored], dict[str, Any]]:
+    """The scored texts, and where languages are told apart, what is said of each."""
+    if read.language is None:
+        return [row for block in _blocks(model, sources, read) for row in model.score(block)], {}
+    from ..api.fit import check_apart
+    from ..api.scored import by_language
+    from ..data import load, together
+
+    check_apart(read, model.document_unit)
+    with closing(load(together(sources), replace(read, texts=model.document_unit))) as corpus:
+        scored = [row for block in corpus.blocks() for row in model.score(block)]
+        assert corpus.languages is not None
+        return scored, {"languages": by_language(scored, corpus.languages)}
 
 
 def _blocks(model: Language, sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
@@ -155,9 +179,9 @@ def _heat(row: Scored) -> Text:
     from ..api.scored import heat
 
     shown = Text()
-    for (gap, token), bits in zip(row.shown, row.bits.tolist(), strict=True):
-        share = heat(bits)
+    for piece in row.pieces:
+        share = heat(piece.bits)
         colour = f"rgb({int(90 + 165 * share)},{int(190 - 130 * share)},{int(120 - 70 * share)})"
-        shown.append(visible(gap))
-        shown.append(visible(token), style=colour)
+        shown.append(visible(piece.gap))
+        shown.append(visible(piece.text), style=colour)
     return shown

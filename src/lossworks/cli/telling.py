@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..report import words
+from .by_language import tell_languages
 from .tables import console, metrics_table
+from .visible import in_line
+
+_NAMED = 6
 
 
 def tell(record: dict[str, Any], out: Path) -> None:
@@ -22,14 +26,28 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(metrics_table(result, f"On {held_out}"))
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
+        if "languages" in result:
+            tell_languages(result["languages"], f"{out / 'report.html'} has all")
     screen.print("")
     for line in _language(record) if is_language else _training(result):
         screen.print(line)
+    if "balance" in result:
+        screen.print(in_line(_drawn(result["balance"])))
     screen.print(f"Next:  open {out / 'report.html'}")
     asked = " $'ENTITY\\tRELATION'" if record["task"] == "graph" else ' "some text"'
     verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", asked),)
     for verb, rest in verbs:
         screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
+
+
+def _drawn(balance: dict[str, Any]) -> str:
+    """How often the texts of languages were drawn: the most often drawn, and the least."""
+    rows = [row for row in balance["languages"] if row["rows"]]
+    shown = rows if len(rows) <= _NAMED else [*rows[: _NAMED - 1], rows[-1]]
+    told = ", ".join(f"{row['language']} {row['repeats']:.2g}" for row in shown)
+    return (
+        f"Languages were drawn by {balance['spec']}, times each text in a pass: {told}{'' if rows == shown else ' (the least)'}."
+    )
 
 
 def _training(result: dict[str, Any]) -> list[str]:

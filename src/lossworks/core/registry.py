@@ -15,7 +15,7 @@ from .errors import UnknownName, UsageError
 T = TypeVar("T")
 _WORD = 3  # letters that may be but a particle, and members to name at most
 _REGISTRIES: list[Registry[Any]] = []
-_ROOMS = ("losses", "optim", "penalties", "risks", "schedules")  # whose names are taken for one another's
+_ROOMS = ("losses", "optim", "penalties", "risks", "balances", "schedules")  # whose names are taken for one another's
 
 
 @dataclass(frozen=True, slots=True)

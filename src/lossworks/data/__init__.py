@@ -2,17 +2,21 @@
 
 load          a file, a folder, stdin or Python rows, read in one pass and a bounded memory, as one ``Corpus``
 infer_task    classify, multilabel or regress, with the reason in words
+Languages     which language each row is in
 split, k_folds    which rows train, validate and test; which fold each is in
 class_names, label_sets, numbers, check_classes    the labels as each task needs them
 Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; ``epoch_order`` is the order they are seen in
+Draws, TextLanguages    which rows an epoch has where languages are balanced
 """
 
 from .batch import Batch
 from .corpus import Corpus
+from .draws import Draws, TextLanguages
 from .features import Features, Selected
 from .formats.frames import is_frame
 from .hashed_features import HashedFeatures
 from .labels import joined, named, original
+from .languages import Languages
 from .loading import load, load_all
 from .options import Label, ReadOptions
 from .order import epoch_order
@@ -20,6 +24,7 @@ from .ordered_features import Marks, OrderedFeatures
 from .ragged import Ragged
 from .row_gradient import RowGradient
 from .shards import Shards
+from .sources import together
 from .sparse_embedding import SparseEmbedding
 from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
 from .state_features import Moments, StateFeatures
@@ -34,9 +39,11 @@ __all__ = [
     "VALID",
     "Batch",
     "Corpus",
+    "Draws",
     "Features",
     "HashedFeatures",
     "Label",
+    "Languages",
     "Marks",
     "Moments",
     "OrderedFeatures",
@@ -47,6 +54,7 @@ __all__ = [
     "Shards",
     "SparseEmbedding",
     "StateFeatures",
+    "TextLanguages",
     "TokenFile",
     "TokenRows",
     "along",
@@ -64,5 +72,6 @@ __all__ = [
     "numbers",
     "original",
     "split",
+    "together",
     "valid",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .columns import Columns
 from .labels import LabelBook, RowFault, described
+from .languages import LanguageBook
 from .options import Label
 
 Place = int | str
@@ -30,19 +31,22 @@ class Rows:
     weights: list[Any] | None = None
     faults: list[Fault] = field(default_factory=list)
     triples: bool = False
+    languages: list[Any] | None = None
 
     @classmethod
     def of(cls, cells: Sequence[list[Any]], columns: Columns, places: Sequence[Place], faults: Iterable[Fault] = ()) -> Rows:
         """Rows of columns. ``cells``: of each of ``columns.chosen``."""
         several = len(columns.text)
         join = triple if columns.triples else _joined
+        column = dict(zip(columns.chosen, cells, strict=True))
         return cls(
             cells[0] if several == 1 else list(map(join, zip(*cells[:several], strict=True))),
-            [None] * len(cells[0]) if columns.label is None else cells[several],
+            [None] * len(cells[0]) if columns.label is None else column[columns.label],
             places,
-            None if columns.weight is None else cells[-1],
+            None if columns.weight is None else column[columns.weight],
             list(faults),
             columns.triples,
+            None if columns.language is None else column[columns.language],
         )
 
     def take(self, indices: list[int]) -> Rows:
@@ -53,6 +57,7 @@ class Rows:
             [self.places[i] for i in indices],
             None if self.weights is None else [self.weights[i] for i in indices],
             triples=self.triples,
+            languages=None if self.languages is None else [self.languages[i] for i in indices],
         )
 
 
@@ -75,26 +80,27 @@ class Checked:
     labels: list[Label | None]
     places: Sequence[Place]
     weights: NDArray[np.float32] | None
+    languages: NDArray[np.int32] | None
 
 
-def check(rows: Rows, book: LabelBook) -> tuple[Checked, list[Fault]]:
-    """The good rows of a block, and all its faults in the order they stand in the file."""
+def check(rows: Rows, book: LabelBook, languages: LanguageBook | None = None) -> tuple[Checked, list[Fault]]:
+    """The good rows of a block, and all its faults in the order they stand in the file; ``languages``: where rows have any."""
     book.look(rows.labels)
     try:
-        return _whole(rows, book), rows.faults
+        return _whole(rows, book, languages), rows.faults
     except RowFault:
         pass
     good, faults = [], list(rows.faults)
     for i, place in enumerate(rows.places):
         try:
-            _whole(rows.take([i]), book)
+            _whole(rows.take([i]), book, languages)
             good.append(i)
         except RowFault as fault:
             faults.append((place, str(fault)))
-    return _whole(rows.take(good), book), sorted(faults, key=lambda fault: fault[0])
+    return _whole(rows.take(good), book, languages), sorted(faults, key=lambda fault: fault[0])
 
 
-def _whole(rows: Rows, book: LabelBook) -> Checked:
+def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None) -> Checked:
     """The block as it is, if every row of it is good. The reason of a fault is worded for a single row."""
     texts = rows.texts
     for kind in set(map(type, texts)):
@@ -111,7 +117,8 @@ def _whole(rows: Rows, book: LabelBook) -> Checked:
         raise RowFault("the text is empty")
     if rows.triples:
         _check_triples(texts)
-    return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights))
+    told = None if languages is None else languages.read(rows.languages, texts)
+    return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights), told)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -53,6 +53,7 @@ class Columns:
     text: tuple[int, ...]
     label: int | None
     weight: int | None
+    language: int | None = None
     triples: bool = False
 
     @property
@@ -67,8 +68,8 @@ class Columns:
 
     @property
     def chosen(self) -> list[int]:
-        """The columns worth reading."""
-        return [*self.text, *(i for i in (self.label, self.weight) if i is not None)]
+        """The columns worth reading, each once: the language may be what is to be learned."""
+        return list(dict.fromkeys([*self.text, *(i for i in (self.label, self.weight, self.language) if i is not None)]))
 
 
 def numbered(count: int) -> list[str]:
@@ -102,18 +103,21 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     text = tuple(i for column in options.text_columns for i in _positions(column, names, source, "text"))
     if options.triples:
         return Columns(names, text or _of_triples(names, source), None, None, triples=True)
-    label, weight = (
+    label, weight, language = (
         None if column is None else _position(column, names, source, what)
-        for column, what in ((options.label, "label"), (options.weight, "weight"))
+        for column, what in ((options.label, "label"), (options.weight, "weight"), (options.language_column, "language"))
     )
     asked = [*text, *(i for i in (label, weight) if i is not None)]
     if len(set(asked)) < len(asked):
         raise UsageError(f"{source}: one column is asked for twice; text, label and weight each need their own.")
-    if not text and (found := _first_known(TEXT_NAMES, names, asked)) is not None:
+    if language is not None and language in (*text, weight):
+        raise UsageError(f"{source}: --language {options.language} is the column of texts or weights. Name that of languages.")
+    taken = asked if language is None else [*asked, language]
+    if not text and (found := _first_known(TEXT_NAMES, names, taken)) is not None:
         text = (found,)
     if label is None:
-        label = _first_known(LABEL_NAMES, names, [*text, *asked])
-    left = [i for i in range(len(names)) if i not in (*text, label, weight)]
+        label = _first_known(LABEL_NAMES, names, [*text, *taken])
+    left = [i for i in range(len(names)) if i not in (*text, label, weight, language)]
     if not text and label is None and len(left) == 2:
         label, other = _label_first(left, sample)
         text = (other,)
@@ -125,7 +129,7 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
         raise _unfound("text", names, sample, source)
     if label is None and not options.unlabelled:
         raise _unfound("label", names, sample, source)
-    return Columns(names, text, label, weight)
+    return Columns(names, text, label, weight, language)
 
 
 def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
@@ -194,7 +198,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _given(options: ReadOptions) -> list[Column]:
-    return [c for c in (*options.text_columns, options.label, options.weight) if c is not None]
+    return [c for c in (*options.text_columns, options.label, options.weight, options.language_column) if c is not None]
 
 
 def _plain(name: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .checked_rows import Checked, Fault, Place
 from .labels import spelled
+from .languages import Languages
 from .options import Label
 from .store import TextStore
 
@@ -26,6 +27,7 @@ class Corpus:
     labels: one per row; None only where unlabelled text was asked for.
     label_type, label_sep: the type that labels were given in (bool, int, float, str), and what parts several in a cell.
     skipped, bad: how many rows were bad, and the first few, "line 7: the text is empty".
+    languages: of each row, where they are told apart.
     source: what to call it; text_column, label_column: what ``ReadOptions`` finds the columns by, None without columns.
     """
 
@@ -36,6 +38,7 @@ class Corpus:
         self.labels: list[Label | None] = []
         self.label_type = "str"
         self.label_sep: str | None = None
+        self.languages: Languages | None = None
         self.skipped = 0
         self.bad: list[str] = []
         self._unit = unit
@@ -45,15 +48,18 @@ class Corpus:
         self._weights: list[NDArray[np.float32] | None] = []
         self._places: list[Sequence[Place] | NDArray[np.int64]] = []
         self._starts: list[int] = []
+        self._files: list[str] = []
+        self._languages: list[NDArray[np.int32]] = []
         self._hashes = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def add(self, rows: Checked, faults: list[Fault]) -> None:
-        """Append checked rows; note the bad ones that stood among them."""
+    def add(self, rows: Checked, faults: list[Fault], file: str | None = None) -> None:
+        """Append checked rows; note the bad ones among them. ``file``: where they stand, if not in the source itself."""
         self.skipped += len(faults)
-        self.bad += [f"{self._place(place)}: {why}" for place, why in faults[: NAMED - len(self.bad)]]
+        at = "" if file is None else f"{file}, "
+        self.bad += [f"{at}{self._place(place)}: {why}" for place, why in faults[: NAMED - len(self.bad)]]
         if not rows.texts:
             return
         keys = np.fromiter(map(xxhash.xxh3_64_intdigest, rows.encoded), np.uint64, len(rows.encoded))
@@ -62,16 +68,22 @@ class Corpus:
         self._starts.append(len(self.labels))
         packed = isinstance(rows.places, range) or isinstance(rows.places[0], str)
         self._places.append(rows.places if packed else np.array(rows.places, np.int64))
+        self._files.append(file or self.source)
+        if rows.languages is not None:
+            self._languages.append(rows.languages)
         self.labels += rows.labels
         self._store.add(rows.texts)
         for running, data in zip(self._hashes, (keys.astype("<u8").tobytes(), _stream(rows.labels)), strict=True):
             running.update(data)
 
-    def finish(self) -> None:
-        """Close the last block; nothing is added after it."""
+    def finish(self, languages: Sequence[str] | None = None) -> None:
+        """Close the last block; nothing is added after it. ``languages``: the names of those that rows have by number."""
         self._store.finish()
         self.keys = np.concatenate([self.keys, *self._keys])
         self._keys.clear()
+        if languages is not None:
+            self.languages = Languages.of(languages, np.concatenate([np.empty(0, np.int32), *self._languages]))
+            self._languages.clear()
 
     @property
     def weights(self) -> NDArray[np.float32] | None:
@@ -100,7 +112,7 @@ class Corpus:
         """Where ``row`` came from: "reviews.csv, line 8"."""
         block = bisect_right(self._starts, row) - 1
         place = self._places[block][row - self._starts[block]]
-        return self._place(place) if isinstance(place, str) else f"{self.source}, {self._place(int(place))}"
+        return self._place(place) if isinstance(place, str) else f"{self._files[block]}, {self._place(int(place))}"
 
     def close(self) -> None:
         """Let go of the texts and of the temporary file. Labels and keys stay."""

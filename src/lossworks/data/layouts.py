@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..core.errors import DataError
 from ..core.seeds import generator
 from ..tokens import Vocabulary
+from .draws import TextLanguages
 from .order import epoch_order
 from .ragged import Ragged
 from .token_rows import TokenRows, along
@@ -72,11 +73,12 @@ class Positions:
 
 @dataclass(slots=True)
 class Layout(ABC):
-    """Rows to be predicted, ``lengths`` [rows] tokens each, and the steps of an epoch."""
+    """Rows to be predicted, ``lengths`` [rows] tokens each, and the steps of an epoch; ``languages``: of the texts."""
 
     positions: Positions
     lengths: Places
     seed: int
+    languages: TextLanguages | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -85,7 +87,7 @@ class Layout(ABC):
     def steps(self, tokens: int, epoch: int) -> list[Places]:
         """The rows of each step of an epoch, no more than ``tokens`` with their padding unless one row has more.
 
-        Every epoch has as many steps and as many tokens.
+        Every epoch has as many steps and as many tokens; where languages are balanced, about as many tokens.
         """
 
     @abstractmethod
@@ -100,7 +102,11 @@ class Layout(ABC):
 
     def _taken(self, rows: Places, at: Places, text: Places) -> TokenRows:
         ids, before = self.positions.tokens(at, text), self.positions.tokens(at[:, 0] - 1, text[:, 0])
-        return TokenRows(torch.from_numpy(ids), torch.from_numpy(self.lengths[rows]), torch.from_numpy(before))
+        found = TokenRows(torch.from_numpy(ids), torch.from_numpy(self.lengths[rows]), torch.from_numpy(before))
+        if self.languages is None:
+            return found
+        of_token = torch.from_numpy(self.languages.of_text[text].astype(np.int64))
+        return replace(found, languages=of_token.expand(found.ids.shape))
 
     def parts(self, rows: Places, tokens: int) -> Iterator[Places]:
         """Some rows, the shortest first, in parts of no more than ``tokens`` with their padding, or of one row."""
@@ -110,7 +116,9 @@ class Layout(ABC):
 class Windows(Layout):
     """Each text by itself, the shortest rows first. A text of many windows is cut at other places in each epoch of training."""
 
-    def __init__(self, positions: Positions, size: int, seed: int = 0, *, shifted: bool = True) -> None:
+    def __init__(
+        self, positions: Positions, size: int, seed: int = 0, *, shifted: bool = True, languages: TextLanguages | None = None
+    ) -> None:
         whole = np.diff(positions.bounds)
         many = np.logical_and(shifted, whole >= _SHIFTED * size)
         counts = np.where(many, whole // size - 1, -(-whole // size))
@@ -118,13 +126,20 @@ class Windows(Layout):
         number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)  # of the window in its text
         lengths = np.minimum(size, whole[text] - size * number)
         order = np.argsort(lengths, kind="stable")
-        super().__init__(positions, lengths[order], seed)
+        super().__init__(positions, lengths[order], seed, languages)
         self._text, self._first = text[order], (positions.bounds[text] + size * number)[order]
         self._room = np.where(many, whole - size * counts, 0)  # by how much a text's windows can be moved
         self._moved = -1, self._room  # in which epoch, by how much
+        self._draws = None if languages is None else languages.draws(seed, self._text)
 
     def steps(self, tokens: int, epoch: int) -> list[Places]:
-        order = epoch_order(self.seed, epoch, len(self), "rows")
+        if self._draws is None:
+            return self._batches(epoch_order(self.seed, epoch, len(self), "rows"), tokens, epoch)
+        found = self._batches(self._draws.rows(epoch), tokens, epoch)
+        count = len(found) if epoch == 0 else len(self.steps(tokens, 0))  # other rows are of other lengths
+        return (found * (1 + count // len(found)))[:count]
+
+    def _batches(self, order: Places, tokens: int, epoch: int) -> list[Places]:
         order = order[np.argsort(self.lengths[order], kind="stable")]
         cut = list(_cut(order, self.lengths, tokens))
         return [cut[number] for number in epoch_order(self.seed, epoch, len(cut), "batches")]
@@ -140,11 +155,13 @@ class Windows(Layout):
 class Packed(Layout):
     """Texts end to end, in another order in each epoch, cut into rows of ``size``; what was cut off knows nothing of the rest."""
 
-    def __init__(self, positions: Positions, size: int, seed: int = 0) -> None:
-        total = len(positions)
+    def __init__(self, positions: Positions, size: int, seed: int = 0, *, languages: TextLanguages | None = None) -> None:
+        self._draws = None if languages is None else languages.draws(seed)
+        sizes = np.diff(positions.bounds)
+        total = len(positions) if self._draws is None else max(1, int(sizes[self._draws.rows(0)].sum()))
         lengths = np.full(-(-total // size), size)
         lengths[-1] = total - size * (len(lengths) - 1)
-        super().__init__(positions, lengths, seed)
+        super().__init__(positions, lengths, seed, languages)
         self._size = size
         self._laid: tuple[int, Places, Places] | None = None
 
@@ -165,10 +182,12 @@ class Packed(Layout):
     def _epoch(self, epoch: int) -> tuple[Places, Places]:
         """The order of the texts, and where each begins."""
         if self._laid is None or self._laid[0] != epoch:
-            order = epoch_order(self.seed, epoch, len(self.positions.bounds) - 1, "texts")
-            sizes = np.diff(self.positions.bounds)[order]
-            order = order[sizes > 0]
-            self._laid = epoch, order, np.cumsum([0, *sizes[sizes > 0]])[:-1]
+            whole = np.diff(self.positions.bounds)
+            order = epoch_order(self.seed, epoch, len(whole), "texts") if self._draws is None else self._draws.rows(epoch)
+            order = order[whole[order] > 0]
+            if self._draws is not None:  # other texts are of other lengths: too few begin anew
+                order = np.tile(order, 1 + int(self.lengths.sum()) // int(whole[order].sum()))
+            self._laid = epoch, order, np.cumsum([0, *whole[order]])[:-1]
         return self._laid[1], self._laid[2]
 
 

@@ -18,8 +18,9 @@ from .corpus import Corpus
 from .encodings import blocks
 from .formats import delimited, folders, frames, jsonl, lines, pairs, parquet, sniff
 from .labels import LabelBook
-from .options import ReadOptions
-from .sources import chunks
+from .languages import LanguageBook, of_files
+from .options import AUTO, FILE, ReadOptions
+from .sources import chunks, matching
 from .store import TextStore, no_room
 
 BUDGET = 256 << 20
@@ -35,6 +36,7 @@ def load(
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
+    A pattern such as "*/train.tsv" or "{hau,ibo}.csv" stands for several files, which are read one after another.
     Python rows are (text, label) or (text, label, weight) tuples, dicts, or a data frame. Texts beyond ``budget`` bytes go to a
     temporary file in ``spill`` (the system's folder for such files if None), which ``Corpus.close`` removes.
 
@@ -43,11 +45,19 @@ def load(
         RecordError: the temporary file cannot be written.
     """
     options = options or ReadOptions()
+    files: list[Any] = matching(source) if isinstance(source, str | os.PathLike) else [source]
+    languages: list[str | None] = [None] * len(files)
+    if options.language == FILE:
+        if not isinstance(source, str | os.PathLike):
+            raise UsageError("language is 'file', and rows come from none. Give dicts or a frame, and name the key or column.")
+        languages = [*of_files(files)]
     with ExitStack() as stack:
-        name, reading = _open(source, options, stack, spill)
+        opened = ((*_open(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
+        first = name, reading, _ = next(opened)
+        name = name if len(files) == 1 else str(source)
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
         try:
-            _fill(corpus, reading, options)
+            _fill(corpus, chain([first], opened), options)
         except BaseException:
             corpus.close()
             raise
@@ -67,11 +77,25 @@ def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, sc
         yield corpora
 
 
-def _fill(corpus: Corpus, reading: Reading, options: ReadOptions) -> None:
+def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], options: ReadOptions) -> None:
+    """Read all rows of ``opened`` files: the name of each, its rows, and the language of all of them, where it is its file's."""
     book = LabelBook(optional=options.unlabelled, separator=options.label_sep)
-    for rows in reading.rows:
-        corpus.add(*check(rows, book))
-    corpus.finish()
+    told = None if options.language is None else LanguageBook(identified=options.language == AUTO)
+    for name, reading, language in opened:
+        for rows in reading.rows:
+            if language is not None:
+                rows.languages = [language] * len(rows.texts)
+            elif options.language_column is not None and rows.languages is None and rows.texts:
+                raise DataError(
+                    f"{name} has no columns, so none holds the language (--language {options.language}). Give a table or JSON "
+                    "lines with one, or where each language has a file of its own, all files and --language file."
+                )
+            corpus.add(*check(rows, book, told), None if name == corpus.source else name)
+            if told is not None:
+                told.check(str(options.language), name)
+    if told is not None:
+        told.check(str(options.language), corpus.source, len(corpus))
+    corpus.finish(None if told is None else told.names)
     corpus.label_type, corpus.label_sep = book.label_type, None if book.separator == "auto" else book.separator
     if corpus.skipped and (options.bad_rows == "error" or not len(corpus)):
         raise _bad_rows(corpus)

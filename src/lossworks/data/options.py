@@ -17,6 +17,8 @@ Column = str | int
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
 POLICIES = ("error", "skip")
 UNITS = ("line", "paragraph", "file")
+AUTO, FILE = "auto", "file"
+"""How a row's language is known where no column holds it: identified from its text, or named by the path of its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class ReadOptions:
         "auto" to find it by looking. Labels are then sets, and an empty cell is the empty set. None: a cell is one label.
     texts: what of plain text is one text: a "line" that is not blank, a "paragraph" between blank lines, or the "file", whose
         rows are then pieces of whole lines that follow one another. None: every line, and a blank one is a bad row.
+    language: the column that holds each row's language; "file": the paths of several files name it; "auto": it is identified.
+        (A column that is called so is named by its number.) None: languages are not told apart.
     triples: rows are facts, three names each: of the columns head, relation and tail (or subject, predicate and object, or
         source, relation and target), or of the first three. A row's text is then the names with a tab between them.
     """
@@ -48,6 +52,7 @@ class ReadOptions:
     unlabelled: bool = False
     label_sep: str | None = None
     texts: str | None = None
+    language: Column | None = None
     triples: bool = False
 
     def __post_init__(self) -> None:
@@ -65,6 +70,11 @@ class ReadOptions:
             raise UsageError(
                 f"unknown encoding {self.encoding!r}. Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
             )
+
+    @property
+    def language_column(self) -> Column | None:
+        """The column of languages, where one was named."""
+        return None if self.language in (AUTO, FILE) else self.language
 
     @property
     def text_columns(self) -> tuple[Column, ...]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import bz2
 import contextlib
 import difflib
+import glob
 import gzip
 import io
 import lzma
+import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..core.errors import DataError
+from ..core.errors import DataError, UsageError
 
 CHUNK = 1 << 18
 """Bytes at a time: few enough that a chunk and what is made of it stay in the processor's cache."""
@@ -27,6 +29,8 @@ PACKED = (
     (rb"\xfd7zXZ\0", lzma.open),
 )
 
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MAGIC, _SPECIAL = re.compile(rf"[*?[]|{_BRACES.pattern}"), re.compile(r"[*?[\]{},]")
 _UNPACK = "an archive. Unpack it, and give the file inside."
 _SHEET = "a workbook or a document of an office program. Save it there as CSV in UTF-8, and give that file."
 FOREIGN = (  # how files begin that hold no lines of text, in the order they are tried in
@@ -45,6 +49,66 @@ def missing(path: Path) -> DataError:
         if close := difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1):
             return DataError(f"there is no file {path}. Did you mean {path.with_name(close[0])}?")
     return DataError(f"there is no file {path}.")
+
+
+def matching(source: str | os.PathLike[str]) -> list[str]:
+    """The files that ``source`` stands for: itself, or where it is a pattern (``*``, ``?``, ``[…]``, ``{…,…}``, as in a shell)
+    those that fit it, in the order of their names.
+
+    Raises:
+        DataError: a pattern that no file fits.
+    """
+    name = os.fspath(source)
+    if not _MAGIC.search(name) or os.path.lexists(name):
+        return [name]
+    found = dict[str, None]()
+    for pattern in _alternatives(name):
+        files = [pattern] if not glob.has_magic(pattern) or os.path.lexists(pattern) else sorted(glob.glob(pattern))
+        if not files:
+            raise DataError(f"there is no file that fits the pattern {pattern}.")
+        found |= dict.fromkeys(files)
+    return list(found)
+
+
+def together(sources: Sequence[str]) -> str:
+    """One pattern for several files, or the one that there is.
+
+    Raises:
+        UsageError: a name holds what patterns are made of, or standard input is one of them.
+    """
+    if len(sources) == 1:
+        return sources[0]
+    for name in sources:
+        if name == "-" or _SPECIAL.search(name):
+            raise UsageError(f"of several files none can be {name!r}. Name them by a pattern, as 'folder/*.csv'.")
+    parts = [name.split("/") for name in sources]
+    first = alike(part[:-1] for part in parts)
+    last = alike(part[:first:-1] for part in parts)
+    middle = ["/".join(part[first : len(part) - last]) for part in parts]
+    return "/".join([*parts[0][:first], f"{{{','.join(middle)}}}", *parts[0][len(parts[0]) - last :]])
+
+
+def alike(sequences: Iterable[Sequence[str]]) -> int:
+    """How many elements all of the sequences begin with alike."""
+    columns = list(zip(*sequences, strict=False))
+    return next((place for place, each in enumerate(columns) if len(set(each)) > 1), len(columns))
+
+
+def is_there(source: str) -> bool:
+    """Whether there is a file or folder, or for a pattern one for each of its alternatives."""
+    try:
+        return all(map(os.path.exists, matching(source)))
+    except DataError:
+        return False
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The patterns that braces stand for."""
+    braces = _BRACES.search(pattern)
+    if braces is None:
+        return [pattern]
+    before, after = pattern[: braces.start()], pattern[braces.end() :]
+    return [each for choice in braces[1].split(",") for each in _alternatives(before + choice + after)]
 
 
 def chunks(path: Path | None) -> Iterator[bytes]:

@@ -24,8 +24,8 @@ def split(corpus: Corpus, task: str | None, valid: float = 0.1, test: float = 0.
     """The part of every row: 0 train, 1 valid, 2 test.
 
     Without duplicates every class gives each part its share to within one row, and so do all rows together; every
-    class keeps a row to train on. A multi-label row counts as of its rarest label; numeric targets are not stratified,
-    nor is anything where ``task`` is None.
+    class keeps a row to train on. Where rows have languages, that holds of every language, and of every class within one.
+    A multi-label row counts as of its rarest label; numeric targets are not stratified, nor are texts where ``task`` is None.
     The same rows split in the same way in any order, as long as equal texts have equal labels.
     """
     if valid < 0 or test < 0 or valid + test >= 1:
@@ -122,7 +122,15 @@ def _keep_trained(parts: NDArray[np.uint8], strata: NDArray[np.int32], keys: NDA
 
 
 def _strata(corpus: Corpus, task: str | None) -> NDArray[np.int32]:
-    """The stratum of every row, numbered in the order of the labels' names."""
+    """The stratum of every row, numbered in the order of the languages, where there are any, and the labels' names."""
+    labels = _of_labels(corpus, task)
+    if corpus.languages is None:
+        return labels
+    both = corpus.languages.of_row * np.int64(labels.max(initial=0) + 1) + labels
+    return np.asarray(np.unique(both, return_inverse=True)[1], np.int32)
+
+
+def _of_labels(corpus: Corpus, task: str | None) -> NDArray[np.int32]:
     if task in (None, "regress"):
         return np.zeros(len(corpus), np.int32)
     labels = corpus.labels if task == "classify" else _rarest(corpus)

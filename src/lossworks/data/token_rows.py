@@ -22,6 +22,7 @@ class TokenRows:
     lengths [B]: how many tokens each row has, 1 or more.
     before [B]: the token that stands before each: the mark of a start or, of a row cut out of a text, the last one before it.
     starts [B, T]: where in a row another document begins, which knows nothing of what stands before it; None: a row is of one.
+    languages [B, T]: of each token, by number; None: nobody asks.
     lanes [B]: of which of ``lane_count`` lanes each row is the continuation; None: each begins anew.
     """
 
@@ -31,6 +32,7 @@ class TokenRows:
     starts: Bool[Tensor, "B T"] | None = None
     lanes: Int[Tensor, "B"] | None = None
     lane_count: int = 0
+    languages: Int[Tensor, "B T"] | None = None
 
     @classmethod
     def of(cls, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"], start: int) -> TokenRows:
@@ -39,9 +41,10 @@ class TokenRows:
 
     def to(self, device: torch.device) -> TokenRows:
         """The same rows on a device."""
-        starts, lanes = (None if tensor is None else tensor.to(device) for tensor in (self.starts, self.lanes))
+        given = (self.starts, self.lanes, self.languages)
+        starts, lanes, languages = (None if tensor is None else tensor.to(device) for tensor in given)
         ids, lengths, before = (tensor.to(device) for tensor in (self.ids, self.lengths, self.before))
-        return TokenRows(ids, lengths, before, starts, lanes, self.lane_count)
+        return TokenRows(ids, lengths, before, starts, lanes, self.lane_count, languages)
 
     @property
     def inside(self) -> Bool[Tensor, "B T"]:

@@ -13,7 +13,10 @@ from ..core import specs
 from ..core.errors import UnknownName, UsageError
 from ..training import Settings
 
-PARTS = ("model", "teach", "loss", "optimizer", "penalty", "risk", "lr", "schedule", "batch_size", "clip", "ema", "class_weight")
+PARTS = (
+    *("model", "teach", "loss", "optimizer", "penalty", "risk", "groups", "balance"),
+    *("lr", "schedule", "batch_size", "clip", "ema", "class_weight"),
+)
 """What arms may differ in, in the order in which they are named."""
 LANGUAGE_PARTS = ("model", "tokenizer", "loss", "optimizer", "lr", "schedule", "clip", "ema")
 """The same of language models: a step has as many tokens in every arm."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..core.errors import Diverged
-from ..data import Corpus
+from ..data import Corpus, Languages
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks, TrainState
 from ..tasks import Task
@@ -105,6 +105,15 @@ class Benchmark(ABC, Generic[Reading]):
     def texts(self) -> NDArray[Any] | None:
         """An id of each test row's text, for rows of one text are one example; None where all differ."""
         return None
+
+    @property
+    @abstractmethod
+    def languages(self) -> Languages | None:
+        """Of the test rows, where languages are told apart."""
+
+    @abstractmethod
+    def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
+        """What of each test row the metric is a rate of, as an arm reads it: its weight, its tokens or its bytes."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

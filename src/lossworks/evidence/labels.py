@@ -14,13 +14,14 @@ from scipy.special import log_softmax
 
 from .. import models
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
 from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
 from ..models.pool.weights import constant
 from ..tasks import LabelTask
 from ..training import Settings
+from ..training.balancing import check_languages
 from ..training.classifier import default_loss, loss_for
 from ..training.dataset import LEFT_OUT, Dataset, Part, assemble, read_features
 from ..training.describing import describe
@@ -76,7 +77,7 @@ class LabelBenchmark(Benchmark[Dataset]):
     def split(self) -> Dataset:
         """Parts and targets, no text read yet."""
         if self._split is None:
-            self._split = self._assemble(self.common.get("class_weight"))
+            self._split = self._assemble(self.common.get("class_weight"), None)
         return self._split
 
     @property
@@ -90,6 +91,15 @@ class LabelBenchmark(Benchmark[Dataset]):
     @property
     def texts(self) -> NDArray[Any]:
         return np.asarray(self.split.keys[self.split.parts == TEST])
+
+    @property
+    def languages(self) -> Languages | None:
+        found = self.split.languages
+        return None if found is None else found.take(np.flatnonzero(self.split.parts == TEST))
+
+    def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
+        tested = self.split.parts == TEST
+        return np.ones(int(tested.sum())) if self.split.weight is None else self.split.weight[tested].astype(np.float64)
 
     def describe(self) -> dict[str, Any]:
         return describe(self.split)
@@ -106,6 +116,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def check(self, settings: Settings) -> None:
         loss_for(settings, self._taught(self._assemble(settings.class_weight, settings.teach), settings))
+        check_languages(settings, self.corpora)
 
     def training(self, settings: Settings, callbacks: Callbacks) -> ByEpochs:
         data, spec = self._taught(self.ready(settings), settings), models.build(settings.spec)  # type: ignore[arg-type]
@@ -151,10 +162,11 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def _key(self, settings: Settings) -> Any:
         source = _source(settings.teach) if self.teachers and self.split.given is not None else None
-        return settings.model, str(settings.class_weight), source
+        return settings.model, str(settings.class_weight), source, settings.balance
 
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
         data = self._assemble(settings.class_weight, settings.teach)
+        data.balance = settings.balance
         features = models.build(settings.spec).features()  # type: ignore[arg-type]
         features.to(settings.device)
         read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)

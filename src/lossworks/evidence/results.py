@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..metrics import RISING
 from ..record import write_atomic
+from ..training import Settings
 from .benchmark import Benchmark
+from .by_language import of_arms
 from .knowledge import BEST, TWIN, Claim, judge_claims
 from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
@@ -71,6 +73,7 @@ def results(
             **calibration([one.bins for _, one in runs if one.bins]),
             "f1": by_label([one.f1 for _, one in runs if one.f1]),
         })  # fmt: skip
+    words = [one.word for one in verdicts]
     ended = [[done[Key(RUN, number, seed)] for seed in one.seeds] for number, one in enumerate(measured)]
     return {
         "metric": design.metric, "unit": UNITS[design.metric], "rising": design.metric in RISING,
@@ -80,8 +83,21 @@ def results(
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN and key.arm < len(design.arms) for key in done),
         "of": len(design.arms) * design.seeds,
         "knowledge": [verdict.to_json() for verdict in judge_claims(claims, design.metric, UNITS[design.metric])],
+        **_by_language(design.metric, benchmark, measured, words, settings),
         **benchmark.diagnostics(ended, measured, design.metric, settings),
     }  # fmt: skip
+
+
+def _by_language(
+    metric: str, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str], settings: Sequence[Settings]
+) -> dict[str, Any]:
+    """Every arm's difference from the baseline by language; nothing without languages, None of F1, which is no mean."""
+    languages = benchmark.languages
+    if languages is None or metric in ("macro_f1", "micro_f1"):
+        return {} if languages is None else {"by_language": None}
+    sizes = [benchmark.sizes(metric, one) for one in settings]
+    told = of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
+    return {"by_language": told}
 
 
 def write_table(path: Path, design: Design, done: Finished) -> None:

@@ -8,51 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .contrast import Estimate, Floats, Sample, contrast, mean_of
-from .statistics import LEVEL, holm
-from .text_slices import FEWEST, Slice
+from ..metrics.contrast import FEWEST, LEVEL, Estimate, Losses, contrast, holm, mean_of
+from .text_slices import Slice
 
 Word = Literal["harder", "easier", "better", "worse", "differs", "no difference shown"]
-
-
-@dataclass(frozen=True)
-class Losses:
-    """What each row costs. ``sums`` [N]: its loss times its weight, or its nats; ``sizes`` [N]: its weight, or its tokens.
-
-    texts: an id for each row [N], equal for rows of one text.
-    """
-
-    sums: Floats
-    sizes: Floats
-    texts: NDArray[Any]
-
-    @cached_property
-    def _numbers(self) -> NDArray[np.int64]:
-        return np.asarray(np.unique(self.texts, return_inverse=True)[1], np.int64)
-
-    def sample(self, rows: NDArray[Any]) -> Sample:
-        """Of the texts of some rows; those without size are no rows."""
-        rows = rows[self.sizes[rows] > 0]
-        of, count = self._numbers[rows], int(self._numbers.max(initial=-1)) + 1
-        here = np.bincount(of, minlength=count) > 0
-        sums, sizes = (np.bincount(of, values[rows], count)[here].astype(np.float64) for values in (self.sums, self.sizes))
-        return Sample(sums, sizes)
-
-    def without(self, rows: NDArray[Any]) -> NDArray[np.int64]:
-        """All other rows."""
-        rest = np.ones(len(self.sums), np.bool_)
-        rest[rows] = False
-        return np.flatnonzero(rest)
-
-    def less(self, other: Losses) -> Losses:
-        """The differences, row by row, of losses of the same sizes."""
-        return replace(self, sums=self.sums - other.sums)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,11 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 from ..core.seeds import generator
+from ..metrics.contrast import LEVEL as LEVEL
+from ..metrics.contrast import holm as holm
 
 Floats = NDArray[np.float64]
 
-LEVEL = 0.05
 POWER = 0.8
 FLIPS = 9_999
 BLOCKS = 100
@@ -168,15 +169,6 @@ def flips(d: Floats, seed: int = 0, count: int = FLIPS) -> float:
         u, v, w = (draw.integers(0, 2, (some, *shape), np.int8) * np.int8(2) - np.int8(1) for shape in ((S, 1), (1, B), (S, B)))
         reached += int((_studentised(u * a[:, None] + v * b + w * (e + rest)) >= observed).sum())
     return (1 + reached) / (1 + count)
-
-
-def holm(ps: list[float]) -> list[float]:
-    """Holm's (1979) adjusted p-values, in the order given."""
-    adjusted, before = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        before = max(before, min(1.0, (len(ps) - rank) * ps[place]))
-        adjusted[place] = before
-    return adjusted
 
 
 def _studentised(d: Floats) -> Floats:

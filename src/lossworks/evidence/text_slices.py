@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.contrast import FEWEST
 from ..tokens.ngrams import hashed_ngrams, words_in
 from ..tokens.scripts import FIRST, script_counts, scripts
 
-FEWEST = 20
-"""Texts that a slice must have, inside and outside, to be tested."""
 WORDS = 1000
 """Words looked at, the most frequent."""
 _BANDS = 4

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID
+from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
 from ..engine import Callbacks, Loop, TrainState
@@ -152,6 +152,14 @@ class TextBenchmark(Benchmark[Reading]):
     def unit(self) -> str:
         return "test texts" if self.ends else "test segments"
 
+    @property
+    def languages(self) -> Languages | None:
+        return self._divided().languages(TEST)
+
+    def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
+        units = self.ready(settings).units
+        return units.bytes if metric == "bits_per_byte" else units.positions.astype(np.float64)
+
     def describe(self) -> dict[str, Any]:
         """In the tokens of the first arm that was read, or of what is common."""
         reading = self.ready(self._usual())
@@ -167,6 +175,8 @@ class TextBenchmark(Benchmark[Reading]):
         that it is to be trained by gradients.
         """
         settings = for_language(for_family({**self.common, "task": "lm"}, own), "lm")
+        if settings.balance is not None:
+            raise UsageError("compare balances the languages of classifiers alone. Leave --balance out, or compare runs of fit.")
         if not settings.by_gradients:
             return settings
         spec, given = settings.spec, str(settings.model)
@@ -221,7 +231,7 @@ class TextBenchmark(Benchmark[Reading]):
         vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
         held_out = HeldOut.of(Positions.of(valid, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
         how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
-        loop = token_loop(network, train, vocabulary, config, **how)
+        loop = token_loop(network, train, vocabulary, config, languages=self._divided().text_languages(), **how)
         loop.keeps_best = False
         return ByGradients(loop, reading)
 
@@ -247,8 +257,7 @@ class TextBenchmark(Benchmark[Reading]):
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
     ) -> dict[str, Any]:
-        units = [self.ready(one).units for one in arms]
-        sizes = [one.bytes if metric == "bits_per_byte" else one.positions.astype(np.float64) for one in units]
+        sizes = [self.sizes(metric, one) for one in arms]
         return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
 
     def _key(self, settings: Settings) -> Any:

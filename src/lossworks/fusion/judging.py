@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evidence.contrast import Estimate, Sample, mean_of
 from ..evidence.knowledge import CUT, WITHOUT, Check, Verdict, Words, phrase
 from ..evidence.statistics import holm
+from ..metrics.contrast import Estimate, Sample, mean_of
 from .answers import DRAWS, Said
 
 Floats = NDArray[np.float64]

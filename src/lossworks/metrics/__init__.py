@@ -8,12 +8,15 @@
     surprisal                        of a language model: nats a token, perplexity, bits a byte
     ranked, ranking                  of a knowledge graph: filtered ranks, mean reciprocal rank, hits
     by_row, by_segment               each metric row by row, or segment by segment, for comparisons
+    by_language, texts_by_language   each metric of each language, the worst language first
 
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
 
 from .baselines import baseline, constant_scores
+from .by_language import by_language
 from .classification import classify
+from .contrast import Losses
 from .evaluation import Evaluation
 from .intervals import Interval
 from .language import (
@@ -26,9 +29,12 @@ from .language import (
     count_segments,
     hit_rate,
     linear_sums,
+    of_texts,
     surprisal,
+    texts_by_language,
     unigram,
     unknown_rate,
+    whole_texts,
 )
 from .mistake import mistakes
 from .multilabels import multilabel
@@ -45,11 +51,13 @@ __all__ = [
     "RISING",
     "Evaluation",
     "Interval",
+    "Losses",
     "Ranks",
     "SegmentCounts",
     "baseline",
     "bits_between",
     "bits_per",
+    "by_language",
     "by_row",
     "by_segment",
     "check_metric",
@@ -62,11 +70,14 @@ __all__ = [
     "linear_sums",
     "mistakes",
     "multilabel",
+    "of_texts",
     "ranked",
     "ranking",
     "regress",
     "surprisal",
+    "texts_by_language",
     "tune_thresholds",
     "unigram",
     "unknown_rate",
+    "whole_texts",
 ]

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data import Languages
+from .by_language import by_language
+from .contrast import Losses
 from .intervals import Floats, Interval, Ints, ratio
 
 MAX_SEGMENTS, _SHORTEST = 100, 20
@@ -63,9 +66,13 @@ def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[Any]) 
 
 def surprisal(logp: Floats, of: SegmentCounts) -> dict[str, Interval]:
     """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]."""
-    nats = of.sums(-logp)
-    token = ratio(nats, of.positions.astype(np.float64), low=0.0)
-    byte = ratio(nats / math.log(2), of.bytes, low=0.0)
+    return surprisal_of(of.sums(-logp), of.positions, of.bytes)
+
+
+def surprisal_of(nats: Floats, positions: Ints, sizes: NDArray[Any]) -> dict[str, Interval]:
+    """The same of segments' ``nats``, ``positions`` and ``sizes`` in bytes, each [U]."""
+    token = ratio(nats, positions.astype(np.float64), low=0.0)
+    byte = ratio(nats / math.log(2), sizes.astype(np.float64), low=0.0)
     perplexity = Interval(*(_exp(number) for number in (token.value, token.low, token.high)))
     return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
 
@@ -103,6 +110,33 @@ def unknown_rate(of: SegmentCounts) -> Interval:
 def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
     """The share of positions whose most probable token is the true one, of texts' hits and positions."""
     return ratio(np.array(hits, np.float64), np.array(positions, np.float64), 0.0, 1.0)
+
+
+def of_texts(nats: Floats, positions: Ints, sizes: NDArray[Any]) -> dict[str, Interval]:
+    """``surprisal_of`` texts that are apart, and nats_per_text."""
+    return {**surprisal_of(nats, positions, sizes), "nats_per_text": ratio(nats, np.ones(len(nats)), low=0.0)}
+
+
+def texts_by_language(nats: Floats, of: SegmentCounts, keys: NDArray[Any], languages: Languages) -> dict[str, Any]:
+    """The metrics of each language, of texts' ``nats`` [U], ordered by nats_per_text: of texts that say the same these compare
+    between languages. What is counted in tokens or bytes does not, for one language says in few what another needs many for.
+
+    Args:
+        of: the texts' counts. keys: equal for equal texts [U]. languages: of the texts.
+    """
+    tokens, unknown = of.tokens.astype(np.float64), of.unknown.astype(np.float64)
+
+    def metrics_of(rows: NDArray[np.int64]) -> dict[str, Interval]:
+        found = of_texts(nats[rows], of.positions[rows], of.bytes[rows])
+        return found | {"unknown_rate": ratio(unknown[rows], tokens[rows], 0.0, 1.0)}
+
+    return by_language("nats_per_text", whole_texts(nats, keys), languages, metrics_of)
+
+
+def whole_texts(nats: Floats, keys: NDArray[Any]) -> Losses:
+    """What each text costs [U], those left out that hold a token of probability 0. keys: equal for equal texts."""
+    finite = np.isfinite(nats)
+    return Losses(np.where(finite, nats, 0.0), finite.astype(np.float64), keys)
 
 
 def unigram(counts: Ints, start: int | None) -> Floats:

@@ -1,5 +1,6 @@
 """Self-contained HTML reports: of runs, comparisons, landscapes, members, texts, labels, slices. Trains nothing."""
 
+from .by_language import write_languages
 from .explained import write_explanations
 from .label_errors import write_label_errors
 from .landscape import write_landscape
@@ -14,6 +15,7 @@ __all__ = [
     "write_explanations",
     "write_label_errors",
     "write_landscape",
+    "write_languages",
     "write_learning",
     "write_members",
     "write_scored",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import comparison_charts as charts
 from . import words
+from .by_language import pairs
 from .comparison_next import next_step, rates_alike
 from .comparison_rows import MARKS, diagnostics, grid, number, signed
 from .frame import write_page
@@ -31,6 +32,8 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "time": charts.time_and_quality(result), "seconds": charts.curves(result, by_time=True),
         "calibration": charts.calibration(result),
     }  # fmt: skip
+    told = [] if result is None else pairs(result.get("by_language"), rising=result["rising"])
+    figures |= {one["id"]: one["figure"] for one in told}
     context = {
         "name": name,
         "run": summary,
@@ -45,6 +48,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
         "diagnostics": None if result is None else diagnostics(summary),
+        "by_language": told,
         "steps": steps(summary),
         "language": summary.get("task") == "lm",
         "rows_are": rows_are(result or {}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from . import words
+from . import by_language, words
 from .metric_rows import metric_row
 from .plot import LEGEND, axis, figure, line
 from .words import Json
@@ -28,12 +28,13 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
         "facts": words.facts(summary, SHOWN),
         "metrics": [metric_row(key, result, words.LANGUAGE_NAMES) for key in result.get("metrics", {})],
         "scaled": False,
+        "languages": by_language.context(result),
         "orders": _table((result.get("facts") or {}).get("orders") or []),
         "learned": {key: value for key, value in (result.get("facts") or {}).items() if key != "orders"},
         "notes": [event["text"] for event in events if event["event"] == "note"],
         "surprising": {kind: [_shaded(text) for text in texts] for kind, texts in surprising.items()},
         "samples": result.get("samples") or [],
-        "figures": figures(events),
+        "figures": figures(events) | ({"by-language": drawn} if (drawn := by_language.chart(result)) else {}),
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
     }
 

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from .. import record
 from ..core.errors import RecordError
-from . import charts, fused, health_charts, language, words
+from . import by_language, charts, fused, health_charts, language, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
@@ -51,6 +51,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "facts": words.facts(summary, _SHOWN),
         "metrics": [metric_row(key, result) for key in result.get("metrics", {})],
         "scaled": scaled(result),
+        "languages": by_language.context(result),
         "figures": _figures(summary, result, events),
         "validations": _validations(events),
         "health": _health(events),
@@ -93,6 +94,7 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
     }
     if search := _search(result):
         found["search"] = health_charts.search(search["trials"], search["chosen"], search["title"].lower())
+    found["by-language"] = by_language.chart(result)
     if result.get("confusion"):
         found["confusion"] = charts.confusion(result["confusion"], summary["labels"])
     if result.get("reliability"):

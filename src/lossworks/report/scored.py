@@ -17,9 +17,9 @@ def write_scored(name: str, facts: Sequence[str], texts: Sequence[Json], path: P
     Args:
         name: of the model.
         facts: shown below its name.
-        texts: each with ``bits``, ``perplexity``, ``tokens`` (``token``, ``bits``, ``probability``, the ``gap`` before it, the
-            text ``shown``, its ``heat`` from 0 to 1) and ``words`` (``word``, ``bits``, indices of ``tokens``). Bits are None
-            where infinite.
+        texts: each with ``bits``, ``perplexity``, ``tokens`` (``token``, ``bits``, ``probability``, its ``heat`` from 0 to 1),
+            ``words`` (``word``, ``bits``, indices of ``tokens``) and ``pieces`` (the ``gap`` before it, ``text``, ``first`` and
+            ``last`` of its tokens, ``heat``). Bits are None where infinite.
         path: of the file.
 
     Raises:
@@ -29,12 +29,16 @@ def write_scored(name: str, facts: Sequence[str], texts: Sequence[Json], path: P
 
 
 def _shaded(text: Json) -> Json:
-    """A text whose tokens each have a shade, 0 to 7, and a title."""
-    tokens = [{**token, "shade": min(int(_SHADES * token["heat"]), _SHADES - 1)} for token in text["tokens"]]
+    """A text whose tokens and pieces each have a shade, 0 to 7, and a title."""
+    tokens, pieces = (
+        [{**each, "shade": min(int(_SHADES * each["heat"]), _SHADES - 1)} for each in text[kind]] for kind in ("tokens", "pieces")
+    )
     for word in text["words"]:
         for number in word["tokens"]:
             tokens[number]["title"] = _title(tokens[number], word)
-    return {**text, "tokens": tokens}
+    for piece in pieces:
+        piece["title"] = " · ".join(token["title"] for token in tokens[piece["first"] : piece["last"]])
+    return {**text, "tokens": tokens, "pieces": pieces}
 
 
 def _title(token: Json, word: Json) -> str:

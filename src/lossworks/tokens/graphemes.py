@@ -7,7 +7,7 @@ spelled in several ways, of which one is the composed form (NFC, UAX 15).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import regex
 
@@ -23,6 +23,23 @@ def last_cluster(text: str) -> int:
     for found in CLUSTER.finditer(text):
         at = found.start()
     return at
+
+
+def whole(text: str, spans: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
+    """Runs of tokens that stand for whole clusters, as short as can be: the first of each, and the one after its last.
+
+    Args:
+        text: what the tokens stand for.
+        spans: of each token, its characters: the first, and the one after the last. Tokens of bytes share characters.
+    """
+    bounds = {0, *(found.end() for found in CLUSTER.finditer(text))}
+    runs, first, end, number = [], 0, 0, -1
+    for number, (begin, last) in enumerate(spans):
+        if number and begin >= end and (begin > end or end in bounds):
+            runs.append((first, number))
+            first = number
+        end = max(end, last)
+    return [*runs, (first, number + 1)] if number >= 0 else []
 
 
 def is_open(cluster: str) -> bool:

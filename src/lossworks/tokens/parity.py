@@ -46,8 +46,8 @@ class ParityBpeSpec(BpeSpec):
     ) -> Bpe:
         if languages is None:
             raise UsageError(
-                "parity_bpe chooses its merges by language, and the texts name none. Build it from a file for each language, "
-                "lossworks tokens build FILE... --tokenizer parity_bpe --out tokens.json, and give --tokenizer tokens.json."
+                "parity_bpe chooses its merges by language, and the texts name none. Say --language, or build it from a file for "
+                "each language, lossworks tokens build FILE... --tokenizer parity_bpe --out tokens.json, and give that file."
             )
         words: dict[str, Counter[str]] = {name: Counter() for name in dict.fromkeys(languages)}
         texts, names = Counter(languages), iter(languages)

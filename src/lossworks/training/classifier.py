@@ -14,6 +14,7 @@ from ..data import TEST, TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
+from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
@@ -36,8 +37,10 @@ def fit(
     teacher: Teacher | None = None,
 ) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
+    check_languages(settings, corpora)
     taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed, taught)
+    shares = settings.valid, settings.test
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
     if taught is not None and str(settings.teach).startswith(CUT):
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = replace(settings, loss=settings.loss or default_loss(data))
@@ -79,6 +82,7 @@ def fit(
         "micro_batch": loop.gradients.micro_batch_size,
         "scores": state.scores,
         "refit_rows": None if whole is None else int((whole.parts == TRAIN).sum()),
+        **drawn(data.balance, data.languages, data.parts, data.rates),
     }
     data.close()
     return predictor, settings, describe(data), result

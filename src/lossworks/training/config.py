@@ -16,7 +16,8 @@ OPTIMIZER = "adam"
 class TrainConfig:
     """The hyperparameters of a training over tokens.
 
-    loss: over outcomes alone. optimizer, schedule: a spec, or one made already.
+    loss: over outcomes alone. risk: what is made of those of a step; its groups are languages.
+    optimizer, schedule: a spec, or one made already.
     epochs: passes over the texts at most. steps: updates at most, which the schedule then plans for; None: those of the epochs.
     seconds: that training should take: after each score the steps left are planned again, by how long those so far took.
     evals: how often in all of training the held-out texts are scored, evenly spread; None: after each epoch.
@@ -28,6 +29,7 @@ class TrainConfig:
     """
 
     loss: str = "cross_entropy"
+    risk: str = "mean"
     optimizer: str | Optimizer = OPTIMIZER
     schedule: str | Schedule = "constant"
     epochs: int = 10

@@ -20,13 +20,16 @@ from ..data import (
     Batch,
     Corpus,
     Features,
+    Languages,
     Selected,
     Shards,
+    TextLanguages,
     infer_task,
     joined,
     split,
 )
 from ..tasks import LABEL_TASKS, LabelTask
+from .balancing import rates
 from .teaching import Taught
 
 FEWEST_TO_HOLD_OUT = 40
@@ -71,6 +74,7 @@ class Dataset:
     task's proper score, weighted as the training loss is where that weighs classes; where validation rows have no labels, the
     divergence from the teacher. ``teacher``: logits [rows, labels], or numbers [rows, 1] in the network's units; ``posterior``:
     it teaches multiplied with what the network says itself; ``given``: which rows have labels of their own; None: all.
+    ``balance``: how often training rows of each language are drawn; None: once.
     """
 
     corpora: Sequence[Corpus]
@@ -84,6 +88,7 @@ class Dataset:
     teacher: NDArray[np.float32] | None = None
     posterior: bool = False
     given: NDArray[np.bool_] | None = None
+    balance: str | None = None
     features: Features | None = None
     train: Part | None = None
     valid: Part | None = None
@@ -113,6 +118,30 @@ class Dataset:
     def judged_by_teacher(self) -> bool:
         """Whether the validation rows have no labels of their own."""
         return self.held_out_metric == DIVERGENCE
+
+    @property
+    def languages(self) -> Languages | None:
+        """Of each row, where languages are told apart."""
+        return Languages.together(self.corpora)
+
+    @property
+    def rates(self) -> NDArray[np.float64] | None:
+        """How often training rows of each language are drawn in an epoch [L]; None: once, all of them."""
+        return rates(self.balance, self.languages, self.parts)
+
+    def times(self, seed: int) -> NDArray[np.int64] | None:
+        """How often each training row is counted by what reads them in one pass [training rows]; None: once."""
+        languages, found = self.languages, self.rates
+        if languages is None or found is None:
+            return None
+        return TextLanguages(languages.of_row[self.parts == TRAIN], len(found), found).times(seed)
+
+    def training_texts(self, seed: int) -> Iterator[list[str]]:
+        """The texts of the training part, each as often as it is counted, some MB at a time."""
+        times, read = self.times(seed), 0
+        for _, texts in self.blocks(TRAIN):
+            read += len(texts)
+            yield texts if times is None else np.repeat(np.array(texts, object), times[read - len(texts) : read]).tolist()
 
     @property
     def keys(self) -> NDArray[np.uint64]:
@@ -162,6 +191,7 @@ def assemble(
     test: float,
     seed: int,
     taught: Taught | None = None,
+    balance: str | None = None,
 ) -> Dataset:
     """Decide the task, the parts and the targets. ``fixed``: the part that a corpus was given as, None for the one to split;
     ``taught``: what a teacher says of the rows, whose labels are then complete.
@@ -198,7 +228,7 @@ def assemble(
     notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
     teacher = None if taught is None else taught.of_network(task)
     labelled = None if taught is None or taught.given.all() else taught.given
-    beside: dict[str, Any] = {"teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
+    beside: dict[str, Any] = {"balance": balance, "teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
     beside["posterior"] = taught is not None and taught.posterior
     return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, **beside)
 
@@ -219,7 +249,7 @@ def read_features(
 ) -> None:
     """Read every text, learn the features from the training part, and keep the parts for the epochs; ``watch`` is told of it."""
     data.features = features
-    features.prepare(texts for _, texts in data.blocks(TRAIN))
+    features.prepare(data.training_texts(seed))
     stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
     counter = features.counter()
     row = 0

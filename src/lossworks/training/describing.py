@@ -9,25 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import PARTS, TEST, TRAIN, VALID, Corpus
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from .dataset import Dataset
 
 
-def of_corpora(corpora: Sequence[Corpus]) -> dict[str, Any]:
-    """What is said whatever the task."""
+def of_corpora(corpora: Sequence[Corpus], parts: NDArray[np.uint8] | None) -> dict[str, Any]:
+    """What is said whatever the task. ``parts``: of all rows, where they have any."""
+    languages = None if parts is None else Languages.together(corpora)
     return {
         "source": corpora[0].source,
         "skipped": sum(corpus.skipped for corpus in corpora),
         "bad": [line for corpus in corpora for line in corpus.bad],
         "fingerprint": "+".join(corpus.fingerprint for corpus in corpora),
         "text_column": corpora[0].text_column,
+        **({} if languages is None or parts is None else {"languages": _by_language(languages, parts)}),
+    }
+
+
+def _by_language(languages: Languages, parts: NDArray[np.uint8]) -> dict[str, dict[str, int]]:
+    """How many rows of each language each part has."""
+    return {
+        language: {name: int((parts[rows] == part).sum()) for part, name in enumerate(PARTS)}
+        for language, rows in languages.rows().items()
     }
 
 
 def describe(data: Dataset) -> dict[str, Any]:
     """Of labelled rows."""
     return {
-        **of_corpora(data.corpora),
+        **of_corpora(data.corpora, data.parts),
         "rows": len(data.parts),
         "fingerprint": fingerprint(data),
         "parts": {name: int((data.parts == part).sum()) for part, name in enumerate(PARTS)},

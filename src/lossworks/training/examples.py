@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Batch, epoch_order
+from ..data import Batch, Draws, epoch_order
 from ..engine import Losses, Objective
 from ..engine.distributed import World
 from ..losses import Loss
 from ..losses.sums import without_target
 from ..models import MICRO, TextModel
 from .dataset import Dataset, Part
+from .settings import BY_BOTH, BY_LANGUAGE
 
 Rows = list[tuple[int, NDArray[np.int64]]]
 """Of each piece of the training part, the numbers of its rows."""
@@ -27,14 +28,26 @@ _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in 
 
 @dataclass
 class ExampleObjective(Objective):
-    """A network over features. batch_size: rows a step; None: all."""
+    """A network over features.
+
+    batch_size: rows a step; None: all. rates: how often rows of each language are drawn in an epoch [L]; None: once, all of them.
+    groups: what a risk compares; None: the classes, if there are any.
+    """
 
     data: Dataset
     network: TextModel
     loss: Loss
     batch_size: int | None
     seed: int
+    rates: NDArray[np.float64] | None = None
+    groups: str | None = None
     unit: ClassVar[str] = "examples"  # type: ignore[misc]
+    _draws: dict[int, Draws] = field(default_factory=dict, init=False)
+    _language: NDArray[np.int32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        languages = self.data.languages if self.rates is not None or self.groups is not None else None
+        self._language = np.empty(0, np.int32) if languages is None else languages.of_row
 
     @property
     def metric(self) -> str:  # type: ignore[override]
@@ -47,19 +60,32 @@ class ExampleObjective(Objective):
         if self.batch_size is None:
             return 1
         shards = self._train.shards
-        return sum(-(-shards.count(piece) // self.batch_size) for piece in range(shards.pieces))
+        counts = [shards.count(piece) if self.rates is None else len(self._drawn(piece)) for piece in range(shards.pieces)]
+        return sum(-(-count // self.batch_size) for count in counts)
 
     def steps(self, epoch: int) -> Iterator[Rows]:
         """Nothing is loaded yet."""
         shards = self._train.shards
         pieces = epoch_order(self.seed, epoch, shards.pieces, "pieces").tolist()
-        orders = ((piece, epoch_order(self.seed, epoch, shards.count(piece), "rows", piece)) for piece in pieces)
+        orders = ((piece, self._order(piece, epoch)) for piece in pieces)
         if self.batch_size is None:
             yield list(orders)
             return
         for piece, order in orders:
             for batch in cut(order, self.batch_size):
                 yield [(piece, batch)]
+
+    def _order(self, piece: int, epoch: int) -> NDArray[np.int64]:
+        """The rows of a piece in an epoch."""
+        if self.rates is None:
+            return epoch_order(self.seed, epoch, self._train.shards.count(piece), "rows", piece)
+        return self._drawn(piece).rows(epoch)
+
+    def _drawn(self, piece: int) -> Draws:
+        assert self.rates is not None
+        if piece not in self._draws:
+            self._draws[piece] = Draws(self._language[self._train.shards.rows(piece)], self.rates, self.seed, piece)
+        return self._draws[piece]
 
     def share(self, rows: Rows, world: World) -> Rows:
         return rows if world.size == 1 else [(piece, world.share(chosen)) for piece, chosen in rows]
@@ -88,6 +114,9 @@ class ExampleObjective(Objective):
         target = batch[0].target.to(outputs.device)
         values = self._values(outputs, target, batch[1])
         groups = target if self.data.task.groups else None
+        if self.groups in (BY_LANGUAGE, BY_BOTH):
+            language = torch.from_numpy(self._language[batch[1]]).to(target.device, torch.int64)
+            groups = language if self.groups == BY_LANGUAGE else language * self.data.task.groups + target
         return Losses(values, batch[0].weight.to(values), groups)
 
     def _values(self, outputs: Tensor, target: Tensor, numbers: NDArray[np.int64]) -> Tensor:

@@ -18,6 +18,7 @@ from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
+from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble
 from .describing import describe
 from .judging import calibrate, judge
@@ -56,7 +57,9 @@ def fit(
     Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
     began = callbacks.clock()
-    data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+    check_languages(settings, corpora)
+    shares = settings.valid, settings.test
+    data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
     check_counted(data, settings)
     settings = for_language(settings, data.task.kind)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
@@ -72,6 +75,7 @@ def fit(
         predictor, data = again, whole
     ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
     result = judge(predictor, data, parts[TEST], ended)
+    result |= drawn(data.balance, data.languages, data.parts, data.rates)
     result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     return predictor, settings, describe(data), result
 
@@ -96,7 +100,7 @@ def _read(
     """The tokenizer, trained on the training rows where it is not given, and every part in tokens."""
     scratch.mkdir(exist_ok=True)
     chosen = tokens.named(settings.tokenizer or "")
-    tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(texts for _, texts in data.blocks(TRAIN))
+    tokenizer = chosen if isinstance(chosen, Tokenizer) else chosen.learn(data.training_texts(settings.seed))
     parts = []
     for part, name in enumerate(PARTS):
         file = TokenFile(scratch, name, tokenizer.dtype, whole=False)
@@ -118,11 +122,12 @@ def _learn(
     """A model for each class, of its training rows."""
     spec = settings.spec
     assert isinstance(spec, LanguageSpec)
+    times = data.times(settings.seed)
     models: list[LanguageModel] = []
     counts: list[int] = []
     for number, label in enumerate(data.task.labels):
         callbacks.watch("class", {"label": label, "number": number + 1, "of": len(data.task.labels)})
-        train, valid = (_of_class(data, part, number) for part in parts[:2])
+        train, valid = _of_class(data, parts[TRAIN], number, times), _of_class(data, parts[VALID], number)
         seed = derive(settings.seed, "class", number)
         held_out = valid if len(valid) else None
         apart = replace(callbacks, checkpoints=None)  # the classes' would lie on top of one another
@@ -133,5 +138,7 @@ def _learn(
     return GenerativePredictor(data.task, spec, tokenizer, tuple(models), tuple(counts))
 
 
-def _of_class(data: Dataset, part: TokenPart, number: int) -> Ragged:
-    return part.texts.take(np.flatnonzero(data.target[part.numbers] == number))
+def _of_class(data: Dataset, part: TokenPart, number: int, times: NDArray[np.int64] | None = None) -> Ragged:
+    """The texts of a class, each as often as it is counted."""
+    rows = np.flatnonzero(data.target[part.numbers] == number)
+    return part.texts.take(rows if times is None else np.repeat(rows, times[rows]))

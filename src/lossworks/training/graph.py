@@ -55,7 +55,7 @@ def fit(
     if settings.glosses is not None:
         texts, notes = _described(settings.glosses, names, train)
     data = {
-        **of_corpora(corpora),
+        **of_corpora(corpora, None),
         "rows": len(facts),
         "parts": {name: int((parts == part).sum()) for part, name in enumerate(PARTS)},
         "entities": len(names.entities),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..data import TRAIN
+from ..data import TRAIN, Languages
 from ..inference import Predictor
 from ..tasks import LabelTask
 from .dataset import FEWEST_TO_HOLD_OUT, Dataset
@@ -59,12 +59,14 @@ def figures(
     train: NDArray[Any],
     weight: NDArray[Any] | None,
     keys: NDArray[np.uint64],
+    languages: Languages | None = None,
 ) -> tuple[dict[str, Any], NDArray[np.int64], list[dict[str, Any]]]:
     """What is said of a predictor's scores (before calibration), the baseline beside; and its most confident mistakes: their
     rows, and what was said of each.
 
     Args:
         train: targets that the baseline learns from. keys: equal for rows of one text, which count as one in intervals.
+        languages: of the rows, where they are told apart.
     """
     task, cuts = predictor.task, predictor.thresholds
     evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts, groups=keys)
@@ -75,7 +77,29 @@ def figures(
         **evaluation.to_json(task.labels),
         "baseline": task.baseline(train, target, weights=weight, groups=keys),
     }
+    if languages is not None:
+        said["languages"] = _by_language(predictor, scores, target, weight, keys, languages)
     return said, *task.mistakes(answers, evaluation, target, cuts)
+
+
+def _by_language(
+    predictor: Predictor,
+    scores: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any] | None,
+    keys: NDArray[np.uint64],
+    languages: Languages,
+) -> dict[str, Any]:
+    """The metrics of each language."""
+    task, temperature = predictor.task, predictor.temperature
+
+    def metrics_of(rows: NDArray[np.int64]) -> dict[str, metrics.Interval]:
+        own, cuts = None if weight is None else weight[rows], predictor.thresholds
+        return task.evaluate(scores[rows], target[rows], own, temperature=temperature, thresholds=cuts, groups=keys[rows]).metrics
+
+    sizes = np.ones(len(target)) if weight is None else weight.astype(np.float64)
+    losses = metrics.Losses(task.by_row(scores, target, temperature=temperature)[task.proper] * sizes, sizes, keys)
+    return metrics.by_language(task.proper, losses, languages, metrics_of)
 
 
 def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +110,10 @@ def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[st
         note = f"nothing was held out to test on{few}, so nothing is known of how good this is"
         return {"part": None, "rows": 0, "note": note, **tuned, **ended}
     scores, target, weight, numbers = scored(predictor, data, test)
-    said, rows, found = figures(predictor, scores, target, data.target[data.parts == TRAIN], weight, data.keys[numbers])
+    languages = None if data.languages is None else data.languages.take(numbers)
+    said, rows, found = figures(
+        predictor, scores, target, data.target[data.parts == TRAIN], weight, data.keys[numbers], languages
+    )
     texts = data.texts(numbers[rows])
     listed = [{"text": text, **what, "row": int(numbers[row])} for text, what, row in zip(texts, found, rows, strict=True)]
     return {

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import PARTS, TEST, TRAIN, VALID, Corpus
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage, Tokens
 from ..models.neural import NeuralSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
+from .balancing import check_languages, drawn, group_count
 from .describing import leaked, of_corpora
 from .language_metrics import judge, samples
 from .language_training import recalled, tokens_chosen, train
@@ -51,6 +52,8 @@ def fit(
         )
     asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
+    check_languages(settings, corpora)
+    group_count(settings, None, 0)
     division = divide(corpora, fixed, settings)
     before = recalled(settings, callbacks) if resume else None
     settings, why = (settings, "") if asked else tokens_chosen(settings, division, callbacks, before)
@@ -77,6 +80,7 @@ def fit(
         resume=resume,
         before=before,
         test_tokens=0 if TEST in fixed else int(parts[TEST].texts.offsets[-1]),
+        languages=division.text_languages() if settings.balance or settings.risk else None,
         teacher=taught,
     )
     if found.tested < 1:
@@ -84,6 +88,8 @@ def fit(
     trained, model = TextLanguage(found.spec, tokenizer, found.model), found.model
     counts = Positions.of(parts[TRAIN].texts, model.vocabulary, model.ends).counts(model.vocabulary.size)
     result: dict[str, Any] = {"facts": model.facts, "seconds": callbacks.clock() - began}
+    if division.parts is not None:
+        result |= drawn(settings.balance, Languages.together(corpora), division.parts, division.rates)
     if found.state is not None:
         result["training"] = _training(found.state)
     if callbacks.world.is_first:
@@ -117,7 +123,7 @@ def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]
     """What the record says of the data."""
     tokens, size = int(parts[TRAIN].texts.offsets[-1]), int(parts[TRAIN].bytes.sum())
     return {
-        **of_corpora(division.corpora),
+        **of_corpora(division.corpora, division.parts),
         "rows": sum(len(part.texts) for part in parts.values()),
         "parts": {name: len(parts[part].texts) for part, name in enumerate(PARTS)},
         "tokens": {name: int(parts[part].texts.offsets[-1]) for part, name in enumerate(PARTS)},

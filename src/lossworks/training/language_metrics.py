@@ -46,6 +46,10 @@ def judge(
         baseline = {"baseline": {"name": "unigram model", "metrics": figures}}
     accuracy = metrics.hit_rate([hits for hits, _ in guessed], [positions for _, positions in guessed])
     found = {**metrics.surprisal(logp, units), "accuracy": accuracy, "unknown_rate": metrics.unknown_rate(units)}
+    languages: dict[str, Any] = {}
+    if test.languages is not None and test.keys is not None:
+        by_language = metrics.texts_by_language(units.sums(-logp), units, test.keys, test.languages)
+        languages = {"languages": by_language}
     return {
         "rows": len(test.texts),
         "tokens": len(ids),
@@ -55,6 +59,7 @@ def judge(
         "accuracy_positions": sum(positions for _, positions in guessed),
         "metrics": {name: interval.to_json() for name, interval in found.items()},
         **baseline,
+        **languages,
         "surprising": _surprising(trained, test.texts, units, logp),
     }
 
@@ -113,9 +118,14 @@ def _surprising(trained: TextLanguage, texts: Ragged, units: metrics.SegmentCoun
 
     def listed(unit: int) -> dict[str, Any]:
         first, last = (int(bound) for bound in units.bounds[unit : unit + 2])
-        shown = range(first, min(last, first + _FIRST))
-        spelled = [trained.tokenizer.spelling(int(target[i])) for i in shown]
-        tokens = [[token, round(float(-logp[i]), 3)] for token, i in zip(spelled, shown, strict=True)]
+        tokens, begin, end = [], first, min(last, first + _FIRST)
+        for after in range(first + 1, end + 1):
+            text = trained.tokenizer.decode(target[begin:after].tolist())
+            if text.endswith("\ufffd") and after < end:  # tokens of bytes: a character is shown whole
+                continue
+            alone = trained.tokenizer.spelling(int(target[begin]))
+            tokens.append([alone if after - begin == 1 else text, round(float(-logp[begin:after].sum()), 3)])
+            begin = after
         return {"number": unit, "nats_per_token": float(nats[unit]), "tokens": tokens, "cut": last - first > _FIRST}
 
     least = order[::-1][: min(_LISTED, len(order) // 2)]

@@ -11,7 +11,7 @@ import torch
 
 from ..core.errors import RecordError
 from ..core.machine import fast_dtype
-from ..data import TRAIN, Ragged
+from ..data import TRAIN, Ragged, TextLanguages
 from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
@@ -21,7 +21,7 @@ from .config import OPTIMIZER, TrainConfig
 from .planning import Plan, is_timed, plan, time_of
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .sizing import tokens_for
-from .token_parts import Division
+from .token_parts import Division, repeated
 from .tokens import new_network, train_sequences
 
 _PLAN = "plan.json"
@@ -54,6 +54,7 @@ def train(
     resume: bool = False,
     before: Plan | None = None,
     test_tokens: int = 0,
+    languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
 ) -> Trained:
     """The model that ``settings`` say, trained on ``texts``.
@@ -67,6 +68,7 @@ def train(
         seed: of whatever is random.
         resume: go on from the newest checkpoint; families that learn by a method of their own start again.
         before: the plan that was made when the fit began, of one that is resumed. test_tokens: as of ``plan``.
+        languages: of the texts, where a balance or a risk goes by them.
         teacher: as of ``train_sequences``.
 
     Raises:
@@ -76,7 +78,8 @@ def train(
     assert isinstance(spec, LanguageSpec)
     if not settings.by_gradients:
         memory = None if settings.memory is None else int(settings.memory)
-        watch = callbacks.watch
+        watch, times = callbacks.watch, None if languages is None else languages.times(seed)
+        texts = repeated(texts, times, scratch)
         model = spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=watch)
         return Trained(model, spec, settings)
     threads, tested = None, 1.0
@@ -91,7 +94,7 @@ def train(
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
-        threads=threads, teacher=teacher,
+        threads=threads, languages=languages, teacher=teacher,
     )  # fmt: skip
     return Trained(network.model(), spec, settings, state, tested)
 

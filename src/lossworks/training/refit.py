@@ -17,6 +17,7 @@ from ..engine import Callbacks, Loop
 from ..engine.reduction import Reduction
 from ..inference import NetworkPredictor
 from ..schedules import Clock
+from .balancing import group_count
 from .dataset import Dataset, read_features
 from .examples import ExampleObjective
 from .settings import AUTO, Settings
@@ -56,13 +57,17 @@ def training(
     penalty = penalties.build(settings.penalty) if settings.penalty else None
     stepper = optim.Stepper(optim.build(settings.optimizer or ""), network, penalty, clip=settings.clip, ema=settings.ema)
     batch_size, micro_batch = int(settings.batch_size or 1), settings.micro_batch
-    made = objective(data, network, loss, None if stepper.optimizer.full_batch else batch_size, settings.seed)
+    languages, full, drawn = data.languages, stepper.optimizer.full_batch, data.rates
+    groups = group_count(settings, languages, data.task.groups)
+    if full and drawn is not None and languages is not None:  # all rows make a step: each weighs as often as it would be drawn
+        data, drawn = replace(data, loss_weight=data.loss_weight * drawn[languages.of_row].astype(np.float32)), None
+    made = objective(data, network, loss, None if full else batch_size, settings.seed, rates=drawn, groups=settings.groups)
     steps = int(settings.epochs or 1) * made.per_epoch
     kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
     return Loop(
         made,
         stepper,
-        Reduction(risks.build(settings.risk or "mean"), data.task.groups),
+        Reduction(risks.build(settings.risk or "mean"), groups),
         schedules.build(settings.schedule or "constant"),
         Clock(min(steps, last_step or steps), made.per_epoch),
         callbacks,

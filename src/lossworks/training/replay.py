@@ -82,7 +82,8 @@ def replay(
         Diverged, Interrupted, OutOfMemory: as in a fit.
     """
     check_rows([corpus.fingerprint for corpus in corpora], record)
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, settings.valid, settings.test, settings.seed)
+    shares = settings.valid, settings.test
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, balance=settings.balance)
     check_rows(fingerprint(data).split("+"), record, whole=True)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     result = record["result"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import losses, models, optim, penalties, risks, schedules, tokens
+from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
 from ..core import units
 from ..core.errors import UsageError
 from ..models import LanguageSpec
 from ..tasks import GraphCompletion, LabelTask
-from .settings import AUTO, Settings, spelled
+from .settings import AUTO, BY_LANGUAGE, Settings, spelled
 
 _SMALLEST_BATCH = 16
 _CLASS_TOKENS = "words"  # what tells classes apart best: docs/BENCHMARKS.md
@@ -43,6 +43,7 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
         schedule=schedules.render(schedules.build(settings.schedule or "constant")),
         penalty=penalties.render(penalties.build(penalty)) if penalty else None,
         risk=risks.render(risk),
+        balance=settings.balance and balances.render(balances.build(settings.balance)),
         lr=AUTO if settings.lr == AUTO else optimizer.lr,
         epochs=settings.epochs or (500 if other else model.epochs),
         batch_size=batch_size,
@@ -68,6 +69,7 @@ def for_language(settings: Settings, task: str) -> Settings:
         tokenizer=tokens.render(chosen) if isinstance(chosen, tokens.TokenizerSpec) else asked,
         document_unit=settings.document_unit or "line",
         memory=None if settings.memory is None else units.size(settings.memory),
+        balance=settings.balance and balances.render(balances.build(settings.balance)),
     )
 
 
@@ -93,7 +95,7 @@ def for_graph(settings: Settings) -> Settings:
 
 def _check_risk(risk: risks.Risk, task: LabelTask, settings: Settings) -> None:
     """Raise UsageError where the risk compares groups and there are none, or the class weights would be lost in it."""
-    if not risk.grouped:
+    if not risk.grouped or settings.groups == BY_LANGUAGE:
         return
     name = risks.render(risk)
     if not task.groups:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .. import losses, models, optim, penalties, risks, schedules, tokens
+from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
 from ..core import specs, units, values
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
@@ -18,6 +18,8 @@ from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
 
 AUTO = "auto"
+BY_LABEL, BY_LANGUAGE, BY_BOTH = "label", "language", "language,label"
+"""What the groups of a risk are."""
 LABELS, LANGUAGE, GRAPH = "linear", "ngram", "complex"
 """The family where none is named, of texts with labels, of language models and of knowledge graphs."""
 _DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
@@ -25,15 +27,15 @@ _DTYPES = ("float32", "bfloat16")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
-OF_EXAMPLES = ("penalty", "risk", "batch_size", "micro_batch", "class_weight")
+OF_EXAMPLES = ("penalty", "risk", "groups", "balance", "batch_size", "micro_batch", "class_weight")
 """What only a classifier or regression over features has."""
 TEACH = "teach"
 """What these and language models that are trained by gradients have."""
 OF_FACTS = ("batch_size", "glosses")
 """What a model of a knowledge graph has."""
-OF_TEXTS = ("tokenizer", "document_unit", "memory")
+OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
 """What every language model has."""
-OF_TOKENS = ("steps", "batch_tokens", "pack")
+OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
 """What a language model has that is trained by gradients,"""
 OF_NETWORKS = ("minutes", "dtype")
 """and what of these only a network has."""
@@ -48,7 +50,10 @@ class Settings:
     tokenizer: of language models, the spec of a tokenizer or the file of a trained one; None: the family's own, or of a network
         that is trained by time, what there is time to learn. document_unit: what of plain text is one text: a line, a paragraph,
         or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
-    loss: a spec. penalty, risk: of classifiers and regressions; the groups of a risk that compares groups are the classes.
+    loss: a spec. penalty: of classifiers and regressions. risk: the mean of losses, or what looks at the worst of them.
+    groups: what a risk that compares groups goes by, "label", "language", or "language,label" for the classes of each language;
+        None: the classes, of a language model the languages.
+    balance: how often texts of each language are drawn: "proportional", "alpha:0.3", "unimax". Both need the languages of rows.
     optimizer: a spec, or from Python what makes a PyTorch optimizer of a list of parameters.
     lr: the learning rate, over the optimizer's own; "auto" (of classifiers): found by short runs on the data. Where no optimizer
         is named, the model's own is fitted to the batch size (``Optimizer.for_batches``).
@@ -81,6 +86,8 @@ class Settings:
     optimizer: str | optim.Optimizer | Callable[..., Any] | None = None
     penalty: str | None = None
     risk: str | None = None
+    groups: str | None = None
+    balance: str | None = None
     lr: float | str | None = None
     schedule: str | None = None
     epochs: int | None = None
@@ -181,13 +188,20 @@ class Settings:
             "loss",
             "penalty",
             "risk",
+            "groups",
+            "balance",
             "schedule",
             "teach",
             "dtype",
             "device",
         ):
             values.text(name, getattr(self, name))
-        for name, allowed in (("task", TASKS), ("document_unit", UNITS), ("dtype", _DTYPES)):
+        for name, allowed in (
+            ("task", TASKS),
+            ("document_unit", UNITS),
+            ("dtype", _DTYPES),
+            ("groups", (BY_LABEL, BY_LANGUAGE, BY_BOTH)),
+        ):
             if (value := getattr(self, name)) is not None and value not in allowed:
                 raise UnknownName(name.replace("_", " "), value, allowed)
         for name in ("epochs", "steps", "batch_tokens", "patience"):
@@ -219,6 +233,8 @@ class Settings:
             losses.build(self.loss)
         if self.risk:
             risks.build(self.risk)
+        if self.balance:
+            balances.build(self.balance)
         if self.schedule:  # a length that nobody can tell is found out now
             schedules.build(self.schedule).factor(0, schedules.Clock(1, 1.0, 1.0 if isinstance(spec, LanguageSpec) else None))
         penalty = penalties.build(self.penalty) if self.penalty else None
@@ -327,10 +343,10 @@ def _applicable(spec: Spec) -> tuple[str, ...]:
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:
-        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, *OF_NETWORKS, TEACH)
+        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS, TEACH)
     if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
         return OF_TEXTS
-    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, TEACH)
+    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", TEACH)
 
 
 def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:

@@ -13,37 +13,46 @@ from numpy.typing import NDArray
 from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..core.seeds import generator
-from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile, split
+from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages, Ragged, TextLanguages, TokenFile, split
 from ..engine import Callbacks
 from ..tokens import Tokenizer
+from .balancing import rates
 from .dataset import FEWEST_TO_HOLD_OUT, MOST_TEST, MOST_VALID
 from .settings import Settings
 
 _MOST_CHARACTERS = 20_000_000  # of a stream, to validate or to test on, likewise
+_TEXTS_AT_ONCE = 1 << 14
 _FEWEST_CHARACTERS = 1000
 """A stream with fewer is trained on whole: a metric of the rest would say nothing."""
 
 
 @dataclass(slots=True)
 class Encoded:
-    """A part in tokens. ``bytes``: of each text, in UTF-8."""
+    """A part in tokens. ``bytes``: of each text, in UTF-8; ``languages``, where they are told apart, and with them ``keys``,
+    equal for equal texts.
+    """
 
     texts: Ragged
     bytes: NDArray[np.int64]
+    languages: Languages | None = None
+    keys: NDArray[np.uint64] | None = None
 
 
 @dataclass(slots=True)
 class Division:
-    """Which texts are of which part: ``parts`` [rows], or of a stream the parts' ``spans`` of characters, in their order."""
+    """Which texts are of which part: ``parts`` [rows], or of a stream the parts' ``spans`` of characters, in their order.
+    ``rates``: how often training texts of each language are drawn in a pass [L]; None: once, all of them.
+    """
 
     corpora: Sequence[Corpus]
     fixed: Sequence[int | None]
     parts: NDArray[np.uint8] | None
     spans: dict[int, tuple[int, int]]
+    rates: NDArray[np.float64] | None = None
 
-    def blocks(self, part: int) -> Iterator[list[str]]:
-        """The texts of a part, some MB at a time; of a stream its pieces."""
-        row = 0
+    def blocks(self, part: int, times: NDArray[np.int64] | None = None) -> Iterator[list[str]]:
+        """The texts of a part, some MB at a time; of a stream its pieces. ``times``: how often each is read [texts]."""
+        row, read = 0, 0
         for corpus, fixed in zip(self.corpora, self.fixed, strict=True):
             if self.parts is None:
                 span = self.spans[part] if fixed is None else (0, _characters(corpus)) if fixed == part else (0, 0)
@@ -51,8 +60,30 @@ class Division:
                 continue
             for texts in corpus.blocks():
                 chosen = np.flatnonzero(self.parts[row : row + len(texts)] == part)
-                row += len(texts)
+                row, read = row + len(texts), read + len(chosen)
+                if times is not None:
+                    chosen = np.repeat(chosen, times[read - len(chosen) : read])
                 yield [texts[i] for i in chosen]
+
+    def languages(self, part: int) -> Languages | None:
+        """Of the texts of a part, where they are told apart."""
+        languages = None if self.parts is None else Languages.together(self.corpora)
+        return None if languages is None else languages.take(np.flatnonzero(self.parts == part))
+
+    def text_languages(self) -> TextLanguages | None:
+        """Those of the training texts as training goes by them, where they are told apart."""
+        languages = None if self.parts is None else Languages.together(self.corpora)
+        if languages is None:
+            return None
+        return TextLanguages(languages.of_row[self.parts == TRAIN], len(languages.names), self.rates)
+
+    def named(self, part: int, encoded: Encoded) -> Encoded:
+        """An ``encoded`` part with its texts' languages."""
+        languages = self.languages(part)
+        if languages is None:
+            return encoded
+        keys = np.concatenate([corpus.keys for corpus in self.corpora])
+        return replace(encoded, languages=languages, keys=keys[self.parts == part])
 
 
 def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings) -> Division:
@@ -67,7 +98,17 @@ def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Set
     if len(main) >= FEWEST_TO_HOLD_OUT and valid + test > 0:
         most = len(main)
         parts[0] = split(main, None, min(valid, MOST_VALID / most), min(test, MOST_TEST / most), settings.seed)
-    return Division(corpora, fixed, np.concatenate(parts), {})
+    of_rows = np.concatenate(parts)
+    return Division(corpora, fixed, of_rows, {}, _rates(corpora, of_rows, settings))
+
+
+def _rates(corpora: Sequence[Corpus], parts: NDArray[np.uint8], settings: Settings) -> NDArray[np.float64] | None:
+    """How often training texts of each language are drawn: by how many characters there are, whatever the tokens are."""
+    languages = None if settings.balance is None else Languages.together(corpora)
+    if languages is None:
+        return None
+    sizes = np.fromiter((len(text) for corpus in corpora for texts in corpus.blocks() for text in texts), np.float64, len(parts))
+    return rates(settings.balance, languages, parts, sizes)
 
 
 def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch: Path) -> tuple[Tokenizer, dict[int, Encoded]]:
@@ -78,7 +119,12 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
     if isinstance(chosen, Tokenizer):
         tokenizer = chosen
     else:
-        tokenizer = chosen.learn(division.blocks(TRAIN), lambda read: callbacks.watch("tokens", {"rows": read, "of": rows}))
+        told, drawn = division.languages(TRAIN), division.text_languages()
+        times = None if drawn is None else drawn.times(settings.seed)
+        names = None if told is None else [told.names[n] for n in np.repeat(told.of_row, 1 if times is None else times)]
+        tokenizer = chosen.learn(
+            division.blocks(TRAIN, times), lambda read: callbacks.watch("tokens", {"rows": min(read, rows), "of": rows}), names
+        )
     parts, done = {}, 0
     for part, name in enumerate(PARTS):
         before = done
@@ -86,7 +132,8 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
         def tell(read: int, before: int = before) -> None:
             callbacks.watch("read", {"rows": before + read, "of": rows})
 
-        parts[part] = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        found = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        parts[part] = division.named(part, found)
         done += len(parts[part].texts)
     if not len(parts[TRAIN].texts.ids):
         raise DataError(f"{division.corpora[0].source}: the training part holds no tokens, so there is nothing to learn.")
@@ -110,7 +157,7 @@ def encode_fewer(division: Division, share: float, settings: Settings, tokenizer
         parts = parts.copy()
         parts[rows[math.ceil(share * len(rows)) :]] = len(PARTS)  # of none
     fewer = replace(division, parts=parts, spans=spans)
-    return in_tokens(fewer.blocks(TEST), tokenizer, scratch, "tested", whole=parts is None)
+    return fewer.named(TEST, in_tokens(fewer.blocks(TEST), tokenizer, scratch, "tested", whole=parts is None))
 
 
 def in_tokens(
@@ -131,6 +178,18 @@ def in_tokens(
         tell(read)
     size, encoded = np.concatenate(sizes), file.finish()
     return Encoded(encoded, size.sum(keepdims=True)[: len(encoded)] if whole else size)
+
+
+def repeated(texts: Ragged, times: NDArray[np.int64] | None, scratch: Path) -> Ragged:
+    """Texts, each as often as it is counted [texts], in a file in ``scratch``; ``times`` None: as they are."""
+    if times is None:
+        return texts
+    order = np.repeat(np.arange(len(texts)), times)
+    file = TokenFile(scratch, "drawn", texts.ids.dtype.type, whole=False)
+    for first in range(0, len(order), _TEXTS_AT_ONCE):
+        some = texts.take(order[first : first + _TEXTS_AT_ONCE])
+        file.append(some.ids, some.offsets)
+    return file.finish()
 
 
 def _spans(main: Corpus, valid: float, test: float) -> dict[int, tuple[int, int]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeds import generator
-from ..data import Ragged, TokenRows
+from ..data import Ragged, TextLanguages, TokenRows
 from ..data.layouts import Lanes, Layout, Packed, Positions, Windows
 from ..engine import Callbacks, Loop, Losses, Objective, TrainState
 from ..engine.distributed import World
@@ -25,6 +25,9 @@ from ..losses.sums import without_target
 from ..models import LanguageModel, LanguageSpec, SequenceNetwork
 from ..optim import Stepper
 from ..optim import build as optimizer_of
+from ..optim import render as optimizer_spec
+from ..risks import Risk
+from ..risks import build as risk_of
 from ..risks.mean import Mean
 from ..schedules import Clock
 from ..schedules import build as schedule_of
@@ -111,7 +114,9 @@ class TokenObjective(Objective):
     def losses(self, batch: _MicroBatch) -> Losses:
         scores = self.network.scores(*batch)
         values = scores.values(self.loss) if isinstance(scores, Fused) else self.loss.values(scores)
-        return Losses(values, torch.ones_like(values))
+        languages = batch[0].languages
+        groups = None if languages is None else languages[batch[0].inside]
+        return Losses(values, torch.ones_like(values), groups)
 
     def sampled_losses(self, batch: _MicroBatch) -> Tensor:
         scores = self.network.scores(batch[0])
@@ -149,6 +154,7 @@ def train_sequences(
     resume: bool = False,
     config: TrainConfig | None = None,
     threads: int | None = None,
+    languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
     **choices: Any,
 ) -> TrainState:
@@ -164,6 +170,7 @@ def train_sequences(
         resume: go on from the newest checkpoint of the callbacks; training then ends in the bits of one that was never stopped.
         config: the hyperparameters; or single ``choices`` of them.
         threads: PyTorch's own; None: as they are.
+        languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
         teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
@@ -183,7 +190,7 @@ def train_sequences(
     callbacks = callbacks or Callbacks()
     with torch.inference_mode(False), torch.enable_grad():
         how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "callbacks": callbacks, "teacher": teacher}
-        loop = token_loop(network, texts, vocabulary, config, **how)
+        loop = token_loop(network, texts, vocabulary, config, languages=languages, **how)
         loop.threads = threads
         if resume:
             loop.resume()
@@ -201,6 +208,7 @@ def token_loop(
     held_out: HeldOut | None,
     seed: int,
     callbacks: Callbacks,
+    languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
 ) -> Loop:
     """A training that has not begun; arguments and errors as of ``train_sequences``."""
@@ -211,18 +219,25 @@ def token_loop(
     if teacher is not None:
         without_target(loss)  # it compares with the teacher, or that would be for nothing
     stepper = Stepper(optimizer_of(config.optimizer), network, clip=config.clip, ema=config.ema)
-    layout = lay_out(network, positions, config, seed)
+    risk = _risk(config, callbacks, languages)
+    layout = lay_out(network, positions, config, seed, languages)
+    if languages is not None and languages.rates is not None and stepper.optimizer.full_batch:
+        raise UsageError(
+            f"a balance draws the texts of each step, and {optimizer_spec(stepper.optimizer)} makes one of all texts. "
+            "Choose another --optimizer, or leave --balance out."
+        )
     tokens = len(layout) * config.window if stepper.optimizer.full_batch else config.batch_tokens
-    per_epoch = len(layout.steps(tokens, 0))
+    first = layout.steps(tokens, 0)
+    per_epoch = len(first)
     steps = min(config.epochs * per_epoch, config.steps or config.epochs * per_epoch)
     micro_batch_size = SCORES // vocabulary.size
     taught = None if teacher is None else TokenTeacher(teacher, layout)
     loop = Loop(
         TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed, taught),
         stepper,
-        Reduction(Mean()),
+        Reduction(risk, 0 if languages is None else languages.count),
         schedule_of(config.schedule),
-        Clock(steps, per_epoch, int(layout.lengths.sum()) / per_epoch),
+        Clock(steps, per_epoch, sum(int(layout.lengths[rows].sum()) for rows in first) / per_epoch),
         callbacks,
         micro_batch_size,
         config.patience,
@@ -244,7 +259,22 @@ def new_network(
     return network
 
 
-def lay_out(network: SequenceNetwork, positions: Positions, config: TrainConfig, seed: int) -> Layout:
+def _risk(config: TrainConfig, callbacks: Callbacks, languages: TextLanguages | None) -> Risk:
+    """The risk; UsageError where its groups are not known, or its losses are in several processes."""
+    risk = risk_of(config.risk)
+    if risk.grouped and languages is None:
+        raise UsageError(
+            f"the risk {config.risk!r} compares groups, which of a language model are languages, and they are not known. "
+            "Say where each text's stands: --language COLUMN, or choose --risk mean or cvar."
+        )
+    if callbacks.world.size > 1 and not isinstance(risk, Mean):
+        raise UsageError(f"the risk {config.risk!r} needs the losses of a step together. Train it in one process.")
+    return risk
+
+
+def lay_out(
+    network: SequenceNetwork, positions: Positions, config: TrainConfig, seed: int, languages: TextLanguages | None = None
+) -> Layout:
     """How training texts are laid out, as the network can read them.
 
     Raises:
@@ -255,11 +285,11 @@ def lay_out(network: SequenceNetwork, positions: Positions, config: TrainConfig,
     if config.pack:
         if not network.packs:
             raise UsageError("pack lays several texts in one row, which this network cannot keep apart. Leave it out.")
-        return Packed(positions, config.window, seed)
+        return Packed(positions, config.window, seed, languages=languages)
     lanes = max(1, config.batch_tokens // config.window)
     if network.carries and Lanes.fit(positions, config.window, lanes):
         return Lanes(positions, config.window, lanes, seed)
-    return Windows(positions, config.window, seed)
+    return Windows(positions, config.window, seed, languages=languages)
 
 
 def _eval_every(config: TrainConfig, steps: int) -> int | None:

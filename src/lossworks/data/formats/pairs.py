@@ -33,7 +33,7 @@ def read(items: Iterable[Any], options: ReadOptions, source: str) -> Reading:
 def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], options: ReadOptions) -> Iterator[Rows]:
     number = 1
     while items := list(islice(stream, AT_ONCE)):
-        kept: list[tuple[Any, Any, Any]] = []
+        kept: list[tuple[Any, Any, Any, Any]] = []
         places: list[int] = []
         faults: list[Fault] = []
         for place, item in enumerate(items, number):
@@ -44,39 +44,41 @@ def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], o
             else:
                 kept.append(found)
                 places.append(place)
-        weighted = any(weight is not UNIT for *_, weight in kept)
+        weighted = any(weight is not UNIT for _, _, weight, _ in kept)
         yield Rows(
             [text for text, *_ in kept],
-            [label for _, label, _ in kept],
+            [label for _, label, *_ in kept],
             places if faults else range(number, number + len(items)),
-            [weight for *_, weight in kept] if weighted else None,
+            [weight for _, _, weight, _ in kept] if weighted else None,
             faults,
             options.triples,
+            [language for *_, language in kept] if columns and columns.language is not None else None,
         )
         number += len(items)
 
 
-def _from_tuple(item: Any, options: ReadOptions) -> tuple[Any, Any, Any] | None:
+def _from_tuple(item: Any, options: ReadOptions) -> tuple[Any, Any, Any, Any] | None:
     if options.triples and isinstance(item, tuple | list):
-        return (triple(list(map(_text, item))), None, UNIT) if len(item) == 3 else None
+        return (triple(list(map(_text, item))), None, UNIT, None) if len(item) == 3 else None
     if options.unlabelled and isinstance(item, str):
-        return _text(item), None, UNIT
+        return _text(item), None, UNIT, None
     if isinstance(item, tuple | list) and len(item) in (2, 3):
-        return _text(item[0]), item[1], item[2] if len(item) == 3 else UNIT
+        return _text(item[0]), item[1], item[2] if len(item) == 3 else UNIT, None
     return None
 
 
-def _from_dict(item: Any, columns: Columns, keys: Sequence[Any]) -> tuple[Any, Any, Any] | None:
+def _from_dict(item: Any, columns: Columns, keys: Sequence[Any]) -> tuple[Any, Any, Any, Any] | None:
     if not isinstance(item, Mapping):
         return None
     parts = [_text(item.get(keys[i])) for i in columns.text]
     if columns.triples:
-        return triple(parts), None, UNIT
+        return triple(parts), None, UNIT, None
     odd = [part for part in parts if not isinstance(part, str)]
     return (
         odd[0] if odd else " ".join(filter(None, parts)),
         None if columns.label is None else item.get(keys[columns.label]),
         UNIT if columns.weight is None else item.get(keys[columns.weight]),
+        None if columns.language is None else _text(item.get(keys[columns.language])),
     )
 
 

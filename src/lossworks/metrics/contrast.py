@@ -9,17 +9,21 @@ the losses are, but takes a difference in spread for one in means. So p is the l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, log_expit, ndtr, stdtr, stdtrit
 
-from ..metrics.intervals import TAIL, skew_corrected, unskewed
-from .statistics import LEVEL
+from .intervals import TAIL, skew_corrected, unskewed
 
 Floats = NDArray[np.float64]
 
+LEVEL = 0.05
+FEWEST = 20
+"""Texts that a part must have, inside and outside, to be tested."""
 _ROUNDS, _EXACT = 100, 1e-9  # of Newton's method, and how far from the sum asked for it may end, in standard deviations
 
 
@@ -47,6 +51,40 @@ class Sample:
         return square * units / (units - 1), square, float(influences**2 @ influences)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """What each row costs. ``sums`` [N]: its loss times its weight, or its nats; ``sizes`` [N]: its weight, or its tokens.
+
+    texts: an id for each row [N], equal for rows of one text.
+    """
+
+    sums: Floats
+    sizes: Floats
+    texts: NDArray[Any]
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        return np.asarray(np.unique(self.texts, return_inverse=True)[1], np.int64)
+
+    def sample(self, rows: NDArray[Any]) -> Sample:
+        """Of the texts of some rows; those without size are no rows."""
+        rows = rows[self.sizes[rows] > 0]
+        of, count = self._numbers[rows], int(self._numbers.max(initial=-1)) + 1
+        here = np.bincount(of, minlength=count) > 0
+        sums, sizes = (np.bincount(of, values[rows], count)[here].astype(np.float64) for values in (self.sums, self.sizes))
+        return Sample(sums, sizes)
+
+    def without(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """All other rows."""
+        rest = np.ones(len(self.sums), np.bool_)
+        rest[rows] = False
+        return np.flatnonzero(rest)
+
+    def less(self, other: Losses) -> Losses:
+        """The differences, row by row, of losses of the same sizes."""
+        return replace(self, sums=self.sums - other.sums)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A rate or a difference of two, its 95 % interval, and the p of there being none."""
@@ -57,10 +95,12 @@ class Estimate:
     p: float
 
 
-def mean_of(sample: Sample) -> Estimate:
-    """The rate of a sample of two units or more, by Student's t corrected for skewness (Hall 1992)."""
+def mean_of(sample: Sample, tail: float = TAIL) -> Estimate:
+    """The rate of a sample of two units or more, by Student's t corrected for skewness (Hall 1992); the interval's upper end is
+    the quantile ``tail``.
+    """
     variance, square, third = sample.moments
-    return _by_t(sample.rate, variance, _skewness(third, square), len(sample.sums) - 1)
+    return _by_t(sample.rate, variance, _skewness(third, square), len(sample.sums) - 1, tail)
 
 
 def contrast(inside: Sample, outside: Sample) -> Estimate:
@@ -79,6 +119,15 @@ def contrast(inside: Sample, outside: Sample) -> Estimate:
     both = Sample(np.concatenate([inside.sums, outside.sums]), np.concatenate([inside.sizes, outside.sizes]))
     p = permuted(both.influences(), len(inside.sums))
     return Estimate(found.value, found.low, found.high, max(found.p, p))
+
+
+def holm(ps: list[float]) -> list[float]:
+    """Holm's (1979) adjusted p-values, in the order given."""
+    adjusted, before = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        before = max(before, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = before
+    return adjusted
 
 
 def permuted(values: Floats, count: int) -> float:
@@ -136,12 +185,12 @@ def _skewness(third: float, square: float) -> float:
     return third / square**1.5 if square > 0 else 0.0
 
 
-def _by_t(value: float, variance: float, skewness: float, freedom: float) -> Estimate:
+def _by_t(value: float, variance: float, skewness: float, freedom: float, tail: float = TAIL) -> Estimate:
     """An estimate from the variance and the skewness of its value."""
     error = math.sqrt(variance)
     if error <= 1e-12 * abs(value) or error == 0:  # all alike
         return Estimate(value, value, value, float(value == 0))
-    quantile = float(stdtrit(freedom, TAIL))
+    quantile = float(stdtrit(freedom, tail))
     low, high = (value - error * unskewed(side * quantile, skewness) for side in (1, -1))
     p = 2 * float(stdtr(freedom, -abs(skew_corrected(value / error, skewness))))
     return Estimate(value, low, high, p)

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from lossworks.evidence.contrast import Sample, contrast, mean_of, permuted
-from lossworks.evidence.statistics import holm
+from lossworks.metrics.contrast import Sample, contrast, holm, mean_of, permuted
 from lossworks.metrics.intervals import ratio
 
 Floats = NDArray[np.float64]
