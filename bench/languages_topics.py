@@ -13,6 +13,7 @@ import csv
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import _bench
 import numpy as np
@@ -33,7 +34,7 @@ def part(folder: Path, name: str) -> Rows:
         return [(row["text"], row["category"]) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
 
 
-def fitted(folders: list[Path], spec: str, **settings: int) -> lossworks.Model:
+def fitted(folders: list[Path], spec: str, **settings: Any) -> lossworks.Model:
     """A classifier of the languages in ``folders``."""
     train, valid = ([row for folder in folders for row in part(folder, name)] for name in ("train", "dev"))
     model = lossworks.fit(train, valid=valid, test=0, model=spec, **settings)

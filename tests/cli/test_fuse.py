@@ -78,6 +78,33 @@ def test_whole_texts(told: Callable[..., str], tmp_path: Path, put: Put) -> None
     assert mixed.logp(["line 1"])[0] == pytest.approx(np.log(mixed.weights @ np.exp(alone)))
 
 
+def test_whole_texts_as_a_run(told: Callable[..., str], tmp_path: Path) -> None:
+    """Of models that share their tokens the mixture is a run, which scores texts as their weighted sum and has a next token."""
+    one, two, pool = (str(tmp_path / name) for name in ("one", "two", "pool"))
+    run, on, test = CliRunner(), f"{tmp_path}/mixed.txt", f"{tmp_path}/test.txt"
+    Path(on).write_text("".join(f"{line}\n{line[::-1]}\n" for line in LINES.splitlines() * 5))
+    given = ["fuse", one, two, "--per", "text", "--on", on]
+    done = run.invoke(app, [*given, "--test", test, "--out", pool, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["run"] == pool
+    page = Path(pool, "report.html").read_text("utf-8")
+    assert "a mixture of whole texts" in page
+    assert "Losses are in bits a byte" in page
+    mixed, *alone = (lossworks.load(path) for path in (pool, one, two))
+    texts = ["that is not the Question", "to be", ""]
+    weights = [row["weight"] for row in found["sources"]]
+    assert min(weights) > 0.1
+    each = np.array([[row.logp for row in model.score(texts)] for model in alone])  # type: ignore[union-attr]
+    assert [row.logp for row in mixed.score(texts)] == pytest.approx(np.log(weights @ np.exp(each)))  # type: ignore[union-attr]
+    assert sum(p for _, p in mixed.next("to be", top=100)) == pytest.approx(1)  # type: ignore[union-attr]
+    done = run.invoke(app, ["evaluate", pool, f"{tmp_path}/on.txt", test, "--parallel", "--json"])
+    assert done.exit_code == 0, done.output
+    for data, word in ((f"{tmp_path}/train.txt", "was trained on"), (test, "--test is the text")):
+        refused = run.invoke(app, ["fuse", one, two, "--per", "text", "--on", data, "--test", test, "--out", f"{tmp_path}/no"])
+        assert word in str(refused.exception)
+
+
 def test_nothing_judged(told: Callable[..., str]) -> None:
     """Without --test it is said that nothing was judged."""
     assert "Nothing was judged" in told("--kind", "log_linear", "--by-context")

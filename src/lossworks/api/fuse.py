@@ -99,7 +99,7 @@ def fuse(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
         opened, reading = open_sources(sources, on, read, device, callbacks)
         held = [stack.enter_context(closing(load(data, reading))) for data in (on, test) if data is not None]
-        _check_data(opened, held)
+        check_data(opened, held)
         parts = [_part(opened, corpus, scratch, number) for number, corpus in enumerate(held)]
         if kind == SOUP:
             trained, facts = souped(opened, parts, held[0], callbacks)
@@ -190,7 +190,7 @@ class _Work:
         return rule.mean_weights(stacked(said))
 
 
-def _check_data(opened: Opened, held: Sequence[Corpus]) -> None:
+def check_data(opened: Opened, held: Sequence[Corpus]) -> None:
     """Raise UsageError where the data is not apart from what was learnt on, or from one another."""
     prints = [corpus.fingerprint for corpus in held]
     if len(set(prints)) < len(prints):

@@ -12,7 +12,7 @@ from ..fusion.labels import LabelPool
 from ..fusion.sources import LabelSource
 from ..inference import Predictor, TextLanguage
 from ..models import LanguageModel
-from ..models.pool import PoolModel, PoolSpec, Rule
+from ..models.pool import PoolSpec, Rule, pool
 from ..record import Run
 from ..training.fitting import write_counts
 from .evaluate import evaluate
@@ -85,4 +85,4 @@ def pool_of(opened: Opened, rule: Rule) -> Predictor | TextLanguage:
         return LabelPool(opened.task, sources=sources, names=opened.names, rule=rule)
     assert isinstance(opened.base, Language)
     models = [source for source in opened.sources if isinstance(source, LanguageModel)]
-    return TextLanguage(PoolSpec(), opened.base.tokenizer, PoolModel(list(zip(opened.specs, models, strict=True)), rule))
+    return TextLanguage(PoolSpec(), opened.base.tokenizer, pool(list(zip(opened.specs, models, strict=True)), rule))

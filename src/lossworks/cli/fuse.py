@@ -74,10 +74,12 @@ def command(
         found: Fused | WholeTexts = fuse(
             sources, on=on, test=test, device=device, callbacks=callbacks, command=command_line(), **how
         )
-    elif per != "text" or (kind, by_context, twin, out) != ("linear", False, None, None):
-        raise UsageError("--per is token or text; whole texts are mixed without --kind, --by-context, --twin and --out.")
+    elif per != "text" or (kind, by_context, twin) != ("linear", False, None):
+        raise UsageError("--per is token or text; whole texts are mixed without --kind, --by-context and --twin.")
     else:
-        found = fuse_texts(sources, on=on, test=test, read=read, device=device)
+        found = fuse_texts(
+            sources, on=on, test=test, out=out, read=read, device=device, callbacks=callbacks, command=command_line()
+        )
     if json:
         print_json({**found.to_json(), "run": str(found.path) if found.path else None})
     else:

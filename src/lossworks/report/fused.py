@@ -33,7 +33,12 @@ def context(name: str, summary: Json) -> Json:
     }
 
 
-KINDS = {"linear": "a mixture", "log_linear": "a normalised product", "soup": "the mean of their weights"}
+KINDS = {
+    "linear": "a mixture",
+    "log_linear": "a normalised product",
+    "by_text": "a mixture of whole texts",
+    "soup": "the mean of their weights",
+}
 
 
 def _headline(verdicts: list[Json], helps: int) -> str:

@@ -1,15 +1,17 @@
 """Several models over the same outcomes as one: mixed (linear) or multiplied (log-linear); and sources that are not trained."""
 
+from .by_text import TextPoolModel
 from .cache import CacheModel, CacheSpec
 from .files import read_pool, write_pool
 from .model import PoolModel
 from .nearest import NearestModel, NearestSpec
-from .rule import FLOOR, KINDS, Rule
-from .spec import PoolSpec
+from .rule import BY_TEXT, FLOOR, KINDS, Rule
+from .spec import PoolSpec, pool
 from .uniform import UniformModel, UniformSpec
 from .untrained import UntrainedSpec
 
 __all__ = [
+    "BY_TEXT",
     "FLOOR",
     "KINDS",
     "CacheModel",
@@ -19,9 +21,11 @@ __all__ = [
     "PoolModel",
     "PoolSpec",
     "Rule",
+    "TextPoolModel",
     "UniformModel",
     "UniformSpec",
     "UntrainedSpec",
+    "pool",
     "read_pool",
     "write_pool",
 ]

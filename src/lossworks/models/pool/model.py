@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from ...core.errors import UsageError
 from ...data import Ragged
-from ...tokens import Vocabulary
-from ..base import build_language, render
+from ..base import render
 from ..language import LanguageModel, LanguageSpec, parts
-from .files import read_pool, write_pool
+from .files import write_pool
 from .rule import Rule
 
 
@@ -52,7 +51,7 @@ class PoolModel(LanguageModel):
         moved = [source if source.context is None else source.sliding(stride) for source in self.sources]
         if self.context is None:
             raise UsageError("none of its sources has a context that could slide over a text. Leave --stride out.")
-        return PoolModel(list(zip(self.specs, moved, strict=True)), self.rule)
+        return type(self)(list(zip(self.specs, moved, strict=True)), self.rule)
 
     @property
     def context(self) -> int | None:
@@ -75,14 +74,3 @@ class PoolModel(LanguageModel):
     @property
     def facts(self) -> dict[str, Any]:
         return {"pool": self.rule.kind, "weights": self.rule.weights.tolist(), "sources": [render(spec) for spec in self.specs]}
-
-
-def load_pool(folder: Path, vocabulary: Vocabulary, ends: bool) -> PoolModel:
-    """What ``PoolModel.save`` wrote.
-
-    Raises:
-        RecordError, KeyError, TypeError, ValueError: a file is missing, damaged, or does not fit.
-    """
-    rule, found = read_pool(folder)
-    specs = [(build_language(spec), place) for spec, place in found]
-    return PoolModel([(spec, spec.load(place, vocabulary, ends=ends)) for spec, place in specs], rule)

@@ -20,6 +20,8 @@ from scipy.special import log_softmax, logsumexp
 Floats = NDArray[np.float64]
 
 KINDS = ("linear", "log_linear")
+BY_TEXT = "by_text"
+"""A linear rule whose weights follow the text (``TextPoolModel``)."""
 FLOOR = -50.0
 """Nats that a source's log 0 counts as where its weight is not above 0; elsewhere it stays log 0."""
 
@@ -69,7 +71,7 @@ class Rule:
         """What ``to_json`` gave. Raises KeyError, TypeError or ValueError where it does not fit."""
         arrays = [value[name] for name in ("weights", "slopes", "center", "scale")]
         weights, *more = (None if each is None else np.asarray(each, np.float64) for each in arrays)
-        if value["kind"] not in KINDS or weights is None or weights.ndim != 1:
+        if value["kind"] not in (*KINDS, BY_TEXT) or weights is None or weights.ndim != 1:
             raise ValueError(f"no weights of a pool: {value}")
         return cls(value["kind"], weights, *more)
 

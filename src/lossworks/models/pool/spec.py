@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...tokens import Vocabulary
-from ..base import models
-from ..language import LanguageSpec
-from .model import PoolModel, load_pool
+from ..base import build_language, models
+from ..language import LanguageModel, LanguageSpec
+from .by_text import TextPoolModel
+from .files import read_pool
+from .model import PoolModel
+from .rule import BY_TEXT, Rule
 
 
 @models.add("pool", source="Jelinek & Mercer 1980 (linear); Hinton 2002, Neural Computation 14:1771 (log-linear)")
@@ -19,4 +23,11 @@ class PoolSpec(LanguageSpec):
     made_by = "a pool is made of trained models. Fit each, then: lossworks fuse RUN RUN --on VALID --out POOL."
 
     def load(self, folder: Path, vocabulary: Vocabulary, *, ends: bool = True) -> PoolModel:
-        return load_pool(folder, vocabulary, ends)
+        rule, found = read_pool(folder)
+        specs = [(build_language(spec), place) for spec, place in found]
+        return pool([(spec, spec.load(place, vocabulary, ends=ends)) for spec, place in specs], rule)
+
+
+def pool(sources: Sequence[tuple[LanguageSpec, LanguageModel]], rule: Rule) -> PoolModel:
+    """Models, each with the spec that loads it, as one by the rule."""
+    return (TextPoolModel if rule.kind == BY_TEXT else PoolModel)(sources, rule)
