@@ -11,7 +11,10 @@ from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+import lossworks
 from lossworks import report
+from lossworks.api.explained import write_explanations
+from lossworks.api.scored import write_scored
 from lossworks.catalog import find
 
 from .browsing import DRAWN, INVALID, illegible, look, requests, unreadable
@@ -61,6 +64,39 @@ def test_hostile_text_stays_text(browser: webdriver.Chrome, tmp_path: Path) -> N
     assert HOSTILE in shown
     ticks = "return [...document.querySelectorAll('#chart-confusion .xtick text')].map(tick => tick.textContent)"
     assert browser.execute_script(ticks) == ["<b>good</b>&amp;", HOSTILE[:17] + "…"]
+
+
+SCRIPTS = {
+    "arb": "السفر إلى تركيا ممتع (1923)", "heb": "טורקיה מוקפת בים 👨‍👩‍👧", "hin": "क्षत्रिय समुद्र तीन ओर", "tha": "ประเทศตุรกีมีทะเล",
+    "mya": "ပင်လယ်များ ဝန်းရံထားသည်", "zho": "土耳其三面环海。", "kor": "삼면이 바다로 둘러싸여", "eng": "the sea on three sides 🇹🇷",
+}  # fmt: skip
+DIRECTIONS = """const found = {};
+for (const one of document.querySelectorAll('main [dir=auto]')) {
+    for (const [name, text] of Object.entries(arguments[0]))
+        if (one.textContent.includes(text)) found[name] = getComputedStyle(one).direction;
+}
+return found;"""
+
+
+def test_scripts(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Texts of every script stand whole in the pages, those from right to left the right way round, on a phone too."""
+    rows = [
+        (f"{text} {i}", label) for i in range(8) for text, label in zip(SCRIPTS.values(), "سفر ים क".split() * 3, strict=False)
+    ]
+    model = lossworks.fit(rows, model="linear:bits=12,chars=2", epochs=2, out=tmp_path / "run")
+    language = lossworks.fit([text for text, _ in rows], task="lm", model="ngram:order=2", tokenizer="bytes")
+    texts = list(SCRIPTS.values())
+    pages = {
+        "explained": write_explanations(model.explain(texts), tmp_path / "explained.html", name="run"),
+        "scored": write_scored(language.score(texts), tmp_path / "scored.html", name="run"),
+    }
+    for page in pages.values():
+        look(browser, page, width=360)
+        directions = browser.execute_script(DIRECTIONS, SCRIPTS)
+        assert directions == {name: "rtl" if name in ("arb", "heb") else "ltr" for name in SCRIPTS}
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    look(browser, tmp_path / "run/report.html", width=360)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
 
 
 def test_colours_follow_the_theme_and_paper_is_light(browser: webdriver.Chrome, tmp_path: Path) -> None:
