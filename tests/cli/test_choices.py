@@ -75,7 +75,7 @@ def test_every_loss(name: str) -> None:
         assert 0 <= metrics[metric]["value"] < 100
         trained.append(task)
     assert all(f"the loss {name!r} is not for the task" in said for said in refused)
-    numbers, outcomes = isinstance(loss, RegressionLoss), isinstance(loss, CategoricalLoss)
+    numbers, outcomes = isinstance(loss, RegressionLoss) and not loss.needs, isinstance(loss, CategoricalLoss)
     useful = outcomes and not loss.needs and loss.looks_at_target
     assert ("numbers" in trained) == numbers
     assert ("two classes" in trained) == (useful and not loss.positions_interact)

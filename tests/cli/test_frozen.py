@@ -100,5 +100,5 @@ def test_fit_by_frozen_states(command: Command, put: Put, monkeypatch: pytest.Mo
 def test_listed(command: Command) -> None:
     """The families stand in the list with how they are spelled."""
     listed = {entry["name"]: entry for entry in command("list", "models", "--json").json["models"]}
-    assert listed["vectors"]["keys"] == {"path": "", "most": 500_000, "idf": False}
+    assert listed["vectors"]["keys"] == {"path": "", "most": 500_000, "idf": False, "cut": False}
     assert "left as it is" in listed["hf_frozen"]["summary"]

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ import lossworks
 from lossworks.core.errors import DataError, RecordError, UsageError
 from lossworks.data import Ragged
 from lossworks.inference import GenerativePredictor, text_logp
+from lossworks.models import LanguageModel
 
 ROWS = [("a b a", "x"), ("a c", "x"), ("b b c", "y"), ("b", "x"), ("c c c", "y"), ("a c", "z")]
 UNIGRAM = "ngram:order=1,smoothing=additive,delta=0.5"
@@ -98,7 +100,8 @@ def test_impossible_text() -> None:
     """A text with a token of probability 0 is impossible, and texts after it are what they are alone."""
     texts = Ragged(np.zeros(3, np.uint32), np.array([0, 1, 1, 3]))
     said = np.array([-1.0, -math.inf, -2.0, -0.5, -0.25, -0.125])
-    found = text_logp(SimpleNamespace(logp=lambda _: said, ends=True), texts)  # type: ignore[arg-type]
+    model = SimpleNamespace(logp=lambda _: said, bounds=partial(LanguageModel.bounds, SimpleNamespace(ends=True)))
+    found = text_logp(model, texts)  # type: ignore[arg-type]
     assert found.tolist() == [-math.inf, -2.0, -0.875]
 
 
