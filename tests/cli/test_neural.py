@@ -40,8 +40,15 @@ main()
 STREAM = ["--tokenizer", "chars", "--document-unit", "file"]
 
 
-@pytest.mark.parametrize("model", SMALL)
-@pytest.mark.parametrize(("tokens", "texts"), [("chars", "file"), ("bytes", "line"), ("words", "line"), ("bpe:size=300", "file")])
+@pytest.mark.parametrize(
+    ("model", "tokens", "texts"),
+    [
+        ("transformer", "chars", "file"),
+        ("transformer", "words", "line"),
+        ("rnn", "bytes", "line"),
+        ("rnn", "bpe:size=300", "file"),
+    ],
+)
 def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: str) -> None:
     """Fit, score, next, generate, evaluate and report, with every kind of tokens."""
     corpus = put("corpus.txt", TEXT)
