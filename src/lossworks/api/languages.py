@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -215,8 +216,5 @@ def _texts(file: Path, read: ReadOptions) -> Iterator[str]:
     options = replace(read, unlabelled=True, format="lines", texts="line") if file.suffix == ".txt" else replace(
         read, unlabelled=True, text=read.text or "text"
     )  # fmt: skip
-    corpus = load(file, options)
-    try:
+    with closing(load(file, options)) as corpus:
         yield from (text for block in corpus.blocks() for text in block)
-    finally:
-        corpus.close()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import ReadOptions
 from ..data.parallel import Parallel, load_parallel
-from ..evidence.statistics import LEVEL, holm
+from ..evidence.by_language import word_of
+from ..evidence.statistics import holm
 from ..metrics import bits_per
 from ..metrics.contrast import Estimate, Sample, mean_of
 from ..metrics.intervals import Interval
@@ -117,7 +118,7 @@ def _between(text: Parallel, differences: Mapping[str, Floats], best: str) -> li
     """Each model's differences from the best, language by language, the worst first, with Holm's correction over all."""
     found = [(run, name, _mean(own)) for run, rows in differences.items() for name, own in zip(text.names, rows, strict=True)]
     tested = [
-        {"run": run, "language": name, "difference": _told(each), "p_holm": p, "word": _word(each.value, p)}
+        {"run": run, "language": name, "difference": _told(each), "p_holm": p, "word": word_of(each.value, p)}
         for (run, name, each), p in zip(found, holm([each.p for _, _, each in found]), strict=True)
     ]
     return [
@@ -138,12 +139,6 @@ def _mean(values: Floats) -> Estimate:
         value = float(values.mean()) if not np.isnan(values).any() else math.nan
         return Estimate(value, -math.inf, math.inf, 1.0)
     return mean_of(Sample(values, np.ones(len(values))))
-
-
-def _word(value: float, p: float) -> str:
-    if not p <= LEVEL:
-        return "no difference shown"
-    return "worse" if value > 0 else "better"
 
 
 def _told(found: Estimate) -> dict[str, float | None]:

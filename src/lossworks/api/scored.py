@@ -91,12 +91,12 @@ class Scored:
         """The text as its tokens are shown in it: each a piece, but that tokens which share a character (bytes, marks, joined
         emoji) are one.
         """
-        pieces, before = [], 0
+        pieces, before, bits = [], 0, self.bits
         for first, last in whole(self.text, self.spans.tolist()):
             begin, end = int(self.spans[first, 0]), int(self.spans[first:last, 1].max())
             text = self.tokens[first] if last - first == 1 and self.text[begin:end] != "\n" else self.text[begin:end]
             gap = self.text[before:begin] or " " * (begin == end)
-            pieces.append(Piece(gap, text.replace("\n", "⏎\n"), first, last, float(self.bits[first:last].sum())))
+            pieces.append(Piece(gap, text.replace("\n", "⏎\n"), first, last, float(bits[first:last].sum())))
             before = max(before, end)
         return tuple(pieces)
 

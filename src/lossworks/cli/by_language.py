@@ -30,7 +30,7 @@ def tell_languages(found: dict[str, Any], whole: str) -> None:
             in_line(row["language"]), f"{row['texts']:,}", number(row["loss"]),
             "–" if ends is None else f"{number(ends['low'])} to {number(ends['high'])}",
             *(number(row["metrics"][name]["value"]) for name in others),
-            "–" if apart is None else number(apart["value"]), "–" if apart is None else p_value(row["p_holm"]), row["word"],
+            "–" if apart is None else number(apart["value"]), p_value(row["p_holm"]), row["word"],
         )  # fmt: skip
     print_whole(table)
     if len(rows) > _MOST:
@@ -50,7 +50,7 @@ def tell_pairs(told: list[dict[str, Any]]) -> None:
             table.add_column(name, justify="right")
         for row in one["rows"][:_MOST]:
             ends = "–" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
-            p = "–" if row["p_holm"] is None else p_value(row["p_holm"])
+            p = p_value(row["p_holm"])
             table.add_row(in_line(row["language"]), f"{row['texts']:,}", number(row["value"]), ends, p, row["word"])
         print_whole(table)
         if len(one["rows"]) > _MOST:

@@ -201,12 +201,11 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     """The most doubtful rows, how many labels are wrong if that is known, and what to do next."""
     from ..report.label_errors import remark, sentence, within
     from ..report.words import THIN
-    from .tables import console, say
+    from .tables import console, say_notes
     from .visible import visible
 
     value, screen = found.to_json(), console()
-    for note in found.notes:
-        say(f"note   {note}", "yellow")
+    say_notes(found.notes)
     screen.print(f"The most doubtful of the {value['rows']:,} rows of {value['source']}:")
     for row in value["ranked"][:10]:
         text = " ".join(row["text"].split())

@@ -138,12 +138,11 @@ def _together(
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
-    from .tables import say
+    from .tables import say, say_notes
 
     if result["skipped"] and not quiet:
         say(f"note   {result['skipped']:,} bad rows left out", "yellow")
-    for note in [] if quiet else result.get("notes", []):
-        say(f"note   {note}", "yellow")
+    say_notes([] if quiet else result.get("notes", []))
     if "runs" not in result:
         if result["trained_on"]:
             say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")

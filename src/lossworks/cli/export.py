@@ -24,13 +24,12 @@ def command(
     from ..api import load_text
     from ..interop.exporting import export
     from .progress import Watcher
-    from .tables import say
+    from .tables import say_notes
 
     with Watcher(quiet or json) as watcher:
         said = export(load_text(run), file, to=to, watch=watcher)
     if json:
         print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
     else:
-        for note in said:
-            say(f"note   {note}", "yellow")
+        say_notes(said)
         print(file)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ..report.slices import p_value
 from .options import print_json
 from .side_by_side import print_whole, table_of
-from .tables import console, number, say
+from .tables import console, number, say_notes
 
 if TYPE_CHECKING:
     from ..data import ReadOptions
@@ -39,11 +40,10 @@ def evaluate_parallel(
     if json:
         print_json(found)
         return
-    for note in () if quiet else found["notes"]:
-        say(f"note   {note}", "yellow")
-    for run in () if quiet else found["runs"]:
-        if run["trained_on"]:
-            say(f"note   {run['run']} was trained on {', '.join(run['trained_on'])}: its figures flatter it", "yellow")
+    if not quiet:
+        seen = [run for run in found["runs"] if run["trained_on"]]
+        say_notes(found["notes"])
+        say_notes(f"{run['run']} was trained on {', '.join(run['trained_on'])}: its figures flatter it" for run in seen)
     for run in found["runs"]:
         print_whole(_bits(run, found))
     for run in found["between"]:
@@ -60,7 +60,7 @@ def _bits(run: dict[str, Any], found: dict[str, Any]) -> Any:
     for row in run["languages"]:
         apart, times = row["difference"], found["bytes"][row["language"]]["value"]
         table.add_row(
-            row["language"], _interval(row["bits"]), "–" if apart is None else _interval(apart), _p(row["p_holm"]),
+            row["language"], _interval(row["bits"]), "–" if apart is None else _interval(apart), p_value(row["p_holm"]),
             number(row["bits_per_byte"]["value"]), f"{times:.2f} ×", *([f"{row['unknown_rate']:.1%}"] if unknown else []),
         )  # fmt: skip
     return table
@@ -71,7 +71,7 @@ def _between(run: dict[str, Any]) -> Any:
     for name in ("difference", "p (Holm)", ""):
         table.add_column(name, justify="right")
     for row in run["languages"]:
-        table.add_row(row["language"], _interval(row["difference"]), _p(row["p_holm"]), row["word"])
+        table.add_row(row["language"], _interval(row["difference"]), p_value(row["p_holm"]), row["word"])
     return table
 
 
@@ -95,7 +95,3 @@ def _interval(found: dict[str, float | None]) -> str:
     if value is None:
         return "∞"
     return f"{value:.1f}\n" + ("unknown" if low is None or high is None else f"{low:.1f} to {high:.1f}")
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}" if value >= 1e-4 else "<0.0001"

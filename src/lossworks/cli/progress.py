@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from .tables import console, number, say
+from .tables import console, number, say, say_notes
 
 _LINE_EVERY = 2.0  # seconds between plain lines
 
@@ -66,8 +66,7 @@ class Watcher:
         if languages := fields.get("languages"):
             say(f"lang   {_languages(languages)}")
         say(f"train  {_plan(fields)}")
-        for note in fields.get("notes", []):
-            say(f"note   {note}", "yellow")
+        say_notes(fields.get("notes", []))
         if fields["skipped"]:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:

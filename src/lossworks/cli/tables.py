@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -37,6 +38,12 @@ def number(value: float | None) -> str:
 def console(stderr: bool = False) -> Console:
     """A console that does not colour what a user's text happens to look like."""
     return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """What people should know beside an answer, a line each."""
+    for note in notes:
+        say(f"note   {note}", "yellow")
 
 
 def say(message: str, style: str = "") -> None:

@@ -35,7 +35,7 @@ def build(
     """Learn a tokenizer from files; parity_bpe so that all their languages come to cost the same."""
     from ..api.tokens import build_tokenizer
     from ..core.errors import UsageError
-    from .tables import say
+    from .tables import say_notes
 
     if out.suffix != ".json":
         raise UsageError(f"--out is {out}; wanted a name that ends in .json, by which --tokenizer knows a file.")
@@ -45,8 +45,7 @@ def build(
     if json:
         print_json({"file": str(out), "tokenizer": tokenizer, "vocabulary": made.vocabulary.size, "notes": list(made.notes)})
         return
-    for note in () if quiet else made.notes:
-        say(f"note   {note}", "yellow")
+    say_notes(() if quiet else made.notes)
     name = shlex.quote(str(out))
     print(f"{out}: {made.vocabulary.size:,} tokens")
     print(f"Next:  lossworks tokens report HELD_OUT_FILE... --tokenizer {name}")
@@ -80,16 +79,12 @@ def _tell(found: dict[str, Any], quiet: bool) -> None:
     from rich.text import Text
 
     from .side_by_side import print_whole, table_of
-    from .tables import console, number, say
+    from .tables import console, number, say_notes
 
-    for note in () if quiet else found["notes"]:
-        say(f"note   {note}", "yellow")
+    say_notes(() if quiet else found["notes"])
     rows = found["languages"]
     if any(row["unknown"] for row in rows) and not quiet:
-        say(
-            "note   unknown tokens stand for text of any length, so where there are many a language looks cheaper than it is",
-            "yellow",
-        )
+        say_notes(["unknown tokens stand for text of any length, so where there are many a language looks cheaper than it is"])
     worst, gini = rows[0], found["gini"]
     console().print(
         f"{worst['language']} takes {worst['premium']['value']:.2f} times the tokens of {found['reference']} to say the same, "

@@ -43,7 +43,7 @@ def of_models(runs: dict[str, Losses], languages: Languages, unit: str) -> list[
             found = asdict(mean_of(sample)) if len(sample.sums) >= FEWEST else None
             rows.append(_row(language, len(sample.sums), found))
         whole = mean_of(away.sample(np.arange(len(away.sums))))
-        overall = NOT_SHOWN if whole.p > LEVEL else "worse" if whole.value > 0 else "better"
+        overall = word_of(whole.value, whole.p)
         told.append({"run": name, "against": first, "unit": unit, **judged(overall, rows, unit, rising=False)})
     return told
 
@@ -90,6 +90,13 @@ def of_arms(
     return told
 
 
+def word_of(value: float, p: float, *, rising: bool = False) -> str:
+    """What a difference is called; ``rising``: whether more is better."""
+    if not p <= LEVEL:
+        return NOT_SHOWN
+    return "better" if (value > 0) == rising else "worse"
+
+
 def judged(overall: str, rows: Sequence[Json], unit: str, *, rising: bool, confirm: Confirm = lambda *_: True) -> Json:
     """The rows with Holm's p and a word each, those that lose most first; and a sentence.
 
@@ -99,8 +106,8 @@ def judged(overall: str, rows: Sequence[Json], unit: str, *, rising: bool, confi
     """
     known = [row for row in rows if row["p"] is not None]
     for row, p in zip(known, holm([row["p"] for row in known]), strict=True):
-        word = "better" if (row["value"] > 0) == rising else "worse"
-        row |= {"p_holm": p, "word": word if p <= LEVEL and confirm(row["language"], word) else NOT_SHOWN}
+        word = word_of(row["value"], p, rising=rising)
+        row |= {"p_holm": p, "word": word if word == NOT_SHOWN or confirm(row["language"], word) else NOT_SHOWN}
     sign = -1.0 if rising else 1.0
     known.sort(key=lambda row: -sign * row["value"])
     few = [row for row in rows if row["p"] is None]

@@ -50,7 +50,7 @@ def _row(row: Json, metrics: list[str]) -> Json:
         ],
         "difference": "–" if apart is None else words.number("", apart["value"]),
         "range": "" if apart is None else words.interval("", apart),
-        "p": "–" if row["p_holm"] is None else p_value(row["p_holm"]),
+        "p": p_value(row["p_holm"]),
         "word": "" if row["word"] == NOT_SHOWN else row["word"],
     }
 
@@ -93,7 +93,7 @@ def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
                     "texts": words.smart(row["texts"]),
                     "difference": words.number("", row["value"]),
                     "range": "" if row["low"] is None else words.interval("", row),
-                    "p": "–" if row["p_holm"] is None else p_value(row["p_holm"]),
+                    "p": p_value(row["p_holm"]),
                     "word": row["word"],
                 }
                 for row in one["rows"]

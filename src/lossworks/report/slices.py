@@ -120,9 +120,9 @@ def _untested(few: list[tuple[str, str, int]]) -> list[str]:
     ]
 
 
-def p_value(value: float) -> str:
-    """A p as a table shows it."""
-    return f"{value:.2g}" if value >= 1e-4 else "<0.0001"
+def p_value(value: float | None) -> str:
+    """A p as a table shows it; None: nothing was tested."""
+    return "–" if value is None else f"{value:.2g}" if value >= 1e-4 else "<0.0001"
 
 
 def _number(value: float) -> str:
