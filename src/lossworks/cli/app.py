@@ -28,6 +28,7 @@ from . import (
     languages,
     listing,
     next_words,
+    plan,
     predict,
     report,
     score,
@@ -60,6 +61,7 @@ app.command("export")(export.command)
 app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
+app.command("plan")(plan.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")
 app.add_typer(tokens.app, name="tokens")
