@@ -27,6 +27,12 @@ NAMES = {
 }
 """What columns are called, by what they hold; capitals do not matter."""
 _NEEDED, _SAME = ("params", "tokens", "loss"), {"data": "data sets", "tokenizer": "tokenizers"}
+_FLAGGED = {
+    "tuned": "no learning rate searched for",
+    "finished": "a schedule that was not finished",
+    "trained": "fewer than 100 steps",
+}
+_FEW_STEPS = 100
 _NUMBERS = (*_NEEDED, "non_embedding", "unique", "seconds")
 
 
@@ -65,7 +71,7 @@ def read_runs(sources: Sequence[str | Path], columns: Mapping[str, str], where: 
 
 def _of_run(path: Path) -> dict[str, Any]:
     """What planning reads of one run of a neural language model."""
-    from ..models import build
+    from ..models import build_language
 
     summary = Run(path).summary
     if summary.get("task") != "lm" or summary.get("status") != "finished" or "training" not in summary.get("result", {}):
@@ -74,7 +80,7 @@ def _of_run(path: Path) -> dict[str, Any]:
             "Leave it out; scaling laws are of the loss a token."
         )
     config, data, result = summary["config"], summary["data"], summary["result"]
-    spec: Any = build(config["model"])
+    spec: Any = build_language(config["model"])
     if not hasattr(spec, "parameters"):
         raise DataError(f"{path}: a model {config['model']} does not tell how many parameters it has; give a table with them.")
     params, training = spec.parameters(data["vocabulary"]), result["training"]
@@ -87,6 +93,7 @@ def _of_run(path: Path) -> dict[str, Any]:
         "unique": data["tokens"]["train"],
         "seconds": training["seconds"],
         "tuned": True if "lr_search" in result else False if config.get("lr") is None else None,  # given: by whom is not known
+        "trained": training["steps"] >= _FEW_STEPS,
         "finished": training["stopped"] in ("all steps done", "all epochs done"),
         "data": f"{data['fingerprint']}, in parts by seed {config.get('seed')}",
         "tokenizer": f"{config['tokenizer']} of {data['vocabulary']} tokens",
@@ -177,7 +184,7 @@ def _runs(found: dict[str, Any], source: str, names: Sequence[str]) -> Runs:
             )
     numbers = {key: np.array(found[key], dtype=float) for key in _NUMBERS if key in found}
     flags = []
-    for what, said in (("tuned", "no learning rate searched for"), ("finished", "a schedule that was not finished")):
+    for what, said in _FLAGGED.items():
         wrong = [name for name, value in zip(names, found.get(what, ()), strict=False) if _is_no(value)]
         if wrong:
             shown = ", ".join(wrong[:3]) + ", …" * (len(wrong) > 3)

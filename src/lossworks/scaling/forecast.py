@@ -164,14 +164,14 @@ def _cuts(table: Table, count: int) -> list[tuple[NDArrayInt, NDArrayInt]]:
 def _check_reach(aims: Array, reach: float) -> None:
     if (aims > reach).any():
         raise UsageError(
-            f"the run to forecast is {aims.max():.3g} times as large as the largest run. Forecasts on these runs could be "
-            f"tried up to {reach / BEYOND:.3g} times, and are given up to {BEYOND:g} times that, {reach:.3g}. Add larger runs, or ask "
-            "for a smaller one."
+            f"the run to forecast is {aims.max():.3g} times as large as the largest run. Forecasts on these runs could be tried "
+            f"up to {reach / BEYOND:.3g} times that, and are given up to {reach:.3g} times. Add larger runs, or ask for a "
+            "smaller one."
         )
 
 
 def _weights(told: list[Said], actual: list[Array]) -> Array:
-    """Of each member: one over the mean square of its past errors, each past forecast counting the same, an error 10 % at most."""
+    """Of each member: one over its mean squared past error, each past forecast counting the same, an error 10 % at most."""
     squares = [(np.minimum(np.abs(said.point - y), 0.1) ** 2).mean(1) for said, y in zip(told, actual, strict=True)]
     weights = 1 / np.maximum(np.mean(squares, 0), 1e-12)
     averaged: Array = weights / weights.sum()
