@@ -133,7 +133,7 @@ def main() -> None:
     machine()
     head = ["table", "runs", "refused", "median error, %", "covers, %", "mean width, %",
             "bootstrap: error", "covers", "chinchilla 0.2: error"]  # fmt: skip
-    table(head, [row(case) for case in [*chinchilla(), *gadre(), *ours()]], "plan")
+    table(head, [row(case) for case in [*chinchilla(), *gadre(), *ours()]])
 
 
 if __name__ == "__main__":
