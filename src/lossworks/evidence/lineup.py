@@ -9,6 +9,7 @@ from typing import Any
 from .. import losses, models
 from ..core.errors import UsageError
 from ..training.teaching import CUT
+from .each import EACH, family_of, is_each
 from .knowledge import SAME_CUT, SAME_WITHOUT
 
 POOL = "pool:"
@@ -109,9 +110,11 @@ def _cut(own: Own, common: Mapping[str, Any]) -> Own | None:
     if own.get("teach"):
         return {**own, "teach": f"{CUT}{own['teach']}"} if _taught(own) else None
     model = own.get("model", common.get("model"))
-    if model is None or models.is_language(model) or getattr(spec := models.build(model), "cut", True):
+    family = model and family_of(model)
+    if family is None or models.is_language(family) or getattr(spec := models.build(family), "cut", True):
         return None
-    return {**own, "model": models.render(replace(spec, cut=True))}  # type: ignore[call-arg]
+    cut = models.render(replace(spec, cut=True))  # type: ignore[call-arg]
+    return {**own, "model": f"{EACH}{cut}" if is_each(model) else cut}
 
 
 def _name(own: Own, varied: Sequence[str]) -> str:
