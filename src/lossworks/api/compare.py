@@ -63,7 +63,8 @@ def compare(
         data, valid, test, read: as ``fit`` takes them; split once, by the settings' seed.
         arms: what each arm has of its own, {"loss": "mse", …}; the first is the baseline. To one with a teacher,
             {"teach": "lexicon:FILE"}, the same without it and with it cut from its texts are added; to one over word vectors or
-            frozen states, the same with these cut. Of a model pool:A+B the arms A and B are pooled, and nothing more is trained.
+            frozen states, the same with these cut. A model each:A is one A for each language, trained on its rows alone. Of a
+            model pool:A+B the arms A and B are pooled, and nothing more is trained.
         seeds: trainings of each arm whose figures count; the k-th has the same seed in all arms.
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".

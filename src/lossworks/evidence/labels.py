@@ -57,7 +57,13 @@ class ByEpochs(Training):
         self.loop.last_step = step
 
     def answers(self) -> list[NDArray[Any]]:
-        return [self.answers_of(part) for part in self.parts]
+        said = [self.answers_of(part) for part in self.parts]
+        if not isinstance(self.settings, EachSettings) or VALID not in self.parts:
+            return said
+        data, rows = self.data, self.data.parts == VALID  # calibrated by its language's own rows, before those of all
+        weight = None if data.weight is None else data.weight[rows]
+        temperature, _ = calibration(data.task, said[0], data.target[rows], weight, None)
+        return [scores / temperature for scores in said]
 
     def answers_of(self, part: int) -> NDArray[Any]:
         """The scores of a part's rows as the network stands, in the order of the data, however the texts are kept."""

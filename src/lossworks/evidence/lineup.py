@@ -78,7 +78,13 @@ def is_pool(model: Any) -> bool:
 
 
 def members_of(model: str) -> list[str]:
-    """The specs of the members of a pool, or the model itself."""
+    """The specs of the members of a pool, or the model itself.
+
+    Raises:
+        UsageError: a pool for each language, which would train nothing.
+    """
+    if is_each(model) and is_pool(family_of(model)):
+        raise UsageError(f"--model {model}: a pool trains nothing for each language. Pool what does: {POOL}linear+{EACH}linear.")
     return model.removeprefix(POOL).split("+") if is_pool(model) else [model]
 
 

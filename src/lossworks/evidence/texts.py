@@ -6,7 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Languages, Ragged
+from ..data import TEST, TRAIN, VALID, Languages, Ragged, TextLanguages
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
 from ..engine import Callbacks, Loop, TrainState
@@ -28,6 +28,7 @@ from ..models.transformer import TransformerSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from ..training import Settings
+from ..training.balancing import check_languages
 from ..training.config import OPTIMIZER, TrainConfig
 from ..training.language import describe
 from ..training.language_metrics import logp_of
@@ -35,7 +36,7 @@ from ..training.language_training import config_of
 from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
 from ..training.resolving import for_language
 from ..training.settings import for_family
-from ..training.token_parts import Division, Encoded, divide, encode
+from ..training.token_parts import Division, Encoded, divide, encode, repeated
 from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
 from .benchmark import Benchmark, Scored
 from .each import EachSettings, for_arm
@@ -125,6 +126,7 @@ class TextBenchmark(Benchmark[Reading]):
 
     _division: Division | None = None
     _segments: Segments | None = None
+    _balanced: dict[str | None, TextLanguages | None] = field(default_factory=dict)
 
     @property
     def task(self) -> LanguageModeling:
@@ -170,8 +172,6 @@ class TextBenchmark(Benchmark[Reading]):
         that it is to be trained by gradients.
         """
         settings = for_language(for_arm({**self.common, "task": "lm"}, own), "lm")
-        if settings.balance is not None:
-            raise UsageError("compare balances the languages of classifiers alone. Leave --balance out, or compare runs of fit.")
         if not settings.by_gradients:
             return settings
         spec, given = settings.spec, str(settings.model)
@@ -196,6 +196,7 @@ class TextBenchmark(Benchmark[Reading]):
         )
 
     def check(self, settings: Settings) -> None:
+        check_languages(settings, self.corpora)
         if settings.loss is not None:
             self.task.loss(settings.loss)
 
@@ -213,7 +214,7 @@ class TextBenchmark(Benchmark[Reading]):
         return metric
 
     def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
-        reading, spec, languages = self.ready(settings), settings.spec, self._divided().text_languages()
+        reading, spec, languages = self.ready(settings), settings.spec, self._drawn(settings.balance)
         assert isinstance(spec, LanguageSpec)
         if isinstance(settings, EachSettings):
             reading, languages = self._only(reading, settings), None
@@ -222,6 +223,7 @@ class TextBenchmark(Benchmark[Reading]):
             return Constant([self._unigram(self.ready(settings), reading.parts[part].texts) for part in parts])
         judged = valid if len(valid.ids) else None
         if not settings.by_gradients:
+            train = repeated(train, None if languages is None else languages.times(settings.seed), self.scratch)
             how: dict[str, Any] = {"ends": self.ends, "valid": judged, "seed": settings.seed, "memory": settings.memory}
             learn = partial(spec.fit, train, vocabulary, scratch=self.scratch, **how)
             return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading, parts)
@@ -306,8 +308,16 @@ class TextBenchmark(Benchmark[Reading]):
         return Reading(tokenizer, parts, self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends))
 
     def _usual(self) -> Settings:
-        """What is common to all arms, with the family and tokenizer of the first where they are arms' own."""
-        return for_language(for_family({**self.common, "task": "lm"}, {}), "lm")
+        """What is common to all arms, with the family and tokenizer of the first where they are arms' own. How languages
+        are drawn does not matter: arms that differ in it have the same tokens.
+        """
+        return for_language(for_family({**self.common, "task": "lm"}, {"balance": None}), "lm")
+
+    def _drawn(self, balance: str | None) -> TextLanguages | None:
+        """The languages of the training texts as an arm draws them."""
+        if balance not in self._balanced:
+            self._balanced[balance] = self._divided().balanced(balance).text_languages()
+        return self._balanced[balance]
 
     def _divided(self) -> Division:
         if self._division is None:

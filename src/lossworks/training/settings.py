@@ -339,7 +339,7 @@ def _applicable(spec: Spec) -> tuple[str, ...]:
     if isinstance(spec, GraphSpec):
         return (*BY_STEPS, *OF_FACTS)
     if isinstance(spec, CountedSpec):
-        return ()
+        return ("balance",)
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:
