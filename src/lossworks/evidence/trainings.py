@@ -94,7 +94,7 @@ class Apart(Training):
                 if part not in self._said:
                     self._said[part] = np.zeros((sum(map(len, places.values())), *said.shape[1:]))
                 self._said[part][places[language]] = said
-            if self._is_over:
+            if self._is_over and len(self._said) == len(self.where):  # there is something to answer for every part
                 break
         return self._state
 
