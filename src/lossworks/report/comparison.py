@@ -112,7 +112,7 @@ def steps(summary: Json) -> list[str]:
     """The method, step by step."""
     protocol, result = summary["protocol"], summary.get("result") or {}
     language, rows = summary["task"] == "lm", rows_are(result)
-    each = [arm["name"] for arm in protocol["arms"] if str(arm["model"]).startswith("each:")]
+    each = [arm["name"] for arm in protocol["arms"] if str(arm.get("model")).startswith("each:")]
     method = [
         _split(summary),
         _tuning(summary),
