@@ -85,6 +85,7 @@ def side_by_side(
         "task": "lm",
         "source": corpus.source,
         "skipped": corpus.skipped,
+        "notes": list(corpus.notes),
         "rows": 1 if read.texts == "file" else len(corpus),
         "bytes": int(texts.bytes.sum()),
         "characters": int(texts.characters.sum()),
@@ -125,7 +126,7 @@ def labels_side_by_side(
     same = ("task", "source", "skipped", "rows", "texts")
     shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
-    return {**shared, "runs": rows, **sliced}
+    return {**shared, "notes": list(corpus.notes), "runs": rows, **sliced}
 
 
 @dataclass(frozen=True, slots=True)

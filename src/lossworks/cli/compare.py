@@ -93,6 +93,7 @@ def command(
     header: options.Header = None,
     label_sep: options.LabelSep = None,
     language: options.Language = None,
+    normalize: options.Normalize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -114,7 +115,10 @@ def command(
         "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "batch_size": batch_size, "clip": clip, "seed": seed,
     }  # fmt: skip
     single |= {name: parsed(value) for name, value in numbers.items()}
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
+    read = options.read_options(
+        text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
+        normalize=normalize,
+    )  # fmt: skip
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": parsed(valid), "test": parsed(test), "settings": values,
@@ -197,8 +201,9 @@ def _none(value: Any) -> Any:
 
 
 def _watcher(quiet: bool) -> Any:
+    from ..tokens.graphemes import composed_note
     from .progress import Watcher
-    from .tables import number, say
+    from .tables import number, say, say_notes
 
     class Comparing(Watcher):
         """Counts the trainings as they end."""
@@ -211,6 +216,7 @@ def _watcher(quiet: bool) -> Any:
             counted, what = (data["tokens"], "tokens") if "tokens" in data else (data["parts"], "rows")
             sizes = ", ".join(f"{counted[name]:,} {name}" for name in ("train", "valid", "test"))
             say(f"{data['source']}: {sum(counted.values()):,} {what} ({sizes})")
+            say_notes(composed_note(data.get("composed", 0), data["rows"]))
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 say(

@@ -47,19 +47,22 @@ def is_open(cluster: str) -> bool:
     return bool(_OPEN.search(cluster) or _FLAG_HALF.fullmatch(cluster))
 
 
-def not_composed(texts: Iterable[str]) -> int:
-    """How many texts are not in the composed form."""
-    return sum(not unicodedata.is_normalized("NFC", text) for text in texts)
+def composed(texts: Sequence[str]) -> tuple[Sequence[str], int]:
+    """The texts in the composed form, and how many were not; the very same list where all were, which costs a look at each."""
+    odd = [row for row, text in enumerate(texts) if not unicodedata.is_normalized("NFC", text)]
+    if not odd:
+        return texts, 0
+    made = list(texts)
+    for row in odd:
+        made[row] = unicodedata.normalize("NFC", made[row])
+    return made, len(odd)
 
 
-def composed_note(counts: Mapping[str, int], named: int = 4) -> tuple[str, ...]:
-    """A note on how many lines of each language are ``not_composed``; none where all are."""
-    some = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
-    if not some:
+def composed_note(changed: int, texts: int, by: Mapping[str, int] | None = None, named: int = 4) -> tuple[str, ...]:
+    """A note on how many of the texts were ``composed``, and where it is known ``by`` language; none where all were before."""
+    if not changed:
         return ()
-    told = ", ".join(f"{counts[name]:,} of {name}" for name in some[:named])
+    some = sorted((name for name in by or {} if (by or {})[name]), key=lambda name: -(by or {})[name])
+    told = ", ".join(f"{(by or {})[name]:,} of {name}" for name in some[:named])
     more = f" and some of {len(some) - named} other languages" if len(some) > named else ""
-    return (
-        f"lines not in composed form (NFC): {told}{more}. A word that is spelled in two ways takes tokens twice; text is read as "
-        "it is, so compose it before, here and wherever the tokenizer is used",
-    )
+    return (f"NFC: {changed:,} of {texts:,} texts changed{': ' if told else ''}{told}{more}",)
