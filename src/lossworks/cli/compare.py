@@ -153,7 +153,7 @@ def command(
 
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
-    from ..report.by_language import NO_MEAN
+    from ..report.by_language import NOT_KEPT
     from ..report.comparison_next import next_step, rates_alike
     from .fuse import tell_verdicts
     from .tables import console
@@ -165,11 +165,11 @@ def _tell(found: Comparison) -> None:
         for one in found.record["result"].get("by_language") or ():
             if one["run"] == arm["name"]:
                 screen.print(f"    By language: {in_line(one['sentence'])}")
-    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
-        screen.print(f"By language: {NO_MEAN.format(found.record['result']['metric'])}")
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
+    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
+        screen.print(f"By language: {NOT_KEPT.format(found.record['result']['metric'])}")
     if claims := found.knowledge:
         screen.print()
         tell_verdicts(claims)

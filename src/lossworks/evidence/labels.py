@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from .. import models
+from .. import metrics, models
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
@@ -37,6 +37,8 @@ from .benchmark import Benchmark, Scored, Training
 from .outcome import Outcome
 from .verdicts import Measured
 
+Answered = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+"""Scores, targets and weights of some rows."""
 EPOCHS, SCHEDULE = 10, "linear"
 """One length for all arms, and a rate that ends at nothing: the end is then worth evaluating."""
 
@@ -63,7 +65,8 @@ class ByEpochs(Training):
         spec = models.build(self.settings.spec)  # type: ignore[arg-type]
         predictor = NetworkPredictor(data.task, spec, data.features, objective.network.eval())
         parts = [data.valid] if not tested or data.test is None else [data.valid, data.test]
-        return _scored(data.task, [_in_order(predictor, data, part) for part in parts], self.settings.class_weight)
+        answers = [_in_order(predictor, data, part) for part in parts]
+        return _scored(data.task, answers, self.settings.class_weight, _tested(data))
 
 
 @dataclass(slots=True)
@@ -94,8 +97,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     @property
     def languages(self) -> Languages | None:
-        found = self.split.languages
-        return None if found is None else found.take(np.flatnonzero(self.split.parts == TEST))
+        return _tested(self.split)
 
     def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
         tested = self.split.parts == TEST
@@ -143,15 +145,21 @@ class LabelBenchmark(Benchmark[Dataset]):
         said = np.take_along_axis(answers, target[None, :, None], 2)[..., 0]
         logp = constant(said[:, :valid], None if weight is None else weight[:valid]).combine(answers)
         parts = [(logp[at], target[at], None if weight is None else weight[at]) for at in (np.s_[:valid], np.s_[valid:])]
-        found = _scored(data.task, parts, settings.class_weight)
+        found = _scored(data.task, parts, settings.class_weight, self.languages)
         seconds = sum(one.seconds for one in members) + time.monotonic() - began
         return self._outcome(found, metric, [], seconds, sum(one.texts for one in members))
 
     def prior(self, metric: str) -> NDArray[np.float64]:
-        data = self.split
-        rows = np.flatnonzero(data.parts == TEST)
+        return self.task.by_row(*self._constant())[metric]
+
+    def prior_within(self, metric: str) -> NDArray[np.float64] | None:
+        return _within(self.task, self._constant(), self.languages).get(metric)
+
+    def _constant(self) -> Answered:
+        """What the constant baseline says of the test rows."""
+        data, rows = self.split, np.flatnonzero(self.split.parts == TEST)
         scores = self.task.constant_scores(data.target[data.parts == TRAIN], data.target[rows])
-        return self.task.by_row(scores, data.target[rows], None if data.weight is None else data.weight[rows])[metric]
+        return scores, data.target[rows], None if data.weight is None else data.weight[rows]
 
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
@@ -215,10 +223,25 @@ def _source(teach: str | None) -> str | None:
     return teach.removeprefix(CUT) if teach else None
 
 
-def _scored(
-    task: LabelTask, parts: Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]], class_weight: Any
-) -> Scored:
-    """Of scores, targets and weights: the validation rows calibrate, and are judged by; the test rows, where there are any."""
+def _tested(data: Dataset) -> Languages | None:
+    """The languages of the test rows, where they are told apart."""
+    return None if data.languages is None else data.languages.take(np.flatnonzero(data.parts == TEST))
+
+
+def _within(task: LabelTask, answered: Answered, languages: Languages | None, **how: Any) -> dict[str, NDArray[np.float64]]:
+    """F1 of each language by itself, row by row."""
+    scores, target, weight = answered
+    if languages is None:
+        return {}
+
+    def rows_of(rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        return task.by_row(scores[rows], target[rows], None if weight is None else weight[rows], **how)
+
+    return metrics.rows_within(rows_of, languages, weight)
+
+
+def _scored(task: LabelTask, parts: Sequence[Answered], class_weight: Any, languages: Languages | None) -> Scored:
+    """The validation rows calibrate, and are judged by; the test rows, in these languages, where there are any."""
     temperature, thresholds = calibration(task, *parts[0], class_weight)
     how: dict[str, Any] = {"temperature": temperature, "thresholds": thresholds}
     validation = float(task.by_row(*parts[0], **how)[task.proper].mean())
@@ -230,10 +253,10 @@ def _scored(
     f1 = [one["f1"] for one in found.per_class]
     logits = np.concatenate([scores for scores, _, _ in parts]).astype(np.float64) / temperature
     logp = log_softmax(logits, 1) if task.kind == "classify" else None
-    return Scored(validation, task.by_row(*parts[1], **how), answers, bins, f1, logp)
+    return Scored(validation, task.by_row(*parts[1], **how), answers, bins, f1, logp, _within(task, parts[1], languages, **how))
 
 
-def _in_order(predictor: NetworkPredictor, data: Dataset, part: Part) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+def _in_order(predictor: NetworkPredictor, data: Dataset, part: Part) -> Answered:
     """Scores, targets and weights of a part in the order of the data, which does not depend on how the texts are kept."""
     scores, target, weight, numbers = scored(predictor, data, part)
     order = np.argsort(numbers)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Languages
-from .contrast import FEWEST, LEVEL, Estimate, Losses, contrast, holm, mean_of
+from .contrast import FEWEST, LEVEL, Estimate, Floats, Losses, contrast, holm, mean_of
 from .intervals import Interval
+from .rows import NO_MEANS
 
 Json = dict[str, Any]
 HARDER, EASIER, NOT_SHOWN, FEW = "harder", "easier", "no difference shown", "few texts"
@@ -65,6 +66,24 @@ def by_language(
     rows.sort(key=lambda row: (row["texts"] < FEWEST, -row["loss"], row["language"]))
     told = {"metric": metric, "texts": len(every.sums), "value": every.rate, "fewest": FEWEST, "rows": rows}
     return told | {"verdict": sentence(told)}
+
+
+def rows_within(
+    rows_of: Callable[[NDArray[np.int64]], dict[str, Floats]], languages: Languages, weight: NDArray[Any] | None
+) -> dict[str, Floats]:
+    """What is no mean over rows, such as F1, of each language by itself: [N], whose mean over the rows of a language is its own
+    F1, and which deviate from it by what each row moves it; nan in languages without weight.
+
+    Args:
+        rows_of: every metric of some rows, as of ``by_row`` over these alone. languages, weight: of all rows (weight None: 1).
+    """
+    found: dict[str, Floats] = {}
+    for rows in languages.rows().values():
+        if weight is None or weight[rows].any():
+            for name, values in rows_of(rows).items():
+                if name in NO_MEANS:
+                    found.setdefault(name, np.full(len(languages.of_row), np.nan))[rows] = values
+    return found
 
 
 def sentence(found: Json) -> str:

@@ -16,7 +16,7 @@ _COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", 
 _DRAWN = 40  # languages of each pair of several
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
-NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
+NOT_KEPT = "{} is no mean over texts, and the version that began this comparison did not keep it by language. Begin anew."
 NOTE = (
     "Nats per text compare languages whose texts say the same, as translations do, and else tell of the texts' lengths. What is "
     "counted in tokens or bytes compares none: one language says in a few what takes another many."
@@ -78,14 +78,14 @@ def write_languages(result: Json, name: str, path: Path) -> Path:
 
 def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
     """What the page says of each pair of models, or of arms, by language; of several pairs with many languages those that lose
-    most are drawn.
+    most are drawn. ``rising``: whether more is better, where a pair does not say.
     """
     most = _DRAWN if len(told or []) > 1 else None
     return [
         {
             "drawn": f": the {most} that lose most" if most and len(one["rows"]) > most else "",
             "id": f"languages-{number}",
-            "name": f"{one['run']} less {one['against']}",
+            "name": f"{one['run']} less {one['against']}" + (f", {one['unit'].removeprefix('of ')}" if "rising" in one else ""),
             "sentence": one["sentence"],
             "rows": [
                 {
@@ -100,7 +100,7 @@ def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
             ],
             "figure": _intervals(
                 [(row, row["value"], row) for row in one["rows"][:most] if row["value"] is not None],
-                f"difference, {one['unit']}; {'higher' if rising else 'lower'} is better",
+                f"difference, {one['unit']}; {'higher' if one.get('rising', rising) else 'lower'} is better",
                 0.0,
             ),
         }
