@@ -43,6 +43,9 @@ def test_labels(command: Command, folder: Path) -> None:
     assert "other less run" in Path("page.html").read_text("utf-8")
     assert command("evaluate", "run", "--language", "file", "--html", "page.html").code == 0
     assert verdict in Path("page.html").read_text("utf-8").replace("&#39;", "'")
+    assert command("evaluate", "run", "--conflict", "--html", "page.html").code == 0
+    assert "Conflict</h2>" in Path("page.html").read_text("utf-8")
+    assert "one page" in command("evaluate", "run", "--conflict", "--slices", "--html", "page.html").err
     told = command("evaluate", "run", "other", f"{folder}/*/train.tsv", "--language", "file", "--json").json
     assert [{row["language"] for row in one["rows"]} for one in told["by_language"]] == [{"tha", "yor"}] * 2
     f1 = [{row["language"]: row["metrics"]["macro_f1"]["value"] for row in one["languages"]["rows"]} for one in told["runs"]]

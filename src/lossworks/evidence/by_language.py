@@ -88,7 +88,7 @@ def of_arms(
             continue
         if sizes is None:
             own = arm.at(seeds) - baseline.at(seeds)
-            away, size = np.asarray(np.nan_to_num(own)), np.isfinite(own).all(0).astype(np.float64)
+            away, size = np.asarray(np.nan_to_num(own)), np.asarray(np.isfinite(own).all(0), np.float64)
         else:
             pairs, size = zip(arm.at(seeds), baseline.at(seeds), strict=True), sizes[number]
             away = np.stack([linear_sums(own, size) - linear_sums(other, sizes[0]) for own, other in pairs])

@@ -6,7 +6,7 @@ import html
 from pathlib import Path
 
 from ..metrics.by_language import EASIER, FEW, HARDER, NOT_SHOWN
-from . import words
+from . import conflict, words
 from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
 from .slices import p_value
@@ -70,9 +70,12 @@ def write_languages(result: Json, name: str, path: Path) -> Path:
     Raises:
         RecordError: the page cannot be written.
     """
-    both, drawn = pairs(result.get("by_language"), rising=False), chart(result)
-    figures = {one["id"]: one["figure"] for one in both} | ({} if drawn is None else {"by-language": drawn})
-    languages = {"languages": context(result), "pairs": both, "figures": figures}
+    both, drawn = (
+        pairs(result.get("by_language"), rising=False),
+        {"by-language": chart(result), "conflict": conflict.chart(result)},
+    )
+    figures = {one["id"]: one["figure"] for one in both} | {name: each for name, each in drawn.items() if each is not None}
+    languages = {"languages": context(result), "pairs": both, "conflict": conflict.context(result), "figures": figures}
     return write_page("languages.html", {"name": f"Languages of {name}", "facts": [], **languages}, path)
 
 
