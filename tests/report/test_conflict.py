@@ -52,6 +52,9 @@ def test_cells(count: int) -> None:
         for other, value in zip(names, row, strict=True):
             wanted = None if one == other else cosines[frozenset((one, other))]
             assert value == (None if wanted is None else pytest.approx(wanted))
+    said = {frozenset(pair["languages"]): pair["word"] for pair in found["conflict"]["pairs"]}
+    words = [[said.get(frozenset((one, other)), "") for other in names] for one in names]
+    assert heat["customdata"] == words
     camps = [name in OPPOSED for name in names]
     assert sum(one != other for one, other in pairwise(camps)) == 1
     negative = sum(value is not None and value < 0 for row in heat["z"] for value in row)

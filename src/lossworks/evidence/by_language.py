@@ -17,6 +17,7 @@ from ..data import Languages
 from ..metrics import linear_sums
 from ..metrics.by_language import FEW, NOT_SHOWN, listed
 from ..metrics.contrast import FEWEST, LEVEL, Losses, holm, mean_of
+from ..tokens.graphemes import isolated
 from .statistics import Difference, Variances, by_text, flips
 from .verdicts import FEWEST as FEWEST_SEEDS
 from .verdicts import Measured
@@ -160,7 +161,8 @@ def _sentence(overall: str, known: list[Json], few: list[Json], unit: str) -> st
     first = by[order[0]][0] if by[order[0]] else by[order[1]][0]
     ends = f"{first['low']:+.3g} to {first['high']:+.3g}"
     detail = f"{first['value']:+.3g} {unit} ({ends}; {first['texts']:,} texts)"
-    return f"{begin}, {found}, after Holm's correction over {len(known)} languages. In {first['language']}: {detail}.{rest}"
+    where = f"In {isolated(first['language'])}: {detail}."
+    return f"{begin}, {found}, after Holm's correction over {len(known)} languages. {where}{rest}"
 
 
 def _where(word: str, rows: list[Json], of: int) -> str:

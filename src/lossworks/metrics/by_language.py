@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Languages
+from ..tokens.graphemes import isolated
 from .contrast import FEWEST, LEVEL, Estimate, Floats, Losses, contrast, holm, mean_of
 from .intervals import Interval
 from .rows import NO_MEANS
@@ -94,7 +95,7 @@ def sentence(found: Json) -> str:
     if not known:
         return f"No language has {found['fewest']} texts, so none is compared."
     worst = known[0]
-    name, ends = worst["language"], worst["corrected"]
+    name, ends = isolated(worst["language"]), worst["corrected"]
     if worst["others"] is None:
         return f"{metric} is {_short(worst['loss'])} in {name}, the one language with enough texts to compare.{rest}"
     begin, more = (f"Highest in {name}", "higher") if metric == "nats_per_text" else (f"Worst in {name}", "worse")
@@ -114,7 +115,7 @@ def sentence(found: Json) -> str:
 
 def listed(rows: list[Json]) -> str:
     """The languages of rows by name, as long as they are few."""
-    names = [row["language"] for row in rows]
+    names = [isolated(row["language"]) for row in rows]
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 

@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from ..metrics.by_language import EASIER, FEW, HARDER, NOT_SHOWN
+from ..tokens.graphemes import isolated, shortened
 from . import conflict, words
 from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
@@ -74,7 +75,8 @@ def write_languages(result: Json, name: str, path: Path) -> Path:
         pairs(result.get("by_language"), rising=False),
         {"by-language": chart(result), "conflict": conflict.chart(result)},
     )
-    figures = {one["id"]: one["figure"] for one in both} | {name: each for name, each in drawn.items() if each is not None}
+    figures = {one["id"]: one["figure"] for one in both if one["figure"]["data"]}
+    figures |= {name: each for name, each in drawn.items() if each is not None}
     languages = {"languages": context(result), "pairs": both, "conflict": conflict.context(result), "figures": figures}
     return write_page("languages.html", {"name": f"Languages of {name}", "facts": [], **languages}, path)
 
@@ -116,7 +118,8 @@ def _intervals(rows: list[tuple[Json, float, Json]], title: str, at: float) -> J
 
     rows: each with its value, and the ends of its interval, None where one is not known.
     """
-    labels = [html.escape(row["language"]) for row, _, _ in rows]
+    names_of = [row["language"] for row, _, _ in rows]
+    labels = [html.escape(isolated(name)) for name in names_of]
     traces = []
     for word in (word for word in _COLORS if any(row["word"] == word for row, _, _ in rows)):
         some = [(label, *one) for label, one in zip(labels, rows, strict=True) if one[0]["word"] == word]
@@ -134,7 +137,7 @@ def _intervals(rows: list[tuple[Json, float, Json]], title: str, at: float) -> J
     names = axis(
         "", type="category", range=[len(labels) - 0.5, -0.5], showgrid=False, tickmode="array", tickvals=labels,
         categoryorder="array", categoryarray=labels,
-        ticktext=[label if len(label) <= _NAME else label[: _NAME - 1] + "…" for label in labels],
+        ticktext=[html.escape(shortened(name, _NAME)) for name in names_of],
     )  # fmt: skip
     return figure(
         traces, height=130 + 22 * max(len(labels), 2), xaxis=axis(title, side="top"), yaxis=names,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 
+from ..tokens.graphemes import isolated, shortened
 from . import words
 from .plot import Json, axis, dots, figure
 from .slices import p_value
@@ -56,7 +57,7 @@ def chart(result: Json) -> Json | None:
     if found is None or all(pair["cosine"] is None for pair in found["pairs"]):
         return None
     names, cosines, called = _square(found)
-    escaped, count = [html.escape(name) for name in names], len(names)
+    escaped, count = [html.escape(isolated(name)) for name in names], len(names)
     traces: list[Json] = [{
         "type": "heatmap", "x": escaped, "y": escaped, "z": cosines, "zmin": -1, "zmax": 1, "customdata": called,
         "xgap": 1 if count <= _NAMED else 0, "ygap": 1 if count <= _NAMED else 0, "colorscale": _SCALE,
@@ -80,7 +81,7 @@ def chart(result: Json) -> Json | None:
                            hoverinfo="skip", showlegend=False))  # fmt: skip
     ticks = {
         "type": "category", "showgrid": False, "showline": False, "tickmode": "array",
-        "tickvals": escaped, "ticktext": [html.escape(_short(name)) for name in names],
+        "tickvals": escaped, "ticktext": [html.escape(shortened(name, _NAME)) for name in names],
     }  # fmt: skip
     return figure(
         traces, height=min(760, 220 + 34 * count), margin={"l": 24, "r": 12, "t": 24, "b": 64},
@@ -103,10 +104,6 @@ def _square(found: Json) -> tuple[list[str], list[list[float | None]], list[list
     turned = cosines[np.ix_(order, order)]
     values: Any = np.where(np.isnan(turned), None, turned.round(4))
     return [names[at] for at in order], values.tolist(), said[np.ix_(order, order)].tolist()
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
 def _number(value: float | None) -> str:

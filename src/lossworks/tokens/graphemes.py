@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import regex
 
 CLUSTER = regex.compile(r"\X")
+_LOOK = 64  # characters beyond a cut, to see whether a cluster ends there
 # What waits for more: a joiner, the sign that joins consonants of Indic scripts, an initial of Hangul without a vowel.
 _OPEN = regex.compile(r"(?:\u200d|\p{InCB=Linker}|\p{GCB=L}|\p{GCB=Prepend})\Z")
 _FLAG_HALF = regex.compile(r"\p{GCB=RI}")
@@ -40,6 +41,22 @@ def whole(text: str, spans: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
             first = number
         end = max(end, last)
     return [*runs, (first, number + 1)] if number >= 0 else []
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its first whole clusters and an ellipsis, ``most`` characters in all."""
+    if len(text) <= most:
+        return text
+    ends = (found.end() for found in CLUSTER.finditer(text[: most + _LOOK]))
+    return text[: max((end for end in ends if end < most), default=most - 1)] + "…"
+
+
+def isolated(name: str) -> str:
+    """A name as it may stand in a sentence: one from right to left is isolated (UAX 9), else it would take what follows, numbers
+    and further names, to its other side.
+    """
+    turned = any(unicodedata.bidirectional(character) in ("R", "AL") for character in name)
+    return f"\u2068{name}\u2069" if turned else name
 
 
 def is_open(cluster: str) -> bool:
