@@ -41,7 +41,8 @@ class Case:
 
     def runs(self) -> Runs:
         """The small runs."""
-        return Runs(**{key: values[self.small] for key, values in self.columns.items()}, source=self.name)
+        given: dict[str, Any] = {key: values[self.small] for key, values in self.columns.items()}
+        return Runs(**given, source=self.name)
 
     def targets(self) -> list[Target]:
         """The large runs, to be forecast."""
