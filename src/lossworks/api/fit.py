@@ -14,8 +14,8 @@ from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
 from ..inference import KnowledgeGraph, TextLanguage
-from ..tasks import LABEL_TASKS
 from ..record import Run
+from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
 from .graph import Graph

@@ -79,7 +79,7 @@ def _top(
 
 
 def main() -> None:
-    """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 5 a process was lost, 130 interrupted."""
+    """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 5 a process lost, 130 interrupted."""
     _open_streams()
     try:
         if _command()(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt

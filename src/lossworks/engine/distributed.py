@@ -69,7 +69,7 @@ class World:
         if self.size == 1:
             return [list(numbers)]
         mine = torch.tensor(numbers, dtype=torch.float64, device=device)
-        return torch.stack(self.all_gather(mine)).tolist()  # type: ignore[no-any-return]
+        return torch.stack(self.all_gather(mine)).tolist()
 
     def gather_rows(self, mine: Tensor) -> list[Tensor]:
         """Of each process its rows, which are of one type and width but of any number."""
@@ -181,7 +181,7 @@ def world(device: str = "cpu") -> World:
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"WORLD_SIZE is {size}, but the processes cannot meet ({error}). Start them by torchrun.") from None
-        atexit.register(_leave)
+        atexit.register(leave)
     joined = World(distributed.get_rank(), distributed.get_world_size(), distributed.get_world_size())
     if not _peers:
         _peers.append(Peers(joined.rank, joined.size, lambda text: joined.of_first(text, torch.device(device))))
@@ -206,9 +206,10 @@ def agreed(joined: World, begun: bool, before: int | None, wanted: int | None, d
     if shards % joined.size:
         fitting = ", ".join(str(size) for size in range(1, shards + 1) if not shards % size)
         other = "" if begun else f", or choose --shards {joined.size} or a multiple of it"
+        parts = "1 shard" if shards == 1 else f"{shards} shards"
         raise UsageError(
-            f"the rows of a step are dealt into {shards} {'shard' if shards == 1 else 'shards'}, which {joined.size} processes cannot "
-            f"share evenly. Start {fitting} of them{other}."
+            f"the rows of a step are dealt into {parts}, which {joined.size} processes cannot share evenly. "
+            f" Start {fitting} of them{other}."
         )
     return begun, shards
 
@@ -222,7 +223,7 @@ def _bytes(tensor: Tensor) -> Tensor:
     return tensor.contiguous().flatten().view(torch.uint8)
 
 
-def _leave() -> None:
+def leave() -> None:
     """The group's threads, if they are still at work when the interpreter ends, now and then abort it."""
     for peers in _peers:
         peers.close()
@@ -235,6 +236,6 @@ def check_alone(joined: World) -> None:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size != joined.size:
         raise UsageError(
-            f"torchrun started {size} processes, and this model is trained by one. Start it alone, or choose a model that is trained "
+            f"torchrun started {size} processes, and this model is trained by one. Start it alone, or choose one that is trained "
             "by steps (linear, bag, transformer, …)."
         )

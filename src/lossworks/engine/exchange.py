@@ -16,8 +16,8 @@ Gradient = list[Tensor | None]
 class GradientSum:
     """Takes the gradients that stand in a stepper, shard by shard, and leaves their sum there.
 
-    Where there is one shard, its gradient stays where it stands. A sum over processes is made in slices, one a process, that go to
-    and fro whole: no more is sent than by a ring of reductions, and each element is added up in the same order everywhere.
+    Where there is one shard, its gradient stays where it stands. A sum over processes is made in slices, one a process, that go
+    to and fro whole: no more is sent than by a ring of reductions, and each element is added up in the same order everywhere.
     """
 
     def __init__(self, world: World, stepper: Stepper) -> None:
@@ -74,9 +74,7 @@ class GradientSum:
                 tree.put(span, node_slice)
         whole = torch.cat(self.world.all_gather(tree.total))[:count]
         *parts, there = torch.split(whole, [*sizes, len(sizes)])
-        return [
-            part.view_as(p) if has else None for p, part, has in zip(parameters, parts, (there > 0).tolist(), strict=True)
-        ]
+        return [part.view_as(p) if has else None for p, part, has in zip(parameters, parts, (there > 0).tolist(), strict=True)]
 
     def _of_rows(self, parameter: Tensor, nodes: Gradient) -> Tensor | None:
         """The sum of sparse gradients of one parameter, from all rows that any process has."""
@@ -94,7 +92,10 @@ class GradientSum:
 
 def _flat(parameters: list[Tensor], gradients: Gradient) -> list[Tensor]:
     """All elements, and of each parameter whether it has any. One without counts -0, which changes no sum, not even of zeros."""
-    given = [p.new_full((p.numel(),), -0.0) if each is None else each.reshape(-1) for p, each in zip(parameters, gradients, strict=True)]
+    given = [
+        p.new_full((p.numel(),), -0.0) if each is None else each.reshape(-1)
+        for p, each in zip(parameters, gradients, strict=True)
+    ]
     return [*given, parameters[0].new_tensor([0.0 if each is None else 1.0 for each in gradients])]
 
 
@@ -114,6 +115,4 @@ def _added(one: Gradient, other: Gradient) -> Gradient:
     whole = [(a, b) for a, b in both if not a.is_sparse]
     if whole:
         torch._foreach_add_([a for a, _ in whole], [b for _, b in whole])
-    return [
-        b if a is None else a if b is None or not a.is_sparse else _rows_added(a, b) for a, b in zip(one, other, strict=True)
-    ]
+    return [b if a is None else a if b is None or not a.is_sparse else _rows_added(a, b) for a, b in zip(one, other, strict=True)]

@@ -69,7 +69,9 @@ class Peers:
             self._heard.set()
             if not isinstance(error, PeerLost):
                 said = str(error) if isinstance(error, LossworksError) else f"{type(error).__name__}: {error}"
-                code = error.exit_code if isinstance(error, LossworksError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+                code = (
+                    error.exit_code if isinstance(error, LossworksError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+                )
                 self._fail(said, code)
             raise
 
