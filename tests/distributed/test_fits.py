@@ -30,7 +30,8 @@ FACTS = [(f"e{DRAWS.randint(0, 9)}", f"r{i % 2}", f"e{DRAWS.randint(0, 9)}") for
 TOKENS: dict[str, Any] = {"task": "lm", "tokenizer": "words", "batch_tokens": 96, "dtype": "float32", "steps": 3}
 NETWORK = "transformer:layers=1,heads=2,dim=16"
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "classes, rows at rest under a penalty": (LABELLED, {"epochs": 2, "clip": 0.5, "penalty": "l1:strength=1e-3", "batch_size": 18}),
+    "classes, rows at rest under a penalty": (LABELLED, {"epochs": 2, "clip": 0.5, "penalty": "l1:strength=1e-3",
+                                                         "batch_size": 18}),
     "groups": (LABELLED, {"model": "bag:dim=4", "epochs": 1, "risk": "group_dro", "batch_size": 18}),
     "fewer rows than processes": (NUMBERS, {"task": "regress", "model": "bag:dim=4", "ema": 0.9, "epochs": 1, "batch_size": 3,
                                             "optimizer": "adamw"}),
@@ -45,6 +46,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
+    """Of whatever was fitted."""
     held = getattr(model, "predictor", None) or getattr(model, "trained", None) or model.graph
     return {name: each.clone() for name, each in (getattr(held, "network", None) or held.model.network).state_dict().items()}
 
@@ -75,15 +77,17 @@ CARRIED: dict[str, Any] = {"task": "lm", "model": "rnn:layers=1,dim=8,dropout=0.
                            "steps": 12, "batch_tokens": 64, "dtype": "float32"}  # fmt: skip
 
 
-def world_of_fit(
-    size: int, out: Path, data: Path, at: Callable[[int, int], None] = lambda rank, step: None, **how: Any
-) -> list[int | None]:
+def nothing(rank: int, step: int) -> None:
+    """Train on."""
+
+
+def world_of_fit(size: int, out: Path, data: Path, at: Callable[[int, int], None] = nothing) -> list[int | None]:
     """A fit by so many processes, each of which does ``at(rank, step)`` after its steps; their exit codes."""
 
     def work(rank: int) -> None:
         steps = iter(range(1, 1000))
         callbacks = Callbacks(checkpoint_every=0.0, stepped=lambda: at(rank, next(steps)))
-        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **CARRIED, **how)
+        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **CARRIED)
 
     return worlds.run(size, work)
 
@@ -107,8 +111,9 @@ def test_killed_and_resumed_by_others(tmp_path: Path, put: Callable[[str, str], 
         assert world_of_fit(then, out, data) == [0] * then
         got = weights(lossworks.load(out))
         assert all(torch.equal(got[name], want[name]) for name in want), (size, rank)
+    record = tmp_path / "2-0" / "run.json"
+    record.write_text(record.read_text().replace('"finished"', '"running"'))
     with pytest.raises(UsageError, match="shards was 4"):
-        (tmp_path / "2-0" / "run.json").write_text((tmp_path / "2-0" / "run.json").read_text().replace('"finished"', '"running"'))
         lossworks.fit(data, out=tmp_path / "2-0", resume=True, **CARRIED, shards=2)
 
 
@@ -139,9 +144,9 @@ def test_shards_are_dealt_evenly() -> None:
     assert agreed(World(), False, None, None, "cpu") == (False, 1)
     assert agreed(World(), True, 4, None, "cpu") == (True, 4)
     assert agreed(World(), False, None, 6, "cpu") == (False, 6)
-    with pytest.raises(UsageError, match="6 shards, which 4 processes cannot share evenly. Start 1, 2, 3, 6 of them, or choose"):
+    with pytest.raises(UsageError, match=r"6 shards, which 4 processes .* Start 1, 2, 3, 6 of them, or choose"):
         agreed(_Alone(0, 4), False, None, 6, "cpu")
-    with pytest.raises(UsageError, match="1 shard, which 2 processes cannot share evenly. Start 1 of them.$"):
+    with pytest.raises(UsageError, match=r"1 shard, which 2 processes .* Start 1 of them\.$"):
         agreed(_Alone(0, 2), True, None, None, "cpu")
     assert [agreed(_Alone(0, size), False, None, None, "cpu")[1] for size in (2, 3, 4, 8)] == [4, 3, 4, 8]
 

@@ -18,7 +18,7 @@ forked = multiprocessing.get_context("fork")
 
 
 def run(size: int, work: Callable[[int], None], timeout: float = 100.0) -> list[int | None]:
-    """``work`` of each rank in a process of its own; their exit codes, None of one that had to be ended after ``timeout`` seconds."""
+    """``work`` of each rank in a process of its own; their exit codes, None of one that was ended after ``timeout`` seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": str(size)}
@@ -40,7 +40,7 @@ def _process(work: Callable[[int], None], rank: int, place: dict[str, str]) -> N
     code = 0
     try:
         work(rank)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # told by the code
         traceback.print_exc()
         code = int(getattr(error, "exit_code", 1))
     finally:

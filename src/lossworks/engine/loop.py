@@ -69,7 +69,7 @@ class Loop:
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
-    _asked: tuple[bool, bool] = (False, False)  # of several processes: to stop, to write a checkpoint
+    _asked: tuple[bool, ...] = (False, False)  # of several processes: to stop, to write a checkpoint
 
     def __post_init__(self) -> None:
         sizes = [self.micro_batch_size] * self.callbacks.world.shards

@@ -124,7 +124,8 @@ class Peers:
         if not self._heard.wait(_GRACE):
             error = self._error()
             if error.speaks:
-                print(f"lossworks: {error}", file=sys.stderr, flush=True)
+                sys.stderr.write(f"lossworks: {error}\n")
+                sys.stderr.flush()
             os._exit(error.exit_code)
 
     def _error(self) -> PeerLost:

@@ -193,9 +193,7 @@ class Gradients:
         """Σ weight · loss of all shards, and what any process asks for; on the way all learn each shard's micro-batch."""
         if self.world.shards == 1:
             return shards[0].amount, asked
-        own, sizes = (
-            [of(shard) for shard in shards] for of in (lambda shard: shard.amount, lambda shard: self.sizes[shard.number])
-        )
+        own, sizes = [shard.amount for shard in shards], [self.sizes[shard.number] for shard in shards]
         told = self.world.gather(*own, *sizes, *asked, device=self.objective.device)
         count = len(shards)
         self.sizes = [int(size) for each in told for size in each[count : 2 * count]]
