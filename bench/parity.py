@@ -1,7 +1,7 @@
 """Training by several processes: parity with plain autograd, of every loss, and what a step costs.
 
-python bench/parity.py              the audit: every loss over outcomes or numbers, with its odd parameters, × risk × accumulation,
-                                    dense and sparse gradients, by 1 to 4 processes against all rows at once, in float64
+python bench/parity.py              the audit: every loss over outcomes or numbers, with its odd parameters, × risk ×
+                                    accumulation, by 1 to 4 processes against all rows at once, in float64
 python bench/parity.py time [DIM]   a step of 2 and of 4 processes with 4 shards, against the same rows with one all-reduce of the
                                     gradient, as DistributedDataParallel without overlap: in turn, medians
 """
@@ -22,10 +22,10 @@ from torch import distributed
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import _bench
+
 from distributed import audit, worlds
 from losses.case import near
-
-from lossworks.engine.distributed import World, world
+from lossworks.engine.distributed import world
 from lossworks.engine.exchange import GradientSum
 from lossworks.optim import Stepper, build
 
@@ -58,7 +58,7 @@ def parity() -> None:
             if got.numel():
                 worst = max(worst, float((got - want).abs().max() / (1 + want.abs().max())))
     print(
-        f"{len(every)} losses, {len(each_of)} combinations: worlds of 1, 2, 3 and 4 in the same bits; largest difference {worst:.1e}"
+        f"{len(every)} losses, {len(each_of)} combinations: worlds of 1 to 4 in the same bits; furthest from autograd {worst:.1e}"
     )
 
 
