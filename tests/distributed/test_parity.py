@@ -68,6 +68,8 @@ def test_memory_runs_out_in_one_process(tmp_path: Path) -> None:
         for rank in range(2):
             for got, its in zip(torch.load(tmp_path / f"{rank}.pt"), want, strict=True):
                 assert torch.equal(got, its), (risk, rank)
+    *_, sizes = audit.made(case, "mean", 100, False, World(shards=4), room=2)
+    assert sizes.tolist() == [100, 1, 1, 1]  # the first shard has two rows, the others three
     whole = audit.made(case, "mean", 100, False, World(shards=4))
     assert not all(map(torch.equal, whole, audit.made(case, "mean", small, False, World(shards=4))))
 
