@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import _bench
 
-from distributed import audit, worlds
 from lossworks.engine.distributed import world
 from lossworks.engine.exchange import GradientSum
 from lossworks.optim import Stepper, build
