@@ -109,7 +109,7 @@ def _timed(dim: int) -> list[tuple[float, float, float]]:
         stepper.zero_grad()
 
     found: list[list[tuple[float, float]]] = [[], []]
-    for _ in range(25):
+    for _ in range(13):
         pairs = []
         for side in (ours, theirs):
             distributed.barrier()

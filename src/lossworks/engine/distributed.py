@@ -69,7 +69,7 @@ class World:
         if self.size == 1:
             return [list(numbers)]
         mine = torch.tensor(numbers, dtype=torch.float64, device=device)
-        return torch.stack(self.all_gather(mine)).tolist()
+        return [[float(number) for number in each] for each in self.all_gather(mine).tolist()]
 
     def gather_rows(self, mine: Tensor) -> list[Tensor]:
         """Of each process its rows, which are of one type and width but of any number."""
@@ -118,13 +118,13 @@ class World:
             found.append(torch.cat([part.reshape(-1, 1, each.shape[2]) for part in self.gather_rows(mine)]).transpose(0, 1))
         return found
 
-    def all_gather(self, mine: Tensor) -> list[Tensor]:
-        """Each process's tensor; they are of one shape."""
+    def all_gather(self, mine: Tensor) -> Tensor:
+        """Each process's tensor, one after another; they are of one shape."""
         sent = _bytes(mine)
-        found = [torch.empty_like(sent) for _ in range(self.size)]
+        found = sent.new_empty((self.size, len(sent)))
         if len(sent):
-            self._exchange(distributed.all_gather, found, sent)
-        return [each.view(mine.dtype).view(mine.shape) for each in found]
+            self._exchange(distributed.all_gather, list(found.unbind()), sent)
+        return found.view(mine.dtype).view(self.size, *mine.shape)
 
     def all_to_all(self, mine: Tensor) -> Tensor:
         """Of each process what it has for this one: row i of ``mine`` goes to process i."""

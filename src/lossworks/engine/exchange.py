@@ -72,7 +72,7 @@ class GradientSum:
         for of, own in zip(slices, self._covers, strict=True):
             for node_slice, span in zip(of, own, strict=False):
                 tree.put(span, node_slice)
-        whole = torch.cat(self.world.all_gather(tree.total))[:count]
+        whole = self.world.all_gather(tree.total).flatten()[:count]
         *parts, there = torch.split(whole, [*sizes, len(sizes)])
         return [part.view_as(p) if has else None for p, part, has in zip(parameters, parts, (there > 0).tolist(), strict=True)]
 
