@@ -121,12 +121,16 @@ def test_repeated_tokens_count_for_less() -> None:
 
 
 def test_cost() -> None:
-    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter."""
+    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter, or what runs' peaks tell."""
     plain = drawn()
     timed = Runs(plain.params, plain.tokens, plain.loss, seconds=plain.compute / 1e12)
     aim = Target(1e9, 2e10)
     assert cost(timed, aim, Machine(cores=4), 2).seconds == pytest.approx(aim.compute / 2e12)
-    assert cost(timed, aim).memory == 16e9
+    assert (cost(timed, aim).memory, cost(timed, aim).measured) == (16e9, False)
+    for slope, used in ((40, 40), (3, 16)):
+        told = Runs(plain.params, plain.tokens, plain.loss, memory=4e8 + slope * plain.params)
+        assert cost(told, aim).memory == pytest.approx(4e8 + slope * 3e8 + used * 7e8)
+        assert cost(told, Target(1e6, 2e10)).memory == told.memory.max()
     assert cost(plain, aim).seconds is None
     two = Machine(gpus=2, flops=1e14, bandwidth=1e10, batch_tokens=1e6)
     assert cost(plain, aim, two).seconds == pytest.approx(aim.compute / (2e14 * 0.4) + 2e4 * 4e9 / 1e10)

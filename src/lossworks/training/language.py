@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.machine import peak_memory
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
@@ -91,7 +92,7 @@ def fit(
     if division.parts is not None:
         result |= drawn(settings.balance, Languages.together(corpora), division.parts, division.rates)
     if found.state is not None:
-        result["training"] = _training(found.state)
+        result["training"] = _training(found.state) | {"peak_memory": peak_memory(found.settings.device)}
     if callbacks.world.is_first:
         result |= _result(trained, parts[TEST], counts, found.settings)
     return trained, found.settings, data, result, counts
