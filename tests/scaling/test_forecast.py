@@ -64,13 +64,18 @@ def test_wider_where_past_forecasts_were_wrong() -> None:
     assert (np.log(np.array(narrow.high) / narrow.low) < width).all()
 
 
-def test_drift_is_taken_off() -> None:
-    """Where all past forecasts were too low alike, the next is raised: losses that stop falling are not forecast to fall."""
+def test_drift_is_in_the_width() -> None:
+    """Where all past forecasts were too low alike, that is told, and the next interval is wide enough for it."""
     plain = drawn(noise=0.0)
     far = np.log(plain.compute / plain.compute.min())
     slowed = Runs(plain.params, plain.tokens, plain.loss * np.exp(0.0012 * far**2))
-    found = forecast(slowed, [Target(1e9, 2e10)])
-    assert found.drift < 0
+    aim = Target(1e9, 2e10)
+    found, before = forecast(slowed, [aim]), forecast(plain, [aim])
+    reached = float(losses(np.array(1e9), np.array(2e10))) * np.exp(0.0012 * np.log(aim.compute / plain.compute.min()) ** 2)
+    assert found.drift == 0  # of 24 runs; of 48 it is taken off
+    again = [np.concatenate([slowed.params, plain.params]), np.concatenate([slowed.tokens, 1.1 * plain.tokens])]
+    assert forecast(Runs(*again, np.concatenate([slowed.loss, 0.998 * slowed.loss])), [aim]).drift < 0
+    assert before.high[0] < found.loss[0] < reached < found.high[0]
     assert all(np.median(one.errors) < 0 for one in found.past)
 
 
@@ -121,7 +126,7 @@ def test_repeated_tokens_count_for_less() -> None:
 
 
 def test_cost() -> None:
-    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter, or what runs' peaks tell."""
+    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter or the runs' own."""
     plain = drawn()
     timed = Runs(plain.params, plain.tokens, plain.loss, seconds=plain.compute / 1e12)
     aim = Target(1e9, 2e10)

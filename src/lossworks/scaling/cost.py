@@ -38,8 +38,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``seconds``: None where nothing tells the speed. ``memory``: bytes, of weights, gradients and optimiser alone where the runs
-    tell no peak (``measured`` is False).
+    """``seconds``: None where nothing tells the speed. ``memory``: bytes; where no run tells its peak (``measured`` is False), of
+    weights, gradients and optimiser alone.
     """
 
     seconds: float | None
