@@ -73,8 +73,9 @@ def test_drift_is_in_the_width() -> None:
     found, before = forecast(slowed, [aim]), forecast(plain, [aim])
     reached = float(losses(np.array(1e9), np.array(2e10))) * np.exp(0.0012 * np.log(aim.compute / plain.compute.min()) ** 2)
     assert found.drift == 0  # of 24 runs; of 48 it is taken off
-    again = [np.concatenate([slowed.params, plain.params]), np.concatenate([slowed.tokens, 1.1 * plain.tokens])]
-    assert forecast(Runs(*again, np.concatenate([slowed.loss, 0.998 * slowed.loss])), [aim]).drift < 0
+    more = plain.loss * np.exp(0.004 * far**2)
+    again = [np.concatenate([plain.params] * 2), np.concatenate([plain.tokens, 1.1 * plain.tokens])]
+    assert forecast(Runs(*again, np.concatenate([more, 0.998 * more])), [aim]).drift < 0
     assert before.high[0] < found.loss[0] < reached < found.high[0]
     assert all(np.median(one.errors) < 0 for one in found.past)
 
