@@ -9,9 +9,9 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, distributed
 from ..core.errors import UsageError
 
 T = TypeVar("T", bound=np.generic)
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class World:
 
     rank: int = 0
     size: int = 1
+    in_step: ClassVar[bool] = False
+    """Whether each micro-batch takes all processes: what one begins, all must end."""
 
     @property
     def is_first(self) -> bool:
@@ -38,6 +41,14 @@ class World:
     def share(self, rows: NDArray[T]) -> NDArray[T]:
         """This process's part of some rows, dealt out in turn."""
         return rows[self.rank :: self.size]
+
+    def together(self, batches: Iterator[B], spare: Callable[[], B]) -> Iterator[tuple[B, bool]]:
+        """Each micro-batch, and whether it counts. ``spare`` makes one for a process that has none where others need it."""
+        return ((batch, True) for batch in batches)
+
+    def agreed(self, amount: float) -> float:
+        """The amount of this process, or nan where another's is not finite and the micro-batch is one of all."""
+        return amount
 
     def sum(self, *numbers: float, device: torch.device) -> list[float]:
         """Each number summed over all processes."""

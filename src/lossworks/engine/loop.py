@@ -17,6 +17,7 @@ from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
 from ..core.torch_threads import torch_threads
 from ..optim import Stepper
+from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
 from ..schedules import Clock, Schedule
 from . import checkpoint
@@ -25,6 +26,7 @@ from .denormals import flushed
 from .monitors import LogWindow, Overfitting, Spikes
 from .objective import Objective, Rows
 from .reduction import Reduction
+from .saving import Saving
 from .state import TrainState
 from .step import Gradient, Gradients
 
@@ -64,15 +66,17 @@ class Loop:
     overfitting: Overfitting | None = None
     state: TrainState = field(default_factory=TrainState)
     gradients: Gradients = field(init=False)
+    _saving: Saving = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
-    _asked: tuple[bool, bool] = (False, False)  # of several processes: to stop, to write a checkpoint
+    _asked: tuple[bool, bool, bool] = (False, False, False)  # of several processes: to stop, to write a checkpoint, to look closely
 
     def __post_init__(self) -> None:
         made = self.objective, self.stepper, self.reduction, self.callbacks.world, self.micro_batch_size
         self.gradients = Gradients(*made, on_smaller=self._log_memory)
+        self._saving = Saving(self.callbacks.world, in_background=self.callbacks.async_checkpoints)
         self._window = LogWindow(self.callbacks.clock(), clipped=self.stepper.clipped)
 
     def run(self) -> TrainState:
@@ -94,11 +98,13 @@ class Loop:
             after = "epochs" if self.eval_every is None else "scores"
             state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
         self.stepper.eval_weights()
+        self._saving.wait()
         if self._best and self.keeps_best:
             checkpoint.fill(network, self._best)
         self.objective.load_carry([])
         network.eval()
-        if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
+        finite = all(bool(weight.isfinite().all()) for weight in checkpoint.weights_of(network).values())
+        if self.callbacks.world.sum(not finite, device=self.objective.device)[0]:  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
         state.seconds, state.passes = self.callbacks.clock() - start, self._passes
         return state
@@ -114,24 +120,41 @@ class Loop:
         Raises:
             RecordError: it is damaged, or of another run.
         """
-        checkpoint.load(self.callbacks.checkpoints, self._load)
+        checkpoint.load(self.callbacks.checkpoints, self._load, self._saving.group, self._is_divided)
 
     def save(self) -> None:
-        """Write a checkpoint now; with several processes all of them take part, and the first writes."""
+        """Write a checkpoint now; with several processes all of them take part, and each writes a part."""
         world = self.callbacks.world
         carry = {str(number): each for number, each in enumerate(world.lanes(self.objective.carry()))}
-        if world.is_first and self.callbacks.checkpoints is not None:
+        if self.callbacks.checkpoints is not None:
             parts = checkpoint.weights_of(self.objective.network), self.stepper.tensors(), self._best, carry
             named = zip(("network.", "stepper.", "best.", "carry."), parts, strict=True)
             tensors = {prefix + name: value for prefix, part in named for name, value in part.items()}
             tensors["risk.state"] = self.reduction.state
-            checkpoint.save(self.callbacks.checkpoints, self.state.step, tensors, self.state.to_json())
+            sizes = {name: size for name, value in tensors.items() if (size := self._whole(name, value)) is not None}
+            self._saving.save(self.callbacks.checkpoints, self.state.step, tensors, sizes, self.state.to_json())
         self._saved = self.callbacks.clock()
         self.log("checkpoint")
 
     def log(self, event: str, **fields: Any) -> None:
         """Tell whoever watches of an event, and where training stands."""
         self.callbacks.watch(event, {"step": self.state.step, "epoch": round(self._passes, 4), **fields})
+
+    def _beside(self, name: str) -> Tensor | None:
+        """The parameter that a checkpoint's tensor of this name stands beside; of a divided one, this process's part."""
+        kind, _, place = name.partition(".")
+        if kind == "stepper":
+            return self.stepper.parameter(place)
+        return checkpoint.parts_of(self.objective.network).get(place) if kind in ("network", "best") else None
+
+    def _whole(self, name: str, value: Tensor) -> torch.Size | None:
+        """The whole shape of a tensor of which this process has a part; None: it is not divided."""
+        part = self._beside(name)
+        return whole_shape(part) if part is not None and is_divided(part) and value.shape == part.shape else None
+
+    def _is_divided(self, name: str, size: torch.Size) -> bool:
+        part = self._beside(name)
+        return part is not None and is_divided(part) and size == whole_shape(part)
 
     def _load(self, tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
         checkpoint.fill(self.objective.network, under(tensors, "network."))
@@ -193,7 +216,8 @@ class Loop:
         if not searches:
             make()
         began = self.callbacks.clock()
-        health = stepper.step(self._factor(), make if searches else None, examine=self._window.is_due(began))
+        examine = self._window.is_due(began) if self.callbacks.world.size == 1 else self._asked[2]
+        health = stepper.step(self._factor(), make if searches else None, examine=examine)
         amount, now = found[0].amount, self.callbacks.clock()
         self._window.add(amount, weight, objective.size(rows), health, now, now - began)
         if self.overfitting is not None:
@@ -203,13 +227,13 @@ class Loop:
             self.log("spike", loss=amount / weight, usual=usual)
 
     def _agreed(self, made: Gradient, weight: float) -> Gradient:
-        """The sums over processes; on the way they agree on whether to stop, and whether to write a checkpoint."""
+        """The sums over processes; on the way they agree on whether to stop, to write a checkpoint, to look at what a step does."""
         world = self.callbacks.world
         if world.size == 1:
             return made
-        due = world.is_first and self._is_due
-        amount, *asked = world.sum(made.amount, self.callbacks.stop.is_set(), due, device=self.objective.device)
-        self._asked = bool(asked[0]), bool(asked[1])
+        first = (self._is_due, self._window.is_due(self.callbacks.clock())) if world.is_first else (False, False)
+        amount, *asked = world.sum(made.amount, self.callbacks.stop.is_set(), *first, device=self.objective.device)
+        self._asked = bool(asked[0]), bool(asked[1]), bool(asked[2])
         bad = made.bad if math.isfinite(amount) else made.bad or ""
         return Gradient(amount, amount / weight, bad)
 
@@ -260,10 +284,11 @@ class Loop:
         if self.callbacks.clock() - self._window.since >= _LOG_EVERY:
             self._log_train()
         alone = self.callbacks.world.size == 1
-        stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked
+        stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked[:2]
         if (due or stop) and self.callbacks.checkpoints is not None:
             self.save()
         if stop:
+            self._saving.wait()
             raise Interrupted(f"stopped after step {self.state.step:,}. The same command with --resume goes on from there.")
 
     def _check(self, made: Gradient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -28,10 +29,13 @@ class Reduction:
         """Whether each micro-batch is done with at once."""
         return isinstance(self.risk, Mean)
 
-    def add(self, losses: Losses, total: float) -> float:
-        """Take a micro-batch's losses, in a step that weighs ``total``. Returns Σ weight · loss; if that is not finite, stop."""
+    def add(self, losses: Losses, total: float, agreed: Callable[[float], float] = float) -> float:
+        """Take a micro-batch's losses, in a step that weighs ``total``. Returns Σ weight · loss; if that is not finite, stop.
+
+        ``agreed`` makes it what all processes go by.
+        """
         summed = (losses.values * losses.weight).sum()
-        amount = summed.item()
+        amount = agreed(summed.item())
         if not math.isfinite(amount):
             self.reset()
         elif self.is_mean:

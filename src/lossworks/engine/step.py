@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -64,9 +64,8 @@ class Gradients:
 
         def draw() -> None:
             with torch_seeded(self._seed("curvature", step), str(self.objective.device)):
-                for batch in self.objective.micro_batches(rows, epoch, self.micro_batch_size):
-                    self.stepper.train_weights(self.objective.read_by(batch))
-                    (self.objective.sampled_losses(batch).sum() / count).backward()  # type: ignore[no-untyped-call]
+                for batch, counts in self._batches(rows, epoch):
+                    (self.objective.sampled_losses(batch).sum() * (counts / count)).backward()  # type: ignore[no-untyped-call]
 
         self._halving(rows, draw)
         self.world.sum_gradients(self.objective.network.parameters())
@@ -103,16 +102,30 @@ class Gradients:
     def _make(self, rows: Rows, weight: float, epoch: int, step: int) -> Gradient:
         summed = 0.0
         with torch_seeded(self._seed("step", step), str(self.objective.device)):
-            for batch in self.objective.micro_batches(rows, epoch, self.micro_batch_size):
-                self.stepper.train_weights(self.objective.read_by(batch))
+            for batch, counts in self._batches(rows, epoch):
                 losses = self.objective.losses(batch)
-                amount = self.reduction.add(losses, weight)
+                losses = losses if counts else replace(losses, weight=torch.zeros_like(losses.weight))
+                amount = self.reduction.add(losses, weight, self.world.agreed)
                 summed += amount
                 if not math.isfinite(amount):
                     self.zero_grad()
                     return Gradient(amount, math.inf, self.objective.place(batch, losses.values.detach()))
             risk = self.reduction.finish()
         return Gradient(summed, summed / weight if risk is None else risk)
+
+    def _batches(self, rows: Rows, epoch: int) -> Iterator[tuple[Any, bool]]:
+        """The micro-batches of some rows, the weights ready for each; one that does not count leaves what is carried as it was."""
+        objective, size = self.objective, self.micro_batch_size
+
+        def spare() -> Any:
+            return next(objective.micro_batches(objective.longest(1), epoch, size))
+
+        for batch, counts in self.world.together(objective.micro_batches(rows, epoch, size), spare):
+            carry = [] if counts else [each.clone() for each in objective.carry()]
+            self.stepper.train_weights(objective.read_by(batch))
+            yield batch, counts
+            if not counts:
+                objective.load_carry(carry)
 
     def _halving(self, rows: Rows, run: Callable[[], T]) -> T:
         """What ``run`` gives, started again with smaller micro-batches as often as memory runs out."""
@@ -125,6 +138,8 @@ class Gradients:
                 if not is_out_of_memory(error):
                     raise
                 reason = str(error)
+                if self.world.in_step:
+                    raise OutOfMemory(f"out of memory ({reason}). With --sharding fsdp choose a smaller --batch-tokens.") from None
             else:
                 if self.micro_batch_size < before:
                     self.on_smaller(self.micro_batch_size, before)

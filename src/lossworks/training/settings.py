@@ -24,6 +24,7 @@ LABELS, LANGUAGE, GRAPH = "linear", "ngram", "complex"
 """The family where none is named, of texts with labels, of language models and of knowledge graphs."""
 _DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
 _DTYPES = ("float32", "bfloat16")
+SHARDINGS = ("none", "fsdp")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
@@ -37,7 +38,7 @@ OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
 """What a language model has that is trained by gradients,"""
-OF_NETWORKS = ("minutes", "dtype")
+OF_NETWORKS = ("minutes", "dtype", "sharding")
 """and what of these only a network has."""
 
 
@@ -73,6 +74,8 @@ class Settings:
         with it (``forward_kl``, …).
     glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
+    sharding: of a network trained by several processes: "fsdp" divides weights and the optimizer's state among them; "none", or
+        None: each has all of them.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
     """
@@ -104,6 +107,7 @@ class Settings:
     glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
+    sharding: str | None = None
     device: str = "cpu"
     valid: float = 0.1
     test: float = 0.1
@@ -193,6 +197,7 @@ class Settings:
             "schedule",
             "teach",
             "dtype",
+            "sharding",
             "device",
         ):
             values.text(name, getattr(self, name))
@@ -200,6 +205,7 @@ class Settings:
             ("task", TASKS),
             ("document_unit", UNITS),
             ("dtype", _DTYPES),
+            ("sharding", SHARDINGS),
             ("groups", (BY_LABEL, BY_LANGUAGE, BY_BOTH)),
         ):
             if (value := getattr(self, name)) is not None and value not in allowed:

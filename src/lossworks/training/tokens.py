@@ -20,6 +20,7 @@ from ..engine import Callbacks, Loop, Losses, Objective, TrainState
 from ..engine.distributed import World
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
+from ..engine.sharding import sharded
 from ..losses import CategoricalLoss
 from ..losses.sums import without_target
 from ..models import LanguageModel, LanguageSpec, SequenceNetwork
@@ -131,8 +132,9 @@ class TokenObjective(Objective):
             return None
         self.network.eval()
         parts = found.layout.parts(world.share(found.rows), self.micro_batch_size)
-        scores = (self.network.scores(found.layout.take(part, 0).to(self.device)) for part in parts)
-        summed = math.fsum(float(-each.logp.double().sum()) for each in scores)
+        parts = world.together(parts, lambda: found.rows[:1])
+        scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in parts)
+        summed = math.fsum(float(-each.logp.double().sum()) for each, counts in scores if counts)
         return {self.metric: world.sum(summed, device=self.device)[0] / found.tokens}
 
     def carry(self) -> list[Tensor]:
@@ -156,6 +158,7 @@ def train_sequences(
     threads: int | None = None,
     languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
+    sharding: str | None = None,
     **choices: Any,
 ) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
@@ -171,6 +174,7 @@ def train_sequences(
         config: the hyperparameters; or single ``choices`` of them.
         threads: PyTorch's own; None: as they are.
         languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
+        sharding: "fsdp" divides weights and the optimiser's state among the callbacks' processes; the network is whole again after.
         teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
@@ -189,13 +193,14 @@ def train_sequences(
         held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), config, seed)
     callbacks = callbacks or Callbacks()
     with torch.inference_mode(False), torch.enable_grad():
-        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "callbacks": callbacks, "teacher": teacher}
-        loop = token_loop(network, texts, vocabulary, config, languages=languages, **how)
-        loop.threads = threads
-        if resume:
-            loop.resume()
-            loop.log("resume")
-        return loop.run()
+        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "teacher": teacher}
+        with sharded(network, callbacks, sharding) as (trained, shared):
+            loop = token_loop(trained, texts, vocabulary, config, languages=languages, callbacks=shared, **how)
+            loop.threads = threads
+            if resume:
+                loop.resume()
+                loop.log("resume")
+            return loop.run()
 
 
 def token_loop(
