@@ -71,7 +71,11 @@ class Loop:
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
-    _asked: tuple[bool, bool, bool] = (False, False, False)  # of several processes: to stop, to write a checkpoint, to look closely
+    _asked: tuple[bool, bool, bool] = (
+        False,
+        False,
+        False,
+    )  # of several processes: to stop, to write a checkpoint, to look closely
 
     def __post_init__(self) -> None:
         made = self.objective, self.stepper, self.reduction, self.callbacks.world, self.micro_batch_size
@@ -227,7 +231,7 @@ class Loop:
             self.log("spike", loss=amount / weight, usual=usual)
 
     def _agreed(self, made: Gradient, weight: float) -> Gradient:
-        """The sums over processes; on the way they agree on whether to stop, to write a checkpoint, to look at what a step does."""
+        """The sums over processes; on the way they agree on stopping, on a checkpoint, on looking at what a step does."""
         world = self.callbacks.world
         if world.size == 1:
             return made

@@ -1,8 +1,8 @@
 """Checkpoints of several processes, each writing its part at once, by PyTorch's distributed checkpoints (DCP).
 
-Written over an older one, such a checkpoint that is cut short loads as a mix of two steps. So each has a folder of its own, whose
-manifest, with the checksums of all parts, is written when they are on the disk; then ``newest.json`` is renamed to name the folder;
-then older ones are removed. Whenever a process is killed, ``newest.json`` names a whole checkpoint of one step.
+Written over an older one, such a checkpoint that is cut short loads as a mix of two steps. So each has a folder of its own.
+Its manifest, with the checksums of all parts, is written when they are on the disk; then ``newest.json`` is renamed to name
+the folder; then older ones are removed. Whenever a process is killed, ``newest.json`` names a whole checkpoint of one step.
 
 What is divided among the processes (``sizes``, ``divided``) is so along its first axis, as FSDP2 does it. DCP reads for each
 process what it has a part of, however many have written.
@@ -218,7 +218,16 @@ class _Reader(dcp.FileSystemReader):
         try:
             with path.open("rb") as file:
                 found: Metadata = _Unpickler(file).load()
-        except (OSError, pickle.UnpicklingError, EOFError, ImportError, AttributeError, LookupError, ValueError, TypeError) as error:
+        except (
+            OSError,
+            pickle.UnpicklingError,
+            EOFError,
+            ImportError,
+            AttributeError,
+            LookupError,
+            ValueError,
+            TypeError,
+        ) as error:
             raise damaged(path, error) from None
         return found
 

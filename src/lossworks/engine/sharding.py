@@ -5,6 +5,7 @@ at work. A gradient is the sum of all processes', as without: the loss was divid
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class ShardedWorld(World):
-    """Processes that each hold a part of ``network``. Gathering takes all of them, so they go through micro-batches side by side."""
+    """Processes that each hold a part of ``network``. Gathering it takes all of them: they go through micro-batches abreast."""
 
     network: Any = None
     in_step: ClassVar[bool] = True
@@ -62,11 +63,13 @@ def sharded(network: M, callbacks: Callbacks, sharding: str | None) -> Iterator[
         yield network, callbacks
         return
     divided = _divide(network)
-    try:
-        yield divided, replace(callbacks, world=ShardedWorld(world.rank, world.size, divided))
-    except (Diverged, Interrupted):  # which all processes raise together
-        _gather(divided, network)
-        raise
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # no states are written on in place
+        try:
+            yield divided, replace(callbacks, world=ShardedWorld(world.rank, world.size, divided))
+        except (Diverged, Interrupted):  # which all processes raise together
+            _gather(divided, network)
+            raise
     _gather(divided, network)
 
 

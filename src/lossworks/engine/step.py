@@ -114,7 +114,7 @@ class Gradients:
         return Gradient(summed, summed / weight if risk is None else risk)
 
     def _batches(self, rows: Rows, epoch: int) -> Iterator[tuple[Any, bool]]:
-        """The micro-batches of some rows, the weights ready for each; one that does not count leaves what is carried as it was."""
+        """The micro-batches of some rows, the weights ready for each; what is carried stands still in one that does not count."""
         objective, size = self.objective, self.micro_batch_size
 
         def spare() -> Any:
@@ -139,7 +139,9 @@ class Gradients:
                     raise
                 reason = str(error)
                 if self.world.in_step:
-                    raise OutOfMemory(f"out of memory ({reason}). With --sharding fsdp choose a smaller --batch-tokens.") from None
+                    raise OutOfMemory(
+                        f"out of memory ({reason}). With --sharding fsdp choose a smaller --batch-tokens."
+                    ) from None
             else:
                 if self.micro_batch_size < before:
                     self.on_smaller(self.micro_batch_size, before)

@@ -38,7 +38,8 @@ class Watch:
             of[0] += torch.linalg.vector_norm(p.detach() - before).double().cpu().square()
             of[1] += torch.linalg.vector_norm(before).double().cpu().square()
         flat = iter(summed([float(number) for of in sums.values() for number in of], (p for p, *_ in self._before)))
-        ratios = {role: (math.sqrt(moved / size) if size > 0 else None) for role, moved, size in zip(sums, flat, flat)}
+        found = zip(sums, flat, flat, strict=True)
+        ratios = {role: (math.sqrt(moved / size) if size > 0 else None) for role, moved, size in found}
         return Health(gradient_norm, ratios)
 
 

@@ -23,7 +23,6 @@ from .roles import roles
 from .rows import Penalty, Rows, has_rows
 from .state_dict_io import pack, read, text, unpack
 
-
 _DIVIDING = "adamw, muon, sgd, lion, adan, sophia"
 
 
@@ -187,7 +186,7 @@ class Stepper:
             self._average.load(state)
 
     def parameter(self, name: str) -> Tensor | None:
-        """The parameter, or the part of one, that the tensor of this name in ``tensors`` stands beside, where its shape is one's."""
+        """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""
         kind, _, place = name.partition(".")
         if kind == "dense" and place.startswith("state.") and self._torch is not None:
             return [p for group in self._torch.param_groups for p in group["params"]][int(place.split(".")[1])]

@@ -174,7 +174,7 @@ def train_sequences(
         config: the hyperparameters; or single ``choices`` of them.
         threads: PyTorch's own; None: as they are.
         languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
-        sharding: "fsdp" divides weights and the optimiser's state among the callbacks' processes; the network is whole again after.
+        sharding: "fsdp" divides weights and the optimiser's state among the callbacks' processes; ``network`` ends whole.
         teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
