@@ -37,6 +37,7 @@ from lossworks.engine.saving import Saving
 from lossworks.optim.parts import chunk
 
 SIZES = {"part.table": torch.Size((7, 3)), "part.row": torch.Size((1, 2))}  # the latter is nothing on all but one process
+_GRACE = 5.0  # seconds in which those who are left find out that one is gone
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
 
 
@@ -178,12 +179,30 @@ def world(folder: Path, size: int, steps: int, *, background: bool, victim: int,
     if at < 0:
         time.sleep(-at / 1000)
         os.kill(children[victim], signal.SIGKILL)
-    ends = [os.waitpid(child, 0)[1] for child in children]
+    ends = _ended(children, victim)
     killed = os.WIFSIGNALED(ends[victim])
     for rank, end in enumerate(ends):
         if os.WEXITSTATUS(end) == 3 or (end and not killed):
             raise ChildProcessError((folder.parent / f"error-{rank}").read_text())
     return killed
+
+
+def _ended(children: list[int], victim: int) -> list[int]:
+    """How each has ended. Some seconds after the victim was killed, the others are too, as torchrun does it."""
+    ends = {victim: os.waitpid(children[victim], 0)[1]}
+    late = time.monotonic() + _GRACE
+    for rank in (rank for rank in range(len(children)) if rank != victim):
+        while os.WIFSIGNALED(ends[victim]) and time.monotonic() < late:
+            child, end = os.waitpid(children[rank], os.WNOHANG)
+            if child:
+                ends[rank] = end
+                break
+            time.sleep(0.01)
+        else:
+            if os.WIFSIGNALED(ends[victim]):
+                os.kill(children[rank], signal.SIGKILL)
+            ends[rank] = os.waitpid(children[rank], 0)[1]
+    return [ends[rank] for rank in range(len(children))]
 
 
 def main(kills: int, seed: int = 0, *, in_place: bool = False) -> dict[str, int]:
@@ -201,6 +220,8 @@ def main(kills: int, seed: int = 0, *, in_place: bool = False) -> dict[str, int]
             last = 216 if victim == 0 else 164  # writes of two checkpoints, about
             at = -draw.randrange(50, 600) if draw.random() < 0.2 else draw.randrange(1, last)
             found["worlds"] += 1
+            if found["worlds"] % 50 == 0:
+                sys.stderr.write(json.dumps(found) + "\n")
             if not world(folder, size, 2, background=background, victim=victim, at=at, in_place=in_place):
                 continue
             found["processes"] += size

@@ -21,10 +21,13 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed import checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
-from torch.distributed.tensor import DeviceMesh, DTensor, Shard
+from torch.distributed.checkpoint.state_dict_loader import load as dcp_load
+from torch.distributed.checkpoint.state_dict_saver import save as dcp_save
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Shard
 from torch.distributed.tensor import empty as empty_divided
 
 from ..core.errors import RecordError
@@ -76,14 +79,14 @@ class Parted:
             return None
         manifest = manifest_of(path)
         names = sorted(manifest["files"])[self._rank :: self._size]
-        self._agreed(lambda: [_check(path / name, manifest["files"][name]) for name in names])
+        self._agreed(lambda: _check_all(path, {name: manifest["files"][name] for name in names}))
         saved = _Reader(path).read_metadata().state_dict_metadata
         tensors = {name: self._room(name, entry, divided) for name, entry in saved.items()}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="torch.distributed is disabled")
             how: dict[str, Any] = {"storage_reader": _Reader(path), "process_group": self.group, "no_dist": self.group is None}
             try:
-                dcp.load(tensors, **how)
+                dcp_load(tensors, **how)
             except CheckpointException as error:
                 raise damaged(path, _cause(error)) from None
         return {name: _local(value) for name, value in tensors.items()}, manifest["state"]
@@ -114,9 +117,9 @@ class Parted:
     def _written(self, path: Path, tensors: Mapping[str, Tensor], sizes: Mapping[str, torch.Size]) -> dict[str, str]:
         """Write all parts. Returns the checksums of the files."""
         parts = {name: self._part(value.detach().cpu(), sizes.get(name)) for name, value in tensors.items()}
-        writer = dcp.FileSystemWriter(path, overwrite=False)
+        writer = FileSystemWriter(path, overwrite=False)
         try:
-            dcp.save(parts, storage_writer=writer, process_group=self.group)
+            dcp_save(parts, storage_writer=writer, process_group=self.group)
         except CheckpointException as error:
             raise unwritable(path, _cause(error)) from None
         mine = [*path.glob(f"__{self._rank}_*"), *([] if self._rank else [path / ".metadata"])]
@@ -179,7 +182,7 @@ def newest(folder: Path) -> Path | None:
     try:
         named = json.loads((folder / NEWEST).read_bytes())
         path = folder / str(named["folder"])
-        _check(path / MANIFEST, named["manifest"])
+        _check_all(path, {MANIFEST: named["manifest"]})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -196,9 +199,10 @@ def manifest_of(path: Path) -> dict[str, Any]:
         raise damaged(path, error) from None
 
 
-def _check(path: Path, saved: str) -> None:
-    if not path.exists() or checksum(path) != saved:
-        raise damaged(path, "its checksum is another" if path.exists() else "it is missing")
+def _check_all(folder: Path, saved: Mapping[str, str]) -> None:
+    for path, wanted in ((folder / name, wanted) for name, wanted in saved.items()):
+        if not path.exists() or checksum(path) != wanted:
+            raise damaged(path, "its checksum is another" if path.exists() else "it is missing")
 
 
 def _cause(error: CheckpointException) -> Exception:
@@ -210,7 +214,7 @@ def _local(value: Tensor) -> Tensor:
     return value.to_local() if isinstance(value, DTensor) else value
 
 
-class _Reader(dcp.FileSystemReader):
+class _Reader(FileSystemReader):
     """DCP describes a checkpoint by pickle; of what can stand in a pickle, this reads nothing but descriptions."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:

@@ -75,7 +75,7 @@ def sharded(network: M, callbacks: Callbacks, sharding: str | None) -> Iterator[
 
 def _divide(network: M) -> M:
     """A copy of a network that each process has a part of; the network itself is left without weights."""
-    from torch.distributed import init_device_mesh
+    from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 
     kept = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
@@ -88,7 +88,7 @@ def _divide(network: M) -> M:
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo has no other way to divide by 1
-    register_fsdp_forward_method(divided, "hidden")  # type: ignore[arg-type]
+    register_fsdp_forward_method(divided, "hidden")
     for p in network.parameters():
         p.data = p.data.new_empty(0)
     return divided

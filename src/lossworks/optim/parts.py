@@ -22,7 +22,7 @@ def part_of(p: Tensor) -> Tensor:
         return p
     if not hasattr(p, _PART):
         with torch.no_grad():
-            part = p.detach().to_local()
+            part = p.detach().to_local()  # type: ignore[attr-defined]
         setattr(p, _PART, part)
         setattr(part, _OF, p)
     found: Tensor = getattr(p, _PART)
