@@ -50,7 +50,8 @@ CASES: dict[str, dict[str, Any]] = {
     "a rank without tokens": {"optimizer": "adamw", "batch_tokens": 16},
     "micro-batches": {"optimizer": "adamw", "scores": 9 * 17, "batch_tokens": 60},
     "head of its own": {"optimizer": "adamw", "model": f"{SMALL},tied=false"},
-    "lanes": {"optimizer": "adamw:lr=0.01", "model": "rnn:layers=2,dim=5", "batch_tokens": 48, "scores": 9 * 17},
+    "lanes": {"optimizer": "adamw:lr=0.01", "model": "rnn:layers=2,dim=5", "batch_tokens": 48, "scores": 9 * 17, "longest": 800},
+    "worse scores": {"optimizer": "adamw:lr=0.5", "ema": 0.8, "evals": 4},
     "float32": {"optimizer": "adamw", "kind": torch.float32, "model": SMALL.replace("=1,", "=2,").replace("=6", "=8")},
     "resumed": {"optimizer": "muon:lr=0.01", "ema": 0.8, "stop": 2},
 }
@@ -58,9 +59,10 @@ CASES: dict[str, dict[str, Any]] = {
 
 def train(name: str, world: World, folder: Path, sharding: str | None = "fsdp", *, resume: bool = False) -> dict[str, Any]:
     """The weights and scores of a case; of one that stops, at its stop."""
-    case = {"model": SMALL, "scores": 1 << 24, "batch_tokens": 48, "stop": None, "kind": torch.float64} | CASES[name]
-    model, scores, stop, kind = (case.pop(key) for key in ("model", "scores", "stop", "kind"))
-    lengths = np.random.default_rng(0).integers(1, 13, 17)
+    usual = {"model": SMALL, "scores": 1 << 24, "batch_tokens": 48, "stop": None, "kind": torch.float64, "longest": None}
+    case = usual | CASES[name]
+    model, scores, stop, kind, longest = (case.pop(key) for key in ("model", "scores", "stop", "kind", "longest"))
+    lengths = np.random.default_rng(0).integers(1, 13, 17) if longest is None else np.array([longest])
     ids = np.random.default_rng(1).integers(0, 7, lengths.sum())
     texts, spec = Ragged(ids, np.concatenate([[0], lengths.cumsum()])), build_language(model)
     vocabulary = spec.output_vocab(Vocabulary(9, None, 7, 8))  # type: ignore[attr-defined]
@@ -184,7 +186,7 @@ def off() -> dict[str, float]:
 @pytest.mark.parametrize("name", [*(name for name in CASES if name != "resumed"), "resumed after 1", "resumed after 2"])
 def test_like_one_process(off: dict[str, float], name: str) -> None:
     """Weights divided among two processes end where those of one do, and so does a run that one goes on with."""
-    assert off[name] <= (2e-5 if name == "float32" else LIKE_ONE)
+    assert off[name] <= {"float32": 2e-5, "worse scores": 1e-10}.get(name, LIKE_ONE)  # steps so large that rounding grows
 
 
 def test_setting() -> None:

@@ -189,7 +189,8 @@ class Stepper:
         """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""
         kind, _, place = name.partition(".")
         if kind == "dense" and place.startswith("state.") and self._torch is not None:
-            return [p for group in self._torch.param_groups for p in group["params"]][int(place.split(".")[1])]
+            inner: list[Tensor] = [p for group in self._torch.param_groups for p in group["params"]]
+            return inner[int(place.split(".")[1])]
         return list(self.roles)[int(place)] if kind in ("average", "trained") else None
 
     @property

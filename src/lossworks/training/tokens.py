@@ -132,8 +132,8 @@ class TokenObjective(Objective):
             return None
         self.network.eval()
         parts = found.layout.parts(world.share(found.rows), self.micro_batch_size)
-        parts = world.together(parts, lambda: found.rows[:1])
-        scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in parts)
+        together = world.together(parts, lambda: found.rows[:1])
+        scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in together)
         summed = math.fsum(float(-each.logp.double().sum()) for each, counts in scores if counts)
         return {self.metric: world.sum(summed, device=self.device)[0] / found.tokens}
 
