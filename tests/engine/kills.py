@@ -127,8 +127,9 @@ def process(folder: Path, rank: int, size: int, steps: int, *, background: bool,
         else:
             saving.save(folder, now, mine, {name: SIZES[name] for name in SIZES}, {"step": now})
             saving.wait()
-        if rank == 0:
-            done.write_text(str(now))
+        if rank == 0:  # in one step: the next moment may be its last
+            done.with_suffix(".part").write_text(str(now))
+            done.with_suffix(".part").replace(done)
     (folder.parent / f"seen-{rank}").write_text(str(killer.seen))
 
 
