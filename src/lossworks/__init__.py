@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .api.labels_worth import labels_worth as labels_worth
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
+    from .api.plan import plan as plan
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -61,6 +62,7 @@ _HOMES = {
     "Model": "api",
     "ReadOptions": "data",
     "Run": "record",
+    "plan": "api.plan",
     "show": "api",
     "TextClassifier": "interop.sklearn",
     "TextRegressor": "interop.sklearn",
@@ -86,6 +88,7 @@ _ROOMS = (
     "record",
     "report",
     "risks",
+    "scaling",
     "schedules",
     "scores",
     "surfaces",
@@ -114,6 +117,7 @@ __all__ = [
     "learning",
     "load",
     "load_run",
+    "plan",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 

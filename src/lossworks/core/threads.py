@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from .errors import UsageError
@@ -32,6 +33,24 @@ def available() -> int:
     return int(wanted) or max(1, usable // max(1, processes))
 
 
+def dividing() -> int:
+    """How many threads divide work whose sums depend, in their last bits, on how many they are: as many as are ``available``, or
+    within ``divided_among`` what it says.
+    """
+    return getattr(_own, "dividing", None) or available()
+
+
+@contextmanager
+def divided_among(count: int | None) -> Iterator[None]:
+    """For a while such work of the calling thread is divided among ``count`` threads; None: as it was."""
+    before = getattr(_own, "dividing", None)
+    _own.dividing = count or before
+    try:
+        yield
+    finally:
+        _own.dividing = before
+
+
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing."""
     parts = available() if work > _WORTH_SHARING else 1
@@ -43,7 +62,7 @@ def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
 
 def renew() -> None:
     """Drop the calling thread's pool: its next threads inherit what this thread then does with denormals."""
-    _own.__dict__.clear()
+    _own.__dict__.pop("pool", None)
 
 
 def _pool() -> ThreadPoolExecutor:

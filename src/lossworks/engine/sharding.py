@@ -24,7 +24,9 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class ShardedWorld(World):
-    """Processes that each hold a part of ``network``. Gathering it takes all of them: they go through micro-batches abreast."""
+    """Processes that each hold a part of ``network``, and have one shard each. Gathering it takes all of them: they go through
+    micro-batches abreast, and FSDP sums the gradients, in an order that depends on how many processes there are.
+    """
 
     network: Any = None
     in_step: ClassVar[bool] = True
@@ -38,19 +40,13 @@ class ShardedWorld(World):
         latest: B | None = None
         while True:
             batch = next(batches, None)
-            if not self.sum(batch is not None, device=self._device)[0]:
+            if not any(each[0] for each in self.gather(batch is not None, device=self._device)):
                 break
             if batch is None and latest is None:
                 latest = spare()
             latest = latest if batch is None else batch
             yield cast("B", latest), batch is not None
         self.network.reshard()  # what a score has left gathered: the weights may move before they are read again
-
-    def agreed(self, amount: float) -> float:
-        return amount + 0.0 * self.sum(amount, device=self._device)[0]  # nan where the sum is not finite
-
-    def sum_gradients(self, parameters: object) -> None:
-        """They are summed, in the backward pass."""
 
 
 @contextmanager
@@ -66,7 +62,7 @@ def sharded(network: M, callbacks: Callbacks, sharding: str | None) -> Iterator[
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # no states are written on in place
         try:
-            yield divided, replace(callbacks, world=ShardedWorld(world.rank, world.size, divided))
+            yield divided, replace(callbacks, world=ShardedWorld(world.rank, world.size, world.size, world.peers, divided))
         except (Diverged, Interrupted):  # which all processes raise together
             _gather(divided, network)
             raise

@@ -17,7 +17,7 @@ from ..core.seeds import generator
 from ..data import Ragged, TextLanguages, TokenRows
 from ..data.layouts import Lanes, Layout, Packed, Positions, Windows
 from ..engine import Callbacks, Loop, Losses, Objective, TrainState
-from ..engine.distributed import World
+from ..engine.distributed import World, dealt
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
 from ..engine.sharding import sharded
@@ -90,8 +90,8 @@ class TokenObjective(Objective):
     def steps(self, epoch: int) -> Sequence[Places]:
         return self.layout.steps(self.batch_tokens, epoch)
 
-    def share(self, rows: Places, world: World) -> Places:
-        return world.share(rows)
+    def share(self, rows: Places, world: World, shard: int) -> Places:
+        return rows[dealt(len(rows), world, shard)]
 
     def weight(self, rows: Places) -> float:
         return float(self.layout.lengths[rows].sum())
@@ -131,11 +131,13 @@ class TokenObjective(Objective):
         if (found := self.held_out_rows) is None:
             return None
         self.network.eval()
-        parts = found.layout.parts(world.share(found.rows), self.micro_batch_size)
-        together = world.together(parts, lambda: found.rows[:1])
+        parts = found.layout.parts(found.rows, self.micro_batch_size)
+        mine = (part for number, part in enumerate(parts) if world.takes(number))
+        together = world.together(mine, lambda: found.rows[:1])
         scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in together)
-        summed = math.fsum(float(-each.logp.double().sum()) for each, counts in scores if counts)
-        return {self.metric: world.sum(summed, device=self.device)[0] / found.tokens}
+        sums = [float(-each.logp.double().sum()) for each, counts in scores if counts]
+        every = world.in_turn(torch.tensor(sums, dtype=torch.float64, device=self.device)).flatten().tolist()
+        return {self.metric: math.fsum(every) / found.tokens}
 
     def carry(self) -> list[Tensor]:
         return self.network.carry()
@@ -265,15 +267,15 @@ def new_network(
 
 
 def _risk(config: TrainConfig, callbacks: Callbacks, languages: TextLanguages | None) -> Risk:
-    """The risk; UsageError where its groups are not known, or its losses are in several processes."""
+    """The risk; UsageError where its groups are not known, or it must wait for losses while weights are gathered."""
     risk = risk_of(config.risk)
     if risk.grouped and languages is None:
         raise UsageError(
             f"the risk {config.risk!r} compares groups, which of a language model are languages, and they are not known. "
             "Say where each text's stands: --language COLUMN, or choose --risk mean or cvar."
         )
-    if callbacks.world.size > 1 and not isinstance(risk, Mean):
-        raise UsageError(f"the risk {config.risk!r} needs the losses of a step together. Train it in one process.")
+    if callbacks.world.in_step and not isinstance(risk, Mean):
+        raise UsageError(f"the risk {config.risk!r} needs the losses of a step together. Leave --sharding out.")
     return risk
 
 
