@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, TEST, VALID, ReadOptions, load_all
+from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..engine.distributed import check_alone, world
 from ..inference import KnowledgeGraph, TextLanguage
@@ -43,8 +44,8 @@ def fit(
     """Train on labelled text, train a language model on any text, or a model of a knowledge graph on facts.
 
     Args:
-        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, "-" for stdin, or rows:
-            (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
+        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, a directory that `lossworks data
+            prepare` made (its parts are kept), "-" for stdin, or rows: (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
             graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
@@ -65,6 +66,7 @@ def fit(
         DataError, UsageError: the data or the settings do not fit; says where and what to do.
         Diverged, Interrupted, OutOfMemory: training ended early; the run directory says so.
     """
+    data, valid, test = apart(data, valid, test)
     shares, given = held_out(valid, test)
     settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
     callbacks = replace(callbacks, began=callbacks.clock())

@@ -1,4 +1,4 @@
-"""``lossworks data``: what is wrong with a data set, whatever is trained on it; how many labels a model is worth; whether
+"""``lossworks data``: large text prepared; what is wrong with a data set, whatever is trained on it; how many labels a model is worth; whether
 descriptions of a graph's entities help.
 """
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options
+from . import options, prepare
 from .options import print_json
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check a data set, and see what its labels, or descriptions of entities, are worth.",
+    help="Prepare large text, check a data set, and see what its labels, or descriptions of entities, are worth.",
 )
+app.command("prepare")(prepare.command)
 
 
 @app.command("check")
