@@ -104,8 +104,8 @@ class Layout:
         chunks = np.searchsorted(self.starts, rows, "right") - 1
         order = np.argsort(chunks, kind="stable")
         numbers, begins = np.unique(chunks[order], return_index=True)
-        for number, chosen in zip(numbers.tolist(), np.split(order, begins[1:]), strict=True):
-            yield number, chosen
+        for number, begin, end in zip(numbers.tolist(), begins, [*begins[1:], len(rows)], strict=False):  # of no rows, one end
+            yield number, order[begin:end]
 
 
 @lru_cache(maxsize=8)
