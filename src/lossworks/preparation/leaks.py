@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from .near import Near, Pairs
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .digests import digests
+from .near import NEAR, Ints, cross_candidates, verified
+from .shingles import bands
 from .texts import Texts
 
 
-def leaks(train: Texts, test: Texts, near: Near | None = None) -> Pairs:
-    """Every pair of a test text (``rows``) and a training text (``of``) that are the same (likeness 1) or nearly so.
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """Pairs of a test text (``rows``) and a training text (``of``), sorted, their likeness, and whether they are wholly equal."""
 
-    Whoever would rather leave out training texts takes the different ``of``; whoever leaves out test texts, the different ``rows``.
+    rows: Ints
+    of: Ints
+    likeness: NDArray[np.float64]
+    exact: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def leaks(train: Texts, test: Texts, threshold: float = NEAR) -> Leaks:
+    """The pairs of a test and a training text that are the same or nearly so, by the true Jaccard similarity of their shingles.
+
+    Whoever leaves out training texts takes the different ``of``; whoever leaves out test texts, the different ``rows``.
     Normalise the texts first.
+
+    Raises:
+        UsageError: the threshold is not 0.6 to 1.
     """
-    raise NotImplementedError
+    found = verified(test, train, cross_candidates(bands(test), bands(train)), threshold)
+    exact = (digests(test.take(found.rows)) == digests(train.take(found.of))).all(1)
+    return Leaks(found.rows, found.of, found.likeness, exact)

@@ -1,21 +1,26 @@
-"""Texts in one spelling: line endings, Unicode's composed form (NFC), no control characters, no white space at the ends of lines."""
+"""Texts in one spelling: line endings, the composed form of characters (NFC), nothing invisible at the ends of lines."""
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from ..core.threads import share
+from .characters import BREAK, CONTROL, FIRST, NOT_COMPOSED, SECOND, WHITE, decode, forms
 from .texts import Texts
+
+STEPS = ("line_endings", "controls", "trailing_space", "nfc")
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
     """The texts, rewritten where need be.
 
-    counts: how many texts each step changed: "line_endings", "controls", "trailing_space", "nfc".
-    changed: bool [N], the texts that any step changed.
+    counts: how many texts each of ``STEPS`` changed. changed: bool [N], the texts that any step changed.
     """
 
     texts: Texts
@@ -24,7 +29,85 @@ class Normalised:
 
 
 def normalise(texts: Texts) -> Normalised:
-    """Rewrite what says nothing: every line ends in \\n, control characters but tab and newline and the byte-order mark are gone, so
-    is white space at the ends of lines and of the text, and characters are composed (NFC). Done twice it changes nothing more.
+    """Rewrite what says nothing.
+
+    Every line ends in a newline; control characters but the tab, and the byte-order mark, are gone; so is white space at the ends
+    of lines and of the text; characters are composed (NFC, by Python's version of Unicode). Done twice it changes nothing more.
     """
-    raise NotImplementedError
+    sizes, steps = np.empty(len(texts), np.int64), np.zeros((len(texts), len(STEPS)), np.bool_)
+    out = np.empty(len(texts.bytes), np.uint8)
+    share(_clean_all, len(out), texts.bytes, texts.offsets, forms(), out, sizes, steps)
+    mended: dict[int, bytes] = {}
+    for row in np.flatnonzero(steps[:, 3]).tolist():
+        begin = texts.offsets[row]
+        before = out[begin : begin + sizes[row]].tobytes()
+        after = unicodedata.normalize("NFC", before.decode("utf-8", "replace")).encode()
+        if before == after:
+            steps[row, 3] = False
+        else:
+            mended[row], sizes[row] = after, len(after)
+    changed = np.asarray(steps.any(1))
+    counts = dict(zip(STEPS, steps.sum(0).tolist(), strict=True))
+    return Normalised(_packed(out, texts.offsets, sizes, mended) if changed.any() else texts, counts, changed)
+
+
+def _packed(bytes: NDArray[np.uint8], starts: NDArray[np.int64], sizes: NDArray[np.int64], mended: dict[int, bytes]) -> Texts:
+    """The texts without the gaps between them; some are given anew."""
+    offsets = np.zeros(len(starts), np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    found = np.empty(offsets[-1], np.uint8)
+    own = sizes.copy()
+    own[list(mended)] = 0
+    share(_pack_all, len(found), bytes, starts, own, found, offsets)
+    for row, text in mended.items():
+        found[offsets[row] : offsets[row + 1]] = np.frombuffer(text, np.uint8)
+    return Texts(found, offsets)
+
+
+@njit(cache=True, nogil=True)
+def _pack_all(part, parts, bytes, starts, sizes, found, offsets):  # type: ignore[no-untyped-def]
+    texts = len(sizes)
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
+        for k in range(sizes[text]):
+            found[offsets[text] + k] = bytes[starts[text] + k]
+
+
+@njit(cache=True, nogil=True)
+def _clean_all(part, parts, bytes, offsets, forms, out, sizes, steps):  # type: ignore[no-untyped-def]
+    """Write each text from its own offset on, never longer; mark what was done, and whether it may not be composed."""
+    texts = len(sizes)
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
+        i, stop = offsets[text], offsets[text + 1]
+        at = solid = line = i  # where the next byte goes, and where the last visible character and the last line end
+        opens, before = False, 0  # whether the last starter may be composed with what follows; the last combining class
+        while i < stop:
+            begin = i
+            code, i = decode(bytes, i, stop)
+            form = forms[code]
+            flags = form >> 8
+            if flags & BREAK:
+                if code == 0x0D and i < stop and bytes[i] == 0x0A:
+                    i += 1
+                steps[text, 0] |= code != 0x0A
+                end = max(solid, line)
+                steps[text, 2] |= end < at
+                out[end] = 0x0A
+                at = line = end + 1
+                opens, before = False, 0
+                continue
+            if flags & CONTROL:
+                steps[text, 1] = True
+                continue
+            for k in range(begin, i):
+                out[at] = bytes[k]
+                at += 1
+            if not flags & WHITE:
+                solid = at
+            combining = form & 0xFF
+            if form > 0xFF or combining:
+                steps[text, 3] |= (flags & NOT_COMPOSED) > 0 or (opens and (flags & SECOND) > 0) or 0 < combining < before
+            before = combining
+            if combining == 0:
+                opens = (flags & FIRST) > 0
+        steps[text, 2] |= solid < at
+        sizes[text] = solid - offsets[text]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.threads import share
 
 Rows = Sequence[int] | NDArray[np.integer]
+Raw = bytes  # which in the class is the name of the buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Texts:
     offsets: NDArray[np.int64]
 
     @classmethod
-    def of(cls, texts: Iterable[str | bytes]) -> Texts:
+    def of(cls, texts: Iterable[str | Raw]) -> Texts:
         """The buffer of these texts; bytes are taken to be UTF-8. A lone surrogate becomes U+FFFD."""
-        parts = [text if isinstance(text, bytes) else _encoded(text) for text in texts]
+        parts = [text if isinstance(text, Raw) else _encoded(text) for text in texts]
         offsets = np.zeros(len(parts) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=offsets[1:])
         return cls(np.frombuffer(b"".join(parts), np.uint8), offsets)

@@ -10,25 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.registry import Registry
+from ..measures import Measures, measure
 from ..texts import Texts
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What rules look at, one number for each text: ``measured["words"]`` [N]."""
-
-    columns: dict[str, NDArray[np.float64]]
-
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        return self.columns[name]
 
 
 @dataclass(frozen=True)
 class Rule(ABC):
     """A test that a text of good quality passes; the fields are its thresholds."""
 
+    @property
+    def ngrams(self) -> str | None:
+        """What it asks of repeated n-grams, as ``measure`` names it."""
+        return None
+
     @abstractmethod
-    def fails(self, measured: Measured) -> NDArray[np.bool_]:
+    def fails(self, measures: Measures) -> NDArray[np.bool_]:
         """Which texts do not pass [N]."""
 
 
@@ -52,4 +48,8 @@ build, render = registry.build, registry.render
 
 def screen(texts: Texts, rules: Sequence[Rule]) -> Screened:
     """Try all rules on all texts."""
-    raise NotImplementedError
+    measures = measure(texts, [rule.ngrams for rule in rules if rule.ngrams])
+    failed = np.stack([np.zeros(len(texts), np.bool_), *(rule.fails(measures) for rule in rules)])
+    first = failed.argmax(0) - 1
+    counts = {render(rule): int(own.sum()) for rule, own in zip(rules, failed[1:], strict=True)}
+    return Screened(first < 0, first, counts)
