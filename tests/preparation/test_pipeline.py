@@ -14,11 +14,13 @@ import polars as pl
 import pytest
 import zstandard
 
-from lossworks.api.prepare import prepare
+from lossworks.api.prepare import prepare, wanted
 from lossworks.core.errors import DataError, LossworksError, RecordError, UsageError
 from lossworks.data import ReadOptions, load
+from lossworks.engine import Callbacks
 from lossworks.preparation import Texts, jaccard
-from lossworks.preparation.pipeline import stages as stages_
+from lossworks.preparation.pipeline import Job
+from lossworks.preparation.pipeline import job as jobs
 
 from .conftest import Put, sentence
 
@@ -52,11 +54,11 @@ def test_what_stays(sources: Sources, tmp_path: Path, put: Put) -> None:
     test = put("test.txt", f"{sentence(12)}\n{sentence(33)} too\n")
     made = prepare(files, tmp_path / "out", against=test, valid=0.2, test=0.2)
     leaked = {sentence(12), sentence(33)}
-    wanted = all_pairs([row for row in rows if row not in leaked], 0.7)
+    stay = all_pairs([row for row in rows if row not in leaked], 0.7)
     found = {name: texts(tmp_path / "out" / name) for name in ("train", "valid", "test")}
     assert sum(found.values(), []) == texts(tmp_path / "out")
-    assert Counter(texts(tmp_path / "out")) == Counter(wanted)
-    assert all(part == [row for row in wanted if row in part] for part in found.values())  # in the order of the sources
+    assert Counter(texts(tmp_path / "out")) == Counter(stay)
+    assert all(part == [row for row in stay if row in part] for part in found.values())  # in the order of the sources
     assert all(map(len, found.values()))
     assert not (tmp_path / "out/preparing").exists()
     counts = made["counts"]
@@ -114,7 +116,7 @@ def test_same_bytes(sources: Sources, tmp_path: Path) -> None:
     files, _ = sources
     settings: dict[str, Any] = {"valid": 0.1, "tokenizer": "words"}
     prepare(files, tmp_path / "whole", **settings)
-    begun = jobs_begin(files, tmp_path / "killed", settings)
+    begun = Job.begin(tmp_path / "killed", wanted(files, **settings))
     assert len(begun.pieces) > len(files)
     assert begun.ranges > 1
     done = subprocess.run([sys.executable, "-c", KILLS, str(tmp_path / "killed")], capture_output=True, text=True, check=True)
@@ -125,13 +127,6 @@ def test_same_bytes(sources: Sources, tmp_path: Path) -> None:
     prepare(files, tmp_path / "killed", **settings)  # of what is finished nothing is done again
     with pytest.raises(UsageError, match="of other settings or sources"):
         prepare(files, tmp_path / "killed", valid=0.2)
-
-
-def jobs_begin(files: list[Path], out: Path, settings: dict[str, Any]) -> stages_.Job:
-    """A preparation of which nothing is done yet."""
-    from lossworks.api.prepare import wanted
-
-    return stages_.Job.begin(out, wanted(files, **settings))
 
 
 @pytest.mark.usefixtures("small")
@@ -146,8 +141,6 @@ def test_changing_sources(sources: Sources, tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
         return watch
-
-    from lossworks.engine import Callbacks
 
     with pytest.raises(KeyboardInterrupt):
         prepare(files, out, callbacks=Callbacks(watch=stop_after("decide")))
@@ -167,9 +160,7 @@ def test_changing_sources(sources: Sources, tmp_path: Path) -> None:
 
 def test_bad_sources(tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bad rows are named by their line in the whole file or left out and counted; compression that is cut off is found."""
-    from lossworks.preparation.pipeline import job
-
-    monkeypatch.setattr(job, "PIECE", 100)
+    monkeypatch.setattr(jobs, "PIECE", 100)
     lines = [json.dumps({"text": sentence(i)}) for i in range(8)]
     lines[6] = '{"text": '
     path = put("bad.jsonl", "\n".join(lines))

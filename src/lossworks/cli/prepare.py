@@ -102,7 +102,7 @@ _STAGES = {
     "exact": "looking for equal texts",
     "unique": "looking for equal texts",
     "pairs": "looking for texts nearly the same",
-    "verified": "comparing texts",
+    "compared": "comparing texts",
     "decide": "choosing what stays",
     "write": "writing shards",
     "learn": "training the tokenizer",

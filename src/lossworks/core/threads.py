@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from .errors import UsageError
@@ -30,6 +31,24 @@ def available() -> int:
     beside = os.environ.get("LOCAL_WORLD_SIZE", "")
     processes = int(beside) if beside.isdecimal() else 1
     return int(wanted) or max(1, usable // max(1, processes))
+
+
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """While the block lasts, work is shared among ``count`` threads at most, in this process and in those that it starts."""
+    before = os.environ.get("LOSSWORKS_THREADS")
+    os.environ["LOSSWORKS_THREADS"] = str(min(count, available()))
+    available.cache_clear()
+    renew()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LOSSWORKS_THREADS"]
+        else:
+            os.environ["LOSSWORKS_THREADS"] = before
+        available.cache_clear()
+        renew()
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:

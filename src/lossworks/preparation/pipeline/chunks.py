@@ -25,7 +25,7 @@ from ...data.labels import LabelBook, spelled
 from ...data.options import Label
 from ...record import write_json
 from ...record.tensors import map_tensors, write_tensors
-from .. import Texts, bands, cross_candidates, digests, jaccard, normalise, rules
+from .. import Texts, bands, cross_candidates, digests, normalise, rules, verified
 from .job import Job, Piece, Source, against
 from .reading import Batch, Counted, batches, bytes_of
 
@@ -161,11 +161,9 @@ def _leaks(
     rows, of, likeness = np.flatnonzero(same), order[at[same]], np.ones(int(same.sum()))
     if band is not None:
         pairs = cross_candidates(band, test["bands"])
-        pairs = pairs[~same[pairs[:, 0]]]
-        found = jaccard(texts.take(pairs[:, 0]), Texts(test["text"], test["offsets"]).take(pairs[:, 1]))
-        near = found >= (job.wanted.near or 1)
-        rows, of = np.concatenate([rows, pairs[near, 0]]), np.concatenate([of, pairs[near, 1]])
-        likeness = np.concatenate([likeness, found[near]])
+        near = verified(texts, Texts(test["text"], test["offsets"]), pairs[~same[pairs[:, 0]]], job.wanted.near or 1)
+        rows, of = np.concatenate([rows, near.rows]), np.concatenate([of, near.of])
+        likeness = np.concatenate([likeness, near.likeness])
     best = np.lexsort((of, -likeness, rows))
     best = best[np.unique(rows[best], return_index=True)[1]]
     return rows[best], of[best], likeness[best]

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...record.tensors import map_tensors, write_tensors
-from .. import candidates, jaccard, removed, repeats
+from .. import Pairs, candidates, removed, repeats, verified
 from .layout import Layout
 
 KEPT, EXACT, NEAR = 0, 1, 2
 """What becomes of a text."""
-_AT_ONCE = 1 << 14  # pairs looked at together
+_AT_ONCE = 32 << 20  # bytes of texts looked at together
+_NOTHING = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
 def exact(layout: Layout, number: int, output: Path) -> None:
@@ -51,20 +52,26 @@ def pairs(layout: Layout, number: int, output: Path) -> None:
     write_tensors(output, {"rows": np.ascontiguousarray(together[:, 0]), "of": np.ascontiguousarray(together[:, 1])}, {})
 
 
-def verified(layout: Layout, window: int, output: Path) -> None:
+def compared(layout: Layout, window: int, output: Path) -> None:
     """Of the pairs whose later text is in a window, those that are really as like as is asked for."""
     first, last = layout.span(window)
-    found = [np.empty((0, 2), np.int64)]
+    pairs = [np.empty((0, 2), np.int64)]
     for each in _outputs(layout, "pairs", layout.job.ranges):
         begin, end = np.searchsorted(each["rows"], (first, last))
-        found.append(np.stack([each["rows"][begin:end], each["of"][begin:end]], 1))
-    together = _each_once(np.concatenate(found))
-    likeness = np.empty(len(together))
-    for begin in range(0, len(together), _AT_ONCE):
-        some = together[begin : begin + _AT_ONCE]
-        likeness[begin : begin + _AT_ONCE] = jaccard(layout.texts(some[:, 0]), layout.texts(some[:, 1]))
-    alike = likeness >= (layout.job.wanted.near or 1)
-    write_tensors(output, {"rows": together[alike, 0], "of": together[alike, 1], "likeness": likeness[alike]}, {})
+        pairs.append(np.stack([each["rows"][begin:end], each["of"][begin:end]], 1))
+    together = _each_once(np.concatenate(pairs))
+    sizes = layout.sizes(together.reshape(-1)).reshape(-1, 2).sum(1).cumsum()
+    found = [_NOTHING]
+    begin = 0
+    while begin < len(together):
+        before = sizes[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(sizes, before + _AT_ONCE, "right")))
+        rows, places = np.unique(together[begin:end], return_inverse=True)
+        texts = layout.texts(rows)
+        near = verified(texts, texts, places.reshape(-1, 2), layout.job.wanted.near or 1)
+        found.append(Pairs(rows[near.rows], rows[near.of], near.likeness))
+        begin = end
+    _write_pairs(output, found)
 
 
 def decided(layout: Layout, _: int, output: Path) -> None:
@@ -73,14 +80,17 @@ def decided(layout: Layout, _: int, output: Path) -> None:
     state = np.zeros(len(layout), np.uint8)
     if wanted.exact:
         state = np.array(map_tensors(layout.job.output("unique", 0))[0]["state"])
-    gone = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
-    for edges in _outputs(layout, "verified", len(layout.windows) if wanted.near is not None else 0):
-        stays = state[edges["of"]] == KEPT  # else it went in an earlier window; in this one, `removed` sees to it
-        found = removed(edges["rows"][stays], edges["of"][stays], edges["likeness"][stays], wanted.near or 1)
-        state[found.rows] = NEAR
-        gone.append((found.rows, found.of, found.likeness))
-    rows, of, likeness = (np.concatenate(column) for column in zip(*gone, strict=True))
-    write_tensors(output, {"state": state, "rows": rows, "of": of, "likeness": likeness}, {})
+    found = [_NOTHING]
+    for near in _outputs(layout, "compared", len(layout.windows) if wanted.near is not None else 0):
+        stays = state[near["of"]] == KEPT  # else it went in an earlier window; in this one, `removed` sees to it
+        found.append(removed(Pairs(near["rows"][stays], near["of"][stays], near["likeness"][stays])))
+        state[found[-1].rows] = NEAR
+    _write_pairs(output, found, state=state)
+
+
+def _write_pairs(output: Path, parts: list[Pairs], **more: NDArray[np.uint8]) -> None:
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Pairs.__slots__}
+    write_tensors(output, {**arrays, **more}, {})
 
 
 def _outputs(layout: Layout, stage: str, count: int) -> list[dict[str, NDArray[np.int64]]]:

@@ -24,6 +24,7 @@ from ...data.sources import PACKED_MARK, matching, missing
 from ...record.checksums import checksum
 from ...record.files import read_object, unwritable, write_json
 from ...record.locks import locked
+from ..near import NEAR, check_threshold
 
 PIECE = 32 << 20
 """Bytes of a file that one task reads, where the file can be cut at line ends; and of texts in a chunk."""
@@ -52,15 +53,17 @@ class Wanted:
     read: ReadOptions = field(default_factory=lambda: ReadOptions(unlabelled=True, texts="line"))
     rules: tuple[str, ...] = ()
     exact: bool = True
-    near: float | None = 0.7
+    near: float | None = NEAR
     valid: float = 0.0
     test: float = 0.0
     seed: int = 0
     tokenizer: str | None = None
 
     def __post_init__(self) -> None:
-        if self.near is not None and not (self.exact and 0 < self.near <= 1):
-            raise UsageError(f"near is {self.near}; wanted a likeness above 0, at most 1, and only where equal texts go too.")
+        if self.near is not None:
+            check_threshold(self.near)
+            if not self.exact:
+                raise UsageError("texts that are nearly the same are left out only where equal ones are. Set near to None too.")
         if min(self.valid, self.test) < 0 or self.valid + self.test >= 1:
             raise UsageError(f"cannot hold out valid={self.valid}, test={self.test}: wanted shares below 1 together.")
         for name in ("weight", "language"):

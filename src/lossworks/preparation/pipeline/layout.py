@@ -79,6 +79,14 @@ class Layout:
             done += len(chosen)
         return Texts.joined(parts).take(places)
 
+    def sizes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many bytes each text has."""
+        found = np.empty(len(rows), np.int64)
+        for number, chosen in self._by_chunk(rows):
+            offsets, local = self.chunk(number)["offsets"], rows[chosen] - self.starts[number]
+            found[chosen] = offsets[local + 1] - offsets[local]
+        return found
+
     def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of each text the number of its source, and its line in there."""
         sources, found = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)

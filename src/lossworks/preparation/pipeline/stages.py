@@ -63,7 +63,7 @@ def stages(job: Job) -> Iterator[Stage]:
         yield stage("unique", partial(duplicates.unique, layout), 1)
     if wanted.near is not None:
         yield stage("pairs", partial(duplicates.pairs, layout), job.ranges)
-        yield stage("verified", partial(duplicates.verified, layout), windows)
+        yield stage("compared", partial(duplicates.compared, layout), windows)
     yield stage("decide", partial(duplicates.decided, layout), 1)
     yield stage("write", partial(shards.write, layout), windows, "json")
     if wanted.tokenizer:

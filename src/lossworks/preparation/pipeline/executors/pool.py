@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ....core.errors import LossworksError
+from ....core.threads import at_most, available
 from ..job import Job
 from ..stages import Tell, work_through
 
@@ -16,9 +17,10 @@ def run(job: Job, workers: int, tell: Tell) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks as they happen to be
     others = [context.Process(target=_help, args=(job.out, os.getpid()), daemon=True) for _ in range(workers - 1)]
     try:
-        for other in others:
-            other.start()
-        work_through(job, tell)
+        with at_most(max(1, available() // workers)):
+            for other in others:
+                other.start()
+            work_through(job, tell)
     finally:
         for other in others:
             if other.pid is not None:
