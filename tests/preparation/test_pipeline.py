@@ -88,7 +88,10 @@ def read_lines(path: Path) -> dict[int, str]:
 KILLS = """
 import os, sys
 from pathlib import Path
+from lossworks.preparation import Texts, bands, candidates, digests, normalise, rules, verified
 from lossworks.preparation.pipeline import Job, work_through
+texts = normalise(Texts.of(["warm", "up"])).texts  # compiled code is loaded once, for all children
+rules.screen(texts, []), digests(texts), verified(texts, texts, candidates(bands(texts)))
 out, sync = Path(sys.argv[1]), os.fsync
 def forked(dies):
     child = os.fork()
@@ -204,7 +207,7 @@ def test_damaged_directory(tmp_path: Path, put: Put) -> None:
 
 def test_lines_are_read_like_rows(put: Put, tmp_path: Path) -> None:
     """Plain text read as bytes gives what the reader of rows gives: blank lines, carriage returns, an end without a newline."""
-    path = put("odd.txt", "one\r\n\n  \r\ntwo \rthree\r\n\r\nfour\x0bfive\nsix")
+    path = put("odd.txt", "one\r\n\n  \r\ntwo \rthree\r\n\r\nfour\u2028five\nsix")
     prepare(path, tmp_path / "out", near=None, exact=False)
     rows = load(path, ReadOptions(unlabelled=True, texts="line"))
     assert len(rows) == 4

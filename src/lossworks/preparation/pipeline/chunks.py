@@ -118,7 +118,7 @@ def _note(batch: Batch, piece: Piece, source: Source, unit: str, told: Told) -> 
 def _write_chunk(job: Job, held: Sequence[Batch], path: Path, told: Told) -> None:
     normal = normalise(Texts.joined([batch.texts for batch in held]))
     texts, places = normal.texts, np.concatenate([batch.places for batch in held])
-    screened = rules.screen(texts, job.rules)
+    screened = rules.screen(texts, job.rules) if job.rules else _all_pass(len(texts))
     for counts, found in ((told.changed, normal.counts), (told.failed, screened.counts)):
         for name, count in found.items():
             counts[name] = counts.get(name, 0) + count
@@ -147,6 +147,11 @@ def _write_chunk(job: Job, held: Sequence[Batch], path: Path, told: Told) -> Non
             arrays |= {f"{name}_keys": sorted_keys, f"{name}_rows": rows, f"{name}_starts": starts}
     write_tensors(path, {name: np.ascontiguousarray(array) for name, array in arrays.items()}, notes)
     told.chunks.append({"rows": len(texts), "bytes": len(texts.bytes)})
+
+
+def _all_pass(count: int) -> rules.Screened:
+    """What no rules find, without measuring the texts."""
+    return rules.Screened(np.ones(count, np.bool_), np.full(count, -1, np.int64), {})
 
 
 def _leaks(

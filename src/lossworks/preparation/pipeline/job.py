@@ -26,7 +26,7 @@ from ...record.files import read_object, unwritable, write_json
 from ...record.locks import locked
 from ..near import NEAR, check_threshold
 
-PIECE = 32 << 20
+PIECE = 16 << 20
 """Bytes of a file that one task reads, where the file can be cut at line ends; and of texts in a chunk."""
 RANGE = 128 << 20
 """Bytes of sources for each range of hashes: what a task of duplicates holds is a few times that at most."""

@@ -43,7 +43,7 @@ class Stage:
         with locked(job.lock(f"{self.name}-{number}")) as ours:
             if ours and not output.exists():
                 self.act(number, output)
-        return ours
+        return ours  # else whoever is at it may yet be killed
 
 
 def stages(job: Job) -> Iterator[Stage]:
@@ -80,19 +80,18 @@ def work_through(job: Job, tell: Tell = lambda stage, done, of: None) -> None:
     """
     try:
         for stage in stages(job):
-            left = list(range(len(stage.outputs)))
+            left, of = list(range(len(stage.outputs))), len(stage.outputs)
             while left:
-                undone = [number for number in left if not _done(job, stage, number, len(stage.outputs) - len(left), tell)]
+                undone = []
+                for place, number in enumerate(left):
+                    if not stage.perform(job, number):
+                        undone.append(number)
+                    tell(stage.name, of - len(left) + place + 1 - len(undone), of)
                 if len(undone) == len(left):
                     time.sleep(_PATIENCE)
-                left = [number for number in undone if not stage.outputs[number].exists()]
+                left = undone
     except (RecordError, OSError):
         if not (job.out / MANIFEST).exists():  # else another process has finished, and tidied up
             raise
     shutil.rmtree(job.work, ignore_errors=True)
 
-
-def _done(job: Job, stage: Stage, number: int, before: int, tell: Tell) -> bool:
-    done = stage.perform(job, number)
-    tell(stage.name, before, len(stage.outputs))
-    return done
