@@ -2,8 +2,8 @@
 
     bench/prepare.py [GB...]   sizes of the made text (default 0.25 1)
 
-Made text: documents of 300 words on average, drawn by Zipf's law; one in ten is an earlier one, half of these with some words changed.
-What should have gone is known, so what was missed is counted too.
+Made text: documents of 300 words on average, drawn by Zipf's law; one in ten is an earlier one, half of these
+with some words changed. What should have gone is known, so what was missed is counted too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def watch(event, fields):
     last[0] = now
 begun, cpu = time.monotonic(), time.process_time()
 made = prepare(json.loads(sys.argv[1]), sys.argv[2], callbacks=Callbacks(watch=watch))
-print(json.dumps({"wall": time.monotonic() - begun, "cpu": time.process_time() - cpu, "stages": stages, "counts": made["counts"]}))
+cpu, wall = time.process_time() - cpu, time.monotonic() - begun
+print(json.dumps({"wall": wall, "cpu": cpu, "stages": stages, "counts": made["counts"]}))
 """
 FILE = 256 << 20
 
@@ -76,7 +77,9 @@ def main() -> None:
             files, equal, near = make(folder, int(size * 1e9))
             found = run(sys.executable, PROGRAM, json.dumps(files), f"{scratch}/out")
             removed = found["counts"]["removed"]
-            rows.append([*_row(f"made, {size:g} GB", int(size * 1e9), found), f"{equal - removed['exact']} / {near - removed['near']}"])
+            rows.append(
+                [*_row(f"made, {size:g} GB", int(size * 1e9), found), f"{equal - removed['exact']} / {near - removed['near']}"]
+            )
             for each in (folder, Path(scratch, "out")):
                 for path in sorted(each.rglob("*"), reverse=True):
                     path.rmdir() if path.is_dir() else path.unlink()

@@ -38,7 +38,13 @@ def sources(put: Put) -> tuple[list[Path], list[str]]:
     """
     rows = [sentence(i) for i in range(60)]
     again = [rows[3], rows[7] + " more", rows[5], rows[40] + " and"]
-    tables = [rows[20:30] + again[:1], rows[30:40] + again[1:2], rows[40:50], rows[50:60] + again[2:], ["no doubles\nin two lines", *rows[:2]]]
+    tables = [
+        rows[20:30] + again[:1],
+        rows[30:40] + again[1:2],
+        rows[40:50],
+        rows[50:60] + again[2:],
+        ["no doubles\nin two lines", *rows[:2]],
+    ]
     table = io.StringIO()
     csv.writer(table).writerows([["label", "text"], *(["c", text] for text in tables[4])])
     files = [

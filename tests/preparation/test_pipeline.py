@@ -1,4 +1,4 @@
-"""Prepared directories: what stays is what a look at all pairs would leave, whoever does the work and however often it is killed."""
+"""Prepared directories: what stays is what a look at all pairs would leave, whoever works, and however often one is killed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_stays(sources: Sources, tmp_path: Path, put: Put) -> None:
     leaked = {sentence(12), sentence(33)}
     stay = all_pairs([row for row in rows if row not in leaked], 0.7)
     found = {name: texts(tmp_path / "out" / name) for name in ("train", "valid", "test")}
-    assert sum(found.values(), []) == texts(tmp_path / "out")
+    assert [text for part in found.values() for text in part] == texts(tmp_path / "out")
     assert Counter(texts(tmp_path / "out")) == Counter(stay)
     assert all(part == [row for row in stay if row in part] for part in found.values())  # in the order of the sources
     assert all(map(len, found.values()))
@@ -211,5 +211,7 @@ def test_lines_are_read_like_rows(put: Put, tmp_path: Path) -> None:
     prepare(path, tmp_path / "out", near=None, exact=False)
     rows = load(path, ReadOptions(unlabelled=True, texts="line"))
     assert len(rows) == 4
-    assert [len(text.split()) for text in texts(tmp_path / "out")] == [len(text.split()) for block in rows.blocks() for text in block]
+    assert [len(text.split()) for text in texts(tmp_path / "out")] == [
+        len(text.split()) for block in rows.blocks() for text in block
+    ]
     assert np.array_equal(rows.keys[[0, 3]], load(tmp_path / "out", PLAIN).keys[[0, 3]])

@@ -44,9 +44,9 @@ def fit(
     """Train on labelled text, train a language model on any text, or a model of a knowledge graph on facts.
 
     Args:
-        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, a directory that `lossworks data
-            prepare` made (its parts are kept), "-" for stdin, or rows: (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
-            graph are (head, relation, tail).
+        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, a directory made by
+            `lossworks data prepare` (its parts are kept), "-" for stdin, or rows: (text, label) or (text, label, weight) tuples,
+            or dicts; where labels may be missing also texts alone. Facts of a graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
         read: which columns to read and how; by default found by looking. Where it says how each row's ``language`` is known, the

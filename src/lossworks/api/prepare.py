@@ -61,13 +61,13 @@ def prepare(
     callbacks: Callbacks | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Read many files, bring their texts into one spelling, leave out bad ones, doubles and leaks, and write what stays in shards.
+    """Read many files, bring their texts into one spelling, leave out bad ones, doubles and leaks; what stays is in shards.
 
-    A preparation that was stopped, however, goes on with the same call; several processes with the same call, on any machines that
+    A preparation that was stopped, however, goes on with the same call; several processes with the same call, on machines that
     share the folder, share the work. The bytes that result depend on neither.
 
     Args:
-        sources: files, patterns, folders of classes or prepared directories; of two like texts the one in the earlier source stays.
+        sources: files, patterns, folders of classes or prepared directories; of two like texts the earlier stays.
         out: the directory to make.
         workers: processes on this machine. In a script, call this under ``if __name__ == "__main__"`` if there are several.
         scheduler: the address of a Dask scheduler, whose workers do the tasks instead.

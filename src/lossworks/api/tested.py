@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Languages, Ragged, ReadOptions, load, load_all
-from ..data.formats import prepared
 from ..data.duplicates import find
+from ..data.formats import prepared
 from ..data.sources import is_there
 from ..training import Settings
 from ..training.dataset import Dataset, assemble

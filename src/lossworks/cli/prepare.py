@@ -32,7 +32,9 @@ def command(
     seed: Annotated[int, typer.Option("--seed", help="Of the split.")] = 0,
     tokenizer: Annotated[
         str | None,
-        typer.Option("--tokenizer", help="Write tokens too: a tokenizer.json, or one to learn: bpe:size=8000.", show_default=False),
+        typer.Option(
+            "--tokenizer", help="Write tokens: by a tokenizer.json, or one to learn: bpe:size=8000.", show_default=False
+        ),
     ] = None,
     document_unit: Annotated[
         str, typer.Option("--document-unit", help="What of plain text is one text: line, paragraph or file.")
@@ -42,7 +44,8 @@ def command(
         str | None, typer.Option("--dask", help="Let the workers of this Dask scheduler do it.", show_default=False)
     ] = None,
     slurm: Annotated[
-        int | None, typer.Option("--slurm", help="Do nothing, but print a script for an array of so many jobs.", show_default=False)
+        int | None,
+        typer.Option("--slurm", help="Only print a script for an array of so many jobs.", show_default=False),
     ] = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -147,7 +150,9 @@ def _tell(made: dict[str, Any], out: Path) -> None:
     for name, part in parts.items():
         if part["rows"]:
             tokens = f", {part['tokens']:,} tokens" if "tokens" in part else ""
-            screen.print(f"{out / name}: {part['rows']:,} texts, {part['bytes'] / 1e6:,.1f} MB{tokens}, {len(part['shards']):,} shards")
+            screen.print(
+                f"{out / name}: {part['rows']:,} texts, {part['bytes'] / 1e6:,.1f} MB{tokens}, {len(part['shards']):,} shards"
+            )
     place = shlex.quote(str(out))
     screen.print(f"Why each text went: {out / 'removed'}/*.parquet")
     screen.print(f"Next:  lossworks fit {place}" + ("" if made["labelled"] else " --task lm"))

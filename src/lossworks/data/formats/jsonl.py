@@ -25,7 +25,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read(blocks: Iterator[Block], options: ReadOptions, source: str, keys: list[str] | None = None) -> Reading:
-    """Rows of a JSONL file. Of an array all is held in memory at once. ``keys``: the columns; those of its first lines if None."""
+    """Rows of a JSONL file. Of an array all is held in memory at once. ``keys``: its columns; of the first lines if None."""
     head = next(blocks)
     unit = "line"
     if keys is None and ARRAY.match(head.text()):

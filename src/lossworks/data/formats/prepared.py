@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def _rows(prepared: Prepared) -> Iterator[Rows]:
         while first < count:
             last = max(first + 1, int(offsets.searchsorted(offsets[first] + AT_ONCE, "right")) - 1)
             data, ends = text[offsets[first] : offsets[last]].tobytes(), (offsets[first : last + 1] - offsets[first]).tolist()
-            texts = [data[begin:end].decode() for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+            texts = [data[begin:end].decode() for begin, end in pairwise(ends)]
             codes = arrays["labels"][first:last].tolist() if "labels" in arrays else [-1] * len(texts)
             yield Rows(texts, [table[code] for code in codes], range(row, row + len(texts)))
             first, row = last, row + len(texts)

@@ -1,7 +1,7 @@
 """The first stage: a piece of a source becomes chunks of good texts, each with what duplicates of them are found by.
 
-The texts are brought into one spelling, tried by the rules, and held against those that they must not be among. What went is noted in
-the chunk, with its place and the reason.
+The texts are brought into one spelling, tried by the rules, and held against those that must not be among them. What went is
+noted in the chunk, with its place and the reason.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from ...data.options import Label
 from ...record import write_json
 from ...record.tensors import map_tensors, write_tensors
 from .. import Texts, bands, cross_candidates, digests, normalise, rules, verified
-from .job import Job, Piece, Source, against
+from .job import Job
 from .reading import Batch, Counted, batches, bytes_of
+from .sources import Piece, Source, against
 
 EMPTY, LEAK = -1, -2
 """Reasons besides the rules' numbers: nothing is left of a text, or it is one of those to be kept out."""
@@ -89,7 +90,7 @@ def read_against(job: Job, _: int, output: Path) -> None:
             book = LabelBook(optional=True)
             held += [batch.texts for batch in batches(source, Piece(0), options, book, stack, Counted())]
     texts = normalise(Texts.joined(held)).texts
-    arrays = {"text": texts.bytes, "offsets": texts.offsets, "digest": digests(texts)}
+    arrays: dict[str, Any] = {"text": texts.bytes, "offsets": texts.offsets, "digest": digests(texts)}
     write_tensors(output, arrays if job.wanted.near is None else {**arrays, "bands": bands(texts)}, {})
 
 

@@ -1,7 +1,7 @@
 """The stages that find duplicates, each in a memory that does not grow with the data.
 
-Equal texts, and pairs that may be nearly equal, are found in ranges of hashes, range by range. Pairs are then looked at, by the place of
-their later text; and at last, in one pass in the order of the sources, it is decided which texts go.
+Equal texts, and pairs that may be nearly equal, are found in ranges of hashes, range by range. Pairs are then looked at, by the
+place of their later text; and at last, in one pass in the order of the sources, it is decided which texts go.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def _columns(layout: Layout) -> int:
     return (len(layout.chunk(0)["band_starts"]) - 1) // layout.job.ranges
 
 
-def _gathered(layout: Layout, number: int, name: str, columns: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
+def _gathered(
+    layout: Layout, number: int, name: str, columns: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
     """The keys in a range of hashes, of all chunks in their order, the texts that they are of, and of each its column."""
     keys = [np.empty((0, 2) if name == "digest" else 0, np.uint64)]
     rows, column = [np.empty(0, np.int64)], [np.empty(0, np.uint8)]

@@ -6,25 +6,23 @@ Every process that works in the directory finds the same plan there, so the resu
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import DataError, UsageError
-from ...data.formats import jsonl
+from ...core.errors import UsageError
 from ...data.formats.prepared import MANIFEST, WORK
-from ...data.loading import look
 from ...data.options import ReadOptions
-from ...data.sources import PACKED_MARK, matching, missing
+from ...data.sources import matching
 from ...record.checksums import checksum
 from ...record.files import read_object, unwritable, write_json
 from ...record.locks import locked
 from ..near import NEAR, check_threshold
+from .sources import Piece, Source, against, changed, looked, state_of, unpacked_size
+from .sources import pieces as pieces_of
 
 PIECE = 16 << 20
 """Bytes of a file that one task reads, where the file can be cut at line ends; and of texts in a chunk."""
@@ -32,8 +30,6 @@ RANGE = 128 << 20
 """Bytes of sources for each range of hashes: what a task of duplicates holds is a few times that at most."""
 WINDOW = 128 << 20
 """Bytes of texts that one task of the later stages goes over, and that are in a shard, at most, where a chunk has not more."""
-_UNPACKED = 4  # how many times its size a compressed file is taken to hold
-_CUT = ("lines", "jsonl", "fasttext")  # formats in which every line end parts two rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,27 +74,8 @@ class Wanted:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Wanted:
         """What ``to_json`` gave."""
-        made = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items() if key != "read"}
-        return cls(**made, read=ReadOptions(**value["read"]))
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file, or a folder of classes. state: what tells whether it changed; keys: of JSON lines, so that all pieces are read alike."""
-
-    name: str
-    format: str
-    state: list[int]
-    keys: list[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What one task reads: bytes of a source, or all of it where ``end`` is None."""
-
-    source: int
-    begin: int = 0
-    end: int | None = None
+        made: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return cls(**{**made, "read": ReadOptions(**value["read"])})
 
 
 @dataclass(frozen=True)
@@ -167,10 +144,10 @@ class Job:
         names, others = ([name for source in given for name in matching(source)] for given in (wanted.sources, wanted.against))
         if "-" in names + others:
             raise UsageError("standard input cannot be read again, as a preparation must be able to. Write it to a file first.")
-        sources = tuple(_looked(name, wanted.read) for name in dict.fromkeys(names))
-        pieces = tuple(piece for number, source in enumerate(sources) for piece in _pieces(number, source, wanted.read))
-        size = sum(source.state[0] * (_UNPACKED if _is_packed(source) else 1) for source in sources)
-        kept_out = tuple(_looked(name, against(wanted.read)) for name in dict.fromkeys(others))
+        sources = tuple(looked(name, wanted.read) for name in dict.fromkeys(names))
+        pieces = tuple(piece for number, source in enumerate(sources) for piece in pieces_of(number, source, wanted.read, PIECE))
+        size = sum(map(unpacked_size, sources))
+        kept_out = tuple(looked(name, against(wanted.read)) for name in dict.fromkeys(others))
         file = wanted.tokenizer if wanted.tokenizer and wanted.tokenizer.endswith(".json") else None
         learned = None if file is None else checksum(Path(file))
         return cls(out, wanted, sources, pieces, kept_out, 1 + size // RANGE, PIECE, WINDOW, learned)
@@ -241,80 +218,5 @@ class Job:
 
     def check_unchanged(self, source: Source) -> None:
         """Raise DataError where a source is not what it was when the preparation began."""
-        if _state(Path(source.name)) != source.state:
+        if state_of(Path(source.name)) != source.state:
             raise changed(source.name)
-
-
-def against(read: ReadOptions) -> ReadOptions:
-    """How texts to be kept out are read: whatever their labels are, if there are any."""
-    return replace(read, unlabelled=True, label=None, bad_rows="skip")
-
-
-def changed(name: str) -> DataError:
-    """The one message for a source that is another than at the beginning."""
-    return DataError(
-        f"{name} has changed since its preparation began. Let it be as it was, or begin anew with another --out; "
-        "nothing of what is unfinished counts."
-    )
-
-
-def _looked(name: str, read: ReadOptions) -> Source:
-    path = Path(name)
-    state = _state(path)
-    if path.is_dir():
-        return Source(name, "folder", state)
-    format, _, lines = look(path, read)
-    keys = None
-    if format == "jsonl":
-        head = next(lines)
-        if jsonl.ARRAY.match(head.text()):
-            return Source(name, "json array", state)
-        keys = jsonl.keys_of(head, name)
-    return Source(name, format, state, keys)
-
-
-def _state(path: Path) -> list[int]:
-    """The size and the time of the last change, of a folder those of all files in it; DataError where it is gone."""
-    try:
-        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        found = [file.stat() for file in files]
-    except FileNotFoundError:
-        raise missing(path) from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}.") from error
-    return [sum(each.st_size for each in found), max((each.st_mtime_ns for each in found), default=0), len(found)]
-
-
-def _is_packed(source: Source) -> bool:
-    if source.format == "folder":
-        return False
-    with Path(source.name).open("rb") as file:
-        return bool(PACKED_MARK.match(file.read(10)))
-
-
-def _pieces(number: int, source: Source, read: ReadOptions) -> Iterator[Piece]:
-    """A source in pieces that end with a line, where its format and compression allow, else as a whole."""
-    size = source.state[0]
-    plain = source.format in _CUT and read.encoding in ("utf-8", "utf-8-sig") and read.texts in (None, "line")
-    if size <= PIECE or not plain or _is_packed(source):
-        yield Piece(number)
-        return
-    begin = 0
-    with Path(source.name).open("rb") as file:
-        while begin < size:
-            end = _line_end(file.fileno(), begin + PIECE, size)
-            yield Piece(number, begin, end)
-            begin = end
-
-
-def _line_end(file: int, place: int, size: int) -> int:
-    """Where the line that ``place`` is in ends."""
-    while place < size:
-        data = os.pread(file, 1 << 16, place)
-        if not data:
-            break
-        found = data.find(b"\n")
-        if found >= 0:
-            return place + found + 1
-        place += len(data)
-    return size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...record.tensors import map_tensors
 from .. import Texts
 from .chunks import chunk_path
 from .job import Job
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -36,7 +38,8 @@ class Layout:
     @classmethod
     def of(cls, job: Job) -> Layout:
         """The chunks of a preparation whose first stage is done."""
-        summaries, paths, pieces, rows, windows = [], [], [], [0], [0]
+        summaries, paths = list[Fields](), list[Path]()
+        pieces, rows, windows = list[int](), [0], [0]
         size = 0
         for number in range(len(job.pieces)):
             summary = read_object(job.work / "read" / f"{number:05}.json")
@@ -50,7 +53,7 @@ class Layout:
                 pieces.append(number)
                 rows.append(chunk["rows"])
         ends = [*windows, len(paths)]
-        return cls(job, summaries, paths, pieces, np.cumsum(rows), list(zip(ends[:-1], ends[1:], strict=True)))
+        return cls(job, summaries, paths, pieces, np.cumsum(rows), list(pairwise(ends)))
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -22,7 +22,7 @@ from ...data.loading import look, open_rows
 from ...data.options import Label, ReadOptions
 from ...data.sources import CHUNK
 from .. import Texts
-from .job import Piece, Source
+from .sources import Piece, Source
 
 _NUL = "the text holds a NUL byte; is the file really text, and in the encoding given?"
 

@@ -14,7 +14,7 @@ from ...core.errors import RecordError
 from ...data.formats.prepared import MANIFEST
 from ...record.files import unwritable
 from ...record.locks import locked
-from . import chunks, duplicates, shards
+from . import chunks, duplicates, manifest, shards, tokenizing
 from .job import Job
 from .layout import Layout
 
@@ -25,7 +25,9 @@ _PATIENCE = 0.2  # seconds between looks at what others are at
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Tasks that depend on those of earlier stages alone. Each writes files, at last its output, by which it is known to be done."""
+    """Tasks that depend on those of earlier stages alone. Each writes files, at last its output, by which it is known to be
+    done.
+    """
 
     name: str
     act: Callable[[int, Path], None]
@@ -67,9 +69,9 @@ def stages(job: Job) -> Iterator[Stage]:
     yield stage("decide", partial(duplicates.decided, layout), 1)
     yield stage("write", partial(shards.write, layout), windows, "json")
     if wanted.tokenizer:
-        yield stage("learn", partial(shards.learn, layout), 1, "json")
-        yield stage("tokens", partial(shards.tokenize, layout), windows, "json")
-    yield Stage("finish", partial(shards.finish, layout), [job.out / MANIFEST])
+        yield stage("learn", partial(tokenizing.learn, layout), 1, "json")
+        yield stage("tokens", partial(tokenizing.tokenize, layout), windows, "json")
+    yield Stage("finish", partial(manifest.finish, layout), [job.out / MANIFEST])
 
 
 def work_through(job: Job, tell: Tell = lambda stage, done, of: None) -> None:
@@ -94,4 +96,3 @@ def work_through(job: Job, tell: Tell = lambda stage, done, of: None) -> None:
         if not (job.out / MANIFEST).exists():  # else another process has finished, and tidied up
             raise
     shutil.rmtree(job.work, ignore_errors=True)
-

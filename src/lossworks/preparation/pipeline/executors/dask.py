@@ -27,7 +27,7 @@ def run(job: Job, scheduler: str, tell: Tell) -> None:
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise UsageError(f"--dask {scheduler}: no scheduler answers ({error}). Give the address that `dask scheduler` shows.") from None
+        raise UsageError(f"--dask {scheduler}: no scheduler answers ({error}). `dask scheduler` shows its address.") from None
     with client:
         for stage in stages(job):
             left = [number for number, output in enumerate(stage.outputs) if not output.exists()]
