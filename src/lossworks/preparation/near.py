@@ -51,10 +51,14 @@ def candidates(bands: NDArray[np.uint64], rows: Ints | None = None) -> Ints:
         bands: [N, B] as ``bands`` gives them.
         rows: the global number of each row [N]; 0 to N − 1 if None.
     """
-    rows = np.arange(len(bands)) if rows is None else np.asarray(rows, np.int64)
+    if rows is None:
+        rows = np.arange(len(bands))
+    else:
+        order = np.argsort(rows)
+        rows, bands = rows[order], bands[order]
     found = np.empty((0, 2), np.int64)
     for band in bands.T:
-        order = np.argsort(band)
+        order = _shared(band)
         found = _merged(found, _within(band[order], rows[order], MOST))
     return found
 
@@ -66,7 +70,7 @@ def cross_candidates(bands: NDArray[np.uint64], others: NDArray[np.uint64]) -> I
     """
     found = np.empty((0, 2), np.int64)
     for band, other in zip(bands.T, others.T, strict=True):
-        order, their_order = np.argsort(band), np.argsort(other)
+        order, their_order = np.argsort(band, kind="stable"), np.argsort(other, kind="stable")
         found = _merged(found, _between(band[order], order, other[their_order], their_order, MOST))
     return found
 
@@ -98,6 +102,14 @@ def removed(pairs: Pairs) -> Pairs:
     return Pairs(pairs.rows[chosen], pairs.of[chosen], pairs.likeness[chosen])
 
 
+def _shared(band: NDArray[np.uint64]) -> Ints:
+    """The rows whose value another row has, by value, then by row."""
+    order = np.argsort(band)
+    same = band[order[1:]] == band[order[:-1]]
+    order = order[np.r_[same, False] | np.r_[False, same]] if len(order) else order
+    return order[np.lexsort((order, band[order]))]
+
+
 def _merged(found: Ints, more: Ints) -> Ints:
     both = np.concatenate([found, more])
     both = both[np.lexsort((both[:, 1], both[:, 0]))]
@@ -125,21 +137,9 @@ def _decide(rows, of, likeness, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _ascend(values, rows):  # type: ignore[no-untyped-def]
-    """Sort the rows of each run of equal values."""
-    begin = 0
-    for i in range(1, len(values) + 1):
-        if i == len(values) or values[i] != values[begin]:
-            if i - begin > 1:
-                rows[begin:i].sort()
-            begin = i
-
-
-@njit(cache=True, nogil=True)
 def _within(values, rows, most):  # type: ignore[no-untyped-def]
-    """The pairs in each run of equal values."""
+    """The pairs in each run of equal values, whose rows ascend."""
     count = 0
-    _ascend(values, rows)
     for fill in range(2):
         pairs = np.empty((count if fill else 0, 2), np.int64)
         count, begin = 0, 0
@@ -156,10 +156,8 @@ def _within(values, rows, most):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _between(values, rows, others, their_rows, most):  # type: ignore[no-untyped-def]
-    """The pairs of equal values in two sorted arrays."""
+    """The pairs of equal values in two sorted arrays; the rows of each ascend."""
     count = 0
-    _ascend(values, rows)
-    _ascend(others, their_rows)
     for fill in range(2):
         pairs = np.empty((count if fill else 0, 2), np.int64)
         count, i, j = 0, 0, 0
