@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import unicodedata
 from itertools import combinations
 from pathlib import Path
@@ -32,6 +33,8 @@ from lossworks.preparation import (
     rules,
     verified,
 )
+from lossworks.preparation.boilerplate import recurring_lines, recurring_openings
+from lossworks.preparation.personal import masked, personal
 
 ENGLISH = [
     "quick",
@@ -49,6 +52,7 @@ ENGLISH = [
     "harbour",
     "town",
 ]
+CHARACTERS = "aé\u0301\u0323 \t\n\r\x00\ufeff\u2028\u3000각ᄀ\u1161ক\u09c7\u09be\u0958Å\U0001f600"
 CHINESE = "春眠不覺曉處處聞啼鳥夜來風雨聲花落知多少欲窮千里目更上一層樓山外青天紅杏出牆白日依盡黃河入海流床前明月光疑是地上霜"
 
 
@@ -136,23 +140,19 @@ def test_many_of_one() -> None:
 
 
 def test_no_chains() -> None:
-    """A text like one that goes, and like none that stays, stays; of those that stay the most like is named, then the earliest."""
+    """A text like one that goes, and like none that stays, stays; of those that stay the most like is named, or the earliest."""
     pairs = Pairs(np.array([1, 2, 3, 3, 4, 4]), np.array([0, 1, 0, 2, 0, 2]), np.array([0.8, 0.9, 0.8, 0.9, 0.7, 0.7]))
     gone = removed(pairs)
     assert (gone.rows.tolist(), gone.of.tolist(), gone.likeness.tolist()) == ([1, 3, 4], [0, 2, 0], [0.8, 0.9, 0.7])
 
 
-@given(
-    st.lists(
-        st.text(st.sampled_from("aé\u0301\u0323 \t\n\r\x00\ufeff\u2028\u3000각ᄀ각ক\u09c7\u09be\u0958Å\U0001f600"), max_size=12)
-    )
-)
-@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.sampled_from(CHARACTERS), max_size=12)))
+@settings(max_examples=150, deadline=None)
 def test_normal_form(texts: list[str]) -> None:
     """By the definition in plain Python; done twice it changes nothing."""
     found = normalise(Texts.of(texts))
     for text, mended, changed in zip(texts, found.texts.strings(), found.changed, strict=True):
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\x00", "").replace("\ufeff", "")
+        lines = re.sub("\r\n|\r|\u2028", "\n", text).replace("\x00", "").replace("\ufeff", "")
         wanted = unicodedata.normalize("NFC", "\n".join(line.rstrip() for line in lines.split("\n")).rstrip())
         assert mended == wanted
         assert changed == (text != wanted)
@@ -194,3 +194,28 @@ def test_trec() -> None:
         parts.append(Texts.of([line.partition(" ")[2].strip() for line in lines if line.strip()]))
     found = leaks(*parts)
     assert (len(set(found.rows.tolist())), int(found.exact.sum())) == (11, 10)
+
+
+def test_personal_and_recurring() -> None:
+    """What looks personal is counted and masked, what only resembles it is not; lines and openings that recur are told."""
+    texts = Texts.of(
+        [
+            "write to jörg.b@mail.example.org or to x@y, @home",
+            "call +49 (0)30 1234-567 or 555-123-4567, not 2019-01-02 or 12345678",
+            "4111 1111 1111 1111 but 4111 1111 1111 1112; 192.168.0.1, 300.1.1.1 and v1.2.3.4",
+        ]
+    )
+    found = {kind: counts.tolist() for kind, counts in personal(texts).items()}
+    assert found == {"email": [1, 0, 0], "phone": [0, 2, 0], "card": [0, 0, 1], "ip": [0, 0, 1]}
+    assert masked(texts.strings()[1]) == "call [phone] or [phone], not 2019-01-02 or 12345678"
+    assert masked(texts.strings()[2]).startswith("[card] but 4111 1111 1111 1112; [ip], 300")
+    pages = [f"  Subscribe to our newsletter now! \n{n} and\nSubscribe to our newsletter now!" for n in range(6)]
+    pages += [f"春眠不覺曉，處處聞啼鳥，{n}" for n in range(5)]
+    pages += ["春眠不覺曉，處處聞啼", *["one line of text that stands alone"] * 9]
+    lines, openings = recurring_lines(Texts.of(pages), 5), recurring_openings(Texts.of(pages), 5)
+    assert [(each.text, each.texts, each.row) for each in lines] == [("Subscribe to our newsletter now!", 6, 0)]
+    assert [(each.text, each.texts) for each in openings] == [
+        ("one line of text that", 9),
+        ("Subscribe to our newsletter now", 6),
+        ("春眠不覺曉，處處聞啼鳥", 5),
+    ]
