@@ -2,9 +2,9 @@
 
 LOSSWORKS_DATA=… LOSSWORKS_PEERS=… python bench/data.py
 
-CPU time on one thread. The planted doubles are NTREX's sentences of 60 characters or more in eight scripts, and poems of 20 or more,
-with 3 % of the characters replaced, left out or added. The peers are given characters' 4-grams in lower case and a threshold of .7.
-A pair that was not planted counts as right where difflib's ratio of the two texts is .8 or more.
+CPU time on one thread. The planted doubles are NTREX's sentences of 60 characters or more in eight scripts, and poems of 20
+or more, with 3 % of the characters replaced, left out or added. The peers are given characters' 4-grams in lower case and a threshold of
+.7. A pair that was not planted counts as right where difflib's ratio of the two texts is .8 or more.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import _bench
+import numpy as np
 
 ROUNDS = 3
 LANGUAGES = ("eng-US", "rus", "arb", "hin", "tha", "kor", "jpn", "amh")
@@ -90,26 +93,25 @@ def _steps() -> list[list[Any]]:
     files = sorted((_bench.data() / "ntrex" / "NTREX-128").glob("*.txt"))
     ntrex = Texts.of(line for file in files for line in file.read_text("utf-8").split("\n"))
     ruled = [rules.build(spec) for spec in (*rules.GOPHER, *rules.C4)]
-    columns: list[dict[str, float]] = []
+    columns = []
     for texts in (ntrex, poems):
-        for _ in range(2):  # first compiled, then timed
+        for _ in range(2):  # compiled code is loaded by the first
             took: dict[str, float] = {}
-
-            def timed(name: str, call: Callable[[], Any], took: dict[str, float] = took) -> Any:
-                began = time.process_time()
-                found = call()
-                took[name] = time.process_time() - began
-                return found
-
-            own = timed("normal form", lambda texts=texts: normalise(texts).texts)
-            timed("all 15 rules of Gopher and C4", lambda own=own: rules.screen(own, ruled))
-            first = timed("exact doubles", lambda own=own: repeats(digests(own)))
-            kept = own.take([row for row, other in enumerate(first.tolist()) if row == other])
-            signed = timed("signatures", lambda kept=kept: bands(kept))
-            pairs = timed("candidates", lambda signed=signed: candidates(signed))
-            near = timed("true Jaccard similarity", lambda kept=kept, pairs=pairs: removed(verified(kept, kept, pairs, NEAR)))
+            with _timed(took, "normal form"):
+                own = normalise(texts).texts
+            with _timed(took, "all 15 rules of Gopher and C4"):
+                rules.screen(own, ruled)
+            with _timed(took, "exact doubles"):
+                kept = own.take(np.flatnonzero(repeats(digests(own)) == np.arange(len(own))))
+            with _timed(took, "signatures"):
+                signed = bands(kept)
+            with _timed(took, "near doubles: candidates"):
+                pairs = candidates(signed)
+            with _timed(took, "near doubles: true similarity"):
+                near = removed(verified(kept, kept, pairs, NEAR))
             held = kept.take(range(0, len(kept), 20))
-            timed("leaks of 5 % of the texts", lambda kept=kept, held=held: leaks(kept, held))
+            with _timed(took, "leaks of 5 % of the texts"):
+                leaks(kept, held, NEAR, signed)
         took["all"] = sum(took.values())
         columns.append({name: len(texts.bytes) / 1e6 / seconds for name, seconds in took.items()})
         print(
@@ -117,6 +119,13 @@ def _steps() -> list[list[Any]]:
             file=sys.stderr,
         )
     return [[name, *(column[name] for column in columns)] for name in columns[0]]
+
+
+@contextmanager
+def _timed(took: dict[str, float], name: str) -> Iterator[None]:
+    began = time.process_time()
+    yield
+    took[name] = time.process_time() - began
 
 
 def _sides(folder: Path) -> list[list[Any]]:
@@ -143,6 +152,11 @@ def _sides(folder: Path) -> list[list[Any]]:
         precision = 1 - wrong / max(len(tried), 1) * len(others) / max(len(pairs), 1)
         rows.append([name, size / found[name]["seconds"], f"{recall:.3f}", f"{precision:.4f}", found[name]["memory"]])
     return rows
+
+
+def _side(name: str, program: str, folder: Path) -> dict[str, Any]:
+    python = sys.executable if program is OURS else _bench.peers()
+    return _bench.run(python, _TIMED + program, str(folder / "texts.json"), str(folder / name))
 
 
 def _planted() -> tuple[list[str], dict[int, int]]:

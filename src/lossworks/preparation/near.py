@@ -57,8 +57,8 @@ def candidates(bands: NDArray[np.uint64], rows: Ints | None = None) -> Ints:
         order = np.argsort(rows)
         rows, bands = rows[order], bands[order]
     found = np.empty((0, 2), np.int64)
-    for band in bands.T:
-        order = _shared(band)
+    for band in np.ascontiguousarray(bands.T):
+        order = _ordered(band, _met(band, band, 2))
         found = _merged(found, _within(band[order], rows[order], MOST))
     return found
 
@@ -69,8 +69,8 @@ def cross_candidates(bands: NDArray[np.uint64], others: NDArray[np.uint64]) -> I
     Where more than ``MOST`` share one, each row is paired with the earliest so many of the other side.
     """
     found = np.empty((0, 2), np.int64)
-    for band, other in zip(bands.T, others.T, strict=True):
-        order, their_order = np.argsort(band, kind="stable"), np.argsort(other, kind="stable")
+    for band, other in zip(np.ascontiguousarray(bands.T), np.ascontiguousarray(others.T), strict=True):
+        order, their_order = _ordered(band, _met(band, other, 1)), _ordered(other, _met(other, band, 1))
         found = _merged(found, _between(band[order], order, other[their_order], their_order, MOST))
     return found
 
@@ -102,12 +102,10 @@ def removed(pairs: Pairs) -> Pairs:
     return Pairs(pairs.rows[chosen], pairs.of[chosen], pairs.likeness[chosen])
 
 
-def _shared(band: NDArray[np.uint64]) -> Ints:
-    """The rows whose value another row has, by value, then by row."""
-    order = np.argsort(band)
-    same = band[order[1:]] == band[order[:-1]]
-    order = order[np.r_[same, False] | np.r_[False, same]] if len(order) else order
-    return order[np.lexsort((order, band[order]))]
+def _ordered(band: NDArray[np.uint64], chosen: NDArray[np.bool_]) -> Ints:
+    """The chosen rows by value, then by row."""
+    rows = np.flatnonzero(chosen)
+    return rows[np.argsort(band[rows], kind="stable")]
 
 
 def _merged(found: Ints, more: Ints) -> Ints:
@@ -116,6 +114,21 @@ def _merged(found: Ints, more: Ints) -> Ints:
     fresh = np.ones(len(both), np.bool_)
     fresh[1:] = (both[1:] != both[:-1]).any(1)
     return both[fresh]
+
+
+@njit(cache=True, nogil=True)
+def _met(values, others, least):  # type: ignore[no-untyped-def]
+    """Which values may stand among ``others`` so often, by their lowest bits: what few others have need not be sorted."""
+    size = 1 << 10
+    while size < 16 * len(others):
+        size *= 2
+    mask = np.uint64(size - 1)
+    tally, found = np.zeros(size, np.uint8), np.empty(len(values), np.bool_)
+    for value in others:
+        tally[value & mask] = min(tally[value & mask] + 1, 2)
+    for i in range(len(values)):
+        found[i] = tally[values[i] & mask] >= least
+    return found
 
 
 @njit(cache=True, nogil=True)

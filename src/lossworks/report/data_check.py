@@ -53,8 +53,8 @@ def sentences(found: Json) -> list[str]:
     for each in found["against"]:
         if count := each["exact"] + each["near"]:
             said.append(
-                f"Leaks: of {each['rows']:,} texts of {each['source']} the data holds {count:,} ({each['exact']:,} word for word, "
-                f"{each['near']:,} nearly), on {_pair(each['others'], 'row')}. Metrics on them reward memory."
+                f"Leaks: of {each['rows']:,} texts of {each['source']} the data holds {count:,} ({each['exact']:,} word for "
+                f"word, {each['near']:,} nearly), on {_pair(each['others'], 'row')}. Metrics on them reward memory."
             )
         else:
             said.append(f"No text of {each['source']} stands in the data.")
