@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_data import check_data as check_data
     from .api.check_glosses import check_glosses as check_glosses
     from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "explain_data": "api",
+    "check_data": "api.check_data",
     "check_glosses": "api.check_glosses",
     "check_labels": "api.check_labels",
     "export": "interop.exporting",

@@ -18,6 +18,8 @@ from ..preparation.pipeline import Job, Wanted
 from ..preparation.pipeline.executors import dask, pool
 from ..record import read_object
 
+SETS = {"gopher": "Rae et al. 2021", "c4": "Raffel et al. 2020", "fineweb": "Penedo et al. 2024"}
+"""Quality rules by where they are from."""
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -26,7 +28,7 @@ def wanted(
     *,
     against: Sources = (),
     read: ReadOptions | None = None,
-    rules: Sequence[str] | None = None,
+    rules: Sequence[str] = (),
     near: float | None = 0.7,
     exact: bool = True,
     valid: float = 0.0,
@@ -37,7 +39,7 @@ def wanted(
     """The settings of ``prepare``, checked."""
     read = read or ReadOptions()
     read = replace(read, unlabelled=read.label is None, texts=read.texts or "line")
-    named = tuple(quality.render(quality.build(rule)) for rule in rules or ())
+    named = tuple(quality.render(quality.build(each)) for rule in rules for each in _in_set(rule))
     return Wanted(
         sources=_names(sources),
         against=_names(against),
@@ -74,7 +76,7 @@ def prepare(
         callbacks: how to watch it.
         against: a test set: texts that are, or nearly are, one of its are left out.
         read: which columns to read and how. Labels are kept where rows have any; where ``label`` names them, each row must.
-        rules: specs of quality rules, such as "words:min=50".
+        rules: specs of quality rules, such as "words:min=50"; or "gopher", "c4", "fineweb": the rules from there.
         near: the Jaccard likeness from which the later of two texts is left out as nearly the same; None or 0: none is.
         exact: whether of equal texts the earliest alone stays.
         valid, test: shares to hold out; seed: of the split.
@@ -101,6 +103,11 @@ def prepare(
         else:
             pool.run(job, workers, tell)
     return dict(read_object(job.out / MANIFEST))
+
+
+def _in_set(rule: str) -> list[str]:
+    """The rules that a name of ``SETS`` stands for; of any other, itself."""
+    return [entry.name for entry in quality.registry if SETS[rule] in entry.source] if rule in SETS else [rule]
 
 
 def _names(sources: Sources) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import typer
 from . import options
 from .options import print_json
 
-_RULES = "A quality rule, as `lossworks list rules` has them; repeat for several. default: the usual ones; none."
+_RULES = "A quality rule, such as words:min=50, or gopher, c4, fineweb: the rules from there; repeat for several."
 
 
 def command(
@@ -77,7 +77,7 @@ def command(
     settings: dict[str, Any] = {
         "against": against or (),
         "read": replace(read, unlabelled=label is None, texts=document_unit),
-        "rules": rules,
+        "rules": rules or (),
         "near": None if keep_repeats else near,
         "exact": not keep_repeats,
         "valid": valid,

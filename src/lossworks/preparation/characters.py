@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -23,8 +22,8 @@ UNIT = 2
 """The weight of an alphabet's letter; that of a syllable is 3, of an ideograph 4."""
 
 
-@njit(inline="always")
-def decode(bytes: Any, i: Any, stop: Any) -> Any:
+@njit(cache=True, nogil=True)
+def decode(bytes, i, stop):  # type: ignore[no-untyped-def]
     """The code point at byte ``i`` and where the next begins; U+FFFD for a byte that belongs to none."""
     first = np.uint32(bytes[i])
     if first < 0x80:
@@ -50,6 +49,7 @@ def forms() -> NDArray[np.uint16]:
         parts = unicodedata.decomposition(char)
         if not parts or parts[0] == "<":
             continue
+        table[code] |= FIRST << 8  # what it is composed of may be composed in another order
         if not unicodedata.is_normalized("NFC", char):
             table[code] |= NOT_COMPOSED << 8
         elif len(pair := parts.split()) == 2:

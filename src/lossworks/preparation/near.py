@@ -51,10 +51,14 @@ def candidates(bands: NDArray[np.uint64], rows: Ints | None = None) -> Ints:
         bands: [N, B] as ``bands`` gives them.
         rows: the global number of each row [N]; 0 to N − 1 if None.
     """
-    rows = np.arange(len(bands)) if rows is None else np.asarray(rows, np.int64)
+    if rows is None:
+        rows = np.arange(len(bands))
+    else:
+        order = np.argsort(rows)
+        rows, bands = rows[order], bands[order]
     found = np.empty((0, 2), np.int64)
-    for band in bands.T:
-        order = np.argsort(band)
+    for band in np.ascontiguousarray(bands.T):
+        order = _ordered(band, _met(band, band, 2))
         found = _merged(found, _within(band[order], rows[order], MOST))
     return found
 
@@ -65,8 +69,8 @@ def cross_candidates(bands: NDArray[np.uint64], others: NDArray[np.uint64]) -> I
     Where more than ``MOST`` share one, each row is paired with the earliest so many of the other side.
     """
     found = np.empty((0, 2), np.int64)
-    for band, other in zip(bands.T, others.T, strict=True):
-        order, their_order = np.argsort(band), np.argsort(other)
+    for band, other in zip(np.ascontiguousarray(bands.T), np.ascontiguousarray(others.T), strict=True):
+        order, their_order = _ordered(band, _met(band, other, 1)), _ordered(other, _met(other, band, 1))
         found = _merged(found, _between(band[order], order, other[their_order], their_order, MOST))
     return found
 
@@ -98,12 +102,33 @@ def removed(pairs: Pairs) -> Pairs:
     return Pairs(pairs.rows[chosen], pairs.of[chosen], pairs.likeness[chosen])
 
 
+def _ordered(band: NDArray[np.uint64], chosen: NDArray[np.bool_]) -> Ints:
+    """The chosen rows by value, then by row."""
+    rows = np.flatnonzero(chosen)
+    return rows[np.argsort(band[rows], kind="stable")]
+
+
 def _merged(found: Ints, more: Ints) -> Ints:
     both = np.concatenate([found, more])
     both = both[np.lexsort((both[:, 1], both[:, 0]))]
     fresh = np.ones(len(both), np.bool_)
     fresh[1:] = (both[1:] != both[:-1]).any(1)
     return both[fresh]
+
+
+@njit(cache=True, nogil=True)
+def _met(values, others, least):  # type: ignore[no-untyped-def]
+    """Which values may stand among ``others`` so often, by their lowest bits: what few others have need not be sorted."""
+    size = 1 << 10
+    while size < 16 * len(others):
+        size *= 2
+    mask = np.uint64(size - 1)
+    tally, found = np.zeros(size, np.uint8), np.empty(len(values), np.bool_)
+    for value in others:
+        tally[value & mask] = min(tally[value & mask] + 1, 2)
+    for i in range(len(values)):
+        found[i] = tally[values[i] & mask] >= least
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -125,21 +150,9 @@ def _decide(rows, of, likeness, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _ascend(values, rows):  # type: ignore[no-untyped-def]
-    """Sort the rows of each run of equal values."""
-    begin = 0
-    for i in range(1, len(values) + 1):
-        if i == len(values) or values[i] != values[begin]:
-            if i - begin > 1:
-                rows[begin:i].sort()
-            begin = i
-
-
-@njit(cache=True, nogil=True)
 def _within(values, rows, most):  # type: ignore[no-untyped-def]
-    """The pairs in each run of equal values."""
+    """The pairs in each run of equal values, whose rows ascend."""
     count = 0
-    _ascend(values, rows)
     for fill in range(2):
         pairs = np.empty((count if fill else 0, 2), np.int64)
         count, begin = 0, 0
@@ -156,10 +169,8 @@ def _within(values, rows, most):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _between(values, rows, others, their_rows, most):  # type: ignore[no-untyped-def]
-    """The pairs of equal values in two sorted arrays."""
+    """The pairs of equal values in two sorted arrays; the rows of each ascend."""
     count = 0
-    _ascend(values, rows)
-    _ascend(others, their_rows)
     for fill in range(2):
         pairs = np.empty((count if fill else 0, 2), np.int64)
         count, i, j = 0, 0, 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.threads import share
 from .characters import BREAK, CONTROL, FIRST, NOT_COMPOSED, SECOND, WHITE, decode, forms
-from .texts import Texts
+from .texts import Texts, packed
 
 STEPS = ("line_endings", "controls", "trailing_space", "nfc")
 
@@ -37,39 +37,17 @@ def normalise(texts: Texts) -> Normalised:
     sizes, steps = np.empty(len(texts), np.int64), np.zeros((len(texts), len(STEPS)), np.bool_)
     out = np.empty(len(texts.bytes), np.uint8)
     share(_clean_all, len(out), texts.bytes, texts.offsets, forms(), out, sizes, steps)
-    mended: dict[int, bytes] = {}
+    extra, end, places = [out], len(out), texts.offsets[:-1].copy()
     for row in np.flatnonzero(steps[:, 3]).tolist():
-        begin = texts.offsets[row]
-        before = out[begin : begin + sizes[row]].tobytes()
+        before = out[places[row] : places[row] + sizes[row]].tobytes()
         after = unicodedata.normalize("NFC", before.decode("utf-8", "replace")).encode()
-        if before == after:
-            steps[row, 3] = False
-        else:
-            mended[row], sizes[row] = after, len(after)
+        steps[row, 3] = before != after
+        if before != after:
+            places[row], sizes[row], end = end, len(after), end + len(after)
+            extra.append(np.frombuffer(after, np.uint8))
     changed = np.asarray(steps.any(1))
     counts = dict(zip(STEPS, steps.sum(0).tolist(), strict=True))
-    return Normalised(_packed(out, texts.offsets, sizes, mended) if changed.any() else texts, counts, changed)
-
-
-def _packed(bytes: NDArray[np.uint8], starts: NDArray[np.int64], sizes: NDArray[np.int64], mended: dict[int, bytes]) -> Texts:
-    """The texts without the gaps between them; some are given anew."""
-    offsets = np.zeros(len(starts), np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    found = np.empty(offsets[-1], np.uint8)
-    own = sizes.copy()
-    own[list(mended)] = 0
-    share(_pack_all, len(found), bytes, starts, own, found, offsets)
-    for row, text in mended.items():
-        found[offsets[row] : offsets[row + 1]] = np.frombuffer(text, np.uint8)
-    return Texts(found, offsets)
-
-
-@njit(cache=True, nogil=True)
-def _pack_all(part, parts, bytes, starts, sizes, found, offsets):  # type: ignore[no-untyped-def]
-    texts = len(sizes)
-    for text in range(texts * part // parts, texts * (part + 1) // parts):
-        for k in range(sizes[text]):
-            found[offsets[text] + k] = bytes[starts[text] + k]
+    return Normalised(packed(np.concatenate(extra), places, sizes) if changed.any() else texts, counts, changed)
 
 
 @njit(cache=True, nogil=True)

@@ -19,11 +19,17 @@ Raw = bytes  # which in the class is the name of the buffer
 class Texts:
     """N texts in UTF-8, end to end.
 
-    bytes: uint8 [total]. offsets: int64 [N + 1]; text i is ``bytes[offsets[i]:offsets[i + 1]]``.
+    bytes: uint8 [total]. offsets: int64 [N + 1]; text i is ``bytes[offsets[i]:offsets[i + 1]]``. Both are read-only views.
     """
 
     bytes: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for name in ("bytes", "offsets"):  # so that compiled code is compiled for one kind of arrays
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     @classmethod
     def of(cls, texts: Iterable[str | Raw]) -> Texts:
@@ -48,11 +54,8 @@ class Texts:
     def take(self, rows: Rows) -> Texts:
         """The texts of these rows, in the order asked for."""
         rows = np.asarray(rows, np.int64)
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(self.offsets[rows + 1] - self.offsets[rows], out=offsets[1:])
-        found = Texts(np.empty(offsets[-1], np.uint8), offsets)
-        share(_copy_all, len(found.bytes), self.bytes, self.offsets, rows, found.bytes, offsets)
-        return found
+        starts = self.offsets[rows]
+        return packed(self.bytes, starts, self.offsets[rows + 1] - starts)
 
     def part(self, first: int, last: int) -> Texts:
         """The texts ``first`` to ``last``, without copying their bytes."""
@@ -71,7 +74,18 @@ def _encoded(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
+def packed(bytes: NDArray[np.uint8], starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> Texts:
+    """The texts that stand in ``bytes`` at these places."""
+    offsets = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    found = np.empty(offsets[-1], np.uint8)
+    share(_pack_all, len(found), bytes, starts, found, offsets)
+    return Texts(found, offsets)
+
+
 @njit(cache=True, nogil=True)
-def _copy_all(part, parts, bytes, offsets, rows, out, places):  # type: ignore[no-untyped-def]
-    for i in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
-        out[places[i] : places[i + 1]] = bytes[offsets[rows[i]] : offsets[rows[i] + 1]]
+def _pack_all(part, parts, bytes, starts, found, offsets):  # type: ignore[no-untyped-def]
+    texts = len(starts)
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
+        for k in range(offsets[text + 1] - offsets[text]):
+            found[offsets[text] + k] = bytes[starts[text] + k]
