@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from _bench import data, run, table
+from numpy.typing import NDArray
 
 PROGRAM = """
 import json, resource, sys, time
@@ -40,7 +41,8 @@ def make(folder: Path, size: int) -> tuple[list[str], int, int]:
     words = [letters[chance.integers(0, 26, chance.integers(2, 11))].tobytes() for _ in range(60_000)]
     weight = 1 / np.arange(10, 60_010)
     edges = np.cumsum(weight / weight.sum())
-    files, documents, equal, near, written = list[str](), list[list[int]](), 0, 0, 0
+    files, documents = list[str](), list[NDArray[np.int64]]()
+    equal = near = written = 0
     while written < size:
         path = folder / f"{len(files):03}.jsonl"
         files.append(str(path))
@@ -71,14 +73,15 @@ def main() -> None:
         for name, source in (("NTREX", data() / "ntrex/NTREX-128/*.txt"), ("poems", data() / "poetry.jsonl")):
             size = sum(path.stat().st_size for path in source.parent.glob(source.name))
             rows.append(_row(name, size, run(sys.executable, PROGRAM, json.dumps([str(source)]), f"{scratch}/{name}")))
-        for size in map(float, sys.argv[1:] or ("0.25", "1")):
+        for given in sys.argv[1:] or ("0.25", "1"):
+            total = float(given)
             folder = Path(scratch, "made")
             folder.mkdir()
-            files, equal, near = make(folder, int(size * 1e9))
+            files, equal, near = make(folder, int(total * 1e9))
             found = run(sys.executable, PROGRAM, json.dumps(files), f"{scratch}/out")
             removed = found["counts"]["removed"]
             rows.append(
-                [*_row(f"made, {size:g} GB", int(size * 1e9), found), f"{equal - removed['exact']} / {near - removed['near']}"]
+                [*_row(f"made, {total:g} GB", int(total * 1e9), found), f"{equal - removed['exact']} / {near - removed['near']}"]
             )
             for each in (folder, Path(scratch, "out")):
                 for path in sorted(each.rglob("*"), reverse=True):

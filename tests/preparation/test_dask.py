@@ -22,7 +22,7 @@ from distributed import LocalCluster
 from lossworks.api.prepare import prepare
 if __name__ == "__main__":
     out, *files = sys.argv[1:]
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None) as cluster:
         prepare(files, out, scheduler=cluster.scheduler_address, valid=0.1)
 """
 

@@ -111,7 +111,7 @@ def _in_set(rule: str) -> list[str]:
 
 
 def _names(sources: Sources) -> tuple[str, ...]:
-    names = [sources] if isinstance(sources, str | os.PathLike) else sources
-    if "" in map(os.fspath, names):
+    names = [os.fspath(name) for name in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if "" in names:
         raise UsageError("the path of a source is empty. Name a file, a pattern or a folder.")
-    return tuple(map(os.fspath, names))
+    return tuple(names)
