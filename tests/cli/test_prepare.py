@@ -52,7 +52,7 @@ def test_slurm(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kilobytes", [8, 100, 150, 250, 300])
 def test_full_disk(command: Command, disk: Disk, kilobytes: int, tmp_path: Path) -> None:
-    """However soon the disk is full, it is said, no file is half written, and with more room the same command ends in the same."""
+    """However soon the disk is full, it is said, no file is half written, and given room the same command ends as ever."""
     out = disk(kilobytes) / "made"
     ended = command("data", "prepare", REVIEWS, "--out", out, "--tokenizer", "words", *FLAGS)
     assert ended.code == 2

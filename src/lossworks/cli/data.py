@@ -1,5 +1,5 @@
-"""``lossworks data``: large text prepared; what is wrong with a data set, without a model or by its labels; how many labels a model
-is worth; whether descriptions of a graph's entities help.
+"""``lossworks data``: large text prepared; what is wrong with a data set, without a model or by its labels; how many labels a
+model is worth; whether descriptions of a graph's entities help.
 """
 
 from __future__ import annotations

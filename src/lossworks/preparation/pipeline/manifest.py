@@ -9,8 +9,8 @@ from typing import Any
 
 import xxhash
 
-from ... import __version__
 from ...core.errors import DataError
+from ...core.machine import versions
 from ...data.corpus import NAMED
 from ...data.formats.prepared import FORMAT, KIND
 from ...data.splits import PARTS
@@ -30,7 +30,7 @@ def finish(layout: Layout, _: int, output: Path) -> None:
     manifest = {
         "kind": KIND,
         "format": FORMAT,
-        "version": __version__,
+        "version": versions("lossworks")["lossworks"],
         "settings": job.wanted.to_json(),
         "sources": _sources(layout),
         **_labels(layout),
