@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .api.labels_worth import labels_worth as labels_worth
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
+    from .api.prepare import prepare as prepare
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -61,6 +62,7 @@ _HOMES = {
     "load": "api",
     "load_run": "api",
     "Model": "api",
+    "prepare": "api.prepare",
     "ReadOptions": "data",
     "Run": "record",
     "show": "api",
@@ -116,6 +118,7 @@ __all__ = [
     "learning",
     "load",
     "load_run",
+    "prepare",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 

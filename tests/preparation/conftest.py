@@ -37,12 +37,15 @@ def sources(put: Put) -> tuple[list[Path], list[str]]:
     a word more.
     """
     rows = [sentence(i) for i in range(60)]
+    words = sentence(70).split() + sentence(71).split()[2:]
+    chain = [" ".join(words[first : first + 20]) for first in (0, 2, 4)]  # each like the next, the first not like the last
+    rows[19] = chain[0]
     again = [rows[3], rows[7] + " more", rows[5], rows[40] + " and"]
     tables = [
         rows[20:30] + again[:1],
         rows[30:40] + again[1:2],
-        rows[40:50],
-        rows[50:60] + again[2:],
+        [*rows[40:50], chain[1]],
+        rows[50:60] + again[2:] + chain[2:],
         ["no doubles\nin two lines", *rows[:2]],
     ]
     table = io.StringIO()

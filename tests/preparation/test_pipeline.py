@@ -9,13 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 import zstandard
 
 from lossworks.api.prepare import prepare, wanted
-from lossworks.core.errors import DataError, LossworksError, RecordError, UsageError
+from lossworks.core.errors import DataError, Interrupted, LossworksError, RecordError, UsageError
 from lossworks.data import ReadOptions, load
 from lossworks.engine import Callbacks
 from lossworks.preparation import Texts, jaccard
@@ -106,7 +105,7 @@ def forked(dies):
     os.fsync = fsync
     work_through(Job.open(out))
     os._exit(0)
-killed = [os.waitstatus_to_exitcode(os.waitpid(forked(dies), 0)[1]) for dies in (1, 2, 3, 8, 13, 20, 31, 47)]
+killed = [os.waitstatus_to_exitcode(os.waitpid(forked(dies), 0)[1]) for dies in (2, 5, 13, 31)]
 two = [forked(0), forked(0)]
 print(killed, [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in two])
 """
@@ -123,7 +122,7 @@ def test_same_bytes(sources: Sources, tmp_path: Path) -> None:
     assert len(begun.pieces) > len(files)
     assert begun.ranges > 1
     done = subprocess.run([sys.executable, "-c", KILLS, str(tmp_path / "killed")], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{[-9] * 8} [0, 0]"
+    assert done.stdout.strip() == f"{[-9] * 4} [0, 0]"
     assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
     tokens = bytes_of(tmp_path / "whole")
     assert any(name.endswith(".tokens.safetensors") for name in tokens)
@@ -145,7 +144,7 @@ def test_changing_sources(sources: Sources, tmp_path: Path) -> None:
 
         return watch
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="the same command goes on"):
         prepare(files, out, callbacks=Callbacks(watch=stop_after("decide")))
     with pytest.raises(UsageError, match=r"begun with other settings \(near\)"):
         prepare(files, out, near=0.9)
@@ -211,7 +210,8 @@ def test_lines_are_read_like_rows(put: Put, tmp_path: Path) -> None:
     prepare(path, tmp_path / "out", near=None, exact=False)
     rows = load(path, ReadOptions(unlabelled=True, texts="line"))
     assert len(rows) == 4
+    assert texts(tmp_path / "out")[2] == "four\u2028five"
     assert [len(text.split()) for text in texts(tmp_path / "out")] == [
         len(text.split()) for block in rows.blocks() for text in block
     ]
-    assert np.array_equal(rows.keys[[0, 3]], load(tmp_path / "out", PLAIN).keys[[0, 3]])
+    assert texts(tmp_path / "out")[::3] == ["one", "six"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import values
-from ..core.errors import UsageError
+from ..core.errors import Interrupted, UsageError
 from ..data import ReadOptions
 from ..data.formats.prepared import MANIFEST
 from ..engine import Callbacks
@@ -89,6 +89,7 @@ def prepare(
         DataError: a source cannot be read, has bad rows, or changed meanwhile.
         UsageError: the settings do not fit, or ``out`` holds something else.
         RecordError: the directory cannot be written.
+        Interrupted: stopped by the user.
     """
     values.whole("workers", workers, least=1)
     watch = (callbacks or Callbacks()).watch
@@ -97,11 +98,11 @@ def prepare(
         watch("prepare", {"stage": stage, "done": done, "of": of})
 
     job = Job.begin(Path(out), wanted(sources, **settings))
-    if not job.finished:
-        if scheduler is not None:
-            dask.run(job, scheduler, tell)
-        else:
-            pool.run(job, workers, tell)
+    try:
+        if not job.finished:
+            pool.run(job, workers, tell) if scheduler is None else dask.run(job, scheduler, tell)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; the same command goes on where it was.") from None
     return dict(read_object(job.out / MANIFEST))
 
 
