@@ -26,7 +26,9 @@ def command(
     data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
     loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
-    model: Annotated[Many, _repeated("linear, bag:dim=32, …; pool:linear+bag pools trained arms.")] = None,
+    model: Annotated[
+        Many, _repeated("linear, bag:dim=32, …; each:linear, one for each --language; pool:linear+bag pools trained arms.")
+    ] = None,
     teach: Annotated[
         Many, _repeated("none; a teacher, as of fit. The same arm without it, and with it cut from its texts, is added.")
     ] = None,
@@ -197,6 +199,7 @@ def _none(value: Any) -> Any:
 
 
 def _watcher(quiet: bool) -> Any:
+    from ..report.words import untrained
     from .progress import Watcher
     from .tables import number, say
 
@@ -212,6 +215,8 @@ def _watcher(quiet: bool) -> Any:
             sizes = ", ".join(f"{counted[name]:,} {name}" for name in ("train", "valid", "test"))
             say(f"{data['source']}: {sum(counted.values()):,} {what} ({sizes})")
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
+            for text in untrained(fields["protocol"]):
+                say(f"note   {text}", "yellow")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 say(
                     f"note   {found:,} test rows stand among the training rows, {doubles['exact']['test']:,} word for word",
