@@ -25,7 +25,7 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (1e-5, 3e4)), ("adam", (0.001,))])
+@pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (3e4,)), ("adam", (1e-5,))])
 def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
     """No rate of a fine grid does better on the held-out rows by more than a hundredth; the record holds all trials."""
     heights: list[float] = []
