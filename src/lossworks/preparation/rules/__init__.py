@@ -3,6 +3,7 @@
 ``GOPHER``, ``C4`` and ``FINEWEB`` are the rules of these collections that depend on no language, as specs; ``SETS`` has them by
 name. They are for long web pages: for sentences, verse or tweets lower ``words:min``, and leave out ``sentences`` and
 ``short_lines``.
+"""
 
 from .base import Rule, Screened, build, registry, render, screen
 
