@@ -2,9 +2,9 @@
 
 LOSSWORKS_DATA=… LOSSWORKS_PEERS=… python bench/data.py
 
-CPU time on one thread. The planted doubles are NTREX's sentences of 60 characters or more in eight scripts, and poems of 20
-or more, with 3 % of the characters replaced, left out or added. The peers are given characters' 4-grams in lower case and a threshold of
-.7. A pair that was not planted counts as right where difflib's ratio of the two texts is .8 or more.
+CPU time on one thread. The planted doubles are NTREX's sentences of 60 characters or more in eight scripts, and poems of 20 or
+more, with 3 % of the characters replaced, left out or added. The peers are given characters' 4-grams in lower case and a
+threshold of .7. A pair that was not planted counts as right where difflib's ratio of the two texts is .8 or more.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main() -> None:
     os.environ["LOSSWORKS_THREADS"] = "1"
     _bench.table(["", "NTREX, MB/s", "poems, MB/s"], _steps(), "steps")
     with tempfile.TemporaryDirectory() as folder:
-        _bench.table(["", "MB/s", "recall", "precision", "peak MB"], _sides(Path(folder)), "near-doubles")
+        _bench.table(["", "MB/s", "recall", "precision"], _sides(Path(folder)), "near-doubles")
 
 
 def _steps() -> list[list[Any]]:
@@ -133,15 +133,7 @@ def _sides(folder: Path) -> list[list[Any]]:
     (folder / "texts.json").write_text(json.dumps(texts), "utf-8")
     size = sum(len(text.encode()) for text in texts) / 1e6
     names = {"Lossworks": OURS, "datasketch": DATASKETCH, "gaoya": GAOYA, "rensa": RENSA}
-    sides = {
-        name: lambda name=name, program=program: _bench.run(
-            sys.executable if program is OURS else _bench.peers(),
-            _TIMED + program,
-            str(folder / "texts.json"),
-            str(folder / name),
-        )
-        for name, program in names.items()
-    }
+    sides = {name: partial(_side, name, program, folder) for name, program in names.items()}
     found, rows = _bench.in_turn(sides, ROUNDS), []
     for name in names:
         pairs = {(max(pair), min(pair)) for pair in json.loads((folder / name).read_text())}
@@ -150,7 +142,7 @@ def _sides(folder: Path) -> list[list[Any]]:
         tried = random.Random(0).sample(others, min(len(others), 300))
         wrong = sum(difflib.SequenceMatcher(None, texts[a], texts[b], autojunk=False).ratio() < 0.8 for a, b in tried)
         precision = 1 - wrong / max(len(tried), 1) * len(others) / max(len(pairs), 1)
-        rows.append([name, size / found[name]["seconds"], f"{recall:.3f}", f"{precision:.4f}", found[name]["memory"]])
+        rows.append([name, size / found[name]["seconds"], f"{recall:.3f}", f"{precision:.4f}"])
     return rows
 
 

@@ -16,6 +16,7 @@ import lossworks
 from lossworks import balances, losses, models, optim, penalties, risks, schedules, tokens
 from lossworks.core.errors import LossworksError
 from lossworks.core.registry import Registry
+from lossworks.preparation import rules
 
 ROOT = Path(__file__).parents[1] / "src"
 QUOTED = re.compile(r"[\"`]([^\"`\n]+)[\"`]")
@@ -25,6 +26,7 @@ NOT_SPECS = {"name", "hf", "hf_classifier", "run", "lexicon", "votes"}
 """What only shows the form of a spec, and families and sources that need files."""
 REGISTRIES: tuple[Registry[Any], ...] = (
     models.models, optim.optimizers, penalties.penalties, risks.risks, balances.balances, schedules.schedules, tokens.tokenizers,
+    rules.registry,
 )  # fmt: skip
 
 

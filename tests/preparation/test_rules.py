@@ -43,7 +43,7 @@ def test_several() -> None:
     found = rules.screen(Texts.of([GOOD, "{", "{ }"]), [rules.build("words:min=5"), rules.build("braces")])
     assert (found.rule.tolist(), found.counts) == ([-1, 0, 0], {"words:min=5": 2, "braces": 2})
     assert {entry.name for entry in rules.registry} == {spec.partition(":")[0] for spec, _, _ in CASES}
-    assert all(rules.build(spec) for spec in rules.GOPHER + rules.C4)
+    assert all(rules.render(rules.build(spec)) for specs in rules.SETS.values() for spec in specs)
     for wrong in ("words:min=-1", "letters:min=2", "wrods", "top_ngram:n=0"):
         with pytest.raises(UsageError):
             rules.build(wrong)

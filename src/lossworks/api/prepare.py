@@ -18,8 +18,6 @@ from ..preparation.pipeline import Job, Wanted
 from ..preparation.pipeline.executors import dask, pool
 from ..record import read_object
 
-SETS = {"gopher": "Rae et al. 2021", "c4": "Raffel et al. 2020", "fineweb": "Penedo et al. 2024"}
-"""Quality rules by where they are from."""
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -76,7 +74,7 @@ def prepare(
         callbacks: how to watch it.
         against: a test set: texts that are, or nearly are, one of its are left out.
         read: which columns to read and how. Labels are kept where rows have any; where ``label`` names them, each row must.
-        rules: specs of quality rules, such as "words:min=50"; or "gopher", "c4", "fineweb": the rules from there.
+        rules: specs of quality rules, such as "characters:min=50"; or "gopher", "c4", "fineweb": the rules from there.
         near: the Jaccard likeness from which the later of two texts is left out as nearly the same; None or 0: none is.
         exact: whether of equal texts the earliest alone stays.
         valid, test: shares to hold out; seed: of the split.
@@ -106,9 +104,9 @@ def prepare(
     return dict(read_object(job.out / MANIFEST))
 
 
-def _in_set(rule: str) -> list[str]:
-    """The rules that a name of ``SETS`` stands for; of any other, itself."""
-    return [entry.name for entry in quality.registry if SETS[rule] in entry.source] if rule in SETS else [rule]
+def _in_set(rule: str) -> Sequence[str]:
+    """The rules that the name of a set stands for; of anything else, itself."""
+    return quality.SETS.get(rule, (rule,))
 
 
 def _names(sources: Sources) -> tuple[str, ...]:

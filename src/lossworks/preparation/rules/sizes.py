@@ -30,7 +30,7 @@ class Words(Rule):
         return (measures["words"] < self.min) | (measures["words"] > self.max)
 
 
-@registry.add("characters", source="")
+@registry.add("characters", source="Lossworks")
 @dataclass(frozen=True)
 class Characters(Rule):
     """From ``min`` to ``max`` characters, white space included."""

@@ -14,7 +14,7 @@ from ..stages import Tell, stages
 
 
 def run(job: Job, scheduler: str, tell: Tell) -> None:
-    """Finish a preparation on the workers of a scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    """Finish a preparation on the workers of a scheduler, by its address as it shows it.
 
     Raises:
         NotInstalled: Dask distributed is missing.
