@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ....core.errors import NotInstalled, UsageError
 from ..job import Job
-from ..stages import Tell, stages
+from ..stages import Tell, stages, work_through
 
 
 def run(job: Job, scheduler: str, tell: Tell) -> None:
@@ -35,6 +35,7 @@ def run(job: Job, scheduler: str, tell: Tell) -> None:
             for done, future in enumerate(as_completed(asked), 1):
                 future.result()
                 tell(stage.name, len(stage.outputs) - len(left) + done, len(stage.outputs))
+    work_through(job)  # finds all done, and tidies up
 
 
 def perform(out: str, name: str, number: int) -> None:
