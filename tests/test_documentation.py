@@ -54,7 +54,13 @@ def test_commands_are_found() -> None:
     """A pattern that finds nothing would make the other tests pass."""
     assert len(COMMANDS) > 25
     assert {name for name, _ in COMMANDS} == {
-        *("README.md", "EVIDENCE.md", "EXPLAIN.md", "FUSION.md", "GRAPHS.md", "LANGUAGES.md", "SCALE.md")
+        "README.md",
+        "EVIDENCE.md",
+        "EXPLAIN.md",
+        "FUSION.md",
+        "GRAPHS.md",
+        "LANGUAGES.md",
+        "SCALE.md",
     }
     assert len(PYTHON) > 15
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
     from .api.prepare import prepare as prepare
+    from .api.plan import plan as plan
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -65,6 +66,7 @@ _HOMES = {
     "prepare": "api.prepare",
     "ReadOptions": "data",
     "Run": "record",
+    "plan": "api.plan",
     "show": "api",
     "TextClassifier": "interop.sklearn",
     "TextRegressor": "interop.sklearn",
@@ -90,6 +92,7 @@ _ROOMS = (
     "record",
     "report",
     "risks",
+    "scaling",
     "schedules",
     "scores",
     "surfaces",
@@ -119,6 +122,7 @@ __all__ = [
     "load",
     "load_run",
     "prepare",
+    "plan",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 

@@ -19,7 +19,7 @@ def test_one_tree_of_errors() -> None:
     assert all(issubclass(e, errors.LossworksError) for e in tree)
     assert all(e.__name__ in (errors.__doc__ or "") for e in tree)
     codes = {e.__name__: e.exit_code for e in tree}
-    assert codes == dict.fromkeys(codes, 2) | {"Diverged": 3, "OutOfMemory": 4, "Interrupted": 130}
+    assert codes == dict.fromkeys(codes, 2) | {"Diverged": 3, "OutOfMemory": 4, "PeerLost": 5, "Interrupted": 130}
     assert issubclass(errors.UsageError, ValueError)
     assert issubclass(errors.DataError, ValueError)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossworks.engine import Callbacks, Loop, Losses, Objective
-from lossworks.engine.distributed import World
+from lossworks.engine.distributed import World, dealt
 from lossworks.engine.reduction import Reduction
 from lossworks.optim import Stepper, build
 from lossworks.risks.mean import Mean
@@ -32,8 +32,8 @@ class Pull(Objective):
     def steps(self, epoch: int) -> Sequence[Tensor]:
         return torch.split(torch.arange(len(self.numbers)), self.a_step)
 
-    def share(self, rows: Tensor, world: World) -> Tensor:
-        return rows
+    def share(self, rows: Tensor, world: World, shard: int) -> Tensor:
+        return rows[dealt(len(rows), world, shard)]
 
     def weight(self, rows: Tensor) -> float:
         return float(len(rows))

@@ -138,6 +138,29 @@ def check_loss(spec: str) -> None:
 
 CHECKS |= {f"loss {spec}": partial(check_loss, spec) for spec in CASES}
 
+
+@everywhere
+def check_head_of_a_language_model() -> None:
+    """All that a head has at once: soft-capped logits, smoothing, weights of classes, a z-loss, targets that are ignored; of more
+    outcomes than processes, of which none divides them, and of fewer.
+    """
+    for classes in (5, 3):
+        weights = "/".join(str(0.5 + outcome) for outcome in range(classes))
+        loss = losses.build(f"cross_entropy:label_smoothing=0.1,class_weights={weights}"), losses.build("z_loss")
+        hidden, weight = torch.randn(7, 4, dtype=torch.float64), torch.randn(classes, 4, dtype=torch.float64)
+        target, kept = torch.randint(classes, (7,)), torch.tensor([1.0, 0, 1, 1, 0, 1, 1], dtype=torch.float64)
+
+        def mean(scores: Scores, loss: tuple[Any, ...] = loss, kept: Tensor = kept) -> Tensor:
+            return ((loss[0](scores) + 0.01 * loss[1](scores)) * kept).sum() / kept.sum()
+
+        whole, own = (hidden.clone().requires_grad_(), weight.clone().requires_grad_()), split(classes)
+        want = mean(dense(2 * torch.tanh(whole[0] @ whole[1].T / 2), target))
+        parts = hidden.clone().requires_grad_(), weight[own].clone().requires_grad_()
+        got = mean(sharded(2 * torch.tanh(replicated(parts[0]) @ parts[1].T / 2), target))
+        slopes, others = torch.autograd.grad(got, parts), torch.autograd.grad(want, whole)
+        close((got, want), (slopes[0], others[0]), (slopes[1], others[1][own]))
+
+
 WEIGHT = torch.tensor([1.0, 0.0, 2.5, 0.3, 7.0], dtype=torch.float64)
 MORE: dict[str, Callable[[Scores], Tensor]] = {
     "max_other_logp": lambda s: s.max_other_logp,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import socket
 import threading
 from dataclasses import replace
 from functools import cache, partial
@@ -211,34 +208,6 @@ def test_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [fields["micro_batch"] for event, fields in told if event == "memory"] == [20]
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
-
-
-def _process(rank: int, size: int, port: int, case: str, folder: str) -> None:
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    network, progress = fit(case, callbacks=Callbacks(world=world()))
-    torch.save({"weights": dict(network.named_parameters()), "scores": progress.scores}, f"{folder}/{rank}.pt")
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_several_processes(case: str, tmp_path: Path) -> None:
-    """Two processes end where one does, within the rounding of sums in another order, uneven steps included; both alike."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    forked = multiprocessing.get_context("fork")  # everything is imported already
-    both = [forked.Process(target=_process, args=(rank, 2, port, case, str(tmp_path))) for rank in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join()
-    assert [process.exitcode for process in both] == [0, 0]
-    network, progress = fit(case)
-    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
-    for name, weight in network.named_parameters():
-        assert torch.equal(found[0]["weights"][name], found[1]["weights"][name])
-        torch.testing.assert_close(found[0]["weights"][name], weight, atol=2e-4, rtol=2e-3)
-    np.testing.assert_allclose(found[0]["scores"], progress.scores, rtol=1e-4)
 
 
 def test_one_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from ..training.settings import for_family, renamed
 from ..training.teaching import CUT, Teacher
 from .comparison import Comparison, Recorder
 from .fit import Source, held_out, reading_for
+from .held import as_begun
 from .teaching import open_teacher
 
 SEEDS, TRIALS = 8, 12
@@ -88,6 +89,8 @@ def compare(
         RecordError: the directory or the storage cannot be used.
         Interrupted: stopped; what had finished is kept.
     """
+    if resume and out is not None and Path(out, "run.json").exists():
+        read = as_begun(read, Path(out))
     asked = Asked(
         data, valid=valid, test=test, read=read, settings=settings, arms=arms, seeds=seeds, trials=trials, tune=tune,
         metric=metric, margin=margin, storage=storage, jobs=jobs, **choices,

@@ -13,11 +13,14 @@ from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
-from ..engine.distributed import check_alone, world
+from ..engine.distributed import World, agreed, check_alone, world
 from ..inference import KnowledgeGraph, TextLanguage
+from ..record import Run
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
+from ..training.settings import SHARDS
 from .graph import Graph
+from .held import as_begun
 from .language import Language
 from .model import Model
 from .recording import Recorder
@@ -71,16 +74,44 @@ def fit(
     settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
     callbacks = replace(callbacks, began=callbacks.clock())
     _check_place(out, resume, log)
-    begun = resume and (Path(out or "") / "run.json").exists()
-    if settings.of_language and settings.by_gradients:
+    if settings.by_gradients:
         callbacks = replace(callbacks, world=world(settings.device))
     check_alone(callbacks.world)
+    with callbacks.world.telling():
+        begun, settings = _dealt(callbacks.world, settings, Path(out or "") if resume else None)
+        return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log)
+
+
+def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[bool, Settings]:
+    """Whether a run is gone on with, and the settings with the number of its shards."""
+    begun, before = resumed is not None and (resumed / "run.json").exists(), None
+    if resumed is not None and begun and joined.is_first:
+        before = dict(Run(resumed).summary.get("given") or {}).get(SHARDS)
+    begun, shards = agreed(joined, begun, before, settings.shards, settings.device)
+    return begun, settings if shards == (settings.shards or 1) else replace(settings, shards=shards)
+
+
+def _fit(
+    data: Source,
+    given: list[tuple[Source, int]],
+    out: Path | str | None,
+    read: ReadOptions | None,
+    settings: Settings,
+    begun: bool,
+    resume: bool,
+    callbacks: Callbacks,
+    command: str | None,
+    log: str | None,
+) -> Model | Language | Graph:
+    """``fit``, once it is known which processes and shards there are."""
     if not callbacks.world.is_first:  # the first process keeps the record
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
+    if begun:
+        read = as_begun(read, Path(out or ""))
     sources, reading = [(data, None), *given], reading_for(settings, read)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from .. import __version__
-from ..core.errors import LossworksError
+from ..core.errors import LossworksError, PeerLost
 from . import (
     compare,
     data,
@@ -28,12 +28,14 @@ from . import (
     languages,
     listing,
     next_words,
+    plan,
     predict,
     report,
     score,
     show,
     tokens,
 )
+from .running import is_first
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -60,6 +62,7 @@ app.command("export")(export.command)
 app.command("import")(importing.command)
 app.command("report")(report.command)
 app.command("landscape")(landscape.command)
+app.command("plan")(plan.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")
 app.add_typer(tokens.app, name="tokens")
@@ -78,7 +81,7 @@ def _top(
 
 
 def main() -> None:
-    """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 130 interrupted."""
+    """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 5 a process lost, 130 interrupted."""
     _open_streams()
     try:
         if _command()(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
@@ -88,9 +91,11 @@ def main() -> None:
         error.show()
         _end("", error.exit_code, error.format_message())
     except LossworksError as error:
-        _end(str(error), error.exit_code)
+        speaks = error.speaks if isinstance(error, PeerLost) else is_first()
+        _end(str(error), error.exit_code, silent=not speaks)
     except KeyboardInterrupt:
-        _end("stopped at once. The same command with --resume goes on with a run that had begun.", 130)
+        said = "stopped at once. The same command with --resume goes on with a run that had begun."
+        _end(said, 130, silent=not is_first())
     except OSError as error:
         _end_writing(error)
     except SystemExit as ended:  # typer makes one of a broken pipe
@@ -125,8 +130,10 @@ def _end_writing(error: OSError) -> None:
     sys.exit(2)
 
 
-def _end(said: str, code: int, message: str = "") -> None:
-    """Exit with ``code``: say why to people, and with ``--json`` to programs."""
+def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> None:
+    """Exit with ``code``: say why to people, and with ``--json`` to programs; ``silent``: another process says it."""
+    if silent:
+        sys.exit(code)
     if "--json" in sys.argv:
         print(json.dumps({"error": message or said, "exit_code": code}, ensure_ascii=False))
     if said:

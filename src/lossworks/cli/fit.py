@@ -114,6 +114,14 @@ def command(
         str | None,
         typer.Option(help="Rows in memory at once, with the same gradient.  [default: what suits the model]", show_default=False),
     ] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            help="Parts of each step's rows, for torchrun: any number of processes that divides it ends in the same bits.  "
+            "[default: 4 under torchrun]",
+            show_default=False,
+        ),
+    ] = None,
     clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     ema: Annotated[
         str | None, typer.Option(help="Evaluate and save a moving average of the weights: 0.999.", show_default=False)
@@ -147,6 +155,7 @@ def command(
     header: options.Header = None,
     label_sep: options.LabelSep = None,
     language: options.Language = None,
+    normalize: options.Normalize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -174,12 +183,15 @@ def command(
     }  # fmt: skip
     numbers = {
         "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,
-        "micro_batch": micro_batch, "clip": clip, "ema": ema, "patience": patience, "seed": seed,
+        "micro_batch": micro_batch, "clip": clip, "ema": ema, "patience": patience, "shards": shards, "seed": seed,
     }  # fmt: skip
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
     source = together(data)
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
+    read = options.read_options(
+        text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
+        normalize=normalize,
+    )  # fmt: skip
     if out is None and not resume:
         out = new_run(data[0])
     with Watcher(quiet or not is_first()) as watcher:

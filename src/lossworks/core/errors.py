@@ -8,6 +8,7 @@
     ├── RecordError           a run directory cannot be read or written
     ├── Diverged              exit code 3: the loss stopped being finite; nothing was updated with it
     ├── OutOfMemory           exit code 4
+    ├── PeerLost              exit code 5, or that of the other: a process that trained with this one has ended
     └── Interrupted           exit code 130: stopped by the user, resumable
 
 A message says what was got, what was wanted, and what to do about it.
@@ -76,3 +77,16 @@ class Interrupted(LossworksError):
     """Stopped by the user or by the machine; the run directory can be resumed."""
 
     exit_code = 130
+
+
+class PeerLost(LossworksError):
+    """A process that trained with this one has ended; ``code`` is what it said to end with.
+
+    speaks: whether this process is the one to say so.
+    """
+
+    exit_code = 5
+
+    def __init__(self, said: str, code: int = exit_code, *, speaks: bool = True) -> None:
+        super().__init__(said)
+        self.exit_code, self.speaks = code, speaks

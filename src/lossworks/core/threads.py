@@ -51,6 +51,24 @@ def at_most(count: int) -> Iterator[None]:
         renew()
 
 
+def dividing() -> int:
+    """How many threads divide work whose sums depend, in their last bits, on how many they are: as many as are ``available``, or
+    within ``divided_among`` what it says.
+    """
+    return getattr(_own, "dividing", None) or available()
+
+
+@contextmanager
+def divided_among(count: int | None) -> Iterator[None]:
+    """For a while such work of the calling thread is divided among ``count`` threads; None: as it was."""
+    before = getattr(_own, "dividing", None)
+    _own.dividing = count or before
+    try:
+        yield
+    finally:
+        _own.dividing = before
+
+
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing."""
     parts = available() if work > _WORTH_SHARING else 1
@@ -62,7 +80,7 @@ def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
 
 def renew() -> None:
     """Drop the calling thread's pool: its next threads inherit what this thread then does with denormals."""
-    _own.__dict__.clear()
+    _own.__dict__.pop("pool", None)
 
 
 def _pool() -> ThreadPoolExecutor:

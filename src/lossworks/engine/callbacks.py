@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -29,3 +29,7 @@ class Callbacks:
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
     began: float | None = None
+
+    def with_shards(self, shards: int | None) -> Callbacks:
+        """The same for steps whose rows are dealt into so many shards; None: as they are."""
+        return self if shards is None else replace(self, world=replace(self.world, shards=shards))

@@ -100,6 +100,11 @@ def copied(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in weights_of(network).items()}
 
 
+def digest(network: nn.Module) -> str:
+    """Of all that a network is, which differs where a bit does."""
+    return _checksum({name: value.cpu().contiguous() for name, value in weights_of(network).items()}, {})
+
+
 @torch.no_grad()
 def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put back what ``weights_of`` gave.

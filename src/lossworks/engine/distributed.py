@@ -1,84 +1,167 @@
-"""The processes that train together, as torchrun starts them: each makes the gradient of a part of every step's rows.
+"""The processes that train together, as torchrun starts them, and the shards that the rows of every step are dealt into.
 
-Every process has all weights and makes the same updates. What is summed over processes is summed before it is divided, by the
-tokens of all of them; so how rows are dealt out, evenly or not, changes nothing but the order of the sums.
+Every process has all weights and makes the same updates. A step's rows are dealt into as many virtual shards as a run was begun
+with, however many processes there are; each shard's gradient and its random numbers are made by themselves, and the shards are
+summed in one fixed order (``tree.py``). So any number of processes that divides the shards ends in the same bits. Nothing is ever
+summed on the way: processes exchange bytes, and each adds them up alike.
 """
 
 from __future__ import annotations
 
 import atexit
 import importlib
+import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from ..core.errors import UsageError
+from .peers import Peers
 
-T = TypeVar("T", bound=np.generic)
+USUAL_SHARDS = 4
+"""Where nobody says, and several processes train."""
+_LOOK = timedelta(seconds=1)  # how long a process waits for others before it looks whether they still live
+_SOON = 3.0  # seconds after which it is known why an exchange failed
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One of ``size`` processes, number ``rank``; the first one keeps the record."""
+    """One of ``size`` processes, number ``rank``; the first one keeps the record. ``shards``: those of a step's rows, a multiple
+    of ``size``; ``peers``: how they watch each other.
+    """
 
     rank: int = 0
     size: int = 1
+    shards: int = 1
+    peers: Peers | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_first(self) -> bool:
         """Whether this one writes and speaks."""
         return self.rank == 0
 
-    def share(self, rows: NDArray[T]) -> NDArray[T]:
-        """This process's part of some rows, dealt out in turn."""
-        return rows[self.rank :: self.size]
+    @property
+    def own(self) -> range:
+        """The shards whose gradients this process makes."""
+        return self.own_of(self.rank)
 
-    def sum(self, *numbers: float, device: torch.device) -> list[float]:
-        """Each number summed over all processes."""
-        if self.size == 1:
-            return list(numbers)
-        together = torch.tensor(numbers, dtype=torch.float64, device=device)
-        distributed.all_reduce(together)
-        return [float(number) for number in together.tolist()]
+    def own_of(self, rank: int) -> range:
+        """Those of any process."""
+        each = self.shards // self.size
+        return range(rank * each, (rank + 1) * each)
 
-    def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Sum the gradients of all processes, in one exchange for each type of numbers; a missing one counts as 0."""
+    @property
+    def threads(self) -> int | None:
+        """Of a process, where there are shards: sums must not depend on how many processes share the cores, so it is what
+        OMP_NUM_THREADS says, which torchrun sets to 1, or 1. None: as many as suit.
+        """
+        said = os.environ.get("OMP_NUM_THREADS", "")
+        return None if self.shards == 1 else int(said) if said.isdecimal() and int(said) else 1
+
+    def gather(self, *numbers: float, device: torch.device) -> list[list[float]]:
+        """The numbers of each process."""
         if self.size == 1:
-            return
-        kinds: dict[torch.dtype, list[Tensor]] = {}
-        for p in parameters:
-            if p.requires_grad:
-                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
-                kinds.setdefault(p.dtype, []).append(p.grad)
-        for gradients in kinds.values():
-            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-            distributed.all_reduce(flat)
-            parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-            torch._foreach_copy_(gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)])
+            return [list(numbers)]
+        mine = torch.tensor(numbers, dtype=torch.float64, device=device)
+        return [[float(number) for number in each] for each in self.all_gather(mine).tolist()]
+
+    def gather_rows(self, mine: Tensor) -> list[Tensor]:
+        """Of each process its rows, which are of one type and width but of any number."""
+        if self.size == 1:
+            return [mine]
+        shapes = self.gather(len(mine), mine[0].numel() if len(mine) else 0, device=mine.device)
+        most, width = (int(max(each)) for each in zip(*shapes, strict=True))
+        padded = mine.new_zeros((most, width))
+        if len(mine):
+            padded[: len(mine)] = mine.reshape(len(mine), width)
+        found = self.all_gather(padded)
+        rest = mine.shape[1:] if len(mine) else torch.Size([width])
+        return [each[: int(count)].reshape(int(count), *rest) for each, (count, _) in zip(found, shapes, strict=True)]
+
+    def in_turn(self, mine: Tensor) -> Tensor:
+        """What is known of some things in their order, the processes having taken them in turn: rows of this one's."""
+        if self.size == 1:
+            return mine
+        parts = self.gather_rows(mine)
+        whole = torch.empty((sum(map(len, parts)), *max(parts, key=len).shape[1:]), dtype=mine.dtype, device=mine.device)
+        for rank, part in enumerate(parts):
+            whole[rank :: self.size] = part.reshape(len(part), *whole.shape[1:])
+        return whole
+
+    def takes(self, number: int) -> bool:
+        """Whether this process takes thing ``number`` of some that are taken in turn."""
+        return number % self.size == self.rank
 
     def of_first(self, text: str, device: torch.device) -> str:
         """The first process's text, in every process."""
-        if self.size == 1:
-            return text
-        held = [text]
-        distributed.broadcast_object_list(held, 0, device=device)
-        return held[0]
+        return self.texts(text if self.is_first else "", device)[0]
+
+    def texts(self, text: str, device: torch.device) -> list[str]:
+        """Each process's text, in every process."""
+        mine = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
+        return [bytes(each.flatten().tolist()).decode() for each in self.gather_rows(mine[:, None])]
 
     def lanes(self, memory: Sequence[Tensor]) -> list[Tensor]:
-        """The states of all lanes [1, lanes, width], each from the process whose ``share`` it is."""
+        """The states of all lanes [1, lanes, width], each from the process whose shards it is in."""
         if self.size == 1:
             return list(memory)
-        whole = [torch.zeros_like(each) for each in memory]
-        for mine, each in zip(whole, memory, strict=True):
-            mine[:, self.rank :: self.size] = each[:, self.rank :: self.size]
-            distributed.all_reduce(mine)
-        return whole
+        found = []
+        for each in memory:
+            first, last = (dealt(each.shape[1], self, shard) for shard in (self.own[0], self.own[-1]))
+            mine = each[:, first.start : last.stop].transpose(0, 1).contiguous()
+            found.append(torch.cat([part.reshape(-1, 1, each.shape[2]) for part in self.gather_rows(mine)]).transpose(0, 1))
+        return found
+
+    def all_gather(self, mine: Tensor) -> Tensor:
+        """Each process's tensor, one after another; they are of one shape."""
+        sent = _bytes(mine)
+        found = sent.new_empty((self.size, len(sent)))
+        if len(sent):
+            self._exchange(distributed.all_gather, list(found.unbind()), sent)
+        return found.view(mine.dtype).view(self.size, *mine.shape)
+
+    def all_to_all(self, mine: Tensor) -> Tensor:
+        """Of each process what it has for this one: row i of ``mine`` goes to process i."""
+        sent = _bytes(mine)
+        found = torch.empty_like(sent)
+        self._exchange(distributed.all_to_all_single, found, sent)
+        return found.view(mine.dtype).view(mine.shape)
+
+    def _exchange(self, how: Any, *what: Any) -> None:
+        """Wait for an exchange, as long as the others live."""
+        try:
+            work = how(*what, async_op=True)
+            while True:
+                try:
+                    work.wait(_LOOK)
+                    return
+                except RuntimeError:
+                    if work.is_completed():
+                        raise
+                    if self.peers is not None:
+                        self.peers.check()
+        except RuntimeError:  # a connection is gone: somebody will say whose
+            if self.peers is not None:
+                self.peers.check(_SOON)
+            raise
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What ends the block in this process ends it in all."""
+        if self.peers is None:
+            yield
+            return
+        with self.peers.telling():
+            yield
+
+
+_peers: list[Peers] = []  # of this process, once it has joined others
 
 
 def world(device: str = "cpu") -> World:
@@ -92,16 +175,58 @@ def world(device: str = "cpu") -> World:
         return World()
     if not distributed.is_initialized():
         importlib.import_module("torch._dynamo")  # optimisers import it: after the group is made, that keeps it alive
+        if device == "cuda":  # one each
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         try:
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"WORLD_SIZE is {size}, but the processes cannot meet ({error}). Start them by torchrun.") from None
-        atexit.register(_leave)
-    return World(distributed.get_rank(), distributed.get_world_size())
+        atexit.register(leave)
+    joined = World(distributed.get_rank(), distributed.get_world_size(), distributed.get_world_size())
+    if not _peers:
+        _peers.append(Peers(joined.rank, joined.size, lambda text: joined.of_first(text, torch.device(device))))
+    return World(joined.rank, joined.size, joined.shards, _peers[0])
 
 
-def _leave() -> None:
+def agreed(joined: World, begun: bool, before: int | None, wanted: int | None, device: str) -> tuple[bool, int]:
+    """What the first process knows of the run: whether it was ``begun``, and the number of its shards.
+
+    Args:
+        joined: the processes.
+        begun: whether this run goes on with one; before: the shards of that one, None where it had but one.
+        wanted: the shards that were asked for.
+        device: where the processes compute.
+
+    Raises:
+        UsageError: the shards cannot be dealt evenly to the processes.
+    """
+    begun, before = json.loads(joined.of_first(json.dumps([begun, before]), torch.device(device)))
+    usual = joined.size if USUAL_SHARDS % joined.size or joined.size == 1 else USUAL_SHARDS
+    shards = (before or 1) if begun and wanted is None else wanted or usual
+    if shards % joined.size:
+        fitting = ", ".join(str(size) for size in range(1, shards + 1) if not shards % size)
+        other = "" if begun else f", or choose --shards {joined.size} or a multiple of it"
+        parts = "1 shard" if shards == 1 else f"{shards} shards"
+        raise UsageError(
+            f"the rows of a step are dealt into {parts}, which {joined.size} processes cannot share evenly. "
+            f" Start {fitting} of them{other}."
+        )
+    return begun, shards
+
+
+def dealt(count: int, world: World, shard: int) -> slice:
+    """Which of ``count`` things, in their order, are in a shard."""
+    return slice(count * shard // world.shards, count * (shard + 1) // world.shards)
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    return tensor.contiguous().flatten().view(torch.uint8)
+
+
+def leave() -> None:
     """The group's threads, if they are still at work when the interpreter ends, now and then abort it."""
+    for peers in _peers:
+        peers.close()
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -111,5 +236,6 @@ def check_alone(joined: World) -> None:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size != joined.size:
         raise UsageError(
-            f"torchrun started {size} processes, and this model is trained by one. Start it alone, or choose transformer or rnn."
+            f"torchrun started {size} processes, and this model is trained by one. Start it alone, or choose one that is trained "
+            "by steps (linear, bag, transformer, …)."
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
+from ..core.threads import divided_among
 from ..core.torch_threads import torch_threads
 from ..optim import Stepper
 from ..record.tensors import under
@@ -68,11 +69,11 @@ class Loop:
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
-    _asked: tuple[bool, bool] = (False, False)  # of several processes: to stop, to write a checkpoint
+    _asked: tuple[bool, ...] = (False, False)  # of several processes: to stop, to write a checkpoint
 
     def __post_init__(self) -> None:
-        made = self.objective, self.stepper, self.reduction, self.callbacks.world, self.micro_batch_size
-        self.gradients = Gradients(*made, on_smaller=self._log_memory)
+        sizes = [self.micro_batch_size] * self.callbacks.world.shards
+        self.gradients = Gradients(self.objective, self.stepper, self.reduction, self.callbacks.world, sizes)
         self._window = LogWindow(self.callbacks.clock(), clipped=self.stepper.clipped)
 
     def run(self) -> TrainState:
@@ -84,9 +85,12 @@ class Loop:
             OutOfMemory: a single row does not fit into memory.
         """
         state, network = self.state, self.objective.network
-        self.gradients.micro_batch_size = state.micro_batch_size or self.micro_batch_size
+        shards = self.callbacks.world.shards
+        self.gradients.sizes = state.micro_batch_sizes or [state.micro_batch_size or self.micro_batch_size] * shards
         self._saved = start = self.callbacks.clock() - state.seconds
-        with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), torch_threads(self.threads), flushed():
+        fixed = self.callbacks.world.threads
+        threads = torch_threads(fixed or self.threads), divided_among(fixed)
+        with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), threads[0], threads[1], flushed():
             self._fit_memory()
             while not self._is_over:
                 self._epoch(start)
@@ -98,6 +102,7 @@ class Loop:
             checkpoint.fill(network, self._best)
         self.objective.load_carry([])
         network.eval()
+        self._check_same()
         if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
         state.seconds, state.passes = self.callbacks.clock() - start, self._passes
@@ -119,6 +124,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint now; with several processes all of them take part, and the first writes."""
         world = self.callbacks.world
+        self._check_same()
         carry = {str(number): each for number, each in enumerate(world.lanes(self.objective.carry()))}
         if world.is_first and self.callbacks.checkpoints is not None:
             parts = checkpoint.weights_of(self.objective.network), self.stepper.tensors(), self._best, carry
@@ -175,17 +181,18 @@ class Loop:
         weight = objective.weight(rows)
         if weight == 0:
             return
-        mine, at = objective.share(rows, self.callbacks.world), (self.state.epoch, self.state.step)
+        at = self.state.epoch, self.state.step
         if stepper.wants_curvature:
-            gradients.curvature(mine, weight, *at)
+            gradients.curvature(rows, *at)
         remembered, found = self.reduction.state, list[Gradient]()
 
         def make() -> float:
             """The risk at the weights as they stand; what is random, and what a risk remembers, is the same at each."""
             if found:
-                gradients.zero_grad()
+                stepper.zero_grad()
                 self.reduction.state = remembered
-            found.append(self._agreed(gradients.make(mine, weight, *at), weight))
+            found.append(gradients.make(rows, weight, *at, self._wishes))
+            self._asked = found[-1].asked or self._asked
             self._check(found[0])  # before anything is updated; later ones are trials, which may be beyond all numbers
             return found[-1].risk
 
@@ -195,6 +202,7 @@ class Loop:
         began = self.callbacks.clock()
         health = stepper.step(self._factor(), make if searches else None, examine=self._window.is_due(began))
         amount, now = found[0].amount, self.callbacks.clock()
+        self._note_memory()
         self._window.add(amount, weight, objective.size(rows), health, now, now - began)
         if self.overfitting is not None:
             self.overfitting.add(amount, weight)
@@ -202,16 +210,23 @@ class Loop:
         if usual is not None:
             self.log("spike", loss=amount / weight, usual=usual)
 
-    def _agreed(self, made: Gradient, weight: float) -> Gradient:
-        """The sums over processes; on the way they agree on whether to stop, and whether to write a checkpoint."""
+    @property
+    def _wishes(self) -> tuple[bool, ...]:
+        """Of one of several processes: to stop, and to write a checkpoint. All do what any of them asks for."""
         world = self.callbacks.world
+        return () if world.size == 1 else (self.callbacks.stop.is_set(), world.is_first and self._is_due)
+
+    def _check_same(self) -> None:
+        """Raise Diverged where the processes' weights are not the same, as no machine that adds otherwise can keep them."""
+        world, device = self.callbacks.world, self.objective.device
         if world.size == 1:
-            return made
-        due = world.is_first and self._is_due
-        amount, *asked = world.sum(made.amount, self.callbacks.stop.is_set(), due, device=self.objective.device)
-        self._asked = bool(asked[0]), bool(asked[1])
-        bad = made.bad if math.isfinite(amount) else made.bad or ""
-        return Gradient(amount, amount / weight, bad)
+            return
+        digests = world.texts(checkpoint.digest(self.objective.network), device)
+        if strange := [rank for rank, digest in enumerate(digests) if digest != digests[0]]:
+            raise Diverged(
+                f"after step {self.state.step:,} the weights of process {strange[0]} are not those of process 0, to the bit. "
+                "All must run on the same kind of machine, with the same versions; resume from the checkpoint before."
+            )
 
     def _factor(self) -> float:
         scores = self.state.scores if self.followed is None else self.followed[: self.state.epoch]
@@ -243,7 +258,7 @@ class Loop:
     def _keep_to(self, seconds: float) -> None:
         """Plan for as many steps as fit into the time, at the pace so far: others on the machine may have come or gone."""
         state, world = self.state, self.callbacks.world
-        spent = world.sum(state.seconds if world.is_first else 0.0, device=self.objective.device)[0]  # the same for all
+        spent = world.gather(state.seconds, device=self.objective.device)[0][0]  # the same for all
         state.steps = state.step + max(1, int((seconds - spent) / spent * state.step))
         if not 0.9 < state.steps / self.clock.steps < 1.1:
             text = f"steps take {spent / state.step * 1e3:.3g} ms now: {state.steps:,} instead of {self.clock.steps:,}"
@@ -276,9 +291,13 @@ class Loop:
             f"{first}). The weights were not updated with it. {self._remedy}"
         )
 
-    def _log_memory(self, size: int, before: int) -> None:
-        self.state.micro_batch_size = size
-        self.log("memory", micro_batch=size, was=before)
+    def _note_memory(self) -> None:
+        """Where micro-batches became smaller in this step, remember and say so."""
+        state, sizes = self.state, self.gradients.sizes
+        before = state.micro_batch_sizes or [state.micro_batch_size or self.micro_batch_size] * len(sizes)
+        if sizes != before:
+            state.micro_batch_sizes, state.micro_batch_size = list(sizes), min(sizes)
+            self.log("memory", micro_batch=min(sizes), was=min(before))
 
     def _log_train(self) -> None:
         now = self.callbacks.clock()

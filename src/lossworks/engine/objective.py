@@ -55,8 +55,8 @@ class Objective(ABC):
         """The rows of each step of an epoch, a function of (seed, epoch)."""
 
     @abstractmethod
-    def share(self, rows: Rows, world: World) -> Rows:
-        """Those of a step's rows whose gradient this process makes."""
+    def share(self, rows: Rows, world: World, shard: int) -> Rows:
+        """Those of a step's rows that are in a shard, which may be none; the shards one after another are the rows."""
 
     @abstractmethod
     def weight(self, rows: Rows) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ..risks import Risk
 from ..risks.mean import Mean
@@ -21,36 +22,25 @@ class Reduction:
     def __init__(self, risk: Risk, groups: int = 0) -> None:
         self.risk = risk
         self.state = risk.start(groups)
-        self._waiting: list[Losses] = []
 
     @property
     def is_mean(self) -> bool:
         """Whether each micro-batch is done with at once."""
         return isinstance(self.risk, Mean)
 
-    def add(self, losses: Losses, total: float) -> float:
-        """Take a micro-batch's losses, in a step that weighs ``total``. Returns Σ weight · loss; if that is not finite, stop."""
-        summed = (losses.values * losses.weight).sum()
-        amount = summed.item()
-        if not math.isfinite(amount):
-            self.reset()
-        elif self.is_mean:
-            (summed / total).backward()  # type: ignore[no-untyped-call]
-        else:
-            self._waiting.append(losses)
-        return amount
+    def slopes(self, losses: Losses) -> tuple[float, Tensor]:
+        """The risk of all losses of a step, whose graph is not looked at, and its derivative by each."""
+        values = losses.values.detach().requires_grad_()
+        groups = losses.groups if self.risk.grouped else None
+        risk, self.state = self.risk.combine(values, losses.weight, groups, self.state)
+        (slopes,) = torch.autograd.grad(risk, values)
+        return risk.item(), slopes
 
-    def reset(self) -> None:
-        """Leave out what was added since the last step."""
-        self._waiting.clear()
 
-    def finish(self) -> float | None:
-        """The gradient of the step's losses that wait for it, and their risk; None where none wait."""
-        if not self._waiting:
-            return None
-        waiting, self._waiting = self._waiting, []
-        values, weight = (torch.cat([getattr(each, name) for each in waiting]) for name in ("values", "weight"))
-        groups = [each.groups for each in waiting if each.groups is not None] if self.risk.grouped else []
-        risk, self.state = self.risk.combine(values, weight, torch.cat(groups) if groups else None, self.state)
-        risk.backward()  # type: ignore[no-untyped-call]
-        return risk.item()
+def together(losses: Sequence[Losses], *, exact: bool = False) -> Losses:
+    """Losses one after another, without their graphs; ``exact``: in float64, whatever they were in."""
+    groups = [each.groups for each in losses if each.groups is not None]
+    values, weight = (torch.cat([getattr(each, name).detach() for each in losses]) for name in ("values", "weight"))
+    if exact:
+        values, weight = values.double(), weight.double()
+    return Losses(values, weight, torch.cat(groups) if groups else None)

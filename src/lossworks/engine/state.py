@@ -21,6 +21,7 @@ class TrainState:
     seconds: float = 0.0
     scores: list[float] = field(default_factory=list)  # of the held-out rows, one an epoch
     micro_batch_size: int = 0  # examples or tokens whose outputs stand in memory at once; 0: as the settings say
+    micro_batch_sizes: list[int] = field(default_factory=list)  # of each shard, once memory ran out for one
     search: dict[str, Any] | None = None  # what the search for a learning rate found
     passes: float = 0.0  # over the training rows, at the end
     stopped: str = "all epochs done"

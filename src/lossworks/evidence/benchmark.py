@@ -42,6 +42,7 @@ class Scored:
 
     validation: its proper score on the validation part, by which trials are judged.
     rows: every metric of each test row; empty where the test part was not looked at.
+    within: of each metric that is no mean over rows, as in ``Outcome``.
     answers, bins, f1, logp: as in ``Outcome``.
     """
 
@@ -51,6 +52,7 @@ class Scored:
     bins: list[tuple[float, float, int]] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)
     logp: NDArray[np.float64] | None = None
+    within: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -186,6 +188,10 @@ class Benchmark(ABC, Generic[Reading]):
     def prior(self, metric: str) -> NDArray[np.float64]:
         """The metric of each test row for the constant baseline."""
 
+    def prior_within(self, metric: str) -> NDArray[np.float64] | None:
+        """The same of each language by itself, where the metric is no mean over rows."""
+        return None
+
     @abstractmethod
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
@@ -229,4 +235,5 @@ class Benchmark(ABC, Generic[Reading]):
         whole = Outcome(found.validation, found.rows.get(metric or ""), means, curve, seconds, size)
         if not all(map(math.isfinite, [found.validation, *means.values()])):
             return replace(whole, judged=math.inf, rows=None, metrics={}, note="the held-out scores are not finite")
+        whole = replace(whole, within=found.within.get(metric or ""))
         return replace(whole, said=found.answers, bins=found.bins, f1=found.f1, logp=found.logp)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from .. import models
+from .. import metrics, models
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
@@ -38,6 +38,8 @@ from .outcome import Outcome
 from .trainings import Constant, Training
 from .verdicts import Measured
 
+Answered = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+"""Scores, targets and weights of some rows."""
 EPOCHS, SCHEDULE = 10, "linear"
 """One length for all arms, and a rate that ends at nothing: the end is then worth evaluating."""
 
@@ -107,8 +109,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     @property
     def languages(self) -> Languages | None:
-        found = self.split.languages
-        return None if found is None else found.take(np.flatnonzero(self.split.parts == TEST))
+        return _tested(self.split)
 
     def sizes(self, metric: str, settings: Settings) -> NDArray[np.float64]:
         tested = self.split.parts == TEST
@@ -167,7 +168,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def scored(self, answers: Sequence[NDArray[Any]], settings: Settings) -> Scored:
         """The validation rows calibrate, and are judged by."""
-        data, task, parts = self.split, self.task, list[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]()
+        data, task, parts = self.split, self.task, list[Answered]()
         for part, scores in zip((VALID, TEST), answers, strict=False):
             rows = data.parts == part
             parts.append((scores, data.target[rows], None if data.weight is None else data.weight[rows]))
@@ -182,7 +183,8 @@ class LabelBenchmark(Benchmark[Dataset]):
         f1 = [one["f1"] for one in found.per_class]
         logits = np.concatenate(answers).astype(np.float64) / temperature
         logp = log_softmax(logits, 1) if task.kind == "classify" else None
-        return Scored(validation, task.by_row(*parts[1], **how), said, bins, f1, logp)
+        within = _within(task, parts[1], self.languages, **how)
+        return Scored(validation, task.by_row(*parts[1], **how), said, bins, f1, logp, within)
 
     def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
         data, began = self.split, time.monotonic()
@@ -197,10 +199,16 @@ class LabelBenchmark(Benchmark[Dataset]):
         return self._outcome(found, metric, [], seconds, sum(one.texts for one in members))
 
     def prior(self, metric: str) -> NDArray[np.float64]:
-        data = self.split
-        rows = np.flatnonzero(data.parts == TEST)
+        return self.task.by_row(*self._constant())[metric]
+
+    def prior_within(self, metric: str) -> NDArray[np.float64] | None:
+        return _within(self.task, self._constant(), self.languages).get(metric)
+
+    def _constant(self) -> Answered:
+        """What the constant baseline says of the test rows."""
+        data, rows = self.split, np.flatnonzero(self.split.parts == TEST)
         scores = self.task.constant_scores(data.target[data.parts == TRAIN], data.target[rows])
-        return self.task.by_row(scores, data.target[rows], None if data.weight is None else data.weight[rows])[metric]
+        return scores, data.target[rows], None if data.weight is None else data.weight[rows]
 
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
@@ -281,3 +289,20 @@ def _rows(data: Dataset, settings: Settings) -> int:
     if not isinstance(settings, EachSettings) or languages is None:
         return int(train.sum())
     return int(np.bincount(languages.of_row[train]).max())
+
+
+def _tested(data: Dataset) -> Languages | None:
+    """The languages of the test rows, where they are told apart."""
+    return None if data.languages is None else data.languages.take(np.flatnonzero(data.parts == TEST))
+
+
+def _within(task: LabelTask, answered: Answered, languages: Languages | None, **how: Any) -> dict[str, NDArray[np.float64]]:
+    """F1 of each language by itself, row by row."""
+    scores, target, weight = answered
+    if languages is None:
+        return {}
+
+    def rows_of(rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        return task.by_row(scores[rows], target[rows], None if weight is None else weight[rows], **how)
+
+    return metrics.rows_within(rows_of, languages, weight)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .health import all_finite
-from .rows import Rows
+from .rows import Rows, taken
 
 
 class Gradients:
@@ -28,6 +28,23 @@ class Gradients:
             rows.gradient.clear()
         for p in self.names:
             p.grad = None
+
+    def take(self) -> list[Tensor | None]:
+        """Those gathered so far, which then stand nowhere; of what is read by rows sparse."""
+        return [rows.take() for rows in self.rows] if self.rows else [taken(p) for p in self.parameters]
+
+    def give(self, gradients: list[Tensor | None]) -> None:
+        """Have them stand where they were taken from."""
+        for rows, gradient in zip(self.rows, gradients, strict=False):
+            rows.give(gradient)
+        if not self.rows:
+            for p, gradient in zip(self.parameters, gradients, strict=True):
+                p.grad = gradient
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """In the order in which gradients are taken."""
+        return [rows.parameter for rows in self.rows] or list(self.names)
 
     def sparse(self) -> list[str]:
         """The parameters that have a sparse one."""

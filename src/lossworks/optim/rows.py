@@ -33,6 +33,12 @@ def has_rows(p: Tensor) -> bool:
     return p.device.type == "cpu" and p.dtype in (torch.float32, torch.float64) and p.ndim > 0 and p.is_contiguous()
 
 
+def taken(p: Tensor) -> Tensor | None:
+    """The gradient of a parameter, which then has none."""
+    gradient, p.grad = p.grad, None
+    return gradient if gradient is None or not gradient.is_sparse else gradient.coalesce()
+
+
 class Rows:
     """Steps one parameter by an optimiser that works on rows, and catches up with the penalty of rows at rest."""
 
@@ -73,6 +79,28 @@ class Rows:
         else:
             self.gradient.fill(given.reshape(self.scalars.shape).numpy())
         self.parameter.grad = None
+
+    def take(self) -> Tensor | None:
+        """The gradient gathered so far, which then stands nowhere; a table's sparse, its rows in their order."""
+        if self.table is None:
+            return taken(self.parameter)
+        at = np.sort(self.gradient.rows())
+        values = self.gradient.total[at]
+        self.gradient.clear()
+        if not len(at):
+            return None
+        of = torch.from_numpy(at)[None], torch.from_numpy(values), self.parameter.shape
+        return torch.sparse_coo_tensor(*of, is_coalesced=True, check_invariants=False)
+
+    def give(self, gradient: Tensor | None) -> None:
+        """Have the sum of what was taken stand, here or elsewhere."""
+        if self.table is None or gradient is None:
+            self.parameter.grad = gradient
+            return
+        at = gradient.indices()[0]
+        if self.penalty is not None:
+            self._prox(at)  # rows that were read elsewhere alone
+        self.gradient.fill_rows(at.numpy(), gradient.values().numpy())
 
     def squares(self) -> float:
         """The sum of the squares of the gradient."""

@@ -64,6 +64,7 @@ class Stepper:
             table.gradient = None  # another stepper may have been here
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._gradients = Gradients({p: at for at, p in model.named_parameters() if p in self.roles}, self._rows)
+        self._tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
         self._average = None if ema is None else MovingAverage(parameters, ema)
@@ -93,6 +94,26 @@ class Stepper:
     def zero_grad(self) -> None:
         """Leave out the gradients gathered since the last step."""
         self._gradients.clear()
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is stepped."""
+        return self._gradients.parameters
+
+    @property
+    def sparse(self) -> list[bool]:
+        """Of each of these whether its gradient is one of rows."""
+        tables = {table.weight for table in self._tables if table.sparse}
+        tables |= {rows.parameter for rows in self._rows if rows.table is not None}
+        return [p in tables for p in self.parameters]
+
+    def take_gradient(self) -> list[Tensor | None]:
+        """The gradient gathered so far, of each of ``parameters``, which then stands nowhere."""
+        return self._gradients.take()
+
+    def give_gradient(self, gradient: list[Tensor | None]) -> None:
+        """Have the sum of some that were taken stand, for ``step``."""
+        self._gradients.give(gradient)
 
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""

@@ -38,7 +38,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "calibration": charts.calibration(result),
     }  # fmt: skip
     told = [] if result is None else pairs(result.get("by_language"), rising=result["rising"])
-    figures |= {one["id"]: one["figure"] for one in told}
+    figures |= {one["id"]: one["figure"] for one in told if one["figure"]["data"]}
     context = {
         "name": name,
         "run": summary,

@@ -74,7 +74,8 @@ def fit(
         refit(predictor, loop, whole, settings, scratch, budget)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
     parameters = list(predictor.network.parameters())
-    result = judge(predictor, data, data.test, _ended(state)) | {
+    ended = _ended(state)
+    result = (judge(predictor, data, data.test, ended) if callbacks.world.is_first else ended) | {
         "weights": sum(p.numel() for p in parameters),
         "zero_weights": sum(int((p == 0).sum()) for p in parameters),
         "notes": list(features.notes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Batch, Draws, epoch_order
+from ..data import Batch, Draws, Selected, epoch_order
 from ..engine import Losses, Objective
-from ..engine.distributed import World
+from ..engine.distributed import World, dealt
 from ..losses import Loss
 from ..losses.sums import without_target
 from ..models import MICRO, TextModel
@@ -87,8 +87,13 @@ class ExampleObjective(Objective):
             self._draws[piece] = Draws(self._language[self._train.shards.rows(piece)], self.rates, self.seed, piece)
         return self._draws[piece]
 
-    def share(self, rows: Rows, world: World) -> Rows:
-        return rows if world.size == 1 else [(piece, world.share(chosen)) for piece, chosen in rows]
+    def share(self, rows: Rows, world: World, shard: int) -> Rows:
+        within, first, found = dealt(self.size(rows), world, shard), 0, []
+        for piece, chosen in rows:
+            some = chosen[max(0, within.start - first) : max(0, within.stop - first)]
+            found += [(piece, some)] if len(some) else []
+            first += len(chosen)
+        return found
 
     def weight(self, rows: Rows) -> float:
         shards = self._train.shards
@@ -156,29 +161,38 @@ class ExampleObjective(Objective):
         proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels. Where the rows
         have none, ``loss`` and the ``divergence`` from the teacher.
         """
-        part, data, task = self.data.valid, self.data, self.data.task
+        part = self.data.valid
         if part is None or not part.rows:
             return None
         self.network.eval()
-        metric = self.metric
-        sums = defaultdict[str, NDArray[np.float64]](lambda: np.zeros(2))  # of weighted values, and of weights
-        for rows, selected in part.pieces():
-            for chosen in cut(np.arange(len(rows)), MICRO):
-                batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
-                outputs = self.network(batch)
-                target = batch.target.to(outputs.device)
-                trained: NDArray[Any] = data.loss_weight[numbers]
-                own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
-                found = {"loss": (self._values(outputs, target, numbers), trained)}
-                if data.judged_by_teacher:
-                    found |= {metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
-                else:
-                    score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
-                    found |= {metric: (score, trained), task.held_out_metric: (score, own)}
-                    found |= {} if correct is None else {"accuracy": (correct, own)}
-                for name, (values, weight) in found.items():
-                    sums[name] += weight.astype(np.float64) @ in_numpy(values), weight.sum(dtype=np.float64)
-        return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in sums.items()}
+        batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), MICRO))
+        found = [self._judged(*batch) for number, batch in enumerate(batches) if world.takes(number)]
+        names = json.loads(world.of_first(json.dumps(list(found[0]) if found else []), self.device))
+        own = [[number for pair in batch.values() for number in pair] for batch in found]
+        sums = np.zeros(2 * len(names))
+        for batch in world.in_turn(torch.tensor(own, dtype=torch.float64, device=self.device)).cpu().numpy():
+            sums += batch
+        return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in zip(names, sums.reshape(-1, 2), strict=True)}
+
+    def _judged(self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
+        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights."""
+        data, task = self.data, self.data.task
+        batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
+        outputs = self.network(batch)
+        target = batch.target.to(outputs.device)
+        trained: NDArray[Any] = data.loss_weight[numbers]
+        own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
+        found = {"loss": (self._values(outputs, target, numbers), trained)}
+        if data.judged_by_teacher:
+            found |= {self.metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
+        else:
+            score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
+            found |= {self.metric: (score, trained), task.held_out_metric: (score, own)}
+            found |= {} if correct is None else {"accuracy": (correct, own)}
+        return {
+            name: (float(weight.astype(np.float64) @ in_numpy(values)), float(weight.sum(dtype=np.float64)))
+            for name, (values, weight) in found.items()
+        }
 
     @property
     def _train(self) -> Part:

@@ -16,6 +16,7 @@ from ..core.errors import DataError, OutOfMemory, RecordError, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks
+from ..engine.distributed import World, check_alone
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
 from ..record.tensors import map_tensors, write_tensors
@@ -93,7 +94,7 @@ def fit_corpora(
         DataError, UsageError: the data or the settings do not fit.
         Diverged, Interrupted, OutOfMemory: training ended early.
     """
-    callbacks = callbacks or Callbacks()
+    callbacks = (callbacks or Callbacks()).with_shards(settings.shards)
     if settings.teach is not None and teacher is None:
         raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
@@ -108,6 +109,7 @@ def fit_corpora(
             spec = settings.spec
             assert isinstance(spec, LanguageSpec)
             if spec.classifier is None:
+                check_alone(World())  # one after another, a model a class
                 return Fitted(*generative.fit(corpora, fixed, settings, callbacks, scratch))
             settings = settings.for_labels()
         return Fitted(

@@ -81,6 +81,8 @@ def fit(
     state = loop.run()
     ended = {"seconds": state.seconds, "epochs": state.epoch, "best_epoch": state.best_epoch or state.epoch}
     told = {**ended, "stopped": state.stopped, "scores": state.scores, "refit_rows": None, "notes": data["notes"]}
+    if not callbacks.world.is_first:
+        return graph, settings, data, told
     if not len(test):
         note = "no facts were held out to test on, so nothing is known of how good this is"
         return graph, settings, data, {"part": None, "rows": 0, "note": note, **told}

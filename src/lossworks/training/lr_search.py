@@ -79,7 +79,7 @@ def _trial(
     data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, callbacks: Callbacks, steps: int
 ) -> Trial:
     lr = float(settings.lr or 0)
-    loop = training(data, spec, loss, settings, Callbacks(stop=callbacks.stop), last_step=steps)
+    loop = training(data, spec, loss, settings, Callbacks(stop=callbacks.stop, world=callbacks.world), last_step=steps)
     try:
         state = loop.run()
     except Diverged:

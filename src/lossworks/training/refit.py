@@ -52,6 +52,7 @@ def training(
     then makes losses of them.
     """
     assert data.features is not None
+    callbacks = callbacks.with_shards(settings.shards)  # which a training done again has too
     outputs = outputs or data.task.outputs
     network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
@@ -129,7 +130,7 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     state, objective = first.state, first.objective
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
-    callbacks = Callbacks(stop=first.callbacks.stop)
+    callbacks = Callbacks(stop=first.callbacks.stop, world=first.callbacks.world)
     second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
     assert whole.features is not None
     try:

@@ -33,6 +33,8 @@ TEACH = "teach"
 """What these and language models that are trained by gradients have."""
 OF_FACTS = ("batch_size", "glosses")
 """What a model of a knowledge graph has."""
+SHARDS = "shards"
+"""What whatever is trained by gradients has, for several processes."""
 OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
@@ -73,6 +75,8 @@ class Settings:
         with it (``forward_kl``, …).
     glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
+    shards: of a step's rows, each with a gradient and random numbers of its own; any number of processes that divides them ends
+        in the same bits. None: 1, and where torchrun starts several processes 4, or as many as these where they do not divide 4.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
     valid, test: shares of the rows held out where no files are given for them.
     """
@@ -104,6 +108,7 @@ class Settings:
     glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
+    shards: int | None = None
     device: str = "cpu"
     valid: float = 0.1
     test: float = 0.1
@@ -204,7 +209,7 @@ class Settings:
         ):
             if (value := getattr(self, name)) is not None and value not in allowed:
                 raise UnknownName(name.replace("_", " "), value, allowed)
-        for name in ("epochs", "steps", "batch_tokens", "patience"):
+        for name in ("epochs", "steps", "batch_tokens", "patience", SHARDS):
             values.whole(name, getattr(self, name), least=1)
         for name in ("batch_size", "micro_batch"):
             values.whole(name, getattr(self, name), least=1, words=(AUTO,))
@@ -255,7 +260,7 @@ class Settings:
         counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
         if counted and self.device != "cpu":
             raise _misplaced("device", self, spec)
-        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH)):
+        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH, SHARDS)):
             flag = f"--{next(iter(said)).replace('_', '-')}"
             raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
@@ -337,16 +342,16 @@ def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
 def _applicable(spec: Spec) -> tuple[str, ...]:
     """The settings that mean something to the family."""
     if isinstance(spec, GraphSpec):
-        return (*BY_STEPS, *OF_FACTS)
+        return (*BY_STEPS, *OF_FACTS, SHARDS)
     if isinstance(spec, CountedSpec):
         return ("balance",)
     if not isinstance(spec, LanguageSpec):
-        return (*BY_STEPS, *OF_EXAMPLES, TEACH)
+        return (*BY_STEPS, *OF_EXAMPLES, TEACH, SHARDS)
     if spec.by_gradients:
-        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS, TEACH)
+        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS, TEACH, SHARDS)
     if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
         return OF_TEXTS
-    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", TEACH)
+    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", TEACH, SHARDS)
 
 
 def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
@@ -354,7 +359,7 @@ def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
     model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
     if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
         return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
-    if isinstance(spec, LanguageSpec | CountedSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH):
+    if isinstance(spec, LanguageSpec | CountedSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH, SHARDS):
         return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
     whose = "language models (ngram, hmm)"
     if name in (*OF_NETWORKS, "device"):

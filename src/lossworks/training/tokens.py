@@ -17,7 +17,7 @@ from ..core.seeds import generator
 from ..data import Ragged, TextLanguages, TokenRows
 from ..data.layouts import Lanes, Layout, Packed, Positions, Windows
 from ..engine import Callbacks, Loop, Losses, Objective, TrainState
-from ..engine.distributed import World
+from ..engine.distributed import World, dealt
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
 from ..losses import CategoricalLoss
@@ -28,7 +28,6 @@ from ..optim import build as optimizer_of
 from ..optim import render as optimizer_spec
 from ..risks import Risk
 from ..risks import build as risk_of
-from ..risks.mean import Mean
 from ..schedules import Clock
 from ..schedules import build as schedule_of
 from ..scores import Dense, Fused
@@ -89,8 +88,8 @@ class TokenObjective(Objective):
     def steps(self, epoch: int) -> Sequence[Places]:
         return self.layout.steps(self.batch_tokens, epoch)
 
-    def share(self, rows: Places, world: World) -> Places:
-        return world.share(rows)
+    def share(self, rows: Places, world: World, shard: int) -> Places:
+        return rows[dealt(len(rows), world, shard)]
 
     def weight(self, rows: Places) -> float:
         return float(self.layout.lengths[rows].sum())
@@ -130,10 +129,11 @@ class TokenObjective(Objective):
         if (found := self.held_out_rows) is None:
             return None
         self.network.eval()
-        parts = found.layout.parts(world.share(found.rows), self.micro_batch_size)
-        scores = (self.network.scores(found.layout.take(part, 0).to(self.device)) for part in parts)
-        summed = math.fsum(float(-each.logp.double().sum()) for each in scores)
-        return {self.metric: world.sum(summed, device=self.device)[0] / found.tokens}
+        parts = found.layout.parts(found.rows, self.micro_batch_size)
+        mine = (part for number, part in enumerate(parts) if world.takes(number))
+        sums = [float(-self.network.scores(found.layout.take(part, 0).to(self.device)).logp.double().sum()) for part in mine]
+        every = world.in_turn(torch.tensor(sums, dtype=torch.float64, device=self.device)).flatten().tolist()
+        return {self.metric: math.fsum(every) / found.tokens}
 
     def carry(self) -> list[Tensor]:
         return self.network.carry()
@@ -219,7 +219,7 @@ def token_loop(
     if teacher is not None:
         without_target(loss)  # it compares with the teacher, or that would be for nothing
     stepper = Stepper(optimizer_of(config.optimizer), network, clip=config.clip, ema=config.ema)
-    risk = _risk(config, callbacks, languages)
+    risk = _risk(config, languages)
     layout = lay_out(network, positions, config, seed, languages)
     if languages is not None and languages.rates is not None and stepper.optimizer.full_batch:
         raise UsageError(
@@ -259,16 +259,14 @@ def new_network(
     return network
 
 
-def _risk(config: TrainConfig, callbacks: Callbacks, languages: TextLanguages | None) -> Risk:
-    """The risk; UsageError where its groups are not known, or its losses are in several processes."""
+def _risk(config: TrainConfig, languages: TextLanguages | None) -> Risk:
+    """The risk; UsageError where its groups are not known."""
     risk = risk_of(config.risk)
     if risk.grouped and languages is None:
         raise UsageError(
             f"the risk {config.risk!r} compares groups, which of a language model are languages, and they are not known. "
             "Say where each text's stands: --language COLUMN, or choose --risk mean or cvar."
         )
-    if callbacks.world.size > 1 and not isinstance(risk, Mean):
-        raise UsageError(f"the risk {config.risk!r} needs the losses of a step together. Train it in one process.")
     return risk
 
 

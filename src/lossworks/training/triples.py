@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data import epoch_order
 from ..data.triples import Ints, Queries
 from ..engine import Losses, Objective
-from ..engine.distributed import World
+from ..engine.distributed import World, dealt
 from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss
 from ..models import GraphNetwork
@@ -57,8 +57,8 @@ class TripleObjective(Objective):
     def steps(self, epoch: int) -> Sequence[Ints]:
         return list(cut(epoch_order(self.seed, epoch, len(self.queries)), self.batch_size))
 
-    def share(self, rows: Ints, world: World) -> Ints:
-        return world.share(rows)
+    def share(self, rows: Ints, world: World, shard: int) -> Ints:
+        return rows[dealt(len(rows), world, shard)]
 
     def weight(self, rows: Ints) -> float:
         return float(self.size(rows))

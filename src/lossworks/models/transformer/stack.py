@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from ...core.threads import available, share
+from ...core.threads import dividing, share
 from . import kernels
 from .ops import RmsNorm
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
@@ -47,7 +47,7 @@ def stackable(body: Body, x: Float[Tensor, "B T d"]) -> bool:
         return False
     if not x.is_cpu or x.dtype is not torch.float32 or x.shape[1] > _LONGEST or _autocast_dtype() not in (None, torch.bfloat16):
         return False
-    parts = available()
+    parts = dividing()
     if -(-len(x) // parts) * parts > _EVEN * len(x):
         return False
     blocks = cast("list[Block]", body.blocks)
@@ -85,7 +85,7 @@ class _Stack(Function):
         spec, dtype = body.spec, _autocast_dtype() or torch.float32
         texts, tokens, width = x.shape
         heads, shared, head = spec.heads, spec.shared_heads, spec.head_width
-        sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, dtype, available())
+        sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, dtype, dividing())
         lease = WorkspaceLease(body.workspaces, body.workspaces.take(sizes))
         found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):
