@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .api.labels_worth import labels_worth as labels_worth
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
-    from .api.prepare import prepare as prepare
     from .api.plan import plan as plan
+    from .api.prepare import prepare as prepare
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -121,8 +121,8 @@ __all__ = [
     "learning",
     "load",
     "load_run",
-    "prepare",
     "plan",
+    "prepare",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 
