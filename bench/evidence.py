@@ -28,10 +28,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from lossworks.data import TRAIN, load
+from lossworks.data import TEST, TRAIN, VALID, load
 from lossworks.engine import Callbacks
 from lossworks.engine.distributed import World
-from lossworks.evidence.labels import LabelBenchmark
+from lossworks.evidence.labels import ByEpochs, LabelBenchmark
 from lossworks.evidence.statistics import difference
 from lossworks.training.examples import ExampleObjective
 
@@ -181,14 +181,16 @@ def trap(comparisons: int) -> None:
             data = benchmark(number, scratch)
             values = {}
             for loss in losses:
-                training = data.training(data.resolve({"loss": loss}), Callbacks())
+                settings = data.resolve({"loss": loss})
+                training = data.training(settings, Callbacks(), (VALID, TEST))
+                assert isinstance(training, ByEpochs)
                 training.run()
                 objective = training.loop.objective
                 assert isinstance(objective, ExampleObjective)
                 tested = replace(objective, data=replace(objective.data, valid=objective.data.test))
                 own = tested.held_out(World())
                 assert own is not None
-                values[loss] = own["loss"], training.score(tested=True).rows["nll"].mean()
+                values[loss] = own["loss"], data.scored(training.answers(), settings).rows["nll"].mean()
             for one, other in combinations(losses, 2):
                 gap, nll = (values[one][k] - values[other][k] for k in (0, 1))
                 flipped[one, other] += gap * nll < 0

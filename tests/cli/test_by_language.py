@@ -43,8 +43,14 @@ def test_labels(command: Command, folder: Path) -> None:
     assert "other less run" in Path("page.html").read_text("utf-8")
     assert command("evaluate", "run", "--language", "file", "--html", "page.html").code == 0
     assert verdict in Path("page.html").read_text("utf-8").replace("&#39;", "'")
+    assert command("evaluate", "run", "--conflict", "--html", "page.html").code == 0
+    assert "Conflict</h2>" in Path("page.html").read_text("utf-8")
+    assert "one page" in command("evaluate", "run", "--conflict", "--slices", "--html", "page.html").err
     told = command("evaluate", "run", "other", f"{folder}/*/train.tsv", "--language", "file", "--json").json
-    assert {row["language"] for row in told["by_language"][0]["rows"]} == {"tha", "yor"}
+    assert [{row["language"] for row in one["rows"]} for one in told["by_language"]] == [{"tha", "yor"}] * 2
+    f1 = [{row["language"]: row["metrics"]["macro_f1"]["value"] for row in one["languages"]["rows"]} for one in told["runs"]]
+    for row in told["by_language"][1]["rows"]:  # of macro-F1, each language's own
+        assert row["value"] == pytest.approx(f1[1][row["language"]] - f1[0][row["language"]])
     assert {row["language"] for row in told["runs"][1]["languages"]["rows"]} == {"tha", "yor"}
     assert "repeat" in command("fit", *flags[:2], *SMALL, "--resume", "--out", "run").err.casefold() + "repeat"
 
@@ -64,7 +70,12 @@ def test_compare(command: Command, folder: Path) -> None:
     assert "mse less cross_entropy" in Path("run/report.html").read_text("utf-8")
     assert record["given"]["language"] == "file"
     ended = command("compare", f"{folder}/*/train.tsv", *flags, "--metric", "macro_f1", "--out", "f1")
-    assert "By language: macro_f1 is no mean over texts" in ended.out
+    result = json.loads(Path("f1/run.json").read_text())["result"]
+    (told,) = result["by_language"]
+    assert {row["language"] for row in told["rows"]} == {"tha", "yor"}
+    assert f"    By language: {told['sentence']}" in ended.out
+    assert "of macro-F1" in told["unit"]
+    assert "difference, of macro-F1; higher is better" in Path("f1/report.html").read_text("utf-8")
 
 
 def test_language_models(command: Command, folder: Path) -> None:

@@ -15,7 +15,7 @@ from lossworks import metrics
 from lossworks.api.compare import plan_of
 from lossworks.core.errors import Interrupted, UsageError
 from lossworks.core.seeds import generator
-from lossworks.data import ReadOptions
+from lossworks.data import VALID, ReadOptions
 from lossworks.engine import Callbacks
 from lossworks.evidence.runs import opened
 from lossworks.training.tokens import TokenObjective
@@ -93,7 +93,7 @@ def test_last_weights(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def stepped() -> None:
             weights[:] = [p.detach().clone() for p in training.loop.objective.network.parameters()]
 
-        training = benchmark.training(benchmark.resolve({}), Callbacks(stepped=stepped))
+        training = benchmark.training(benchmark.resolve({}), Callbacks(stepped=stepped), (VALID,))
         training.run()
         assert next(scores) - 1 == training.scores > 1
         assert all(map(torch.equal, weights, training.loop.objective.network.parameters()))

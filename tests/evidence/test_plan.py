@@ -36,9 +36,8 @@ class Arm:
         self.clock.pass_by(2.0)
         self.callbacks.watch("valid", {})
 
-    def score(self, *, tested: bool) -> None:
-        assert tested
-        self.clock.pass_by(5.0)
+    def answers(self) -> None:
+        self.clock.pass_by(4.0)
 
 
 def test_seconds() -> None:
@@ -47,9 +46,10 @@ def test_seconds() -> None:
     """
     clock = WoundClock()
     benchmark = SimpleNamespace(
-        ready=lambda settings: clock.pass_by(7.0),
+        read=lambda settings: clock.pass_by(7.0),
         duplicates=lambda: clock.pass_by(1.0),
-        training=lambda settings, callbacks: Arm(clock, callbacks),
+        training=lambda settings, callbacks, parts: Arm(clock, callbacks),
+        scored=lambda answers, settings: clock.pass_by(1.0),
     )
     arms = [SimpleNamespace(name="one", settings=None), SimpleNamespace(name="two", settings=None)]
     design = SimpleNamespace(arms=arms, trials=2, seeds=3, points=lambda arm, done: [{}])

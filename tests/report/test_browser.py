@@ -13,9 +13,14 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 import lossworks
 from lossworks import report
+from lossworks.api import evaluate
+from lossworks.api.check_labels import check_labels
 from lossworks.api.explained import write_explanations
 from lossworks.api.scored import write_scored
+from lossworks.api.side_by_side import labels_side_by_side
 from lossworks.catalog import find
+from lossworks.data import ReadOptions
+from lossworks.report.by_language import write_languages
 
 from .browsing import DRAWN, INVALID, illegible, look, requests, unreadable
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
@@ -78,25 +83,55 @@ for (const one of document.querySelectorAll('main [dir=auto]')) {
 return found;"""
 
 
+LOOSE = """const turned = /[\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufefc]/, found = [];
+const nodes = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+for (let node; (node = nodes.nextNode()); ) {
+    const rest = node.textContent.replace(/\\u2068[^\\u2069]*\\u2069/g, "");
+    if (turned.test(rest) && !node.parentElement.closest("bdi, [dir=auto], svg, pre, script")) found.push(rest.trim());
+}
+return found;"""
+"""Texts from right to left that do not stand apart from others, and so would take what follows to their other side."""
+
+
 def test_scripts(browser: webdriver.Chrome, tmp_path: Path) -> None:
     """Texts of every script stand whole in the pages, those from right to left the right way round, on a phone too."""
-    rows = [
-        (f"{text} {i}", label) for i in range(8) for text, label in zip(SCRIPTS.values(), ["سفر", "ים", "क"] * 3, strict=False)
+    labels = ["سفر", "ים", "क"] * 3
+    rows = [(f"{text} {i}", label) for i in range(24) for text, label in zip(SCRIPTS.values(), labels, strict=False)]
+    of_languages = [
+        {"text": text, "label": label, "lang": SCRIPTS[name]} for (text, label), name in zip(rows, [*SCRIPTS] * 24, strict=True)
     ]
     model = lossworks.fit(rows, model="linear:bits=12,chars=2", epochs=2, out=tmp_path / "run")
-    language = lossworks.fit([text for text, _ in rows], task="lm", model="ngram:order=2", tokenizer="bytes")
-    texts = list(SCRIPTS.values())
+    worse = lossworks.fit(rows, model="linear:bits=12,chars=0", epochs=1)
+    assert isinstance(model, lossworks.Model)
+    assert isinstance(worse, lossworks.Model)
+    language = lossworks.fit([text for text, _ in rows[:64]], task="lm", model="ngram:order=2", tokenizer="bytes")
+    texts, read = list(SCRIPTS.values()), ReadOptions(language="lang")
+    one = evaluate(model, of_languages, read, conflict=True)
+    both = labels_side_by_side({"one": model, "two": worse}, of_languages, read, slices=True)
+    checked = check_labels(rows, model=["linear:bits=10,chars=2"], folds=2, sample=20)
     pages = {
         "explained": write_explanations(model.explain(texts), tmp_path / "explained.html", name="run"),
         "scored": write_scored(language.score(texts), tmp_path / "scored.html", name="run"),
+        "report": tmp_path / "run/report.html",
+        "languages": write_languages(one, "data", tmp_path / "languages.html"),
+        "pairs": write_languages(both, "data", tmp_path / "pairs.html"),
+        "slices": report.write_slices(both["slices"], "data", tmp_path / "slices.html"),
+        "labels": checked.write(tmp_path / "labels.html"),
     }
-    for page in pages.values():
+    for name, page in pages.items():
         look(browser, page, width=360)
-        directions = browser.execute_script(DIRECTIONS, SCRIPTS)
-        assert directions == {name: "rtl" if name in ("arb", "heb") else "ltr" for name in SCRIPTS}
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-    look(browser, tmp_path / "run/report.html", width=360)
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert browser.execute_script(LOOSE) == [], name
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360, name
+        if name in ("explained", "scored"):
+            directions = browser.execute_script(DIRECTIONS, SCRIPTS)
+            assert directions == {name: "rtl" if name in ("arb", "heb") else "ltr" for name in SCRIPTS}
+        shown = browser.execute_script("return document.querySelector('main').textContent")
+        if name in ("languages", "pairs"):
+            assert all(text in shown for text in texts)
+        if name == "scored":
+            ends = "return [...document.querySelectorAll('.heat.whole span:last-child')].map(e => [e.textContent, e.dir])"
+            assert browser.execute_script(ends) == [["</s>", "ltr"]] * len(texts)
 
 
 def test_colours_follow_the_theme_and_paper_is_light(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -146,6 +146,13 @@ def test_classes_by_language_models_and_tokenizers() -> None:
     model = lossworks.fit(data, read=READ, model="ngram:order=1", balance="alpha:0", valid=0.0, test=0.0)
     assert isinstance(model, Model)
     assert model.predictor.counts == (60, 60)  # type: ignore[attr-defined]
+    same = [{**row, "text": row["text"][:9]} for row in data]
+    how: dict[str, Any] = {"read": READ, "model": "naive_bayes:bits=10", "valid": 0.0, "test": 0.0}
+    fits = [lossworks.fit(same, balance="alpha:0", **how), lossworks.fit(same[:60] + same[90:] * 2, **how)]
+    balanced, by_hand, plain = [one.predict_proba(["aaz"]) for one in [*fits, lossworks.fit(same, **how)]]  # type: ignore[union-attr]
+    np.testing.assert_allclose(balanced, by_hand)
+    assert not np.allclose(balanced, plain, rtol=1e-2)
+    assert [row["drawn"] for row in fits[0].record["result"]["balance"]["languages"]] == [60, 60]
     texts = [{key: row[key] for key in ("text", "lang")} for row in data]
     sizes = []
     for balance in (None, "alpha:0"):

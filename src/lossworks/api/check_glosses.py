@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core import values
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive
-from ..data import PARTS, ReadOptions
+from ..data import AS_READ, PARTS, ReadOptions
 from ..data.glosses import permuted, read_glosses
 from ..data.triples import Queries
 from ..engine import Callbacks
@@ -153,7 +153,7 @@ def _glosses(model: Graph, told: str | Path | Mapping[str, str] | None, run: str
 def _trained(rows: list[list[str]], settings: Settings, callbacks: Callbacks) -> Floats:
     """A training on the rows of each part, and the reciprocal ranks of the test facts."""
     train, valid, test = rows
-    fitted = fit(train, valid=valid or 0.0, test=test, settings=settings, callbacks=Callbacks(stop=callbacks.stop))
+    fitted = fit(train, valid=valid or 0.0, test=test, read=AS_READ, settings=settings, callbacks=Callbacks(stop=callbacks.stop))
     assert isinstance(fitted, Graph)
     return _ranks(fitted, len(test))
 

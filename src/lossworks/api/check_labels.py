@@ -172,7 +172,7 @@ def check_labels(
     settings = settings_for(kind, [model] if isinstance(model, str) else model, seed, device)
     about = LABEL_TASKS[kind].of(corpus, np.ones(len(corpus), np.bool_))
     target, design = about.targets(corpus), Design.of(len(corpus), sample, seed)
-    notes = _notes(corpus, about, target)
+    notes = [*corpus.notes, *_notes(corpus, about, target)]
     check = {
         "source": corpus.source,
         "data": corpus.fingerprint,

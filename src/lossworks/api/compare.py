@@ -20,6 +20,7 @@ from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
 from ..evidence.benchmark import Benchmark
+from ..evidence.each import family_of, is_each
 from ..evidence.lineup import Pool, is_pool, lineup, members_of
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
@@ -29,6 +30,7 @@ from ..training.settings import for_family, renamed
 from ..training.teaching import CUT, Teacher
 from .comparison import Comparison, Recorder
 from .fit import Source, held_out, reading_for
+from .held import as_begun
 from .teaching import open_teacher
 
 SEEDS, TRIALS = 8, 12
@@ -62,7 +64,8 @@ def compare(
         data, valid, test, read: as ``fit`` takes them; split once, by the settings' seed.
         arms: what each arm has of its own, {"loss": "mse", …}; the first is the baseline. To one with a teacher,
             {"teach": "lexicon:FILE"}, the same without it and with it cut from its texts are added; to one over word vectors or
-            frozen states, the same with these cut. Of a model pool:A+B the arms A and B are pooled, and nothing more is trained.
+            frozen states, the same with these cut. A model each:A is one A for each language, trained on its rows alone. Of a
+            model pool:A+B the arms A and B are pooled, and nothing more is trained.
         seeds: trainings of each arm whose figures count; the k-th has the same seed in all arms.
         trials: trainings to tune each arm with; 0 takes the rates as they are given.
         tune: "lr", and numbers as "loss.gamma=0.5:5".
@@ -85,6 +88,8 @@ def compare(
         RecordError: the directory or the storage cannot be used.
         Interrupted: stopped; what had finished is kept.
     """
+    if resume and out is not None and Path(out, "run.json").exists():
+        read = as_begun(read, Path(out))
     asked = Asked(
         data, valid=valid, test=test, read=read, settings=settings, arms=arms, seeds=seeds, trials=trials, tune=tune,
         metric=metric, margin=margin, storage=storage, jobs=jobs, **choices,
@@ -137,12 +142,12 @@ class Asked:
             if key not in known:
                 raise UnknownName("argument of compare:", key, [*known, "arms", "seeds", "trials", "tune", "out"])
         for key in ("teach", "model"):  # what adds arms is an arm's own
-            if key in common and (key == "teach" or is_pool(common[key])):
+            if key in common and (key == "teach" or is_pool(common[key]) or is_each(common[key])):
                 named[key] = [common.pop(key)]
         families = [model for arm in arms for model in [arm.get("model")] if model] or [
             *named.get("model", []), *[common[key] for key in ("model",) if common.get(key)]
         ]  # fmt: skip
-        families = [member for model in families for member in members_of(model)]
+        families = [family_of(member) for model in families for member in members_of(model)]
         self.of_language = _of_language(common.get("task", "auto"), families)
         if self.of_language:
             common |= _first_language(common, families, [*named.get("tokenizer", []), *(arm.get("tokenizer") for arm in arms)])
@@ -155,6 +160,11 @@ class Asked:
         taught = list(dict.fromkeys(own["teach"].removeprefix(CUT) for own in self.own if own.get("teach")))
         self.teachers: dict[str, Callable[[], Teacher]] = {name: partial(open_teacher, name, usual.device) for name in taught}
         self.read = reading_for(replace(usual, teach=taught[0]) if taught else usual, read)
+        each = next((own["model"] for own in self.own if is_each(own.get("model"))), None)
+        if each is not None and self.read.language is None:
+            raise UsageError(
+                f"--model {each} needs to know each row's language. Say where it stands: --language COLUMN, or --language file."
+            )
         self.jobs, self.storage, self.margin = jobs, storage, margin
         self.seeds, self.trials, self.metric = seeds, trials, metric
         self.tune = tuning.parse(tune) if trials else ()

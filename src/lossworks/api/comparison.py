@@ -175,6 +175,7 @@ class Recorder:
             "duplicates": doubles.to_json(),
             "protocol": {
                 "name": design.name, "arms": [{"name": arm.name, **arm.spelled()} for arm in design.arms],
+                "untrained": {arm.name: found for arm in design.arms if (found := benchmark.untrained(arm.settings))},
                 "epochs": [arm.settings.epochs for arm in design.arms],
                 "steps": [getattr(arm.settings, "steps", None) for arm in design.arms],
                 "seeds": design.seeds, "trials": design.trials,

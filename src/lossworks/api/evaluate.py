@@ -93,7 +93,7 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     return {
         "source": corpus.source,
         "skipped": corpus.skipped,
-        "notes": predictor.remarks(corpus.blocks()),
+        "notes": [*corpus.notes, *predictor.remarks(corpus.blocks())],
         "trained_on": model.was_trained_on(corpus.fingerprint),
         "task": task.kind,
         "labels": list(task.labels) or None,
@@ -122,7 +122,7 @@ def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices
 def _source(model: Language | Graph, corpus: Corpus) -> dict[str, Any]:
     """What is said of the data whatever the task."""
     trained_on = model.was_trained_on(corpus.fingerprint)
-    return {"source": corpus.source, "skipped": corpus.skipped, "trained_on": trained_on}
+    return {"source": corpus.source, "skipped": corpus.skipped, "notes": list(corpus.notes), "trained_on": trained_on}
 
 
 def _name(model: Model | Language | Graph) -> str:

@@ -17,6 +17,7 @@ from ..inference import KnowledgeGraph, TextLanguage
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from .graph import Graph
+from .held import as_begun
 from .language import Language
 from .model import Model
 from .recording import Recorder
@@ -79,6 +80,8 @@ def fit(
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
+    if begun:
+        read = as_begun(read, Path(out or ""))
     sources, reading = [(data, None), *given], reading_for(settings, read)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:

@@ -47,7 +47,7 @@ class Graph(Held):
         """
         if top < 1:
             raise UsageError(f"top is {top}; wanted 1 or more.")
-        queries = several(queries)
+        queries = several(queries, self.record)
         asked, scores = self.trained.queries(queries), self.trained.answering()
         known = Queries.of(self.trained.facts, len(self.relations))
         answers = []

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..core.errors import UsageError
 from ..data import ReadOptions, is_frame, load
+from ..record import Run
+from ..tokens.graphemes import composed
 
 
 class Held:
@@ -34,33 +36,56 @@ class Held:
         return fingerprint in known[: 1 + isinstance(self.record.get("given", {}).get("valid"), str)]
 
 
-def with_label_sep(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:
-    """The reading asked for, which parts labels in a cell as for the model with this ``record`` where it does not say how."""
+def form_of(*records: dict[str, Any]) -> str:
+    """The form that text is read in for models with these records: composed, where one of them was trained on such text. Runs of
+    earlier versions say nothing, and read text as it is.
+    """
+    return "nfc" if any(record.get("data", {}).get("normalize") == "nfc" for record in records) else "none"
+
+
+def as_trained(read: ReadOptions | None, *records: dict[str, Any]) -> ReadOptions:
+    """The reading asked for; where it does not say how labels in a cell are parted, or which form text is read in, as for the
+    models with these ``records``.
+    """
     read = read or ReadOptions()
-    return replace(read, label_sep=record.get("data", {}).get("label_sep")) if read.label_sep is None else read
+    if not records:
+        return read
+    return replace(
+        read,
+        label_sep=records[0].get("data", {}).get("label_sep") if read.label_sep is None else read.label_sep,
+        normalize=read.normalize or form_of(*records),
+    )
+
+
+def as_begun(read: ReadOptions | None, out: Path) -> ReadOptions:
+    """The reading asked for; where it does not say which form text is read in, as when what is in ``out`` was begun."""
+    read, record = read or ReadOptions(), Run(out).summary
+    return replace(read, normalize=form_of(record)) if read.normalize is None and "data" in record else read
 
 
 def as_split(read: ReadOptions | None, record: dict[str, Any]) -> ReadOptions:
-    """The reading asked for, of the data that the run with this ``record`` was given: languages too are told apart as they were,
-    for their shares are kept where rows are split.
+    """The reading asked for, of the data that the run with this ``record`` was given: its text must be the same, and languages
+    are told apart as they were, for their shares are kept where rows are split.
     """
-    return replace(with_label_sep(read, record), language=record.get("given", {}).get("language"))
+    language = record.get("given", {}).get("language")
+    return replace(as_trained(read, record), language=language, normalize=form_of(record))
 
 
-def several(texts: Sequence[str], record: dict[str, Any] | None = None) -> Sequence[str]:
-    """The texts, if they are texts, and several; of a data frame those of its text column, which ``record`` may name.
+def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
+    """The texts, if they are texts, and several, in the form that models with these ``records`` read; of a data frame those of
+    its text column, which the first may name.
 
     Raises:
         UsageError: they are one text, or not text.
         DataError: a frame has no such column, or a text is missing.
     """
     if is_frame(texts):
-        column = (record or {}).get("data", {}).get("text_column")
-        with closing(load(texts, ReadOptions(text=column, unlabelled=True))) as corpus:
+        column = records[0].get("data", {}).get("text_column") if records else None
+        with closing(load(texts, ReadOptions(text=column, unlabelled=True, normalize=form_of(*records)))) as corpus:
             return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise UsageError(f"text number {number + 1} is {text!r}, a {type(text).__name__}; wanted text.")
-    return texts
+    return composed(texts)[0] if form_of(*records) == "nfc" else texts

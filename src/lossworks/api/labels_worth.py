@@ -15,14 +15,14 @@ from scipy.optimize import isotonic_regression
 from ..core import values
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive, generator
-from ..data import Corpus, ReadOptions, load
+from ..data import AS_READ, Corpus, ReadOptions, load
 from ..engine import Callbacks
 from ..evidence.statistics import LEVEL, Floats, Variances, by_text
 from ..inference import Predictor
 from ..training import Settings
 from .fit import Source, fit
 from .graph import Graph
-from .held import with_label_sep
+from .held import as_trained
 from .language import Language
 from .model import Model
 
@@ -122,7 +122,7 @@ def labels_worth(
         raise UsageError(f"sizes is {list(sizes)}; wanted numbers of labels a class, ascending, such as {list(SIZES[:4])}.")
     settings = settings or Settings()
     settings = replace(settings, model=settings.model or model.record["config"]["model"], task="classify", valid=0, test=0)
-    read = with_label_sep(read, model.record)
+    read = as_trained(read, model.record)
     with closing(load(train, read)) as pool, closing(load(test, read)) as held:
         judge = _Judge.of(model.predictor, held)
         rows = np.flatnonzero(~np.isin(pool.keys, held.keys))
@@ -137,7 +137,7 @@ def labels_worth(
                 chosen = np.concatenate([each[:size] for each in order])
                 given = list(zip(pool.texts(chosen), [pool.labels[row] for row in chosen], strict=True))
                 own_seed = replace(settings, seed=derive(seed, "worth", draw))
-                trained = fit(given, settings=own_seed, callbacks=Callbacks(stop=callbacks.stop))
+                trained = fit(given, read=AS_READ, settings=own_seed, callbacks=Callbacks(stop=callbacks.stop))
                 assert isinstance(trained, Model)
                 right.append(judge.right(trained.predictor))
             points.append(_point(size, np.array(right), own, held.keys))

@@ -68,7 +68,8 @@ class Language(Held):
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
         """Tokens, words and surprisals of each text."""
-        encoded = self.trained.encode(several(texts))
+        texts = several(texts, self.record)
+        encoded = self.trained.encode(texts)
         spelled, nats = self.trained.spelled(encoded), -self.model.logp(encoded)
         bounds = self.model.bounds(encoded).tolist()
         parts = zip(texts, bounds[:-1], bounds[1:], strict=True)
@@ -78,11 +79,11 @@ class Language(Held):
 
     def perplexity(self, texts: Sequence[str]) -> float:
         """exp of the mean surprisal over all positions of all texts."""
-        return perplexity(-self.model.logp(self.trained.encode(several(texts))))
+        return perplexity(-self.model.logp(self.trained.encode(several(texts, self.record))))
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Scores at every position, for any loss over outcomes and any metric. V numbers a position: give few texts."""
-        scores: Scores = self.model.scores(self.trained.encode(several(texts)))
+        scores: Scores = self.model.scores(self.trained.encode(several(texts, self.record)))
         return scores
 
     @overload
@@ -129,7 +130,7 @@ class Language(Held):
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         ends = (stop,) if isinstance(stop, str) else tuple(stop)
         check_stop(ends)
-        prompts = [prompt] if isinstance(prompt, str) else several(prompt)
+        prompts = [prompt] if isinstance(prompt, str) else several(prompt, self.record)
         drawn = []
         for number, each in enumerate(prompts):
             begun = self._ids(each)
@@ -223,4 +224,4 @@ class Language(Held):
         return np.concatenate([spans, np.full((int(self.model.ends), 2), len(text))])
 
     def _ids(self, text: str) -> list[int]:
-        return [int(token) for token in self.trained.encode(several([text])).ids]
+        return [int(token) for token in self.trained.encode(several([text], self.record)).ids]

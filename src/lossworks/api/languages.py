@@ -25,6 +25,7 @@ from ..inference.predictor import CHUNK
 from ..models import CountedSpec
 from ..tokens.scripts import scripts, scripts_of
 from .fit import fit
+from .held import several
 from .loading import load_labels
 from .model import Model
 
@@ -93,14 +94,15 @@ def build(
     """
     models.models.build_as(CountedSpec, model, f"Languages are told apart by a family that counts: {FAMILY}.")
     callbacks = callbacks or Callbacks()
-    found = _read(Path(folder), read or ReadOptions(), callbacks)
+    read = read or ReadOptions()
+    found = _read(Path(folder), replace(read, normalize="none"), callbacks)
     if found.left_out:
         callbacks.watch("note", {"text": f"{folder}: left out, as no language's: {', '.join(found.left_out)}"})
     given: dict[str, Any] = {name: found.rows[name] for name in PARTS[1:] if found.rows[name]}
     place = default_place() if out is None else Path(out)
     place.parent.mkdir(parents=True, exist_ok=True)
-    made = fit(found.rows["train"], **given, out=place, model=model, task="classify", seed=seed, callbacks=callbacks,
-               command=command or "lossworks.languages.build")  # fmt: skip
+    made = fit(found.rows["train"], **given, out=place, read=ReadOptions(normalize=read.normalize), model=model,
+               task="classify", seed=seed, callbacks=callbacks, command=command or "lossworks.languages.build")  # fmt: skip
     assert isinstance(made, Model)
     return made
 
@@ -133,7 +135,9 @@ def _answers(
     texts: Sequence[str], model: Model | Path | str | None, least: float
 ) -> Iterator[tuple[list[str], list[float], list[str]]]:
     """Languages, probabilities and scripts of the texts, some at a time."""
-    predictor = _opened(model)
+    held = opened(model)
+    predictor, texts = held.predictor, several(texts, held.record)
+    assert isinstance(predictor, CountedPredictor)
     codes = np.array([*predictor.task.labels, UNKNOWN], object)
     order = {script: number for number, script in enumerate(scripts())}
     foreign = np.array([[script not in own for own in predictor.scripts] for script in order])
@@ -149,8 +153,8 @@ def _answers(
         yield codes[best].tolist(), surest.tolist(), written
 
 
-def _opened(model: Model | Path | str | None) -> CountedPredictor:
-    """The classifier in a model or a run directory."""
+def opened(model: Model | Path | str | None) -> Model:
+    """A model of languages, which may be in a run directory; arguments and errors as of ``identified``."""
     if model is None and not (default_place() / "run.json").exists():
         raise UsageError(
             f"there is no model of languages in {default_place()}. None is shipped, as texts to learn from have licences of "
@@ -162,7 +166,7 @@ def _opened(model: Model | Path | str | None) -> CountedPredictor:
         model = _loaded(place, record.stat().st_mtime_ns if record.exists() else 0)
     if not isinstance(model.predictor, CountedPredictor):
         raise UsageError(f"{model.path} is no model of languages. Make one: lossworks languages build FOLDER --out RUN.")
-    return model.predictor
+    return model
 
 
 @lru_cache(maxsize=1)

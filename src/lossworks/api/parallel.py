@@ -20,6 +20,7 @@ from ..metrics.contrast import Estimate, Sample, mean_of
 from ..metrics.intervals import Interval
 from ..metrics.parallel import premiums
 from ..metrics.segments import Segments
+from .held import as_trained
 from .language import Language
 from .scored import BIT
 from .side_by_side import MOST_UNKNOWN, measure
@@ -57,7 +58,7 @@ def parallel_bits(
     for name, model in models.items():
         if model.document_unit == "file":
             raise UsageError(f"{name} reads a file as one text, and parallel text is lines. Name a model fitted on lines.")
-    text = load_parallel(files, read)
+    text = load_parallel(files, as_trained(read, *(model.record for model in models.values())))
     if len(text.texts[0]) < _FEWEST:
         raise UsageError("there is but one line of parallel text; wanted two or more, for an interval.")
     lines = [Segments.of(partial(list, [own]), whole=False) for own in text.texts]

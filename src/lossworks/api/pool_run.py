@@ -14,6 +14,7 @@ from ..inference import Predictor, TextLanguage
 from ..models import LanguageModel
 from ..models.pool import PoolSpec, Rule, pool
 from ..record import Run
+from ..training.describing import form
 from ..training.fitting import write_counts
 from .evaluate import evaluate
 from .fit import Source
@@ -41,6 +42,7 @@ class PoolRun:
         config = {"task": self.facts["task"], "model": "pool", "loss": None, "optimizer": None, "seed": 0}
         data = {"source": self.on.source, "rows": len(self.on), "skipped": self.on.skipped, "fingerprint": self.on.fingerprint}
         data |= {"text_column": self.on.text_column, "label_sep": self.on.label_sep, "parts": {"train": len(self.on)}}
+        data |= form([self.on])
         if opened.task is None:
             assert isinstance(base, Language)
             config |= {name: base.record["config"].get(name) for name in ("tokenizer", "document_unit")}

@@ -15,7 +15,7 @@ import numpy as np
 from ..attribution.explaining import explain_labels
 from ..core.errors import UsageError
 from ..core.seeds import derive, generator
-from ..data import TRAIN, VALID, ReadOptions, load_all
+from ..data import AS_READ, TRAIN, VALID, ReadOptions, load_all
 from ..engine import Callbacks
 from ..inference import Predictor
 from ..metrics.intervals import Interval, proportion
@@ -136,7 +136,9 @@ class Again:
     def _fit(self, train: Rows, valid: Rows) -> Predictor:
         self.done += 1
         self.callbacks.watch("retrain", {"number": self.done, "of": TRAININGS + 1})
-        model = fit(train, valid=valid or 0.0, settings=self.settings, callbacks=Callbacks(stop=self.callbacks.stop))
+        model = fit(
+            train, valid=valid or 0.0, read=AS_READ, settings=self.settings, callbacks=Callbacks(stop=self.callbacks.stop)
+        )
         assert isinstance(model, Model)
         return model.predictor
 

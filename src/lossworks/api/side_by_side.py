@@ -22,6 +22,7 @@ from ..metrics.segments import Segments
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
 from .evaluate import of_labels, scores_of
+from .f1 import f1_by_language
 from .fit import Source, check_apart
 from .language import Language
 from .model import Model
@@ -85,6 +86,7 @@ def side_by_side(
         "task": "lm",
         "source": corpus.source,
         "skipped": corpus.skipped,
+        "notes": list(corpus.notes),
         "rows": 1 if read.texts == "file" else len(corpus),
         "bytes": int(texts.bytes.sum()),
         "characters": int(texts.characters.sum()),
@@ -120,12 +122,15 @@ def labels_side_by_side(
         found = {name: of_labels(model, corpus, own) for (name, model), own in zip(models.items(), scores, strict=True)}
         sliced: dict[str, Any] = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
         if corpus.languages is not None:
-            unit = UNITS[next(iter(models.values())).predictor.task.proper]
-            sliced["by_language"] = of_models(label_losses(models, scores, corpus), corpus.languages, unit)
+            task = next(iter(models.values())).predictor.task
+            told = of_models(label_losses(models, scores, corpus), corpus.languages, UNITS[task.proper])
+            if "macro_f1" in figures.METRICS[task.kind]:
+                told += f1_by_language(models, scores, corpus, corpus.languages)
+            sliced["by_language"] = told
     same = ("task", "source", "skipped", "rows", "texts")
     shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
-    return {**shared, "runs": rows, **sliced}
+    return {**shared, "notes": list(corpus.notes), "runs": rows, **sliced}
 
 
 @dataclass(frozen=True, slots=True)

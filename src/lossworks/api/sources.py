@@ -22,7 +22,7 @@ from ..record import Run
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
 from .fit import Source, fit
-from .held import with_label_sep
+from .held import as_trained
 from .language import Language
 from .loading import load_text as load_run
 from .model import Model
@@ -70,7 +70,7 @@ def open_sources(
     if any(isinstance(model, Language) for model in found):
         return _open_language(names, sources, models, read, device)
     base = next((model for model in found if isinstance(model, Model)), None)
-    reading = with_label_sep(read, {} if base is None else base.record)
+    reading = as_trained(read, *(model.record for model in found))
     if base is None:
         with closing(load(on, reading)) as corpus:
             kind, _ = infer_task(corpus.labels)
@@ -128,7 +128,8 @@ def _open_language(
             raise UsageError(f"{name} is no source: it has to be trained first. Give the directory of a run of it.")
         specs.append(spec)
         opened.append(spec.made(base.model.vocabulary, base.model.ends))
-    reading = replace(read or ReadOptions(), unlabelled=True, label=None, texts=base.document_unit)
+    reading = as_trained(read, *(model.record for model in models if model is not None))
+    reading = replace(reading, unlabelled=True, label=None, texts=base.document_unit)
     return Opened(names, opened, models, None, specs), reading
 
 

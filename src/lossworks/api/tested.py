@@ -22,7 +22,7 @@ from ..training.replay import check_rows
 from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
 from .graph import Graph
-from .held import as_split, with_label_sep
+from .held import as_split, as_trained
 from .language import Language
 from .model import Model
 
@@ -37,7 +37,7 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
         UsageError: the models have no run, their data is not there, or they were tested on other rows.
         DataError: the data cannot be read, or is not that of the record.
     """
-    read = with_label_sep(read, next(iter(models.values())).record)
+    read = as_trained(read, *(model.record for model in models.values()))
     if data is not None:
         return load(data, read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
@@ -46,7 +46,7 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
         if each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
-                "--test, or give the text to evaluate them on."
+                "--test and --normalize, or give the text to evaluate them on."
             )
     if not rows:
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")

@@ -16,8 +16,10 @@ from ..core.errors import UsageError
 from ..data import ReadOptions, load
 from ..data.parallel import Parallel, load_parallel, names_of
 from ..metrics.parallel import gini, premiums
+from ..record import Run
 from ..tokens import Tokenizer
-from ..tokens.graphemes import composed_note, not_composed
+from ..tokens.graphemes import composed_note
+from .held import as_trained
 
 
 def build_tokenizer(files: Sequence[str], spec: str, read: ReadOptions | None = None) -> Tokenizer:
@@ -33,14 +35,14 @@ def build_tokenizer(files: Sequence[str], spec: str, read: ReadOptions | None = 
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts="line")
     blocks: list[list[str]] = []
     languages: list[str] = []
-    odd: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
     for file, name in zip(files, names_of(files) if len(files) > 1 else files, strict=True):
         with closing(load(file, read)) as corpus:
             blocks += corpus.blocks()
             languages += [name] * len(corpus)
-            odd[name] = sum(map(not_composed, corpus.blocks()))
+            changed[name] = corpus.composed or 0
     made = chosen.learn(blocks, languages=languages)
-    made.notes += composed_note(odd)
+    made.notes += composed_note(changed.total(), len(languages), changed if len(files) > 1 else None)
     return made
 
 
@@ -62,7 +64,8 @@ def report_tokens(
     Raises:
         UsageError, DataError, RecordError: the tokenizer must first be learnt, or cannot be read; as of ``load_parallel``.
     """
-    held, text = _tokenizer(tokenizer), load_parallel(files, read)
+    held = _tokenizer(tokenizer)
+    text = load_parallel(files, as_trained(read, *([Run(tokenizer).summary] if _is_run(tokenizer) else [])))
     counts, unknown = [], []
     for texts in text.texts:
         ids, offsets = held.encode(texts)
@@ -94,9 +97,13 @@ def _row(text: Parallel, number: int, total: int, unknown: int) -> dict[str, Any
     return {"language": text.names[number], "tokens": total, "unknown": unknown, "characters": characters, "bytes": size}
 
 
+def _is_run(named: str) -> bool:
+    return Path(named, "run.json").exists()
+
+
 def _tokenizer(named: str) -> Tokenizer:
     """What a run reads by, a file holds, or is there without learning."""
-    if Path(named, "run.json").exists():
+    if _is_run(named):
         if not (file := Path(named, "tokenizer.json")).exists():
             raise UsageError(f"{named} reads hashed n-grams, and has no tokens. Name a run of a model that reads tokens.")
         return tokens.load(file)

@@ -21,7 +21,7 @@ from ..models.pool import BY_TEXT, Rule
 from ..models.pool.weights import mixture
 from .fit import Source
 from .fuse import check_data
-from .held import several
+from .held import as_trained, several
 from .language import Language
 from .loading import load_language
 from .pool_run import PoolRun, pool_of
@@ -49,7 +49,13 @@ class WholeTexts:
 
     def logp(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """log p of each text [N], in nats."""
-        return np.asarray(logsumexp(_logp(self.sources, several(texts)), 0, b=self.weights[:, None]))
+        return np.asarray(
+            logsumexp(
+                _logp(self.sources, several(texts, *(source.record for source in self.sources.values()))),
+                0,
+                b=self.weights[:, None],
+            )
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The facts."""
@@ -86,7 +92,8 @@ def fuse_texts(
         if model.document_unit == "file":
             raise UsageError(f"{name} reads a file as one text, and whole texts are mixed by many. Fit on lines or paragraphs.")
     unit = next(iter(models.values())).document_unit
-    reading = replace(read or ReadOptions(), unlabelled=True, label=None, texts=unit)
+    reading = as_trained(read, *(model.record for model in models.values()))
+    reading = replace(reading, unlabelled=True, label=None, texts=unit)
     opened = None
     if out is not None:
         opened, _ = open_sources(list(models.values()), on, reading, device, callbacks or Callbacks())

@@ -24,6 +24,7 @@ from torch import Tensor
 from ..core.seeds import generator
 from ..data import Languages
 from ..metrics.contrast import FEWEST, LEVEL, holm
+from ..tokens.graphemes import isolated
 
 Floats = NDArray[np.float64]
 Gradient = Callable[[NDArray[np.int64]], tuple[Sequence[Tensor], float]]
@@ -93,7 +94,8 @@ def conflict(languages: Languages, keys: NDArray[np.uint64], weights: int, gradi
 
 def sentence(found: dict[str, Any]) -> str:
     """Whether any two languages conflict, and the pair that does so most."""
-    pairs, rest = found["pairs"], f" Too few texts ({FEWEST} are needed) of {', '.join(found['few'])}." if found["few"] else ""
+    pairs, few = found["pairs"], ", ".join(map(isolated, found["few"]))
+    rest = f" Too few texts ({FEWEST} are needed) of {few}." if few else ""
     if not pairs:
         return f"There are no two languages with enough texts to compare.{rest}"
     worst, many = pairs[0], sum(pair["word"] == CONFLICT for pair in pairs)
@@ -104,7 +106,7 @@ def sentence(found: dict[str, Any]) -> str:
     ends = "" if worst["cosine"] is None else f": cosine {worst['cosine']:.2f} ({worst['low']:.2f} to {worst['high']:.2f})"
     return (
         f"{many} of {len(pairs)} pairs of languages are shown to conflict, after Holm's correction; most "
-        f"{' and '.join(worst['languages'])}{ends}. "
+        f"{' and '.join(map(isolated, worst['languages']))}{ends}. "
         f"At the minimum of a pooled loss the gradients sum to 0, so that some must.{rest}"
     )
 

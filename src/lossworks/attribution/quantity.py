@@ -14,6 +14,7 @@ from ..core.errors import UsageError
 from ..data import named
 from ..losses import Loss, render
 from ..tasks import LabelTask
+from ..tokens.graphemes import isolated
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -98,9 +99,9 @@ class Quantity:
 
     def __str__(self) -> str:
         """The quantity in words: "logit of positive less that of negative"."""
-        names = self.task.labels
+        names = list(map(isolated, map(str, self.task.labels)))
         if self.loss is not None:
-            return f"{self.name} of {self.task.name_of(self.truth)}"
+            return f"{self.name} of {isolated(str(self.task.name_of(self.truth)))}"
         if self.name == VALUE:
             return "predicted number"
         if self.name != "logit" or self.task.kind != "classify":

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Corpus, load
+from ..data import AS_READ, Corpus, load
 from ..engine import Callbacks
 from ..inference import Predictor
 from ..tasks import LabelTask
@@ -51,7 +51,7 @@ def out_of_fold(
 
 def _trained(corpus: Corpus, rows: NDArray[np.int64], settings: Settings, callbacks: Callbacks, scratch: Path) -> Predictor:
     pairs = zip(corpus.texts(rows), (corpus.labels[row] for row in rows), strict=True)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder, closing(load(pairs, spill=scratch)) as train:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, closing(load(pairs, AS_READ, spill=scratch)) as train:
         fitted = fit_corpora([train], [None], settings, Callbacks(stop=callbacks.stop), scratch=Path(folder))
     assert isinstance(fitted.trained, Predictor)
     return fitted.trained

@@ -43,7 +43,7 @@ def tell_pairs(told: list[dict[str, Any]]) -> None:
     """Each model's difference from the first by language, those that lose most first."""
     screen = console()
     for one in told:
-        screen.print(Text(f"\n{one['run']} less {one['against']}, by language", "bold"))
+        screen.print(Text(f"\n{one['run']} less {one['against']}, by language ({one['unit'].removeprefix('of ')})", "bold"))
         screen.print(in_line(one["sentence"]))
         table = table_of("")
         for name in ("texts", "difference", "95 % interval", "p (Holm)", ""):

@@ -26,7 +26,9 @@ def command(
     data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
     loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
-    model: Annotated[Many, _repeated("linear, bag:dim=32, …; pool:linear+bag pools trained arms.")] = None,
+    model: Annotated[
+        Many, _repeated("linear, bag:dim=32, …; each:linear, one for each --language; pool:linear+bag pools trained arms.")
+    ] = None,
     teach: Annotated[
         Many, _repeated("none; a teacher, as of fit. The same arm without it, and with it cut from its texts, is added.")
     ] = None,
@@ -93,6 +95,7 @@ def command(
     header: options.Header = None,
     label_sep: options.LabelSep = None,
     language: options.Language = None,
+    normalize: options.Normalize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -114,7 +117,10 @@ def command(
         "epochs": epochs, "steps": steps, "batch_tokens": batch_tokens, "batch_size": batch_size, "clip": clip, "seed": seed,
     }  # fmt: skip
     single |= {name: parsed(value) for name, value in numbers.items()}
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
+    read = options.read_options(
+        text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
+        normalize=normalize,
+    )  # fmt: skip
     asked: dict[str, Any] = {
         "arms": arms, "seeds": seeds, "trials": trials, "tune": tune or ["lr"], "metric": metric, "jobs": jobs,
         "valid": parsed(valid), "test": parsed(test), "settings": values,
@@ -149,7 +155,7 @@ def command(
 
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
-    from ..report.by_language import NO_MEAN
+    from ..report.by_language import NOT_KEPT
     from ..report.comparison_next import next_step, rates_alike
     from .fuse import tell_verdicts
     from .tables import console
@@ -161,11 +167,11 @@ def _tell(found: Comparison) -> None:
         for one in found.record["result"].get("by_language") or ():
             if one["run"] == arm["name"]:
                 screen.print(f"    By language: {in_line(one['sentence'])}")
-    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
-        screen.print(f"By language: {NO_MEAN.format(found.record['result']['metric'])}")
         if arm["tuning"]["at_end"]:
             ends = ", ".join(arm["tuning"]["at_end"])
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
+    if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
+        screen.print(f"By language: {NOT_KEPT.format(found.record['result']['metric'])}")
     if claims := found.knowledge:
         screen.print()
         tell_verdicts(claims)
@@ -197,8 +203,10 @@ def _none(value: Any) -> Any:
 
 
 def _watcher(quiet: bool) -> Any:
+    from ..report.words import untrained
+    from ..tokens.graphemes import composed_note
     from .progress import Watcher
-    from .tables import number, say
+    from .tables import number, say, say_notes
 
     class Comparing(Watcher):
         """Counts the trainings as they end."""
@@ -211,7 +219,10 @@ def _watcher(quiet: bool) -> Any:
             counted, what = (data["tokens"], "tokens") if "tokens" in data else (data["parts"], "rows")
             sizes = ", ".join(f"{counted[name]:,} {name}" for name in ("train", "valid", "test"))
             say(f"{data['source']}: {sum(counted.values()):,} {what} ({sizes})")
+            say_notes(composed_note(data.get("composed", 0), data["rows"]))
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
+            for text in untrained(fields["protocol"]):
+                say(f"note   {text}", "yellow")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 say(
                     f"note   {found:,} test rows stand among the training rows, {doubles['exact']['test']:,} word for word",

@@ -20,8 +20,8 @@ def tell_conflict(found: dict[str, Any]) -> None:
     screen.print(Text("\nGradients of languages, the pairs that conflict first", "bold"))
     screen.print(in_line(found["verdict"]))
     table = table_of("")
-    for name in ("languages", "cosine", "95 %", "p (Holm)", ""):
-        table.add_column(name, justify="left" if name == "languages" else "right")
+    for name in ("cosine", "95 % interval", "p (Holm)", ""):
+        table.add_column(name, justify="right")
     for pair in pairs[:_MOST]:
         ends = "–" if pair["cosine"] is None else f"{number(pair['low'])} to {number(pair['high'])}"
         value = "–" if pair["cosine"] is None else number(pair["cosine"])

@@ -223,6 +223,7 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     """The most doubtful rows, how many labels are wrong if that is known, and what to do next."""
     from ..report.label_errors import remark, sentence, within
     from ..report.words import THIN
+    from ..tokens.graphemes import shortened
     from .tables import console, say_notes
     from .visible import visible
 
@@ -232,7 +233,7 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     for row in value["ranked"][:10]:
         text = " ".join(row["text"].split())
         line = f"{row['place']:4}  {within(row, value['source'])}: {remark(row, found.task.kind)} ({row['loss']:.4g})"
-        screen.print(visible(f"{line}\n      {text[:100]}{'…' if len(text) > 100 else ''}"))
+        screen.print(visible(f"{line}\n      {shortened(text, 100)}"))
     screen.print(f"\n{sentence(value).replace(THIN, ' ')}")
     if value["estimate"] is None:
         screen.print(f"Next:  open {page}, answer, download the answers, and give them with --checked answers.json")

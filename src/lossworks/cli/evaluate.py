@@ -43,7 +43,7 @@ def command(
     reference: options.Reference = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Write slices, or else languages, as a page.", metavar="FILE", show_default=False),
+        typer.Option("--html", help="Write slices, or languages and conflicts, as a page.", metavar="FILE", show_default=False),
     ] = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -84,8 +84,10 @@ def command(
         raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
     if len(set(runs)) < len(runs):
         raise UsageError("a run is named twice. Name each once.")
-    if html is not None and not slices and language is None:
+    if html is not None and not (slices or conflict) and language is None:
         raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
+    if html is not None and slices and conflict:
+        raise UsageError("--html is one page, of slices or of conflicts. Leave out --slices or --conflict.")
     if conflict and len(runs) > 1:
         raise UsageError("--conflict is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}

@@ -98,7 +98,7 @@ def command(
         raise UsageError("--valid and --test are for --rows and --learning, which train again. Leave them out.")
     model, asked = load_text(run, device), texts or ["-"]
     if rows:
-        given = [each for block in _blocks(asked, plain) for each in block]
+        given = [each for block in _blocks(model, asked, plain, quiet) for each in block]
         labels = None if for_label is None else [_label(model, for_label)] * len(given)
         with Repeating(quiet or json) as watcher:
             watched = Callbacks(watch=watcher)
@@ -110,7 +110,8 @@ def command(
         return
     how = _arguments(model, quantity, for_label, against, part) | {"by": by, "method": method, "trial": trial, "seed": seed}
     if data is None:
-        _tell(model, run, [each for block in _blocks(asked, plain) for each in model.explain(block, **how)], html, json)
+        blocks = _blocks(model, asked, plain, quiet)
+        _tell(model, run, [each for block in blocks for each in model.explain(block, **how)], html, json)
         return
     _no_texts(texts, "--data")
     if how.pop("part", None) is not None:
@@ -148,9 +149,9 @@ def _tell(model: Model | Language, run: Path, found: list[Explanation] | Explain
         print(table(found))
 
 
-def _blocks(sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
+def _blocks(model: Model | Language, sources: list[str], read: ReadOptions, quiet: bool) -> Iterator[list[str]]:
     for source in sources:
-        yield from options.texts_of(source, read)
+        yield from options.texts_of(source, read, model.record, quiet=quiet)
 
 
 def _arguments(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ..tokens.graphemes import shortened
 from .options import print_json
 from .side_by_side import print_whole, table_of
 from .tables import console, number, say
@@ -70,6 +71,6 @@ def _table(rows: list[dict[str, Any]]) -> Any:
     for row in rows:
         figures = [number(row["mean"]), number(row["spread"])]
         figures += [f"{row['correctness']:.0%}", str(row["forgotten"])] if labelled else []
-        text = row["text"] if len(row["text"]) <= _LONGEST else row["text"][:_LONGEST] + "…"
+        text = shortened(row["text"], _LONGEST)
         table.add_row(row["place"], *figures, in_line(str(row["label"])), in_line(text))
     return table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from ..tokens.graphemes import shortened
 from .options import print_json
 from .side_by_side import print_whole
 from .tables import console, number
@@ -37,7 +38,7 @@ def tell_rows(run: Path, found: Sequence[Influence], *, json: bool) -> None:
             for name in (title, "label", each.unit, *(("95 %", "") if judged else ()), "where"):
                 table.add_column(name, justify="right" if name in (each.unit, "95 %") else "left")
             for row in rows:
-                text = row.text if len(row.text) <= _LONGEST else row.text[:_LONGEST] + "…"
+                text = shortened(row.text, _LONGEST)
                 figures = [f"{row.influence:+.3g}"]
                 figures += [f"{row.low:+.3g} to {row.high:+.3g}", "shown" if row.shown else ""] if judged else []
                 table.add_row(in_line(text), "" if row.label is None else str(row.label), *figures, row.place)

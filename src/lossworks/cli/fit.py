@@ -147,6 +147,7 @@ def command(
     header: options.Header = None,
     label_sep: options.LabelSep = None,
     language: options.Language = None,
+    normalize: options.Normalize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -179,7 +180,10 @@ def command(
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
     source = together(data)
-    read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
+    read = options.read_options(
+        text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
+        normalize=normalize,
+    )  # fmt: skip
     if out is None and not resume:
         out = new_run(data[0])
     with Watcher(quiet or not is_first()) as watcher:

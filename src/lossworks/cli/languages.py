@@ -37,6 +37,7 @@ def build(
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
+    normalize: options.Normalize = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, where dev and test are not given.")] = 0,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -53,7 +54,7 @@ def build(
             folder,
             out,
             model=model or FAMILY,
-            read=options.read_options(text, None, None, encoding, bad_rows, None, None, unlabelled=True),
+            read=options.read_options(text, None, None, encoding, bad_rows, None, None, unlabelled=True, normalize=normalize),
             seed=seed,
             callbacks=Callbacks(watch=watcher),
             command=command_line(),
@@ -84,13 +85,13 @@ def identify(
     """The language of each text with its probability, or "unknown", and the script that it is written in."""
     from dataclasses import asdict
 
-    from ..api.languages import identified
+    from ..api.languages import identified, opened
 
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    rows = []
+    held, rows = opened(model), []
     for source in texts or ["-"]:
-        for block in options.texts_of(source, read):
-            found = identified(block, model, least=least)
+        for block in options.texts_of(source, read, held.record, quiet=json):
+            found = identified(block, held, least=least)
             if json:
                 rows += [{"text": each, **asdict(one)} for each, one in zip(block, found, strict=True)]
             else:

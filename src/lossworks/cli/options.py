@@ -43,6 +43,14 @@ Language = Annotated[
         show_default=False,
     ),
 ]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        "--normalize",
+        help="nfc: text is brought into Unicode's composed form; none: read as it is.  [default: nfc]",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Reference = Annotated[
@@ -66,6 +74,7 @@ def read_options(
     label_sep: str | None = None,
     language: str | None = None,
     unlabelled: bool = False,
+    normalize: str | None = None,
 ) -> ReadOptions:
     """The reading that the flags ask for; a column given as a number is counted from 1."""
     from ..data import ReadOptions
@@ -81,26 +90,35 @@ def read_options(
         label_sep=label_sep,
         language=_column(language) if language is not None else None,
         unlabelled=unlabelled,
+        normalize=normalize,
     )
 
 
-def texts_of(source: str, read: ReadOptions) -> Iterator[list[str]]:
-    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself; what stands after ``--`` is text.
+def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: bool = False) -> Iterator[list[str]]:
+    """The texts of one argument, in blocks: a file's, stdin's, or the argument itself; what stands after ``--`` is text. They are
+    in the form that the model with this ``record`` reads; how many were not is said, unless ``quiet``.
 
     Raises:
         UsageError: it looks like the name of a file that is not there.
     """
+    from ..api.held import as_trained
     from ..core.errors import UsageError
     from ..data import load
+    from ..tokens.graphemes import composed, composed_note
+    from .tables import say_notes
 
+    read = as_trained(read, record)
     after = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     if source in after or (source != "-" and not _is_there(source)):
         if source not in after and _FILE.fullmatch(source):
             raise UsageError(f"there is no file {source!r}. If it is a text, put it after --.")
-        yield [source]
+        texts, changed = composed([source]) if read.composes else ([source], 0)
+        say_notes(() if quiet else composed_note(changed, 1))
+        yield list(texts)
         return
     corpus = load(source, read)
     try:
+        say_notes(() if quiet else corpus.notes)
         yield from corpus.blocks()
     finally:
         corpus.close()

@@ -42,22 +42,24 @@ def command(
     model = load_answering(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
     if isinstance(model, Graph):
-        task, rows = "graph", _facts(model, texts or ["-"], read, 10 if top is None else top)
+        task, rows = "graph", _facts(model, texts or ["-"], read, 10 if top is None else top, quiet)
     elif top is not None:
         raise UsageError("--top is for models of knowledge graphs, and this is none. Leave it out.")
     else:
         task = model.predictor.task.kind
-        rows = [row for source in texts or ["-"] for block in options.texts_of(source, read) for row in _answers(model, block)]
+        blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
+        rows = [row for block in blocks for row in _answers(model, block)]
     if json:
         print_json({"run": str(run), "task": task, "predictions": rows})
     else:
         _print(rows)
 
 
-def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int) -> list[dict[str, Any]]:
+def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet: bool) -> list[dict[str, Any]]:
     """The answers to queries, which are whole lines, whatever the name of their file."""
     lines = replace(read, format="lines")
-    queries = [query for source in sources for block in options.texts_of(source, lines) for query in block]
+    blocks = (block for source in sources for block in options.texts_of(source, lines, graph.record, quiet=quiet))
+    queries = [query for block in blocks for query in block]
     return [{"query": query, "answers": found} for query, found in zip(queries, graph.predict(queries, top), strict=True)]
 
 

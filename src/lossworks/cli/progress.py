@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..tokens.graphemes import composed_note
 from .tables import console, number, say, say_notes
 
 _LINE_EVERY = 2.0  # seconds between plain lines
@@ -66,7 +67,7 @@ class Watcher:
         if languages := fields.get("languages"):
             say(f"lang   {_languages(languages)}")
         say(f"train  {_plan(fields)}")
-        say_notes(fields.get("notes", []))
+        say_notes([*composed_note(fields.get("composed", 0), fields["rows"]), *fields.get("notes", [])])
         if fields["skipped"]:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:

@@ -56,7 +56,7 @@ def command(
         raise UnknownName("table", by, _TABLES)
     model = load_language(run)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, language=language, unlabelled=True)
-    scored, by_languages = _scored(model, texts or ["-"], read)
+    scored, by_languages = _scored(model, texts or ["-"], read, quiet)
     page = None
     if html is not None:
         config = model.record.get("config", {})
@@ -82,26 +82,30 @@ def command(
             print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
 
 
-def _scored(model: Language, sources: list[str], read: ReadOptions) -> tuple[list[Scored], dict[str, Any]]:
+def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool) -> tuple[list[Scored], dict[str, Any]]:
     """The scored texts, and where languages are told apart, what is said of each."""
     if read.language is None:
-        return [row for block in _blocks(model, sources, read) for row in model.score(block)], {}
+        return [row for block in _blocks(model, sources, read, quiet) for row in model.score(block)], {}
     from ..api.fit import check_apart
+    from ..api.held import as_trained
     from ..api.scored import by_language
     from ..data import load, together
+    from .tables import say_notes
 
     check_apart(read, model.document_unit)
-    with closing(load(together(sources), replace(read, texts=model.document_unit))) as corpus:
+    read = as_trained(replace(read, texts=model.document_unit), model.record)
+    with closing(load(together(sources), read)) as corpus:
+        say_notes(() if quiet else corpus.notes)
         scored = [row for block in corpus.blocks() for row in model.score(block)]
         assert corpus.languages is not None
         return scored, {"languages": by_language(scored, corpus.languages)}
 
 
-def _blocks(model: Language, sources: list[str], read: ReadOptions) -> Iterator[list[str]]:
+def _blocks(model: Language, sources: list[str], read: ReadOptions, quiet: bool) -> Iterator[list[str]]:
     """The texts of all arguments, those of plain files parted as the model's own texts were."""
     read = replace(read, texts=model.document_unit)
     for source in sources:
-        blocks = options.texts_of(source, read)
+        blocks = options.texts_of(source, read, model.record, quiet=quiet)
         yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.document_unit == "file" else blocks
 
 

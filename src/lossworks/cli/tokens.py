@@ -29,6 +29,7 @@ def build(
     bad_rows: options.BadRows = "error",
     format: options.Format = None,
     header: options.Header = None,
+    normalize: options.Normalize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -39,7 +40,7 @@ def build(
 
     if out.suffix != ".json":
         raise UsageError(f"--out is {out}; wanted a name that ends in .json, by which --tokenizer knows a file.")
-    read = options.read_options(text, None, None, encoding, bad_rows, format, header)
+    read = options.read_options(text, None, None, encoding, bad_rows, format, header, normalize=normalize)
     made = build_tokenizer(files, tokenizer, read)
     made.save(out)
     if json:

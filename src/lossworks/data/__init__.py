@@ -18,7 +18,7 @@ from .hashed_features import HashedFeatures
 from .labels import joined, named, original
 from .languages import Languages
 from .loading import load, load_all
-from .options import Label, ReadOptions
+from .options import AS_READ, Label, ReadOptions
 from .order import epoch_order
 from .ordered_features import Marks, OrderedFeatures
 from .ragged import Ragged
@@ -33,6 +33,7 @@ from .token_file import TokenFile
 from .token_rows import TokenRows, along, valid
 
 __all__ = [
+    "AS_READ",
     "PARTS",
     "TEST",
     "TRAIN",

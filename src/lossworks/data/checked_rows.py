@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tokens.graphemes import composed
 from .columns import Columns
 from .labels import LabelBook, RowFault, described
 from .languages import LanguageBook
@@ -73,9 +74,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Rows fit for the corpus. ``encoded`` is each text in UTF-8; none holds a NUL byte."""
+    """Rows fit for the corpus. ``encoded`` is each text in UTF-8; none holds a NUL byte. ``composed``: how many texts are not as
+    they were given, but in composed form.
+    """
 
     texts: list[str]
+    composed: int
     encoded: list[bytes]
     labels: list[Label | None]
     places: Sequence[Place]
@@ -83,30 +87,37 @@ class Checked:
     languages: NDArray[np.int32] | None
 
 
-def check(rows: Rows, book: LabelBook, languages: LanguageBook | None = None) -> tuple[Checked, list[Fault]]:
-    """The good rows of a block, and all its faults in the order they stand in the file; ``languages``: where rows have any."""
+def check(
+    rows: Rows, book: LabelBook, languages: LanguageBook | None = None, *, compose: bool = False
+) -> tuple[Checked, list[Fault]]:
+    """The good rows of a block, and all its faults in the order they stand in the file; ``languages``: where rows have any.
+
+    ``compose``: whether to bring texts into the composed form; all that is read passes here.
+    """
     book.look(rows.labels)
     try:
-        return _whole(rows, book, languages), rows.faults
+        return _whole(rows, book, languages, compose), rows.faults
     except RowFault:
         pass
     good, faults = [], list(rows.faults)
     for i, place in enumerate(rows.places):
         try:
-            _whole(rows.take([i]), book, languages)
+            _whole(rows.take([i]), book, languages, compose)
             good.append(i)
         except RowFault as fault:
             faults.append((place, str(fault)))
-    return _whole(rows.take(good), book, languages), sorted(faults, key=lambda fault: fault[0])
+    return _whole(rows.take(good), book, languages, compose), sorted(faults, key=lambda fault: fault[0])
 
 
-def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None) -> Checked:
+def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None, compose: bool) -> Checked:
     """The block as it is, if every row of it is good. The reason of a fault is worded for a single row."""
     texts = rows.texts
     for kind in set(map(type, texts)):
         if kind is not str:
             odd = next(text for text in texts if type(text) is kind)
             raise RowFault("the text is missing" if odd is None else f"the text is {described(odd)}, not text")
+    made, changed = composed(texts) if compose else (texts, 0)
+    texts = list(made)
     try:
         encoded = list(map(str.encode, texts))
     except UnicodeEncodeError as error:
@@ -118,7 +129,7 @@ def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None) -> Check
     if rows.triples:
         _check_triples(texts)
     told = None if languages is None else languages.read(rows.languages, texts)
-    return Checked(texts, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights), told)
+    return Checked(texts, changed, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights), told)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from ..tokens.graphemes import composed_note
 from .checked_rows import Checked, Fault, Place
 from .labels import spelled
 from .languages import Languages
@@ -28,6 +29,7 @@ class Corpus:
     label_type, label_sep: the type that labels were given in (bool, int, float, str), and what parts several in a cell.
     skipped, bad: how many rows were bad, and the first few, "line 7: the text is empty".
     languages: of each row, where they are told apart.
+    composed: how many texts were brought into the composed form (NFC); None where text is read as it is.
     source: what to call it; text_column, label_column: what ``ReadOptions`` finds the columns by, None without columns.
     """
 
@@ -39,6 +41,7 @@ class Corpus:
         self.label_type = "str"
         self.label_sep: str | None = None
         self.languages: Languages | None = None
+        self.composed: int | None = None
         self.skipped = 0
         self.bad: list[str] = []
         self._unit = unit
@@ -62,6 +65,8 @@ class Corpus:
         self.bad += [f"{at}{self._place(place)}: {why}" for place, why in faults[: NAMED - len(self.bad)]]
         if not rows.texts:
             return
+        if self.composed is not None:
+            self.composed += rows.composed
         keys = np.fromiter(map(xxhash.xxh3_64_intdigest, rows.encoded), np.uint64, len(rows.encoded))
         self._keys.append(keys)
         self._weights.append(rows.weights)
@@ -99,6 +104,11 @@ class Corpus:
     def fingerprint(self) -> str:
         """Hex digest of all texts and labels in their order; the same rows in another format have the same."""
         return hashlib.blake2b(b"".join(running.digest() for running in self._hashes), digest_size=16).hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed in the texts as they were read."""
+        return composed_note(self.composed or 0, len(self))
 
     def blocks(self) -> Iterator[list[str]]:
         """All texts in row order, some MB at a time. Do not change the lists."""

@@ -56,6 +56,7 @@ def load(
         first = name, reading, _ = next(opened)
         name = name if len(files) == 1 else str(source)
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
+        corpus.composed = 0 if options.composes else None
         try:
             _fill(corpus, chain([first], opened), options)
         except BaseException:
@@ -90,7 +91,7 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
                     f"{name} has no columns, so none holds the language (--language {options.language}). Give a table or JSON "
                     "lines with one, or where each language has a file of its own, all files and --language file."
                 )
-            corpus.add(*check(rows, book, told), None if name == corpus.source else name)
+            corpus.add(*check(rows, book, told, compose=options.composes), None if name == corpus.source else name)
             if told is not None:
                 told.check(str(options.language), name)
     if told is not None:

@@ -17,6 +17,7 @@ Column = str | int
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
 POLICIES = ("error", "skip")
 UNITS = ("line", "paragraph", "file")
+FORMS = ("nfc", "none")
 AUTO, FILE = "auto", "file"
 """How a row's language is known where no column holds it: identified from its text, or named by the path of its file."""
 
@@ -40,6 +41,8 @@ class ReadOptions:
         (A column that is called so is named by its number.) None: languages are not told apart.
     triples: rows are facts, three names each: of the columns head, relation and tail (or subject, predicate and object, or
         source, relation and target), or of the first three. A row's text is then the names with a tab between them.
+    normalize: "nfc" brings every text into the composed form (UAX 15), so that letters spelled with marks of their own are the
+        same as composed ones; "none" reads it as it is. None: "nfc", but of a trained model as its own texts were read.
     """
 
     text: Column | Sequence[Column] | None = None
@@ -54,6 +57,7 @@ class ReadOptions:
     texts: str | None = None
     language: Column | None = None
     triples: bool = False
+    normalize: str | None = None
 
     def __post_init__(self) -> None:
         if self.bad_rows not in POLICIES:
@@ -62,6 +66,8 @@ class ReadOptions:
             raise UnknownName("format", self.format, FORMATS)
         if self.texts is not None and self.texts not in UNITS:
             raise UnknownName("kind of texts", self.texts, UNITS)
+        if self.normalize is not None and self.normalize not in FORMS:
+            raise UnknownName("normalization", self.normalize, FORMS)
         if self.label_sep == "":
             raise UsageError("the separator of labels (--label-sep) is empty; wanted such as ';' or '|', list, or auto.")
         if self.format == "lines" and not self.unlabelled:
@@ -70,6 +76,11 @@ class ReadOptions:
             raise UsageError(
                 f"unknown encoding {self.encoding!r}. Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
             )
+
+    @property
+    def composes(self) -> bool:
+        """Whether text is brought into the composed form."""
+        return self.normalize != "none"
 
     @property
     def language_column(self) -> Column | None:
@@ -82,3 +93,7 @@ class ReadOptions:
         if self.text is None:
             return ()
         return (self.text,) if isinstance(self.text, str | int) else tuple(self.text)
+
+
+AS_READ = ReadOptions(normalize="none")
+"""For rows that were read before: their text is in the form that it was brought into."""

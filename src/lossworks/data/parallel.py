@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from ..core.errors import DataError, UsageError
-from ..tokens.graphemes import composed_note, not_composed
+from ..tokens.graphemes import composed_note
 from .loading import load
 from .options import ReadOptions
 
@@ -20,19 +20,22 @@ _ENGLISH = ("en", "eng", "english")
 class Parallel:
     """Texts of L languages, in lines that say the same.
 
-    names: of the languages; texts [L][N]; fingerprints: of the files' rows; left_out: lines that are blank in one file or more.
+    names: of the languages; texts [L][N]; fingerprints: of the files' rows; left_out: lines that are blank in one file or more;
+    composed: how many texts of each file were brought into the composed form.
     """
 
     names: tuple[str, ...]
     texts: tuple[list[str], ...]
     fingerprints: tuple[str, ...]
     left_out: int
+    composed: tuple[int, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What should be known of the texts."""
         blank = (f"{self.left_out:,} lines left out, blank in one file or more",) if self.left_out else ()
-        return (*blank, *composed_note(dict(zip(self.names, map(not_composed, self.texts), strict=True))))
+        changed = dict(zip(self.names, self.composed, strict=True))
+        return (*blank, *composed_note(sum(self.composed), sum(map(len, self.texts)), changed))
 
     def reference(self, asked: str | None) -> int | None:
         """The number of the language that is ``asked`` for; else of English, if it is there.
@@ -65,7 +68,7 @@ def load_parallel(files: Sequence[str | os.PathLike[str]], read: ReadOptions | N
     if len(set(paths)) < len(paths):
         raise UsageError("a file is named twice. Name each once.")
     read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=None, bad_rows="skip")
-    texts, places, prints, first = [], [], [], 0
+    texts, places, prints, changed, first = [], [], [], [], 0
     for number, path in enumerate(paths):
         with closing(load(path, read)) as corpus:
             if corpus.skipped and corpus.text_column is not None:
@@ -80,9 +83,10 @@ def load_parallel(files: Sequence[str | os.PathLike[str]], read: ReadOptions | N
             texts.append([text for block in corpus.blocks() for text in block])
             places.append([corpus.place(row).removeprefix(path) for row in range(len(corpus))] if corpus.skipped else None)
             prints.append(corpus.fingerprint)
+            changed.append(corpus.composed or 0)
     if any(places):
         texts = _common(texts, places)
-    return Parallel(tuple(names_of(paths)), tuple(texts), tuple(prints), first - len(texts[0]))
+    return Parallel(tuple(names_of(paths)), tuple(texts), tuple(prints), first - len(texts[0]), tuple(changed))
 
 
 def names_of(paths: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ PARTS = (
     *("lr", "schedule", "batch_size", "clip", "ema", "class_weight"),
 )
 """What arms may differ in, in the order in which they are named."""
-LANGUAGE_PARTS = ("model", "tokenizer", "loss", "optimizer", "lr", "schedule", "clip", "ema")
+LANGUAGE_PARTS = ("model", "tokenizer", "loss", "optimizer", "balance", "lr", "schedule", "clip", "ema")
 """The same of language models: a step has as many tokens in every arm."""
 _OF_MODELS = ("optimizer", "penalty", "batch_size", "lr")  # what a model decides where nothing is said
 
@@ -127,4 +127,4 @@ def _said(part: str, value: Any, bare: bool) -> str:
 
 def _is_told(part: str, plain: dict[str, Any]) -> bool:
     """A counted family has no loss or optimizer, and nothing that goes with them, to be named by."""
-    return part in ("model", "tokenizer") or plain.get("optimizer") is not None
+    return part in ("model", "tokenizer", "balance") or plain.get("optimizer") is not None

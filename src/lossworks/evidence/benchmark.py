@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..core.errors import Diverged
-from ..data import Corpus, Languages
+from ..data import TEST, VALID, Corpus, Languages
 from ..data.duplicates import Duplicates
-from ..engine import Callbacks, TrainState
+from ..engine import Callbacks
 from ..tasks import Task
 from ..training import Settings
 from ..training.fitting import memory_named
 from ..training.teaching import Teacher
+from .each import EachSettings
 from .outcome import Outcome
+from .trainings import Apart, Training
 from .verdicts import Measured
 
 Watch = Callable[[str, dict[str, Any]], None]
@@ -40,6 +42,7 @@ class Scored:
 
     validation: its proper score on the validation part, by which trials are judged.
     rows: every metric of each test row; empty where the test part was not looked at.
+    within: of each metric that is no mean over rows, as in ``Outcome``.
     answers, bins, f1, logp: as in ``Outcome``.
     """
 
@@ -49,29 +52,7 @@ class Scored:
     bins: list[tuple[float, float, int]] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)
     logp: NDArray[np.float64] | None = None
-
-
-class Training(ABC):
-    """One training of an arm, not begun; it ends with its schedule, and the weights are those it ends with.
-
-    steps: of a whole training. scores: of the validation part on the way. size: examples or tokens seen in training.
-    """
-
-    steps: int
-    scores: int
-    size: int
-
-    @abstractmethod
-    def run(self) -> TrainState:
-        """Train to the end, or to where ``stop_after`` says."""
-
-    @abstractmethod
-    def stop_after(self, step: int) -> None:
-        """End early, with the score that follows."""
-
-    @abstractmethod
-    def score(self, *, tested: bool) -> Scored:
-        """What the arm shows at its end; the test part is looked at only where it is ``tested``."""
+    within: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -145,6 +126,21 @@ class Benchmark(ABC, Generic[Reading]):
         metrics.check_metric(self.task.kind, metric)
         return metric
 
+    def read(self, settings: Settings) -> None:
+        """Read the data as an arm does."""
+        for one in self._each(settings) if isinstance(settings, EachSettings) else [settings]:
+            self.ready(one)
+
+    def untrained(self, settings: Settings) -> list[str]:
+        """The languages that an arm of one model for each cannot train one for; it answers with a constant baseline."""
+        each = self._each(settings) if isinstance(settings, EachSettings) else []
+        return [str(one.language) for one in each if not self.can_train(one)]
+
+    def _each(self, settings: EachSettings) -> list[EachSettings]:
+        """Those of each language that has held-out rows."""
+        names = {name for part in (VALID, TEST) for name in self.places(settings, part)}
+        return [replace(settings, language=name) for name in sorted(names)]
+
     def ready(self, settings: Settings) -> Reading:
         """The data as an arm reads it, once for all arms that read alike."""
         key = self._key(settings)
@@ -161,13 +157,40 @@ class Benchmark(ABC, Generic[Reading]):
     @abstractmethod
     def _reading(self, settings: Settings, folder: Path) -> Reading: ...
 
+    def training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
+        """A training of an arm, to answer for some ``parts``."""
+        if not isinstance(settings, EachSettings):
+            return self._training(settings, callbacks, parts)
+        silent = replace(callbacks, watch=lambda event, fields: None)  # what is told of one language is not of the arm
+
+        def made(language: str, parts: Sequence[int]) -> Training:
+            return self._training(replace(settings, language=language), silent, parts)
+
+        return Apart({part: self.places(settings, part) for part in parts}, made)
+
     @abstractmethod
-    def training(self, settings: Settings, callbacks: Callbacks) -> Training:
-        """A training of an arm."""
+    def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
+        """The same of one model, which has the language of its settings, if they have one."""
+
+    @abstractmethod
+    def places(self, settings: Settings, part: int) -> dict[str, NDArray[np.int64]]:
+        """Where the answers of each language stand among those of a held-out part; languages are told apart."""
+
+    @abstractmethod
+    def can_train(self, settings: EachSettings) -> bool:
+        """Whether there is something to be learned in the training rows of the settings' language."""
+
+    @abstractmethod
+    def scored(self, answers: Sequence[NDArray[Any]], settings: Settings) -> Scored:
+        """What an arm's answers show: those of the validation part, and of the test part where it was looked at."""
 
     @abstractmethod
     def prior(self, metric: str) -> NDArray[np.float64]:
         """The metric of each test row for the constant baseline."""
+
+    def prior_within(self, metric: str) -> NDArray[np.float64] | None:
+        """The same of each language by itself, where the metric is no mean over rows."""
+        return None
 
     @abstractmethod
     def diagnostics(
@@ -193,13 +216,14 @@ class Benchmark(ABC, Generic[Reading]):
                 curve.append((fields["epoch"], time.monotonic() - started, fields[self.task.held_out_metric]))
 
         with memory_named(settings):
-            training = self.training(settings, Callbacks(watch=note, stop=self.stop))
+            parts = (VALID,) if metric is None else (VALID, TEST)
+            training = self.training(settings, Callbacks(watch=note, stop=self.stop), parts)
             started = time.monotonic()
             try:
                 seconds = training.run().seconds
             except Diverged as error:
                 return Outcome(math.inf, None, {}, curve, time.monotonic() - started, training.size, str(error))
-            found = training.score(tested=metric is not None)
+            found = self.scored(training.answers(), settings)
         whole = self._outcome(found, metric, curve, seconds, training.size)
         return whole if keep else replace(whole, logp=None)
 
@@ -211,4 +235,5 @@ class Benchmark(ABC, Generic[Reading]):
         whole = Outcome(found.validation, found.rows.get(metric or ""), means, curve, seconds, size)
         if not all(map(math.isfinite, [found.validation, *means.values()])):
             return replace(whole, judged=math.inf, rows=None, metrics={}, note="the held-out scores are not finite")
+        whole = replace(whole, within=found.within.get(metric or ""))
         return replace(whole, said=found.answers, bins=found.bins, f1=found.f1, logp=found.logp)

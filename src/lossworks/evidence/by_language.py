@@ -6,7 +6,7 @@ does not differ in any, one is called better or worse in at most 5 % of comparis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..data import Languages
 from ..metrics import linear_sums
 from ..metrics.by_language import FEW, NOT_SHOWN, listed
 from ..metrics.contrast import FEWEST, LEVEL, Losses, holm, mean_of
+from ..tokens.graphemes import isolated
 from .statistics import Difference, Variances, by_text, flips
 from .verdicts import FEWEST as FEWEST_SEEDS
 from .verdicts import Measured
@@ -27,30 +28,45 @@ Confirm = Callable[[str, str], bool]
 _AVERAGE = {"better": "Better on average", "worse": "Worse on average", "equivalent": "Equivalent on average"}
 
 
-def of_models(runs: dict[str, Losses], languages: Languages, unit: str) -> list[Json]:
+def of_models(
+    runs: Mapping[str, Losses],
+    languages: Languages,
+    unit: str,
+    *,
+    whole: Mapping[str, Losses] | None = None,
+    rising: bool = False,
+    swapped: Callable[[str, NDArray[np.int64]], float] | None = None,
+) -> list[Json]:
     """Of each model but the first, its difference from the first in every language.
 
     Args:
-        runs: losses on the same rows, by the models' names; lower is better. languages: of those rows. unit: of a difference.
+        runs: losses on the same rows, by the models' names. languages: of those rows. unit: of a difference.
+        whole: the same for all rows together, where ``runs`` has each language's own (``metrics.rows_within``).
+        rising: whether more is better.
+        swapped: another p, of a model's not differing from the first on some rows, which must be small too.
     """
     (first, losses), *others = runs.items()
     told = []
     for name, other in others:
         away = other.less(losses)
+        every = away if whole is None else whole[name].less(whole[first])
         rows = []
         for language, of in languages.rows().items():
             sample = away.sample(of)
-            found = asdict(mean_of(sample)) if len(sample.sums) >= FEWEST else None
-            rows.append(_row(language, len(sample.sums), found))
-        whole = mean_of(away.sample(np.arange(len(away.sums))))
-        overall = word_of(whole.value, whole.p)
-        told.append({"run": name, "against": first, "unit": unit, **judged(overall, rows, unit, rising=False)})
+            tested = asdict(mean_of(sample)) if len(sample.sums) >= FEWEST else None
+            if tested is not None and swapped is not None and tested["p"] <= LEVEL:
+                tested["p"] = max(tested["p"], swapped(name, of))
+            rows.append(_row(language, len(sample.sums), tested))
+        average = mean_of(every.sample(np.arange(len(every.sums))))
+        overall = word_of(average.value, average.p, rising=rising)
+        found = judged(overall, rows, unit, rising=rising)
+        told.append({"run": name, "against": first, "unit": unit, "rising": rising, **found})
     return told
 
 
 def of_arms(
     measured: Sequence[Measured],
-    sizes: Sequence[NDArray[np.float64]],
+    sizes: Sequence[NDArray[np.float64]] | None,
     texts: NDArray[Any] | None,
     languages: Languages,
     words: Sequence[str],
@@ -62,16 +78,21 @@ def of_arms(
 
     Args:
         measured: the arms, the baseline first. sizes: of each arm the weights, tokens or bytes of the rows [N] that the metric is
-            a rate of. texts: an id of each row's text. languages: of the rows.
+            a rate of; None: rows are each language's own (``metrics.rows_within``).
+        texts: an id of each row's text. languages: of the rows.
         words: the verdicts on the arms on all rows. unit: of a difference. rising: whether more is better.
     """
     baseline, told = measured[0], list[Json]()
-    for arm, size, word in zip(measured[1:], sizes[1:], words[1:], strict=True):
+    for number, (arm, word) in enumerate(zip(measured[1:], words[1:], strict=True), 1):
         seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
         if len(seeds) < FEWEST_SEEDS:
             continue
-        pairs = zip(arm.at(seeds), baseline.at(seeds), strict=True)
-        away = np.stack([linear_sums(own, size) - linear_sums(other, sizes[0]) for own, other in pairs])
+        if sizes is None:
+            own = arm.at(seeds) - baseline.at(seeds)
+            away, size = np.asarray(np.nan_to_num(own)), np.asarray(np.isfinite(own).all(0), np.float64)
+        else:
+            pairs, size = zip(arm.at(seeds), baseline.at(seeds), strict=True), sizes[number]
+            away = np.stack([linear_sums(own, size) - linear_sums(other, sizes[0]) for own, other in pairs])
         apart, rows = dict[str, NDArray[np.float64]](), list[Json]()
         for language, of in languages.rows().items():
             total = float(size[of].sum())
@@ -140,7 +161,8 @@ def _sentence(overall: str, known: list[Json], few: list[Json], unit: str) -> st
     first = by[order[0]][0] if by[order[0]] else by[order[1]][0]
     ends = f"{first['low']:+.3g} to {first['high']:+.3g}"
     detail = f"{first['value']:+.3g} {unit} ({ends}; {first['texts']:,} texts)"
-    return f"{begin}, {found}, after Holm's correction over {len(known)} languages. In {first['language']}: {detail}.{rest}"
+    where = f"In {isolated(first['language'])}: {detail}."
+    return f"{begin}, {found}, after Holm's correction over {len(known)} languages. {where}{rest}"
 
 
 def _where(word: str, rows: list[Json], of: int) -> str:

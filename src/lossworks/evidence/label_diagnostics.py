@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..data import TEST
 from ..metrics import RISING
+from ..tokens.graphemes import shortened
 from ..training.dataset import Dataset
 from .outcome import Outcome
 from .statistics import LEVEL, Variances
@@ -166,7 +167,7 @@ def _text(tested: Tested, row: int, arms: Sequence[int], measured: Sequence[Meas
     return {
         "row": int(tested.rows[row]),
         "place": tested.data.place(int(tested.rows[row])),
-        "text": text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
+        "text": shortened(text, _LONGEST),
         "truth": tested.data.task.name_of(tested.target[row]),
         "values": values,
         "said": [_answers(tested, some) for some in said],

@@ -9,6 +9,7 @@ from typing import Any
 from .. import losses, models
 from ..core.errors import UsageError
 from ..training.teaching import CUT
+from .each import EACH, family_of, is_each
 from .knowledge import SAME_CUT, SAME_WITHOUT
 
 POOL = "pool:"
@@ -77,7 +78,13 @@ def is_pool(model: Any) -> bool:
 
 
 def members_of(model: str) -> list[str]:
-    """The specs of the members of a pool, or the model itself."""
+    """The specs of the members of a pool, or the model itself.
+
+    Raises:
+        UsageError: a pool for each language, which would train nothing.
+    """
+    if is_each(model) and is_pool(family_of(model)):
+        raise UsageError(f"--model {model}: a pool trains nothing for each language. Pool what does: {POOL}linear+{EACH}linear.")
     return model.removeprefix(POOL).split("+") if is_pool(model) else [model]
 
 
@@ -109,9 +116,11 @@ def _cut(own: Own, common: Mapping[str, Any]) -> Own | None:
     if own.get("teach"):
         return {**own, "teach": f"{CUT}{own['teach']}"} if _taught(own) else None
     model = own.get("model", common.get("model"))
-    if model is None or models.is_language(model) or getattr(spec := models.build(model), "cut", True):
+    family = model and family_of(model)
+    if family is None or models.is_language(family) or getattr(spec := models.build(family), "cut", True):
         return None
-    return {**own, "model": models.render(replace(spec, cut=True))}  # type: ignore[call-arg]
+    cut = models.render(replace(spec, cut=True))  # type: ignore[call-arg]
+    return {**own, "model": f"{EACH}{cut}" if is_each(model) else cut}
 
 
 def _name(own: Own, varied: Sequence[str]) -> str:

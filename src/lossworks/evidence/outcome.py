@@ -14,6 +14,7 @@ class Outcome:
 
     judged: the proper score of the validation rows at the end, by which trials are ranked; infinite where it diverged.
     rows: the metric of each test row, in the order of the data; None in trials, and where it diverged.
+    within: of F1, the same of each language by itself, where languages are told apart (``metrics.rows_within``).
     metrics: their means, and those of the other metrics.
     curve: (epoch, seconds, the validation rows' proper score) after each epoch.
     texts: seen in training; of a language model, tokens.        note: why it ended early.
@@ -32,5 +33,6 @@ class Outcome:
     note: str = ""
     said: NDArray[np.float64] | None = None
     logp: NDArray[np.float64] | None = None
+    within: NDArray[np.float64] | None = None
     bins: list[tuple[float, float, int]] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)

@@ -11,6 +11,7 @@ from statistics import fmean, median
 from typing import Any
 
 from ..core.errors import Diverged
+from ..data import TEST, VALID
 from ..engine import Callbacks
 from ..training import Settings
 from .benchmark import Benchmark
@@ -120,7 +121,7 @@ def plan(
     """
     begun = clock()
     for arm in design.arms:
-        benchmark.ready(arm.settings)
+        benchmark.read(arm.settings)
     benchmark.duplicates()
     reading = clock() - begun
     arms = []
@@ -155,12 +156,12 @@ def _seconds(benchmark: Benchmark[Any], settings: Settings, clock: Callable[[], 
         if event == "valid":
             note(validations)
 
-    training = benchmark.training(settings, Callbacks(watch=watch, stepped=stepped))
+    training = benchmark.training(settings, Callbacks(watch=watch, stepped=stepped), (VALID, TEST))
     made, mark = clock() - begun, clock()
     with suppress(Diverged):
         training.run()
     begun = clock()
-    training.score(tested=True)
+    benchmark.scored(training.answers(), settings)
     measured = clock() - begun
     step = fmean(steps[_WARM:] or steps or [0.0])
     validation = median(validations or [0.0])

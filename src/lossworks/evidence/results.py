@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import RISING
+from ..metrics import NO_MEANS, RISING
 from ..record import write_atomic
 from ..training import Settings
 from .benchmark import Benchmark
@@ -83,21 +83,39 @@ def results(
         "equal_seconds": soonest, "arms": arms, "done": sum(key.stage == RUN and key.arm < len(design.arms) for key in done),
         "of": len(design.arms) * design.seeds,
         "knowledge": [verdict.to_json() for verdict in judge_claims(claims, design.metric, UNITS[design.metric])],
-        **_by_language(design.metric, benchmark, measured, words, settings),
+        **_by_language(design.metric, benchmark, _within(design.metric, benchmark, measured, ended), words, settings),
         **benchmark.diagnostics(ended, measured, design.metric, settings),
     }  # fmt: skip
 
 
 def _by_language(
-    metric: str, benchmark: Benchmark[Any], measured: Sequence[Measured], words: Sequence[str], settings: Sequence[Settings]
+    metric: str,
+    benchmark: Benchmark[Any],
+    measured: Sequence[Measured] | None,
+    words: Sequence[str],
+    settings: Sequence[Settings],
 ) -> dict[str, Any]:
-    """Every arm's difference from the baseline by language; nothing without languages, None of F1, which is no mean."""
+    """Every arm's difference from the baseline by language; nothing without languages."""
     languages = benchmark.languages
-    if languages is None or metric in ("macro_f1", "micro_f1"):
+    if languages is None or measured is None:
         return {} if languages is None else {"by_language": None}
-    sizes = [benchmark.sizes(metric, one) for one in settings]
+    sizes = None if metric in NO_MEANS else [benchmark.sizes(metric, one) for one in settings]
     told = of_arms(measured, sizes, benchmark.texts, languages, words, UNITS[metric], rising=metric in RISING)
     return {"by_language": told}
+
+
+def _within(
+    metric: str, benchmark: Benchmark[Any], measured: Sequence[Measured], ended: Sequence[Sequence[Outcome]]
+) -> Sequence[Measured] | None:
+    """The arms by what their rows say of languages; None of F1 in a comparison that was begun before each language's was kept."""
+    prior = benchmark.prior_within(metric)
+    if prior is None:
+        return measured
+    told = [[prior if one.rows is None else one.within for one in runs] for runs in ended]
+    rows = [[each for each in own if each is not None] for own in told]
+    if list(map(len, rows)) != list(map(len, told)):
+        return None
+    return [replace(one, rows=np.stack(own) if own else one.rows) for one, own in zip(measured, rows, strict=True)]
 
 
 def write_table(path: Path, design: Design, done: Finished) -> None:

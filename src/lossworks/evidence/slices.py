@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..metrics.contrast import FEWEST, LEVEL, Estimate, Losses, contrast, holm, mean_of
+from ..tokens.graphemes import isolated
 from .text_slices import Slice
 
 Word = Literal["harder", "easier", "better", "worse", "differs", "no difference shown"]
@@ -162,8 +163,9 @@ def sentence(table: Table, unit: str) -> str:
     way, extreme = ("more", "most excess") if most.value > 0 else ("less", "least excess")
     part = "" if most.excess is None else f", {abs(most.excess):.1%} of the whole loss"
     return (
-        f"{len(shown):,} of {tested} differ, after Holm's correction. The {extreme} loss is with {most.title}: its texts cost "
-        f"{abs(most.value):.3g} {unit} {way} than the others ({_range(most.value, most)}){part}."
+        f"{len(shown):,} of {tested} differ, after Holm's correction. The {extreme} loss is with "
+        f"{isolated(most.title)}: its texts cost {abs(most.value):.3g} {unit} {way} than the others "
+        f"({_range(most.value, most)}){part}."
     )
 
 
@@ -184,8 +186,9 @@ def _apart(table: Table, tested: str) -> str:
     inside = Estimate(most.inside, most.inside_low, most.inside_high, most.p)
     what = f"{most.inside:+.3g}" if most.word == "differs" else f"{most.word} by {abs(most.inside):.3g}"
     return (
-        f"In {len(table.shown):,} of {tested} it differs from that elsewhere, after Holm's correction: of {most.title} it is "
-        f"{what} ({_range(1 if most.word == 'differs' else most.inside, inside)}), elsewhere {most.outside:+.3g}."
+        f"In {len(table.shown):,} of {tested} it differs from that elsewhere, after Holm's correction: of "
+        f"{isolated(most.title)} it is {what} ({_range(1 if most.word == 'differs' else most.inside, inside)}), elsewhere "
+        f"{most.outside:+.3g}."
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..metrics import linear_sums
 from ..metrics.segments import Segments
+from ..tokens.graphemes import shortened
 from .verdicts import Measured
 
 _ARMS, _APART = 7, 4  # arms, the best beside the baseline, that texts are shown of, and texts of each kind
@@ -42,5 +43,5 @@ def apart(segments: Segments, sizes: Sequence[NDArray[np.float64]], measured: Se
 
 
 def _text(text: str, place: str, values: Sequence[float]) -> dict[str, Any]:
-    cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    cut = shortened(text, _LONGEST)
     return {"place": place, "text": cut, "truth": None, "values": [float(value) for value in values], "said": [None, None]}

@@ -6,7 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Languages
+from ..data import TEST, TRAIN, VALID, Languages, Ragged, TextLanguages
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
 from ..engine import Callbacks, Loop, TrainState
@@ -28,6 +28,7 @@ from ..models.transformer import TransformerSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from ..training import Settings
+from ..training.balancing import check_languages
 from ..training.config import OPTIMIZER, TrainConfig
 from ..training.language import describe
 from ..training.language_metrics import logp_of
@@ -35,11 +36,13 @@ from ..training.language_training import config_of
 from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
 from ..training.resolving import for_language
 from ..training.settings import for_family
-from ..training.token_parts import Division, Encoded, divide, encode
+from ..training.token_parts import Division, Encoded, divide, encode, repeated
 from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
-from .benchmark import Benchmark, Scored, Training
+from .benchmark import Benchmark, Scored
+from .each import EachSettings, for_arm
 from .outcome import Outcome
 from .text_diagnostics import apart
+from .trainings import Constant, Training
 from .verdicts import Measured
 
 _EVALS, _EVAL_TOKENS = 8, 10_000  # scores on the way, each of so many validation tokens, the same for all; the last is of all
@@ -55,34 +58,25 @@ class Reading:
 
 
 class _OfTokens(Training):
-    """What trainings of language models have in common: how they are scored."""
+    """What trainings of language models have in common: what they answer."""
 
     reading: Reading
+    judged: Sequence[int]
 
     @property
     @abstractmethod
     def model(self) -> LanguageModel:
         """The model as it stands."""
 
-    def score(self, *, tested: bool) -> Scored:
-        parts, units = self.reading.parts, self.reading.units
-        logp = [logp_of(self.model, parts[part].texts) for part in ((VALID, TEST) if tested else (VALID,))]
-        return _scored(logp, units)
-
-
-def _scored(logp: Sequence[NDArray[np.float64]], units: metrics.SegmentCounts) -> Scored:
-    """Of what stands in the validation part and, where it was looked at, the test part."""
-    validation = float(-logp[0].mean())
-    if len(logp) == 1:
-        return Scored(validation)
-    return Scored(validation, metrics.by_segment(units.sums(-logp[1]), units), logp=np.concatenate(logp))
+    def answers(self) -> list[NDArray[Any]]:
+        return [logp_of(self.model, self.reading.parts[part].texts) for part in self.judged]
 
 
 class ByGradients(_OfTokens):
     """A loop over tokens."""
 
-    def __init__(self, loop: Loop, reading: Reading) -> None:
-        self.loop, self.reading = loop, reading
+    def __init__(self, loop: Loop, reading: Reading, judged: Sequence[int]) -> None:
+        self.loop, self.reading, self.judged = loop, reading, judged
         assert isinstance(loop.objective, TokenObjective)
         self.network = loop.objective.network
         self.steps = loop.clock.steps
@@ -105,8 +99,10 @@ class InOneCall(_OfTokens):
 
     steps, scores = 1, 0
 
-    def __init__(self, learn: Callable[[], LanguageModel], size: int, callbacks: Callbacks, reading: Reading) -> None:
-        self.learn, self.size, self.callbacks, self.reading = learn, size, callbacks, reading
+    def __init__(
+        self, learn: Callable[[], LanguageModel], size: int, callbacks: Callbacks, reading: Reading, judged: Sequence[int]
+    ) -> None:
+        self.learn, self.size, self.callbacks, self.reading, self.judged = learn, size, callbacks, reading, judged
         self._model: LanguageModel | None = None
 
     def run(self) -> TrainState:
@@ -130,6 +126,7 @@ class TextBenchmark(Benchmark[Reading]):
 
     _division: Division | None = None
     _segments: Segments | None = None
+    _balanced: dict[str | None, TextLanguages | None] = field(default_factory=dict)
 
     @property
     def task(self) -> LanguageModeling:
@@ -174,9 +171,7 @@ class TextBenchmark(Benchmark[Reading]):
         """A family that learns by a method of its own takes nothing of what is common but for a loss or an optimizer: those say
         that it is to be trained by gradients.
         """
-        settings = for_language(for_family({**self.common, "task": "lm"}, own), "lm")
-        if settings.balance is not None:
-            raise UsageError("compare balances the languages of classifiers alone. Leave --balance out, or compare runs of fit.")
+        settings = for_language(for_arm({**self.common, "task": "lm"}, own), "lm")
         if not settings.by_gradients:
             return settings
         spec, given = settings.spec, str(settings.model)
@@ -201,6 +196,7 @@ class TextBenchmark(Benchmark[Reading]):
         )
 
     def check(self, settings: Settings) -> None:
+        check_languages(settings, self.corpora)
         if settings.loss is not None:
             self.task.loss(settings.loss)
 
@@ -217,23 +213,44 @@ class TextBenchmark(Benchmark[Reading]):
             )
         return metric
 
-    def training(self, settings: Settings, callbacks: Callbacks) -> Training:
-        reading, spec = self.ready(settings), settings.spec
+    def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
+        reading, spec, languages = self.ready(settings), settings.spec, self._drawn(settings.balance)
         assert isinstance(spec, LanguageSpec)
+        if isinstance(settings, EachSettings):
+            reading, languages = self._only(reading, settings), None
         train, valid, vocabulary = reading.parts[TRAIN].texts, reading.parts[VALID].texts, reading.tokenizer.vocabulary
+        if not len(train.ids):
+            return Constant([self._unigram(self.ready(settings), reading.parts[part].texts) for part in parts])
+        judged = valid if len(valid.ids) else None
         if not settings.by_gradients:
-            how: dict[str, Any] = {"ends": self.ends, "valid": valid, "seed": settings.seed, "memory": settings.memory}
+            train = repeated(train, None if languages is None else languages.times(settings.seed), self.scratch)
+            how: dict[str, Any] = {"ends": self.ends, "valid": judged, "seed": settings.seed, "memory": settings.memory}
             learn = partial(spec.fit, train, vocabulary, scratch=self.scratch, **how)
-            return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading)
+            return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading, parts)
         spec, config = self._config(settings, reading)
         seed, device, dtype = settings.seed, settings.device, settings.dtype
         network = new_network(spec, train, vocabulary, ends=self.ends, seed=seed, device=device, dtype=dtype)
         vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
-        held_out = HeldOut.of(Positions.of(valid, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
+        held_out = None
+        if judged is not None:
+            held_out = HeldOut.of(Positions.of(judged, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
         how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
-        loop = token_loop(network, train, vocabulary, config, languages=self._divided().text_languages(), **how)
+        loop = token_loop(network, train, vocabulary, config, languages=languages, **how)
         loop.keeps_best = False
-        return ByGradients(loop, reading)
+        return ByGradients(loop, reading, parts)
+
+    def places(self, settings: Settings, part: int) -> dict[str, NDArray[np.int64]]:
+        texts, languages = self.ready(settings).parts[part].texts, self._divided().languages(part)
+        assert languages is not None
+        sizes = np.diff(texts.offsets) + self.ends
+        found = Languages(languages.names, np.repeat(languages.of_row, sizes)).rows()
+        return {name: places for name, places in found.items() if len(places)}
+
+    def scored(self, answers: Sequence[NDArray[Any]], settings: Settings) -> Scored:
+        validation, units = float(-answers[0].mean()), self.ready(settings).units
+        if len(answers) == 1:
+            return Scored(validation)
+        return Scored(validation, metrics.by_segment(units.sums(-answers[1]), units), logp=np.concatenate(answers))
 
     def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
         reading, began = self.ready(settings), time.monotonic()
@@ -241,18 +258,35 @@ class TextBenchmark(Benchmark[Reading]):
         valid = len(Positions.of(reading.parts[VALID].texts, vocabulary, self.ends))
         logp = constant(said[:, :valid]).of_targets(said, vocabulary.size)
         seconds = sum(one.seconds for one in members) + time.monotonic() - began
-        scored = _scored([logp[:valid], logp[valid:]], reading.units)
+        scored = self.scored([logp[:valid], logp[valid:]], settings)
         return self._outcome(scored, metric, [], seconds, sum(one.texts for one in members))
 
     def prior(self, metric: str) -> NDArray[np.float64]:
         """How frequent each token is, whatever stands before it."""
         reading = self.ready(self._usual())
-        vocabulary, test = reading.tokenizer.vocabulary, reading.parts[TEST].texts
-        counts = Positions.of(reading.parts[TRAIN].texts, vocabulary, self.ends).counts(vocabulary.size)
-        positions = Positions.of(test, vocabulary, self.ends)
-        text = np.repeat(np.arange(len(test)), np.diff(positions.bounds))
-        logp = metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
+        logp = self._unigram(reading, reading.parts[TEST].texts)
         return metrics.by_segment(reading.units.sums(-logp), reading.units)[metric]
+
+    def can_train(self, settings: EachSettings) -> bool:
+        return len(self._only(self.ready(settings), settings).parts[TRAIN].texts.ids) > 0
+
+    def _unigram(self, reading: Reading, texts: Ragged) -> NDArray[np.float64]:
+        """The log-probability of each token of texts, whatever stands before it: as frequent as in all training texts."""
+        vocabulary = reading.tokenizer.vocabulary
+        counts = Positions.of(reading.parts[TRAIN].texts, vocabulary, self.ends).counts(vocabulary.size)
+        positions = Positions.of(texts, vocabulary, self.ends)
+        text = np.repeat(np.arange(len(texts)), np.diff(positions.bounds))
+        return metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
+
+    def _only(self, reading: Reading, settings: EachSettings) -> Reading:
+        """The texts of the settings' language, in the same tokens."""
+        found = {}
+        for part, encoded in reading.parts.items():
+            languages = self._divided().languages(part)
+            assert languages is not None
+            rows = languages.rows().get(str(settings.language), np.empty(0, np.int64))
+            found[part] = replace(encoded, texts=encoded.texts.take(rows))
+        return replace(reading, parts=found)
 
     def diagnostics(
         self, outcomes: list[list[Outcome]], measured: Sequence[Measured], metric: str, arms: Sequence[Settings]
@@ -274,8 +308,16 @@ class TextBenchmark(Benchmark[Reading]):
         return Reading(tokenizer, parts, self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends))
 
     def _usual(self) -> Settings:
-        """What is common to all arms, with the family and tokenizer of the first where they are arms' own."""
-        return for_language(for_family({**self.common, "task": "lm"}, {}), "lm")
+        """What is common to all arms, with the family and tokenizer of the first where they are arms' own. How languages
+        are drawn does not matter: arms that differ in it have the same tokens.
+        """
+        return for_language(for_family({**self.common, "task": "lm"}, {"balance": None}), "lm")
+
+    def _drawn(self, balance: str | None) -> TextLanguages | None:
+        """The languages of the training texts as an arm draws them."""
+        if balance not in self._balanced:
+            self._balanced[balance] = self._divided().balanced(balance).text_languages()
+        return self._balanced[balance]
 
     def _divided(self) -> Division:
         if self._division is None:

@@ -14,7 +14,7 @@ Takes NumPy arrays, knows no model, and answers the same for the same arguments,
 """
 
 from .baselines import baseline, constant_scores
-from .by_language import by_language
+from .by_language import by_language, rows_within
 from .classification import classify
 from .contrast import Losses
 from .evaluation import Evaluation
@@ -40,13 +40,14 @@ from .mistake import mistakes
 from .multilabels import multilabel
 from .ranking import Ranks, ranked, ranking
 from .regression import regress
-from .rows import METRICS, PROPER, RISING, by_row, check_metric
+from .rows import METRICS, NO_MEANS, PROPER, RISING, by_row, check_metric
 from .temperature import fit_temperature
 from .thresholds import tune_thresholds
 
 __all__ = [
     "MAX_SEGMENTS",
     "METRICS",
+    "NO_MEANS",
     "PROPER",
     "RISING",
     "Evaluation",
@@ -74,6 +75,7 @@ __all__ = [
     "ranked",
     "ranking",
     "regress",
+    "rows_within",
     "surprisal",
     "texts_by_language",
     "tune_thresholds",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tokens.graphemes import isolated
 from .classification import classify
 from .evaluation import Evaluation
 from .multilabels import multilabel
@@ -59,7 +60,8 @@ def constant_scores(task: str, train_target: NDArray[Any], target: NDArray[Any],
 
 def _classify(train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], rows: dict[str, Any]) -> tuple[str, Evaluation]:
     logits = constant_scores("classify", train, target, len(labels))
-    return f"majority class '{labels[int(logits[0].argmax())]}'", classify(logits, target, **rows)
+    name = isolated(f"'{labels[int(logits[0].argmax())]}'")
+    return f"majority class {name}", classify(logits, target, **rows)
 
 
 def _multilabel(train: NDArray[Any], target: NDArray[Any], labels: Sequence[str], rows: dict[str, Any]) -> tuple[str, Evaluation]:

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Languages
-from .contrast import FEWEST, LEVEL, Estimate, Losses, contrast, holm, mean_of
+from ..tokens.graphemes import isolated
+from .contrast import FEWEST, LEVEL, Estimate, Floats, Losses, contrast, holm, mean_of
 from .intervals import Interval
+from .rows import NO_MEANS
 
 Json = dict[str, Any]
 HARDER, EASIER, NOT_SHOWN, FEW = "harder", "easier", "no difference shown", "few texts"
@@ -67,6 +69,24 @@ def by_language(
     return told | {"verdict": sentence(told)}
 
 
+def rows_within(
+    rows_of: Callable[[NDArray[np.int64]], dict[str, Floats]], languages: Languages, weight: NDArray[Any] | None
+) -> dict[str, Floats]:
+    """What is no mean over rows, such as F1, of each language by itself: [N], whose mean over the rows of a language is its own
+    F1, and which deviate from it by what each row moves it; nan in languages without weight.
+
+    Args:
+        rows_of: every metric of some rows, as of ``by_row`` over these alone. languages, weight: of all rows (weight None: 1).
+    """
+    found: dict[str, Floats] = {}
+    for rows in languages.rows().values():
+        if weight is None or weight[rows].any():
+            for name, values in rows_of(rows).items():
+                if name in NO_MEANS:
+                    found.setdefault(name, np.full(len(languages.of_row), np.nan))[rows] = values
+    return found
+
+
 def sentence(found: Json) -> str:
     """Which language is worst, whether it is shown to be worse than the others, and which others are."""
     rows, metric = found["rows"], found["metric"]
@@ -75,7 +95,7 @@ def sentence(found: Json) -> str:
     if not known:
         return f"No language has {found['fewest']} texts, so none is compared."
     worst = known[0]
-    name, ends = worst["language"], worst["corrected"]
+    name, ends = isolated(worst["language"]), worst["corrected"]
     if worst["others"] is None:
         return f"{metric} is {_short(worst['loss'])} in {name}, the one language with enough texts to compare.{rest}"
     begin, more = (f"Highest in {name}", "higher") if metric == "nats_per_text" else (f"Worst in {name}", "worse")
@@ -95,7 +115,7 @@ def sentence(found: Json) -> str:
 
 def listed(rows: list[Json]) -> str:
     """The languages of rows by name, as long as they are few."""
-    names = [row["language"] for row in rows]
+    names = [isolated(row["language"]) for row in rows]
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 

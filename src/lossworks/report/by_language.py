@@ -6,7 +6,8 @@ import html
 from pathlib import Path
 
 from ..metrics.by_language import EASIER, FEW, HARDER, NOT_SHOWN
-from . import words
+from ..tokens.graphemes import isolated, shortened
+from . import conflict, words
 from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
 from .slices import p_value
@@ -16,7 +17,7 @@ _COLORS = {HARDER: "@bad", "worse": "@bad", EASIER: "@good", "better": "@good", 
 _DRAWN = 40  # languages of each pair of several
 _NAME = 22  # characters of a language's name beside its dot
 NAMES = words.NAMES | {"nats_per_text": ("Nats per text", "negative log-likelihood of a whole text")}
-NO_MEAN = "{} is no mean over texts, so it is not told apart by language. Say --metric nll or accuracy."
+NOT_KEPT = "{} is no mean over texts, and the version that began this comparison did not keep it by language. Begin anew."
 NOTE = (
     "Nats per text compare languages whose texts say the same, as translations do, and else tell of the texts' lengths. What is "
     "counted in tokens or bytes compares none: one language says in a few what takes another many."
@@ -70,22 +71,26 @@ def write_languages(result: Json, name: str, path: Path) -> Path:
     Raises:
         RecordError: the page cannot be written.
     """
-    both, drawn = pairs(result.get("by_language"), rising=False), chart(result)
-    figures = {one["id"]: one["figure"] for one in both} | ({} if drawn is None else {"by-language": drawn})
-    languages = {"languages": context(result), "pairs": both, "figures": figures}
+    both, drawn = (
+        pairs(result.get("by_language"), rising=False),
+        {"by-language": chart(result), "conflict": conflict.chart(result)},
+    )
+    figures = {one["id"]: one["figure"] for one in both if one["figure"]["data"]}
+    figures |= {name: each for name, each in drawn.items() if each is not None}
+    languages = {"languages": context(result), "pairs": both, "conflict": conflict.context(result), "figures": figures}
     return write_page("languages.html", {"name": f"Languages of {name}", "facts": [], **languages}, path)
 
 
 def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
     """What the page says of each pair of models, or of arms, by language; of several pairs with many languages those that lose
-    most are drawn.
+    most are drawn. ``rising``: whether more is better, where a pair does not say.
     """
     most = _DRAWN if len(told or []) > 1 else None
     return [
         {
             "drawn": f": the {most} that lose most" if most and len(one["rows"]) > most else "",
             "id": f"languages-{number}",
-            "name": f"{one['run']} less {one['against']}",
+            "name": f"{one['run']} less {one['against']}" + (f", {one['unit'].removeprefix('of ')}" if "rising" in one else ""),
             "sentence": one["sentence"],
             "rows": [
                 {
@@ -100,7 +105,7 @@ def pairs(told: list[Json] | None, *, rising: bool) -> list[Json]:
             ],
             "figure": _intervals(
                 [(row, row["value"], row) for row in one["rows"][:most] if row["value"] is not None],
-                f"difference, {one['unit']}; {'higher' if rising else 'lower'} is better",
+                f"difference, {one['unit']}; {'higher' if one.get('rising', rising) else 'lower'} is better",
                 0.0,
             ),
         }
@@ -113,7 +118,8 @@ def _intervals(rows: list[tuple[Json, float, Json]], title: str, at: float) -> J
 
     rows: each with its value, and the ends of its interval, None where one is not known.
     """
-    labels = [html.escape(row["language"]) for row, _, _ in rows]
+    names_of = [row["language"] for row, _, _ in rows]
+    labels = [html.escape(isolated(name)) for name in names_of]
     traces = []
     for word in (word for word in _COLORS if any(row["word"] == word for row, _, _ in rows)):
         some = [(label, *one) for label, one in zip(labels, rows, strict=True) if one[0]["word"] == word]
@@ -131,7 +137,7 @@ def _intervals(rows: list[tuple[Json, float, Json]], title: str, at: float) -> J
     names = axis(
         "", type="category", range=[len(labels) - 0.5, -0.5], showgrid=False, tickmode="array", tickvals=labels,
         categoryorder="array", categoryarray=labels,
-        ticktext=[label if len(label) <= _NAME else label[: _NAME - 1] + "…" for label in labels],
+        ticktext=[html.escape(shortened(name, _NAME)) for name in names_of],
     )  # fmt: skip
     return figure(
         traces, height=130 + 22 * max(len(labels), 2), xaxis=axis(title, side="top"), yaxis=names,

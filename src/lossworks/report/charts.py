@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from ..tokens.graphemes import isolated, shortened
 from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, rule, thin
 
 NUMBERED = 20  # classes up to which a confusion matrix has room for its counts,
@@ -61,7 +62,7 @@ def metric_curve(events: Sequence[Json], name: str, title: str, best: float | No
 def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> Json:
     """True label by row, predicted label by column; the colour is the share of the row, the number the count."""
     shares = [[count / max(sum(row), 1) for count in row] for row in table]
-    names = [html.escape(label) for label in labels]
+    names = [html.escape(isolated(label)) for label in labels]
     ticks = {
         "type": "category", "showgrid": False, "showline": False, "showticklabels": len(names) <= NAMED,
         "tickmode": "array", "tickvals": names, "ticktext": [_short(label) for label in labels],
@@ -130,7 +131,7 @@ def scatter(points: Sequence[Sequence[float]]) -> Json:
 
 
 def _short(label: str) -> str:
-    return html.escape(label if len(label) <= 18 else label[:17] + "…")
+    return html.escape(shortened(label, 18))
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

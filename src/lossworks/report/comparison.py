@@ -17,6 +17,11 @@ _SIZES = (
     "Probabilities are not calibrated. Each text or segment is weighted by its size, so the mean over them is the metric on the "
     "whole test set."
 )
+_EACH = (
+    "Each training of {} is one model for each language, trained on the rows of that language alone and asked for no others. Its "
+    "models have their settings in common, tuned by the validation rows of all languages. A classifier is calibrated by its "
+    "language's, if they are 20 or more, and then all are together."
+)
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
 
 
@@ -33,7 +38,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "calibration": charts.calibration(result),
     }  # fmt: skip
     told = [] if result is None else pairs(result.get("by_language"), rising=result["rising"])
-    figures |= {one["id"]: one["figure"] for one in told}
+    figures |= {one["id"]: one["figure"] for one in told if one["figure"]["data"]}
     context = {
         "name": name,
         "run": summary,
@@ -107,9 +112,12 @@ def steps(summary: Json) -> list[str]:
     """The method, step by step."""
     protocol, result = summary["protocol"], summary.get("result") or {}
     language, rows = summary["task"] == "lm", rows_are(result)
+    each = [arm["name"] for arm in protocol["arms"] if str(arm.get("model")).startswith("each:")]
     method = [
         _split(summary),
         _tuning(summary),
+        *([_EACH.format(" and ".join(each))] if each else []),
+        *words.untrained(protocol),
         f"Every arm was then trained with the same {protocol['seeds']} seeds ({_seeds(protocol)}): the same initial weights "
         "where the shapes allow, and the same order of rows. Each run went to the end of its schedule and was evaluated with its "
         "final weights.",

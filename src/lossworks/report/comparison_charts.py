@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from ..tokens.graphemes import shortened
 from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, rule
 
 MOST = 8
@@ -189,4 +190,4 @@ def _name(name: str) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 44 else name[:43] + "…"
+    return shortened(name, 44)

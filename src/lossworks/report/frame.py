@@ -10,6 +10,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .. import record
+from ..tokens.graphemes import shortened
 from . import words
 from .words import Json
 
@@ -38,4 +39,5 @@ def _templates() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
+    environment.filters["shortened"] = shortened
     return environment

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..tokens.graphemes import isolated, shortened
 from .frame import write_page
 from .words import THIN, Json
 
@@ -72,8 +73,14 @@ def remark(row: Json, task: str) -> str:
     if task == "regress":
         return f"{row['label']:g}, and the models say {row['answer']:.4g}"
     if task == "multilabel":
-        return f"{_named(row['label'])}, and {row['doubtful']!r} may be {row['is']}"
-    return f"{row['label']!r}, and the models say {row['answer']!r}" if row["label"] != row["answer"] else f"{row['label']!r}"
+        return f"{isolated(_named(row['label']))}, and {_quoted(row['doubtful'])} may be {row['is']}"
+    label, answer = _quoted(row["label"]), _quoted(row["answer"])
+    return f"{label}, and the models say {answer}" if row["label"] != row["answer"] else label
+
+
+def _quoted(label: Any) -> str:
+    """A label as it stands in a sentence; what joins emoji is no escape in it."""
+    return isolated(f"'{label}'") if isinstance(label, str) else repr(label)
 
 
 def within(row: Json, source: str) -> str:
@@ -99,7 +106,7 @@ def _named(label: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text):,} characters in all)"
+    return text if len(text) <= _LONGEST else f"{shortened(text, _LONGEST)} ({len(text):,} characters in all)"
 
 
 def _precision(row: Json) -> list[str]:

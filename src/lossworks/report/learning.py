@@ -9,6 +9,7 @@ import numpy as np
 
 from ..attribution.learning import Learning
 from ..core.seeds import generator
+from ..tokens.graphemes import shortened
 from . import words
 from .frame import write_page
 from .plot import LEGEND, Json, axis, figure, line
@@ -151,7 +152,7 @@ def _row(row: Json) -> Json:
     text = row["text"]
     epochs = {name: "never" if row.get(name) is None else _epoch_name(row[name]) for name in ("first_learned", "learned")}
     return {
-        "text": text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
+        "text": shortened(text, _LONGEST),
         "place": row["place"],
         "label": _label(row["label"]),
         "mean": f"{row['mean']:.3g}",

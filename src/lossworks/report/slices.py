@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from ..evidence.slices import title
+from ..tokens.graphemes import isolated, shortened
 from .frame import write_page
 from .plot import LEGEND, Json, axis, dots, figure, rule
 from .words import THIN, smart
@@ -83,7 +84,8 @@ def _row(one: Json, paired: bool) -> Json:
 def _figure(table: Json, unit: str) -> Json:
     """The slices that differ, or those that came nearest to it: inside less outside, with intervals."""
     drawn = table["slices"][:_DRAWN]
-    labels = [html.escape(title(one["kind"], one["name"])) for one in drawn]
+    titles = [title(one["kind"], one["name"]) for one in drawn]
+    labels = [html.escape(isolated(name)) for name in titles]
     traces = []
     for word in dict.fromkeys(one["word"] for one in drawn):
         some = [(label, one) for label, one in zip(labels, drawn, strict=True) if one["word"] == word]
@@ -101,7 +103,7 @@ def _figure(table: Json, unit: str) -> Json:
         })  # fmt: skip
     names = axis(
         "", type="category", autorange="reversed", showgrid=False, tickmode="array", tickvals=labels,
-        ticktext=[label if len(label) <= 34 else label[:33] + "…" for label in labels],
+        ticktext=[html.escape(shortened(name, 34)) for name in titles],
     )  # fmt: skip
     return figure(
         traces, height=130 + 28 * max(len(drawn), 1), xaxis=axis(f"difference, {unit}"), yaxis=names,

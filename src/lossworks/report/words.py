@@ -197,3 +197,13 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}{THIN}min {rest}{THIN}s"
     return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
+
+
+def untrained(protocol: Json) -> list[str]:
+    """Of each arm of one model for each language, those that have none because there was nothing to learn from."""
+    arms = protocol.get("untrained", {})  # missing in earlier records
+    return [
+        f"{arm} has no model for {', '.join(languages)}, whose training rows leave nothing to be learned: the constant baseline "
+        "answers there."
+        for arm, languages in arms.items()
+    ]

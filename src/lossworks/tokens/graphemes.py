@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import regex
 
 CLUSTER = regex.compile(r"\X")
+_LOOK = 64  # characters beyond a cut, to see whether a cluster ends there
 # What waits for more: a joiner, the sign that joins consonants of Indic scripts, an initial of Hangul without a vowel.
 _OPEN = regex.compile(r"(?:\u200d|\p{InCB=Linker}|\p{GCB=L}|\p{GCB=Prepend})\Z")
 _FLAG_HALF = regex.compile(r"\p{GCB=RI}")
@@ -42,24 +43,43 @@ def whole(text: str, spans: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
     return [*runs, (first, number + 1)] if number >= 0 else []
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or its first whole clusters and an ellipsis, ``most`` characters in all."""
+    if len(text) <= most:
+        return text
+    ends = (found.end() for found in CLUSTER.finditer(text[: most + _LOOK]))
+    return text[: max((end for end in ends if end < most), default=most - 1)] + "…"
+
+
+def isolated(name: str) -> str:
+    """A name as it may stand in a sentence: one from right to left is isolated (UAX 9), else it would take what follows, numbers
+    and further names, to its other side.
+    """
+    turned = any(unicodedata.bidirectional(character) in ("R", "AL") for character in name)
+    return f"\u2068{name}\u2069" if turned else name
+
+
 def is_open(cluster: str) -> bool:
     """Whether a cluster ends where one cannot end, or seldom does: within a conjunct, a joined emoji, a flag or a syllable."""
     return bool(_OPEN.search(cluster) or _FLAG_HALF.fullmatch(cluster))
 
 
-def not_composed(texts: Iterable[str]) -> int:
-    """How many texts are not in the composed form."""
-    return sum(not unicodedata.is_normalized("NFC", text) for text in texts)
+def composed(texts: Sequence[str]) -> tuple[Sequence[str], int]:
+    """The texts in the composed form, and how many were not; the very same list where all were, which costs a look at each."""
+    odd = [row for row, text in enumerate(texts) if not unicodedata.is_normalized("NFC", text)]
+    if not odd:
+        return texts, 0
+    made = list(texts)
+    for row in odd:
+        made[row] = unicodedata.normalize("NFC", made[row])
+    return made, len(odd)
 
 
-def composed_note(counts: Mapping[str, int], named: int = 4) -> tuple[str, ...]:
-    """A note on how many lines of each language are ``not_composed``; none where all are."""
-    some = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
-    if not some:
+def composed_note(changed: int, texts: int, by: Mapping[str, int] | None = None, named: int = 4) -> tuple[str, ...]:
+    """A note on how many of the texts were ``composed``, and where it is known ``by`` language; none where all were before."""
+    if not changed:
         return ()
-    told = ", ".join(f"{counts[name]:,} of {name}" for name in some[:named])
+    some = sorted((name for name in by or {} if (by or {})[name]), key=lambda name: -(by or {})[name])
+    told = ", ".join(f"{(by or {})[name]:,} of {name}" for name in some[:named])
     more = f" and some of {len(some) - named} other languages" if len(some) > named else ""
-    return (
-        f"lines not in composed form (NFC): {told}{more}. A word that is spelled in two ways takes tokens twice; text is read as "
-        "it is, so compose it before, here and wherever the tokenizer is used",
-    )
+    return (f"NFC: {changed:,} of {texts:,} texts changed{': ' if told else ''}{told}{more}",)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import models
+from .. import balances, models
 from ..data import TEST, TRAIN, VALID, Corpus, Ragged
 from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..models import CountedSpec
 from ..tokens.scripts import FIRST, script_counts, scripts
+from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble
 from .describing import describe
 from .generative import check_counted
@@ -55,37 +56,42 @@ def fit(
     Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
     began = callbacks.clock()
-    data = assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+    check_languages(settings, corpora)
+    shares = settings.valid, settings.test
+    data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
     check_counted(data, settings)
     spec = settings.spec
     assert isinstance(spec, CountedSpec)
-    settings = replace(settings, task=data.task.kind, model=models.render(spec))
+    balance = settings.balance and balances.render(balances.build(settings.balance))
+    settings = replace(settings, task=data.task.kind, model=models.render(spec), balance=balance)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
     callbacks.watch("start", {"step": 0})
-    predictor = _counted(data, spec, callbacks)
+    predictor = _counted(data, spec, settings.seed, callbacks)
     calibrate(predictor, data, _Part(data, spec, VALID), None)
     whole = None if VALID in fixed else with_validation_rows(data)
     if whole is not None:  # temperature and thresholds stay: they need rows that were not counted
-        again = _counted(whole, spec, callbacks)
+        again = _counted(whole, spec, settings.seed, callbacks)
         again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
         predictor, data = again, whole
     ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
     result = judge(predictor, data, _Part(data, spec, TEST), ended)
+    result |= drawn(data.balance, data.languages, data.parts, data.rates)
     result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
     return predictor, settings, describe(data), result
 
 
-def _counted(data: Dataset, spec: CountedSpec, callbacks: Callbacks) -> CountedPredictor:
-    """What the training rows say of each class."""
+def _counted(data: Dataset, spec: CountedSpec, seed: int, callbacks: Callbacks) -> CountedPredictor:
+    """What the training rows say of each class, each as often as it is drawn."""
     codes, classes = list(scripts()), len(data.task.labels)
     counts, written = spec.counts(classes), np.zeros((classes, len(codes)), np.int64)
-    target, done = data.target[data.parts == TRAIN], 0
-    for row, texts in data.blocks(TRAIN):
+    times, target, done = data.times(seed), data.target[data.parts == TRAIN], 0
+    target = target if times is None else np.repeat(target, times)
+    for texts in data.training_texts(seed):
         own = target[done : done + len(texts)]
         counts.add(spec.read(texts), own)
         np.add.at(written, own, script_counts(texts))
         done += len(texts)
-        callbacks.watch("read", {"rows": row, "of": len(data.parts)})
+        callbacks.watch("read", {"rows": done, "of": len(target)})
     written[:, :FIRST] = 0
     most = written >= np.maximum(_STRAY * written.sum(1, keepdims=True), 1)
     known = tuple(tuple(codes[number] for number in np.flatnonzero(own)) for own in most)

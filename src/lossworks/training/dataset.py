@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,14 @@ class Dataset:
     def languages(self) -> Languages | None:
         """Of each row, where languages are told apart."""
         return Languages.together(self.corpora)
+
+    def only(self, language: str) -> Dataset:
+        """The rows of one language, unread; those of others are left out."""
+        languages = self.languages
+        assert languages is not None
+        own = languages.of_row == languages.names.index(language)
+        parts = np.where(own, self.parts, np.uint8(LEFT_OUT))
+        return replace(self, parts=parts, features=None, train=None, valid=None, test=None)
 
     @property
     def rates(self) -> NDArray[np.float64] | None:
@@ -255,13 +263,13 @@ def read_features(
     row = 0
     for corpus in data.corpora:
         for texts in _blocks(corpus, features.at_once):
-            read = features.read(texts)
-            part_of = data.parts[row : row + len(texts)]
+            rows = row + np.flatnonzero(data.parts[row : row + len(texts)] != LEFT_OUT)
+            read, part_of = features.read([texts[at] for at in rows - row]), data.parts[rows]
             counter.add(read, part_of == TRAIN)
             for part, store in enumerate(stores):
                 chosen = np.flatnonzero(part_of == part)
                 if len(chosen):
-                    store.append(row + chosen, read, chosen)
+                    store.append(rows[chosen], read, chosen)
             row += len(texts)
             watch("read", {"rows": row, "of": len(data.parts)})
     features.learn(counter)

@@ -22,8 +22,16 @@ def of_corpora(corpora: Sequence[Corpus], parts: NDArray[np.uint8] | None) -> di
         "bad": [line for corpus in corpora for line in corpus.bad],
         "fingerprint": "+".join(corpus.fingerprint for corpus in corpora),
         "text_column": corpora[0].text_column,
+        **form(corpora),
         **({} if languages is None or parts is None else {"languages": _by_language(languages, parts)}),
     }
+
+
+def form(corpora: Sequence[Corpus]) -> dict[str, Any]:
+    """The form that text was brought into, and how many texts were changed by it; nothing where it is read as it is."""
+    if corpora[0].composed is None:
+        return {}
+    return {"normalize": "nfc", "composed": sum(corpus.composed or 0 for corpus in corpora)}
 
 
 def _by_language(languages: Languages, parts: NDArray[np.uint8]) -> dict[str, dict[str, int]]:

@@ -249,7 +249,7 @@ class Settings:
         if isinstance(spec, LanguageSpec) and spec.made_by:
             raise UsageError(f"--model {self.model}: {spec.made_by}")
         applies = _applicable(spec)
-        for field in fields(self):
+        for field in fields(Settings):
             if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
                 raise _misplaced(field.name, self, spec)
         counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
@@ -339,7 +339,7 @@ def _applicable(spec: Spec) -> tuple[str, ...]:
     if isinstance(spec, GraphSpec):
         return (*BY_STEPS, *OF_FACTS)
     if isinstance(spec, CountedSpec):
-        return ()
+        return ("balance",)
     if not isinstance(spec, LanguageSpec):
         return (*BY_STEPS, *OF_EXAMPLES, TEACH)
     if spec.by_gradients:

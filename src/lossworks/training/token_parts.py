@@ -77,6 +77,15 @@ class Division:
             return None
         return TextLanguages(languages.of_row[self.parts == TRAIN], len(languages.names), self.rates)
 
+    def balanced(self, balance: str | None) -> Division:
+        """The same with languages drawn by a balance: by how many characters they have, whatever the tokens are."""
+        languages = None if balance is None else Languages.together(self.corpora)
+        if languages is None or self.parts is None:
+            return replace(self, rates=None)
+        lengths = (len(text) for corpus in self.corpora for texts in corpus.blocks() for text in texts)
+        sizes = np.fromiter(lengths, np.float64, len(self.parts))
+        return replace(self, rates=rates(balance, languages, self.parts, sizes))
+
     def named(self, part: int, encoded: Encoded) -> Encoded:
         """An ``encoded`` part with its texts' languages."""
         languages = self.languages(part)
@@ -99,16 +108,7 @@ def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Set
         most = len(main)
         parts[0] = split(main, None, min(valid, MOST_VALID / most), min(test, MOST_TEST / most), settings.seed)
     of_rows = np.concatenate(parts)
-    return Division(corpora, fixed, of_rows, {}, _rates(corpora, of_rows, settings))
-
-
-def _rates(corpora: Sequence[Corpus], parts: NDArray[np.uint8], settings: Settings) -> NDArray[np.float64] | None:
-    """How often training texts of each language are drawn: by how many characters there are, whatever the tokens are."""
-    languages = None if settings.balance is None else Languages.together(corpora)
-    if languages is None:
-        return None
-    sizes = np.fromiter((len(text) for corpus in corpora for texts in corpus.blocks() for text in texts), np.float64, len(parts))
-    return rates(settings.balance, languages, parts, sizes)
+    return Division(corpora, fixed, of_rows, {}).balanced(settings.balance)
 
 
 def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch: Path) -> tuple[Tokenizer, dict[int, Encoded]]:

@@ -33,7 +33,7 @@ _TABLES = (
     "PRIMARY KEY (comparison, stage, arm, number))",
 )
 _ONE = "comparison = ? AND stage = ? AND arm = ? AND number = ?"
-_ARRAYS = ("rows", "said", "logp")  # of an outcome, kept packed
+_ARRAYS = ("rows", "said", "logp", "within")  # of an outcome, kept packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _encoded(outcome: Outcome) -> str:
 def _decoded(key: Key, text: Any) -> Outcome:
     """Numbers come back as they were, infinite ones too: Python reads what it wrote."""
     try:
-        value = {"logp": None, **json.loads(text)}  # missing in earlier records
+        value = {"logp": None, "within": None, **json.loads(text)}  # missing in earlier records
         value |= {name: None if value[name] is None else unpacked(value[name]) for name in _ARRAYS}
         value |= {name: [tuple(row) for row in value[name]] for name in ("curve", "bins")}
         return Outcome(**value)
