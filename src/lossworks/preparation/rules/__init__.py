@@ -1,7 +1,7 @@
 """Quality rules, found by walking this folder: named tests with thresholds, each counted.
 
 ``GOPHER``, ``C4`` and ``FINEWEB`` are the rules of these collections that depend on no language, as specs; ``SETS`` has them by
-name. They are for long web pages: for sentences, verse or tweets lower ``min`` of ``words``, and leave out ``sentences`` and
+name. They are for long web pages: for sentences, verse or tweets lower the ``min`` of ``words``, and leave out ``sentences`` and
 ``short_lines``.
 """
 
