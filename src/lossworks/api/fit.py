@@ -104,14 +104,14 @@ def _fit(
     log: str | None,
 ) -> Model | Language | Graph:
     """``fit``, once it is known which processes and shards there are."""
+    if begun:
+        read = _begun_reading(callbacks.world, read, Path(out or ""), settings.device)
     if not callbacks.world.is_first:  # the first process keeps the record
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
-    if begun:
-        read = as_begun(read, Path(out or ""))
     sources, reading = [(data, None), *given], reading_for(settings, read)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
@@ -133,6 +133,12 @@ def _fit(
         names["language"] = reading.language
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
+
+
+def _begun_reading(joined: World, read: ReadOptions | None, out: Path, device: str) -> ReadOptions:
+    """How the run in ``out`` reads its data, which the first process looks up before it writes there."""
+    read = as_begun(read, out) if joined.is_first else read or ReadOptions()
+    return replace(read, normalize=joined.of_first(read.normalize or "", device) or None)
 
 
 def held_out(valid: Source | float | None, test: Source | float | None) -> tuple[dict[str, float], list[tuple[Source, int]]]:
