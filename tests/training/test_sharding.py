@@ -192,6 +192,8 @@ def test_setting() -> None:
     assert Settings(model=SMALL, sharding="fsdp").to_json()["sharding"] == "fsdp"
     with pytest.raises(UsageError, match="--sharding is for neural families"):
         Settings(model="linear", sharding="fsdp")
+    with pytest.raises(UsageError, match="Leave --shards out"):
+        Settings(model=SMALL, sharding="fsdp", shards=2)
     with pytest.raises(UsageError, match="'fsdp'"):
         Settings(model=SMALL, sharding="fsdq")
 
