@@ -118,8 +118,8 @@ def test_killed_and_resumed_by_others(tmp_path: Path, put: Callable[[str, str], 
 
 
 def test_divided(tmp_path: Path, put: Callable[[str, str], Path]) -> None:
-    """Weights that FSDP divides: a killed process ends all, and so does one that fails; a resumed world ends near one process with
-    as many shards, whose dropout is the same.
+    """Weights that FSDP divides: a process that is killed, or fails, ends all; resumed they end near one of as many shards,
+    whose dropout is the same.
     """
     data, out = put("text.txt", STREAM), tmp_path / "divided"
 

@@ -38,9 +38,9 @@ def alone(check: Callable[[Path], None]) -> Callable[[Path], None]:
 
 @alone
 def read_by_any_number(folder: Path) -> None:
-    """Each of 1 to 4 processes reads what each of 1 to 4 has written, its part of it alone; what was before is removed."""
-    order = [1, 1, 2, 1, 3, 1, 4, 2, 2, 3, 2, 4, 3, 3, 4, 4, 1]
-    assert len(set(itertools.pairwise(order))) == 16
+    """Each of 1 to 3 processes reads what each of 1 to 3 has written, its part of it alone; what was before is removed."""
+    order = [1, 1, 2, 1, 3, 2, 2, 3, 3, 1]
+    assert len(set(itertools.pairwise(order))) == 9
     for step, size in enumerate(order, 1):
         kills.world(folder, size, 1, background=size == 3, victim=0, at=0)
         kept = sorted(path.name for path in folder.iterdir())
@@ -51,8 +51,8 @@ def read_by_any_number(folder: Path) -> None:
 @alone
 def killed(folder: Path) -> None:
     """Whichever process is killed, at whichever write: the newest checkpoint is whole, and of no older a step."""
-    found = kills.main(10, seed=3)
-    assert (found["whole"], found["lost"], found["mixed"]) == (10, 0, 0), found
+    found = kills.main(8, seed=3)
+    assert (found["whole"], found["lost"], found["mixed"]) == (8, 0, 0), found
     assert found["background"], found
 
 

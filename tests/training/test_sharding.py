@@ -42,7 +42,7 @@ SMALL = (
 )
 CASES: dict[str, dict[str, Any]] = {
     **{
-        f"by-{entry.name}": {"optimizer": entry.name}
+        f"by-{entry.name}": {"optimizer": entry.name, "steps": 2, "evals": 1}
         for entry in optimizers
         if entry.thing.divides and entry.name != "sophia"  # draws targets, other ones in each process
     },
