@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import zstandard
 
+import lossworks
 from lossworks.api.prepare import prepare, wanted
 from lossworks.core.errors import DataError, Interrupted, LossworksError, RecordError, UsageError
 from lossworks.data import ReadOptions, load
@@ -20,6 +21,7 @@ from lossworks.engine import Callbacks
 from lossworks.preparation import Texts, jaccard
 from lossworks.preparation.pipeline import Job
 from lossworks.preparation.pipeline import job as jobs
+from lossworks.training import token_parts
 
 from .conftest import Put, sentence
 
@@ -130,6 +132,23 @@ def test_same_bytes(sources: Sources, tmp_path: Path) -> None:
     prepare(files, tmp_path / "killed", **settings)  # of what is finished nothing is done again
     with pytest.raises(UsageError, match="of other settings or sources"):
         prepare(files, tmp_path / "killed", valid=0.2)
+
+
+@pytest.mark.usefixtures("small")
+def test_written_tokens_are_used(sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit takes the tokens that were written, of whole parts and of rows drawn from one, and ends as one that makes them."""
+    prepare(sources[0], made := tmp_path / "made", valid=0.1, test=0.1, tokenizer="words")
+    for data in (made, made / "train"):
+        for out, change in ((tmp_path / "own", None), (tmp_path / "written", "in_tokens")):
+            with monkeypatch.context() as patched:
+                patched.setattr(token_parts, change or "_written", lambda *given, **more: None)
+                lossworks.fit(data, out=out / data.name, task="lm", model="ngram:order=2")
+        own, written = (tmp_path / name / data.name for name in ("own", "written"))
+        assert (own / "model.safetensors").read_bytes() == (written / "model.safetensors").read_bytes()
+        assert (own / "tokenizer.json").read_bytes() == (made / "tokenizer.json").read_bytes()
+        results = [lossworks.load_run(run).summary["result"]["metrics"] for run in (own, written)]
+        assert results[0] == results[1]
+    lossworks.fit(made, task="lm", model="ngram:order=2", tokenizer="chars")
 
 
 @pytest.mark.usefixtures("small")

@@ -140,7 +140,8 @@ def _tell(made: dict[str, Any], out: Path) -> None:
     bad = [line for source in made["sources"] for line in source["first_bad"]]
     if counts["bad"]:
         say_notes([f"{counts['bad']:,} bad rows left out, the first: {bad[0]}"])
-    screen.print(f"{len(made['sources']):,} sources, {counts['rows']:,} rows. {counts['kept']:,} texts stay.")
+    sources = f"{len(made['sources']):,} source{'s' * (len(made['sources']) != 1)}"
+    screen.print(f"{sources}, {counts['rows']:,} rows. {counts['kept']:,} texts stay.")
     words = {"exact": "equal an earlier text", "near": "nearly equal an earlier text", "leak": "in --against", "empty": "empty"}
     for reason, count in sorted(counts["removed"].items(), key=lambda item: -item[1]):
         screen.print(f"{count:>12,}  left out: {words.get(reason, f'rule {reason}')}")
@@ -150,9 +151,8 @@ def _tell(made: dict[str, Any], out: Path) -> None:
     for name, part in parts.items():
         if part["rows"]:
             tokens = f", {part['tokens']:,} tokens" if "tokens" in part else ""
-            screen.print(
-                f"{out / name}: {part['rows']:,} texts, {part['bytes'] / 1e6:,.1f} MB{tokens}, {len(part['shards']):,} shards"
-            )
+            shards = f"{len(part['shards']):,} shard{'s' * (len(part['shards']) > 1)}"
+            screen.print(f"{out / name}: {part['rows']:,} texts, {part['bytes'] / 1e6:,.1f} MB{tokens}, {shards}")
     place = shlex.quote(str(out))
     screen.print(f"Why each text went: {out / 'removed'}/*.parquet")
     screen.print(f"Next:  lossworks fit {place}" + ("" if made["labelled"] else " --task lm"))

@@ -13,6 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...core.errors import DataError, RecordError
 from ...record.checksums import checksum
 from ...record.files import Fields, read_object
@@ -21,6 +24,7 @@ from ..checked_rows import Reading, Rows
 from ..columns import choose
 from ..labels import original
 from ..options import ReadOptions
+from ..ragged import Ragged
 from ..splits import PARTS
 
 MANIFEST = "manifest.json"
@@ -85,6 +89,32 @@ def apart(data: Any, valid: Any, test: Any) -> tuple[Any, Any, Any]:
     if len(own) < 2 or "train" not in own:
         return data, valid, test
     return own["train"], own.get("valid") if valid is None else valid, own.get("test") if test is None else test
+
+
+def tokenizer(source: str) -> str | None:
+    """The tokenizer file of a prepared directory that holds tokens, or of a part of one; None for anything else."""
+    if not is_prepared(Path(source)):
+        return None
+    prepared = Prepared.open(Path(source))
+    said = prepared.manifest["tokenizer"]
+    return said and str(prepared.folder / said["file"])
+
+
+def tokens(source: str, digest: str) -> Iterator[tuple[Ragged, NDArray[np.int64]]]:
+    """The texts of a prepared directory, or of a part, in tokens, shard by shard, and how long each is in bytes; nothing where
+    they were not written by the tokenizer with this digest.
+
+    Raises:
+        RecordError: a shard is missing or damaged.
+    """
+    if tokenizer(source) is None:
+        return
+    prepared = Prepared.open(Path(source))
+    if prepared.manifest["tokenizer"]["digest"] != digest:
+        return
+    for path, said in prepared.shards:
+        arrays, _ = open_shard(prepared.folder / said["tokens"]["file"], said["tokens"])
+        yield Ragged(arrays["ids"], arrays["offsets"]), np.diff(open_shard(path, said)[0]["offsets"])
 
 
 def read(path: Path, options: ReadOptions) -> Reading:
