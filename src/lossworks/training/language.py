@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.machine import peak_memory
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
+from ..data.formats import prepared
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage, Tokens
@@ -51,6 +52,7 @@ def fit(
         settings = replace(
             settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
         )
+    settings = replace(settings, tokenizer=settings.tokenizer or prepared.tokenizer(corpora[0].source))
     asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     check_languages(settings, corpora)
