@@ -36,7 +36,8 @@ def check(
         typer.Option("--html", help="The page for the hand check.  [default: NAME-labels.html]", show_default=False),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write all rows, most doubtful first: .csv or .jsonl.", show_default=False)
+        Path | None,
+        typer.Option("--out", help="Write rows, most doubtful first: .csv, .jsonl, .parquet.", show_default=False),
     ] = None,
     task: Annotated[str, typer.Option("--task", help="classify, multilabel, regress; auto: by the labels.")] = "auto",
     model: Annotated[
@@ -58,9 +59,10 @@ def check(
     quiet: options.Quiet = False,
 ) -> None:
     """Which labels are doubtful, and by a hand check of a few rows how many are wrong."""
-    from ..api.check_labels import check_format, check_labels
+    from ..api.check_labels import check_labels
     from ..core.errors import UsageError
     from ..engine import Callbacks
+    from ..record.rows import check_format
 
     if not labels:
         raise UsageError("nothing is asked for. Say what to check: --labels.")

@@ -52,7 +52,9 @@ def load(
             raise UsageError("language is 'file', and rows come from none. Give dicts or a frame, and name the key or column.")
         languages = [*of_files(files)]
     with ExitStack() as stack:
-        opened = ((*_open(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
+        if isinstance(source, str | os.PathLike):
+            stack.enter_context(_collector_paused())
+        opened = ((*open_source(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
         first = name, reading, _ = next(opened)
         name = name if len(files) == 1 else str(source)
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
@@ -104,7 +106,8 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
         raise DataError(f"{corpus.source} holds no rows.")
 
 
-def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
+def open_source(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None = None) -> tuple[str, Reading]:
+    """What to call one source, and its rows to come; ``stack`` lets go of what is kept on disk for it, in ``spill``."""
     if not isinstance(source, str | os.PathLike):
         if frames.is_frame(source):
             return "the rows", frames.read(source, options, "the rows")
@@ -115,7 +118,6 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
         return "the rows", pairs.read(source, options, "the rows")
     if not os.fspath(source):
         raise UsageError("the path of the data is empty. Name a file, a folder, or - for stdin.")
-    stack.enter_context(_collector_paused())
     path = None if source == "-" else Path(source)
     if path is not None and os.path.isdir(path):  # which no name is too long for
         return str(path), folders.read(path, options)
