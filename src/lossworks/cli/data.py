@@ -246,7 +246,4 @@ def _watcher(quiet: bool) -> Any:
         def _glosses(self, fields: dict[str, Any]) -> None:
             self._show("training beside descriptions", fields["number"], fields["of"], fields["glosses"])
 
-        def _fold(self, fields: dict[str, Any]) -> None:
-            self._show("training without each fold", fields["number"], fields["of"], fields["model"])
-
     return Checking(quiet)
