@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import DataError
 from .checked_rows import Checked, Reading, check
 from .labels import LabelBook
-from .loading import open_source
+from .loading import open_rows
 from .options import ALL, ReadOptions
 
 
@@ -22,7 +22,7 @@ def stream(source: str | os.PathLike[str] | Iterable[Any], options: ReadOptions)
         DataError: as ``load``, in the midst of the rows too.
     """
     with ExitStack() as stack:
-        name, reading = open_source(source, options, stack)
+        name, reading = open_rows(source, options, stack, None)
         beside = () if reading.kept else _without_columns(name, reading, options)
         yield Stream(name, reading, options, beside)
 
