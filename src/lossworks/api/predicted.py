@@ -122,8 +122,8 @@ def write_predictions(
         out: ends in .csv, .jsonl or .parquet.
         read: which columns to read and how.
         keep: columns of the input that stand before the answers; None: all (of JSON lines those that the first 100 have).
-        top, threshold: as of ``answers``. With ``top`` there are columns label_1, probability_1, label_2, …; without it a column
-            "probability:LABEL" for each label.
+        top, threshold: as of ``answers``. With ``top`` there are columns label_1, probability_1, label_2, …; without it one of
+            probabilities for each label, called "probability", a colon and the label.
 
     Raises:
         DataError: a source cannot be read; its columns are not those of the first, or are called as those of answers.
