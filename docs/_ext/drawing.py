@@ -28,7 +28,9 @@ def descents(surfaces: Sequence[Surface]) -> str:
         ]
         panels.append((Panel(title=f"log₁₀ of {surface.title}", lines=tuple(lines)), tuple(map(float, range(steps)))))
     drawn = [_panel(panel, x, "step") for panel, x in panels]
-    return _figure(drawn, _legend(panels[0][0]), "Run on three functions of two weights, each optimizer at its best learning rate.")
+    return _figure(
+        drawn, _legend(panels[0][0]), "Run on three functions of two weights, each optimizer at its best learning rate."
+    )
 
 
 def _padded(values: list[float], length: int) -> tuple[float | None, ...]:

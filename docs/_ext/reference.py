@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import drawing
 import typer
 
+import drawing
 import lossworks
 from lossworks import balances, catalog, tokens
 from lossworks.catalog.facts import Facts, facts
@@ -63,7 +63,9 @@ def _escaped(text: str) -> str:
 
 def table(rows: list[tuple[str, str]]) -> str:
     """A Markdown table of two columns without a header."""
-    return "\n".join(["| | |", "|---|---|", *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)])
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)]
+    )
 
 
 def verbs(_: str = "") -> str:
@@ -103,7 +105,9 @@ def homes() -> dict[str, list[str]]:
         names = [*getattr(module, "__all__", ()), *(["TextClassifier", "TextRegressor"] if module is lossworks else [])]
         for name in sorted(names, key=str.lower):
             thing = getattr(module, name)
-            own = getattr(thing, "__module__", "").startswith("lossworks") and (inspect.isclass(thing) or inspect.isroutine(thing))
+            own = getattr(thing, "__module__", "").startswith("lossworks") and (
+                inspect.isclass(thing) or inspect.isroutine(thing)
+            )
             if own and thing not in seen:
                 seen.add(thing)
                 found.setdefault(package, []).append(name)
@@ -155,7 +159,7 @@ def readable(lines: list[str]) -> list[str]:
         line = "".join(part if n % 2 else re.sub(r"([*|\\])|(?<=\w)_(?!\w)", r"\\\g<0>", part) for n, part in enumerate(parts))
         item = re.match(r"([a-z]\w*(?:, \w+)*)(?::\s|\s{2,})(?=\S)", line)
         if item:
-            found += [""] * (not inside) + [f"- **{item[1]}**: {line[item.end():]}"]
+            found += [""] * (not inside) + [f"- **{item[1]}**: {line[item.end() :]}"]
         else:
             found.append(f"  {line.strip()}" if inside and line.startswith("    ") else line)
         inside = bool(item) or (inside and line.startswith(" "))
