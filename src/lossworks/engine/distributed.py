@@ -98,11 +98,11 @@ class World:
         """Whether this process takes thing ``number`` of some that are taken in turn."""
         return number % self.size == self.rank
 
-    def of_first(self, text: str, device: torch.device) -> str:
+    def of_first(self, text: str, device: str | torch.device) -> str:
         """The first process's text, in every process."""
         return self.texts(text if self.is_first else "", device)[0]
 
-    def texts(self, text: str, device: torch.device) -> list[str]:
+    def texts(self, text: str, device: str | torch.device) -> list[str]:
         """Each process's text, in every process."""
         mine = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
         return [bytes(each.flatten().tolist()).decode() for each in self.gather_rows(mine[:, None])]

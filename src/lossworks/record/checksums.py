@@ -17,7 +17,7 @@ _MODEL = ("config.json", "tokenizer.json", "classes.json", "*.safetensors", "cla
 def checksums(folder: Path) -> dict[str, str]:
     """XXH3 (128 bits) of every file of the model in a run directory, by its path in there."""
     found = sorted(path for pattern in _MODEL for path in folder.glob(pattern) if path.is_file())
-    return {path.relative_to(folder).as_posix(): _checksum(path) for path in found}
+    return {path.relative_to(folder).as_posix(): checksum(path) for path in found}
 
 
 def check_files(folder: Path, saved: Mapping[str, str]) -> None:
@@ -29,7 +29,12 @@ def check_files(folder: Path, saved: Mapping[str, str]) -> None:
             raise RecordError(f"{folder / name} {what}. Restore it from a copy, or fit again.")
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """XXH3 (128 bits) of a file.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return str(hashlib.file_digest(file, xxhash.xxh3_128).hexdigest())
