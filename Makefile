@@ -1,6 +1,6 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
-# make docs   the site, in build/site, with every warning an error; docs-examples: what its examples print, written anew
+# make docs   runs the examples of its pages, then builds the site in build/site; docs-examples writes what they print anew
 # make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs: those of docs/FUSION.md
 
 PYTHON ?= python3
@@ -30,11 +30,12 @@ demo: $(INSTALLED)
 
 docs: .venv/.docs
 	rm -rf build/site
+	$(TEST_ENV) $(BIN)/pytest -n 2 -o pythonpath=docs/_ext docs
 	$(TEST_ENV) $(BIN)/sphinx-build -E -W --keep-going -q docs build/site
 	@echo "The site is at build/site/index.html"
 
 docs-examples: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/python -W ignore tests/pages/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md
+	$(TEST_ENV) $(BIN)/python -W ignore docs/_ext/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md
 
 .venv/.docs: $(INSTALLED)
 	$(BIN)/pip install -c constraints.txt -e ".[docs]"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages import examples
+import examples
 
 
 @pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: page.stem)

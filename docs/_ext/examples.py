@@ -1,6 +1,6 @@
 """The pages whose examples are run: each block in turn, in a folder with the bundled reviews, and what it prints is on the page.
 
-python tests/pages/examples.py docs/guides/*.md      # writes what the examples print now into the pages
+python docs/_ext/examples.py docs/guides/*.md      # writes what the examples print now into the pages
 """
 
 from __future__ import annotations
