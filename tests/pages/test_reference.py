@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs/_ext"))
+import docstrings  # noqa: E402
 import reference  # noqa: E402
 
 REFERENCE = ROOT / "docs/reference"
@@ -73,7 +74,7 @@ def test_docstrings_become_lists() -> None:
     """Fields become items with their continuations; formulas keep their stars, and code stays as it is."""
     lines = ["What it is: a * b.", "", "one, two: text", "    goes on", "three: ``a*b``", "After."]
     told = ["What it is: a \\* b.", "", "", "- **one, two**: text", "  goes on", "- **three**: ``a*b``", "", "After."]
-    assert reference.readable(lines) == told
+    assert docstrings.readable(lines) == told
     assert reference.plain("a_b * [c] `d_e`") == "a\\_b \\* \\[c\\] `d_e`"
 
 
