@@ -19,7 +19,9 @@ html_theme = "furo"
 html_title = f"Lossworks {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_show_sphinx = False
+html_show_sphinx = html_show_copyright = False
+smartquotes = False  # two hyphens are a flag
+highlight_language = "none"
 html_theme_options = {"top_of_page_buttons": [], "navigation_with_keys": True}
 pygments_style, pygments_dark_style = "tango", "monokai"
 

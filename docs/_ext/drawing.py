@@ -23,13 +23,17 @@ def descents(surfaces: Sequence[Surface]) -> str:
     for surface in surfaces:
         steps = max(len(path.values) for path in surface.trajectories)
         lines = [
-            Line(name=path.name, y=_padded([math.log10(max(v, LOWEST)) for v in path.values], steps), reference=number > 0)
+            Line(
+                name=path.name.partition(":")[0],
+                y=_padded([math.log10(max(v, LOWEST)) for v in path.values], steps),
+                reference=number > 0,
+            )
             for number, path in enumerate(surface.trajectories)
         ]
         panels.append((Panel(title=f"log₁₀ of {surface.title}", lines=tuple(lines)), tuple(map(float, range(steps)))))
     drawn = [_panel(panel, x, "step") for panel, x in panels]
     return _figure(
-        drawn, _legend(panels[0][0]), "Run on three functions of two weights, each optimizer at its best learning rate."
+        drawn, _legend(panels[0][0]), "Run on three functions of two weights, each optimizer at its best of eight learning rates."
     )
 
 
@@ -58,7 +62,7 @@ def _panel(panel: Panel, x: Sequence[float], x_name: str) -> str:
 
     bottom, right = TOP + HIGH, LEFT + WIDE
     said = [words(LEFT, 14, panel.title, "start"), words((LEFT + right) / 2, bottom + 30, x_name, "middle")]
-    said += [words(LEFT - 5, y, f"{value:.3g}", "end") for y, value in ((TOP + 8, high), (bottom, low))]
+    said += [words(LEFT - 5, y, f"{value + 0.0:.3g}", "end") for y, value in ((TOP + 8, high), (bottom, low))]
     said += [words(a, bottom + 15, f"{x[end]:.3g}", anchor) for a, end, anchor in ((LEFT, 0, "start"), (right, -1, "end"))]
     drawn = [f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>']
     if low < 0 < high:

@@ -90,7 +90,8 @@ def _verb(words: str, verb: Any) -> str:
     for parameter in verb.get_params(context):
         record = parameter.get_help_record(context)
         if record and not getattr(parameter, "hidden", False):
-            rows.append((f"`{record[0].strip()}`", plain(record[1])))
+            flag = re.sub(r"list\[(\w+)\]>", r"\1> …", record[0].strip())
+            rows.append((f"`{flag}`", plain(record[1])))
     told = "\n\n".join(plain(paragraph) for paragraph in inspect.cleandoc(verb.help or "").split("\n\n"))
     return "\n\n".join([f"## {words}", told, f"```text\n{usage}\n```", table(rows)])
 
