@@ -87,8 +87,9 @@ def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[boo
     begun, before = resumed is not None and (resumed / "run.json").exists(), None
     if resumed is not None and begun and joined.is_first:
         before = dict(Run(resumed).summary.get("given") or {}).get(SHARDS)
-    begun, shards = agreed(joined, begun, before, settings.shards, settings.device)
-    return begun, settings if shards == (settings.shards or 1) else replace(settings, shards=shards)
+    divides = settings.sharding == "fsdp"  # then each process makes one shard, however many there are
+    begun, shards = agreed(joined, begun, before, joined.size if divides else settings.shards, settings.device)
+    return begun, settings if divides or shards == (settings.shards or 1) else replace(settings, shards=shards)
 
 
 def _fit(

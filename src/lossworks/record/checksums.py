@@ -23,8 +23,8 @@ def checksums(folder: Path) -> dict[str, str]:
 def check_files(folder: Path, saved: Mapping[str, str]) -> None:
     """Raise RecordError where a file in ``folder`` is not the one whose checksum was ``saved``, or is missing."""
     found = checksums(folder) if saved else {}
-    for name, checksum in saved.items():
-        if found.get(name) != checksum:
+    for name, wanted in saved.items():
+        if found.get(name) != wanted:
             what = "is damaged: it is not what was saved, by its checksum in run.json" if name in found else "is missing"
             raise RecordError(f"{folder / name} {what}. Restore it from a copy, or fit again.")
 
