@@ -21,6 +21,7 @@ from .balancing import group_count
 from .dataset import Dataset, read_features
 from .examples import ExampleObjective
 from .settings import AUTO, Settings
+from .sizes import check_memory
 
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
@@ -53,6 +54,8 @@ def training(
     """
     assert data.features is not None
     callbacks = callbacks.with_shards(settings.shards)  # which a training done again has too
+    if outputs is None:
+        check_memory(spec, data, settings)
     outputs = outputs or data.task.outputs
     network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
