@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.memory import rows_at_once
 from . import options
 from .options import print_json
 
@@ -48,7 +49,7 @@ def command(
     else:
         task = model.predictor.task.kind
         blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
-        rows = [row for block in blocks for row in _answers(model, block)]
+        rows = [row for block in blocks for row in _answers(model, block, every=json)]
     if json:
         print_json({"run": str(run), "task": task, "predictions": rows})
     else:
@@ -63,17 +64,22 @@ def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet:
     return [{"query": query, "answers": found} for query, found in zip(queries, graph.predict(queries, top), strict=True)]
 
 
-def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:
+def _answers(model: Model, texts: list[str], *, every: bool) -> list[dict[str, Any]]:
+    """What is said of each text; ``every``: with the probabilities of all labels, not only of those it was given."""
     if model.predictor.task.kind == "regress":
         return [{"text": text, "value": value} for text, value in zip(texts, model.predict(texts), strict=True)]
-    probabilities = model.predict_proba(texts)
     answers: list[dict[str, Any]] = []
-    for text, label, row in zip(texts, model.predictor.decide(probabilities), probabilities, strict=True):
-        named = dict(zip(model.labels, (float(p) for p in row), strict=True))
-        if isinstance(label, tuple):
-            answers.append({"text": text, "labels": list(label), "probabilities": named})
-        else:
-            answers.append({"text": text, "label": label, "probability": named[label], "probabilities": named})
+    size = rows_at_once(len(model.labels), max(len(texts), 1))
+    for some in (texts[start : start + size] for start in range(0, len(texts), size)):
+        probabilities = model.predict_proba(some)
+        for text, label, row in zip(some, model.predictor.decide(probabilities), probabilities, strict=True):
+            named = dict(zip(model.labels, (float(p) for p in row), strict=True))
+            given = label if isinstance(label, tuple) else (label,)
+            kept = {"probabilities": named if every else {each: named[each] for each in given}}
+            if isinstance(label, tuple):
+                answers.append({"text": text, "labels": list(label), **kept})
+            else:
+                answers.append({"text": text, "label": label, "probability": named[label], **kept})
     return answers
 
 

@@ -67,7 +67,7 @@ def training(
         data, drawn = replace(data, loss_weight=data.loss_weight * drawn[languages.of_row].astype(np.float32)), None
     made = objective(data, network, loss, None if full else batch_size, settings.seed, rates=drawn, groups=settings.groups)
     steps = int(settings.epochs or 1) * made.per_epoch
-    kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
+    kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) and module.is_head for module in network.modules())
     return Loop(
         made,
         stepper,
@@ -80,7 +80,7 @@ def training(
         fit_memory=micro_batch == AUTO,
         threads=1
         if kernels
-        else network.threads,  # the first layer and the steps by rows are kernels of ours, which share the cores
+        else network.threads,  # the only layer and the steps by rows are kernels of ours, which share the cores
     )
 
 

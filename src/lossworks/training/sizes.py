@@ -16,7 +16,7 @@ from .dataset import Dataset
 from .settings import LABELS, Settings
 
 _LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
-_MANY, _EPOCHS = "bag", 15  # the model of many classes, and passes after which its probabilities hardly change
+_MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few rows each: docs/BENCHMARKS.md
 _BYTES = 4  # a weight
 
 
@@ -39,7 +39,7 @@ def with_model(settings: Settings, data: Dataset) -> Settings:
         f"{outputs:,} classes: the model is {_MANY} instead of {LABELS}, whose table of {len(features):,} features a class "
         f"would take {_in_gb(table)}. --model says otherwise"
     )
-    return replace(settings, model=_MANY, epochs=settings.epochs or _EPOCHS)
+    return replace(settings, model=_MANY, optimizer=settings.optimizer or _RULE, epochs=settings.epochs or _EPOCHS)
 
 
 def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trainings: int = 1) -> None:
