@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
+from ..data.formats import prepared
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage, Tokens
@@ -50,6 +51,7 @@ def fit(
         settings = replace(
             settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
         )
+    settings = replace(settings, tokenizer=settings.tokenizer or prepared.tokenizer(corpora[0].source))
     asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     check_languages(settings, corpora)
