@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 from .evaluation import check, check_weights
 
 FEWEST = 20  # validation rows below which nothing is fitted
-MOST = 100_000, 1 << 23  # rows, and logits, beyond which evenly spaced rows are used: they pin one number down well enough
+MOST = 100_000, 1 << 22  # rows, and logits, beyond which evenly spaced rows are used: they pin one number down well enough
 BOUND = 50.0  # the temperature lies between 1/50 and 50
 
 
@@ -42,9 +43,8 @@ def fit_temperature(logits: NDArray[Any], target: NDArray[Any], weights: NDArray
 
 
 def _softmax_nll(scores: NDArray[Any], truth: NDArray[Any], weight: NDArray[Any] | None) -> Any:
-    below = scores - scores.max(1, keepdims=True)  # the largest exponential is 1
-    own = below[np.arange(len(truth)), truth.astype(np.int64)]
-    return lambda inverse: np.average(np.log(np.exp(below * inverse).sum(1)) - own * inverse, weights=weight)
+    away = scores - scores[np.arange(len(truth)), truth.astype(np.int64)][:, None]
+    return lambda inverse: np.average(logsumexp(away * inverse, axis=1), weights=weight)
 
 
 def _sigmoid_nll(scores: NDArray[Any], truth: NDArray[Any], weight: NDArray[Any] | None) -> Any:
