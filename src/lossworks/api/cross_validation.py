@@ -109,8 +109,7 @@ class _Said:
         each = [np.flatnonzero(self.fold == number) for number in range(self.fold.max() + 1)]
         folds = [{name: value.value for name, value in self._values(target, rows)[1].items()} for rows in each]
         trainings = {name: metrics.over_trainings(np.array([fold[name] for fold in folds])).to_json() for name in values}
-        answers = task.probabilities(self.moved) if task.has_probabilities else self.scores
-        rows, mistakes = task.mistakes(answers, decided, target, None)
+        rows, mistakes = task.mistakes(self._answers, decided, target, None)
         texts = corpus.texts(rows)
         return {
             "part": PART,
@@ -125,15 +124,18 @@ class _Said:
             "trainings": trainings,
         }
 
+    def _answers(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Of some rows the probabilities that are decided by, or the numbers."""
+        return self.task.probabilities(self.moved[rows]) if self.task.has_probabilities else self.scores[rows]
+
     def rows(self, target: NDArray[Any]) -> Iterator[dict[str, Any]]:
         """A row for each: where it stands, its fold, text, label, what was answered, and the probability of each label."""
         task = self.task
-        answers = task.probabilities(self.moved) if task.has_probabilities else self.scores
         chances = task.probabilities(self.scores) if task.has_probabilities else None
         for first in range(0, len(target), 1000):
             rows = np.arange(first, min(first + 1000, len(target)))
             labels = task.original([task.name_of(target[row]) for row in rows])
-            decided = task.original(task.decide(answers[rows], None))
+            decided = task.original(task.decide(self._answers(rows), None))
             for row, text, label, answer in zip(rows.tolist(), self.corpus.texts(rows), labels, decided, strict=True):
                 said = {"row": row + 1, "fold": int(self.fold[row]) + 1, "text": text, "label": label, "predicted": answer}
                 if chances is not None:

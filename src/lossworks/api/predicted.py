@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import values
 from ..core.errors import UnknownName, UsageError
+from ..core.memory import rows_at_once
 from ..data import ReadOptions, stream
 from ..data.labels import SEPARATORS
 from ..record.rows import check_format, write_rows
@@ -66,8 +67,13 @@ def least_of(model: Model, threshold: Threshold | None) -> dict[str, float] | No
 
 
 def answers(
-    model: Model, texts: Sequence[str], *, top: int | None = None, threshold: Threshold | None = None
-) -> list[dict[str, Any]]:
+    model: Model,
+    texts: Sequence[str],
+    *,
+    top: int | None = None,
+    threshold: Threshold | None = None,
+    every: bool = True,
+) -> Iterator[dict[str, Any]]:
     """What is said of each text: ``label``, ``probability`` and ``probabilities``; of sets ``labels``, of numbers ``value``.
 
     Args:
@@ -75,32 +81,33 @@ def answers(
         texts: raw texts.
         top: ``probabilities`` holds so many of the most probable labels; None: all, in the order of ``model.labels``.
         threshold: the probability that a label must reach, or a class to be answered; else its ``label`` is None.
+        every: without ``top``, ``probabilities`` holds all labels, not those of the answer alone.
 
     Raises:
         UsageError: the model has no probabilities, or no such label.
     """
     values.whole("top", top, least=1)
-    predictor = model.predictor
-    if not predictor.task.has_probabilities:
+    if not model.predictor.task.has_probabilities:
         if top is not None or threshold is not None:
             flag = "--threshold" if top is None else "--top"
             raise UsageError(f"{flag} is for labels, and this model predicts numbers. Leave it out.")
-        return [{"text": text, "value": value} for text, value in zip(texts, model.predict(texts), strict=True)]
+        for text, value in zip(texts, model.predict(texts), strict=True):
+            yield {"text": text, "value": value}
+        return
     least, labels = least_of(model, threshold), model.labels
-    probabilities = model.predict_proba(texts)
-    decided = predictor.decide(probabilities, least)
-    every = np.tile(np.arange(len(labels)), (len(texts), 1))
-    places = every if top is None else np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    shown = np.take_along_axis(probabilities, places, axis=1)
-    said = []
-    for text, label, row, order, chances in zip(texts, decided, probabilities, places.tolist(), shown.tolist(), strict=True):
-        named = {labels[place]: chance for place, chance in zip(order, chances, strict=True)}
-        if not isinstance(label, tuple):
-            best = float(row.max() if label is None else row[labels.index(label)])
-            said.append({"text": text, "label": label, "probability": best, "probabilities": named})
-        else:
-            said.append({"text": text, "labels": list(label), "probabilities": named})
-    return said
+    size = rows_at_once(len(labels), max(len(texts), 1))
+    for some in (texts[start : start + size] for start in range(0, len(texts), size)):
+        probabilities = model.predict_proba(some)
+        for text, label, row in zip(some, model.predictor.decide(probabilities, least), probabilities, strict=True):
+            places = range(len(labels)) if top is None else np.argsort(-row, kind="stable")[:top].tolist()
+            named = {labels[place]: float(row[place]) for place in places}
+            if top is None and not every:
+                named = {each: named[each] for each in (label if isinstance(label, tuple) else (label,)) if each is not None}
+            if isinstance(label, tuple):
+                yield {"text": text, "labels": list(label), "probabilities": named}
+            else:
+                best = float(row.max() if label is None else row[labels.index(label)])
+                yield {"text": text, "label": label, "probability": best, "probabilities": named}
 
 
 def write_predictions(

@@ -76,7 +76,7 @@ def command(
     else:
         task = model.predictor.task.kind
         blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
-        rows = [row for block in blocks for row in answers(model, block, top=top, threshold=least)]
+        rows = [row for block in blocks for row in answers(model, block, top=top, threshold=least, every=json)]
     if json:
         print_json({"run": str(run), "task": task, "predictions": rows})
     else:

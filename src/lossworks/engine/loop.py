@@ -277,6 +277,7 @@ class Loop:
         if score < state.best:
             state.best, state.best_epoch, state.stale = score, state.epoch, 0
             if self.keeps_best:
+                self._best = {}  # never two at once
                 self._best = checkpoint.copied(self.objective.network)
         self.log("valid", **{name: value for name, value in scores.items() if math.isfinite(value)})
         turned = self.overfitting.after_score(state.scores, state.stale) if self.overfitting is not None else None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.memory import rows_at_once
 from ..models.base import ModelSpec, render
 from ..models.counted import CountedSpec
 from ..models.language import LanguageSpec
@@ -67,7 +68,9 @@ class Predictor(ABC):
 
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """A label, a tuple of labels, or a number for each text."""
-        return self.decide(self.predict_proba(texts) if self.task.has_probabilities else self.scores(texts))
+        answers = self.predict_proba if self.task.has_probabilities else self.scores
+        size = rows_at_once(len(self.task.labels), CHUNK)
+        return [answer for start in range(0, len(texts), size) for answer in self.decide(answers(texts[start : start + size]))]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities [N, labels]: of the classes (rows sum to 1), or of each label on its own."""

@@ -14,6 +14,10 @@ from .calibration import Reliability
 from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
 from .intervals import Floats, Interval, Ints
 
+MANY, TOP = 20, 5
+"""Classes from which on it counts whether the true one is among the ``TOP`` most probable."""
+_MOST_CONFUSED = 500  # classes up to which there is a confusion matrix: beyond, it is a large table of zeros
+
 
 def classify(
     logits: NDArray[Any],
@@ -28,6 +32,8 @@ def classify(
     """Score logits [N, K] against classes [N] in 0..K−1.
 
     accuracy   share of rows whose predicted class is the true one.
+    top_5_accuracy  of 20 classes or more: share of rows whose true class is among the 5 most probable. Of classes equally
+               probable, those with lower numbers come first.
     macro_f1   mean F1 over the classes that occur in the truth or the predictions: scikit-learn's
                ``f1_score(average="macro")``. With fewer than about five rows per class no interval for it is sound.
     nll        −log p(true class), nats per row, after dividing the logits by ``temperature``.
@@ -37,7 +43,8 @@ def classify(
 
     The predicted class is the most probable one, or with ``threshold`` (two classes only) class 1 wherever its
     probability reaches it; nll, brier and ece do not depend on the threshold. ``uncalibrated`` has the last
-    three at temperature 1. ``confusion`` and ``support`` are plain counts, whatever the weights.
+    three at temperature 1. ``confusion`` (of up to 500 classes) and ``support`` are
+    plain counts, whatever the weights.
 
     Args:
         logits: scores [N, K].
@@ -71,40 +78,50 @@ def classify(
     raw = rows if temperature == 1 else RowScores.read(logits, truth, 1.0)
     before, bins_before = (after, bins_after) if raw is rows else raw.proper(scale, truth, clusters, seed)
 
-    table = _table(truth, predicted, scale, classes)
-    counts = _table(truth, predicted, np.ones(len(truth)), classes)
+    right = predicted == truth
+    sums = (truth, scale * right), (predicted, scale), (truth, scale)
+    hits, named, true = (np.asarray(np.bincount(of, by, classes), np.float64) for of, by in sums)
+    top = {"top_5_accuracy": intervals.proportion(rows.ahead < TOP, scale)} if classes >= MANY else {}
     return Evaluation(
         metrics={
-            "accuracy": intervals.proportion(predicted == truth, scale),
-            "macro_f1": _macro_f1(table, truth, predicted, scale, clusters),
+            "accuracy": intervals.proportion(right, scale),
+            **top,
+            "macro_f1": _macro_f1(hits, named + true, truth, predicted, scale, clusters),
             **after,
         },
         uncalibrated=before,
         reliability={"before": bins_before, "after": bins_after},
         predicted=predicted,
         confidence=confidence,
-        confusion=counts.astype(np.int64),
-        per_class=per_class(np.diag(table), table.sum(0), table.sum(1), counts.sum(1)),
+        confusion=_confusion(truth, predicted, classes) if classes <= _MOST_CONFUSED else None,
+        per_class=per_class(hits, named, true, np.bincount(truth, minlength=classes).astype(np.float64)),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RowScores:
-    """What is kept of each row [N]: never the probabilities [N, K] of all rows at once."""
+    """What is kept of each row [N]: never the probabilities [N, K] of all rows at once.
+
+    ahead: how many classes are more probable than the true one, or as probable and of a lower number.
+    """
 
     nll: Floats
     brier: Floats
     top: Ints
     confidence: Floats
     last: Floats
+    ahead: Ints
 
     @classmethod
     def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> RowScores:
-        out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float)))
-        for block in blocks(len(truth)):
+        out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float, np.int64)))
+        classes = np.arange(logits.shape[1])
+        for block in blocks(len(truth), len(classes)):
             index = np.arange(block.stop - block.start)
             z = logits[block].astype(np.float64) / temperature
             out.top[block] = top = z.argmax(1)
+            own = z[index, truth[block]][:, None]
+            out.ahead[block] = ((z > own) | ((z == own) & (classes < truth[block][:, None]))).sum(1)
             z -= z[index, top][:, None]  # the largest exponential is 1: nothing overflows, the sum is never 0
             away = z[index, truth[block]]
             p = np.exp(z, out=z)
@@ -131,19 +148,17 @@ class RowScores:
         return metrics, reliability.bins
 
 
-def _table(truth: Ints, predicted: Ints, scale: Floats, classes: int) -> Floats:
-    """The confusion matrix [true, predicted] of weights."""
-    cells = np.bincount(truth * classes + predicted, scale, classes * classes)
-    return np.asarray(cells.reshape(classes, classes), np.float64)
+def _confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
+    """How many rows of each true class [row] were predicted as each [column]."""
+    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def _macro_f1(table: Floats, truth: Ints, predicted: Ints, scale: Floats, clusters: Ints | None) -> Interval:
-    hits, named = 2 * np.diag(table), table.sum(0) + table.sum(1)
-    here = named > 0
+def _macro_f1(right: Floats, named: Floats, truth: Ints, predicted: Ints, scale: Floats, clusters: Ints | None) -> Interval:
+    """Of the weight of each class's rows that were ``right`` [K], and of all that are it or were predicted as it (``named``)."""
+    hits, here = 2 * right, named > 0
     n, count = float(scale.sum()), int(here.sum())
     smooth, denominator = intervals.smoothed_f1(hits[here], named[here], n)
-    miss = np.zeros(len(table))
-    gain = np.zeros(len(table))
+    miss, gain = np.zeros((2, len(named)))
     miss[here] = -smooth / denominator / count
     gain[here] = 2 / denominator / count
     influence = miss[truth] + miss[predicted] + np.where(truth == predicted, gain[truth], 0)

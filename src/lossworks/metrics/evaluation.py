@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
+from ..core.memory import rows_at_once
 from .intervals import Floats, Interval, Ints
 
 BLOCK = 1 << 15
@@ -22,6 +24,7 @@ class Evaluation:
     ``predicted``: classes [N], label sets [N, K] as booleans, or numbers [N]. ``confidence`` [N] is what each row was
     predicted with: the probability of the predicted class (classify), of the most confident wrong label
     (multilabel, 0 where all are right), the absolute error (regress).
+    ``confusion``: None where it would have too many cells.
     """
 
     metrics: dict[str, Interval]
@@ -47,9 +50,10 @@ class Evaluation:
         }
 
 
-def blocks(rows: int) -> Iterator[slice]:
-    """The rows a few MB at a time, so that a million of them never stand in memory as probabilities."""
-    return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))
+def blocks(rows: int, width: int = 1) -> Iterator[slice]:
+    """The rows, ``width`` numbers each, a few MB at a time: a million of them never stand in memory as probabilities."""
+    size = rows_at_once(width, BLOCK)
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
 def per_class(hits: Floats, predicted: Floats, true: Floats, support: Floats) -> list[dict[str, float]]:
@@ -73,7 +77,7 @@ def check(what: str, values: NDArray[Any], rows: int, dimensions: int) -> None:
         raise UsageError(f"{what} has shape {values.shape}, wanted {dimensions} dimensions and {rows} rows.")
     if rows == 0:
         raise UsageError("there are no rows to evaluate; at least one is needed.")
-    for block in blocks(rows):
+    for block in blocks(rows, math.prod(values.shape[1:])):
         good = np.isfinite(values[block]).reshape(block.stop - block.start, -1).all(1)
         if not good.all():
             row = block.start + int(good.argmin())

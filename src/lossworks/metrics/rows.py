@@ -19,7 +19,7 @@ from .intervals import Floats
 
 PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token", "graph": "mrr"}
 """The proper score that each kind of task is judged by if no metric is given."""
-RISING = {"accuracy", "macro_f1", "micro_f1", "subset_accuracy", "mrr", "hits_at_1", "hits_at_3", "hits_at_10"}
+RISING = {"accuracy", "top_5_accuracy", "macro_f1", "micro_f1", "subset_accuracy", "mrr", "hits_at_1", "hits_at_3", "hits_at_10"}
 """Metrics of which more is better."""
 NO_MEANS = ("macro_f1", "micro_f1")
 """Metrics that are no mean over rows: those of a part are not told by the rows of the whole."""

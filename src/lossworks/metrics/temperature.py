@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from .evaluation import check, check_weights
 
 FEWEST = 20  # validation rows below which nothing is fitted
-MOST = 100_000  # rows beyond which evenly spaced ones are used: they pin one number down to a thousandth
+MOST = 100_000, 1 << 22  # rows, and logits, beyond which evenly spaced rows are used: they pin one number down well enough
 BOUND = 50.0  # the temperature lies between 1/50 and 50
 
 
@@ -27,7 +27,8 @@ def fit_temperature(logits: NDArray[Any], target: NDArray[Any], weights: NDArray
     Raises:
         UsageError: arrays that do not fit together or hold non-finite numbers.
     """
-    step = math.ceil(len(target) / MOST) or 1
+    rows, cells = MOST
+    step = max(1, math.ceil(len(target) / rows), math.ceil(np.size(logits) / cells))
     truth = np.asarray(target)[::step]
     scores = np.asarray(logits)[::step].astype(np.float64)
     weight = None if weights is None else np.asarray(weights, np.float64)[::step]

@@ -47,6 +47,10 @@ class BagSpec(ModelSpec):
     def features(self) -> Features:
         return HashedFeatures(self.words, 0, self.bits, self.min_count, max_features=self.vocabulary, norm="mean")
 
+    def parameters(self, features: int, outputs: int) -> int:
+        width = self.hidden or self.dim
+        return features * self.dim + (self.dim + 1) * self.hidden + (width + 1) * outputs
+
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         with first_weights(seed):
             return Bag(features, self.dim, self.hidden, outputs, self.dropout)

@@ -93,6 +93,10 @@ class ModelSpec(ABC):
         """What draws the weights of a fit on so many ``rows`` towards zero where nothing is said; None: nothing does."""
         return None
 
+    def parameters(self, features: int, outputs: int) -> int | None:
+        """How many weights the network over ``features`` ids will have; None where that is known only once it is made."""
+        return None
+
     @abstractmethod
     def features(self) -> Features:
         """How raw text is read; nothing is learned yet."""

@@ -46,6 +46,9 @@ class LinearSpec(ModelSpec):
         reading = self.words, self.chars, self.bits, self.min_count
         return HashedFeatures(*reading, max_features=1 << self.bits, norm="tfidf", share=self.share, idf=self.idf)
 
+    def parameters(self, features: int, outputs: int) -> int:
+        return (features + 1) * outputs
+
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         return Linear(features, outputs)
 

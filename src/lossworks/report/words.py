@@ -8,12 +8,13 @@ from typing import Any
 
 Json = dict[str, Any]
 THIN = "\u202f"  # narrow no-break space, between a number and its unit
-PERCENT = {"accuracy", "subset_accuracy", "unknown_rate"}
+PERCENT = {"accuracy", "top_5_accuracy", "subset_accuracy", "unknown_rate"}
 SURPRISAL = {"nats_per_token", "perplexity", "bits_per_byte", "unknown_rate"}
 FALLING = {"nll", "divergence", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
 
 NAMES = {
     "accuracy": ("Accuracy", "share of texts with the correct label predicted"),
+    "top_5_accuracy": ("Top-5 accuracy", "share of texts with the correct label among the five most probable"),
     "macro_f1": ("Macro-F1", "unweighted mean of the labels' F1"),
     "micro_f1": ("Micro-F1", "F1 over all label decisions pooled"),
     "subset_accuracy": ("Exact match", "share of texts with every label correct"),

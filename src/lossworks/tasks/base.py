@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -273,16 +273,20 @@ class LabelTask(Task):
         return "probability"
 
     def mistakes(
-        self, answers: NDArray[Any], evaluation: Evaluation, target: NDArray[Any], thresholds: Sequence[float] | None
+        self,
+        answers: Callable[[NDArray[np.int64]], NDArray[Any]],
+        evaluation: Evaluation,
+        target: NDArray[Any],
+        thresholds: Sequence[float] | None,
     ) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
         """The most confident mistakes: their rows, and what was true and what was answered in each.
 
         Args:
-            answers: probabilities [N, labels], or numbers [N].
+            answers: the probabilities [rows, labels] of some rows, or numbers [rows].
             evaluation: of the same rows. thresholds: as of ``decide``.
         """
         rows = metrics.mistakes(evaluation, target)
-        answered = self.decide(answers[rows], thresholds)
+        answered = self.decide(answers(rows), thresholds)
         found = zip((self.name_of(target[row]) for row in rows), answered, evaluation.confidence[rows].tolist(), strict=True)
         return rows, [{"label": label, "predicted": answer, self.answer_size: size} for label, answer, size in found]
 

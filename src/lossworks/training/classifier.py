@@ -22,6 +22,7 @@ from .lr_search import search
 from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
+from .sizes import check_memory, with_model
 from .teaching import CUT, Teacher, teach
 
 
@@ -43,7 +44,7 @@ def fit(
     data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
     if taught is not None and str(settings.teach).startswith(CUT):
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
-    settings = replace(settings, loss=settings.loss or default_loss(data))
+    settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     settings = replace(settings, loss=losses.render(loss))
@@ -54,6 +55,8 @@ def fit(
     read_features(data, features, scratch, settings.seed, budget, callbacks.watch)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})
+    whole = None if VALID in fixed else with_validation_rows(data)
+    check_memory(spec, data, settings, trainings=1 if whole is None else 2)
     found = None
     if settings.lr == AUTO:
         found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(data, spec, loss, settings, callbacks)
@@ -68,7 +71,6 @@ def fit(
     predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
     if not data.judged_by_teacher:
         calibrate(predictor, data, data.valid, settings.class_weight)
-    whole = None if VALID in fixed else with_validation_rows(data)
     if whole is not None:
         data.close()
         refit(predictor, loop, whole, settings, scratch, budget)

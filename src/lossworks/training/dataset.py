@@ -39,6 +39,7 @@ DIVERGENCE = "divergence"
 LEFT_OUT = 3
 """The part of rows that are neither trained on nor judged by."""
 MOST_VALID, MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
+_MOST_SCORES = 50_000_000  # of the rows held out, one a class: what stands in memory when a model is judged
 
 
 @dataclass(slots=True)
@@ -216,8 +217,9 @@ def assemble(
         kind, reason = taught.task.kind, taught.reason
     given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
     if len(main) >= FEWEST_TO_HOLD_OUT:
-        valid = 0.0 if VALID in fixed else min(valid, MOST_VALID / len(main))
-        test = 0.0 if TEST in fixed else min(test, MOST_TEST / len(main))
+        most = _MOST_SCORES // len(set(main.labels)) if kind == "classify" else MOST_TEST
+        valid = 0.0 if VALID in fixed else min(valid, min(MOST_VALID, most) / len(main))
+        test = 0.0 if TEST in fixed else min(test, min(MOST_TEST, most) / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
     task = taught.task if taught is not None and taught.task.labels else LABEL_TASKS[kind].of(main, given[0] == TRAIN)

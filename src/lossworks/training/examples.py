@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.memory import rows_at_once
 from ..data import Batch, Draws, Selected, epoch_order
 from ..engine import Losses, Objective
 from ..engine.distributed import World, dealt
@@ -165,7 +166,8 @@ class ExampleObjective(Objective):
         if part is None or not part.rows:
             return None
         self.network.eval()
-        batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), MICRO))
+        size = rows_at_once(self.data.task.outputs, MICRO)
+        batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), size))
         found = [self._judged(*batch) for number, batch in enumerate(batches) if world.takes(number)]
         names = json.loads(world.of_first(json.dumps(list(found[0]) if found else []), self.device))
         own = [[number for pair in batch.values() for number in pair] for batch in found]

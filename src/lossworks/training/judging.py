@@ -48,6 +48,8 @@ def calibration(
     if not task.has_probabilities:
         return 1.0, None
     temperature = metrics.fit_temperature(scores, target, weight)
+    if not task.cuts:  # of many classes, all probabilities at once would be a large table
+        return temperature, None
     probability = task.probabilities(scores.astype(np.float64) / temperature)
     return temperature, task.thresholds(probability, target, weight, balanced=class_weight is not None)
 
@@ -70,7 +72,6 @@ def figures(
     """
     task, cuts = predictor.task, predictor.thresholds
     evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts, groups=keys)
-    answers = predictor.probabilities(scores) if task.has_probabilities else scores
     said = {
         "rows": len(target),
         "texts": len(np.unique(keys)),
@@ -79,7 +80,9 @@ def figures(
     }
     if languages is not None:
         said["languages"] = _by_language(predictor, scores, target, weight, keys, languages)
-    return said, *task.mistakes(answers, evaluation, target, cuts)
+    return said, *task.mistakes(
+        lambda rows: predictor.probabilities(scores[rows]) if task.has_probabilities else scores[rows], evaluation, target, cuts
+    )
 
 
 def _by_language(

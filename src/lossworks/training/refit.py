@@ -21,6 +21,7 @@ from .balancing import group_count
 from .dataset import Dataset, read_features
 from .examples import ExampleObjective
 from .settings import AUTO, Settings
+from .sizes import check_memory
 
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
@@ -53,6 +54,8 @@ def training(
     """
     assert data.features is not None
     callbacks = callbacks.with_shards(settings.shards)  # which a training done again has too
+    if outputs is None:
+        check_memory(spec, data, settings)
     outputs = outputs or data.task.outputs
     network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
@@ -64,7 +67,7 @@ def training(
         data, drawn = replace(data, loss_weight=data.loss_weight * drawn[languages.of_row].astype(np.float32)), None
     made = objective(data, network, loss, None if full else batch_size, settings.seed, rates=drawn, groups=settings.groups)
     steps = int(settings.epochs or 1) * made.per_epoch
-    kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) for module in network.modules())
+    kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) and module.is_head for module in network.modules())
     return Loop(
         made,
         stepper,
@@ -77,7 +80,7 @@ def training(
         fit_memory=micro_batch == AUTO,
         threads=1
         if kernels
-        else network.threads,  # the first layer and the steps by rows are kernels of ours, which share the cores
+        else network.threads,  # the only layer and the steps by rows are kernels of ours, which share the cores
     )
 
 

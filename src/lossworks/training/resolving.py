@@ -7,6 +7,7 @@ from dataclasses import replace
 from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
 from ..core import units
 from ..core.errors import UsageError
+from ..core.memory import rows_at_once
 from ..models import LanguageSpec
 from ..tasks import GraphCompletion, LabelTask
 from .settings import AUTO, BY_LANGUAGE, Settings, spelled
@@ -34,6 +35,7 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
     if isinstance(settings.lr, float | int):
         optimizer = replace(optimizer, lr=float(settings.lr))
     penalty = settings.penalty or model.penalty(rows)
+    micro_batch = settings.micro_batch or rows_at_once(task.outputs, model.micro_batch)
     measured = AUTO in (settings.batch_size, settings.micro_batch)
     return replace(
         settings,
@@ -47,7 +49,7 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
         lr=AUTO if settings.lr == AUTO else optimizer.lr,
         epochs=settings.epochs or (500 if other else model.epochs),
         batch_size=batch_size,
-        micro_batch=AUTO if measured else min(batch_size, int(settings.micro_batch or model.micro_batch)),
+        micro_batch=AUTO if measured else min(batch_size, int(micro_batch)),
         patience=settings.patience or (20 if other else model.patience),
     )
 

@@ -1,0 +1,90 @@
+"""What a classifier's training takes in memory, told before it starts; and the model where the default's would be too large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import models, optim
+from ..core.errors import OutOfMemory
+from ..core.memory import available
+from ..data import TEST, VALID
+from ..models.bag import BagSpec
+from ..models.linear import LinearSpec
+from .dataset import Dataset
+from .settings import LABELS, Settings
+
+_LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
+_MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few rows each: docs/BENCHMARKS.md
+_BYTES = 4  # a weight
+
+
+def with_model(settings: Settings, data: Dataset) -> Settings:
+    """The settings with a model for many classes, and a note in ``data`` of why, where none is named and the default's table of
+    features x outputs would take too much: a choice by the data alone, so that it is the same on every machine.
+    """
+    linear = LinearSpec()
+    if settings.model is not None or not _is_large(linear, 1 << linear.bits, data):
+        return settings
+    features = linear.features()
+    counter = features.counter()
+    for texts in data.training_texts(settings.seed):
+        counter.add(features.read(texts), np.ones(len(texts), np.bool_))
+    features.learn(counter)
+    if not _is_large(linear, len(features), data):
+        return settings
+    table, outputs = _BYTES * linear.parameters(len(features), data.task.outputs), data.task.outputs
+    data.notes.append(
+        f"{outputs:,} classes: the model is {_MANY} instead of {LABELS}, whose table of {len(features):,} features a class "
+        f"would take {_in_gb(table)}. --model says otherwise"
+    )
+    return replace(settings, model=_MANY, optimizer=settings.optimizer or _RULE, epochs=settings.epochs or _EPOCHS)
+
+
+def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trainings: int = 1) -> None:
+    """Refuse a training that memory has no room for, before it starts.
+
+    Args:
+        spec: the model.
+        data: read, with its features known.
+        settings: resolved.
+        trainings: how many stand in memory together, where one is done again.
+
+    Raises:
+        OutOfMemory: with what it would take, what there is, and what to do.
+    """
+    assert data.features is not None
+    features, outputs = len(data.features), data.task.outputs
+    weights = spec.parameters(features, outputs)
+    if weights is None:
+        return
+    rule = optim.build(settings.optimizer or spec.optimizer)
+    copies = 3 + (2 if rule.row_state is None else len(rule.row_state))  # itself, its gradient and the best; what the rule keeps
+    held_out = max(int((data.parts == part).sum()) for part in (VALID, TEST))
+    needed = _BYTES * (copies * trainings * weights + 2 * outputs * held_out)
+    there = available(settings.device)
+    if needed <= there:
+        return
+    smaller = BagSpec()
+    instead = _BYTES * copies * smaller.parameters(min(features, smaller.vocabulary), outputs)
+    remedy = (
+        "a smaller dim or vocabulary"
+        if isinstance(spec, BagSpec)
+        else (
+            f"--model {_MANY}, which has one small table of features and one of classes (about {_in_gb(instead)}), or fewer "
+            "features: min_count=2, chars=0, fewer bits"
+        )
+    )
+    raise OutOfMemory(
+        f"{models.render(spec)} does not fit into memory: with {features:,} features and {outputs:,} outputs it has {weights:,} "
+        f"weights, and training would take about {_in_gb(needed)}, of which {_in_gb(there)} are free. Try {remedy}."
+    )
+
+
+def _is_large(spec: LinearSpec, features: int, data: Dataset) -> bool:
+    return _BYTES * spec.parameters(features, data.task.outputs) > _LARGEST
+
+
+def _in_gb(size: float) -> str:
+    return f"{size / 1e9:,.2g} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"
