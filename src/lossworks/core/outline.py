@@ -25,7 +25,7 @@ def members(registry: str, folder: Path) -> list[dict[str, Any]]:
     """The members that files in and below ``folder`` add to the registry of that name, in the order of their names.
 
     Returns:
-        Of each its ``name``, ``summary`` (the docstring's first line), ``keys`` (fields → defaults, as JSON has them), ``source``.
+        Each one's ``name``, ``summary`` (the docstring's first line), ``keys`` (field → default, as in JSON), ``source``.
 
     Raises:
         Unread: there is no source, or a member is spelled in a way that needs it run.
