@@ -88,3 +88,22 @@ def test_without_pytorch(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_prediction_waits_for_nothing_else(fitted: Path) -> None:
+    """Who predicts loads neither pages, explanations and comparisons, nor SciPy's optimisers; and verbs stay functions."""
+    program = (
+        "import sys; from lossworks.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "idle = ('lossworks.report', 'lossworks.attribution', 'lossworks.evidence', 'jinja2', 'plotly', 'scipy.optimize')\n"
+        "assert not set(idle) & set(sys.modules), set(idle) & set(sys.modules)\n"
+        "import lossworks.api.fit, lossworks.api as api\n"
+        "assert lossworks.fit is api.fit is sys.modules['lossworks.api.fit'].fit\n"
+        "assert all(callable(getattr(api, name)) or name == 'languages' for name in api.__all__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "predict", str(fitted), "good"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\t")[2] == "good\n"
