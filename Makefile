@@ -1,6 +1,6 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
-# make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs: those of docs/FUSION.md
+# make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs, plan-docs: those of docs/FUSION.md, SCALE.md
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 # passive waiting keeps the idle ones from taking a core.
 TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=4
 
-.PHONY: test demo bench explain-docs fusion-docs clean
+.PHONY: test demo bench explain-docs fusion-docs plan-docs clean
 
 test: $(INSTALLED)
 	$(BIN)/ruff check
@@ -37,6 +37,9 @@ explain-docs: $(INSTALLED)
 fusion-docs: $(INSTALLED)
 	LOSSWORKS_PAGE=docs/FUSION.md $(BIN)/python bench/fuse.py
 	LOSSWORKS_PAGE=docs/FUSION.md $(BIN)/python bench/teach.py
+
+plan-docs: $(INSTALLED)
+	$(TEST_ENV) LOSSWORKS_PAGE=docs/SCALE.md $(BIN)/python bench/plan.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -2,13 +2,16 @@
 
 Tables: the 245 runs read off Chinchilla's figure, cut by compute; the models of Gadre et al., those of .4 B parameters and less
 for the larger, one training set at a time; and small Transformers of our own with one 16 times as large (`bench/plan_runs.csv`).
-Beside ours: a bootstrap over runs of Chinchilla's law, and the package chinchilla, which gives no interval.
+Beside ours: a bootstrap over runs of Chinchilla's law, and the package chinchilla, which gives a loss and no interval.
+
+    LOSSWORKS_PAGE=docs/SCALE.md bench/plan.py   also writes the table into the page; two minutes of CPU time
 """
 
 from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,12 @@ print(json.dumps({"loss": [float(law.predict_loss(n, d)) for n, d in given["larg
 class Case:
     """A table that is cut in two."""
 
-    def __init__(self, name: str, columns: dict[str, Array], small: NDArray[np.bool_]) -> None:
-        self.name, self.columns, self.small, self.large = name, columns, small, ~small
+    def __init__(
+        self, name: str, columns: dict[str, Array], small: NDArray[np.bool_], large: NDArray[np.bool_] | None = None
+    ) -> None:
+        """``small``: which runs are known; the rest are forecast, but for those where ``large`` says no."""
+        self.name, self.columns, self.small = name, columns, small
+        self.large = ~small if large is None else large
 
     def runs(self) -> Runs:
         """The small runs."""
@@ -46,10 +53,8 @@ class Case:
 
     def targets(self) -> list[Target]:
         """The large runs, to be forecast."""
-        rest = self.columns.get("non_embedding", self.columns["params"])[self.large]
-        own = "non_embedding" in self.columns
-        pairs = zip(self.columns["params"][self.large], self.columns["tokens"][self.large], rest, strict=True)
-        return [Target(float(n), float(d), float(other) if own else None) for n, d, other in pairs]
+        columns = {key: values[self.large].tolist() for key, values in self.columns.items() if key != "loss"}
+        return [Target(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
     @property
     def true(self) -> Array:
@@ -82,10 +87,20 @@ def gadre() -> list[Case]:
 
 
 def ours() -> list[Case]:
-    """Small Transformers over characters of tiny-shakespeare, and one 16 times as large."""
+    """Small Transformers over characters of tiny-shakespeare, trained for a range of steps, and one 16 times as large.
+
+    Each was made by ``fit --tokenizer chars --model transformer:layers=2,heads=2,dim=D,context=64 --batch-tokens 1024 --optimizer
+    adamw --lr 0.01 --steps S``.
+    """
     rows = list(csv.DictReader((Path(__file__).parent / "plan_runs.csv").open()))
-    columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0] if key != "seconds"}
-    return [Case("our own", columns, np.arange(len(rows)) < len(rows) - 1)]
+    columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+    steps, dim = columns.pop("steps"), columns.pop("dim")
+    del columns["seconds"]
+    return [
+        Case(f"our own, {least} to {most} steps", columns, (dim < 64) & (least <= steps) & (steps <= most),
+             (dim == 64) & (steps == 4 * most))
+        for least, most in ((40, 320), (40, 640), (160, 1280))
+    ]  # fmt: skip
 
 
 def bootstrap(case: Case) -> tuple[Array, Array, Array]:
@@ -101,23 +116,36 @@ def bootstrap(case: Case) -> tuple[Array, Array, Array]:
     return np.median(said, 0), np.quantile(said, 0.025, 0), np.quantile(said, 0.975, 0)
 
 
-def row(case: Case) -> list[Any]:
-    """Figures of one case, of the runs that are not refused."""
-    runs, targets, true = case.runs(), case.targets(), case.true
-    kept = _given(runs, targets)
-    found = forecast(runs, [target for target, keep in zip(targets, kept, strict=True) if keep])
-    loss, low, high = (np.array(values) for values in (found.loss, found.low, found.high))
-    middle, below, above = (values[kept] for values in bootstrap(case))
-    true = true[kept]
-    inside, plain = (low <= true) & (true <= high), (below <= true) & (true <= above)
-    small = [[runs.params[i], runs.tokens[i], runs.loss[i]] for i in range(len(runs))]
-    large = [[target.params, target.tokens] for target, keep in zip(targets, kept, strict=True) if keep]
-    theirs = np.array(run(peers(), _PEER, json.dumps({"small": small, "large": large}))["loss"])
-    error = [f"{100 * np.median(np.abs(said / true - 1)):.2f}" for said in (loss, middle, theirs)]
-    return [
-        case.name, f"{len(runs)} → {len(true)}", int((~kept).sum()), error[0], f"{100 * inside.mean():.0f}",
-        f"{100 * ((high - low) / true).mean():.1f}", error[1], f"{100 * plain.mean():.0f}", error[2],
-    ]  # fmt: skip
+class Judged:
+    """Figures of one case, of the runs that are not refused; or of several."""
+
+    def __init__(self, case: Case) -> None:
+        runs, targets, true = case.runs(), case.targets(), case.true
+        kept = _given(runs, targets)
+        chosen = [target for target, keep in zip(targets, kept, strict=True) if keep]
+        found = forecast(runs, chosen)
+        known = np.stack([runs.params, runs.tokens, runs.loss], 1).tolist()
+        asked = [[target.params, target.tokens] for target in chosen]
+        theirs = run(peers(), _PEER, json.dumps({"small": known, "large": asked}))["loss"]
+        self.name, self.count, self.refused = case.name, str(len(runs)), int((~kept).sum())
+        ours, plain = (np.array(each) for each in ((found.loss, found.low, found.high), bootstrap(case)))
+        self.seen = np.concatenate([true[None, kept], ours, plain[:, kept], np.array([theirs])])
+
+    def row(self) -> list[Any]:
+        """As the table has it."""
+        true, loss, low, high, middle, below, above, theirs = self.seen
+        error = [f"{100 * np.median(np.abs(said / true - 1)):.2f}" for said in (loss, middle, theirs)]
+        inside = [f"{100 * ((a <= true) & (true <= b)).mean():.0f}" for a, b in ((low, high), (below, above))]
+        width = f"{100 * ((high - low) / true).mean():.1f}"
+        return [self.name, f"{self.count} → {len(true)}", self.refused, error[0], inside[0], width, error[1], inside[1], error[2]]
+
+    @classmethod
+    def together(cls, name: str, several: Sequence[Judged]) -> Judged:
+        """The figures of all their forecasts."""
+        whole = cls.__new__(cls)
+        whole.name, whole.count, whole.refused = name, "all", sum(one.refused for one in several)
+        whole.seen = np.concatenate([one.seen for one in several], 1)
+        return whole
 
 
 def _given(runs: Runs, targets: list[Target]) -> NDArray[np.bool_]:
@@ -132,9 +160,16 @@ def _given(runs: Runs, targets: list[Target]) -> NDArray[np.bool_]:
 def main() -> None:
     """Print the table."""
     machine()
+    rows = []
+    for name, cases in (("Chinchilla, the seven cuts", chinchilla()), ("Gadre, on C4", gadre()[:3]),
+                        ("Gadre, on RefinedWeb", gadre()[3:]), ("our own", ours())):  # fmt: skip
+        several = [Judged(case) for case in cases]
+        rows += [one.row() for one in several]
+        if name != "our own":  # which share a few runs
+            rows.append(Judged.together(name, several).row())
     head = ["table", "runs", "refused", "median error, %", "covers, %", "mean width, %",
             "bootstrap: error", "covers", "chinchilla 0.2: error"]  # fmt: skip
-    table(head, [row(case) for case in [*chinchilla(), *gadre(), *ours()]])
+    table(head, rows, "plan")
 
 
 if __name__ == "__main__":

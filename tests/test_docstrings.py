@@ -16,15 +16,17 @@ import lossworks
 from lossworks import balances, losses, models, optim, penalties, risks, schedules, tokens
 from lossworks.core.errors import LossworksError
 from lossworks.core.registry import Registry
+from lossworks.preparation import rules
 
 ROOT = Path(__file__).parents[1] / "src"
 QUOTED = re.compile(r"[\"`]([^\"`\n]+)[\"`]")
 SPEC = re.compile(r"([a-z]\w*):\S+")
 SUM = re.compile(r"[\w.:=-]+(\s*[-+]\s*[\w.-]+\*[\w:=.]+)+|[\w.]+\*[a-z]\w*")
-NOT_SPECS = {"name", "hf", "hf_classifier", "run", "lexicon", "votes"}
-"""What only shows the form of a spec, and families and sources that need files."""
+NOT_SPECS = {"name", "each", "hf", "hf_classifier", "run", "lexicon", "votes"}
+"""What only shows the form of a spec, and families and sources that need files or other specs."""
 REGISTRIES: tuple[Registry[Any], ...] = (
     models.models, optim.optimizers, penalties.penalties, risks.risks, balances.balances, schedules.schedules, tokens.tokenizers,
+    rules.registry,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
+    from .api.check_data import check_data as check_data
     from .api.check_glosses import check_glosses as check_glosses
     from .api.check_labels import check_labels as check_labels
     from .api.compare import compare as compare
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
     from .api.plan import plan as plan
+    from .api.prepare import prepare as prepare
     from .api.show import show as show
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "explain_data": "api",
+    "check_data": "api.check_data",
     "check_glosses": "api.check_glosses",
     "check_labels": "api.check_labels",
     "export": "interop.exporting",
@@ -60,6 +63,7 @@ _HOMES = {
     "load": "api",
     "load_run": "api",
     "Model": "api",
+    "prepare": "api.prepare",
     "ReadOptions": "data",
     "Run": "record",
     "plan": "api.plan",
@@ -118,6 +122,7 @@ __all__ = [
     "load",
     "load_run",
     "plan",
+    "prepare",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 

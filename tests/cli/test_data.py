@@ -1,4 +1,4 @@
-"""``lossworks data check --labels``: the page, the rows, the hand check, and what is refused."""
+"""``lossworks data check``: doubles, leaks, conflicts; with ``--labels`` the page, the rows, the hand check; what is refused."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ def test_stdin_and_hostile_texts(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ([], "nothing is asked for. Say what to check: --labels."),
+        (["--out", "rows.csv"], "--out is for the check of labels. Add --labels"),
+        (["--labels", "--against", "reviews.csv"], "--against is for the check of the data itself"),
+        (["--near", "0.2"], "wanted 0.6 to 1"),
+        (["--against", "none.csv"], "none.csv"),
         (["--labels", "--out", "rows.xlsx"], "wanted a file that ends in .csv or .jsonl"),
         (["--labels", "--checked", "none.json"], "there is no file none.json"),
         (["--labels", "--folds", "1"], "folds is 1"),
@@ -97,7 +100,7 @@ def test_what_is_refused(command: Command, data: Path, flags: list[str], words: 
     ended = command("data", "check", data, *flags)
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
-    assert not (data.parent / "reviews-labels.html").exists()
+    assert not list(data.parent.glob("*.html"))
 
 
 def test_worth(command: Command, tmp_path: Path) -> None:
@@ -121,3 +124,35 @@ def test_worth(command: Command, tmp_path: Path) -> None:
     refused = command(*call[:-1], "1")
     assert refused.code == 2
     assert "draws is 1" in refused.err
+
+
+def test_data_itself(command: Command, tmp_path: Path) -> None:
+    """Doubles, leaks and conflicting labels with their pairs, in words, as JSON and on the page; personal data is never shown."""
+    long = "a sentence of quite ordinary length, about the boats in the harbour of {} and their owners"
+    rows = [(long.format("Genoa"), "a"), (long.format("Genua"), "a"), ("mail <me@home.org>", "a"), ("mail <me@home.org> ", "b")]
+    (tmp_path / "data.csv").write_text(
+        csv_of([*rows, ("e\u0301t\u00c3\u00a9", "b"), ("春眠不覺曉", "c"), ("春眠不覺曉", "c")]), "utf-8"
+    )
+    (tmp_path / "test.jsonl").write_text(
+        json.dumps({"text": long.format("GENOA!"), "label": "b"}) + "\n" + '{"text": "new"}', "utf-8"
+    )
+    ended = command("data", "check", "data.csv", "--against", "test.jsonl")
+    assert ended.code == 0
+    assert "of 2 texts of test.jsonl the data holds 1 (0 word for word, 1 nearly), on 2 rows." in ended.out
+    assert "1 text with different labels, on 2 rows." in ended.out
+    assert "Doubles of earlier texts: 2 word for word, 1 nearly." in ended.out
+    page = (tmp_path / "data-check.html").read_text("utf-8")
+    assert "mail &lt;[email]&gt;" in page
+    assert "me@home" not in page + ended.out
+    value = command("data", "check", "data.csv", "--against", "test.jsonl", "--json").json
+    assert [(pair["of"], pair["exact"]) for pair in value["doubles"]["shown"]] == [
+        ("data.csv, line 4", True),
+        ("data.csv, line 7", True),
+        ("data.csv, line 2", False),
+    ]
+    assert [(pair["row"], pair["likeness"]) for pair in value["against"][0]["shown"]] == [("test.jsonl, line 1", 1.0)]
+    assert value["conflicts"]["shown"][0]["labels"] == {"a": 1, "b": 1}
+    assert (value["spelling"]["nfc"], value["spelling"]["misread"], value["personal"]["email"]) == (1, 1, 2)
+    assert {row["script"]: row["texts"] for row in value["scripts"]} == {"Latn": 5, "Hani": 2}
+    (tmp_path / "plain.txt").write_text("春眠不覺曉\n\n春眠不覺曉\nhi\n", "utf-8")
+    assert "1 word for word" in command("data", "check", "plain.txt").out

@@ -63,6 +63,7 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert not Path("run/checkpoints").exists()
     record = json.loads(Path("run/run.json").read_text())
     assert record["result"]["training"]["steps"] == 12
+    assert record["result"]["training"]["peak_memory"] > 5e7  # bytes; PyTorch alone is more
     assert record["config"]["dtype"] in ("float32", "bfloat16")
     assert command("score", "run", "the cat sat").code == 0
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3

@@ -71,7 +71,7 @@ def test_runs(command: Command, tmp_path: Path) -> None:
         for steps in (50, 200, 800):
             config = {"model": f"transformer:layers=1,heads=2,dim={dim},context=16", "tokenizer": "bytes", "lr": None}
             data = {"vocabulary": 256, "tokens": {"train": 1000}, "fingerprint": "a"}
-            training = {"passes": steps / 10, "steps": steps, "seconds": 1.0, "stopped": "all steps done"}
+            training = {"passes": steps / 10, "steps": steps, "seconds": 1.0, "stopped": "all steps done", "peak_memory": 2**31}
             metrics = {"nats_per_token": {"value": 1 + 3 / dim**0.5 + 3 / steps**0.3}}
             result = {"training": training, "metrics": metrics}
             run = {"format": 1, "task": "lm", "status": "finished", "config": config, "data": data, "result": result}
@@ -81,6 +81,7 @@ def test_runs(command: Command, tmp_path: Path) -> None:
     asked = ["--params", "40000", "--tokens", "200000", "--unique-tokens", "1000", "--out", tmp_path / "p.html"]
     ended = command("plan", *folders, *asked)
     assert ended.code == 0, ended.err
+    assert "about 2 GiB in all" in ended.out
     assert "4 of 12 runs have fewer than 100 steps" in ended.err
     assert "12 of 12 runs have no learning rate searched for" in ended.err
     run["data"]["fingerprint"] = "b"

@@ -81,13 +81,13 @@ def nothing(rank: int, step: int) -> None:
     """Train on."""
 
 
-def world_of_fit(size: int, out: Path, data: Path, at: Callable[[int, int], None] = nothing) -> list[int | None]:
+def world_of_fit(size: int, out: Path, data: Path, at: Callable[[int, int], None] = nothing, **choices: Any) -> list[int | None]:
     """A fit by so many processes, each of which does ``at(rank, step)`` after its steps; their exit codes."""
 
     def work(rank: int) -> None:
         steps = iter(range(1, 1000))
-        callbacks = Callbacks(checkpoint_every=0.0, stepped=lambda: at(rank, next(steps)))
-        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **CARRIED)
+        callbacks = Callbacks(checkpoint_every=0.0, async_checkpoints=bool(choices), stepped=lambda: at(rank, next(steps)))
+        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **CARRIED | choices)
 
     return worlds.run(size, work)
 
@@ -115,6 +115,30 @@ def test_killed_and_resumed_by_others(tmp_path: Path, put: Callable[[str, str], 
     record.write_text(record.read_text().replace('"finished"', '"running"'))
     with pytest.raises(UsageError, match="shards was 4"):
         lossworks.fit(data, out=tmp_path / "2-0", resume=True, **CARRIED, shards=2)
+
+
+def test_divided(tmp_path: Path, put: Callable[[str, str], Path]) -> None:
+    """Weights that FSDP divides: a process that is killed, or fails, ends all; resumed they end near one of as many shards,
+    whose dropout is the same.
+    """
+    data, out = put("text.txt", STREAM), tmp_path / "divided"
+
+    def die(rank: int, step: int) -> None:
+        if (rank, step) == (1, 3):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert world_of_fit(2, out, data, die, sharding="fsdp") == [5, -signal.SIGKILL]
+    assert "process 1 of 2 was killed" in Run(out).summary["error"]
+
+    def fail(rank: int, step: int) -> None:
+        if (rank, step) == (1, 2):
+            raise DataError("row 7 is torn.")
+
+    assert world_of_fit(2, out, data, fail, sharding="fsdp") == [2, 2]
+    assert Run(out).summary["error"] == "process 1 of 2: row 7 is torn."
+    assert world_of_fit(2, out, data, sharding="fsdp") == [0, 0]
+    want, got = weights(lossworks.fit(data, shards=2, **CARRIED)), weights(lossworks.load(out))
+    assert max(float((got[name] - want[name]).abs().max()) for name in want) < 1e-5
 
 
 def test_one_fails(tmp_path: Path, put: Callable[[str, str], Path]) -> None:

@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable
 
 import torch
-import torch._dynamo  # once, not in each of them
+import torch._dynamo  # once, not in each of them, as the next two
+import torch.distributed.fsdp
 
+from lossworks.engine import parted  # noqa: F401
 from lossworks.engine.distributed import leave
 
 forked = multiprocessing.get_context("fork")

@@ -64,13 +64,19 @@ def test_wider_where_past_forecasts_were_wrong() -> None:
     assert (np.log(np.array(narrow.high) / narrow.low) < width).all()
 
 
-def test_drift_is_taken_off() -> None:
-    """Where all past forecasts were too low alike, the next is raised: losses that stop falling are not forecast to fall."""
+def test_drift_is_in_the_width() -> None:
+    """Where all past forecasts were too low alike, that is told, and the next interval is wide enough for it."""
     plain = drawn(noise=0.0)
     far = np.log(plain.compute / plain.compute.min())
     slowed = Runs(plain.params, plain.tokens, plain.loss * np.exp(0.0012 * far**2))
-    found = forecast(slowed, [Target(1e9, 2e10)])
-    assert found.drift < 0
+    aim = Target(1e9, 2e10)
+    found, before = forecast(slowed, [aim]), forecast(plain, [aim])
+    reached = float(losses(np.array(1e9), np.array(2e10))) * np.exp(0.0012 * np.log(aim.compute / plain.compute.min()) ** 2)
+    assert found.drift == 0  # of 24 runs; of 48 it is taken off
+    more = plain.loss * np.exp(0.004 * far**2)
+    again = [np.concatenate([plain.params] * 2), np.concatenate([plain.tokens, 1.1 * plain.tokens])]
+    assert forecast(Runs(*again, np.concatenate([more, 0.998 * more])), [aim]).drift < 0
+    assert before.high[0] < found.loss[0] < reached < found.high[0]
     assert all(np.median(one.errors) < 0 for one in found.past)
 
 
@@ -121,12 +127,16 @@ def test_repeated_tokens_count_for_less() -> None:
 
 
 def test_cost() -> None:
-    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter."""
+    """Seconds and memory are the arithmetic that is said: 6 N D over the speed, 16 bytes a parameter or the runs' own."""
     plain = drawn()
     timed = Runs(plain.params, plain.tokens, plain.loss, seconds=plain.compute / 1e12)
     aim = Target(1e9, 2e10)
     assert cost(timed, aim, Machine(cores=4), 2).seconds == pytest.approx(aim.compute / 2e12)
-    assert cost(timed, aim).memory == 16e9
+    assert (cost(timed, aim).memory, cost(timed, aim).measured) == (16e9, False)
+    for slope, used in ((40, 40), (3, 16)):
+        told = Runs(plain.params, plain.tokens, plain.loss, memory=4e8 + slope * plain.params)
+        assert cost(told, aim).memory == pytest.approx(4e8 + slope * 3e8 + used * 7e8)
+        assert cost(told, Target(1e6, 2e10)).memory == told.memory.max()
     assert cost(plain, aim).seconds is None
     two = Machine(gpus=2, flops=1e14, bandwidth=1e10, batch_tokens=1e6)
     assert cost(plain, aim, two).seconds == pytest.approx(aim.compute / (2e14 * 0.4) + 2e4 * 4e9 / 1e10)

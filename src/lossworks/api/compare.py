@@ -16,6 +16,7 @@ from typing import Any
 from ..core import values
 from ..core.errors import UnknownName, UsageError
 from ..data import ReadOptions
+from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
@@ -133,6 +134,7 @@ class Asked:
         for name, value, least in (("seeds", seeds, 1), ("trials", trials, 0), ("jobs", jobs, 1)):
             values.whole(name, value, least=least)
         values.number("margin", margin)
+        data, valid, test = apart(data, valid, test)
         shares, given = held_out(valid, test)
         choices |= shares
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}

@@ -20,6 +20,7 @@ NAMES = {
     "non_embedding": ("non_embedding", "params_no_embed", "non_embedding_params", "params_non_embedding"),
     "unique": ("unique_tokens", "unique"),
     "seconds": ("seconds", "train_seconds"),
+    "memory": ("memory", "peak_memory"),
     "tuned": ("tuned", "lr_tuned"),
     "finished": ("finished", "complete", "completed"),
     "data": ("data", "dataset", "data_set", "dataset_name", "fingerprint"),
@@ -33,7 +34,7 @@ _FLAGGED = {
     "trained": "fewer than 100 steps",
 }
 _FEW_STEPS = 100
-_NUMBERS = (*_NEEDED, "non_embedding", "unique", "seconds")
+_NUMBERS = (*_NEEDED, "non_embedding", "unique", "seconds", "memory")
 
 
 def read_runs(sources: Sequence[str | Path], columns: Mapping[str, str], where: Mapping[str, str]) -> tuple[Runs, int | None]:
@@ -92,6 +93,7 @@ def _of_run(path: Path) -> dict[str, Any]:
         "non_embedding": params - table,
         "unique": data["tokens"]["train"],
         "seconds": training["seconds"],
+        "memory": training.get("peak_memory"),  # not in the record of an earlier version
         "tuned": True if "lr_search" in result else False if config.get("lr") is None else None,  # given: by whom is not known
         "trained": training["steps"] >= _FEW_STEPS,
         "finished": training["stopped"] in ("all steps done", "all epochs done"),
@@ -182,7 +184,7 @@ def _runs(found: dict[str, Any], source: str, names: Sequence[str]) -> Runs:
                 f"{source} has runs of several {called}: {', '.join(sorted(several)[:3])}. Losses on different tokens do not "
                 "compare; keep the runs of one (a table's with --where COLUMN=VALUE)."
             )
-    numbers = {key: np.array(found[key], dtype=float) for key in _NUMBERS if key in found}
+    numbers = {key: np.array(found[key], dtype=float) for key in _NUMBERS if key in found and None not in found[key]}
     flags = []
     for what, said in _FLAGGED.items():
         wrong = [name for name, value in zip(names, found.get(what, ()), strict=False) if _is_no(value)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, TEST, VALID, ReadOptions, load_all
+from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
 from ..inference import KnowledgeGraph, TextLanguage
@@ -46,9 +47,9 @@ def fit(
     """Train on labelled text, train a language model on any text, or a model of a knowledge graph on facts.
 
     Args:
-        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, "-" for stdin, or rows:
-            (text, label) or (text, label, weight) tuples, or dicts; where labels may be missing also texts alone. Facts of a
-            graph are (head, relation, tail).
+        data: a file, a pattern that several fit ("*/train.tsv"), a folder with a sub-folder per class, a directory made by
+            `lossworks data prepare` (its parts are kept), "-" for stdin, or rows: (text, label) or (text, label, weight) tuples,
+            or dicts; where labels may be missing also texts alone. Facts of a graph are (head, relation, tail).
         valid, test: rows held out, given as data of their own, or as shares of ``data`` (0.1 each if not given).
         out: the run directory to make; none is made without it.
         read: which columns to read and how; by default found by looking. Where it says how each row's ``language`` is known, the
@@ -68,6 +69,7 @@ def fit(
         DataError, UsageError: the data or the settings do not fit; says where and what to do.
         Diverged, Interrupted, OutOfMemory: training ended early; the run directory says so.
     """
+    data, valid, test = apart(data, valid, test)
     shares, given = held_out(valid, test)
     settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
     callbacks = replace(callbacks, began=callbacks.clock())
@@ -85,8 +87,9 @@ def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[boo
     begun, before = resumed is not None and (resumed / "run.json").exists(), None
     if resumed is not None and begun and joined.is_first:
         before = dict(Run(resumed).summary.get("given") or {}).get(SHARDS)
-    begun, shards = agreed(joined, begun, before, settings.shards, settings.device)
-    return begun, settings if shards == (settings.shards or 1) else replace(settings, shards=shards)
+    divides = settings.sharding == "fsdp"  # then each process makes one shard, however many there are
+    begun, shards = agreed(joined, begun, before, joined.size if divides else settings.shards, settings.device)
+    return begun, settings if divides or shards == (settings.shards or 1) else replace(settings, shards=shards)
 
 
 def _fit(
@@ -102,14 +105,14 @@ def _fit(
     log: str | None,
 ) -> Model | Language | Graph:
     """``fit``, once it is known which processes and shards there are."""
+    if begun:
+        read = _begun_reading(callbacks.world, read, Path(out or ""), settings.device)
     if not callbacks.world.is_first:  # the first process keeps the record
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
-    if begun:
-        read = as_begun(read, Path(out or ""))
     sources, reading = [(data, None), *given], reading_for(settings, read)
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
@@ -131,6 +134,12 @@ def _fit(
         names["language"] = reading.language
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
+
+
+def _begun_reading(joined: World, read: ReadOptions | None, out: Path, device: str) -> ReadOptions:
+    """How the run in ``out`` reads its data, which the first process looks up before it writes there."""
+    read = as_begun(read, out) if joined.is_first else read or ReadOptions()
+    return replace(read, normalize=joined.of_first(read.normalize or "", device) or None)
 
 
 def held_out(valid: Source | float | None, test: Source | float | None) -> tuple[dict[str, float], list[tuple[Source, int]]]:

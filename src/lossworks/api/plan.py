@@ -63,7 +63,7 @@ def plan(
         non_embedding: its weights without embeddings: laws of both counts are then averaged, if the runs tell theirs.
         unique: its different tokens, where it sees tokens again.
         columns: what columns of a table are called, by what they hold: params, tokens, loss, compute, non_embedding, unique,
-            seconds, tuned, finished, data, tokenizer.
+            seconds, memory, tuned, finished, data, tokenizer.
         where: keep the rows of a table that have these values in these columns.
         level: chance that the interval holds the loss.
         forms: the laws to average.

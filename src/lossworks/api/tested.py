@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Languages, Ragged, ReadOptions, load, load_all
 from ..data.duplicates import find
+from ..data.formats import prepared
 from ..data.sources import is_there
 from ..training import Settings
 from ..training.dataset import Dataset, assemble
@@ -39,7 +40,7 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     """
     read = as_trained(read, *(model.record for model in models.values()))
     if data is not None:
-        return load(data, read)
+        return load(prepared.parts(data).get("test", data), read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
     (first, (rows, languages)), *others = found.items()
     for name, (each, _) in others:

@@ -1,5 +1,5 @@
-"""``lossworks data``: what is wrong with a data set, whatever is trained on it; how many labels a model is worth; whether
-descriptions of a graph's entities help.
+"""``lossworks data``: large text prepared; what is wrong with a data set, without a model or by its labels; how many labels a
+model is worth; whether descriptions of a graph's entities help.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options
+from . import options, prepare
+from .data_check import tell
 from .options import print_json
 
 if TYPE_CHECKING:
@@ -20,20 +21,26 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check a data set, and see what its labels, or descriptions of entities, are worth.",
+    help="Prepare large text, check a data set, and see what its labels, or descriptions of entities, are worth.",
 )
+app.command("prepare")(prepare.command)
 
 
 @app.command("check")
 def check(
-    data: Annotated[str, typer.Argument(help="Labelled text as `lossworks fit` takes it.")],
+    data: Annotated[str, typer.Argument(help="Text as `lossworks fit` takes it; with --labels, labelled.")],
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="Held-out data that must not stand in it; repeat for several.", show_default=False),
+    ] = None,
+    near: Annotated[float, typer.Option("--near", help="Similarity from which two texts are nearly the same.")] = 0.7,
     labels: Annotated[bool, typer.Option("--labels", help="Rank the rows by how doubtful their label is.")] = False,
     checked: Annotated[
         Path | None, typer.Option("--checked", help="Answers downloaded from the page of this check.", show_default=False)
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="The page for the hand check.  [default: NAME-labels.html]", show_default=False),
+        typer.Option("--html", help="The page.  [default: NAME-check.html, with --labels NAME-labels.html]", show_default=False),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write all rows, most doubtful first: .csv or .jsonl.", show_default=False)
@@ -57,19 +64,35 @@ def check(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Which labels are doubtful, and by a hand check of a few rows how many are wrong."""
-    from ..api.check_labels import check_format, check_labels
+    """Doubles, leaks, conflicting labels, spelling, scripts, lengths, personal data; with --labels, which labels are doubtful."""
     from ..core.errors import UsageError
+
+    read = options.read_options(text, label, None, encoding, bad_rows, format, header, label_sep=label_sep)
+    stem = "stdin" if data == "-" else Path(data).stem
+    if not labels:
+        of_labels = {"--checked": checked, "--out": out, "--model": model}
+        if given := [name for name, value in of_labels.items() if value is not None]:
+            raise UsageError(f"{given[0]} is for the check of labels. Add --labels, or leave it out.")
+        from ..api.check_data import check_data
+
+        looked = check_data(data, against=against or [], read=read, threshold=near)
+        page = looked.write(html or Path(f"{stem}-check.html"))
+        if json:
+            print_json({**looked.to_json(), "page": str(page)})
+        else:
+            tell(looked.to_json(), page)
+        return
+    if against:
+        raise UsageError("--against is for the check of the data itself. Leave out --labels, or --against.")
+    from ..api.check_labels import check_format, check_labels
     from ..engine import Callbacks
 
-    if not labels:
-        raise UsageError("nothing is asked for. Say what to check: --labels.")
     if out is not None:
         check_format(out)  # before minutes of work
     with _watcher(quiet or json) as watcher:
         found = check_labels(
             data,
-            read=options.read_options(text, label, None, encoding, bad_rows, format, header, label_sep=label_sep),
+            read=read,
             task=task,
             model=model,
             folds=folds,
@@ -79,7 +102,7 @@ def check(
             device=device,
             callbacks=Callbacks(watch=watcher),
         )
-    page = found.write(html or Path(f"{'stdin' if data == '-' else Path(data).stem}-labels.html"))
+    page = found.write(html or Path(f"{stem}-labels.html"))
     if out is not None:
         found.write_rows(out)
     if json:

@@ -107,6 +107,13 @@ def command(
         str | None,
         typer.Option(help="Of rnn, transformer: float32 or bfloat16 products; else by the CPU.", show_default=False),
     ] = None,
+    sharding: Annotated[
+        str | None,
+        typer.Option(
+            help="Under torchrun: fsdp divides weights and optimizer state among the processes; none: each has all.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[
         str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
     ] = None,
@@ -146,6 +153,9 @@ def command(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
+    async_checkpoints: Annotated[
+        bool, typer.Option("--async-checkpoints", help="Write them while training goes on, from a copy in memory.")
+    ] = False,
     log: Annotated[
         str | None, typer.Option(help="tensorboard: event files in the run directory too.", show_default=False)
     ] = None,
@@ -179,7 +189,7 @@ def command(
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
         "schedule": schedule, "class_weight": class_weight, "teach": teach, "glosses": glosses,
-        "pack": pack, "dtype": dtype, "device": device,
+        "pack": pack, "dtype": dtype, "sharding": sharding, "device": device,
     }  # fmt: skip
     numbers = {
         "lr": lr, "epochs": epochs, "steps": steps, "minutes": minutes, "batch_size": batch_size, "batch_tokens": batch_tokens,
@@ -195,7 +205,7 @@ def command(
     if out is None and not resume:
         out = new_run(data[0])
     with Watcher(quiet or not is_first()) as watcher:
-        callbacks = Callbacks(watch=watcher, checkpoint_every=checkpoint_every)
+        callbacks = Callbacks(watch=watcher, checkpoint_every=checkpoint_every, async_checkpoints=async_checkpoints)
         stop_on_signals(callbacks, watcher)
         trained = fit(
             source,

@@ -11,7 +11,8 @@ from . import options
 from .options import print_json
 
 _KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
-    "optimizers": "optim"
+    "optimizers": "optim",
+    "rules": "preparation",
 }
 
 
@@ -53,7 +54,8 @@ def _imported(kind: str) -> list[dict[str, Any]]:
 
     from ..core import specs
 
-    registry = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
+    found = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
+    registry = getattr(found, "registry", found)  # rules are a room with a registry
     return [
         {
             "name": entry.name,

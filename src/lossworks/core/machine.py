@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,16 @@ def machine() -> dict[str, Any]:
 def versions(*packages: str) -> dict[str, str]:
     """Of Python and of ``packages``."""
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def peak_memory(device: str = "cpu") -> int:
+    """The most bytes that this process has held at once: of its tensors on a GPU, else all that was resident."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def processor() -> str:

@@ -33,6 +33,24 @@ def available() -> int:
     return int(wanted) or max(1, usable // max(1, processes))
 
 
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """While the block lasts, work is shared among ``count`` threads at most, in this process and in those that it starts."""
+    before = os.environ.get("LOSSWORKS_THREADS")
+    os.environ["LOSSWORKS_THREADS"] = str(min(count, available()))
+    available.cache_clear()
+    renew()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LOSSWORKS_THREADS"]
+        else:
+            os.environ["LOSSWORKS_THREADS"] = before
+        available.cache_clear()
+        renew()
+
+
 def dividing() -> int:
     """How many threads divide work whose sums depend, in their last bits, on how many they are: as many as are ``available``, or
     within ``divided_among`` what it says.

@@ -64,7 +64,7 @@ class LabelBook:
                 labels = list(map(self._known.get, raw))
             if None not in labels:
                 return labels
-        elif kinds == {float}:
+        elif kinds == {float} or (self._optional and kinds == {type(None)}):
             return raw
         return [self._one(value) for value in raw]
 

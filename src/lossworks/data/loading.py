@@ -15,8 +15,8 @@ from typing import Any
 from ..core.errors import DataError, UsageError
 from .checked_rows import Reading, check
 from .corpus import Corpus
-from .encodings import blocks
-from .formats import delimited, folders, frames, jsonl, lines, pairs, parquet, sniff
+from .encodings import Block, blocks
+from .formats import delimited, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
 from .options import AUTO, FILE, ReadOptions
@@ -52,7 +52,7 @@ def load(
             raise UsageError("language is 'file', and rows come from none. Give dicts or a frame, and name the key or column.")
         languages = [*of_files(files)]
     with ExitStack() as stack:
-        opened = ((*_open(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
+        opened = ((*open_rows(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
         first = name, reading, _ = next(opened)
         name = name if len(files) == 1 else str(source)
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
@@ -104,7 +104,8 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
         raise DataError(f"{corpus.source} holds no rows.")
 
 
-def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
+def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
+    """What to call a source, and its rows to come, unchecked; what ``stack`` gets is let go of with it. As of ``load``."""
     if not isinstance(source, str | os.PathLike):
         if frames.is_frame(source):
             return "the rows", frames.read(source, options, "the rows")
@@ -118,25 +119,17 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
     stack.enter_context(_collector_paused())
     path = None if source == "-" else Path(source)
     if path is not None and os.path.isdir(path):  # which no name is too long for
+        if prepared.is_prepared(path):
+            _check_unit(options, path, "a prepared directory")
+            return str(path), prepared.read(path, options)
+        if (path / prepared.WORK).is_dir():
+            raise DataError(f"{path} is not finished. The `lossworks data prepare` that began it goes on where it was.")
         return str(path), folders.read(path, options)
     name = "stdin" if path is None else str(path)
-    data = chunks(path)
-    first = next(data, b"")
-    if not first:
-        raise DataError(f"{name} is empty.")
-    data = chain([first], data)
-    format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
-    if format not in (None, "lines") and options.texts in ("paragraph", "file"):
-        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
-    if format == "parquet" or (not options.format and first.startswith(parquet.BEGINNING)):
+    format, data, lines_of = look(path, options)
+    if format == "parquet":
         plain = path is not None and parquet.is_plain(path)
         return name, parquet.read(path if path and plain else _on_disk(data, stack, spill), options, name)
-    lines_of = blocks(data, options.encoding, name)
-    head = next(lines_of, None)
-    if head is None:
-        raise DataError(f"{name} is empty.")
-    format = options.format or sniff.by_look(head, options, format)
-    lines_of = chain([head], lines_of)
     if format == "jsonl":
         return name, jsonl.read(lines_of, options, name)
     if format == "fasttext":
@@ -144,6 +137,35 @@ def _open(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | Non
     if format == "lines":
         return name, lines.read_plain(lines_of, options.texts)
     return name, delimited.read(lines_of, options, name, format)
+
+
+def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes], Iterator[Block]]:
+    """The format of a file (of stdin, if None), its unpacked bytes, and its lines; of Parquet, which has none, the bytes alone.
+
+    Raises:
+        DataError: it is empty, cannot be read, or its format cannot be told.
+    """
+    name = "stdin" if path is None else str(path)
+    data = chunks(path)
+    first = next(data, b"")
+    if not first:
+        raise DataError(f"{name} is empty.")
+    data = chain([first], data)
+    format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
+    if format not in (None, "lines"):
+        _check_unit(options, name, str(format))
+    if format == "parquet" or (not options.format and first.startswith(parquet.BEGINNING)):
+        return "parquet", data, iter(())
+    lines_of = blocks(data, options.encoding, name)
+    head = next(lines_of, None)
+    if head is None:
+        raise DataError(f"{name} is empty.")
+    return options.format or sniff.by_look(head, options, format or None), data, chain([head], lines_of)
+
+
+def _check_unit(options: ReadOptions, name: str | Path, format: str) -> None:
+    if options.texts in ("paragraph", "file"):
+        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
 
 
 @contextmanager

@@ -28,6 +28,8 @@ PACKED = (
     (rb"BZh[1-9](1AY&SY|\x17rE8P)", bz2.open),
     (rb"\xfd7zXZ\0", lzma.open),
 )
+PACKED_MARK = re.compile(b"|".join([re.escape(ZSTD), *(mark for mark, _ in PACKED)]))
+"""How compressed files begin."""
 
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _MAGIC, _SPECIAL = re.compile(rf"[*?[]|{_BRACES.pattern}"), re.compile(r"[*?[\]{},]")

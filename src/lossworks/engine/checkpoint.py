@@ -1,8 +1,13 @@
-"""What a killed run needs to go on as if nothing had happened: one file, written whole or not at all."""
+"""What a killed run needs to go on as if nothing had happened: one file, written whole or not at all.
+
+Several processes write a folder instead (``parted``), which ``newest.json`` names.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,13 +16,17 @@ import torch
 import xxhash
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from ..core.errors import RecordError
+from ..optim.parts import chunk, part_of
 from ..record import write_atomic
 from ..record.files import unwritable
 
 T = TypeVar("T")
+NEWEST = "newest.json"
+Saved = tuple[dict[str, Tensor], dict[str, Any]]
+Divided = Callable[[str, torch.Size], bool]
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -30,18 +39,50 @@ def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, A
     values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps({**state, "checksum": _checksum(values, state)})
     write_atomic(path, lambda part: save_file(values, part, {"state": text}))
-    for older in folder.glob("step-*.safetensors"):
-        if older != path:
-            older.unlink()
+    remove_others(folder, path)
 
 
-def load_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The newest checkpoint's tensors and state, or None where there is none.
+def load_newest(folder: Path, group: Any = None, divided: Divided = lambda name, size: False) -> Saved | None:
+    """The newest checkpoint's tensors and state, or None where there is none, however many processes have written it.
+
+    Args:
+        group: the processes that read it together; None: this one alone.
+        divided: whether each of them is to have its part of the tensor of this name and shape.
 
     Raises:
-        RecordError: the file is damaged.
+        RecordError: it is damaged.
     """
-    return _of_newest(folder, _whole)
+    if (folder / NEWEST).exists():
+        from .parted import Parted, step_of  # slow to import, and most runs have one process
+
+        alone = [int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.safetensors")]
+        if max(alone, default=-1) <= step_of(folder):
+            return Parted(folder, group).load(divided)
+    found = _of_newest(folder, _whole)
+    if found is None or group is None:
+        return found
+    rank, size = distributed.get_rank(group), distributed.get_world_size(group)
+    return {name: chunk(t, rank, size).clone() if divided(name, t.shape) else t for name, t in found[0].items()}, found[1]
+
+
+def remove_others(folder: Path, kept: Path) -> None:
+    """Remove all checkpoints but ``kept``. Where that is a file, no folder is the newest any more, which is said first."""
+    with contextlib.suppress(OSError):  # what stays is removed with the next one
+        if kept.is_file():
+            (folder / NEWEST).unlink(missing_ok=True)
+    for older in folder.glob("step-*"):
+        if older != kept:
+            _remove(older)
+
+
+def damaged(path: Path, error: object) -> RecordError:
+    """The one message for a checkpoint that cannot be read."""
+    return RecordError(f"{path} is damaged ({error}). Remove it to start from the beginning.")
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | None:
@@ -53,7 +94,7 @@ def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | No
         with safe_open(paths[-1], "pt") as file:
             return read(file, json.loads(file.metadata()["state"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{paths[-1]} is damaged ({error}). Remove it to start from the beginning.") from None
+        raise damaged(paths[-1], error) from None
 
 
 def _whole(file: Any, state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -73,13 +114,18 @@ def _checksum(tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
     return made.hexdigest()
 
 
-def load(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
-    """Give ``take`` the newest checkpoint's tensors and state, if there is one.
+def load(
+    folder: Path | None,
+    take: Callable[[dict[str, Tensor], dict[str, Any]], None],
+    group: Any = None,
+    divided: Divided = lambda name, size: False,
+) -> None:
+    """Give ``take`` the newest checkpoint's tensors and state, if there is one; ``group`` and ``divided`` as of ``load_newest``.
 
     Raises:
         RecordError: it is damaged, or of another run, which ``take`` says by a KeyError, TypeError, ValueError or RuntimeError.
     """
-    found = load_newest(folder) if folder is not None else None
+    found = load_newest(folder, group, divided) if folder is not None else None
     if found is None:
         return
     try:
@@ -89,10 +135,15 @@ def load(folder: Path | None, take: Callable[[dict[str, Tensor], dict[str, Any]]
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """All that a network is: its parameters and buffers, what two layers share once."""
+    """All that a network is: its parameters and buffers, what two layers share once; this process's part of what is divided."""
+    return {name: part.detach() for name, part in parts_of(network).items()}
+
+
+def parts_of(network: nn.Module) -> dict[str, Tensor]:
+    """``weights_of`` as ``optim.parts`` knows them."""
     kept = network.state_dict(keep_vars=True)
     once = {id(tensor): name for name, tensor in reversed(kept.items())}
-    return {name: kept[name].detach() for name in reversed(once.values())}
+    return {name: part_of(kept[name]) for name in reversed(once.values())}
 
 
 def copied(network: nn.Module) -> dict[str, Tensor]:
@@ -128,7 +179,7 @@ def search_in(folder: Path | None) -> dict[str, Any] | None:
 
 def remove(folder: Path) -> None:
     """Remove all checkpoints, what a crash left of one, and the plan beside them."""
-    for path in [*folder.glob("step-*"), *folder.glob("plan.json*")]:
-        path.unlink()
+    for path in [*folder.glob(f"{NEWEST}*"), *folder.glob("step-*"), *folder.glob("plan.json*")]:
+        _remove(path)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -12,11 +12,11 @@ import atexit
 import importlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -24,6 +24,7 @@ from torch import Tensor, distributed
 from ..core.errors import UsageError
 from .peers import Peers
 
+B = TypeVar("B")
 USUAL_SHARDS = 4
 """Where nobody says, and several processes train."""
 _LOOK = timedelta(seconds=1)  # how long a process waits for others before it looks whether they still live
@@ -40,6 +41,8 @@ class World:
     size: int = 1
     shards: int = 1
     peers: Peers | None = field(default=None, compare=False, repr=False)
+    in_step: ClassVar[bool] = False
+    """Whether each micro-batch takes all processes, and sums their gradients: what one begins, all must end."""
 
     @property
     def is_first(self) -> bool:
@@ -98,11 +101,15 @@ class World:
         """Whether this process takes thing ``number`` of some that are taken in turn."""
         return number % self.size == self.rank
 
-    def of_first(self, text: str, device: torch.device) -> str:
+    def together(self, batches: Iterator[B], spare: Callable[[], B]) -> Iterator[tuple[B, bool]]:
+        """Each micro-batch, and whether it counts. ``spare`` makes one for a process that has none where others need it."""
+        return ((batch, True) for batch in batches)
+
+    def of_first(self, text: str, device: str | torch.device) -> str:
         """The first process's text, in every process."""
         return self.texts(text if self.is_first else "", device)[0]
 
-    def texts(self, text: str, device: torch.device) -> list[str]:
+    def texts(self, text: str, device: str | torch.device) -> list[str]:
         """Each process's text, in every process."""
         mine = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
         return [bytes(each.flatten().tolist()).decode() for each in self.gather_rows(mine[:, None])]
@@ -135,7 +142,7 @@ class World:
 
     def _exchange(self, how: Any, *what: Any) -> None:
         """Wait for an exchange, as long as the others live."""
-        try:
+        with self.watched():
             work = how(*what, async_op=True)
             while True:
                 try:
@@ -146,6 +153,12 @@ class World:
                         raise
                     if self.peers is not None:
                         self.peers.check()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Raise PeerLost where an exchange in the block fails because a process is gone."""
+        try:
+            yield
         except RuntimeError:  # a connection is gone: somebody will say whose
             if self.peers is not None:
                 self.peers.check(_SOON)

@@ -16,23 +16,25 @@ Gradient = list[Tensor | None]
 class GradientSum:
     """Takes the gradients that stand in a stepper, shard by shard, and leaves their sum there.
 
-    Where there is one shard, its gradient stays where it stands. A sum over processes is made in slices, one a process, that go
-    to and fro whole: no more is sent than by a ring of reductions, and each element is added up in the same order everywhere.
+    Where there is one shard, or the world has summed them already, its gradient stays where it stands. A sum over processes is
+    made in slices, one a process, that go to and fro whole: no more is sent than by a ring of reductions, and each element is
+    added up in the same order everywhere.
     """
 
     def __init__(self, world: World, stepper: Stepper) -> None:
         self.world, self.stepper = world, stepper
+        self._stands = world.shards == 1 or world.in_step
         self._tree: TreeSum[Gradient] = TreeSum(world.shards, _added)
 
     def take(self, shard: int) -> None:
         """Take the gradient that stands, which is that of ``shard``."""
-        if self.world.shards > 1:
+        if not self._stands:
             self._tree.put((shard, shard + 1), self.stepper.take_gradient())
 
     @torch.no_grad()
     def finish(self) -> None:
         """Have the sum stand there."""
-        if self.world.shards == 1:
+        if self._stands:
             return
         if self.world.size > 1:
             self._exchange()

@@ -18,6 +18,7 @@ from ..core.seeds import torch_generator_kept
 from ..core.threads import divided_among
 from ..core.torch_threads import torch_threads
 from ..optim import Stepper
+from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
 from ..schedules import Clock, Schedule
 from . import checkpoint
@@ -26,6 +27,7 @@ from .denormals import flushed
 from .monitors import LogWindow, Overfitting, Spikes
 from .objective import Objective, Rows
 from .reduction import Reduction
+from .saving import Saving
 from .state import TrainState
 from .step import Gradient, Gradients
 
@@ -65,15 +67,16 @@ class Loop:
     overfitting: Overfitting | None = None
     state: TrainState = field(default_factory=TrainState)
     gradients: Gradients = field(init=False)
+    _saving: Saving = field(init=False)
     _best: dict[str, Tensor] = field(default_factory=dict)
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
     _saved: float = 0.0
-    _asked: tuple[bool, ...] = (False, False)  # of several processes: to stop, to write a checkpoint
+    _asked: tuple[bool, ...] = (False, False, False)  # of several processes: to stop, to save, to look at what a step does
 
     def __post_init__(self) -> None:
-        sizes = [self.micro_batch_size] * self.callbacks.world.shards
-        self.gradients = Gradients(self.objective, self.stepper, self.reduction, self.callbacks.world, sizes)
+        self.gradients = Gradients(self.objective, self.stepper, self.reduction, self.callbacks.world, self._sizes)
+        self._saving = Saving(self.callbacks.world, in_background=self.callbacks.async_checkpoints)
         self._window = LogWindow(self.callbacks.clock(), clipped=self.stepper.clipped)
 
     def run(self) -> TrainState:
@@ -84,9 +87,12 @@ class Loop:
             Interrupted: ``callbacks.stop`` was set; a checkpoint was written.
             OutOfMemory: a single row does not fit into memory.
         """
+        with self.callbacks.world.watched():
+            return self._run()
+
+    def _run(self) -> TrainState:
         state, network = self.state, self.objective.network
-        shards = self.callbacks.world.shards
-        self.gradients.sizes = state.micro_batch_sizes or [state.micro_batch_size or self.micro_batch_size] * shards
+        self.gradients.sizes = self._sizes
         self._saved = start = self.callbacks.clock() - state.seconds
         fixed = self.callbacks.world.threads
         threads = torch_threads(fixed or self.threads), divided_among(fixed)
@@ -98,12 +104,15 @@ class Loop:
             after = "epochs" if self.eval_every is None else "scores"
             state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
         self.stepper.eval_weights()
+        self._saving.wait()
         if self._best and self.keeps_best:
             checkpoint.fill(network, self._best)
         self.objective.load_carry([])
         network.eval()
         self._check_same()
-        if not all(bool(p.isfinite().all()) for p in network.parameters()):  # by the last step; none follows to notice
+        finite = all(bool(weight.isfinite().all()) for weight in checkpoint.weights_of(network).values())
+        told = self.callbacks.world.gather(finite, device=self.objective.device)
+        if not all(each[0] for each in told):  # by the last step; none follows to notice
             raise Diverged(f"the weights were not finite after the last step. {self._remedy}")
         state.seconds, state.passes = self.callbacks.clock() - start, self._passes
         return state
@@ -119,25 +128,43 @@ class Loop:
         Raises:
             RecordError: it is damaged, or of another run.
         """
-        checkpoint.load(self.callbacks.checkpoints, self._load)
+        with self.callbacks.world.watched():
+            checkpoint.load(self.callbacks.checkpoints, self._load, self._saving.group, self._is_divided)
 
     def save(self) -> None:
-        """Write a checkpoint now; with several processes all of them take part, and the first writes."""
+        """Write a checkpoint now; with several processes all of them take part, and each writes a part."""
         world = self.callbacks.world
         self._check_same()
         carry = {str(number): each for number, each in enumerate(world.lanes(self.objective.carry()))}
-        if world.is_first and self.callbacks.checkpoints is not None:
+        if self.callbacks.checkpoints is not None:
             parts = checkpoint.weights_of(self.objective.network), self.stepper.tensors(), self._best, carry
             named = zip(("network.", "stepper.", "best.", "carry."), parts, strict=True)
             tensors = {prefix + name: value for prefix, part in named for name, value in part.items()}
             tensors["risk.state"] = self.reduction.state
-            checkpoint.save(self.callbacks.checkpoints, self.state.step, tensors, self.state.to_json())
+            sizes = {name: size for name, value in tensors.items() if (size := self._whole(name, value)) is not None}
+            self._saving.save(self.callbacks.checkpoints, self.state.step, tensors, sizes, self.state.to_json())
         self._saved = self.callbacks.clock()
         self.log("checkpoint")
 
     def log(self, event: str, **fields: Any) -> None:
         """Tell whoever watches of an event, and where training stands."""
         self.callbacks.watch(event, {"step": self.state.step, "epoch": round(self._passes, 4), **fields})
+
+    def _beside(self, name: str) -> Tensor | None:
+        """The parameter that a checkpoint's tensor of this name stands beside; of a divided one, this process's part."""
+        kind, _, place = name.partition(".")
+        if kind == "stepper":
+            return self.stepper.parameter(place)
+        return checkpoint.parts_of(self.objective.network).get(place) if kind in ("network", "best") else None
+
+    def _whole(self, name: str, value: Tensor) -> torch.Size | None:
+        """The whole shape of a tensor of which this process has a part; None: it is not divided."""
+        part = self._beside(name)
+        return whole_shape(part) if part is not None and is_divided(part) and value.shape == part.shape else None
+
+    def _is_divided(self, name: str, size: torch.Size) -> bool:
+        part = self._beside(name)
+        return part is not None and is_divided(part) and size == whole_shape(part)
 
     def _load(self, tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
         checkpoint.fill(self.objective.network, under(tensors, "network."))
@@ -200,7 +227,8 @@ class Loop:
         if not searches:
             make()
         began = self.callbacks.clock()
-        health = stepper.step(self._factor(), make if searches else None, examine=self._window.is_due(began))
+        examine = self._window.is_due(began) if self.callbacks.world.size == 1 else self._asked[2]
+        health = stepper.step(self._factor(), make if searches else None, examine=examine)
         amount, now = found[0].amount, self.callbacks.clock()
         self._note_memory()
         self._window.add(amount, weight, objective.size(rows), health, now, now - began)
@@ -212,14 +240,16 @@ class Loop:
 
     @property
     def _wishes(self) -> tuple[bool, ...]:
-        """Of one of several processes: to stop, and to write a checkpoint. All do what any of them asks for."""
-        world = self.callbacks.world
-        return () if world.size == 1 else (self.callbacks.stop.is_set(), world.is_first and self._is_due)
+        """Of one of several processes: to stop, to save, to look at what the step does. All do what any of them asks for."""
+        if self.callbacks.world.size == 1:
+            return ()
+        first = (self._is_due, self._window.is_due(self.callbacks.clock())) if self.callbacks.world.is_first else (False, False)
+        return self.callbacks.stop.is_set(), *first
 
     def _check_same(self) -> None:
         """Raise Diverged where the processes' weights are not the same, as no machine that adds otherwise can keep them."""
         world, device = self.callbacks.world, self.objective.device
-        if world.size == 1:
+        if world.size == 1 or world.in_step:  # where each has a part, there is nothing twice
             return
         digests = world.texts(checkpoint.digest(self.objective.network), device)
         if strange := [rank for rank, digest in enumerate(digests) if digest != digests[0]]:
@@ -275,10 +305,11 @@ class Loop:
         if self.callbacks.clock() - self._window.since >= _LOG_EVERY:
             self._log_train()
         alone = self.callbacks.world.size == 1
-        stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked
+        stop, due = (self.callbacks.stop.is_set(), self._is_due) if alone else self._asked[:2]
         if (due or stop) and self.callbacks.checkpoints is not None:
             self.save()
         if stop:
+            self._saving.wait()
             raise Interrupted(f"stopped after step {self.state.step:,}. The same command with --resume goes on from there.")
 
     def _check(self, made: Gradient) -> None:
@@ -294,7 +325,7 @@ class Loop:
     def _note_memory(self) -> None:
         """Where micro-batches became smaller in this step, remember and say so."""
         state, sizes = self.state, self.gradients.sizes
-        before = state.micro_batch_sizes or [state.micro_batch_size or self.micro_batch_size] * len(sizes)
+        before = self._sizes
         if sizes != before:
             state.micro_batch_sizes, state.micro_batch_size = list(sizes), min(sizes)
             self.log("memory", micro_batch=min(sizes), was=min(before))
@@ -306,6 +337,12 @@ class Loop:
             line = self._window.fields(now, self.stepper.lr, self.stepper.clipped, f"{unit}_per_second")
             self.log("train", **line, of=self.clock.steps)
         self._window = self._window.next(now, self.stepper.clipped)
+
+    @property
+    def _sizes(self) -> list[int]:
+        """Of each shard's micro-batches; where as many shards were not kept, as where weights are divided, the least that was."""
+        kept, shards = self.state.micro_batch_sizes, self.callbacks.world.shards
+        return list(kept) if len(kept) == shards else [self.state.micro_batch_size or self.micro_batch_size] * shards
 
     @property
     def _passes(self) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -99,9 +99,8 @@ class Gradients:
 
         def draw(shard: _Shard) -> None:
             with torch_seeded(self._seed("curvature", step, shard), str(self.objective.device)):
-                for batch in self.objective.micro_batches(shard.rows, epoch, self.sizes[shard.number]):
-                    self.stepper.train_weights(self.objective.read_by(batch))
-                    (self.objective.sampled_losses(batch).sum() / count).backward()  # type: ignore[no-untyped-call]
+                for batch, counts in self._batches(shard, epoch):
+                    (self.objective.sampled_losses(batch).sum() * (counts / count)).backward()  # type: ignore[no-untyped-call]
 
         for shard in self._dealt(rows):
             self._halving(shard, partial(draw, shard))
@@ -147,21 +146,35 @@ class Gradients:
         shard.amount, shard.bad, shard.held = 0.0, None, []
         waiting = list[Losses]()
         with torch_seeded(self._seed("step", step, shard), str(self.objective.device)):
-            for batch in self.objective.micro_batches(shard.rows, epoch, self.sizes[shard.number]):
-                self.stepper.train_weights(self.objective.read_by(batch))
+            for batch, counts in self._batches(shard, epoch):
                 losses = self.objective.losses(batch)
-                summed = (losses.values * losses.weight).sum()
+                summed = (losses.values * losses.weight).sum() * counts
                 amount = summed.item()
                 shard.amount += amount
                 if not math.isfinite(amount):
-                    shard.bad = self.objective.place(batch, losses.values.detach())
-                    return
+                    shard.bad = shard.bad or self.objective.place(batch, losses.values.detach())
+                    if not self.world.in_step:
+                        return
                 if self.reduction.is_mean:
                     (summed / weight).backward()  # type: ignore[no-untyped-call]
                 else:
                     waiting.append(losses)
         if waiting:
             shard.held = [waiting]
+
+    def _batches(self, shard: _Shard, epoch: int) -> Iterator[tuple[Any, bool]]:
+        """A shard's micro-batches, the weights ready for each; what is carried stands still in one that does not count."""
+        objective, size = self.objective, self.sizes[shard.number]
+
+        def spare() -> Any:
+            return next(objective.micro_batches(objective.longest(1), epoch, size))
+
+        for batch, counts in self.world.together(objective.micro_batches(shard.rows, epoch, size), spare):
+            carry = [] if counts else self._carried()
+            self.stepper.train_weights(objective.read_by(batch))
+            yield batch, counts
+            if not counts:
+                objective.load_carry(carry)
 
     def _backward(self, shard: _Shard, slopes: Tensor, before: list[Tensor], epoch: int, step: int) -> None:
         """The gradient of a shard's losses, by the risk's derivative; of those held, or made anew where they were used up."""
@@ -215,6 +228,8 @@ class Gradients:
                 if not is_out_of_memory(error):
                     raise
                 reason = str(error)
+            if self.world.in_step:
+                raise OutOfMemory(f"out of memory ({reason}). With --sharding fsdp choose a smaller --batch-tokens.")
             shard.held = []  # outside of the handler, whose traceback holds on to the tensors
             self.stepper.zero_grad()
             self.objective.load_carry([each.clone() for each in carry])

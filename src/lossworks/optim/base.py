@@ -57,6 +57,8 @@ class Optimizer(ABC):
     """It keeps an average of the weights itself, which is what is evaluated and saved."""
     takes_sparse: ClassVar[bool] = False
     """Its PyTorch optimizer takes sparse gradients as they are, as long as no weight decays."""
+    divides: ClassVar[bool] = False
+    """Processes may each step a part of every weight (``optim/parts.py``), with the result of one that steps them whole."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
     positive: ClassVar[tuple[str, ...]] = ()

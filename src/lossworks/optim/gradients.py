@@ -8,26 +8,27 @@ import torch
 from torch import Tensor, nn
 
 from .health import all_finite
+from .parts import clear_gradients, is_divided, summed, take_gradients
 from .rows import Rows, taken
 
 
 class Gradients:
-    """Of parameters by their names. ``rows``: of all of them, where they are stepped so; else there are none."""
+    """Of parameters by their names, or of parts. ``rows``: of all of them, where they are stepped so; else there are none."""
 
     def __init__(self, names: dict[Tensor, str], rows: list[Rows]) -> None:
         self.names, self.rows = names, rows
 
     def collect(self) -> None:
-        """Take over those of what is stepped by rows."""
+        """Take over those of what is stepped by rows or divided."""
         for rows in self.rows:
             rows.collect()
+        take_gradients(self.names)
 
     def clear(self) -> None:
         """Leave them out."""
         for rows in self.rows:
             rows.gradient.clear()
-        for p in self.names:
-            p.grad = None
+        clear_gradients(self.names)
 
     def take(self) -> list[Tensor | None]:
         """Those gathered so far, which then stand nowhere; of what is read by rows sparse."""
@@ -54,15 +55,17 @@ class Gradients:
         """The parameters that have one with nan or infinity."""
         if self.rows:
             return [self.names[rows.parameter] for rows in self.rows if not rows.gradient.is_finite]
-        if all_finite(self._whole):
+        if not summed([not all_finite(self._whole)], self.names)[0]:
             return []
-        return [at for p, at in self.names.items() if p.grad is not None and not all_finite([p.grad])]
+        bad = summed([p.grad is not None and not all_finite([p.grad]) for p in self.names], self.names)
+        return [at for at, found in zip(self.names.values(), bad, strict=True) if found]
 
     def norm(self) -> float:
         """Of all together."""
         if self.rows:
             return math.sqrt(sum(rows.squares() for rows in self.rows))
-        return float(nn.utils.get_total_norm(self._whole))
+        own = float(nn.utils.get_total_norm(self._whole))
+        return math.sqrt(summed([own**2], self.names)[0]) if any(map(is_divided, self.names)) else own
 
     def scale(self, by: float) -> None:
         """Multiply them."""

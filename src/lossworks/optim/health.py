@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from .parts import summed
 from .roles import Role
 
 
@@ -35,7 +37,9 @@ class Watch:
             of = sums.setdefault(role, [torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)])
             of[0] += torch.linalg.vector_norm(p.detach() - before).double().cpu().square()
             of[1] += torch.linalg.vector_norm(before).double().cpu().square()
-        ratios = {role: (float((moved / size).sqrt()) if size > 0 else None) for role, (moved, size) in sums.items()}
+        flat = iter(summed([float(number) for of in sums.values() for number in of], (p for p, *_ in self._before)))
+        found = zip(sums, flat, flat, strict=True)
+        ratios = {role: (math.sqrt(moved / size) if size > 0 else None) for role, moved, size in found}
         return Health(gradient_norm, ratios)
 
 

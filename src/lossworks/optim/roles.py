@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core.errors import UsageError
 from ..data import SparseEmbedding
+from .parts import part_of
 
 Role = Literal["matrix", "embedding", "head", "vector"]
 Model = nn.Module | Iterable[Tensor]
@@ -22,7 +23,10 @@ _HEADS = ("head", "lm_head", "classifier", "score", "unembedding", "output")  # 
 
 
 def roles(model: Model) -> dict[Tensor, Role]:
-    """The role of every parameter that is trained; of parameters without a model, by their dimensions alone."""
+    """The role of every parameter that is trained; of parameters without a model, by their dimensions alone.
+
+    Where parameters are divided among processes, of this one's part of each.
+    """
     parameters: list[Any] = list(model.parameters() if isinstance(model, nn.Module) else model)
     if strange := [p for p in parameters if not isinstance(p, Tensor)]:
         raise UsageError(f"got a {type(strange[0]).__name__} among the parameters. Give a module, or its parameters.")
@@ -34,7 +38,7 @@ def roles(model: Model) -> dict[Tensor, Role]:
         found |= {p: "head" for p in _heads(model) if p in matrices}
         found |= {p: "embedding" for p in _looked_up(model) if p in matrices}  # after: a tied head is an embedding
         found |= {p: "vector" for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(False) if p in found}
-    return found
+    return {part_of(p): role for p, role in found.items()}
 
 
 def grouped(model: Model, weight_decay: float, everywhere: bool) -> list[dict[str, Any]]:

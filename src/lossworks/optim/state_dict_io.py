@@ -12,20 +12,22 @@ _TREE = "tree"
 
 
 def pack(state: dict[str, Any]) -> dict[str, Tensor]:
-    """Every tensor in ``state`` under a number, and what holds them as JSON in a tensor of bytes."""
+    """Every tensor in ``state`` by its place, "state.0.exp_avg", and what holds them as JSON in a tensor of bytes."""
     tensors: dict[str, Tensor] = {}
 
-    def outline(value: Any) -> Any:
+    def outline(value: Any, place: str) -> Any:
         if isinstance(value, Tensor):
-            tensors[str(len(tensors))] = value
-            return {"tensor": len(tensors) - 1}
+            tensors[place] = value
+            return {"tensor": place}
+        within = f"{place}." if place else ""
         if isinstance(value, dict):
-            return {"pairs": [[key, outline(inner)] for key, inner in value.items()]}
+            return {"pairs": [[key, outline(inner, f"{within}{key}")] for key, inner in value.items()]}
         if isinstance(value, list | tuple):
-            return {type(value).__name__: [outline(inner) for inner in value]}
+            return {type(value).__name__: [outline(inner, f"{within}{at}") for at, inner in enumerate(value)]}
         return value
 
-    return {_TREE: text(json.dumps(outline(state))), **tensors}
+    tree = outline(state, "")
+    return {_TREE: text(json.dumps(tree)), **tensors}
 
 
 def unpack(tensors: dict[str, Tensor]) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def unpack(tensors: dict[str, Tensor]) -> dict[str, Any]:
             return value
         ((kind, held),) = value.items()
         if kind == "tensor":
-            return tensors[str(held)].clone()
+            return tensors[str(held)].clone()  # a number, where an earlier version packed them
         if kind == "pairs":
             return {key: fill(inner) for key, inner in held}
         return {"list": list, "tuple": tuple}[kind](map(fill, held))

@@ -18,9 +18,12 @@ from .ema import MovingAverage
 from .factory import Given, build, check_together, render
 from .gradients import Gradients
 from .health import Health, Watch
+from .parts import is_divided, part_of
 from .roles import roles
 from .rows import Penalty, Rows, has_rows
 from .state_dict_io import pack, read, text, unpack
+
+_DIVIDING = "adamw, muon, sgd, lion, adan, sophia"
 
 
 class Stepper:
@@ -55,7 +58,8 @@ class Stepper:
         check_together(self.optimizer, penalty, clip, ema)
         self.roles = roles(model)
         parameters = list(self.roles)
-        by_rows = theirs is None and self.optimizer.works_on_rows and ema is None
+        self._check_divided()
+        by_rows = theirs is None and self.optimizer.works_on_rows and ema is None and not any(map(is_divided, parameters))
         by_rows = by_rows and all(map(has_rows, parameters))
         # With a penalty the step size of a row at rest must stand still, or its prox could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
@@ -63,7 +67,7 @@ class Stepper:
         for table in tables.values():
             table.gradient = None  # another stepper may have been here
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
-        self._gradients = Gradients({p: at for at, p in model.named_parameters() if p in self.roles}, self._rows)
+        self._gradients = Gradients({part_of(p): at for at, p in model.named_parameters() if p.requires_grad}, self._rows)
         self._tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
@@ -118,9 +122,10 @@ class Stepper:
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
         inner: Any = self._torch
+        self._collect()
         self._check_finite()
         inner.observe_curvature(examples)
-        inner.zero_grad()
+        self.zero_grad()
 
     @torch.no_grad()
     def step(self, factor: float = 1.0, closure: Callable[[], float] | None = None, *, examine: bool = False) -> Health | None:
@@ -201,6 +206,14 @@ class Stepper:
         if self._average is not None:
             self._average.load(state)
 
+    def parameter(self, name: str) -> Tensor | None:
+        """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""
+        kind, _, place = name.partition(".")
+        if kind == "dense" and place.startswith("state.") and self._torch is not None:
+            inner: list[Tensor] = [p for group in self._torch.param_groups for p in group["params"]]
+            return inner[int(place.split(".")[1])]
+        return list(self.roles)[int(place)] if kind in ("average", "trained") else None
+
     @property
     def _name(self) -> str:
         return type(self._torch).__qualname__ if isinstance(self.optimizer, Given) else name(self.optimizer)
@@ -255,6 +268,15 @@ class Stepper:
         self._gradients.collect()
         if (not isinstance(self.optimizer, Given) or self.clip is not None) and (sparse := self._gradients.sparse()):
             raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {sparse[0]} is sparse. {SPARSE_REMEDY}")
+
+    def _check_divided(self) -> None:
+        """Raise UsageError where parameters are divided among processes and the optimiser or the penalty needs them whole."""
+        if any(map(is_divided, self.roles)) and not (self.optimizer.divides and self.penalty is None):
+            whose = "a penalty" if self.optimizer.divides else repr(render(self.optimizer))
+            raise UsageError(
+                f"{whose} needs whole weights, and these are divided among processes. Choose {_DIVIDING}, without a penalty, "
+                "or leave --sharding out."
+            )
 
     def _check_finite(self) -> None:
         """Raise Diverged where the gradient that stands is not finite."""

@@ -4,7 +4,7 @@ run.json             rendered config, versions, seeds, data fingerprint, status,
 log.jsonl            append-only, one object per event
 model.safetensors    weights, beside config.json and tokenizer.json
 tensorboard/         TensorBoard's files, if asked for
-checkpoints/         what --resume needs, one file each, removed when the run ends
+checkpoints/         what --resume needs, a file each (of several processes a folder), removed when the run ends
 report.html          the page to open
 """
 

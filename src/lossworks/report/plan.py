@@ -46,7 +46,8 @@ def sentence(plan: Planned) -> str:
 
 def taken(plan: Planned) -> str:
     """What its training takes, in one sentence."""
-    memory = f"about {plan.taken.memory / 2**30:.3g}{THIN}GiB for weights, gradients and optimiser, activations not counted"
+    memory = f"about {plan.taken.memory / 2**30:.3g}{THIN}GiB"
+    memory += " in all" if plan.taken.measured else " for weights, gradients and optimiser, activations not counted"
     seconds = plan.taken.seconds
     if seconds is None:
         return f"Training takes {memory}; how long is not known, as neither the runs nor a machine tell a speed."

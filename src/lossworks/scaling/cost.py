@@ -38,10 +38,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``seconds``: None where nothing tells the speed. ``memory``: bytes of weights, gradients and optimiser alone."""
+    """``seconds``: None where nothing tells the speed. ``memory``: bytes; where no run tells its peak (``measured`` is False), of
+    weights, gradients and optimiser alone.
+    """
 
     seconds: float | None
     memory: float
+    measured: bool
     assumptions: tuple[str, ...]
 
 
@@ -63,20 +66,32 @@ def rate(runs: Runs, machine: Machine, measured_cores: int | None = None) -> tup
     return speed, f"{said}: {speed:.3g} operations a second"
 
 
+def _memory(runs: Runs, target: Target) -> tuple[float, bool, str]:
+    """The bytes of a training, whether runs tell them, and how that is reckoned."""
+    if runs.memory is None or not (np.isfinite(runs.memory) & (runs.memory > 0)).all():
+        return BYTES * target.params, False, f"{BYTES} bytes a parameter (AdamW in float32), activations not counted."
+    slope = max(float(np.polyfit(runs.params, runs.memory, 1)[0]) if np.ptp(runs.params) > 0 else 0.0, BYTES)
+    largest = float(runs.memory.max())
+    more = max(target.params - float(runs.params.max()), 0.0)
+    said = f"The runs' processes held {largest / 2**20:,.0f} MiB at most; {slope:,.0f} bytes more for each parameter more"
+    return largest + slope * more, True, f"{said} (their slope, {BYTES} or more), with batches as theirs."
+
+
 def cost(runs: Runs, target: Target, machine: Machine | None = None, measured_cores: int | None = None) -> Cost:
     """What training ``target`` takes.
 
     Args:
-        runs: whose ``seconds`` tell the speed, where the machine does not.
+        runs: whose ``seconds`` tell the speed, where the machine does not, and whose ``memory`` tells the peak.
         target: what would be trained.
         machine: where; the one the runs were trained on, if not given.
         measured_cores: that the runs were trained with.
     """
     machine = machine or Machine()
     speed, said = rate(runs, machine, measured_cores)
+    memory, measured, remembered = _memory(runs, target)
     assumptions = [
         f"{FLOPS} operations a parameter and a token; {said}.",
-        f"{BYTES} bytes a parameter (AdamW in float32), activations not counted.",
+        remembered,
     ]
     seconds = None if speed is None else target.compute / speed
     if seconds is not None and machine.bandwidth and (machine.gpus or 1) > 1:
@@ -86,4 +101,4 @@ def cost(runs: Runs, target: Target, machine: Machine | None = None, measured_co
         assumptions.append(
             f"Gradients of 4 bytes are summed in a ring, one step each {machine.batch_tokens:,.0f} tokens, not beside other work."
         )
-    return Cost(seconds, BYTES * target.params, tuple(assumptions))
+    return Cost(seconds, memory, measured, tuple(assumptions))

@@ -24,9 +24,10 @@ _FEW = 8  # sizes up to which past forecasts are made from the smaller sizes too
 _LEAST = 8  # runs that a past forecast is made from,
 _FARTHEST = 2.0  # and the ratio that it reaches, at least
 _DRIFT, _WORTH = (
-    0.006,
+    0.008,
     3.0,
 )  # how far a forecast drifts for each e-fold, where nothing is known: and past forecasts that it counts for
+_MANY = 40  # runs from which on they tell a drift well enough for it to be taken off, not only allowed for
 _APART = 3.0  # past forecasts share runs: this many, at most, say something of their own
 _NEAR = 0.5  # of the spread of tokens a parameter: runs that tell the noise of a run
 
@@ -56,7 +57,8 @@ class Forecast:
         reach: the largest ratio that is forecast.
         weights: of each law, by its name.
         past: the past forecasts that the weights and the width are from.
-        drift: what past forecasts were too high by for each e-fold, shrunk; it is taken off. ``spread``: its standard deviation.
+        drift: what past forecasts were too high by for each e-fold, shrunk, which is taken off (few runs: 0). ``spread``: its
+            standard deviation.
         noise: that remains around the laws. ``widened``: the factor by which the resampled width was multiplied.
     """
 
@@ -109,6 +111,7 @@ def forecast(
         [_Heard(said, table.ratio(*cut), table.apart(*cut), weights) for said, cut in zip(told, cuts, strict=True)],
         [table.y[large] for _, large in cuts],
         level,
+        many=len(runs) >= _MANY,
     )
     heard = _Heard(listen(members, table, everything, None, seed), aims, table.apart(everything, None), weights)
     centre, half = judge.interval(heard)
@@ -208,18 +211,18 @@ class _Judge:
     inside: list[float]
 
     @classmethod
-    def of(cls, heard: list[_Heard], actual: list[Array], level: float) -> _Judge:
+    def of(cls, heard: list[_Heard], actual: list[Array], level: float, *, many: bool) -> _Judge:
         errors = [one.mean - y for one, y in zip(heard, actual, strict=True)]
         slopes = np.array([_slope(error, one.far) for error, one in zip(errors, heard, strict=True)])
         noise = float(np.quantile(heard[-1].residuals, 0.68))
         reached = np.array([np.sqrt(np.mean(one.far**2)) for one in heard])
         precision = 1 / (_DRIFT**2 + (noise / reached) ** 2)
         apart = min(_APART, len(heard))
-        drift, spread = _shrunk(slopes, precision, apart)
+        drift, spread = _shrunk(slopes, precision, apart, many)
         scores, counts = [], []
         for i, (error, one) in enumerate(zip(errors, heard, strict=True)):
             others = np.arange(len(heard)) != i
-            own = _shrunk(slopes[others], precision[others], apart)[0] if others.any() else 0.0
+            own = _shrunk(slopes[others], precision[others], apart, many)[0] if others.any() else 0.0
             scores.append(np.abs(error - own * one.far) / np.sqrt(one.square + spread**2 * one.far**2))
             counts.append(np.full(len(error), 1 / len(error)))
         widened = max(1.0, _quantile(np.concatenate(scores), np.concatenate(counts), level))
@@ -244,15 +247,15 @@ def _slope(errors: Array, far: Array) -> float:
     return _quantile(errors / far, far, 0.5)
 
 
-def _shrunk(slopes: Array, precision: Array, apart: float) -> tuple[float, float]:
-    """The mean slope, shrunk towards none by James and Stein's factor, and the standard deviation between slopes.
+def _shrunk(slopes: Array, precision: Array, apart: float, many: bool) -> tuple[float, float]:
+    """The mean slope, shrunk towards none by James and Stein's factor, and the standard deviation between slopes. Few runs: 0.
 
     A few slopes tell their own spread badly, so what is assumed before any counts for `_WORTH` of them.
     """
     share = precision / precision.sum()
     mean = float(share @ slopes)
     square = (_WORTH * _DRIFT**2 + apart * float(share @ (slopes - mean) ** 2)) / (_WORTH + apart)
-    kept = max(0.0, 1 - square / apart / mean**2) if mean else 0.0
+    kept = max(0.0, 1 - square / apart / mean**2) if mean and many else 0.0
     return mean * kept, float(np.sqrt(square))
 
 

@@ -49,7 +49,7 @@ class Runs:
         non_embedding: its weights without embeddings.
         unique: its different tokens; those trained on, where it is not given.
         names: how messages call the rows.
-        seconds: that its training took.
+        seconds: that its training took. memory: the most bytes that its process held.
         flags: what is to be said of single rows: that a rate was not tuned, that a schedule was not finished.
         source: where the rows are from.
 
@@ -64,6 +64,7 @@ class Runs:
     unique: Array | None = None
     names: Sequence[str] = ()
     seconds: Array | None = None
+    memory: Array | None = None
     flags: Sequence[str] = ()
     source: str = "runs"
     compute: Array = field(init=False)

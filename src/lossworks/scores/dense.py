@@ -188,9 +188,4 @@ def binary(logits: Float[Tensor, "*position"], target: Tensor) -> Dense:
 
     The probability of 1 is sigmoid(z); cross-entropy over these scores is binary cross-entropy.
     """
-    return dense(paired(logits), target.long())
-
-
-def paired(logits: Float[Tensor, "*position"]) -> Float[Tensor, "*position 2"]:
-    """The logits (0, z) of two outcomes, of one logit each."""
-    return torch.stack([torch.zeros_like(logits), logits], -1)
+    return dense(torch.stack([torch.zeros_like(logits), logits], -1), target.long())

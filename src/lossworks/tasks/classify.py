@@ -18,8 +18,7 @@ from ..core.errors import UsageError
 from ..data import Corpus, check_classes, class_names, named
 from ..losses import BinaryLoss, CategoricalLoss, Loss, render
 from ..metrics import Evaluation
-from ..scores import Dense, dense
-from ..scores.dense import paired
+from ..scores import Dense, binary, dense
 from .base import Kind, LabelTask
 from .unseen import refuse_unseen
 
@@ -163,8 +162,7 @@ class Classify(LabelTask):
         return np.asarray(np.array([pairs.get(label, 1.0) for label in self.labels])[target], np.float32)
 
     def _scores(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Dense:
-        """Unlike ``dense`` without a look at each target: they are numbers of labels, which ``targets`` has made."""
-        return Dense(paired(outputs[:, 0]) if self.is_binary else outputs, target)
+        return binary(outputs[:, 0], target) if self.is_binary else dense(outputs, target)
 
 
 def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, float]:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.machine import peak_memory
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages
+from ..data.formats import prepared
 from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..inference import TextLanguage, Tokens
@@ -50,6 +52,7 @@ def fit(
         settings = replace(
             settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
         )
+    settings = replace(settings, tokenizer=settings.tokenizer or prepared.tokenizer(corpora[0].source))
     asked = settings.tokenizer
     settings = for_language(settings, LanguageModeling.kind)
     check_languages(settings, corpora)
@@ -91,7 +94,7 @@ def fit(
     if division.parts is not None:
         result |= drawn(settings.balance, Languages.together(corpora), division.parts, division.rates)
     if found.state is not None:
-        result["training"] = _training(found.state)
+        result["training"] = _training(found.state) | {"peak_memory": peak_memory(found.settings.device)}
     if callbacks.world.is_first:
         result |= _result(trained, parts[TEST], counts, found.settings)
     return trained, found.settings, data, result, counts

@@ -94,7 +94,7 @@ def train(
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
-        threads=threads, languages=languages, teacher=teacher,
+        threads=threads, languages=languages, teacher=teacher, sharding=settings.sharding,
     )  # fmt: skip
     return Trained(network.model(), spec, settings, state, tested)
 

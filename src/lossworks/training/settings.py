@@ -24,6 +24,7 @@ LABELS, LANGUAGE, GRAPH = "linear", "ngram", "complex"
 """The family where none is named, of texts with labels, of language models and of knowledge graphs."""
 _DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
 _DTYPES = ("float32", "bfloat16")
+SHARDINGS = ("none", "fsdp")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
 BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
 """What any training by gradients has."""
@@ -39,7 +40,7 @@ OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
 """What every language model has."""
 OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
 """What a language model has that is trained by gradients,"""
-OF_NETWORKS = ("minutes", "dtype")
+OF_NETWORKS = ("minutes", "dtype", "sharding")
 """and what of these only a network has."""
 
 
@@ -75,6 +76,8 @@ class Settings:
         with it (``forward_kl``, …).
     glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
     pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
+    sharding: of a network trained by several processes: "fsdp" divides weights and the optimizer's state among them; "none", or
+        None: each has all of them. Sums then depend on how many they are, so there are no ``shards``.
     shards: of a step's rows, each with a gradient and random numbers of its own; any number of processes that divides them ends
         in the same bits. None: 1, and where torchrun starts several processes 4, or as many as these where they do not divide 4.
     device: "cpu", "cuda", …. seed: of the split, the order of rows, and the first weights.
@@ -108,6 +111,7 @@ class Settings:
     glosses: str | Path | Mapping[str, str] | None = None
     pack: bool | None = None
     dtype: str | None = None
+    sharding: str | None = None
     shards: int | None = None
     device: str = "cpu"
     valid: float = 0.1
@@ -198,6 +202,7 @@ class Settings:
             "schedule",
             "teach",
             "dtype",
+            "sharding",
             "device",
         ):
             values.text(name, getattr(self, name))
@@ -205,12 +210,18 @@ class Settings:
             ("task", TASKS),
             ("document_unit", UNITS),
             ("dtype", _DTYPES),
+            ("sharding", SHARDINGS),
             ("groups", (BY_LABEL, BY_LANGUAGE, BY_BOTH)),
         ):
             if (value := getattr(self, name)) is not None and value not in allowed:
                 raise UnknownName(name.replace("_", " "), value, allowed)
         for name in ("epochs", "steps", "batch_tokens", "patience", SHARDS):
             values.whole(name, getattr(self, name), least=1)
+        if self.shards is not None and self.sharding == "fsdp":
+            raise UsageError(
+                "with --sharding fsdp each process makes one shard of a step's rows, and sums depend on how many there are. "
+                "Leave --shards out, or --sharding."
+            )
         for name in ("batch_size", "micro_batch"):
             values.whole(name, getattr(self, name), least=1, words=(AUTO,))
         values.whole("seed", self.seed)

@@ -14,6 +14,7 @@ from .. import tokens
 from ..core.errors import DataError, UsageError
 from ..core.seeds import generator
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Languages, Ragged, TextLanguages, TokenFile, split
+from ..data.formats import prepared
 from ..engine import Callbacks
 from ..tokens import Tokenizer
 from .balancing import rates
@@ -132,7 +133,8 @@ def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch
         def tell(read: int, before: int = before) -> None:
             callbacks.watch("read", {"rows": before + read, "of": rows})
 
-        found = in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
+        found = _written(division, part, tokenizer, scratch, name)
+        found = found or in_tokens(division.blocks(part), tokenizer, scratch, name, whole=whole, tell=tell)
         parts[part] = division.named(part, found)
         done += len(parts[part].texts)
     if not len(parts[TRAIN].texts.ids):
@@ -178,6 +180,31 @@ def in_tokens(
         tell(read)
     size, encoded = np.concatenate(sizes), file.finish()
     return Encoded(encoded, size.sum(keepdims=True)[: len(encoded)] if whole else size)
+
+
+def _written(division: Division, part: int, tokenizer: Tokenizer, scratch: Path, name: str) -> Encoded | None:
+    """A part as ``lossworks data prepare`` wrote it; None where some of it was not, or by another tokenizer."""
+    if division.parts is None:
+        return None
+    digest, found, row = tokenizer.digest(), list[tuple[Ragged, NDArray[np.int64], NDArray[np.int64]]](), 0
+    for corpus in division.corpora:
+        rows = np.flatnonzero(division.parts[row : row + len(corpus)] == part)
+        row, first = row + len(corpus), 0
+        if not len(rows):
+            continue
+        for texts, sizes in prepared.tokens(corpus.source, digest):
+            own = rows[rows.searchsorted(first) : rows.searchsorted(first + len(texts))] - first
+            found.append((texts, own, sizes[own]))
+            first += len(texts)
+        if first != len(corpus) or corpus.composed:
+            return None
+    if not found:
+        return None
+    file = TokenFile(scratch, name, tokenizer.dtype, whole=False)
+    for texts, own, _ in found:
+        some = texts.take(own)
+        file.append(some.ids, some.offsets)
+    return Encoded(file.finish(), np.concatenate([sizes for _, _, sizes in found]))
 
 
 def repeated(texts: Ragged, times: NDArray[np.int64] | None, scratch: Path) -> Ragged:

@@ -20,6 +20,7 @@ from ..engine import Callbacks, Loop, Losses, Objective, TrainState
 from ..engine.distributed import World, dealt
 from ..engine.monitors import Overfitting
 from ..engine.reduction import Reduction
+from ..engine.sharding import sharded
 from ..losses import CategoricalLoss
 from ..losses.sums import without_target
 from ..models import LanguageModel, LanguageSpec, SequenceNetwork
@@ -28,6 +29,7 @@ from ..optim import build as optimizer_of
 from ..optim import render as optimizer_spec
 from ..risks import Risk
 from ..risks import build as risk_of
+from ..risks.mean import Mean
 from ..schedules import Clock
 from ..schedules import build as schedule_of
 from ..scores import Dense, Fused
@@ -131,7 +133,9 @@ class TokenObjective(Objective):
         self.network.eval()
         parts = found.layout.parts(found.rows, self.micro_batch_size)
         mine = (part for number, part in enumerate(parts) if world.takes(number))
-        sums = [float(-self.network.scores(found.layout.take(part, 0).to(self.device)).logp.double().sum()) for part in mine]
+        together = world.together(mine, lambda: found.rows[:1])
+        scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in together)
+        sums = [float(-each.logp.double().sum()) for each, counts in scores if counts]
         every = world.in_turn(torch.tensor(sums, dtype=torch.float64, device=self.device)).flatten().tolist()
         return {self.metric: math.fsum(every) / found.tokens}
 
@@ -156,6 +160,7 @@ def train_sequences(
     threads: int | None = None,
     languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
+    sharding: str | None = None,
     **choices: Any,
 ) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
@@ -171,6 +176,7 @@ def train_sequences(
         config: the hyperparameters; or single ``choices`` of them.
         threads: PyTorch's own; None: as they are.
         languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
+        sharding: "fsdp" divides weights and the optimiser's state among the callbacks' processes; ``network`` ends whole.
         teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
@@ -189,13 +195,14 @@ def train_sequences(
         held_out = HeldOut.of(Positions.of(valid, vocabulary, ends), config, seed)
     callbacks = callbacks or Callbacks()
     with torch.inference_mode(False), torch.enable_grad():
-        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "callbacks": callbacks, "teacher": teacher}
-        loop = token_loop(network, texts, vocabulary, config, languages=languages, **how)
-        loop.threads = threads
-        if resume:
-            loop.resume()
-            loop.log("resume")
-        return loop.run()
+        how: dict[str, Any] = {"ends": ends, "held_out": held_out, "seed": seed, "teacher": teacher}
+        with sharded(network, callbacks, sharding) as (trained, shared):
+            loop = token_loop(trained, texts, vocabulary, config, languages=languages, callbacks=shared, **how)
+            loop.threads = threads
+            if resume:
+                loop.resume()
+                loop.log("resume")
+            return loop.run()
 
 
 def token_loop(
@@ -219,7 +226,7 @@ def token_loop(
     if teacher is not None:
         without_target(loss)  # it compares with the teacher, or that would be for nothing
     stepper = Stepper(optimizer_of(config.optimizer), network, clip=config.clip, ema=config.ema)
-    risk = _risk(config, languages)
+    risk = _risk(config, callbacks, languages)
     layout = lay_out(network, positions, config, seed, languages)
     if languages is not None and languages.rates is not None and stepper.optimizer.full_batch:
         raise UsageError(
@@ -259,14 +266,16 @@ def new_network(
     return network
 
 
-def _risk(config: TrainConfig, languages: TextLanguages | None) -> Risk:
-    """The risk; UsageError where its groups are not known."""
+def _risk(config: TrainConfig, callbacks: Callbacks, languages: TextLanguages | None) -> Risk:
+    """The risk; UsageError where its groups are not known, or it must wait for losses while weights are gathered."""
     risk = risk_of(config.risk)
     if risk.grouped and languages is None:
         raise UsageError(
             f"the risk {config.risk!r} compares groups, which of a language model are languages, and they are not known. "
             "Say where each text's stands: --language COLUMN, or choose --risk mean or cvar."
         )
+    if callbacks.world.in_step and not isinstance(risk, Mean):
+        raise UsageError(f"the risk {config.risk!r} needs the losses of a step together. Leave --sharding out.")
     return risk
 
 

@@ -24,14 +24,14 @@ WANTED = 'JSON lines, one object a line, such as {"text": …, "label": …}, or
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def read(blocks: Iterator[Block], options: ReadOptions, source: str) -> Reading:
-    """Rows of a JSONL file; the columns are the keys of its first lines. Of an array all is held in memory at once."""
+def read(blocks: Iterator[Block], options: ReadOptions, source: str, keys: list[str] | None = None) -> Reading:
+    """Rows of a JSONL file. Of an array all is held in memory at once. ``keys``: its columns; of the first lines if None."""
     head = next(blocks)
     unit = "line"
-    if ARRAY.match(head.text()):
+    if keys is None and ARRAY.match(head.text()):
         unit, blocks = "row", _elements(list(chain([head], blocks)), source)
         head = next(blocks)
-    keys = _keys(head, source)
+    keys = keys_of(head, source) if keys is None else keys
     columns = choose(keys, options, source)
     names = [f"c{i}" for i in columns.chosen]
     try:
@@ -63,7 +63,7 @@ def _elements(blocks: list[Block], source: str) -> Iterator[Block]:
         yield Block(source, start + 1, b"\n".join(lines), len(lines) - 1)
 
 
-def _keys(head: Block, source: str) -> list[str]:
+def keys_of(head: Block, source: str) -> list[str]:
     """The keys of the first lines that are objects, in the order they appear."""
     keys: dict[str, None] = {}
     why = ""

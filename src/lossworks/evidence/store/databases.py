@@ -6,7 +6,6 @@ is a transaction by itself, unless in ``exclusive``.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import sqlite3
 from abc import ABC, abstractmethod
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import RecordError, UsageError
-from ...record.files import unwritable
+from ...record.locks import locked
 
 _PATIENCE = 60  # seconds that a statement waits for another process's
 _MAKING = 0x6C6F7373776F726B  # the advisory lock under which the tables are made
@@ -84,20 +83,8 @@ class _Sqlite(Database):
         ):
             yield lambda statement, *values: connection.execute(statement, values).fetchall()
 
-    @contextmanager
-    def lock(self, name: str) -> Iterator[bool]:
-        try:
-            self._locks.mkdir(exist_ok=True)
-            file = (self._locks / name.replace("/", "-")).open("w")
-        except OSError as error:
-            raise unwritable(self._locks, error) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                ours = True
-            except BlockingIOError:
-                ours = False
-            yield ours
+    def lock(self, name: str) -> AbstractContextManager[bool]:
+        return locked(self._locks / name.replace("/", "-"))
 
 
 class _PostgreSql(Database):

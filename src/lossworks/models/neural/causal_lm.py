@@ -38,7 +38,7 @@ class CausalLM(SequenceNetwork):
 
     def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
         kept = slice(None) if rows.full else rows.inside.flatten()
-        hidden, target = self._hidden(rows).flatten(0, 1)[kept], rows.ids.flatten()[kept]
+        hidden, target = self.hidden(rows).flatten(0, 1)[kept], rows.ids.flatten()[kept]
         classes = getattr(self.network.head, "out_features", None)
         if classes is not None and len(target) * classes <= _FEW:
             return dense(self.network.logits(hidden), target, teacher=teacher)
@@ -47,7 +47,7 @@ class CausalLM(SequenceNetwork):
     def model(self) -> NeuralModel:
         return NeuralModel(self.network, self.vocabulary, ends=self.ends)
 
-    def _hidden(self, rows: TokenRows) -> Float[Tensor, "B T d"]:
+    def hidden(self, rows: TokenRows) -> Float[Tensor, "B T d"]:
         """The states that predict the rows' tokens, in the weights' own dtype."""
         given = rows.given(self.vocabulary.start)
         with torch.autocast(given.device.type, self.dtype, enabled=self.dtype is not torch.float32):

@@ -103,7 +103,8 @@ class Layer(nn.Module):
 
     def start(self, rows: int) -> tuple[Tensor, ...]:
         """All zeros."""
-        zeros = self.cell.all_weights[0][0].new_zeros(1, rows, self.out)
+        weight = self.cell.all_weights[0][0]  # it may be divided among processes, the state is not
+        zeros = torch.zeros(1, rows, self.out, dtype=weight.dtype, device=weight.device)
         return (zeros, zeros) if isinstance(self.cell, nn.LSTM) else (zeros,)
 
 

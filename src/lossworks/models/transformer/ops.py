@@ -40,7 +40,7 @@ class _Norm(Function):
             x = x.contiguous()
             found, scale = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1)
             rows = _rows(x)
-            given = rows, rows[:0], weight.detach().numpy(), eps, rows
+            given = rows, rows[:0], _lent(weight), eps, rows
             share(kernels.add_norm, x.numel(), *given, scale.view(-1).numpy(), _rows(found))
         else:
             length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
@@ -56,7 +56,7 @@ class _Norm(Function):
         if _compiled(x, weight, grad_output):
             grad, blocks = torch.empty_like(x), -(-x.numel() // x.shape[-1] // kernels.BLOCK)
             by_block, rows = x.new_empty(blocks, x.shape[-1]), _rows(x)
-            given = rows, weight.detach().numpy(), scale.view(-1).numpy(), _rows(grad_output.contiguous()), rows[:0]
+            given = rows, _lent(weight), scale.view(-1).numpy(), _rows(grad_output.contiguous()), rows[:0]
             share(kernels.norm_backward, 2 * x.numel(), *given, _rows(grad), rows[:0], by_block.numpy())
             return grad, by_block.sum(0), None
         unit = x * scale
@@ -147,6 +147,11 @@ def _compiled(*tensors: Tensor) -> bool:
     """Whether the compiled kernel serves: float32 on the CPU, and values at hand rather than a graph to be made."""
     plain = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
     return plain and not torch.compiler.is_compiling()
+
+
+def _lent(weight: Tensor) -> Any:
+    """A copy: PyTorch does not let go of memory that NumPy has seen, and weights gathered from processes must be let go of."""
+    return weight.detach().clone().numpy()
 
 
 def _rows(x: Tensor) -> Any:

@@ -25,6 +25,7 @@ class Adadelta(Optimizer):
     eps: float = 1e-6
     decays = "coupled"
     shares = ("rho",)
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps, foreach=True)

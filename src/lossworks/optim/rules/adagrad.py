@@ -30,6 +30,7 @@ class AdaGrad(Optimizer):
     nonnegative = ("initial",)
     takes_sparse: ClassVar[bool] = True
     row_state: ClassVar[tuple[str, ...] | None] = ("sum",)
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)

@@ -26,6 +26,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     shares: ClassVar[tuple[str, ...]] = ("beta1", "beta2")
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, weight_decay=0.0, fused=True)

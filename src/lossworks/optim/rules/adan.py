@@ -31,6 +31,7 @@ class Adan(Optimizer):
     beta3: float = 0.99
     eps: float = 1e-8
     shares = ("beta1", "beta2", "beta3")
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _Adan(groups, {"lr": self.lr, "betas": (self.beta1, self.beta2, self.beta3), "eps": self.eps})

@@ -26,6 +26,7 @@ class Lion(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.99
     shares = ("beta1", "beta2")
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return _Lion(groups, {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2})

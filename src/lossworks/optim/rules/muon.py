@@ -15,6 +15,7 @@ from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, optimizers
 from ..custom import ByGroup, moments, state_dtype
+from ..parts import own, whole, whole_shape
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -50,6 +51,7 @@ class Muon(Optimizer):
     precision: str = "auto"
     shares = ("momentum", "beta1", "beta2")
     counts = ("steps",)
+    divides = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,17 +81,18 @@ class _Muon(ByGroup):
         if group["weight_decay"]:
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         for alike in _alike(parameters):
-            moves = orthogonal([self._direction(p, group) for p in alike], group["steps"], _kind(alike[0], group["precision"]))
+            ahead = [whole(self._direction(p, group), p).flatten(1) for p in alike]
+            moves = orthogonal(ahead, group["steps"], _kind(alike[0], group["precision"]))
             for p, move in zip(alike, moves, strict=True):
-                p.add_(move.view_as(p), alpha=-group["lr"] * _scale(p, group["match_adamw"]))
+                scale = _scale(whole_shape(p), group["match_adamw"])
+                p.add_(own(move, p).view_as(p), alpha=-group["lr"] * scale)
 
     def _direction(self, p: Tensor, group: dict[str, Any]) -> Tensor:
         """Take the gradient into the momentum; where the step is to go."""
         assert p.grad is not None
         gradient, (momentum,) = p.grad.to(state_dtype(p)), moments(self.state[p], p, "momentum")
         momentum.mul_(group["momentum"]).add_(gradient)
-        ahead = torch.add(gradient, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
-        return ahead.flatten(1)
+        return torch.add(gradient, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
 
 
 def orthogonal(matrices: list[Tensor], steps: int, kind: torch.dtype) -> Float[Tensor, "batch rows columns"]:
@@ -141,15 +144,16 @@ def _alike(parameters: list[Tensor]) -> Iterable[list[Tensor]]:
     """Parameters whose matrices are of one shape, as many as are multiplied together."""
     found: dict[Any, list[Tensor]] = {}
     for p in parameters:
-        found.setdefault((p.shape[0], p[0].numel(), p.dtype, p.device), []).append(p)
-    for alike in found.values():
-        some = max(1, _TOGETHER // alike[0].numel())
+        rows, *others = whole_shape(p)
+        found.setdefault((rows, math.prod(others), p.dtype, p.device), []).append(p)
+    for (rows, columns, *_), alike in found.items():
+        some = max(1, _TOGETHER // (rows * columns))
         for start in range(0, len(alike), some):
             yield alike[start : start + some]
 
 
-def _scale(p: Tensor, match_adamw: bool) -> float:
-    rows, columns = p.shape[0], p[0].numel()
+def _scale(shape: torch.Size, match_adamw: bool) -> float:
+    rows, columns = shape[0], shape[1:].numel()
     return 0.2 * math.sqrt(max(rows, columns)) if match_adamw else math.sqrt(max(1.0, rows / columns))
 
 

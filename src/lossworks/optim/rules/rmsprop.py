@@ -29,6 +29,7 @@ class RMSProp(Optimizer):
     decays = "coupled"
     shares = ("alpha",)
     row_state: ClassVar[tuple[str, ...] | None] = ("square_avg", "seen")
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)

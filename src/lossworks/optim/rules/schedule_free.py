@@ -26,6 +26,7 @@ class ScheduleFree(Optimizer):
     averages = True
     kept: ClassVar[str]
     """The name of β."""
+    divides = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

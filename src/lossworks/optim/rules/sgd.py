@@ -29,6 +29,7 @@ class SGD(Optimizer):
     decays = "coupled"
     shares = ("momentum",)
     row_state: ClassVar[tuple[str, ...] | None] = ()
+    divides = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

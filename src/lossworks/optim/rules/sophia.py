@@ -38,6 +38,7 @@ class Sophia(Optimizer):
     positive = ("gamma",)
     shares = ("beta1", "beta2")
     counts = ("every",)
+    divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "betas": (self.beta1, self.beta2), "gamma": self.gamma, "eps": self.eps, "every": self.every}

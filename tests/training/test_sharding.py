@@ -1,0 +1,202 @@
+"""Networks divided among two processes by FSDP2, held against one process: each optimiser that divides, odd shares, resuming.
+
+The processes are forked by this file, run as a program, which trains all ``CASES`` once with two of them and once with one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from torch import distributed
+
+import lossworks.training.tokens as trainings
+from lossworks.core.errors import Diverged, Interrupted, UsageError
+from lossworks.data import Ragged
+from lossworks.engine import Callbacks
+from lossworks.engine.distributed import World
+from lossworks.engine.sharding import ShardedWorld, sharded
+from lossworks.models import build_language
+from lossworks.optim import Stepper, build
+from lossworks.optim.base import optimizers
+from lossworks.tokens import Vocabulary
+from lossworks.training.settings import Settings
+
+LIKE_ONE = 1e-12
+"""What weights may be off those of one process, in float64: sums over rows are made in another order."""
+SMALL = (
+    "transformer:layers=2,heads=1,dim=6,context=16"  # of 9 and of 6 rows, so parts differ in size, and of 1 row: some are empty
+)
+CASES: dict[str, dict[str, Any]] = {
+    **{
+        f"by-{entry.name}": {"optimizer": entry.name, "steps": 2, "evals": 1}
+        for entry in optimizers
+        if entry.thing.divides and entry.name != "sophia"  # draws targets, other ones in each process
+    },
+    "clipped, averaged": {"optimizer": "muon:lr=0.01", "clip": 0.1, "ema": 0.8},
+    "a rank without tokens": {"optimizer": "adamw", "batch_tokens": 16},
+    "micro-batches": {"optimizer": "adamw", "scores": 9 * 17, "batch_tokens": 60},
+    "head of its own": {"optimizer": "adamw", "model": f"{SMALL},tied=false"},
+    "lanes": {"optimizer": "adamw:lr=0.01", "model": "rnn:layers=2,dim=5", "batch_tokens": 48, "scores": 9 * 17, "longest": 800},
+    "worse scores": {"optimizer": "adamw:lr=0.5", "ema": 0.8, "evals": 4},
+    "float32": {"optimizer": "adamw", "kind": torch.float32, "model": SMALL.replace("=1,", "=2,").replace("=6", "=8")},
+    "resumed": {"optimizer": "muon:lr=0.01", "ema": 0.8, "stop": 2},
+}
+
+
+def train(name: str, world: World, folder: Path, sharding: str | None = "fsdp", *, resume: bool = False) -> dict[str, Any]:
+    """The weights and scores of a case; of one that stops, at its stop."""
+    usual = {"model": SMALL, "scores": 1 << 24, "batch_tokens": 48, "stop": None, "kind": torch.float64, "longest": None}
+    case = usual | CASES[name]
+    model, scores, stop, kind, longest = (case.pop(key) for key in ("model", "scores", "stop", "kind", "longest"))
+    lengths = np.random.default_rng(0).integers(1, 13, 17) if longest is None else np.array([longest])
+    ids = np.random.default_rng(1).integers(0, 7, lengths.sum())
+    texts, spec = Ragged(ids, np.concatenate([[0], lengths.cumsum()])), build_language(model)
+    vocabulary = spec.output_vocab(Vocabulary(9, None, 7, 8))  # type: ignore[attr-defined]
+    network = trainings.new_network(spec, texts, vocabulary, ends=True, seed=0, device="cpu", dtype=None).to(kind)
+    callbacks = Callbacks(world=world, checkpoints=folder, checkpoint_every=1e9, async_checkpoints=True)
+    steps: list[None] = []
+
+    def stepped() -> None:
+        steps.append(None)
+        if len(steps) == stop and not resume:
+            callbacks.stop.set()
+
+    callbacks.stepped = stepped
+    how: dict[str, Any] = {"steps": 4, "epochs": 99, "window": 16, "evals": 2, "schedule": "constant", **case}
+    with mock.patch.object(trainings, "SCORES", scores):
+        try:
+            state = trainings.train_sequences(
+                network, texts, vocabulary, valid=texts, callbacks=callbacks, sharding=sharding, resume=resume, **how
+            )
+        except Interrupted:
+            return {}
+    return {"scores": state.scores, **{name: p.detach() for name, p in network.named_parameters()}}
+
+
+def refused(world: World) -> None:
+    """What needs whole weights is refused by name; parts are not the whole; a bad loss in one process is one in all."""
+    network = trainings.new_network(
+        build_language(SMALL), Ragged(np.zeros(1, np.int64), np.array([0, 1])), Vocabulary(9, None, 7, 8), ends=True, seed=0,
+        device="cpu", dtype=None,
+    )  # fmt: skip
+    count = sum(p.numel() for p in network.parameters())
+    with pytest.raises(Diverged), sharded(network, Callbacks(world=world), "fsdp") as (divided, callbacks):  # noqa: PT012
+        assert not sum(p.numel() for p in network.parameters())
+        for name in ("soap", "adafactor", "prodigy", lambda p: torch.optim.SGD(p, lr=0.1)):
+            with pytest.raises(UsageError, match="needs whole weights, and these are divided"):
+                Stepper(build(name), divided)
+        stepper = Stepper(build("adam"), divided)
+        held = torch.tensor([sum(part.numel() for part in stepper.roles)])
+        assert 0.3 * count < held < 0.7 * count
+        distributed.all_reduce(held)
+        assert held == count
+        assert isinstance(callbacks.world, ShardedWorld)
+        for part in stepper.roles:
+            part.grad = torch.full_like(part, np.nan if world.rank else 0.0)
+        stepper.step()
+    assert sum(p.numel() for p in network.parameters()) == count
+
+
+def process(rank: int, size: int, folder: Path) -> None:
+    """One process of a world: trains every case, the first one writes down what came of each."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("error")
+    if size > 1:
+        store = distributed.FileStore(str(folder / "store"), size)  # type: ignore[call-arg]
+        distributed.init_process_group("gloo", store=store, rank=rank, world_size=size)
+        refused(World(rank, size, size))
+    world, found = World(rank, size, size), {}
+    for name in CASES:
+        found[name] = train(name, world, folder / f"{size}")
+    if rank == 0:
+        torch.save(found, folder / f"found-{size}")
+
+
+def fork(work: Callable[..., None], *arguments: Any) -> int:
+    """Let a process of its own do it."""
+    child = os.fork()
+    if not child:
+        try:
+            work(*arguments)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - whatever it is, it is shown
+            traceback.print_exc()
+            os._exit(1)
+    return child
+
+
+def resumed(folder: Path, size: int) -> None:
+    """Go on in one process from what so many have written."""
+    torch.save(train("resumed", World(), folder / f"{size}", resume=True), folder / f"resumed-{size}")
+
+
+def whole(folder: Path) -> None:
+    """The case that is resumed elsewhere, without a stop."""
+    CASES["resumed"].pop("stop")
+    torch.save(train("resumed", World(), folder / "whole", sharding=None), folder / "resumed-whole")
+
+
+def main() -> None:
+    """Print how far each case in two processes, and the resumed ones, are off one process."""
+    for slow in ("torch._dynamo", "torch.distributed.fsdp", "lossworks.engine.parted"):  # once, rather than in every process
+        importlib.import_module(slow)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for works in ([(process, 0, 1, folder)], [(process, rank, 2, folder) for rank in range(2)]):
+            assert not any(os.waitpid(child, 0)[1] for child in [fork(*work) for work in works])
+        for work in ((resumed, folder, 1), (resumed, folder, 2), (whole, folder)):
+            assert not os.waitpid(fork(*work), 0)[1]
+        one, two = (torch.load(folder / f"found-{size}") for size in (1, 2))
+        off = {name: _off(one[name], two[name]) for name in CASES if name != "resumed"}
+        wanted = torch.load(folder / "resumed-whole")
+        off |= {f"resumed after {size}": _off(wanted, torch.load(folder / f"resumed-{size}")) for size in (1, 2)}
+        sys.stdout.write(json.dumps(off) + "\n")
+
+
+def _off(one: dict[str, Any], two: dict[str, Any]) -> float:
+    assert one.keys() == two.keys()
+    return max(float(np.abs(np.asarray(one[name]) - np.asarray(two[name])).max()) for name in one)
+
+
+@pytest.fixture(scope="module")
+def off() -> dict[str, float]:
+    """How far each case is off one process."""
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    run = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False, timeout=110, env=paths)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("name", [*(name for name in CASES if name != "resumed"), "resumed after 1", "resumed after 2"])
+def test_like_one_process(off: dict[str, float], name: str) -> None:
+    """Weights divided among two processes end where those of one do, and so does a run that one goes on with."""
+    assert off[name] <= {"float32": 2e-5, "worse scores": 1e-10}.get(name, LIKE_ONE)  # steps so large that rounding grows
+
+
+def test_setting() -> None:
+    """It is one of networks, and says what it can be."""
+    assert Settings(model=SMALL, sharding="fsdp").to_json()["sharding"] == "fsdp"
+    with pytest.raises(UsageError, match="--sharding is for neural families"):
+        Settings(model="linear", sharding="fsdp")
+    with pytest.raises(UsageError, match="Leave --shards out"):
+        Settings(model=SMALL, sharding="fsdp", shards=2)
+    with pytest.raises(UsageError, match="'fsdp'"):
+        Settings(model=SMALL, sharding="fsdq")
+
+
+if __name__ == "__main__":
+    main()
