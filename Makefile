@@ -1,5 +1,6 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
+# make docs   runs the examples of its pages, then builds the site in build/site; docs-examples writes what they print anew
 # make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs, plan-docs: those of docs/FUSION.md, SCALE.md
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ INSTALLED := .venv/.installed
 # passive waiting keeps the idle ones from taking a core.
 TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=4
 
-.PHONY: test demo bench explain-docs fusion-docs plan-docs clean
+.PHONY: test demo bench docs docs-examples explain-docs fusion-docs plan-docs clean
 
 test: $(INSTALLED)
 	$(BIN)/ruff check
@@ -26,6 +27,19 @@ demo: $(INSTALLED)
 		"I am not satisfied with this product." "I love this product!" \
 		"这个产品让我很失望。" "我非常喜欢这个产品！"
 	@echo "The report is at runs/demo/report.html"
+
+docs: .venv/.docs
+	rm -rf build/site
+	$(TEST_ENV) $(BIN)/pytest -n 2 -o pythonpath=docs/_ext docs
+	$(TEST_ENV) $(BIN)/sphinx-build -E -W --keep-going -q docs build/site
+	@echo "The site is at build/site/index.html"
+
+docs-examples: $(INSTALLED)
+	$(TEST_ENV) $(BIN)/python -W ignore docs/_ext/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md
+
+.venv/.docs: $(INSTALLED)
+	$(BIN)/pip install -c constraints.txt -e ".[docs]"
+	touch $@
 
 bench: $(INSTALLED)
 	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

@@ -134,8 +134,8 @@ def test_all_rows_are_written(tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == list(found.rows())
     again = check_labels(tmp_path / "rows.csv", model=BAYES, sample=20)
     assert sorted(row["text"] for row in again.rows()) == sorted(row["text"] for row in found.rows())
-    with pytest.raises(UsageError, match=r"wanted a file that ends in .csv or .jsonl"):
-        found.write_rows(tmp_path / "rows.parquet")
+    with pytest.raises(UsageError, match=r"wanted a file that ends in .csv, .jsonl or .parquet"):
+        found.write_rows(tmp_path / "rows.xlsx")
 
 
 def test_sets_in_a_table(tmp_path: Path) -> None:

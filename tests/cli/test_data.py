@@ -88,7 +88,7 @@ def test_stdin_and_hostile_texts(command: Command, tmp_path: Path) -> None:
         (["--labels", "--against", "reviews.csv"], "--against is for the check of the data itself"),
         (["--near", "0.2"], "wanted 0.6 to 1"),
         (["--against", "none.csv"], "none.csv"),
-        (["--labels", "--out", "rows.xlsx"], "wanted a file that ends in .csv or .jsonl"),
+        (["--labels", "--out", "rows.xlsx"], "wanted a file that ends in .csv, .jsonl or .parquet"),
         (["--labels", "--checked", "none.json"], "there is no file none.json"),
         (["--labels", "--folds", "1"], "folds is 1"),
         (["--labels", "--label", "tag"], "tag"),

@@ -34,6 +34,8 @@ def test_whole_run(command: Command, put: Put, run: Path) -> None:
     assert [row["query"] for row in found["predictions"]] == ["e1\t+2", "?\t+2\te3"]
     assert [len(row["answers"]) for row in found["predictions"]] == [10, 10]
     assert command("predict", run, stdin=b"e1\t+2\n").out.count("\n") == 10
+    wrote = command("predict", run, queries, "--out", "a.jsonl", "--top", 2, "--json").json
+    assert (wrote["rows"], wrote["columns"]) == (4, ["text", "rank", "entity", "probability", "known"])
     assert command("evaluate", run, "--json").json["metrics"] == command("evaluate", run, "--json").json["metrics"]
     other = command("evaluate", run, put("other.csv", "head,relation,tail\ne1,+2,e3\ne2,+2,e4\n"))
     assert "hits_at_10" in other.out
@@ -52,7 +54,7 @@ def test_refusals(command: Command, put: Put, run: Path) -> None:
     assert "--slices is for texts" in command("evaluate", run, "--slices").err
     fitted = command("fit", put("rows.csv", "text,label\n" + "good,a\nbad,b\n" * 30), "--epochs", 1, "--out", "plain")
     assert fitted.code == 0
-    assert "--top is for" in command("predict", "plain", "good", "--top", 2).err
+    assert "--threshold is for labels" in command("predict", run, "e1\t+1", "--threshold", 0.5).err
     assert "evaluated by itself" in command("evaluate", run, "plain", put("other.tsv", LINES)).err
     assert "--label is for texts" in command("fit", put("facts.tsv", LINES), "--task", "graph", "--label", "x").err
 

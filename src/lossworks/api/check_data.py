@@ -82,7 +82,7 @@ def check_data(
     """
     check_threshold(threshold)
     others: list[Source] = [against] if isinstance(against, str | Path) else list(against)
-    read = replace(read or ReadOptions(), unlabelled=True)
+    read = replace(read or ReadOptions(), unlabelled=True, normalize="none")  # what is not composed is to be told
     if read.texts is None and (read.format or "lines") == "lines":
         read = replace(read, texts="line")  # blank lines part texts, and are none
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +17,17 @@ from ..checks.hand_check import Design, Estimate, estimate
 from ..checks.label_errors import Ranked, rank, settings_for
 from ..checks.out_of_fold import out_of_fold
 from ..core import values
-from ..core.errors import DataError, UnknownName, UsageError
+from ..core.errors import DataError, UnknownName
 from ..data import Corpus, ReadOptions, infer_task, k_folds, load
+from ..data.labels import SEPARATORS
 from ..engine import Callbacks
-from ..record import encode_json, write_atomic
+from ..record.rows import write_rows
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
 from .fit import Source, reading_for
 
 TOP = 100
 """Rows of the ranking that the page and ``to_json`` show."""
-_FORMATS = (".csv", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,15 +94,13 @@ class LabelCheck:
         return write_label_errors(self.to_json(), self.check, self.sample(), Path(path))
 
     def write_rows(self, path: Path | str) -> Path:
-        """Write all rows in the order of the ranking, as .csv or .jsonl, and return the path.
+        """Write all rows in the order of the ranking, as .csv, .jsonl or .parquet, and return the path.
 
         Raises:
             UsageError: another ending. RecordError: the file cannot be written.
         """
-        path = Path(path)
-        check_format(path)
-        write_atomic(path, self._write_csv if path.suffix == ".csv" else self._write_jsonl)
-        return path
+        mark = self.corpus.label_sep if self.corpus.label_sep in SEPARATORS else ";"
+        return write_rows(Path(path), self.rows(), mark=mark)
 
     def _rows(self, places: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         rows = self.order[places]
@@ -114,21 +111,6 @@ class LabelCheck:
             if self.ranked.doubtful:
                 found["doubtful"], found["is"] = self.ranked.doubtful[row]
             yield {**found, "loss": float(self.loss[row])}
-
-    def _write_csv(self, path: Path) -> None:
-        mark = self.corpus.label_sep if self.corpus.label_sep in ("|", ";", ",") else ";"
-        with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-            rows = self.rows()
-            first = next(rows)
-            writer = csv.DictWriter(file, list(first))
-            writer.writeheader()
-            for row in (first, *rows):
-                cells = {key: mark.join(map(str, cell)) for key, cell in row.items() if isinstance(cell, tuple)}
-                writer.writerow({**row, **cells})
-
-    def _write_jsonl(self, path: Path) -> None:
-        with path.open("w", encoding="utf-8", errors="replace") as file:
-            file.writelines(encode_json(row) + "\n" for row in self.rows())
 
 
 def check_labels(
@@ -190,12 +172,6 @@ def check_labels(
         scores = out_of_fold(corpus, about, fold, settings, callbacks or Callbacks(), Path(scratch))
     ranked = rank(about, scores, target)
     return LabelCheck(corpus, about, target, ranked, ranked.order, design, found, check, notes)
-
-
-def check_format(path: Path) -> None:
-    """Raise UsageError unless rows can be written to a file of that name."""
-    if path.suffix not in _FORMATS:
-        raise UsageError(f"--out is {str(path)!r}; wanted a file that ends in {' or '.join(_FORMATS)}.")
 
 
 def _notes(corpus: Corpus, task: LabelTask, target: NDArray[Any]) -> list[str]:

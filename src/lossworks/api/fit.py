@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..core import values
 from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..data.formats.prepared import apart
@@ -19,6 +20,7 @@ from ..record import Run
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
+from .cross_validation import check_folds, judged_by_folds
 from .graph import Graph
 from .held import as_begun
 from .language import Language
@@ -39,6 +41,7 @@ def fit(
     read: ReadOptions | None = None,
     settings: Settings | None = None,
     resume: bool = False,
+    folds: int | None = None,
     callbacks: Callbacks | None = None,
     command: str | None = None,
     log: str | None = None,
@@ -58,6 +61,9 @@ def fit(
             "lm", or a family of language models (``model="ngram:order=3"``) on texts without labels, trains a language model; one
             of "graph", or a family such as ``model="complex:dim=256"``, learns to complete facts.
         resume: go on with the run in ``out``, which must have been started by the same call.
+        folds: K-fold cross-validation, of texts with labels: the model is trained on all rows but those that it validates on,
+            and judged by K more of its kind, each on rows that it was not trained on (``folds.parquet`` in ``out`` has what they
+            said). Classes are spread evenly over the folds, equal texts are in one.
         callbacks: how to watch and stop the training.
         command: what to put in the record as the command.
         log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
@@ -71,7 +77,12 @@ def fit(
     """
     data, valid, test = apart(data, valid, test)
     shares, given = held_out(valid, test)
+    if folds is not None:
+        values.whole("folds", folds, least=2)
+        shares = {"test": 0.0, **shares}
     settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
+    if folds is not None:
+        check_folds(settings, bool(given))
     callbacks = replace(callbacks, began=callbacks.clock())
     _check_place(out, resume, log)
     if settings.by_gradients:
@@ -79,7 +90,7 @@ def fit(
     check_alone(callbacks.world)
     with callbacks.world.telling():
         begun, settings = _dealt(callbacks.world, settings, Path(out or "") if resume else None)
-        return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log)
+        return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log, folds)
 
 
 def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[bool, Settings]:
@@ -103,6 +114,7 @@ def _fit(
     callbacks: Callbacks,
     command: str | None,
     log: str | None,
+    folds: int | None,
 ) -> Model | Language | Graph:
     """``fit``, once it is known which processes and shards there are."""
     if begun:
@@ -119,7 +131,11 @@ def _fit(
         with load_all(sources, reading, scratch) as corpora:
             fixed = [part for _, part in sources]
             try:
-                return fit_corpora(corpora, fixed, settings, callbacks, scratch=scratch, resume=begun, teacher=teacher)
+                told = callbacks if folds is None else replace(callbacks, watch=_with_folds(callbacks, folds))
+                fitted = fit_corpora(corpora, fixed, settings, told, scratch=scratch, resume=begun, teacher=teacher)
+                if folds is None:
+                    return fitted
+                return judged_by_folds(fitted, corpora[0], folds, settings, callbacks, scratch)
             except KeyboardInterrupt:
                 if settings.by_gradients:
                     raise
@@ -132,8 +148,15 @@ def _fit(
     names: dict[str, Any] = {"data": _name(data), **{PARTS[part]: _name(source) for source, part in given}}
     if reading.language is not None:
         names["language"] = reading.language
+    if folds is not None:
+        names["folds"] = folds
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
+
+
+def _with_folds(callbacks: Callbacks, folds: int) -> Callable[[str, dict[str, Any]], None]:
+    """What watches, told with the data that it is judged by folds."""
+    return lambda event, fields: callbacks.watch(event, {**fields, "folds": folds} if event == "data" else fields)
 
 
 def _begun_reading(joined: World, read: ReadOptions | None, out: Path, device: str) -> ReadOptions:

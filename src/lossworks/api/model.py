@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
+from ..data import ReadOptions
 from ..inference import Predictor
 from .held import Held, several
+from .predicted import Written, least_of, write_predictions
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
@@ -31,9 +34,33 @@ class Model(Held):
         """The labels as they were given, in the order of the columns of ``predict_proba``."""
         return tuple(self.predictor.task.original(self.predictor.task.labels))
 
-    def predict(self, texts: Sequence[str]) -> list[Any]:
-        """A label (classify), a tuple of labels (multilabel) or a number (regress) for each text."""
-        return self.predictor.predict(several(texts, self.record))
+    def predict(self, texts: Sequence[str], threshold: float | Mapping[Any, float] | None = None) -> list[Any]:
+        """A label (classify), a tuple of labels (multilabel) or a number (regress) for each text.
+
+        Args:
+            texts: raw texts.
+            threshold: a probability for all labels, or {label: probability} for some. A set of labels holds those that reach it,
+                in the place of the model's own thresholds; the answer is None where a class does not reach it.
+
+        Raises:
+            UsageError: the model has no such label, or predicts numbers.
+        """
+        if threshold is None:
+            return self.predictor.predict(several(texts, self.record))
+        return self.predictor.decide(self.predict_proba(texts), least_of(self, threshold))
+
+    def predict_file(
+        self,
+        data: str | os.PathLike[str] | Iterable[Any],
+        out: Path | str,
+        *,
+        keep: Sequence[str | int] | None = None,
+        top: int | None = None,
+        threshold: float | Mapping[Any, float] | None = None,
+        read: ReadOptions | None = None,
+    ) -> Written:
+        """Answer for all texts of ``data`` and write them to ``out``, beside columns of the input, as ``write_predictions``."""
+        return write_predictions(self, [data], out, read, keep=keep, top=top, threshold=threshold)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities [texts, labels].

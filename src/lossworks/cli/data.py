@@ -43,7 +43,8 @@ def check(
         typer.Option("--html", help="The page.  [default: NAME-check.html, with --labels NAME-labels.html]", show_default=False),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write all rows, most doubtful first: .csv or .jsonl.", show_default=False)
+        Path | None,
+        typer.Option("--out", help="Write rows, most doubtful first: .csv, .jsonl, .parquet.", show_default=False),
     ] = None,
     task: Annotated[str, typer.Option("--task", help="classify, multilabel, regress; auto: by the labels.")] = "auto",
     model: Annotated[
@@ -84,8 +85,9 @@ def check(
         return
     if against:
         raise UsageError("--against is for the check of the data itself. Leave out --labels, or --against.")
-    from ..api.check_labels import check_format, check_labels
+    from ..api.check_labels import check_labels
     from ..engine import Callbacks
+    from ..record.rows import check_format
 
     if out is not None:
         check_format(out)  # before minutes of work
@@ -266,8 +268,5 @@ def _watcher(quiet: bool) -> Any:
 
         def _glosses(self, fields: dict[str, Any]) -> None:
             self._show("training beside descriptions", fields["number"], fields["of"], fields["glosses"])
-
-        def _fold(self, fields: dict[str, Any]) -> None:
-            self._show("training without each fold", fields["number"], fields["of"], fields["model"])
 
     return Checking(quiet)

@@ -32,6 +32,14 @@ def command(
     test: Annotated[
         str | None, typer.Option(help="Test rows: a file, or a share of DATA.  [default: 0.1]", show_default=False)
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            help="K-fold cross-validation in the place of --test: figures by K more models; the one kept has all rows.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
     ] = None,
@@ -215,6 +223,7 @@ def command(
             read=read,
             settings=toml(config, flags) if config else None,
             resume=resume,
+            folds=folds,
             callbacks=callbacks,
             command=command_line(),
             log=log,

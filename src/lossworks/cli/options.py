@@ -26,7 +26,10 @@ Weight = Annotated[str | None, typer.Option("--weight", help="Column with a weig
 Encoding = Annotated[str, typer.Option("--encoding", help="Encoding of the text.")]
 BadRows = Annotated[str, typer.Option("--bad-rows", help="error: stop and name them; skip: leave them out and count them.")]
 Format = Annotated[
-    str | None, typer.Option("--format", help="csv, tsv, jsonl, parquet, fasttext; else by name or look.", show_default=False)
+    str | None,
+    typer.Option(
+        "--format", help="Of the text read: csv, tsv, jsonl, parquet, fasttext; else by name or look.", show_default=False
+    ),
 ]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether the first row names columns.", show_default=False)
@@ -80,15 +83,15 @@ def read_options(
     from ..data import ReadOptions
 
     return ReadOptions(
-        text=[_column(name) for name in text] if text else None,
-        label=_column(label) if label is not None else None,
-        weight=_column(weight) if weight is not None else None,
+        text=[column(name) for name in text] if text else None,
+        label=column(label) if label is not None else None,
+        weight=column(weight) if weight is not None else None,
         encoding=encoding,
         bad_rows=bad_rows,
         format=format,
         header=header,
         label_sep=label_sep,
-        language=_column(language) if language is not None else None,
+        language=column(language) if language is not None else None,
         unlabelled=unlabelled,
         normalize=normalize,
     )
@@ -102,16 +105,12 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
         UsageError: it looks like the name of a file that is not there.
     """
     from ..api.held import as_trained
-    from ..core.errors import UsageError
     from ..data import load
     from ..tokens.graphemes import composed, composed_note
     from .tables import say_notes
 
     read = as_trained(read, record)
-    after = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    if source in after or (source != "-" and not _is_there(source)):
-        if source not in after and _FILE.fullmatch(source):
-            raise UsageError(f"there is no file {source!r}. If it is a text, put it after --.")
+    if is_text(source):
         texts, changed = composed([source]) if read.composes else ([source], 0)
         say_notes(() if quiet else composed_note(changed, 1))
         yield list(texts)
@@ -122,6 +121,23 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
         yield from corpus.blocks()
     finally:
         corpus.close()
+
+
+def is_text(source: str) -> bool:
+    """Whether an argument is itself the text: what stands after ``--``, or is neither a file nor stdin.
+
+    Raises:
+        UsageError: it looks like the name of a file that is not there.
+    """
+    from ..core.errors import UsageError
+
+    if "--" in sys.argv and source in sys.argv[sys.argv.index("--") + 1 :]:
+        return True
+    if source == "-" or _is_there(source):
+        return False
+    if _FILE.fullmatch(source):
+        raise UsageError(f"there is no file {source!r}. If it is a text, put it after --.")
+    return True
 
 
 def _is_there(source: str) -> bool:
@@ -138,5 +154,6 @@ def print_json(value: Any) -> None:
     print(encode_json(value))
 
 
-def _column(name: str) -> str | int:
+def column(name: str) -> str | int:
+    """A column by its name or number, as a flag spells it."""
     return int(name) if name.isdecimal() else name

@@ -22,7 +22,28 @@ def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
     texts: options.Texts = None,
     top: Annotated[
-        int | None, typer.Option("--top", help="Of a knowledge graph: answers to each query.  [default: 10]", show_default=False)
+        int | None,
+        typer.Option(
+            "--top", help="So many labels, the most probable; of a knowledge graph, answers to each query.", show_default=False
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            help="Probability that a label must reach, or a class to be answered: 0.9, or LABEL=0.9 for some.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the answers to a file: .csv, .jsonl or .parquet.", metavar="FILE", show_default=False),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep", help="Column of the input that --out has too; repeat for several.  [default: all]", show_default=False
+        ),
     ] = None,
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
@@ -37,22 +58,67 @@ def command(
     stands in a relation to an entity, for lines of an entity (or its description), a tab and a relation (or ?, relation, entity).
     """
     from ..api import Graph, load_answering
+    from ..api.predicted import TOP, answers
     from ..core.errors import UsageError
 
+    if keep and out is None:
+        raise UsageError("--keep is for a file of answers. Say --out FILE too, or leave it out.")
     model = load_answering(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
+    least = _threshold(threshold)
+    if isinstance(model, Graph) and least is not None:
+        raise UsageError("--threshold is for labels, and this is a model of a knowledge graph. Leave it out.")
+    if out is not None:
+        _write(model, texts or ["-"], out, read, str(run), json, quiet, keep=keep or None, top=top, threshold=least)
+        return
     if isinstance(model, Graph):
-        task, rows = "graph", _facts(model, texts or ["-"], read, 10 if top is None else top, quiet)
-    elif top is not None:
-        raise UsageError("--top is for models of knowledge graphs, and this is none. Leave it out.")
+        task, rows = "graph", _facts(model, texts or ["-"], read, TOP if top is None else top, quiet)
     else:
         task = model.predictor.task.kind
         blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
-        rows = [row for block in blocks for row in _answers(model, block)]
+        rows = [row for block in blocks for row in answers(model, block, top=top, threshold=least)]
     if json:
         print_json({"run": str(run), "task": task, "predictions": rows})
     else:
-        _print(rows)
+        _print(rows, top is not None)
+
+
+def _threshold(given: list[str] | None) -> float | dict[str, float] | None:
+    """One number for all labels, or some labels' own."""
+    from ..core.errors import UsageError
+    from ..core.values import parsed
+
+    if given is None:
+        return None
+    pairs = [text.rpartition("=")[::2] for text in given]
+    if len(pairs) == 1 and not pairs[0][0]:
+        return parsed(given[0])  # type: ignore[no-any-return]  # what is no number is refused with the labels at hand
+    if not all(label for label, _ in pairs):
+        raise UsageError(f"--threshold is {' and '.join(given)}; wanted one number for all, or LABEL=0.9 for some.")
+    return {label: parsed(number) for label, number in pairs}
+
+
+def _write(
+    model: Model | Graph, texts: list[str], out: Path, read: ReadOptions, run: str, json: bool, quiet: bool, **how: Any
+) -> None:
+    """Write the answers to a file, and say so."""
+    from ..api import Graph
+    from ..api.predicted import write_predictions
+    from .tables import console, say, say_notes
+
+    if isinstance(model, Graph):
+        read = replace(read, format="lines")
+    if (keep := how["keep"]) is not None:
+        how["keep"] = [options.column(name) for name in keep]
+    written = write_predictions(model, [[text] if options.is_text(text) else text for text in texts], out, read, **how)
+    if json:
+        print_json({"run": run, **written.to_json()})
+        return
+    say_notes(() if quiet else written.notes)
+    if written.skipped and not quiet:
+        say(f"note   {written.skipped:,} bad row{'s' * (written.skipped > 1)} left out", "yellow")
+    left = f", {written.unanswered:,} of them without an answer, below the threshold" if written.unanswered else ""
+    console().print(f"Rows:  {written.path} ({written.rows:,}{left})")
 
 
 def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet: bool) -> list[dict[str, Any]]:
@@ -63,23 +129,9 @@ def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet:
     return [{"query": query, "answers": found} for query, found in zip(queries, graph.predict(queries, top), strict=True)]
 
 
-def _answers(model: Model, texts: list[str]) -> list[dict[str, Any]]:
-    if model.predictor.task.kind == "regress":
-        return [{"text": text, "value": value} for text, value in zip(texts, model.predict(texts), strict=True)]
-    probabilities = model.predict_proba(texts)
-    answers: list[dict[str, Any]] = []
-    for text, label, row in zip(texts, model.predictor.decide(probabilities), probabilities, strict=True):
-        named = dict(zip(model.labels, (float(p) for p in row), strict=True))
-        if isinstance(label, tuple):
-            answers.append({"text": text, "labels": list(label), "probabilities": named})
-        else:
-            answers.append({"text": text, "label": label, "probability": named[label], "probabilities": named})
-    return answers
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
+def _print(rows: list[dict[str, Any]], ranked: bool) -> None:
     """A table for people, tab-separated lines for programs."""
-    lines = [line for row in rows for line in ([_line(row)] if "text" in row else _ranked(row))]
+    lines = [line for row in rows for line in ([_line(row, ranked)] if "text" in row else _ranked(row))]
     if not sys.stdout.isatty():
         print("\n".join("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line) for line in lines))
         return
@@ -97,13 +149,17 @@ def _name(label: Any) -> str:
     return label if isinstance(label, str) else dumps(label)
 
 
-def _line(row: dict[str, Any]) -> tuple[str, str, str]:
+def _line(row: dict[str, Any], ranked: bool) -> tuple[str, str, str]:
     if "value" in row:
         return f"{row['value']:.6g}", "", row["text"]
     if "labels" in row:
-        shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in row["labels"])
+        likely = row["probabilities"] if ranked else row["labels"]
+        shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in likely)
         return ",".join(map(_name, row["labels"])) or "–", shown, row["text"]
-    return _name(row["label"]), f"{row['probability']:.4f}", row["text"]
+    shown = f"{row['probability']:.4f}"
+    if ranked:
+        shown = ", ".join(f"{_name(label)} {chance:.4f}" for label, chance in row["probabilities"].items())
+    return "–" if row["label"] is None else _name(row["label"]), shown, row["text"]
 
 
 def _ranked(row: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -72,8 +72,11 @@ class Watcher:
             say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
         if fields["leaked"]:
             say(f"note   {fields['leaked']:,} held-out rows stand word for word among the training rows", "yellow")
-        if fields["parts"]["test"] == 0:
+        if fields["parts"]["test"] == 0 and "folds" not in fields:
             say("note   no rows are held out to test on: there will be no figures on how good this is", "yellow")
+
+    def _fold(self, fields: dict[str, Any]) -> None:
+        self._show("training without each fold", fields["number"], fields["of"], fields["model"] or "")
 
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")

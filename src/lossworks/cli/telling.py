@@ -21,11 +21,14 @@ def tell(record: dict[str, Any], out: Path) -> None:
     if result["part"] is None:
         screen.print(f"Trained on all {record['data']['rows']:,} rows: {result['note']}.")
     else:
-        what = "held-out fact" if record["task"] == "graph" else "held-out row"
+        kind = "out-of-fold" if "folds" in result else "held-out"
+        what = f"{kind} {'fact' if record['task'] == 'graph' else 'row'}"
         held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, what)
         screen.print(metrics_table(result, f"On {held_out}"))
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
+        if "folds" in result:
+            screen.print(_by_folds(result, words.main_metric(record)))
         if "languages" in result:
             tell_languages(result["languages"], f"{out / 'report.html'} has all")
     screen.print("")
@@ -38,6 +41,17 @@ def tell(record: dict[str, Any], out: Path) -> None:
     verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", asked),)
     for verb, rest in verbs:
         screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
+
+
+def _by_folds(result: dict[str, Any], main: str) -> str:
+    """What the figures are of, and how the folds differ in the ``main`` metric."""
+    found, mean = [each[main] for each in result["folds"]], result["trainings"][main]
+    kept = "all rows" if result["refit_rows"] == result["rows"] else "all rows but those that it validates on"
+    return (
+        f"The figures are of {len(found)} models, each on rows that it was not trained on, their intervals over texts; the model "
+        f"kept is trained on {kept}.\nThe folds' {main}: {min(found):.4g} to {max(found):.4g}; their mean as that of trainings "
+        f"on other texts: {mean['value']:.4g} (95 % interval {mean['low']:.4g} to {mean['high']:.4g}, Nadeau & Bengio 2003)."
+    )
 
 
 def _drawn(balance: dict[str, Any]) -> str:

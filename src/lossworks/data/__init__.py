@@ -1,6 +1,7 @@
 """Text, labelled or not, whatever file it comes in, and how it becomes what a model reads.
 
 load          a file, a folder, stdin or Python rows, read in one pass and a bounded memory, as one ``Corpus``
+stream        the same a block at a time, with the cells of further columns
 infer_task    classify, multilabel or regress, with the reason in words
 Languages     which language each row is in
 split, k_folds    which rows train, validate and test; which fold each is in
@@ -28,6 +29,7 @@ from .sources import together
 from .sparse_embedding import SparseEmbedding
 from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
 from .state_features import Moments, StateFeatures
+from .streaming import Stream, stream
 from .targets import check_classes, class_names, infer_task, label_sets, numbers
 from .token_file import TokenFile
 from .token_rows import TokenRows, along, valid
@@ -55,6 +57,7 @@ __all__ = [
     "Shards",
     "SparseEmbedding",
     "StateFeatures",
+    "Stream",
     "TextLanguages",
     "TokenFile",
     "TokenRows",
@@ -73,6 +76,7 @@ __all__ = [
     "numbers",
     "original",
     "split",
+    "stream",
     "together",
     "valid",
 ]

@@ -33,6 +33,7 @@ class Rows:
     faults: list[Fault] = field(default_factory=list)
     triples: bool = False
     languages: list[Any] | None = None
+    kept: list[list[Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, cells: Sequence[list[Any]], columns: Columns, places: Sequence[Place], faults: Iterable[Fault] = ()) -> Rows:
@@ -48,6 +49,7 @@ class Rows:
             list(faults),
             columns.triples,
             None if columns.language is None else column[columns.language],
+            [column[i] for i in columns.kept],
         )
 
     def take(self, indices: list[int]) -> Rows:
@@ -59,23 +61,25 @@ class Rows:
             None if self.weights is None else [self.weights[i] for i in indices],
             triples=self.triples,
             languages=None if self.languages is None else [self.languages[i] for i in indices],
+            kept=[[column[i] for i in indices] for column in self.kept],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An opened source: its rows to come, what its places count, and the columns that were chosen."""
+    """An opened source: its rows to come, what its places count, and the columns that were chosen, and kept."""
 
     rows: Iterator[Rows]
     unit: str = "line"
     text_column: str | None = None
     label_column: str | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """Rows fit for the corpus. ``encoded`` is each text in UTF-8; none holds a NUL byte. ``composed``: how many texts are not as
-    they were given, but in composed form.
+    they were given, but in composed form. ``kept``: the cells of each kept column.
     """
 
     texts: list[str]
@@ -85,6 +89,7 @@ class Checked:
     places: Sequence[Place]
     weights: NDArray[np.float32] | None
     languages: NDArray[np.int32] | None
+    kept: list[list[Any]]
 
 
 def check(
@@ -129,7 +134,7 @@ def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None, compose:
     if rows.triples:
         _check_triples(texts)
     told = None if languages is None else languages.read(rows.languages, texts)
-    return Checked(texts, changed, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights), told)
+    return Checked(texts, changed, encoded, book.intern(rows.labels), rows.places, _weights(rows.weights), told, rows.kept)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

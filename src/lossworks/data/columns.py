@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core.errors import DataError, UsageError
-from .options import Column, ReadOptions
+from .options import ALL, Column, ReadOptions
 
 # in the order they are preferred in
 TEXT_NAMES = (
@@ -46,7 +46,7 @@ MISSING = ("na", "n/a", "none", "null")
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Chosen columns, by position from 0. ``names`` are what ``ReadOptions`` knows all by: without an own name, by number.
-    ``triples``: the text columns are the three names of a fact.
+    ``triples``: the text columns are the three names of a fact. ``kept``: those whose cells are handed on.
     """
 
     names: tuple[str, ...]
@@ -55,6 +55,12 @@ class Columns:
     weight: int | None
     language: int | None = None
     triples: bool = False
+    kept: tuple[int, ...] = ()
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """The names of the kept columns."""
+        return tuple(self.names[i] for i in self.kept)
 
     @property
     def text_column(self) -> str:
@@ -69,7 +75,9 @@ class Columns:
     @property
     def chosen(self) -> list[int]:
         """The columns worth reading, each once: the language may be what is to be learned."""
-        return list(dict.fromkeys([*self.text, *(i for i in (self.label, self.weight, self.language) if i is not None)]))
+        return list(
+            dict.fromkeys([*self.text, *(i for i in (self.label, self.weight, self.language) if i is not None), *self.kept])
+        )
 
 
 def numbered(count: int) -> list[str]:
@@ -101,8 +109,9 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     given = [name.strip() for name in names]
     names = tuple(name if name and name not in given[:i] else str(i + 1) for i, name in enumerate(given))
     text = tuple(i for column in options.text_columns for i in _positions(column, names, source, "text"))
+    kept = _kept(options, names, source)
     if options.triples:
-        return Columns(names, text or _of_triples(names, source), None, None, triples=True)
+        return Columns(names, text or _of_triples(names, source), None, None, triples=True, kept=kept)
     label, weight, language = (
         None if column is None else _position(column, names, source, what)
         for column, what in ((options.label, "label"), (options.weight, "weight"), (options.language_column, "language"))
@@ -129,7 +138,13 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
         raise _unfound("text", names, sample, source)
     if label is None and not options.unlabelled:
         raise _unfound("label", names, sample, source)
-    return Columns(names, text, label, weight, language)
+    return Columns(names, text, label, weight, language, kept=kept)
+
+
+def _kept(options: ReadOptions, names: Sequence[str], source: str) -> tuple[int, ...]:
+    if options.keep == ALL:
+        return tuple(range(len(names)))
+    return tuple(dict.fromkeys(_position(column, names, source, "keep") for column in options.kept_columns))
 
 
 def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
@@ -198,7 +213,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _given(options: ReadOptions) -> list[Column]:
-    return [c for c in (*options.text_columns, options.label, options.weight, options.language_column) if c is not None]
+    return [
+        c
+        for c in (*options.text_columns, *options.kept_columns, options.label, options.weight, options.language_column)
+        if c is not None
+    ]
 
 
 def _plain(name: str) -> str:

@@ -52,6 +52,8 @@ def load(
             raise UsageError("language is 'file', and rows come from none. Give dicts or a frame, and name the key or column.")
         languages = [*of_files(files)]
     with ExitStack() as stack:
+        if isinstance(source, str | os.PathLike):
+            stack.enter_context(collector_paused())
         opened = ((*open_rows(file, options, stack, spill), language) for file, language in zip(files, languages, strict=True))
         first = name, reading, _ = next(opened)
         name = name if len(files) == 1 else str(source)
@@ -116,7 +118,6 @@ def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path |
         return "the rows", pairs.read(source, options, "the rows")
     if not os.fspath(source):
         raise UsageError("the path of the data is empty. Name a file, a folder, or - for stdin.")
-    stack.enter_context(_collector_paused())
     path = None if source == "-" else Path(source)
     if path is not None and os.path.isdir(path):  # which no name is too long for
         if prepared.is_prepared(path):
@@ -169,7 +170,7 @@ def _check_unit(options: ReadOptions, name: str | Path, format: str) -> None:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Rows form no cycles; Python's collector would only walk through the millions at hand again and again."""
     enabled = gc.isenabled()
     gc.disable()

@@ -18,6 +18,8 @@ FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
 POLICIES = ("error", "skip")
 UNITS = ("line", "paragraph", "file")
 FORMS = ("nfc", "none")
+ALL = "all"
+"""Of the columns to keep."""
 AUTO, FILE = "auto", "file"
 """How a row's language is known where no column holds it: identified from its text, or named by the path of its file."""
 
@@ -41,6 +43,7 @@ class ReadOptions:
         (A column that is called so is named by its number.) None: languages are not told apart.
     triples: rows are facts, three names each: of the columns head, relation and tail (or subject, predicate and object, or
         source, relation and target), or of the first three. A row's text is then the names with a tab between them.
+    keep: columns whose cells are handed on as they stand, for ``stream``: their names or numbers, or "all".
     normalize: "nfc" brings every text into the composed form (UAX 15), so that letters spelled with marks of their own are the
         same as composed ones; "none" reads it as it is. None: "nfc", but of a trained model as its own texts were read.
     """
@@ -58,6 +61,7 @@ class ReadOptions:
     language: Column | None = None
     triples: bool = False
     normalize: str | None = None
+    keep: Sequence[Column] | str | None = None
 
     def __post_init__(self) -> None:
         if self.bad_rows not in POLICIES:
@@ -86,6 +90,11 @@ class ReadOptions:
     def language_column(self) -> Column | None:
         """The column of languages, where one was named."""
         return None if self.language in (AUTO, FILE) else self.language
+
+    @property
+    def kept_columns(self) -> tuple[Column, ...]:
+        """The columns to keep that are named, none if all are kept or none."""
+        return () if self.keep is None or isinstance(self.keep, str) else tuple(self.keep)
 
     @property
     def text_columns(self) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,12 @@ class Predictor(ABC):
         """Logits [N, labels] as calibrated probabilities."""
         return self.task.probabilities(scores.astype(np.float64) / self.temperature)
 
-    def decide(self, answer: NDArray[Any]) -> list[Any]:
-        """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves), in the labels' own type."""
-        return self.task.original(self.task.decide(answer, self.thresholds))
+    def decide(self, answer: NDArray[Any], least: Mapping[str, float] | None = None) -> list[Any]:
+        """What to answer for probabilities [N, labels] (or numbers [N], which answer for themselves), in the labels' own type.
+        ``least``: the probability that some labels must reach, as of ``LabelTask.decide_at``.
+        """
+        task, cuts = self.task, self.thresholds
+        return task.original(task.decide(answer, cuts) if least is None else task.decide_at(answer, cuts, least))
 
     def save(self, folder: Path) -> None:
         """Write the model's files and ``config.json``, each in one step."""

@@ -18,7 +18,7 @@ from .by_language import by_language, rows_within
 from .classification import classify
 from .contrast import Losses
 from .evaluation import Evaluation
-from .intervals import Interval
+from .intervals import Interval, over_trainings
 from .language import (
     MAX_SEGMENTS,
     SegmentCounts,
@@ -72,6 +72,7 @@ __all__ = [
     "mistakes",
     "multilabel",
     "of_texts",
+    "over_trainings",
     "ranked",
     "ranking",
     "regress",

@@ -101,6 +101,18 @@ def mean(
     return clipped(centre, below, above, low, high)
 
 
+def over_trainings(values: Floats) -> Interval:
+    """The mean of a metric over the K folds of a cross-validation, with Student's interval for training sets that overlap: the
+    variance of the mean is (1/K + test/train) s², where a fold's test rows are 1/(K - 1) of its training rows.
+
+    Source: Nadeau and Bengio 2003, "Inference for the generalization error", Machine Learning 52, section 3.
+    """
+    count = len(values)
+    centre = float(values.mean())
+    half = float(stdtrit(count - 1, TAIL)) * math.sqrt((1 / count + 1 / (count - 1)) * float(values.var(ddof=1)))
+    return Interval(centre, centre - half, centre + half)
+
+
 def ratio(parts: Floats, wholes: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
     """Σ parts / Σ wholes over segments drawn at random (texts, say), with an interval from its linearisation.
 

@@ -70,8 +70,7 @@ def verdict(summary: Json) -> Verdict:
     if untold := untested(summary):
         return untold
     result, language = summary["result"], summary["task"] == "lm"
-    weighted = (summary.get("config") or {}).get("class_weight") is not None
-    main = "macro_f1" if weighted else _MAIN[summary["task"]]
+    main = main_metric(summary)
     metric, floor = result["metrics"][main], result["baseline"]["metrics"][main]["value"]
     if metric["value"] is None:
         sentence = "A test text contains a token to which the model assigns probability 0, so its perplexity is infinite."
@@ -125,6 +124,12 @@ def rows_of(result: Json, what: str = "row") -> str:
     rows, texts = result["rows"], result.get("texts", result["rows"])
     count = f"{rows:,} {what}{'' if rows == 1 else 's'}"
     return count if texts == rows else f"{count} ({texts:,} different text{'' if texts == 1 else 's'})"
+
+
+def main_metric(summary: Json) -> str:
+    """The metric that verdicts on a run are about."""
+    weighted = (summary.get("config") or {}).get("class_weight") is not None
+    return "macro_f1" if weighted else _MAIN[summary["task"]]
 
 
 def untested(summary: Json) -> Verdict | None:

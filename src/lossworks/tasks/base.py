@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -102,7 +102,7 @@ class LabelTask(Task):
         """Labels, or tuples of them, as the type that labels were given in; numbers as they are."""
         if self.label_type == "str" or not self.labels:
             return list(answers)
-        known = {name: original(name, self.label_type) for name in self.labels}
+        known: dict[Any, Any] = {None: None, **{name: original(name, self.label_type) for name in self.labels}}
         return [tuple(known[name] for name in answer) if isinstance(answer, tuple) else known[answer] for answer in answers]
 
     @abstractmethod
@@ -194,6 +194,15 @@ class LabelTask(Task):
     @abstractmethod
     def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
         """What to answer for probabilities [N, labels], or for numbers [N]."""
+
+    def decide_at(self, answers: NDArray[Any], thresholds: Sequence[float] | None, least: Mapping[str, float]) -> list[Any]:
+        """The same with a ``least`` probability for some labels: a set of labels holds those that reach it, in the place of their
+        thresholds; a class that does not reach it is not answered (None).
+
+        Raises:
+            UsageError: numbers have no probability.
+        """
+        raise UsageError(f"--threshold is a probability, and the answers of the task {self.kind} have none. Leave it out.")
 
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool

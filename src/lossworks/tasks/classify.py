@@ -130,6 +130,12 @@ class Classify(LabelTask):
             return [self.labels[int(row[1] >= thresholds[0])] for row in answers]
         return [self.labels[best] for best in answers.argmax(1)]
 
+    def decide_at(self, answers: NDArray[Any], thresholds: Sequence[float] | None, least: Mapping[str, float]) -> list[Any]:
+        number = {label: at for at, label in enumerate(self.labels)}
+        decided = self.decide(answers, thresholds)
+        reached = (row[number[label]] >= least.get(label, 0.0) for row, label in zip(answers, decided, strict=True))
+        return [label if enough else None for label, enough in zip(decided, reached, strict=True)]
+
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
     ) -> tuple[float, ...] | None:

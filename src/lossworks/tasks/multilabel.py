@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -85,6 +85,10 @@ class Multilabel(LabelTask):
     def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
         yes = answers >= np.array(thresholds or (0.5,) * len(self.labels))
         return [tuple(self.labels[label] for label in np.flatnonzero(row)) for row in yes]
+
+    def decide_at(self, answers: NDArray[Any], thresholds: Sequence[float] | None, least: Mapping[str, float]) -> list[Any]:
+        cuts = thresholds or (0.5,) * len(self.labels)
+        return self.decide(answers, [least.get(label, cut) for label, cut in zip(self.labels, cuts, strict=True)])
 
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool

@@ -68,7 +68,7 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str, format: str
         columns = choose(numbered(width), options, source, records[:1000])
     body = chain([Parsed(records, lines, faults)], parsed)
     rows = (_rows(part, columns, width, header) for part in body)
-    return Reading(rows, "line", columns.text_column, columns.label_column)
+    return Reading(rows, "line", columns.text_column, columns.label_column, columns.kept_names)
 
 
 def _dialect(head: Block, format: str, options: ReadOptions) -> tuple[Block, Dialect]:

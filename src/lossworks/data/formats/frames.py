@@ -25,7 +25,7 @@ def read(frame: Any, options: ReadOptions, source: str) -> Reading:
     columns = choose(map(str, frame.columns), options, source)
     if not len(frame):
         raise DataError(f"{source} are empty. Wanted a row for each text.")
-    return Reading(_rows(frame, columns), "row", columns.text_column, columns.label_column)
+    return Reading(_rows(frame, columns), "row", columns.text_column, columns.label_column, columns.kept_names)
 
 
 def _rows(frame: Any, columns: Columns) -> Iterator[Rows]:

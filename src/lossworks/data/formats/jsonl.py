@@ -45,7 +45,7 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str, keys: list[
         raise DataError(f"{source}: the name of a column holds a quote, a backslash or a control character. Rename it.") from None
     decoder = msgspec.json.Decoder(line)
     rows = (_rows(block, decoder, names, columns) for block in chain([head], blocks))
-    return Reading(rows, unit, columns.text_column, columns.label_column)
+    return Reading(rows, unit, columns.text_column, columns.label_column, columns.kept_names)
 
 
 def _elements(blocks: list[Block], source: str) -> Iterator[Block]:

@@ -27,7 +27,7 @@ def read(items: Iterable[Any], options: ReadOptions, source: str) -> Reading:
     rows = _rows(chain([first], stream), columns, keys, options)
     if columns is None:
         return Reading(rows, "row")
-    return Reading(rows, "row", columns.text_column, columns.label_column)
+    return Reading(rows, "row", columns.text_column, columns.label_column, columns.kept_names)
 
 
 def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], options: ReadOptions) -> Iterator[Rows]:
@@ -36,6 +36,7 @@ def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], o
         kept: list[tuple[Any, Any, Any, Any]] = []
         places: list[int] = []
         faults: list[Fault] = []
+        good: list[Any] = []
         for place, item in enumerate(items, number):
             found = _from_dict(item, columns, keys) if columns else _from_tuple(item, options)
             if found is None:
@@ -43,6 +44,7 @@ def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], o
                 faults.append((place, f"a row is {described(item)}; wanted {'a dict like the first' if columns else tuples}"))
             else:
                 kept.append(found)
+                good.append(item)
                 places.append(place)
         weighted = any(weight is not UNIT for _, _, weight, _ in kept)
         yield Rows(
@@ -53,6 +55,7 @@ def _rows(stream: Iterator[Any], columns: Columns | None, keys: Sequence[Any], o
             faults,
             options.triples,
             [language for *_, language in kept] if columns and columns.language is not None else None,
+            [[item.get(keys[i]) for item in good] for i in columns.kept] if columns else [],
         )
         number += len(items)
 

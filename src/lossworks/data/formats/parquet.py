@@ -47,7 +47,7 @@ def read(path: Path, options: ReadOptions, source: str) -> Reading:
     named = [names[i] for i in columns.chosen]
     spelled = [pl.col(n).cast(pl.String) if schema[n] in (pl.Categorical, pl.Enum) else pl.col(n) for n in named]
     found = _rows(frame.select(spelled), columns, _class_names(path, columns.label_column), source)
-    return Reading(found, "row", columns.text_column, columns.label_column)
+    return Reading(found, "row", columns.text_column, columns.label_column, columns.kept_names)
 
 
 def _class_names(path: Path, column: str | None) -> list[str]:

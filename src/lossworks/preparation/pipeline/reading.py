@@ -18,7 +18,7 @@ from ...data.checked_rows import Fault, Reading, check
 from ...data.encodings import Block, blocks
 from ...data.formats import jsonl, lines
 from ...data.labels import LabelBook
-from ...data.loading import look, open_rows
+from ...data.loading import collector_paused, look, open_rows
 from ...data.options import Label, ReadOptions
 from ...data.sources import CHUNK
 from .. import Texts
@@ -63,6 +63,7 @@ def batches(
         of = counted.blocks(_blocks(source, piece, options))
         reading = jsonl.read(of, options, source.name, source.keys) if source.format == "jsonl" else lines.read_fasttext(of)
     else:
+        stack.enter_context(collector_paused())
         _, reading = open_rows(source.name, options, stack, None)
     counted.unit = reading.unit
     if source.format == "lines" and options.texts == "file":

@@ -66,11 +66,10 @@ def _spans(texts: Texts) -> Iterator[tuple[int, int]]:
 
 
 def _sample(paths: Sequence[Path], most: int) -> Iterator[list[str]]:
-    """The first texts of each shard."""
+    """The first texts of each shard, as many as come to ``most`` bytes, or one."""
     for path in paths:
         arrays = map_tensors(path)[0]
         texts = Texts(arrays["text"], arrays["offsets"])
-        for first, last in _spans(texts):
-            if first and texts.offsets[last] > most:
-                break
-            yield texts.part(first, last).strings()
+        few = texts.part(0, max(1, int(texts.offsets.searchsorted(texts.offsets[0] + most, "right")) - 1))
+        for span in _spans(few):
+            yield few.part(*span).strings()
