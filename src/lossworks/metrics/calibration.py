@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from ..core.seeds import generator
 from .evaluation import ratio
@@ -65,6 +64,8 @@ class Reliability:
         twice. Instead the interval holds every true ECE under which the observed one is unremarkable: the
         observed gaps are scaled to the true ECE in question, and Gaussian noise with the gaps' covariance is added.
         """
+        from scipy.optimize import brentq  # takes a while, and whoever predicts has no need of it
+
         gap = (self.confidence - self.hits) / (self.rows * self.width)
         observed = float(np.abs(gap).sum())
         if observed == 0:

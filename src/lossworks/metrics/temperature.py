@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from .evaluation import check, check_weights
@@ -27,6 +26,8 @@ def fit_temperature(logits: NDArray[Any], target: NDArray[Any], weights: NDArray
     Raises:
         UsageError: arrays that do not fit together or hold non-finite numbers.
     """
+    from scipy.optimize import minimize_scalar  # takes a while, and whoever predicts has no need of it
+
     rows, cells = MOST
     step = max(1, math.ceil(len(target) / rows), math.ceil(np.size(logits) / cells))
     truth = np.asarray(target)[::step]

@@ -6,7 +6,6 @@ import html
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage
 
 from ..tokens.graphemes import isolated, shortened
 from . import words
@@ -92,6 +91,8 @@ def chart(result: Json) -> Json | None:
 
 def _square(found: Json) -> tuple[list[str], list[list[float | None]], list[list[str]]]:
     """The languages, those that pull alike side by side, their cosines, and what is said of each pair."""
+    from scipy.cluster.hierarchy import leaves_list, linkage  # takes a while, and most pages have no such picture
+
     names: list[str] = list(found["languages"])
     place, count = {name: at for at, name in enumerate(names)}, len(names)
     cosines, said = np.full((count, count), np.nan), np.full((count, count), "", object)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from .rule import FLOOR, Rule, features
@@ -109,6 +108,8 @@ def product(answers: Floats, targets: NDArray[np.int64], size: Floats | None = N
 
 def mixture_by_context(answers: Floats, targets: NDArray[np.int64], size: Floats | None = None) -> Rule:
     """A mixture whose weights depend on the ``features`` of each position, begun with constant ones; as of ``product``."""
+    from scipy.optimize import minimize  # takes a while, and whoever predicts has no need of it
+
     share = np.full(len(targets), 1 / len(targets)) if size is None else size / size.sum()
     inputs, center, scale = _inputs(answers, True)
     said = np.take_along_axis(answers, targets[None, :, None], 2)[..., 0]

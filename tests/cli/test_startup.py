@@ -1,0 +1,110 @@
+"""Start-up: what needs no PyTorch does not wait for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossworks.cli import listing
+from lossworks.core import outline
+
+FOLDER = Path(listing.__file__).parents[1]
+MEMBER = '''
+@things.add("{name}", source="a " "b")
+@dataclass(frozen=True)
+class {cls}({base}):
+    """First line.
+
+    Second.
+    """
+
+    {body}
+'''
+
+
+@pytest.mark.parametrize("kind", sorted({*listing._KINDS} - {"rules"}))  # whose sources are constants: imported
+def test_source_says_what_members_say(kind: str) -> None:
+    """Names, summaries, keys with defaults in their order, and sources are those of the imported classes, for every member."""
+    read, imported = outline.members(kind, FOLDER / listing._KINDS[kind]), listing._imported(kind)
+    assert len(imported) > 2
+    assert read == imported
+    assert [list(member["keys"]) for member in read] == [list(member["keys"]) for member in imported]
+
+
+def test_inherited_fields(tmp_path: Path) -> None:
+    """A field keeps its base's place and takes the new default; what is of the class, or of no dataclass, is no field."""
+    (tmp_path / "base.py").write_text(
+        "class Root:\n    x: int = 1\n\n@dataclass\nclass Base(Root):\n    b: int\n    a: float = -1e-3\n"
+    )
+    body = 'c: ClassVar[int] = 3\n    d: Length = Length("5%")\n    b: tuple[float, ...] = (0.5, 1)'
+    (tmp_path / "one.py").write_text("from .base import Base\n" + MEMBER.format(name="one", cls="One", base="Base", body=body))
+    assert outline.members("things", tmp_path) == [
+        {"name": "one", "summary": "First line.", "keys": {"b": [0.5, 1], "a": -0.001, "d": "5%"}, "source": "a b"}
+    ]
+    assert list(outline.members("things", tmp_path)[0]["keys"]) == ["b", "a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "why"),
+    [
+        ("ABC", "a: int = sum([1])", "no literal"),
+        ("ABC", "a: int", "without a default"),
+        ("Elsewhere", "a: int = 1", "does not say what Elsewhere is"),
+        ("ABC", "a: int = = 1", "invalid syntax"),
+    ],
+)
+def test_what_must_be_run(tmp_path: Path, base: str, body: str, why: str) -> None:
+    """Is refused, never guessed."""
+    (tmp_path / "one.py").write_text(MEMBER.format(name="one", cls="One", base=base, body=body))
+    with pytest.raises(outline.Unread, match=why):
+        outline.members("things", tmp_path)
+
+
+def test_unread_members_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the source does not say it, or there is none, the list is the same."""
+    expected = listing._members("balances")
+
+    def unread(registry: str, folder: Path) -> list[dict[str, Any]]:
+        raise outline.Unread("no source")
+
+    monkeypatch.setattr(outline, "members", unread)
+    assert listing._members("balances") == expected
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "losses"], ["--help"], ["fit", "--help"], ["--version"]], ids=" ".join)
+def test_without_pytorch(arguments: list[str]) -> None:
+    """These import neither PyTorch nor what else takes long."""
+    program = (
+        "import sys; from lossworks.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "slow = {'torch'} | ({'numba', 'scipy', 'numpy'} if sys.argv[1:] != ['list'] else set())  # rules are imported\n"
+        "slow &= set(sys.modules)\n"
+        "assert not slow, slow"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_prediction_waits_for_nothing_else(fitted: Path) -> None:
+    """Who predicts loads neither pages, explanations and comparisons, nor SciPy's optimisers; and verbs stay functions."""
+    program = (
+        "import sys; from lossworks.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "idle = ('lossworks.report', 'lossworks.attribution', 'lossworks.evidence', 'jinja2', 'plotly', 'scipy.optimize')\n"
+        "assert not set(idle) & set(sys.modules), set(idle) & set(sys.modules)\n"
+        "import lossworks.api.fit, lossworks.api as api\n"
+        "assert lossworks.fit is api.fit is sys.modules['lossworks.api.fit'].fit\n"
+        "assert all(callable(getattr(api, name)) or name == 'languages' for name in api.__all__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "predict", str(fitted), "good"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\t")[2] == "good\n"
