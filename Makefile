@@ -57,8 +57,8 @@ plan-docs: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -c constraints.txt torch
-	$(BIN)/pip install -c constraints.txt -e ".[dev,sklearn]"
+	$(BIN)/pip install --no-compile -c constraints.txt torch
+	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
 	touch $@
 
 clean:
