@@ -18,7 +18,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(TEST_ENV) $(BIN)/pytest -n 2
+	$(TEST_ENV) $(BIN)/pytest -n 2 --dist loadgroup
 
 demo: $(INSTALLED)
 	rm -rf runs/demo
@@ -57,8 +57,8 @@ plan-docs: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --no-compile -c constraints.txt torch
-	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
+	$(BIN)/pip install -c constraints.txt torch
+	$(BIN)/pip install -c constraints.txt -e ".[dev,sklearn]"
 	touch $@
 
 clean:

@@ -144,7 +144,7 @@ def test_draws_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Rows, int]] = []
     module, model = importlib.import_module("lossworks.api.labels_worth"), trained(rows(10, 5))
 
-    def fit(given: Rows, *, settings: Any, callbacks: Any) -> Model:
+    def fit(given: Rows, *, read: Any, settings: Any, callbacks: Any) -> Model:
         seen.append((given, settings.seed))
         return model
 

@@ -23,7 +23,7 @@ def test_in_the_place_of_a_file(command: Command, tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text(rows + rows.split("\n", 2)[1] + "\n", "utf-8")
     done = command("data", "prepare", "reviews.csv", "--out", "made", "--workers", "2", "--rule", "words:min=1", *FLAGS)
     assert done.code == 0
-    assert "1 sources, 657 rows. 656 texts stay." in done.out
+    assert "1 source, 657 rows. 656 texts stay." in done.out
     assert "1  left out: equal an earlier text" in done.out
     made = command("data", "prepare", "reviews.csv", "--out", "made", "--rule", "words:min=1", "--json", *FLAGS).json
     sizes = {name: part["rows"] for name, part in made["parts"].items()}

@@ -94,9 +94,10 @@ def look(browser: webdriver.Chrome, page: Path | str, *, theme: str = "light", w
 
 
 def requests(browser: webdriver.Chrome) -> list[str]:
-    """Every address asked for since the last look."""
+    """Every address asked for since the last look; what a page holds itself (data:) is nobody's."""
     notes = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]  # type: ignore[no-untyped-call]
-    return [n["params"]["request"]["url"] for n in notes if n["method"] == "Network.requestWillBeSent"]
+    urls = [n["params"]["request"]["url"] for n in notes if n["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith("data:")]
 
 
 def said(browser: webdriver.Chrome) -> list[str]:

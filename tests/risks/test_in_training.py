@@ -54,14 +54,14 @@ def test_a_step_is_whole_however_it_is_cut(risk: str, optimizer: str) -> None:
 def test_a_risk_for_each_micro_batch_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison above fails where each micro-batch has a risk of its own."""
     choices = {"model": "linear:bits=8", "risk": "cvar:alpha=0.3", "optimizer": "gradient_descent:lr=0.5"}
-    whole, add = weights(**choices), reduction.Reduction.add
+    whole, slopes = weights(**choices), reduction.Reduction.slopes
 
-    def at_once(self: reduction.Reduction, *batch: Any) -> float:
-        amount = add(self, *batch)
-        self.finish()
-        return amount
+    def at_once(self: reduction.Reduction, losses: Any) -> tuple[float, Tensor]:
+        pieces = zip(losses.values.split(7), losses.weight.split(7), strict=True)
+        found = [slopes(self, type(losses)(values, weight, None)) for values, weight in pieces]
+        return sum(risk for risk, _ in found), torch.cat([each for _, each in found])
 
-    monkeypatch.setattr(reduction.Reduction, "add", at_once)
+    monkeypatch.setattr(reduction.Reduction, "slopes", at_once)
     assert not same(weights(**choices, micro_batch=7), whole, within=1e-2)
 
 
@@ -124,8 +124,8 @@ def test_a_forgotten_state_would_be_seen(tmp_path: Path, monkeypatch: pytest.Mon
     lossworks.fit(rows(), out=tmp_path / "whole", callbacks=Callbacks(checkpoint_every=0.0), **choices)
     load = checkpoint.load_newest
 
-    def forgetful(folder: Path) -> Any:
-        found = load(folder)
+    def forgetful(*given: Any) -> Any:
+        found = load(*given)
         if found is not None:
             found[0]["risk.state"].zero_()
         return found

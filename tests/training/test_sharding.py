@@ -35,6 +35,8 @@ from lossworks.optim.base import optimizers
 from lossworks.tokens import Vocabulary
 from lossworks.training.settings import Settings
 
+pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
+
 LIKE_ONE = 1e-12
 """What weights may be off those of one process, in float64: sums over rows are made in another order."""
 SMALL = (

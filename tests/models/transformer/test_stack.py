@@ -154,7 +154,7 @@ def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _stacks(_made(context=512), tokens(1, 300))
     with torch.no_grad():
         assert not _stacks(_made())
-    monkeypatch.setattr(stack, "available", lambda: 2)
+    monkeypatch.setattr(stack, "dividing", lambda: 2)
     assert not _stacks(_made(), tokens(3, 8))
     monkeypatch.setattr(transformer, "stacked", None)
     assert _made(window=3).hidden(tokens(2, 8)).requires_grad

@@ -15,11 +15,13 @@ import pytest
 import torch
 
 import lossworks
-from distributed import worlds
 from lossworks.core.errors import DataError, UsageError
 from lossworks.engine import Callbacks
 from lossworks.engine.distributed import World, agreed
 from lossworks.record import Run
+from processes import worlds
+
+pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
 
 DRAWS = random.Random(0)
 TEXTS = [" ".join(DRAWS.choices(["red", "blue", "green", "dog", "cat", "sun", "moon"], k=DRAWS.randint(2, 9))) for _ in range(90)]
