@@ -18,7 +18,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(TEST_ENV) $(BIN)/pytest -n 2 --dist loadgroup
+	$(TEST_ENV) $(BIN)/pytest -n 2
 
 demo: $(INSTALLED)
 	rm -rf runs/demo

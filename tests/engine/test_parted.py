@@ -27,8 +27,6 @@ from lossworks.engine import checkpoint, parted
 from lossworks.engine.distributed import World
 from lossworks.engine.saving import Saving
 
-pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
-
 CHECKS: dict[str, Callable[[Path], None]] = {}
 
 

@@ -21,8 +21,6 @@ from lossworks.engine.distributed import World, agreed
 from lossworks.record import Run
 from processes import worlds
 
-pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
-
 DRAWS = random.Random(0)
 TEXTS = [" ".join(DRAWS.choices(["red", "blue", "green", "dog", "cat", "sun", "moon"], k=DRAWS.randint(2, 9))) for _ in range(90)]
 LABELLED = [(f"{text} {'good' if i % 3 else 'bad'}", "yes" if i % 3 else "no") for i, text in enumerate(TEXTS)]

@@ -14,8 +14,6 @@ from lossworks.engine.distributed import World, world
 from lossworks.engine.tree import TreeSum, cover
 from processes import audit, worlds
 
-pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
-
 SPECS = ("cross_entropy", "forward_kl", "huber")  # `python bench/parity.py` has all
 SHARDS = 12  # which 1, 2, 3 and 4 divide, and which is no power of two
 

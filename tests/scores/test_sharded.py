@@ -37,8 +37,6 @@ from lossworks.scores import Dense, Scores, Sharded, dense, replicated, sharded
 from lossworks.scores.teacher import TopK
 from scores.test_dense import STATISTICS
 
-pytestmark = pytest.mark.xdist_group("worlds")  # started once, by one worker
-
 module = importlib.import_module("lossworks.scores.sharded")
 WORLDS = (2, 4)
 WHOLE: dict[str, str] = {}
