@@ -28,8 +28,8 @@ from lossworks.engine.distributed import world
 from lossworks.engine.exchange import GradientSum
 from lossworks.optim import Stepper, build
 
-audit: Any = importlib.import_module("distributed.audit")  # of the tests
-worlds: Any = importlib.import_module("distributed.worlds")
+audit: Any = importlib.import_module("processes.audit")  # of the tests
+worlds: Any = importlib.import_module("processes.worlds")
 SHARDS = 12
 
 
