@@ -59,6 +59,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -c constraints.txt torch
 	$(BIN)/pip install -c constraints.txt -e ".[dev,sklearn]"
+	$(BIN)/python -m compileall -q src  # pip leaves this out; tests start many processes, some machines keep no bytecode
 	touch $@
 
 clean:
