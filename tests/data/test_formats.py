@@ -62,7 +62,9 @@ def test_any_text_round_trips(write, format, data):
     """Odd characters, quotes, and line ends where the format can hold them, come back as they were."""
     text = line.filter(lambda text: text == text.lstrip(" \t")) if format == "fasttext" else paragraph
     rows = data.draw(st.lists(st.tuples(text, label), min_size=1, max_size=10))
-    assert rows_of(load(write(rows, format), ReadOptions(text=None if format == "fasttext" else "text"))) == rows
+    assert (
+        rows_of(load(write(rows, format), ReadOptions(text=None if format == "fasttext" else "text", normalize="none"))) == rows
+    )
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64])
