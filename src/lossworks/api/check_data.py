@@ -95,9 +95,9 @@ def _checked(corpora: Sequence[Corpus], threshold: float) -> dict[str, Any]:
     corpus, *others = corpora
     raw = Texts.joined([Texts.of(block) for block in corpus.blocks()])
     texts, spelled = faults.spelling(raw)
-    labelled = any(label is not None for label in corpus.labels)
-    conflicts = faults.conflicts(texts, corpus.labels) if labelled else []
-    found = faults.doubles(texts, threshold)
+    labelled, earliest = any(label is not None for label in corpus.labels), faults.earliest_of(texts)
+    conflicts = faults.conflicts(earliest, corpus.labels) if labelled else []
+    found = faults.doubles(texts, earliest, threshold)
     return {
         "source": corpus.source,
         "rows": len(corpus),
@@ -125,7 +125,7 @@ def _checked(corpora: Sequence[Corpus], threshold: float) -> dict[str, Any]:
         "lengths": faults.lengths(texts),
         "recurring": {
             kind: [{**each, "text": masked(each["text"]), "row": corpus.place(each["row"])} for each in rows]
-            for kind, rows in faults.recurring(texts).items()
+            for kind, rows in faults.recurring(texts, earliest).items()
         },
         "personal": faults.looks_personal(texts),
     }

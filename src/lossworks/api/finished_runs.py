@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errors import DataError, UsageError
 from ..record import Run
 from ..scaling import Runs
+from ..scaling.runs import FLOPS
 
 NAMES = {
     "params": ("params", "parameters", "n_params", "num_params", "model_size", "n"),
@@ -174,7 +175,7 @@ def _from_compute(found: dict[str, Any]) -> None:
     compute = found.pop("compute")
     for what, other in (("tokens", "params"), ("params", "tokens")):
         if what not in found and other in found:
-            found[what] = [c / 6 / have if have else float("nan") for c, have in zip(compute, found[other], strict=True)]
+            found[what] = [c / FLOPS / have if have else float("nan") for c, have in zip(compute, found[other], strict=True)]
 
 
 def _runs(found: dict[str, Any], source: str, names: Sequence[str]) -> Runs:

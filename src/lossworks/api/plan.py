@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import UsageError
+from ..scaling.forecast import DEFAULT
 from ..scaling.planned import Planned
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def plan(
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
     level: float = 0.95,
-    forms: Sequence[str] = ("chinchilla", "tied"),
+    forms: Sequence[str] = DEFAULT,
     machine: Machine | None = None,
     seed: int = 0,
 ) -> Plan:

@@ -13,6 +13,7 @@ from ..core.errors import Interrupted, UsageError
 from ..data import ReadOptions
 from ..data.formats.prepared import MANIFEST
 from ..engine import Callbacks
+from ..preparation import NEAR
 from ..preparation import rules as quality
 from ..preparation.pipeline import Job, Wanted
 from ..preparation.pipeline.executors import dask, pool
@@ -27,7 +28,7 @@ def wanted(
     against: Sources = (),
     read: ReadOptions | None = None,
     rules: Sequence[str] = (),
-    near: float | None = 0.7,
+    near: float | None = NEAR,
     exact: bool = True,
     valid: float = 0.0,
     test: float = 0.0,

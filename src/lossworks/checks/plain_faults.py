@@ -56,9 +56,13 @@ class Conflict:
     labels: list[Label | None]
 
 
-def doubles(texts: Texts, threshold: float) -> Doubles:
-    """Rows that repeat an earlier one: exactly, or, of the different texts, nearly."""
-    earliest = repeats(digests(texts))
+def earliest_of(texts: Texts) -> Ints:
+    """Of each text the earliest that is the same [N]."""
+    return repeats(digests(texts))
+
+
+def doubles(texts: Texts, earliest: Ints, threshold: float) -> Doubles:
+    """Rows that repeat an earlier one: exactly, or, of the different texts, nearly. ``earliest``: of ``earliest_of``."""
     kept = np.flatnonzero(earliest == np.arange(len(texts)))
     again = np.flatnonzero(earliest != np.arange(len(texts)))
     near = removed(near_pairs(texts.take(kept), threshold))
@@ -80,10 +84,9 @@ def leaked(texts: Texts, held: Texts, threshold: float) -> Doubles:
     return Doubles(int(exact.sum()), int((~exact).sum()), len(np.unique(found.of)), shown)
 
 
-def conflicts(texts: Texts, labels: Sequence[Label | None]) -> list[Conflict]:
+def conflicts(earliest: Ints, labels: Sequence[Label | None]) -> list[Conflict]:
     """Every text that stands with different labels; those on most rows first."""
-    earliest = repeats(digests(texts))
-    again = np.flatnonzero(earliest != np.arange(len(texts)))
+    again = np.flatnonzero(earliest != np.arange(len(earliest)))
     groups: dict[int, list[int]] = {}
     for row in again.tolist():
         groups.setdefault(int(earliest[row]), [int(earliest[row])]).append(row)
@@ -108,9 +111,8 @@ def lengths(texts: Texts) -> dict[str, dict[str, float]]:
     }
 
 
-def recurring(texts: Texts) -> dict[str, list[dict[str, Any]]]:
+def recurring(texts: Texts, earliest: Ints) -> dict[str, list[dict[str, Any]]]:
     """Lines and openings that stand in many of the different texts."""
-    earliest = repeats(digests(texts))
     kept = np.flatnonzero(earliest == np.arange(len(texts)))
     own, least = texts.take(kept), max(5, round(_RECURS * len(kept)))
     kinds = {"lines": recurring_lines(own, least), "openings": recurring_openings(own, least)}

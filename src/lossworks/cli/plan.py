@@ -62,6 +62,7 @@ def command(
     from ..report.plan import past, sentence, taken
     from ..report.words import THIN
     from ..scaling import Machine
+    from ..scaling.forecast import DEFAULT
     from .tables import console, say_notes
 
     if minutes is not None and hours is not None:
@@ -77,7 +78,7 @@ def command(
         columns=_pairs("--column", column),
         where=_pairs("--where", where),
         level=level,
-        forms=law or ("chinchilla", "tied"),
+        forms=law or DEFAULT,
         machine=Machine(cores=cores, gpus=gpus, flops=flops, bandwidth=bandwidth),
         seed=seed,
     )

@@ -76,7 +76,7 @@ def command(
     read = options.read_options(text, label, None, encoding, bad_rows, format, header, label_sep=label_sep)
     settings: dict[str, Any] = {
         "against": against or (),
-        "read": replace(read, unlabelled=label is None, texts=document_unit),
+        "read": replace(read, texts=document_unit),
         "rules": rules or (),
         "near": None if keep_repeats else near,
         "exact": not keep_repeats,

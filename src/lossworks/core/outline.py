@@ -31,8 +31,8 @@ def members(registry: str, folder: Path) -> list[dict[str, Any]]:
         Unread: there is no source, or a member is spelled in a way that needs it run.
     """
     try:
-        texts = {path: path.read_text("utf-8") for path in folder.rglob("*.py")}
-        found = [member for path, text in texts.items() if f"@{registry}.add(" in text for member in _added(registry, path)]
+        homes = (path for path in folder.rglob("*.py") if f"@{registry}.add(" in _text(path))
+        found = [member for path in homes for member in _added(registry, path)]
     except (OSError, SyntaxError, RecursionError) as error:
         raise Unread(str(error)) from None
     if not found:
@@ -100,5 +100,10 @@ def _classes(path: Path) -> dict[str, ast.ClassDef]:
 
 
 @functools.cache
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@functools.cache
 def _module(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+    return ast.parse(_text(path))

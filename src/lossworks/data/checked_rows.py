@@ -20,6 +20,7 @@ Place = int | str
 
 Fault = tuple[Place, str]
 """A bad row: its place and what is wrong with it."""
+NUL = "the text holds a NUL byte; is the file really text, and in the encoding given?"
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ def _whole(rows: Rows, book: LabelBook, languages: LanguageBook | None, compose:
     except UnicodeEncodeError as error:
         raise RowFault(f"the text holds a lone surrogate, U+{ord(error.object[error.start]):04X}") from None
     if b"\0" in b"\n".join(encoded):
-        raise RowFault("the text holds a NUL byte; is the file really text, and in the encoding given?")
+        raise RowFault(NUL)
     if not all(texts) or any(map(str.isspace, texts)):
         raise RowFault("the text is empty")
     if rows.triples:

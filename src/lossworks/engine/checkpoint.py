@@ -21,7 +21,7 @@ from torch import Tensor, distributed, nn
 from ..core.errors import RecordError
 from ..optim.parts import chunk, part_of
 from ..record import write_atomic
-from ..record.files import unwritable
+from ..record.files import make_folder
 
 T = TypeVar("T")
 NEWEST = "newest.json"
@@ -31,10 +31,7 @@ Divided = Callable[[str, torch.Size], bool]
 
 def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write the checkpoint of ``step`` and remove those before it."""
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder)
     path = folder / f"step-{step:012d}.safetensors"
     values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps({**state, "checksum": _checksum(values, state)})

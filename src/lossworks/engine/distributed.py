@@ -222,7 +222,7 @@ def agreed(joined: World, begun: bool, before: int | None, wanted: int | None, d
         parts = "1 shard" if shards == 1 else f"{shards} shards"
         raise UsageError(
             f"the rows of a step are dealt into {parts}, which {joined.size} processes cannot share evenly. "
-            f" Start {fitting} of them{other}."
+            f"Start {fitting} of them{other}."
         )
     return begun, shards
 

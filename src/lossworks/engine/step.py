@@ -44,7 +44,7 @@ class _Shard:
     size: int
     amount: float = 0.0
     bad: str | None = None
-    held: list[list[Losses]] = field(default_factory=list)  # its micro-batches' losses with their graphs, where a risk waits
+    held: list[Losses] = field(default_factory=list)  # of its micro-batches, with their graphs, where a risk waits for them
 
 
 @dataclass(slots=True)
@@ -144,7 +144,6 @@ class Gradients:
     def _forward(self, shard: _Shard, weight: float, epoch: int, step: int) -> None:
         """The losses of a shard, up to the first that is not finite; of a mean also their gradient."""
         shard.amount, shard.bad, shard.held = 0.0, None, []
-        waiting = list[Losses]()
         with torch_seeded(self._seed("step", step, shard), str(self.objective.device)):
             for batch, counts in self._batches(shard, epoch):
                 losses = self.objective.losses(batch)
@@ -158,9 +157,7 @@ class Gradients:
                 if self.reduction.is_mean:
                     (summed / weight).backward()  # type: ignore[no-untyped-call]
                 else:
-                    waiting.append(losses)
-        if waiting:
-            shard.held = [waiting]
+                    shard.held.append(losses)
 
     def _batches(self, shard: _Shard, epoch: int) -> Iterator[tuple[Any, bool]]:
         """A shard's micro-batches, the weights ready for each; what is carried stands still in one that does not count."""
@@ -185,12 +182,12 @@ class Gradients:
             self.objective.load_carry([each.clone() for each in before])
             self._forward(shard, 1.0, epoch, step)
             self.objective.load_carry(carry)
-        values = [losses.values for losses in shard.held.pop()]
+        values, shard.held = [losses.values for losses in shard.held], []
         torch.autograd.backward(values, torch.split(slopes.to(values[0].dtype), list(map(len, values))))
 
     def _risk(self, shards: list[_Shard]) -> tuple[float, list[Tensor]]:
         """The risk of a step's losses, those of all processes in the order of shards; and of each own shard its derivatives."""
-        held = [together(shard.held[0], exact=self.world.shards > 1) if shard.held else self._no_losses() for shard in shards]
+        held = [together(shard.held, exact=self.world.shards > 1) if shard.held else self._no_losses() for shard in shards]
         own = together(held)
         parts = [own.values, own.weight, *([] if own.groups is None else [own.groups])]
         every = [[part.flatten() for part in self.world.gather_rows(each)] for each in parts]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numba import njit
@@ -28,14 +27,8 @@ _ENDS, _WORD = (_STOP, _QUOTE, _DOT), (_RUN, _NUMBER)
 _LOREM = np.frombuffer(b"lorem ipsum", np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """One number of each kind for each text: ``measures["words"]`` is a float64 [N]."""
-
-    columns: dict[str, NDArray[np.float64]]
-
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        return self.columns[name]
+Measures = Mapping[str, NDArray[np.float64]]
+"""One number of each kind for each text: ``measures["words"]`` is a float64 [N]."""
 
 
 def measure(texts: Texts, ngrams: Iterable[str] = ()) -> Measures:
@@ -52,7 +45,7 @@ def measure(texts: Texts, ngrams: Iterable[str] = ()) -> Measures:
     sizes = np.array([lengths[name] for name in asked], np.int64)
     top = np.array([name.startswith("top") for name in asked], np.bool_)
     share(_measure_all, len(texts.bytes), texts.bytes, texts.offsets, _kinds(), sizes, top, found)
-    return Measures(dict(zip([*COLUMNS, *asked], np.ascontiguousarray(found.T), strict=True)))
+    return dict(zip([*COLUMNS, *asked], np.ascontiguousarray(found.T), strict=True))
 
 
 @functools.cache

@@ -59,7 +59,7 @@ def candidates(bands: NDArray[np.uint64], rows: Ints | None = None) -> Ints:
     found = np.empty((0, 2), np.int64)
     for band in np.ascontiguousarray(bands.T):
         order = _ordered(band, _met(band, band, 2))
-        found = _merged(found, _within(band[order], rows[order], MOST))
+        found = each_once(np.concatenate([found, _within(band[order], rows[order], MOST)]))
     return found
 
 
@@ -71,7 +71,8 @@ def cross_candidates(bands: NDArray[np.uint64], others: NDArray[np.uint64]) -> I
     found = np.empty((0, 2), np.int64)
     for band, other in zip(np.ascontiguousarray(bands.T), np.ascontiguousarray(others.T), strict=True):
         order, their_order = _ordered(band, _met(band, other, 1)), _ordered(other, _met(other, band, 1))
-        found = _merged(found, _between(band[order], order, other[their_order], their_order, MOST))
+        shared = _between(band[order], order, other[their_order], their_order, MOST)
+        found = each_once(np.concatenate([found, shared]))
     return found
 
 
@@ -108,12 +109,12 @@ def _ordered(band: NDArray[np.uint64], chosen: NDArray[np.bool_]) -> Ints:
     return rows[np.argsort(band[rows], kind="stable")]
 
 
-def _merged(found: Ints, more: Ints) -> Ints:
-    both = np.concatenate([found, more])
-    both = both[np.lexsort((both[:, 1], both[:, 0]))]
-    fresh = np.ones(len(both), np.bool_)
-    fresh[1:] = (both[1:] != both[:-1]).any(1)
-    return both[fresh]
+def each_once(pairs: Ints) -> Ints:
+    """Pairs of rows [M, 2] by the first, then by the second, none twice."""
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    fresh = np.ones(len(pairs), np.bool_)
+    fresh[1:] = (pairs[1:] != pairs[:-1]).any(1)
+    return pairs[fresh]
 
 
 @njit(cache=True, nogil=True)

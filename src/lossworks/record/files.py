@@ -106,6 +106,14 @@ def unwritable(path: Path, error: Exception) -> RecordError:
     return RecordError(f"cannot write {path}: {reason}. Free some space or choose another place with --out.")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none yet; RecordError where it cannot be made."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as readable JSON, atomically."""
     text = encode_json(value, indent=2) + "\n"

@@ -23,10 +23,8 @@ _PARTS = (0.55, 0.65, 0.75, 0.85)  # of the runs by compute, that past forecasts
 _FEW = 8  # sizes up to which past forecasts are made from the smaller sizes too: compute then hardly parts them
 _LEAST = 8  # runs that a past forecast is made from,
 _FARTHEST = 2.0  # and the ratio that it reaches, at least
-_DRIFT, _WORTH = (
-    0.008,
-    3.0,
-)  # how far a forecast drifts for each e-fold, where nothing is known: and past forecasts that it counts for
+_DRIFT = 0.008  # how far a forecast drifts for each e-fold, where nothing is known,
+_WORTH = 3.0  # and how many past forecasts that counts for
 _MANY = 40  # runs from which on they tell a drift well enough for it to be taken off, not only allowed for
 _APART = 3.0  # past forecasts share runs: this many, at most, say something of their own
 _NEAR = 0.5  # of the spread of tokens a parameter: runs that tell the noise of a run

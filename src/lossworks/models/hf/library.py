@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.errors import LossworksError, NotInstalled, RecordError, UsageError
 from ...record import read_object, write_atomic
-from ...record.files import unwritable
+from ...record.files import make_folder
 
 PREDICTS_END = "predicts_end"
 """The key of ``tokenizer_config.json`` by which an export says that its model predicts the end token after each text."""
@@ -90,10 +90,7 @@ def _file(path: str, name: str) -> str | None:
 
 def write_config(config: Any, folder: Path) -> None:
     """Keep a model's configuration in a run's ``folder``."""
-    try:
-        (folder / FOLDER).mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder / FOLDER)
     write_atomic(folder / FOLDER / "config.json", config.to_json_file)
 
 

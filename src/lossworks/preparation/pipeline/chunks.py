@@ -28,10 +28,10 @@ from ...record.tensors import map_tensors, write_tensors
 from .. import Texts, bands, cross_candidates, digests, normalise, rules, verified
 from .job import Job
 from .reading import Batch, Counted, batches, bytes_of
-from .sources import Piece, Source, against
+from .sources import Piece, Source, against, files_of
 
-EMPTY, LEAK = -1, -2
-"""Reasons besides the rules' numbers: nothing is left of a text, or it is one of those to be kept out."""
+EMPTY = -1
+"""The reason besides the rules' numbers: nothing is left of a text."""
 
 
 @dataclass(slots=True)
@@ -198,9 +198,8 @@ def _coded(labels: Sequence[Label | None]) -> tuple[NDArray[np.int32], str]:
 
 def _fingerprint(source: Source, piece: Piece) -> str:
     """XXH3 of the bytes of a piece as they stand; of a folder, of all its files."""
-    path, running = Path(source.name), xxhash.xxh3_128()
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    for file in files:
+    running = xxhash.xxh3_128()
+    for file in files_of(Path(source.name)):
         for data in bytes_of(file, piece.begin, file.stat().st_size if piece.end is None else piece.end):
             running.update(data)
     return str(running.hexdigest())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...record.tensors import map_tensors, write_tensors
 from .. import Pairs, candidates, removed, repeats, verified
+from ..near import each_once
 from .layout import Layout
 
 KEPT, EXACT, NEAR = 0, 1, 2
@@ -48,7 +49,7 @@ def pairs(layout: Layout, number: int, output: Path) -> None:
     for each in range(columns):
         chosen = np.flatnonzero(left & (column == each))
         found.append(candidates(keys[chosen, None], rows[chosen]))
-    together = _each_once(np.concatenate(found))
+    together = each_once(np.concatenate(found))
     write_tensors(output, {"rows": np.ascontiguousarray(together[:, 0]), "of": np.ascontiguousarray(together[:, 1])}, {})
 
 
@@ -59,7 +60,7 @@ def compared(layout: Layout, window: int, output: Path) -> None:
     for each in _outputs(layout, "pairs", layout.job.ranges):
         begin, end = np.searchsorted(each["rows"], (first, last))
         pairs.append(np.stack([each["rows"][begin:end], each["of"][begin:end]], 1))
-    together = _each_once(np.concatenate(pairs))
+    together = each_once(np.concatenate(pairs))
     sizes = layout.sizes(together.reshape(-1)).reshape(-1, 2).sum(1).cumsum()
     found = [_NOTHING]
     begin = 0
@@ -118,9 +119,3 @@ def _gathered(
         rows.append(arrays[f"{name}_rows"][begin:end] + start)
         column.append(np.repeat(np.arange(columns, dtype=np.uint8), np.diff(starts)))
     return np.concatenate(keys), np.concatenate(rows), np.concatenate(column)
-
-
-def _each_once(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs by the later text, then by the earlier, none twice."""
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    return pairs[np.r_[True, (pairs[1:] != pairs[:-1]).any(1)]] if len(pairs) else pairs

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
-from ...data.checked_rows import Fault, Reading, check
+from ...data.checked_rows import NUL, Fault, Reading, check
 from ...data.encodings import Block, blocks
 from ...data.formats import jsonl, lines
 from ...data.labels import LabelBook
@@ -23,8 +23,6 @@ from ...data.options import Label, ReadOptions
 from ...data.sources import CHUNK
 from .. import Texts
 from .sources import Piece, Source
-
-_NUL = "the text holds a NUL byte; is the file really text, and in the encoding given?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _of_lines(block: Block) -> Batch:
     kept = lengths > 0
     if b"\0" in block.raw:
         marred = np.unique(np.searchsorted(ends, np.flatnonzero(raw == 0)))
-        faults = [(int(places[row]), _NUL) for row in marred]
+        faults = [(int(places[row]), NUL) for row in marred]
         kept[marred] = False
     if not kept.all():
         texts = texts.take(np.flatnonzero(kept))
@@ -134,5 +132,5 @@ def _of_rows(reading: Reading, book: LabelBook) -> Iterator[Batch]:
 def _whole(reading: Reading) -> Batch:
     """All of a source as one text."""
     text = "".join(piece for rows in reading.rows for piece in rows.texts)
-    faults: list[Fault] = [(1, _NUL)] if "\0" in text else []
+    faults: list[Fault] = [(1, NUL)] if "\0" in text else []
     return Batch(Texts.of([] if faults else [text]), None, np.ones(1 - len(faults), np.int64), faults)

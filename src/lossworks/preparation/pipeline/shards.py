@@ -14,7 +14,7 @@ from ...core.seeds import generator
 from ...data.splits import PARTS, TEST, TRAIN, VALID
 from ...record import write_json
 from ...record.checksums import checksum
-from ...record.files import unwritable, write_atomic
+from ...record.files import make_folder, write_atomic
 from ...record.tensors import map_tensors, write_tensors
 from .. import Texts
 from .chunks import EMPTY
@@ -63,7 +63,7 @@ def _write_shard(layout: Layout, window: int, part: str, chosen: dict[int, NDArr
         arrays["labels"] = np.concatenate([places[code] for places, code in zip(maps, codes, strict=True)])
         notes["labels"] = f"[{', '.join(table)}]"
     path = layout.job.out / part / f"{window:05}.safetensors"
-    _folder(path.parent)
+    make_folder(path.parent)
     write_tensors(path, arrays, notes)
     return {"file": f"{part}/{path.name}", "rows": len(whole), "bytes": len(whole.bytes), "xxh3": checksum(path)}
 
@@ -83,7 +83,7 @@ def _write_removed(layout: Layout, window: int, fate: dict[str, Any]) -> dict[st
         frames.append(pl.DataFrame(dict(zip(columns, map(list, cells), strict=True)), columns))
     table = pl.concat(frames)
     path = layout.job.out / "removed" / f"{window:05}.parquet"
-    _folder(path.parent)
+    make_folder(path.parent)
     write_atomic(path, lambda part: table.write_parquet(part))
     counts = dict(sorted(table["reason"].value_counts().iter_rows()))
     return {"file": f"removed/{path.name}", "rows": len(table), "reasons": counts, "xxh3": checksum(path)}
@@ -111,10 +111,3 @@ def _gone(layout: Layout, window: int, fate: dict[str, Any]) -> Iterator[tuple[A
         rows, of_rows = found["rows"][begin:end], found["of"][begin:end]
         likeness = found["likeness"][begin:end] if reason == "near" else np.ones(end - begin)
         yield *layout.places(rows), [reason] * len(rows), *layout.places(of_rows), likeness
-
-
-def _folder(path: Path) -> None:
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error

@@ -68,13 +68,17 @@ def looked(name: str, read: ReadOptions) -> Source:
 def state_of(path: Path) -> list[int]:
     """The size and the time of the last change, of a folder those of all files in it; DataError where it is gone."""
     try:
-        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        found = [file.stat() for file in files]
+        found = [file.stat() for file in files_of(path)]
     except FileNotFoundError:
         raise missing(path) from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from error
     return [sum(each.st_size for each in found), max((each.st_mtime_ns for each in found), default=0), len(found)]
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or all in a folder, in one order."""
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 def unpacked_size(source: Source) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.errors import RecordError
 from ...data.formats.prepared import MANIFEST
-from ...record.files import unwritable
+from ...record.files import make_folder
 from ...record.locks import locked
 from . import chunks, duplicates, manifest, shards, tokenizing
 from .job import Job
@@ -38,10 +38,7 @@ class Stage:
         output = self.outputs[number]
         if output.exists():
             return True
-        try:
-            output.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise unwritable(output.parent, error) from error
+        make_folder(output.parent)
         with locked(job.lock(f"{self.name}-{number}")) as ours:
             if ours and not output.exists():
                 self.act(number, output)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ..measures import Measures
 from .base import Rule, registry
-
-C4 = "Raffel et al. 2020, arXiv:1910.10683, 2.2"
+from .sizes import C4
 
 
 @registry.add("lorem_ipsum", source=C4)

@@ -12,6 +12,7 @@ from ..measures import Measures
 from .base import Rule, registry
 
 GOPHER = "Rae et al. 2021, arXiv:2112.11446, table A1"
+C4 = "Raffel et al. 2020, arXiv:1910.10683, 2.2"
 FINEWEB = "Penedo et al. 2024, arXiv:2406.17557"
 
 
@@ -91,7 +92,7 @@ class Symbols(Rule):
         return measures["symbols"] > self.max * measures["words"]
 
 
-@registry.add("sentences", source="Raffel et al. 2020, arXiv:1910.10683, 2.2")
+@registry.add("sentences", source=C4)
 @dataclass(frozen=True)
 class Sentences(Rule):
     """At least so many sentences, told by their full stops, question and exclamation marks in any script."""
