@@ -43,12 +43,12 @@ print(json.dumps({"beyond": (peak - resident - gradients) / 2**20}))
 """
 
 
-def layer(n: int, d: int, v: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def layer(n: int, d: int, v: int, dtype: torch.dtype, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
     """Hidden states and a weight that require gradients, and targets."""
-    rng = torch.Generator().manual_seed(0)
-    hidden = torch.randn(n, d, generator=rng).to(dtype).requires_grad_()
-    weight = (torch.randn(v, d, generator=rng) / d**0.5).to(dtype).requires_grad_()
-    return hidden, weight, torch.randint(v, (n,), generator=rng)
+    how: dict[str, Any] = {"generator": torch.Generator(device).manual_seed(0), "device": device}
+    hidden = torch.randn(n, d, **how).to(dtype).requires_grad_()
+    weight = (torch.randn(v, d, **how) / d**0.5).to(dtype).requires_grad_()
+    return hidden, weight, torch.randint(v, (n,), **how)
 
 
 def products(hidden: Tensor, weight: Tensor, target: Tensor) -> Callable[[], Any]:

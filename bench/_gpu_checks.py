@@ -1,0 +1,263 @@
+"""What must come out the same on a device as in float64 on the CPU, layer by layer: scores, optimisers, networks."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fused as of_fused
+import numpy as np
+import optimizers as of_optimizers
+import torch
+from _gpu import DTYPES, Check, Place, Skipped, worst
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from lossworks import losses
+from lossworks.data import Batch
+from lossworks.models.bag import BagSpec
+from lossworks.models.linear import LinearSpec
+from lossworks.models.rnn import RnnSpec
+from lossworks.models.transformer import TransformerSpec
+from lossworks.optim import Optimizer, Stepper, build, optimizers
+from lossworks.scores import Scores, TopK, dense, fused, sharded
+
+SCORES = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 4e-2}
+"""Limits of values and gradients."""
+MOVED = {"float64": 1e-5, "float32": 2e-2}
+"""Limits of weights after some steps, as a share of the way that they went."""
+_JUMPS = ("hinge", "total_variation")
+"""Losses whose gradient jumps where two numbers are equal, as they often are in bfloat16."""
+Given = dict[str, Any]
+
+
+def fused_scores(on: Place) -> Iterator[Check]:
+    """Every loss over outcomes, its mean, values and gradients; options of the head; statistics."""
+    every = [entry.name for entry in losses.losses if of_fused._whole(entry.name)]
+    names = on.some(every, "cross_entropy", "entmax15", "forward_kl")
+    cases: list[tuple[str, str, Given]] = [(name, name, {}) for name in names]
+    cases += [
+        ("label smoothing", "cross_entropy:label_smoothing=0.1", {}),
+        ("teacher of the largest alone", "forward_kl", {"top": True}),
+        ("positions left out", "cross_entropy", {"keep": True, "shift": 1}),
+        ("softcap, temperature, bias", "cross_entropy", {"softcap": 5.0, "temperature": 0.7, "bias": True}),
+    ]
+    for dtype in DTYPES:
+        for name, spec, how in cases:
+            if not (dtype == "bfloat16" and spec in _JUMPS):
+                yield Check(f"{name}, {dtype}", SCORES[dtype], partial(_fused_error, on, dtype, spec, how))
+
+
+def _sizes(on: Place) -> tuple[int, int, int]:
+    return (48, 16, 40) if on.tiny else (700, 256, 4000)
+
+
+def _fused_error(on: Place, dtype: str, spec: str, how: Given) -> float:
+    n, d, v = _sizes(on)
+    hidden, weight, target = of_fused.layer(n, d, v, DTYPES[dtype])
+    loss = losses.build(spec).with_counts(tuple(float(1 + i % 100) for i in range(v)))
+    rng = torch.Generator().manual_seed(1)
+    extra = torch.randn(n, v, generator=rng), torch.randn(v, generator=rng).to(DTYPES[dtype])
+    negatives, keep = torch.randint(v, (n, 4), generator=rng), torch.rand(n, generator=rng) < 0.5
+
+    def quantities(device: str, at: torch.dtype) -> list[Tensor]:
+        states, table = (t.detach().to(device, at).requires_grad_() for t in (hidden, weight))
+        aim, given = target.to(device), {k: x for k, x in how.items() if k in ("softcap", "temperature", "shift")}
+        logits = extra[0].to(device, at if at == torch.float64 else torch.float32)
+        top = logits.log_softmax(-1).topk(8)
+        given["teacher"] = TopK(top.indices, top.values) if "top" in how else dense(logits, aim)
+        given["negatives"] = negatives.to(device)
+        given |= {"keep": keep.to(device)} if "keep" in how else {}
+        given |= {"bias": extra[1].to(device, at)} if "bias" in how else {}
+        scores = fused(states, table, aim, **given)
+        mean, also = scores.mean(loss, also=("logp", "entropy"))  # type: ignore[call-overload]
+        mean.backward()
+        by_mean = [states.grad, table.grad]
+        states.grad = table.grad = None
+        values = scores.values(loss)  # type: ignore[arg-type]
+        values.sum().backward()
+        return [t for t in (mean, *also.values(), *by_mean, values, states.grad, table.grad) if t is not None]
+
+    return worst(quantities(on.device, DTYPES[dtype]), quantities("cpu", torch.float64))
+
+
+def sharded_scores(on: Place) -> Iterator[Check]:
+    """The outcomes divided among one process: the same all-reduces, by NCCL on CUDA and by gloo elsewhere."""
+    for spec in ("cross_entropy", "focal", "entropy", "forward_kl"):
+        yield Check(f"{spec}, float32", SCORES["float32"], partial(_sharded_error, on, spec))
+
+
+@contextmanager
+def _alone(on: Place) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        if on.is_cuda:
+            torch.cuda.set_device(torch.device(on.device).index or 0)
+        meet = f"file://{Path(folder).resolve()}/meet"
+        distributed.init_process_group("nccl" if on.is_cuda else "gloo", init_method=meet, rank=0, world_size=1)
+        try:
+            yield
+        finally:
+            distributed.destroy_process_group()
+
+
+def _sharded_error(on: Place, spec: str) -> float:
+    n, _, v = _sizes(on)
+    loss, rng = losses.build(spec), torch.Generator().manual_seed(0)
+    logits, said = torch.randn(n, v, generator=rng), torch.randn(n, v, generator=rng)
+    target = torch.randint(v, (n,), generator=rng)
+
+    def quantities(make: Callable[..., Scores], device: str, dtype: torch.dtype) -> list[Tensor]:
+        z, aim = logits.clone().to(device, dtype).requires_grad_(), target.to(device)
+        values = loss(make(z, aim, teacher=make(said.to(device, dtype), aim)))  # type: ignore[operator]
+        values.sum().backward()
+        return [values, z.grad]
+
+    with _alone(on):
+        found = quantities(sharded, on.device, torch.float32)
+    return worst(found, quantities(dense, "cpu", torch.float64))
+
+
+def all_optimizers(on: Place) -> Iterator[Check]:
+    """Every registered optimiser over some steps of a small Transformer; PyTorch's own, fused and by foreach, in our stepper."""
+    for name in on.some([entry.name for entry in optimizers], "adamw", "muon", "sophia"):
+        for dtype in MOVED:
+            limit = 0.2 if name in ("muon", "lbfgs") and dtype == "float32" else MOVED[dtype]  # products in bfloat16; a search
+            spec = "soap:max_dim=16" if name == "soap" else name  # of a side that gradients do not fill, any basis is one
+            yield Check(f"{name}, {dtype}", limit, partial(_moved_error, on, dtype, build(spec)))
+    for how in ("fused", "foreach"):
+        options: dict[str, Any] = {"lr": 1e-3, how: True}
+        of_torch = build(partial(torch.optim.AdamW, **options))
+        yield Check(f"AdamW of PyTorch, {how}, float32", MOVED["float32"], partial(_moved_error, on, "float32", of_torch))
+    plain = build("adamw:weight_decay=0.1,coupled=true,decay_all=true")
+    error = partial(_moved_error, on, "float32", plain, clip=0.5, ema=0.9)
+    yield Check("adamw, coupled decay, clipped, averaged", MOVED["float32"], error)
+
+
+def _moved_error(on: Place, dtype: str, optimizer: Optimizer, **how: Any) -> float:
+    start = _small(torch.float64)
+    before = [p.detach().clone() for p in start.parameters()]
+
+    def after(device: str, at: torch.dtype) -> list[Tensor]:
+        model = copy.deepcopy(start).to(device, at)
+        ids, drawn = _ids().to(device), _ids(1)[:, 1:].flatten().to(device)
+
+        def outputs() -> Tensor:
+            return model(ids[:, :-1]).flatten(0, 1)
+
+        trial = of_optimizers.Trial(
+            model,
+            lambda number, stepper: functional.cross_entropy(outputs(), ids[:, 1:].flatten()),
+            lambda number, stepper: (functional.cross_entropy(outputs(), drawn), len(drawn)),
+            lambda: 0.0,
+        )
+        stepper = Stepper(optimizer, model, **how)
+        for number in range(6):
+            of_optimizers._step(trial, stepper, number)
+        stepper.eval_weights()
+        return [p.detach().cpu().double() - b for p, b in zip(model.parameters(), before, strict=True)]
+
+    return worst(after(on.device, getattr(torch, dtype)), after("cpu", torch.float64))
+
+
+def _small(dtype: torch.dtype) -> nn.Module:
+    torch.manual_seed(0)
+    return of_optimizers.Characters(20, width=16, context=8).to(dtype)
+
+
+def _ids(seed: int = 0) -> Tensor:
+    return torch.randint(20, (6, 9), generator=torch.Generator().manual_seed(seed))
+
+
+def networks(on: Place) -> Iterator[Check]:
+    """States, losses, gradients and some steps of networks over tokens, and of what reads bags of n-grams."""
+    size: dict[str, Any] = {"dim": 16} if on.tiny else {"dim": 256}
+    specs: dict[str, Any] = {
+        "transformer": TransformerSpec(layers=2, heads=4, context=64, **size),
+        "transformer, shared heads and a window": TransformerSpec(layers=2, heads=4, kv_heads=2, window=5, context=64, **size),
+        "rnn, LSTM": RnnSpec(layers=2, cell="lstm", **size),
+        "rnn, GRU": RnnSpec(layers=2, cell="gru", **size),
+    }
+    for name, spec in specs.items():
+        for dtype, limit in (("float32", 2e-2 if "rnn" in name else 1e-3), ("bfloat16", 0.1)):  # cuDNN's products are in TF32
+            yield Check(f"{name}, {dtype}", limit, partial(_network_error, on, spec.network(50), dtype, name == "transformer"))
+    for name, spec in {"linear": LinearSpec(), "bag": BagSpec(hidden=8)}.items():
+        yield Check(f"{name}, float32", 1e-4, partial(_bag_error, on, spec))
+    for lora in (None, 2):
+        yield Check(f"hf, lora={lora}, float32", 1e-3, partial(_hf_error, on, lora))
+
+
+def _network_error(on: Place, network: nn.Module, dtype: str, packs: bool) -> float:
+    ids = torch.randint(50, (4, 25), generator=torch.Generator().manual_seed(0))
+    documents = torch.arange(24).div(7, rounding_mode="floor").expand(4, -1)
+
+    def quantities(device: str, exact: bool) -> list[Tensor]:
+        net = copy.deepcopy(network).to(device, torch.float64 if exact else torch.float32).train()
+        given, target, entropy = ids[:, :-1].to(device), ids[:, 1:].to(device), losses.build("cross_entropy")
+        before, seen = [p.detach().clone() for p in net.parameters()], []
+        for apart in (None, documents.to(device) if packs else None, None):
+            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16" and not exact):
+                states = net.hidden(given, apart)  # type: ignore[operator]
+            states = states.to(before[0].dtype)
+            mean = fused(states, net.head, target).mean(entropy)  # type: ignore[call-overload]
+            mean.backward()
+            seen += [mean, states]
+            with torch.no_grad():
+                for p in net.parameters():
+                    if p.grad is not None:
+                        p.sub_(p.grad, alpha=0.1)
+                        p.grad = None
+        moved = (p - b for p, b in zip(net.parameters(), before, strict=True))
+        return [*seen, torch.cat([part.flatten() for part in moved])]
+
+    return worst(quantities(on.device, False), quantities("cpu", True))
+
+
+def _bag_error(on: Place, spec: Any) -> float:
+    rng = np.random.default_rng(0)
+    sizes, features = rng.integers(0, 9, 32), 500
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    ids, values = rng.integers(features, size=offsets[-1]).astype(np.uint32), rng.random(offsets[-1]).astype(np.float32)
+    batch = Batch(ids, offsets, values, torch.empty(0), torch.empty(0))
+    network = spec.network(features, 3, 0).eval()
+    with torch.no_grad():
+        for number, p in enumerate(network.parameters()):
+            p.copy_(torch.randn(p.shape, generator=torch.Generator().manual_seed(number)))
+
+    def quantities(device: str, dtype: torch.dtype) -> list[Tensor]:
+        net = copy.deepcopy(network).to(device, dtype)
+        outputs = net(batch)
+        outputs.square().sum().backward()
+        return [outputs, *(p.grad for p in net.parameters() if p.grad is not None)]
+
+    return worst(quantities(on.device, torch.float32), quantities("cpu", torch.float64))
+
+
+def _hf_error(on: Place, lora: int | None) -> float:
+    try:
+        import transformers
+    except ImportError:
+        raise Skipped("transformers is not installed") from None
+    if lora is not None:
+        try:
+            import peft  # noqa: F401
+        except ImportError:
+            raise Skipped("peft is not installed") from None
+    from lossworks.models.hf.model import load_hf
+
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=50,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=64,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        transformers.LlamaForCausalLM(config).save_pretrained(folder)
+        return _network_error(on, load_hf(folder, lora=lora).network, "float32", False)
