@@ -187,8 +187,6 @@ def networks(on: Place) -> Iterator[Check]:
             yield Check(f"{name}, {dtype}", limit, partial(_network_error, on, spec.network(50), dtype, name == "transformer"))
     for name, spec in {"linear": LinearSpec(), "bag": BagSpec(hidden=8)}.items():
         yield Check(f"{name}, float32", 1e-4, partial(_bag_error, on, spec))
-    for lora in (None, 2):
-        yield Check(f"hf, lora={lora}, float32", 1e-3, partial(_hf_error, on, lora))
 
 
 def _network_error(on: Place, network: nn.Module, dtype: str, packs: bool) -> float:
@@ -235,6 +233,12 @@ def _bag_error(on: Place, spec: Any) -> float:
         return [outputs, *(p.grad for p in net.parameters() if p.grad is not None)]
 
     return worst(quantities(on.device, torch.float32), quantities("cpu", torch.float64))
+
+
+def pretrained(on: Place) -> Iterator[Check]:
+    """A small Llama of transformers with weights drawn here, and adapters on it."""
+    for lora in (None, 2):
+        yield Check(f"hf, lora={lora}, float32", 1e-3, partial(_hf_error, on, lora))
 
 
 def _hf_error(on: Place, lora: int | None) -> float:

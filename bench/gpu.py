@@ -37,6 +37,7 @@ CHECKS: dict[str, Callable[[Place], Iterator[Check]]] = {
     "resuming": _gpu_runs.resuming,
     "optimizers": _gpu_checks.all_optimizers,
     "memory": _gpu_runs.out_of_memory,
+    "pretrained": _gpu_checks.pretrained,
 }
 TIMES: dict[str, Callable[[Place], Iterator[Timing]]] = {
     "last_layer": _gpu_times.last_layer,

@@ -21,15 +21,14 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return gpu
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's use of transformers
 def test_small_mode(gpu: ModuleType, tmp_path: Path) -> None:
-    """All that can be had on a CPU passes, nothing fails, and each section is there."""
-    assert gpu.main(["--tiny", "--json", str(tmp_path / "found.json")]) == 0
+    """All that can be had on a CPU passes, nothing fails, and each section is there; transformers takes too long to import."""
+    sections = {*gpu.CHECKS, *gpu.TIMES} - {"pretrained"}
+    assert gpu.main(["--tiny", "--json", str(tmp_path / "found.json"), "--only", *sections]) == 0
     found = json.loads((tmp_path / "found.json").read_text("utf-8"))
-    assert {row["section"] for row in found["checks"]} == set(gpu.CHECKS)
-    assert {row["section"] for row in found["times"]} == set(gpu.TIMES)
-    skipped = {row["name"] for row in (*found["checks"], *found["times"]) if row["state"] == "skipped"}
-    assert skipped <= {"micro-batches halved", "Liger", "CCE"} | {row["name"] for row in found["checks"] if "hf" in row["name"]}
+    rows = [*found["checks"], *found["times"]]
+    assert {row["section"] for row in rows} == sections
+    assert {row["name"] for row in rows if row["state"] == "skipped"} <= {"micro-batches halved", "Liger", "CCE"}
     assert found["failed"] == 0
     assert found["passed"] > 40
     assert all(row["ms"] > 0 for row in found["times"] if row["state"] == "measured")
