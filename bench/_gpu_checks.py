@@ -49,41 +49,53 @@ def fused_scores(on: Place) -> Iterator[Check]:
     ]
     for dtype in DTYPES:
         for name, spec, how in cases:
-            if not (dtype == "bfloat16" and spec in _JUMPS):
-                yield Check(f"{name}, {dtype}", SCORES[dtype], partial(_fused_error, on, dtype, spec, how))
+            if spec not in _JUMPS or dtype == "float32":
+                limit = 0.03 if spec in _JUMPS else SCORES[dtype]
+                yield Check(f"{name}, {dtype}", limit, partial(_fused_error, on, dtype, spec, how))
 
 
 def _sizes(on: Place) -> tuple[int, int, int]:
-    return (48, 16, 40) if on.tiny else (700, 256, 4000)
+    return (48, 16, 40) if on.tiny else (512, 256, 2000)
 
 
 def _fused_error(on: Place, dtype: str, spec: str, how: Given) -> float:
     n, d, v = _sizes(on)
     hidden, weight, target = of_fused.layer(n, d, v, DTYPES[dtype])
-    loss = losses.build(spec).with_counts(tuple(float(1 + i % 100) for i in range(v)))
+    loss: Any = losses.build(spec).with_counts(tuple(float(1 + i % 100) for i in range(v)))
     rng = torch.Generator().manual_seed(1)
-    extra = torch.randn(n, v, generator=rng), torch.randn(v, generator=rng).to(DTYPES[dtype])
+    said, bias = torch.randn(n, v, generator=rng), torch.randn(v, generator=rng).to(DTYPES[dtype])
     negatives, keep = torch.randint(v, (n, 4), generator=rng), torch.rand(n, generator=rng) < 0.5
+    options = {key: how[key] for key in ("softcap", "temperature", "shift") if key in how}
 
-    def quantities(device: str, at: torch.dtype) -> list[Tensor]:
-        states, table = (t.detach().to(device, at).requires_grad_() for t in (hidden, weight))
-        aim, given = target.to(device), {k: x for k, x in how.items() if k in ("softcap", "temperature", "shift")}
-        logits = extra[0].to(device, at if at == torch.float64 else torch.float32)
+    def beside(device: str, at: torch.dtype) -> Given:
+        logits = said.to(device, at)
         top = logits.log_softmax(-1).topk(8)
-        given["teacher"] = TopK(top.indices, top.values) if "top" in how else dense(logits, aim)
-        given["negatives"] = negatives.to(device)
-        given |= {"keep": keep.to(device)} if "keep" in how else {}
-        given |= {"bias": extra[1].to(device, at)} if "bias" in how else {}
-        scores = fused(states, table, aim, **given)
-        mean, also = scores.mean(loss, also=("logp", "entropy"))  # type: ignore[call-overload]
-        mean.backward()
-        by_mean = [states.grad, table.grad]
-        states.grad = table.grad = None
-        values = scores.values(loss)  # type: ignore[arg-type]
-        values.sum().backward()
-        return [t for t in (mean, *also.values(), *by_mean, values, states.grad, table.grad) if t is not None]
+        teacher = TopK(top.indices, top.values) if "top" in how else dense(logits, target.to(device))
+        return {"teacher": teacher, "negatives": negatives.to(device)}
 
-    return worst(quantities(on.device, DTYPES[dtype]), quantities("cpu", torch.float64))
+    def ours() -> list[Tensor]:
+        states, table = (t.detach().to(on.device).requires_grad_() for t in (hidden, weight))
+        given = options | beside(on.device, torch.float32)
+        given |= {"keep": keep.to(on.device)} if "keep" in how else {}
+        given |= {"bias": bias.to(on.device)} if "bias" in how else {}
+        scores = fused(states, table, target.to(on.device), **given)
+        mean, also = scores.mean(loss, also=("logp", "entropy"))
+        values = scores.values(loss)
+        by_mean = torch.autograd.grad(mean, (states, table))
+        return [mean, values, also["logp"], also["entropy"], *by_mean, *torch.autograd.grad(values.sum(), (states, table))]
+
+    def plain() -> list[Tensor]:
+        states, table = (t.detach().double().requires_grad_() for t in (hidden, weight))
+        z = states @ table.T + (bias.double() if "bias" in how else 0.0)
+        z = z if "softcap" not in how else how["softcap"] * (z / how["softcap"]).tanh()
+        shift, last = how.get("shift", 0), torch.arange(n) < n - how.get("shift", 0)
+        rows = (last & keep.roll(-shift) if "keep" in how else last).nonzero()[:, 0]
+        scores = dense(z / how.get("temperature", 1.0), target.roll(-shift), **beside("cpu", torch.float64)).rows(rows)
+        each = [torch.zeros(n, dtype=z.dtype).index_copy(0, rows, x) for x in (loss(scores), scores.logp, scores.entropy)]
+        slopes = torch.autograd.grad(each[0].sum(), (states, table))
+        return [each[0].sum() / len(rows), *each, *(slope / len(rows) for slope in slopes), *slopes]
+
+    return worst(ours(), plain())
 
 
 def sharded_scores(on: Place) -> Iterator[Check]:
