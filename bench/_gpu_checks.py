@@ -1,4 +1,4 @@
-"""What must come out the same on a device as in float64 on the CPU, layer by layer: scores, optimisers, networks."""
+"""What must come out the same on a device as in float64 on the CPU, layer by layer: scores and optimisers."""
 
 from __future__ import annotations
 
@@ -11,26 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import fused as of_fused
-import numpy as np
 import optimizers as of_optimizers
 import torch
-from _gpu import DTYPES, Check, Place, Skipped, worst
+from _gpu import DTYPES, Check, Place, worst
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from lossworks import losses
-from lossworks.data import Batch
-from lossworks.models.bag import BagSpec
-from lossworks.models.linear import LinearSpec
-from lossworks.models.rnn import RnnSpec
-from lossworks.models.transformer import TransformerSpec
 from lossworks.optim import Optimizer, Stepper, build, optimizers
 from lossworks.scores import Scores, TopK, dense, fused, sharded
 
 SCORES = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 4e-2}
 """Limits of values and gradients."""
-MOVED = {"float64": 1e-5, "float32": 2e-2}
+MOVED = {"float64": 1e-4, "float32": 2e-2}
 """Limits of weights after some steps, as a share of the way that they went."""
+_FINE = ("lbfgs", "soap")
+"""A search and a basis make much of the rounding of float32."""
 _JUMPS = ("hinge", "total_variation")
 """Losses whose gradient jumps where two numbers are equal, as they often are in bfloat16."""
 Given = dict[str, Any]
@@ -136,10 +132,10 @@ def _sharded_error(on: Place, spec: str) -> float:
 
 def all_optimizers(on: Place) -> Iterator[Check]:
     """Every registered optimiser over some steps of a small Transformer; PyTorch's own, fused and by foreach, in our stepper."""
-    for name in on.some([entry.name for entry in optimizers], "adamw", "muon", "sophia"):
-        for dtype in MOVED:
-            limit = 0.2 if name in ("muon", "lbfgs") and dtype == "float32" else MOVED[dtype]  # products in bfloat16; a search
-            spec = "soap:max_dim=16" if name == "soap" else name  # of a side that gradients do not fill, any basis is one
+    for name in on.some([entry.name for entry in optimizers], "adamw", "muon", "sophia", "soap"):
+        for dtype in ("float64",) if name in _FINE else MOVED:
+            limit = 0.2 if name == "muon" and dtype == "float32" else MOVED[dtype]  # its products are in bfloat16
+            spec = "soap:max_dim=16" if name == "soap" else name  # of a side that gradients do not fill, any basis will do
             yield Check(f"{name}, {dtype}", limit, partial(_moved_error, on, dtype, build(spec)))
     for how in ("fused", "foreach"):
         options: dict[str, Any] = {"lr": 1e-3, how: True}
@@ -178,102 +174,8 @@ def _moved_error(on: Place, dtype: str, optimizer: Optimizer, **how: Any) -> flo
 
 def _small(dtype: torch.dtype) -> nn.Module:
     torch.manual_seed(0)
-    return of_optimizers.Characters(20, width=16, context=8).to(dtype)
+    return of_optimizers.Characters(20, width=16, context=16).to(dtype)
 
 
 def _ids(seed: int = 0) -> Tensor:
-    return torch.randint(20, (6, 9), generator=torch.Generator().manual_seed(seed))
-
-
-def networks(on: Place) -> Iterator[Check]:
-    """States, losses, gradients and some steps of networks over tokens, and of what reads bags of n-grams."""
-    size: dict[str, Any] = {"dim": 16} if on.tiny else {"dim": 256}
-    specs: dict[str, Any] = {
-        "transformer": TransformerSpec(layers=2, heads=4, context=64, **size),
-        "transformer, shared heads and a window": TransformerSpec(layers=2, heads=4, kv_heads=2, window=5, context=64, **size),
-        "rnn, LSTM": RnnSpec(layers=2, cell="lstm", **size),
-        "rnn, GRU": RnnSpec(layers=2, cell="gru", **size),
-    }
-    for name, spec in specs.items():
-        for dtype, limit in (("float32", 2e-2 if "rnn" in name else 1e-3), ("bfloat16", 0.1)):  # cuDNN's products are in TF32
-            yield Check(f"{name}, {dtype}", limit, partial(_network_error, on, spec.network(50), dtype, name == "transformer"))
-    for name, spec in {"linear": LinearSpec(), "bag": BagSpec(hidden=8)}.items():
-        yield Check(f"{name}, float32", 1e-4, partial(_bag_error, on, spec))
-
-
-def _network_error(on: Place, network: nn.Module, dtype: str, packs: bool) -> float:
-    ids = torch.randint(50, (4, 25), generator=torch.Generator().manual_seed(0))
-    documents = torch.arange(24).div(7, rounding_mode="floor").expand(4, -1)
-
-    def quantities(device: str, exact: bool) -> list[Tensor]:
-        net = copy.deepcopy(network).to(device, torch.float64 if exact else torch.float32).train()
-        given, target, entropy = ids[:, :-1].to(device), ids[:, 1:].to(device), losses.build("cross_entropy")
-        before, seen = [p.detach().clone() for p in net.parameters()], []
-        for apart in (None, documents.to(device) if packs else None, None):
-            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16" and not exact):
-                states = net.hidden(given, apart)  # type: ignore[operator]
-            states = states.to(before[0].dtype)
-            mean = fused(states, net.head, target).mean(entropy)  # type: ignore[call-overload]
-            mean.backward()
-            seen += [mean, states]
-            with torch.no_grad():
-                for p in net.parameters():
-                    if p.grad is not None:
-                        p.sub_(p.grad, alpha=0.1)
-                        p.grad = None
-        moved = (p - b for p, b in zip(net.parameters(), before, strict=True))
-        return [*seen, torch.cat([part.flatten() for part in moved])]
-
-    return worst(quantities(on.device, False), quantities("cpu", True))
-
-
-def _bag_error(on: Place, spec: Any) -> float:
-    rng = np.random.default_rng(0)
-    sizes, features = rng.integers(0, 9, 32), 500
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    ids, values = rng.integers(features, size=offsets[-1]).astype(np.uint32), rng.random(offsets[-1]).astype(np.float32)
-    batch = Batch(ids, offsets, values, torch.empty(0), torch.empty(0))
-    network = spec.network(features, 3, 0).eval()
-    with torch.no_grad():
-        for number, p in enumerate(network.parameters()):
-            p.copy_(torch.randn(p.shape, generator=torch.Generator().manual_seed(number)))
-
-    def quantities(device: str, dtype: torch.dtype) -> list[Tensor]:
-        net = copy.deepcopy(network).to(device, dtype)
-        outputs = net(batch)
-        outputs.square().sum().backward()
-        return [outputs, *(p.grad for p in net.parameters() if p.grad is not None)]
-
-    return worst(quantities(on.device, torch.float32), quantities("cpu", torch.float64))
-
-
-def pretrained(on: Place) -> Iterator[Check]:
-    """A small Llama of transformers with weights drawn here, and adapters on it."""
-    for lora in (None, 2):
-        yield Check(f"hf, lora={lora}, float32", 1e-3, partial(_hf_error, on, lora))
-
-
-def _hf_error(on: Place, lora: int | None) -> float:
-    try:
-        import transformers
-    except ImportError:
-        raise Skipped("transformers is not installed") from None
-    if lora is not None:
-        try:
-            import peft  # noqa: F401
-        except ImportError:
-            raise Skipped("peft is not installed") from None
-    from lossworks.models.hf.model import load_hf
-
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=24,
-        max_position_embeddings=64,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        transformers.LlamaForCausalLM(config).save_pretrained(folder)
-        return _network_error(on, load_hf(folder, lora=lora).network, "float32", False)
+    return torch.randint(20, (6, 17), generator=torch.Generator().manual_seed(seed))

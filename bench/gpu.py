@@ -22,6 +22,7 @@ from typing import Any
 
 import _bench
 import _gpu_checks
+import _gpu_networks
 import _gpu_runs
 import _gpu_times
 import torch
@@ -31,13 +32,13 @@ from _gpu_times import Timing
 CHECKS: dict[str, Callable[[Place], Iterator[Check]]] = {
     "fused": _gpu_checks.fused_scores,
     "sharded": _gpu_checks.sharded_scores,
-    "networks": _gpu_checks.networks,
+    "networks": _gpu_networks.networks,
     "fits": _gpu_runs.fits,
     "generation": _gpu_runs.generation,
     "resuming": _gpu_runs.resuming,
     "optimizers": _gpu_checks.all_optimizers,
     "memory": _gpu_runs.out_of_memory,
-    "pretrained": _gpu_checks.pretrained,
+    "pretrained": _gpu_networks.pretrained,
 }
 TIMES: dict[str, Callable[[Place], Iterator[Timing]]] = {
     "last_layer": _gpu_times.last_layer,
