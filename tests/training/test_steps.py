@@ -124,7 +124,8 @@ def test_every_default_learns(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_optimizers_of_others(tmp_path: Path) -> None:
     """A function that makes a PyTorch optimiser trains, with a rate and a schedule of ours; the record tells its name."""
     make = partial(torch.optim.NAdam, lr=0.02, momentum_decay=0.01)
-    own, theirs = (lossworks.fit(REVIEWS, optimizer=given, valid=0, **SMALL) for given in ("nadam:lr=0.02,momentum_decay=0.01", make))
+    spec = "nadam:lr=0.02,momentum_decay=0.01"
+    own, theirs = (lossworks.fit(REVIEWS, optimizer=given, valid=0, **SMALL) for given in (spec, make))
     np.testing.assert_allclose(weights(theirs), weights(own), rtol=1e-4, atol=1e-6)
     found = lossworks.fit(REVIEWS, out=tmp_path / "run", optimizer=make, lr=0.001, schedule="cosine", valid=0, **SMALL)
     assert found.record["config"]["optimizer"] == "given:NAdam"
