@@ -87,8 +87,7 @@ def look(browser: webdriver.Chrome, page: Path | str, *, theme: str = "light", w
     """Open the page in one theme and width, and wait until every chart is drawn."""
     features = [{"name": "prefers-color-scheme", "value": theme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    # half a pixel for each of the page's: the surfaces are drawn in software, and nothing looks at pixels
-    size = {"width": width, "height": 900, "deviceScaleFactor": 0.5, "mobile": width < 500}
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page if isinstance(page, str) else page.as_uri())
     WebDriverWait(browser, 20).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
