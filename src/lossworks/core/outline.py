@@ -41,7 +41,7 @@ def members(registry: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def _added(registry: str, path: Path) -> Iterator[dict[str, Any]]:
-    for cls in filter(lambda line: isinstance(line, ast.ClassDef), _module(path).body):
+    for cls in (line for line in _module(path).body if isinstance(line, ast.ClassDef)):
         for decorator in cls.decorator_list:
             if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == f"{registry}.add":
                 given = (*decorator.args, *(keyword.value for keyword in decorator.keywords))
@@ -88,7 +88,7 @@ def _literal(node: ast.AST, path: Path) -> Any:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _literal(left, path) + _literal(right, path)
     try:
-        return ast.literal_eval(node)  # type: ignore[arg-type]  # of what is no expression it says so
+        return ast.literal_eval(node)
     except ValueError:
         raise Unread(f"{ast.unparse(node)} is no literal") from None
 
