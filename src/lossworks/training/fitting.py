@@ -19,7 +19,6 @@ from ..engine import Callbacks
 from ..engine.distributed import World, check_alone
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
-from . import classifier, counted, generative, graph, language
 from .settings import Settings
 from .teaching import Teacher
 from .unigrams import write_counts
@@ -80,19 +79,29 @@ def fit_corpora(
         raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
         if settings.of_graph:
+            from . import graph
+
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
         if isinstance(settings.spec, CountedSpec):
+            from . import counted
+
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
         if not is_labelled(settings, corpora):
+            from . import language
+
             return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, teacher=teacher))
         if settings.of_language:
             _check_labels(corpora)
             spec = settings.spec
             assert isinstance(spec, LanguageSpec)
             if spec.classifier is None:
+                from . import generative
+
                 check_alone(World())  # one after another, a model a class
                 return Fitted(*generative.fit(corpora, fixed, settings, callbacks, scratch))
             settings = settings.for_labels()
+        from . import classifier
+
         return Fitted(
             *classifier.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, budget=budget, teacher=teacher)
         )
