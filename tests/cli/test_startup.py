@@ -103,12 +103,7 @@ def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path:
     lm, labels = tmp_path / "lm", tmp_path / "labels"
     assert command("fit", tmp_path / "texts.txt", "--model", "ngram:order=2", "--out", lm, "--quiet").code == 0
     assert command("fit", REVIEWS, "--model", "ngram:order=2", "--out", labels, "--quiet").code == 0
-    asked = [
-        ["predict", str(fitted), "good"],
-        ["predict", str(labels), "good"],
-        ["score", str(lm), "good"],
-        ["next", str(lm), "a"],
-    ]
+    asked = [["predict", fitted, "good"], ["predict", labels, "good"], ["score", lm, "good"], ["next", lm, "a"]]
     program = (
         "import json, sys; from lossworks.cli import main\n"
         "for sys.argv in [['lossworks', *given] for given in json.loads(sys.argv[1])]:\n"
