@@ -21,9 +21,9 @@ ROUNDS = 5
 def main() -> None:
     """Print medians and targets: seconds of the processor and of the clock."""
     _bench.machine()
-    nothing = _seconds(["-c", "pass"])
-    imported = _seconds(["-c", "import lossworks"])
-    rows = [("import lossworks", *(own - empty for own, empty in zip(imported, nothing, strict=True)), 0.3)]
+    nothing, imported = _seconds(["-c", "pass"]), _seconds(["-c", "import lossworks"])
+    rows: list[tuple[str, float, float, float]] = []
+    rows.append(("import lossworks", imported[0] - nothing[0], imported[1] - nothing[1], 0.3))
     rows += [(f"lossworks {verb}", *_command(verb), 0.5) for verb in ("--help", "fit --help")]
     kinds = ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules", "rules")
     rows += [(f"lossworks list {kind}", *_command(f"list {kind}"), 0.3) for kind in kinds]

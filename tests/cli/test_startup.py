@@ -109,7 +109,7 @@ def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path:
         "for sys.argv in [['lossworks', *given] for given in json.loads(sys.argv[1])]:\n"
         "    try: main()\n"
         "    except SystemExit as ended: assert not ended.code\n"
-        "idle = 'lossworks.report lossworks.attribution lossworks.evidence jinja2 plotly torch polars rich.table'.split()\n"
+        "idle = 'lossworks.report lossworks.attribution lossworks.evidence jinja2 plotly torch polars'.split()\n"
         "assert not set(idle) & set(sys.modules), set(idle) & set(sys.modules)\n"
         "import lossworks.api.fit, lossworks.api as api\n"
         "assert lossworks.fit is api.fit is sys.modules['lossworks.api.fit'].fit\n"
