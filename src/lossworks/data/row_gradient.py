@@ -14,14 +14,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..core.threads import share
-from .batch import Batch
+from .batch import Bags, Batch
 
 _GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
 _WORTH_SHARING = 8  # elements in a row; with fewer, each thread would spend its time passing over what is not its own
 GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
-def row_sums(batch: Batch, table: NDArray[Any]) -> NDArray[Any]:
+def row_sums(batch: Bags, table: NDArray[Any]) -> NDArray[Any]:
     """X W: for each example the sum of its ids' table rows, each times its value. [N, width], in the wider of their types."""
     sums = np.zeros((len(batch), table.shape[1]), np.result_type(batch.values, table))
     share(_sum, len(batch.ids) * table.shape[1], batch.ids, batch.offsets, batch.values, table, sums)

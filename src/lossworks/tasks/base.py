@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .. import metrics
+from .. import losses, metrics
 from ..core.errors import UsageError
-from ..data import Corpus, original
-from ..losses import Loss, build, losses, render
-from ..losses.forward_kl import ForwardKL
-from ..metrics import Evaluation
+from ..data.labels import original
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..data import Corpus
+    from ..losses import Loss
+    from ..metrics import Evaluation
 
 Kind = Literal["classify", "multilabel", "regress", "lm", "graph"]
 
@@ -62,11 +63,11 @@ class Task(ABC):
         Raises:
             UsageError: it is not for this task.
         """
-        loss = build(spec)
+        loss = losses.build(spec)
         if reason := self.misfit(loss, taught=taught):
-            fitting = [entry.name for entry in losses if not self.misfit(entry.thing(), taught=taught)]
+            fitting = [entry.name for entry in losses.losses if not self.misfit(entry.thing(), taught=taught)]
             raise UsageError(
-                f"the loss {render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
+                f"the loss {losses.render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
             )
         return loss.with_counts(tuple(counts)) if len(counts) else loss
 
@@ -166,6 +167,8 @@ class LabelTask(Task):
         self, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"]
     ) -> Float[Tensor, "N"]:
         """How far each example's answer is from the teacher's, in nats; of numbers, squared, in the data's own units."""
+        from ..losses.forward_kl import ForwardKL
+
         return self.losses(ForwardKL(), outputs, target, teacher)
 
     def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:
