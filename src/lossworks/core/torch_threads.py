@@ -46,7 +46,7 @@ def single_threaded(count: int) -> Iterator[ThreadPoolExecutor]:
     started = Barrier(count)
 
     def start() -> None:
-        torch.get_num_threads()  # at its first look a thread takes over what new ones begin with: not later, when that is put back
+        torch.get_num_threads()  # a thread takes what new ones begin with when it first asks: not after that is put back
         torch.set_num_threads(1)
         started.wait()
 
@@ -101,7 +101,7 @@ def watched() -> bool:
 
 @contextmanager
 def _as_it_was_for_new() -> Iterator[None]:
-    """A thread's number of threads is its own, but it is also what new threads begin with: that is put back, by another thread."""
+    """A thread's number of threads is its own, but new threads begin with it too: that is put back, by another thread."""
     with _SETTING, ThreadPoolExecutor(1) as other:
         begin = other.submit(torch.get_num_threads).result()
         try:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
+from ..core.machine import fast_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 _ROWS = 128, 256  # rows of a task that makes gradients of hidden states: a quarter of a chunk within these
-_WIDTH = 512, 2048  # outcomes of a task that makes logits or a weight's gradient: an eighth of all within these, but
+_WIDTH = 512, 1024  # outcomes of a task that makes logits or a weight's gradient: an eighth of all within these, but
 _LEAST = 1 << 25  # no fewer than make so many products of two numbers (about 1 ms)
 
 Task = Callable[[], None]
@@ -36,8 +37,11 @@ class Head(ABC):
         """Write the logits to ``out``."""
 
     @abstractmethod
-    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None]) -> list[Task]:
-        """Write the gradient into the hidden states to ``sums[0]``, which is 0; add those into ``tensors`` to the others. None: unwanted."""
+    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None], first: bool) -> list[Task]:
+        """Write the gradient into the hidden states to ``sums[0]``, and add those into ``tensors`` to the others.
+
+        sums: None for a gradient that is not wanted. ``first``: they hold nothing yet.
+        """
 
     def check_repeatable(self) -> None:  # noqa: B027 (a head is repeatable unless it says otherwise)
         """Raise UsageError where the logits cannot be made twice alike."""
@@ -49,38 +53,47 @@ class Linear(Head):
     def __init__(self, weight: Float[Tensor, "V D"], bias: Float[Tensor, "V"] | None) -> None:
         self.tensors = (weight,) if bias is None else (weight, bias)
         self.classes = len(weight)
+        half = weight.dtype in (torch.bfloat16, torch.float16)
+        self._widened = half and weight.device.type == "cpu" and not _multiplies_halves()
 
     def logits(self, hidden: Float[Tensor, "C D"], out: Float[Tensor, "C V"], gradient: bool) -> list[Task]:
         weight, *bias = self.tensors
 
         def make(some: slice) -> None:
-            if bias:
-                torch.addmm(bias[0][some], hidden, weight[some].T, out=out[:, some])
-            else:
-                torch.mm(hidden, weight[some].T, out=out[:, some])
+            into = None if self._widened else out[:, some]
+            states, rows = self._read(hidden), self._read(weight[some])
+            made = (
+                torch.addmm(self._read(bias[0][some]), states, rows.T, out=into) if bias else torch.mm(states, rows.T, out=into)
+            )
+            if into is None:
+                out[:, some] = made
 
         return [partial(make, some) for some in self._outcomes(hidden)]
 
-    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None]) -> list[Task]:
+    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None], first: bool) -> list[Task]:
         d_hidden, d_weight, *d_bias = sums
 
-        def into_hidden(some: slice) -> None:
+        def into_hidden(rows: slice) -> None:
             assert d_hidden is not None
-            torch.mm(d_logits[some], self.tensors[0], out=d_hidden[some])
+            steps = self._outcomes(hidden) if self._widened else [slice(None)]
+            d_hidden[rows] = sum(self._read(d_logits[rows, some]) @ self._read(self.tensors[0][some]) for some in steps)
 
         def into_tensors(some: slice) -> None:
-            part = d_logits[:, some]
+            part, states = self._read(d_logits[:, some]), self._read(hidden)
             if d_weight is not None and d_weight.dtype == part.dtype:
-                d_weight[some].addmm_(part.T, hidden)
+                d_weight[some].addmm_(part.T, states, beta=0 if first else 1)
             elif d_weight is not None:  # half precision: added up in float32, while the product is in the cache
-                d_weight[some].add_(part.T @ hidden)
+                _add(d_weight[some], part.T @ states, first)
             if d_bias and d_bias[0] is not None:
-                d_bias[0][some].add_(part.sum(0, dtype=d_bias[0].dtype))
+                _add(d_bias[0][some], part.sum(0, dtype=d_bias[0].dtype), first)
 
         height = _within(len(hidden) // 4, *_ROWS) if hidden.device.type == "cpu" else len(hidden)
         rows = [] if d_hidden is None else _ranges(len(hidden), height)
         outcomes = [] if all(total is None for total in sums[1:]) else self._outcomes(hidden)
         return [*(partial(into_hidden, some) for some in rows), *(partial(into_tensors, some) for some in outcomes)]
+
+    def _read(self, part: Tensor) -> Tensor:
+        return part.float() if self._widened else part
 
     def _outcomes(self, hidden: Tensor) -> list[slice]:
         if hidden.device.type != "cpu":
@@ -122,16 +135,25 @@ class Module(Head):
                 "fused: values() makes the logits twice, and this head drops out at random. Use mean(), or head.eval()."
             )
 
-    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None]) -> list[Task]:
+    def backward(self, hidden: Tensor, d_logits: Tensor, sums: Sequence[Tensor | None], first: bool) -> list[Task]:
         def make() -> None:
             own, logits = self._made.pop()
             asked = [(t, total) for t, total in zip((own, *self.tensors), sums, strict=True) if total is not None]
             found = torch.autograd.grad(logits, [t for t, _ in asked], d_logits.to(logits.dtype), allow_unused=True)
-            for (_, total), part in zip(asked, found, strict=True):
-                if part is not None:
-                    total.add_(part)
+            for (tensor, total), part in zip(asked, found, strict=True):
+                _add(total, torch.zeros_like(total) if part is None else part, first or tensor is own)
 
         return [make]
+
+
+@cache
+def _multiplies_halves() -> bool:
+    """Whether the processor does; one that does not takes three times as long for such a product as for one in float32."""
+    return fast_dtype() == "bfloat16"
+
+
+def _add(total: Tensor, part: Tensor, first: bool) -> None:
+    total.copy_(part) if first else total.add_(part)
 
 
 def _within(wanted: int, least: int, most: int) -> int:
