@@ -37,7 +37,7 @@ Read = Callable[[Scores, Tensor], Tensor]
 
 
 class Outcome(NamedTuple):
-    """What a pass gives: values of the kept positions, gradients (in float32 or better), and the statistics asked for besides."""
+    """What a pass gives: values of the kept positions, gradients, and the statistics asked for besides."""
 
     values: Tensor
     gradients: list[Tensor | None]
@@ -71,12 +71,12 @@ class ChunkedHead:
     def chunk(self) -> int:
         """Rows a chunk: the buffer stays a small part of what the naive way holds.
 
-        In bfloat16 one chunk needs no sums in float32: it is taken where their room is enough for the other rows.
+        One chunk needs no sums in float32 of a head in bfloat16: it is taken where their room is enough for the other rows.
         """
         rows = max(_CHUNK[0], min(_CHUNK[1], len(self.target) // 4))
-        if self.dtype == torch.bfloat16:
-            spared = 4 * sum(tensor.numel() for tensor in self.head.tensors if tensor.requires_grad)
-            rows = self.size if self.size <= rows + spared // (2 * self.head.classes) else rows
+        spared = 4 * sum(t.numel() for t in self.head.tensors if t.requires_grad and t.dtype == torch.bfloat16)
+        if self.size <= rows + spared // (self.dtype.itemsize * self.head.classes):
+            rows = self.size
         return max(1, min(self.size, rows))
 
     def run(
@@ -172,12 +172,15 @@ class ChunkedHead:
 
     def _room(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         """Room for the gradients; a position's comes once, so that it needs no more digits, the head's tensors' are sums."""
-        dtype = self.dtype if self.dtype == torch.bfloat16 and self.chunk >= self.size else self.compute_dtype
-        hidden_room = torch.empty_like if self.kept is None else torch.zeros_like
-        return [
-            hidden_room(hidden) if wanted[0] else None,
-            *(torch.empty_like(t, dtype=dtype) if want else None for t, want in zip(self.head.tensors, wanted[1:], strict=True)),
-        ]
+        of_hidden = torch.empty_like if self.kept is None else torch.zeros_like
+        whole = self.chunk >= self.size
+
+        def of(tensor: Tensor) -> Tensor:
+            as_it_is = whole and tensor.dtype == torch.bfloat16  # float16 overflows before it is divided by the weights
+            return torch.empty_like(tensor, dtype=tensor.dtype if as_it_is else self.compute_dtype)
+
+        every = [(of_hidden, hidden), *((of, tensor) for tensor in self.head.tensors)]
+        return [make(tensor) if want else None for (make, tensor), want in zip(every, wanted, strict=True)]
 
     def explain(self) -> str:
         """The way, in words."""
