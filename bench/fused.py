@@ -153,15 +153,15 @@ def beside(programs: list[str]) -> Iterator[None]:
             other.wait()
 
 
-def busy(dtype: str, *sizes: int) -> None:
+def busy(dtype: str, n: int, d: int, v: int) -> None:
     """Seconds of every side beside other programs."""
-    sides = {name: make(*layer(*sizes, DTYPES[dtype])) for name, make in SIDES.items()}
+    sides = {name: make(*layer(n, d, v, DTYPES[dtype])) for name, make in SIDES.items()}
     rows = []
     for name, programs in BESIDE.items():
         with beside(programs):
             t = timed(sides, rounds=3)
         rows.append((name, *t.values(), t["fused"] / t["3 products"], t["fused"] / t["eager"]))
-    _bench.table((f"{' x '.join(map(str, sizes))}, {dtype}", *SIDES, "fused / 3 products", "fused / eager"), rows)
+    _bench.table((f"{n} x {d} x {v}, {dtype}", *SIDES, "fused / 3 products", "fused / eager"), rows)
 
 
 def masked() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from threading import Barrier, Lock
@@ -67,7 +67,7 @@ def team(count: int) -> Iterator[Do]:
 
     PyTorch's own parallel regions wait for each of their threads, dozens of times in a task as large as ours; on a machine with
     other work one of them is mostly not running. The tasks see the caller's modes of gradients and inference and its context
-    variables. A single task, or any where ``count`` is 1, is run by the caller. The first error, in the tasks' order, is raised.
+    variables. A single task, or any where ``count`` is 1, is run by the caller. The first error is raised.
     """
     with ExitStack() as stack:
         pools: list[ThreadPoolExecutor] = []
@@ -85,10 +85,11 @@ def team(count: int) -> Iterator[Do]:
 
             running = [pools[0].submit(run, task) for task in tasks]
             try:
-                return [future.result() for future in running]
+                wait(running, return_when=FIRST_EXCEPTION)  # wakes once, not for the interpreter's lock at the end of each task
             finally:
                 for future in running:
-                    future.cancel()
+                    future.cancel()  # what has not begun comes after the one that failed
+            return [future.result() for future in running]
 
         yield do
 
@@ -96,7 +97,7 @@ def team(count: int) -> Iterator[Do]:
 def watched() -> bool:
     """Whether a mode of the calling thread sees each of its operations (a counter, fake tensors, a profiler): no other's."""
     modes: int = torch._C._len_torch_dispatch_stack() + torch._C._len_torch_function_stack()
-    return modes > 0 or torch.autograd._profiler_enabled()
+    return modes > 0 or torch._C._autograd._profiler_enabled()
 
 
 @contextmanager

@@ -179,6 +179,7 @@ class ChunkedHead:
             as_it_is = whole and tensor.dtype == torch.bfloat16  # float16 overflows before it is divided by the weights
             return torch.empty_like(tensor, dtype=tensor.dtype if as_it_is else self.compute_dtype)
 
+        every: list[tuple[Callable[[Tensor], Tensor], Tensor]]
         every = [(of_hidden, hidden), *((of, tensor) for tensor in self.head.tensors)]
         return [make(tensor) if want else None for (make, tensor), want in zip(every, wanted, strict=True)]
 

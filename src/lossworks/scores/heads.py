@@ -139,7 +139,8 @@ class Module(Head):
         def make() -> None:
             own, logits = self._made.pop()
             asked = [(t, total) for t, total in zip((own, *self.tensors), sums, strict=True) if total is not None]
-            found = torch.autograd.grad(logits, [t for t, _ in asked], d_logits.to(logits.dtype), allow_unused=True)
+            of, into = [t for t, _ in asked], d_logits.to(logits.dtype)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(logits, of, into, allow_unused=True)
             for (tensor, total), part in zip(asked, found, strict=True):
                 _add(total, torch.zeros_like(total) if part is None else part, first or tensor is own)
 
