@@ -94,6 +94,7 @@ class ChunkedHead:
         """
         sums = self._room(hidden, wanted) if grad_output is not None else []
         buffer = hidden.new_empty(self.chunk, self.head.classes)
+        spaces: list[Tensor] = []  # what tiles are worked in, as many as at once
         parts: list[tuple[Tensor, ...]] = []
         threads = 1 if hidden.device.type != "cpu" or watched() else torch.get_num_threads()
         with torch.autocast(hidden.device.type, enabled=False), team(threads) as do:
@@ -103,7 +104,7 @@ class ChunkedHead:
                 some = hidden[at]
                 z = buffer[: len(some)]
                 do(self.head.logits(some, z, grad_output is not None))
-                parts += do(self._tiles(read, z, at, None if grad_output is None else grad_output[rows], also))
+                parts += do(self._tiles(read, z, at, spaces, None if grad_output is None else grad_output[rows], also))
                 if grad_output is not None:
                     d_hidden = torch.empty_like(some) if wanted[0] else None
                     do(self.head.backward(some, z, [d_hidden, *sums[1:]], start == 0))
@@ -120,14 +121,19 @@ class ChunkedHead:
         return Dense(self._shaped(z.to(self.compute_dtype)), self.target[at])
 
     def _tiles(
-        self, read: Read, z: Tensor, at: Tensor | slice, grad_output: Tensor | None, also: Sequence[str]
+        self,
+        read: Read,
+        z: Tensor,
+        at: Tensor | slice,
+        spaces: list[Tensor],
+        grad_output: Tensor | None,
+        also: Sequence[str],
     ) -> list[Callable[[], tuple[Tensor, ...]]]:
         """Tasks that give values and what is asked for besides; with ``grad_output`` they write the gradient over the logits."""
         teacher = None if self.teacher is None else self.teacher.rows(at)
         target, negatives = self.target[at], None if self.negatives is None else self.negatives[at]
         positions = at if isinstance(at, Tensor) else torch.arange(at.start, at.stop, device=z.device)
         height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else max(1, len(z))
-        spaces: list[Tensor] = []  # as many as are worked in at once
 
         def run(here: slice) -> tuple[Tensor, ...]:
             try:
