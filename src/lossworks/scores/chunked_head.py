@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TILE = 1 << 20  # logits that a thread works on at once on a CPU: 4 MB in float32
 _CHUNK = 256, 1024  # rows that make a product efficient: a quarter of the positions, but no fewer and no more than these
+_SMALL = 1 << 23  # logits, of rows within these, that are held at once in any case: 32 MB in float32
 
 Read = Callable[[Scores, Tensor], Tensor]
 
@@ -73,7 +74,7 @@ class ChunkedHead:
 
         One chunk needs no sums in float32 of a head in bfloat16: it is taken where their room is enough for the other rows.
         """
-        rows = max(_CHUNK[0], min(_CHUNK[1], len(self.target) // 4))
+        rows = max(_CHUNK[0], min(_CHUNK[1], max(len(self.target) // 4, _SMALL // self.head.classes)))
         spared = 4 * sum(t.numel() for t in self.head.tensors if t.requires_grad and t.dtype == torch.bfloat16)
         if self.size <= rows + spared // (self.dtype.itemsize * self.head.classes):
             rows = self.size
