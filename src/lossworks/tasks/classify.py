@@ -19,7 +19,7 @@ from ..data import Corpus, check_classes, class_names, named
 from ..losses import BinaryLoss, CategoricalLoss, Loss, render
 from ..metrics import Evaluation
 from ..scores import Dense, binary, dense
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ class Classify(LabelTask):
         number, names = {label: at for at, label in enumerate(self.labels)}, class_names(corpus)
         refuse_unseen(corpus, self.labels, [(name,) for name in names])
         return np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid" if self.is_binary else "softmax"
 
     @property
     def groups(self) -> int:

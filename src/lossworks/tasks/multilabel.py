@@ -18,7 +18,7 @@ from ..data import Corpus, label_sets
 from ..losses import CategoricalLoss, Loss
 from ..metrics import Evaluation
 from ..scores import binary
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 from .classify import misfit_of_outcomes
 from .unseen import refuse_unseen
 
@@ -44,6 +44,14 @@ class Multilabel(LabelTask):
         for row, labels in enumerate(sets):
             target[row, [number[label] for label in labels]] = 1
         return target
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid"
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return (len(self.labels),)
 
     @property
     def decisions(self) -> int:

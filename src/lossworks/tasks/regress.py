@@ -16,7 +16,7 @@ from ..core.errors import DataError
 from ..data import Corpus, numbers
 from ..losses import Loss, RegressionLoss
 from ..metrics import Evaluation
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -44,6 +44,10 @@ class Regress(LabelTask):
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         return numbers(corpus)
+
+    @property
+    def link(self) -> Link:
+        return "identity"
 
     @property
     def outputs(self) -> int:
