@@ -21,9 +21,9 @@ from ..losses import CategoricalLoss, RegressionLoss
 from ..scores import binary, dense
 
 _NAMES = (
-    "neg abs sign reciprocal sqrt exp expm1 log log1p sinh cosh relu add sub mul div pow maximum minimum logaddexp "
-    "ge gt le lt eq ne logical_and where"
-).split()
+    "neg", "abs", "sign", "reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "sinh", "cosh", "relu", "add", "sub", "mul", "div",
+    "pow", "maximum", "minimum", "logaddexp", "ge", "gt", "le", "lt", "eq", "ne", "logical_and", "where",
+)  # fmt: skip
 (_NEG, _ABS, _SIGN, _RECIPROCAL, _SQRT, _EXP, _EXPM1, _LOG, _LOG1P, _SINH, _COSH, _RELU, _ADD, _SUB, _MUL, _DIV, _POW,
  _MAXIMUM, _MINIMUM, _LOGADDEXP, _GE, _GT, _LE, _LT, _EQ, _NE, _AND, _WHERE) = range(len(_NAMES))  # fmt: skip
 _SPELLED = {"clamp_min": "maximum", "clamp_max": "minimum", "sgn": "sign"}
@@ -77,19 +77,19 @@ def _recorded(values: Callable[[], Tensor], inputs: list[Tensor], sought: int) -
             made = values()
         total = made.sum()  # autograd is quicker to load for a scalar
         with recorder:
-            grads = torch.autograd.grad(total, inputs[:sought], allow_unused=True)
+            read: tuple[Tensor | None, ...] = torch.autograd.grad(total, inputs[:sought], allow_unused=True)
             nothing = torch.zeros_like(inputs[0])
-            ends = [recorder.register(each) for each in (made, *(nothing if grad is None else grad for grad in grads))]
+            ends = [recorder.register(nothing if each is None else each) for each in (made, *read)]
     except (_Unknown, RuntimeError, UsageError):  # RuntimeError: it reads none of the inputs
         return None
     return recorder.tape(ends)
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down what is done to ``inputs``. What is done to anything else is done once, and gives constants."""
 
     def __init__(self, inputs: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.count, self.shape = inputs[0].numel(), inputs[0].shape
         self.alive = list(inputs)  # or an address could be given to another tensor
         self.registers = {each.data_ptr(): number for number, each in enumerate(inputs)}
@@ -219,7 +219,7 @@ def _function(code, x, y):  # type: ignore[no-untyped-def]
     if code == _ABS:
         return abs(x)
     if code == _SIGN:
-        return np.sign(x)
+        return np.float64(x > 0) - np.float64(x < 0)
     if code == _RECIPROCAL:
         return 1 / x
     if code == _SINH:
@@ -228,4 +228,4 @@ def _function(code, x, y):  # type: ignore[no-untyped-def]
         return np.cosh(x)
     if code == _RELU:
         return max(x, 0.0)
-    return np.logaddexp(x, y)
+    return max(x, y) + np.log1p(np.exp(-abs(x - y)))

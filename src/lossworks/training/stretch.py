@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -107,11 +107,14 @@ class Stretch:
         chosen = [rows for ((_, rows),) in takewhile(lambda step: step[0][0] == piece, steps)]
         batch = objective.batch(piece, np.concatenate(chosen))
         bounds = np.cumsum([0, *map(len, chosen)])
+        most = int(np.diff(bounds).max())
         outputs = np.zeros((len(batch), table.scalars.shape[1]), table.scalars.dtype)
         amounts, weights = np.zeros((2, len(chosen)))
         bias.gradient.fill(bias.gradient.total)  # all of its rows are touched
         number = table.scalars.dtype.type
-        states = [(each.scalars, each.state.get("sum", np.empty((0, 0), number)), *each.gradient.arrays) for each in (table, bias)]
+        states = [
+            (each.scalars, each.state.get("sum", np.empty((0, 0), number)), *each.gradient.arrays) for each in (table, bias)
+        ]
         done = _steps(
             bounds,
             (batch.ids, batch.offsets, batch.values),
@@ -119,7 +122,13 @@ class Stretch:
             batch.weight.numpy(),
             self.played.link,
             tuple(self.played.tape),
-            _registers(self.played.tape, int(np.diff(bounds).max()) * outputs.shape[1]),
+            _registers(self.played.tape, most * outputs.shape[1]),
+            (
+                np.empty(most),
+                np.empty((most, outputs.shape[1])),
+                np.empty((most, outputs.shape[1])),
+                np.empty_like(outputs[:most]),
+            ),
             *states,
             rates.astype(number),
             number(getattr(self.stepper.optimizer, "eps", 0)),
@@ -136,17 +145,19 @@ def _registers(tape: Tape, positions: int) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _steps(bounds, rows, target, weight, link, tape, registers, of_table, of_bias, rates, eps, outputs, amounts, weights):  # type: ignore[no-untyped-def]
+def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table, of_bias, rates, eps, outputs, amounts, weights):  # type: ignore[no-untyped-def]
     ids, offsets, values = rows
     operations, constants, ends = tape
     table, squares, total, touched, counts, is_touched, is_finite = of_table
     bias, bias_squares, bias_total, bias_touched, bias_counts, _, _ = of_bias
-    most, width = (bounds[1:] - bounds[:-1]).max(), outputs.shape[1]
-    losses, exact, slopes, gradient = np.empty(most), np.empty((most, width)), np.empty((most, width)), np.empty_like(outputs[:most])
+    losses, exact, slopes, gradient = space  # for one step; numba takes seconds to compile what makes arrays
+    width = outputs.shape[1]
     for step in range(len(rates)):
         first, size = bounds[step], bounds[step + 1] - bounds[step]
         own, given, said = weight[first : first + size], offsets[first : first + size + 1], outputs[first : first + size]
-        weighs = own.astype(np.float64).sum()
+        weighs = 0.0
+        for row in range(size):
+            weighs += own[row]
         if not weighs > 0:
             return step
         sum_rows(0, 1, ids, given, values, table, said)
@@ -167,9 +178,10 @@ def _steps(bounds, rows, target, weight, link, tape, registers, of_table, of_bia
                 gradient[row, column] = slope
                 of_column += slope
             bias_total[column, 0] = of_column
+            is_finite[0] &= abs(of_column) < np.inf
         clear(0, 1, touched, counts, is_touched)
         add(0, 1, ids, given, values, gradient[:size], total, touched, counts, is_touched, is_finite)
-        if not (is_finite[0] and np.isfinite(bias_total).all()):
+        if not is_finite[0]:
             return step
         if len(squares):
             adapt(0, 1, touched, counts, total, table, squares, rates[step], eps)
@@ -192,7 +204,9 @@ def _slopes(link, operations, constants, ends, outputs, target, registers, value
                 registers[0, at], registers[1, at] = outputs[row, label], target[row, label]
             elif link == _SIGMOID:
                 cell = int(target[row, label]) * labels + label
-                registers[0, at], registers[1, at] = _binary(outputs[row, label], target[row, label], slopes[row, label : label + 1])
+                registers[0, at], registers[1, at] = _binary(
+                    outputs[row, label], target[row, label], slopes[row, label : label + 1]
+                )
             else:
                 cell = int(target[row, 0])
                 registers[0, at], registers[1, at] = _dense(outputs[row], cell, slopes[row])
@@ -220,7 +234,9 @@ def _slopes(link, operations, constants, ends, outputs, target, registers, value
 @njit(cache=True, nogil=True, error_model="numpy")
 def _dense(outputs, target, p):  # type: ignore[no-untyped-def]
     """log p of the target, the mean log p, and the probabilities into ``p``; the gradient of a log p is e - p."""
-    peak, rest, mean = outputs.argmax(), 0.0, 0.0
+    peak, rest, mean = 0, 0.0, 0.0
+    for outcome in range(len(outputs)):
+        peak = outcome if outputs[outcome] > outputs[peak] else peak
     for outcome in range(len(outputs)):
         p[outcome] = np.exp(outputs[outcome] - outputs[peak])
         rest += p[outcome] if outcome != peak else 0.0
