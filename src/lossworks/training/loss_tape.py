@@ -21,8 +21,8 @@ from ..losses import CategoricalLoss, RegressionLoss
 from ..scores import binary, dense
 
 _NAMES = (
-    "neg", "abs", "sign", "reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "sinh", "cosh", "relu", "add", "sub", "mul", "div",
-    "pow", "maximum", "minimum", "logaddexp", "ge", "gt", "le", "lt", "eq", "ne", "logical_and", "where",
+    "neg", "abs", "sign", "reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "sinh", "cosh", "relu", "add", "sub", "mul",
+    "div", "pow", "maximum", "minimum", "logaddexp", "ge", "gt", "le", "lt", "eq", "ne", "logical_and", "where",
 )  # fmt: skip
 (_NEG, _ABS, _SIGN, _RECIPROCAL, _SQRT, _EXP, _EXPM1, _LOG, _LOG1P, _SINH, _COSH, _RELU, _ADD, _SUB, _MUL, _DIV, _POW,
  _MAXIMUM, _MINIMUM, _LOGADDEXP, _GE, _GT, _LE, _LT, _EQ, _NE, _AND, _WHERE) = range(len(_NAMES))  # fmt: skip
