@@ -115,7 +115,7 @@ class Stretch:
         states = [
             (each.scalars, each.state.get("sum", np.empty((0, 0), number)), *each.gradient.arrays) for each in (table, bias)
         ]
-        done = _steps(
+        done = _steps(  # type: ignore[call-arg]
             bounds,
             (batch.ids, batch.offsets, batch.values),
             batch.target.numpy().astype(np.float64).reshape(len(batch), -1),
