@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
@@ -162,6 +164,28 @@ class Stepper:
             self._average.update(step)
         self.steps = step
         return watch.seen(None if searches else norm) if watch is not None else None
+
+    @torch.no_grad()
+    def leap(
+        self, take: Callable[[NDArray[np.float64]], int], factors: Sequence[float], *, examine: bool = False
+    ) -> Health | None:
+        """Have steps taken by code that does all of them: ``take`` is given their learning rates, and says how many it took.
+
+        Args:
+            factors: what the schedule multiplies the learning rate of each with.
+            examine: also look at what the steps did; the gradient of the last must still stand.
+        """
+        watch, rates = Watch(self.roles) if examine else None, self.optimizer.lr * np.array(factors)
+        done = take(rates)
+        self.steps += done
+        self._lr = float(rates[done - 1]) if done else self._lr
+        norm = self._gradients.norm() if examine else 0.0
+        self.zero_grad()
+        return watch.seen(norm) if watch is not None and done else None
+
+    def rows(self, parameter: Tensor) -> Rows:
+        """What steps a parameter by rows."""
+        return next(rows for rows in self._rows if rows.parameter is parameter)
 
     def divisor(self, parameter: Tensor) -> Tensor | float:
         """What the latest step of a parameter was divided by besides 1 / lr, element by element."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..metrics import Evaluation
 
 Kind = Literal["classify", "multilabel", "regress", "lm", "graph"]
+Link = Literal["softmax", "sigmoid", "identity"]
+"""How ``losses`` reads outputs: a row as the logits of one distribution, each by itself as the log-odds of 1, or as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,16 @@ class LabelTask(Task):
     def outputs(self) -> int:
         """How many outputs a network needs; two classes need one, the log-odds of the second."""
         return len(self.labels)
+
+    @property
+    @abstractmethod
+    def link(self) -> Link:
+        """How a network's outputs are read."""
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The shape of a row's targets, and so of its losses before their mean is taken."""
+        return ()
 
     @property
     def is_binary(self) -> bool:

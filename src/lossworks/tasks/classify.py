@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
 from ..core.errors import UsageError
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 from .probabilities import softmax
 from .unseen import refuse_unseen
 
@@ -64,6 +64,10 @@ class Classify(LabelTask):
         number, names = {label: at for at, label in enumerate(self.labels)}, data.class_names(corpus)
         refuse_unseen(corpus, self.labels, [(name,) for name in names])
         return np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid" if self.is_binary else "softmax"
 
     @property
     def groups(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 from .classify import misfit_of_outcomes
 from .probabilities import sigmoid
 from .unseen import refuse_unseen
@@ -43,6 +43,14 @@ class Multilabel(LabelTask):
         for row, labels in enumerate(sets):
             target[row, [number[label] for label in labels]] = 1
         return target
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid"
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return (len(self.labels),)
 
     @property
     def decisions(self) -> int:

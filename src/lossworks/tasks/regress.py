@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics
 from ..core.errors import DataError
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -44,6 +44,10 @@ class Regress(LabelTask):
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         return data.numbers(corpus)
+
+    @property
+    def link(self) -> Link:
+        return "identity"
 
     @property
     def outputs(self) -> int:
