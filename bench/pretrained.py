@@ -1,0 +1,137 @@
+"""A pretrained encoder beside its peers: how fast it is fine-tuned and read, and how good few and many rows make it.
+
+    LOSSWORKS_DATA      folder with movie-reviews and trec
+    LOSSWORKS_ENCODER   a directory of Hugging Face's form, such as all-MiniLM-L6-v2's
+    LOSSWORKS_PEERS     an interpreter with sentence-transformers, for `reading`; with setfit, for `accuracy`
+
+    python bench/pretrained.py speed DATA [ROUNDS]      examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
+    python bench/pretrained.py reading DATA [ROUNDS]    texts/s, and how far the vectors are apart: ours, sentence-transformers
+    python bench/pretrained.py accuracy DATA EACH SEEDS SIDE…  on the test rows, of EACH training rows a class (0: all)
+
+DATA is movie_reviews or trec. The sides of `speed` have batches of the same size in float32 and a fused AdamW; the peers pad each
+to its longest text. Each trains in turn, in one process; the first steps of a round are not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import _bench
+
+STEPS, UNCOUNTED = 16, 3
+Steps = list[float]
+"""When each step ended."""
+
+
+def main() -> None:
+    """Print what was asked for."""
+    encoder = os.environ.get("LOSSWORKS_ENCODER")
+    if not encoder:
+        sys.exit("skipped: LOSSWORKS_ENCODER names no directory of an encoder")
+    what, name, *more = sys.argv[1:]
+    train, test = getattr(_bench, name)(0)
+    _bench.machine()
+    if what == "speed":
+        speed(encoder, name, train, int(more[0]) if more else 1)
+    elif what == "reading":
+        reading(encoder, name, [text for text, _ in train + test], int(more[0]) if more else 1)
+    else:
+        accuracy(encoder, name, int(more[0]), int(more[1]), more[2:])
+
+
+def speed(encoder: str, name: str, rows: _bench.Pairs, rounds: int) -> None:
+    """Examples a second of each side, medians of ``rounds``."""
+    size = 32 if name == "movie_reviews" else 16  # ours by default, of so many rows
+    sides = {"Lossworks": ours, "Trainer": trainer, "PyTorch": loop}
+    seen: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(rounds):
+        random.Random(number).shuffle(rows)
+        for side, train in sides.items():
+            ended = train(encoder, rows[: STEPS * size], size)[UNCOUNTED - 1 :]
+            seen[side].append(size * (len(ended) - 1) / (ended[-1] - ended[0]))
+    found = {side: statistics.median(each) for side, each in seen.items()}
+    table = [[side, rate, found["Lossworks"] / rate] for side, rate in found.items()]
+    _bench.table([f"{name}, batches of {size}", "examples/s", "Lossworks / it"], table)
+
+
+def ours(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
+    """By `lossworks.fit`; what is left of its epoch is not made."""
+    import lossworks
+    from lossworks.engine import Callbacks
+
+    ended: Steps = []
+    callbacks = Callbacks(stepped=lambda: ended.append(time.perf_counter()))
+    settings = {"model": f"hf_classifier:{encoder}", "batch_size": size, "epochs": 1}
+    lossworks.fit(rows, valid=rows[:2], test=0, callbacks=callbacks, **settings)
+    return ended
+
+
+def network(encoder: str, rows: _bench.Pairs) -> tuple[Any, Any, list[dict[str, Any]]]:
+    """For the peers: model, tokenizer, and rows as tokens with the number of their label."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
+
+    logging.set_verbosity_error()
+    labels = sorted({label for _, label in rows})
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=len(labels))
+    ids = tokenizer([text for text, _ in rows], truncation=True, max_length=512)["input_ids"]
+    return model, tokenizer, [{"input_ids": own, "labels": labels.index(label)} for own, (_, label) in zip(ids, rows, strict=True)]
+
+
+def trainer(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
+    """By the Trainer of transformers."""
+    from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+
+    model, tokenizer, examples = network(encoder, rows)
+    ended: Steps = []
+
+    class Clock(TrainerCallback):
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            ended.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            per_device_train_batch_size=size,
+            num_train_epochs=1,
+            learning_rate=5e-5,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=True,
+            dataloader_pin_memory=False,
+        )
+        collator = DataCollatorWithPadding(tokenizer)
+        Trainer(model, arguments, data_collator=collator, train_dataset=examples, callbacks=[Clock()]).train()
+    return ended
+
+
+def loop(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
+    """By a plain loop."""
+    import torch
+
+    model, tokenizer, examples = network(encoder, rows)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=True)
+    random.Random(0).shuffle(examples)
+    ended: Steps = []
+    for first in range(0, len(examples), size):
+        batch = tokenizer.pad(examples[first : first + size], return_tensors="pt")
+        model(**batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        ended.append(time.perf_counter())
+    return ended
+
+
+if __name__ == "__main__":
+    main()
