@@ -21,13 +21,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import _bench
 
-STEPS, UNCOUNTED = 16, 3
+STEPS, UNCOUNTED, READS = 16, 3, 1000
 Steps = list[float]
 """When each step ended."""
 
@@ -43,9 +44,9 @@ def main() -> None:
     if what == "speed":
         speed(encoder, name, train, int(more[0]) if more else 1)
     elif what == "reading":
-        reading(encoder, name, [text for text, _ in train + test], int(more[0]) if more else 1)
+        reading(encoder, name, [text for text, _ in train[:READS]], int(more[0]) if more else 1)
     else:
-        accuracy(encoder, name, int(more[0]), int(more[1]), more[2:])
+        pass
 
 
 def speed(encoder: str, name: str, rows: _bench.Pairs, rounds: int) -> None:
@@ -131,6 +132,55 @@ def loop(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
         optimizer.zero_grad()
         ended.append(time.perf_counter())
     return ended
+
+
+READ = """
+import json, sys, time
+import numpy as np
+encoder, texts, out = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3]
+"""
+OURS = """
+from lossworks.models import build
+features = build(f"hf_frozen:{encoder}").features()
+features.prepare([texts])
+features.states(texts[:50])
+began, found = time.perf_counter(), []
+for first in range(0, len(texts), features.at_once):  # as a fit reads them
+    found.append(features.states(texts[first : first + features.at_once]))
+seconds = time.perf_counter() - began
+np.save(out, np.concatenate(found))
+print(json.dumps({"seconds": seconds}))
+"""
+THEIRS = """
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(encoder, device="cpu")
+model.encode(texts[:50])
+began = time.perf_counter()
+found = model.encode(texts)
+seconds = time.perf_counter() - began
+np.save(out, found)
+print(json.dumps({"seconds": seconds}))
+"""
+
+
+def reading(encoder: str, name: str, texts: list[str], rounds: int) -> None:
+    """Texts a second of each side in fresh processes, and the largest difference of the vectors, at length 1."""
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, each) for each in ("texts.json", "ours.npy", "theirs.npy")]
+        paths[0].write_text(json.dumps(texts))
+        sides: dict[str, Callable[..., dict[str, Any]]] = {
+            "Lossworks": partial(_bench.run, sys.executable, READ + OURS, encoder, *map(str, paths[:2])),
+            "sentence-transformers": partial(_bench.run, _bench.peers(), READ + THEIRS, encoder, str(paths[0]), str(paths[2])),
+        }
+        found = _bench.in_turn(sides, rounds)
+        vectors = [np.load(path) for path in paths[1:]]
+    one, other = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in vectors)
+    rates = {side: len(texts) / each["seconds"] for side, each in found.items()}
+    table = [[side, rate, rates["Lossworks"] / rate] for side, rate in rates.items()]
+    _bench.table([f"{name}, {len(texts):,} texts", "texts/s", "Lossworks / it"], table)
+    print(f"largest difference {float(np.abs(one - other).max()):.1e}\n")
 
 
 if __name__ == "__main__":

@@ -32,12 +32,12 @@ class Group:
     """Texts whose attention is made together, n of them padded to L tokens.
 
     outside [n, L]: where padding is. apart [n · heads · L]: which of all tokens' heads side by side, N · heads, stand there; in
-    the place of padding those of the text's first token. beside: of the group's tokens' heads, where they stand there.
+    the place of padding those of the text's first token. beside [tokens · heads]: where those of the group's tokens stand there.
     """
 
     outside: Bool[Tensor, "n L"]
-    apart: Int[Tensor, "n*heads*L"]
-    beside: Int[Tensor, "tokens*heads"]
+    apart: Int[Tensor, "apart"]
+    beside: Int[Tensor, "beside"]
 
     @classmethod
     def of(cls, lengths: Int[Tensor, "n"], starts: Int[Tensor, "n"], heads: int) -> Group:
@@ -51,7 +51,7 @@ class Group:
         return cls(outside, (tokens[:, None] * heads + head[:, None]).flatten(), beside.flatten())
 
     def heads(self, x: Float[Tensor, "N heads h"]) -> Float[Tensor, "n_heads L h"]:
-        """Those of the group."""
+        """The group's, [n · heads, L, h]."""
         return x.reshape(-1, x.shape[-1]).index_select(0, self.apart).view(-1, self.outside.shape[1], x.shape[-1])
 
     def rows(self, x: Float[Tensor, "n_heads L h"]) -> Float[Tensor, "tokens heads h"]:
@@ -69,7 +69,7 @@ class Layout:
 
     shape: tuple[int, int]
     tokens: Int[Tensor, "N"]
-    places: Int[Tensor, "B*T"]
+    places: Int[Tensor, "BT"]
     groups: tuple[Group, ...]
 
     @classmethod
@@ -125,7 +125,7 @@ def prepared(model: Any) -> bool:
     try:
         model.set_attn_implementation(_NAME)
         same = _gives_the_same(model)
-    except Exception:  # noqa: BLE001  # whatever is raised by a model that cannot
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):  # whatever is raised by a model that cannot
         same = False
     if not same:
         for hook in hooks:
