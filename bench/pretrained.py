@@ -4,9 +4,10 @@
     LOSSWORKS_ENCODER   a directory of Hugging Face's form, such as all-MiniLM-L6-v2's
     LOSSWORKS_PEERS     an interpreter with sentence-transformers, for `reading`; with setfit, for `accuracy`
 
-    python bench/pretrained.py speed DATA [ROUNDS]      examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
-    python bench/pretrained.py reading DATA [ROUNDS]    texts/s, and how far the vectors are apart: ours, sentence-transformers
-    python bench/pretrained.py accuracy DATA EACH SEEDS SIDE…  on the test rows, of EACH training rows a class (0: all)
+    python bench/pretrained.py speed DATA [ROUNDS]    examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
+    python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how far the vectors are apart: ours, sentence-transformers
+    python bench/pretrained.py accuracy DATA EACH SEEDS [SIDE …]
+        of EACH training rows a class (0: all) by the sides frozen, fine-tuned, setfit
 
 DATA is movie_reviews or trec. The sides of `speed` have batches of the same size in float32 and a fused AdamW; the peers pad each
 to its longest text. Each trains in turn, in one process; the first steps of a round are not counted.
@@ -28,7 +29,7 @@ from typing import Any
 
 import _bench
 
-STEPS, UNCOUNTED, READS = 16, 3, 1000
+STEPS, UNCOUNTED, READS = 16, 3, 2000
 Steps = list[float]
 """When each step ended."""
 
@@ -46,7 +47,7 @@ def main() -> None:
     elif what == "reading":
         reading(encoder, name, [text for text, _ in train[:READS]], int(more[0]) if more else 1)
     else:
-        pass
+        accuracy(encoder, name, train, test, int(more[0]), int(more[1]), more[2:] or list(SIDES))
 
 
 def speed(encoder: str, name: str, rows: _bench.Pairs, rounds: int) -> None:
@@ -85,7 +86,11 @@ def network(encoder: str, rows: _bench.Pairs) -> tuple[Any, Any, list[dict[str, 
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=len(labels))
     ids = tokenizer([text for text, _ in rows], truncation=True, max_length=512)["input_ids"]
-    return model, tokenizer, [{"input_ids": own, "labels": labels.index(label)} for own, (_, label) in zip(ids, rows, strict=True)]
+    return (
+        model,
+        tokenizer,
+        [{"input_ids": own, "labels": labels.index(label)} for own, (_, label) in zip(ids, rows, strict=True)],
+    )
 
 
 def trainer(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
@@ -181,6 +186,55 @@ def reading(encoder: str, name: str, texts: list[str], rounds: int) -> None:
     table = [[side, rate, rates["Lossworks"] / rate] for side, rate in rates.items()]
     _bench.table([f"{name}, {len(texts):,} texts", "texts/s", "Lossworks / it"], table)
     print(f"largest difference {float(np.abs(one - other).max()):.1e}\n")
+
+
+SETFIT = """
+import json, sys, tempfile, warnings
+warnings.simplefilter("ignore")
+from datasets import Dataset
+from setfit import SetFitModel, Trainer, TrainingArguments
+encoder, (rows, test, seed) = sys.argv[1], json.load(open(sys.argv[2]))
+labels = sorted({label for _, label in rows})
+data = Dataset.from_dict({"text": [text for text, _ in rows], "label": [labels.index(label) for _, label in rows]})
+with tempfile.TemporaryDirectory() as folder:
+    arguments = TrainingArguments(folder, batch_size=16, num_epochs=1, seed=seed, save_strategy="no", report_to="none")
+    trainer = Trainer(model=SetFitModel.from_pretrained(encoder), args=arguments, train_dataset=data)
+    trainer.train()
+found = trainer.model.predict([text for text, _ in test]).tolist()
+print(json.dumps({"accuracy": sum(labels[int(at)] == label for at, (_, label) in zip(found, test)) / len(test)}))
+"""
+
+
+def setfit(encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed: int) -> float:
+    """By SetFit's recipe as its library has it: contrastive pairs for an epoch, then logistic regression."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        json.dump([rows, test, seed], file)
+        file.flush()
+        return float(_bench.run(_bench.peers(), SETFIT, encoder, file.name)["accuracy"])
+
+
+def fitted(form: str, encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed: int) -> float:
+    """By our defaults."""
+    import lossworks
+
+    return float(lossworks.fit(rows, model=f"hf:{encoder}{form}", test=test, seed=seed).metrics["accuracy"]["value"])
+
+
+SIDES = {"frozen": partial(fitted, ",frozen"), "fine-tuned": partial(fitted, ""), "setfit": setfit}
+
+
+def accuracy(encoder: str, name: str, train: _bench.Pairs, test: _bench.Pairs, each: int, seeds: int, sides: list[str]) -> None:
+    """Mean and standard deviation over draws of the training rows, on the first 500 test rows."""
+    of = {label: [row for row in train if row[1] == label] for label in sorted({label for _, label in train})}
+    seen: dict[str, list[float]] = {side: [] for side in sides}
+    for seed in range(seeds):
+        chosen = random.Random(seed)
+        rows = [row for own in of.values() for row in chosen.sample(own, min(each, len(own)))] if each else train
+        for side in sides:
+            seen[side].append(SIDES[side](encoder, rows, test[:500], seed))
+            print(side, seed, seen[side][-1], file=sys.stderr)
+    table = [[side, statistics.mean(found), statistics.stdev(found) if seeds > 1 else 0.0] for side, found in seen.items()]
+    _bench.table([f"{name}, {each or 'all'} rows a class, {seeds} draws", "accuracy", "standard deviation"], table)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Gradients:
             p.grad = p.grad.coalesce()  # type: ignore[union-attr]
 
     def spread(self) -> None:
-        """Have those of tables stand whole, zero where nothing was read, for what needs them so; the memory is kept for the next."""
+        """Have those of tables stand whole, zero where nothing was read; their memory is kept for the next."""
         for p in self._sparse:
             whole, last = self._spread.get(p) or (torch.zeros_like(p), None)
             rows, values = p.grad.indices()[0], p.grad.values()  # type: ignore[union-attr]

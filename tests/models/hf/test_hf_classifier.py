@@ -94,7 +94,9 @@ def test_training_without_padding(kind: str, folders: dict[str, Path]) -> None:
     assert network.unpadded
     seen = list[int]()
     block = next(m for m in network.modules() if isinstance(m, torch.nn.ModuleList))[1]
-    block.register_forward_pre_hook(lambda _, args, kwargs: seen.append((args or [kwargs["hidden_states"]])[0].shape[:2].numel()), with_kwargs=True)
+    block.register_forward_pre_hook(
+        lambda _, args, kwargs: seen.append((args or [kwargs["hidden_states"]])[0].shape[:2].numel()), with_kwargs=True
+    )
     found = []
     for network.unpadded in (True, False):
         network.zero_grad()
@@ -110,7 +112,9 @@ def test_attention_of_its_own(folders: dict[str, Path]) -> None:
     """A model whose blocks look at places, here by a bias of distances, keeps its padding, and transformers' attention."""
     config = transformers.BertConfig(vocab_size=30, **hf_files.SIZES)
     model = transformers.BertForSequenceClassification(config)
-    model.bert.encoder.layer[0].attention.self.register_forward_pre_hook(lambda _, args: (args[0] + torch.arange(16.0) * (args[0].shape[1] == 20),))
+    model.bert.encoder.layer[0].attention.self.register_forward_pre_hook(
+        lambda _, args: (args[0] + torch.arange(16.0) * (args[0].shape[1] == 20),)
+    )
     assert not prepared(model)
     assert model.config._attn_implementation == "sdpa"
 

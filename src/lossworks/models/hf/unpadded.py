@@ -74,7 +74,7 @@ class Layout:
 
     @classmethod
     def of(cls, lengths: Int[Tensor, "B"], size: int, heads: int) -> Layout:
-        """Of rows that are padded to ``size``, for so many ``heads``. A group's texts are at least half as long as its longest."""
+        """Of rows padded to ``size``, for so many ``heads``. A group's texts are at least half as long as its longest."""
         ordered, order = lengths.sort(descending=True, stable=True)
         starts = ordered.cumsum(0) - ordered
         tokens = torch.repeat_interleave(order * size - starts, ordered) + torch.arange(int(ordered.sum()))
@@ -237,4 +237,3 @@ class _Attention(Function):
             for rows, each in zip(found, of, strict=True):
                 rows.append(group.rows(each))
         return *map(torch.cat, found), None, None, None, None
-

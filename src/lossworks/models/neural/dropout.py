@@ -1,4 +1,4 @@
-"""Dropout whose random numbers are a function of place and seed: made in the same pass over memory, by as many threads as there are.
+"""Dropout whose random numbers are a function of place and seed, made in the same pass over memory, by all threads.
 
 PyTorch draws them on the processor one after another; of a small model's step that can be a tenth.
 """
@@ -18,7 +18,7 @@ from ...core.threads import share
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout``, whose seeds come from PyTorch's generator; compiled for float32 on the processor, and PyTorch's elsewhere."""
+    """``nn.Dropout``, compiled for float32 on the processor, and as it is elsewhere; seeds come from PyTorch's generator."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not (self.training and self.p and _is_compiled(input)):
