@@ -57,9 +57,10 @@ plan-docs: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -c constraints.txt torch
-	$(BIN)/pip install -c constraints.txt -e ".[dev,sklearn]"
-	$(BIN)/python -m compileall -q src  # pip leaves this out; tests start many processes, some machines keep no bytecode
+	$(BIN)/pip install --no-compile -c constraints.txt torch
+	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
+	@# bytecode, on all cores where pip makes it on one, and of src too: tests start many processes, some machines keep none
+	$(BIN)/python -m compileall -q -j 0 .venv/lib src || true  # some packages hold templates that are no Python
 	touch $@
 
 clean:

@@ -57,8 +57,10 @@ def examples(text: str) -> Iterator[str]:
             yield code
 
 
-SPECS = [(place, spec) for place, text in docstrings() for spec in specs(text)]
-EXAMPLES = [(place, code) for place, text in docstrings() for code in examples(text)]
+@pytest.fixture(scope="module")
+def every() -> list[tuple[str, str]]:
+    """All docstrings, read once, and not while tests are collected, which every worker does."""
+    return list(docstrings())
 
 
 def built(spec: str) -> Any:
@@ -67,17 +69,18 @@ def built(spec: str) -> Any:
     return losses.build(spec) if home is None else home.build(spec)
 
 
-def test_they_are_found() -> None:
-    """A pattern that finds nothing would make the other tests pass."""
-    found = {spec for _, spec in SPECS}
+def test_specs_are_built(every: list[tuple[str, str]]) -> None:
+    """Name, keys and values of each are known; a pattern that finds none would let all pass."""
+    found, wrong = set(), {}
+    for place, text in every:
+        for spec in specs(text):
+            found.add(spec)
+            try:
+                built(spec)
+            except LossworksError as error:
+                wrong[f"{place}: {spec}"] = error
+    assert not wrong
     assert {"l1:strength=1e-6", "cosine:warmup=5%", "cross_entropy+1e-4*z_loss", "words:min_count=2"} <= found
-    assert {place.partition(":")[0] for place, _ in EXAMPLES} == {"lossworks/__init__.py", "lossworks/losses/fused.py"}
-
-
-@pytest.mark.parametrize(("place", "spec"), SPECS)
-def test_spec_is_built(place: str, spec: str) -> None:
-    """Name, keys and values are known."""
-    built(spec)
 
 
 @pytest.mark.parametrize("spec", ["l1:1e-6", "cross_entropy:smoothing=0.1", "focal+z_los"])
@@ -87,13 +90,18 @@ def test_wrong_specs_are_not(spec: str) -> None:
         built(spec)
 
 
-@pytest.mark.parametrize(("place", "code"), EXAMPLES)
-def test_example_runs(place: str, code: str) -> None:
-    """It runs as it stands, on small data where it leaves that out (``...``)."""
+def test_examples_run(every: list[tuple[str, str]]) -> None:
+    """Each runs as it stands, on small data where it leaves that out (``...``)."""
     many = ", ".join(
         f'("{word} number {n}.", "{label}")' for n in range(8) for word, label in (("good", "positive"), ("bad", "negative"))
     )
     hidden = torch.randn(2, 5, 4, requires_grad=True)
-    names = {"lossworks": lossworks, "hidden": hidden, "head": torch.nn.Linear(4, 7), "labels": torch.randint(7, (2, 5))}
-    exec(code.replace("...", many), names)
-    assert hidden.grad is not None or list(names["model"].labels) == ["negative", "positive"]
+    ran = set()
+    for place, text in every:
+        for code in examples(text):
+            hidden.grad = None
+            names = {"lossworks": lossworks, "hidden": hidden, "head": torch.nn.Linear(4, 7), "labels": torch.randint(7, (2, 5))}
+            exec(code.replace("...", many), names)
+            assert hidden.grad is not None or list(names["model"].labels) == ["negative", "positive"], place
+            ran.add(place.partition(":")[0])
+    assert ran == {"lossworks/__init__.py", "lossworks/losses/fused.py"}

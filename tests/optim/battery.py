@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from lossworks.optim import Optimizer, Stepper
 
 Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
-RATES = (0.002, 0.05, 0.5)
+RATES = (0.05, 0.5, 0.002)  # most go down at the first
 
 
 def told(name: str) -> ModuleType:

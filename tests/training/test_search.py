@@ -26,7 +26,7 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("optimizer", "starts"), [("adagrad", (3e4,)), ("adam", (1e-5,))])
-def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
+def test_finds_the_best(optimizer: str, starts: tuple[float, ...], reviews: Path) -> None:
     """No rate of a fine grid does better on the held-out rows by more than a hundredth; the record holds all trials."""
     heights: list[float] = []
 
@@ -36,9 +36,9 @@ def test_finds_the_best(optimizer: str, starts: tuple[float, ...]) -> None:
 
     for power in range(-4, 3):
         heights.append(float("inf"))
-        lossworks.fit(REVIEWS, optimizer=optimizer, lr=10 ** (power / 2), callbacks=Callbacks(watch=watch), **SMALL)
+        lossworks.fit(reviews, optimizer=optimizer, lr=10 ** (power / 2), callbacks=Callbacks(watch=watch), **SMALL)
     for start in starts:
-        found = lossworks.fit(REVIEWS, optimizer=f"{optimizer}:lr={start}", lr="auto", **SMALL).record
+        found = lossworks.fit(reviews, optimizer=f"{optimizer}:lr={start}", lr="auto", **SMALL).record
         search = found["result"]["lr_search"]
         scores = {trial["lr"]: trial["score"] for trial in search["trials"]}
         assert search["metric"] == "nll"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, float32, nn
 
 from ...core.threads import share
-from .kernels import compiled, dot, exponentials, rms_scale, rotate, silu
+from .kernels import apply_rotary, compiled, dot, exponentials, rms_scale, silu
 
 if TYPE_CHECKING:
     from .model import Block, Body
@@ -62,7 +62,8 @@ class Weights:
             query, inner = np.empty(o_proj.shape[1], np.float32), np.empty(down.shape[1], np.float32)
             _norm(x, attention_norm, self.eps, unit)
             share(_product, of_qkv.size // _PACE, of_qkv, unit, qkv)
-            _place(qkv, self.cosines[place], self.sines[place], kept, place, query)
+            by_head = query.reshape(1, self.heads, 1, -1), *kept[:, None, :, place:stop]
+            apply_rotary(0, 1, qkv[None], self.cosines[place:stop], self.sines[place:stop], *by_head)
             share(_attend, query.size * (stop - first), query, kept, first, stop, attn_out)
             share(_add_product, o_proj.size // _PACE, o_proj, attn_out, x)
             _norm(x, ffn_norm, self.eps, unit)
@@ -104,19 +105,6 @@ def _swiglu(part, parts, weight, x, found):  # type: ignore[no-untyped-def]
     width = len(found)
     for row in range(width * part // parts, width * (part + 1) // parts):
         found[row] = silu(dot(weight[row], x)) * dot(weight[width + row], x)
-
-
-@compiled
-def _place(qkv, cosines, sines, kept, place, query):  # type: ignore[no-untyped-def]
-    """Rotate the queries to their position, and write keys, rotated too, and values to their place."""
-    width, shared, way = len(cosines), kept.shape[1], np.float32(1)
-    for start in range(0, len(query), width):
-        rotate(qkv[start : start + width], cosines, sines, way, query[start : start + width])
-    for head in range(shared):
-        key = len(query) + head * width
-        value = key + shared * width
-        rotate(qkv[key : key + width], cosines, sines, way, kept[0, head, place])
-        kept[1, head, place] = qkv[value : value + width]
 
 
 @compiled

@@ -4,7 +4,8 @@
 called with ``part, parts`` (``core.threads.share``): which rows, texts or heads it works on. No sum depends on ``parts``.
 
 Activations are float32 or bfloat16, which NumPy does not know: there its bits are uint16, and ``upcast`` and ``downcast``
-read and write them. Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
+read and write them. A view of a row can cost
+as much as working on it, so most name elements by all their places. Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
 """
 
 from __future__ import annotations
@@ -86,9 +87,14 @@ def dot(a: Any, b: Any) -> Any:
 
 
 @register_jitable(fastmath=_SUM)
+def _rms_scale(squares: Any, width: Any, eps: Any) -> Any:
+    return np.float32(1 / np.sqrt(squares / width + eps))
+
+
+@register_jitable(fastmath=_SUM)
 def rms_scale(x: Any, eps: Any) -> Any:
     """What makes the root mean square of x 1."""
-    return np.float32(1 / np.sqrt(dot(x, x) / len(x) + eps))
+    return _rms_scale(dot(x, x), len(x), eps)
 
 
 @register_jitable(fastmath=_SUM)
@@ -101,19 +107,20 @@ def silu(x: Any) -> Any:
 def add_norm(part, parts, x, added, weight, eps, summed, scales, normed):  # type: ignore[no-untyped-def]
     """summed = x + added, and normed = summed · scales · weight, its root mean square being 1.
 
-    ``added`` may have no rows: then the norm is that of x, and ``summed`` is not written.
+    ``added`` may have no rows: then ``summed`` is to be x itself.
     """
     width = x.shape[1]
     for row in range(len(x) * part // parts, len(x) * (part + 1) // parts):
-        out, given = x[row], normed[row]
         if len(added):
-            own, more, out = x[row], added[row], summed[row]
             for i in range(width):
-                out[i] = own[i] + upcast(more[i])
-        scale = rms_scale(out, eps)
+                summed[row, i] = x[row, i] + upcast(added[row, i])
+        squares = np.float32(0)
+        for i in range(width):
+            squares += summed[row, i] * summed[row, i]
+        scale = _rms_scale(squares, width, eps)
         scales[row] = scale
         for i in range(width):
-            given[i] = downcast(out[i] * scale * weight[i], given)
+            normed[row, i] = downcast(summed[row, i] * scale * weight[i], normed)
 
 
 @compiled
@@ -125,71 +132,71 @@ def norm_backward(part, parts, x, weight, scales, grad_output, before, grad, cop
     rows, width, blocks = len(x), x.shape[1], len(by_block)
     size = (rows + blocks - 1) // blocks
     for block in range(blocks * part // parts, blocks * (part + 1) // parts):
-        summed = by_block[block]
-        summed[:] = 0
+        by_block[block] = 0
         for row in range(block * size, min(rows, (block + 1) * size)):
-            own, of, found = x[row], grad_output[row], grad[row]
             scale, along = scales[row], np.float32(0)
             for i in range(width):
-                along += upcast(of[i]) * weight[i] * own[i]
+                along += upcast(grad_output[row, i]) * weight[i] * x[row, i]
             along *= scale * scale * scale / np.float32(width)
             if len(before):
-                stream = before[row]
                 for i in range(width):
-                    found[i] = stream[i] + (upcast(of[i]) * weight[i] * scale - own[i] * along)
+                    grad[row, i] = before[row, i] + (upcast(grad_output[row, i]) * weight[i] * scale - x[row, i] * along)
             else:
                 for i in range(width):
-                    found[i] = upcast(of[i]) * weight[i] * scale - own[i] * along
+                    grad[row, i] = upcast(grad_output[row, i]) * weight[i] * scale - x[row, i] * along
             for i in range(width):
-                summed[i] += upcast(of[i]) * own[i] * scale
+                by_block[block, i] += upcast(grad_output[row, i]) * x[row, i] * scale
             if len(copied):
-                copy = copied[row]
                 for i in range(width):
-                    copy[i] = downcast(found[i], copy)
-
-
-@register_jitable(fastmath=_SUM)
-def rotate(given: Any, cosine: Any, sine: Any, way: Any, found: Any) -> None:
-    """One head by the angles of its position; way -1: back."""
-    half = len(cosine) // 2
-    for i in range(half):
-        found[i] = downcast(upcast(given[i]) * cosine[i] + upcast(given[half + i]) * sine[i] * way, found)
-    for i in range(half):
-        found[half + i] = downcast(upcast(given[half + i]) * cosine[half + i] + upcast(given[i]) * sine[half + i] * way, found)
+                    copied[row, i] = downcast(grad[row, i], copied)
 
 
 @compiled
 def apply_rotary(part, parts, qkv, cosines, sines, queries, keys, values):  # type: ignore[no-untyped-def]
     """All heads side by side [B·T, many·h], as queries and keys [B, heads, T, h], rotated to their positions, and values."""
     _, heads, size, width = queries.shape
-    shared = keys.shape[1]
+    shared, half = keys.shape[1], width // 2
+    given = qkv.reshape(len(qkv), heads + 2 * shared, width)
     for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
         text, place = row // size, row % size
-        given, cosine, sine = qkv[row], cosines[place], sines[place]
         for head in range(heads):
-            rotate(given[head * width :], cosine, sine, np.float32(1), queries[text, head, place])
+            for i in range(half):
+                low, high = upcast(given[row, head, i]), upcast(given[row, head, half + i])
+                queries[text, head, place, i] = downcast(low * cosines[place, i] + high * sines[place, i], queries)
+                turned = high * cosines[place, half + i] + low * sines[place, half + i]
+                queries[text, head, place, half + i] = downcast(turned, queries)
         for head in range(shared):
-            rotate(given[(heads + head) * width :], cosine, sine, np.float32(1), keys[text, head, place])
-            value, found = given[(heads + shared + head) * width :], values[text, head, place]
+            for i in range(half):
+                low, high = upcast(given[row, heads + head, i]), upcast(given[row, heads + head, half + i])
+                keys[text, head, place, i] = downcast(low * cosines[place, i] + high * sines[place, i], keys)
+                turned = high * cosines[place, half + i] + low * sines[place, half + i]
+                keys[text, head, place, half + i] = downcast(turned, keys)
             for i in range(width):
-                found[i] = value[i]
+                values[text, head, place, i] = given[row, heads + shared + head, i]
 
 
 @compiled
 def rotary_backward(part, parts, queries, keys, values, cosines, sines, qkv):  # type: ignore[no-untyped-def]
-    """The gradient of what ``apply_rotary`` was given, from those of what it made."""
+    """The gradient of what ``apply_rotary`` was given, from those of what it made: rotated back."""
     _, heads, size, width = queries.shape
-    shared = keys.shape[1]
+    shared, half = keys.shape[1], width // 2
+    found = qkv.reshape(len(qkv), heads + 2 * shared, width)
     for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
         text, place = row // size, row % size
-        found, cosine, sine = qkv[row], cosines[place], sines[place]
         for head in range(heads):
-            rotate(queries[text, head, place], cosine, sine, np.float32(-1), found[head * width :])
+            for i in range(half):
+                low, high = upcast(queries[text, head, place, i]), upcast(queries[text, head, place, half + i])
+                found[row, head, i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+                turned = high * cosines[place, half + i] - low * sines[place, half + i]
+                found[row, head, half + i] = downcast(turned, qkv)
         for head in range(shared):
-            rotate(keys[text, head, place], cosine, sine, np.float32(-1), found[(heads + head) * width :])
-            given, value = values[text, head, place], found[(heads + shared + head) * width :]
+            for i in range(half):
+                low, high = upcast(keys[text, head, place, i]), upcast(keys[text, head, place, half + i])
+                found[row, heads + head, i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+                turned = high * cosines[place, half + i] - low * sines[place, half + i]
+                found[row, heads + head, half + i] = downcast(turned, qkv)
             for i in range(width):
-                value[i] = given[i]
+                found[row, heads + shared + head, i] = values[text, head, place, i]
 
 
 @compiled
@@ -197,8 +204,11 @@ def merge_heads(part, parts, apart, together):  # type: ignore[no-untyped-def]
     """Heads [B, heads, T, h] side by side [B·T, heads·h]."""
     _, heads, size, width = apart.shape
     for row in range(len(together) * part // parts, len(together) * (part + 1) // parts):
+        text, place = row // size, row % size
         for head in range(heads):
-            together[row, head * width : (head + 1) * width] = apart[row // size, head, row % size]
+            at = head * width
+            for i in range(width):
+                together[row, at + i] = apart[text, head, place, i]
 
 
 @compiled
@@ -206,8 +216,11 @@ def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
     """The other way round."""
     _, heads, size, width = apart.shape
     for row in range(len(together) * part // parts, len(together) * (part + 1) // parts):
+        text, place = row // size, row % size
         for head in range(heads):
-            apart[row // size, head, row % size] = together[row, head * width : (head + 1) * width]
+            at = head * width
+            for i in range(width):
+                apart[text, head, place, i] = together[row, at + i]
 
 
 @register_jitable(fastmath=_SUM)
