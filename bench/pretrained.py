@@ -72,8 +72,8 @@ def ours(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
 
     ended: Steps = []
     callbacks = Callbacks(stepped=lambda: ended.append(time.perf_counter()))
-    settings = {"model": f"hf_classifier:{encoder}", "batch_size": size, "epochs": 1}
-    lossworks.fit(rows, valid=rows[:2], test=0, callbacks=callbacks, **settings)
+    model = f"hf_classifier:{encoder}"
+    lossworks.fit(rows, valid=rows[:2], test=0, callbacks=callbacks, model=model, batch_size=size, epochs=1)
     return ended
 
 
@@ -81,7 +81,7 @@ def network(encoder: str, rows: _bench.Pairs) -> tuple[Any, Any, list[dict[str, 
     """For the peers: model, tokenizer, and rows as tokens with the number of their label."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
 
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     labels = sorted({label for _, label in rows})
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=len(labels))
@@ -220,7 +220,11 @@ def fitted(form: str, encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed
     return float(lossworks.fit(rows, model=f"hf:{encoder}{form}", test=test, seed=seed).metrics["accuracy"]["value"])
 
 
-SIDES = {"frozen": partial(fitted, ",frozen"), "fine-tuned": partial(fitted, ""), "setfit": setfit}
+SIDES: dict[str, Callable[..., float]] = {
+    "frozen": partial(fitted, ",frozen"),
+    "fine-tuned": partial(fitted, ""),
+    "setfit": setfit,
+}
 
 
 def accuracy(encoder: str, name: str, train: _bench.Pairs, test: _bench.Pairs, each: int, seeds: int, sides: list[str]) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..core.threads import WORTH_SHARING
 from ..data.row_gradient import add, clear, sum_rows
 from ..losses import CategoricalLoss, Loss, RegressionLoss
-from ..models.linear import Linear
+from ..models.linear_network import Linear
 from ..optim import Stepper
 from ..optim.rules.adagrad import AdaGrad, adapt
 from ..optim.rules.sgd import SGD, descend
