@@ -109,7 +109,7 @@ class Stretch:
         bounds = np.cumsum([0, *map(len, chosen)])
         most = int(np.diff(bounds).max())
         outputs = np.zeros((len(batch), table.scalars.shape[1]), table.scalars.dtype)
-        amounts, weights = np.zeros((2, len(chosen)))
+        amounts, weights = np.zeros(len(chosen), outputs.dtype), np.zeros(len(chosen))
         bias.gradient.fill(bias.gradient.total)  # all of its rows are touched
         number = table.scalars.dtype.type
         states = [
@@ -169,7 +169,8 @@ def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table,
         amount = 0.0
         for row in range(size):
             amount += own[row] * losses[row]
-        if not abs(amount) < np.inf:
+        amounts[step], weights[step] = amount, weighs
+        if not abs(amounts[step]) < np.inf:  # as large as the weights' own numbers go, which is how far the general way goes
             return step
         for column in range(width):
             of_column = 0.0
@@ -189,7 +190,6 @@ def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table,
         else:
             descend(0, 1, touched, counts, total, table, rates[step])
             descend(0, 1, bias_touched, bias_counts, bias_total, bias, rates[step])
-        amounts[step], weights[step] = amount, weighs
     return len(rates)
 
 
