@@ -81,7 +81,9 @@ def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
     """
     if is_frame(texts):
         column = records[0].get("data", {}).get("text_column") if records else None
-        with closing(load(texts, ReadOptions(text=column, unlabelled=True, normalize=form_of(*records)))) as corpus:
+        with closing(
+            load(texts, ReadOptions(text=column, unlabelled=True, bad_rows="error", normalize=form_of(*records)))
+        ) as corpus:
             return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")
