@@ -17,6 +17,7 @@ from ..core.errors import LossworksError, PeerLost
 from . import (
     compare,
     data,
+    doctor,
     evaluate,
     explain,
     export,
@@ -68,6 +69,7 @@ app.add_typer(languages.app, name="languages")
 app.add_typer(tokens.app, name="tokens")
 app.command("list")(listing.command)
 app.command("show")(show.command)
+app.command("doctor")(doctor.command)
 
 
 @app.callback(invoke_without_command=True)

@@ -205,7 +205,7 @@ def _none(value: Any) -> Any:
 
 
 def _watcher(quiet: bool) -> Any:
-    from ..core.wording import duration, skipped_note
+    from ..core.wording import counted, duration, skipped_note
     from ..report.words import untrained
     from ..tokens.graphemes import composed_note
     from .progress import Watcher
