@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lossworks.cli import listing, tables
+from lossworks.cli.progress import Watcher
 
 FIGURES = ["0.8939", "0.7969 to 0.9477", "0.5000", "0.3326"]
 
@@ -42,3 +43,22 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         for member in members:
             assert [*member["summary"].split()] == rows[member["name"]][: len(member["summary"].split())]
             assert f"[{member['source']}]" in " ".join(rows[member["name"]])
+
+
+def test_counts_on_the_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """Large counts have all their digits, epochs three; pieces of one text are no rows, and one thing is no plural."""
+    text = {"config": {"model": "ngram", "document_unit": "file"}, "parts": {"train": 1, "valid": 1, "test": 1}, "rows": 3}
+    text |= {"source": "it", "reason": "lm", "text_column": None, "label_column": None, "leaked": 0, "skipped": 0, "bad": []}
+    row = text | {"config": {"model": "ngram"}, "rows": 1, "skipped": 1, "bad": ["line 7: the text is empty"]}
+    step = {"epoch": 2.3456, "examples_per_second": 1, "loss": 1.0}
+    for event, fields, told in (
+        ("read", {"rows": 15_240, "of": 24_060}, "reading 15,240 of 24,060 "),
+        ("train", step, "training 2.35 of 1 "),
+        ("data", text, "it: 3 pieces (1 train, 1 valid, 1 test)"),
+        ("data", row, "it: 1 row (1 train, 1 valid, 1 test)"),
+        ("data", row, "1 bad row left out, the first: line 7: the text is empty"),
+    ):
+        watcher = Watcher(False)
+        watcher._told = -1e9  # a line is due
+        watcher(event, fields)
+        assert told in capsys.readouterr().err

@@ -8,6 +8,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core import memory, threads
 from ..core.machine import fast_dtype, machine, versions
@@ -80,7 +81,7 @@ def _processor() -> list[Finding]:
     import torch
 
     used = torch.backends.cpu.get_cpu_capability()
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     extra = [name for name, flag in (("AVX-512 VNNI", "avx512_vnni"), ("AVX-512 BF16", "avx512_bf16"), ("AMX BF16", "amx_bf16"))
              if able.get(flag)]  # fmt: skip
     slow = ""
@@ -124,7 +125,7 @@ def _compiled() -> Finding:
     from numba import njit
 
     try:
-        place = Path(njit(cache=True)(_cores).stats.cache_path)  # found out, nothing is compiled
+        place = Path(str(njit(cache=True)(_cores).stats.cache_path))  # found out, nothing is compiled
     except RuntimeError as error:
         return Finding("compiled code", f"cannot be kept: {error}", "Set NUMBA_CACHE_DIR to a folder that can be written.")
     package = Path(__file__).parents[1]
