@@ -50,7 +50,7 @@ BAD_ROWS = [
 
 @pytest.mark.parametrize(("name", "content", "why"), BAD_ROWS)
 def test_bad_row(put, name, content, why):
-    """A bad row stops the reading by default, and is left out and counted where that is asked for."""
+    """A bad row among few stops the reading by default, and is left out and counted where that is asked for."""
     path = put(name, content)
     with pytest.raises(DataError, match=rf"(?s){re.escape(name)}: 1 of . rows is bad:\n  {re.escape(why)}.*--bad-rows skip"):
         load(path)
@@ -58,6 +58,21 @@ def test_bad_row(put, name, content, why):
     assert corpus.skipped == 1
     assert corpus.bad[0].startswith(why)
     assert corpus.texts([0]) == ["a"]
+
+
+@pytest.mark.parametrize(("bad", "policy", "reads"), [(3, "few", 1), (3, "error", 0), (4, "few", 0), (4, "skip", 1)])
+def test_few_bad_rows(bad: int, policy: str, reads: int) -> None:
+    """Up to 1 % of the rows are left out, counted, and the first is named, unless any bad row is to be an error."""
+    rows = [(f"text {n}", "ab"[n % 2]) for n in range(297)]
+    rows[7:7] = [("", "a")] * bad
+    if not reads:
+        with pytest.raises(DataError, match=rf"{bad} of {297 + bad} rows are bad"):
+            load(rows, ReadOptions(bad_rows=policy))
+        return
+    corpus = load(rows, ReadOptions(bad_rows=policy))
+    assert (len(corpus), corpus.skipped) == (297, bad)
+    assert corpus.notes == (f"{bad} bad rows left out, the first: row 8: the text is empty",)
+    assert ReadOptions().bad_rows == "few"
 
 
 PYTHON_ROWS = [

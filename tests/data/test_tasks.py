@@ -9,7 +9,7 @@ from lossworks.data import check_classes, class_names, infer_task, label_sets, l
 
 INFERRED = [
     (["a", "b", "a"], "classify", "classify: 2 labels, text"),
-    (["1", "0", "1", "0"], "classify", "classify: 2 labels, few different numbers"),
+    (["1", "0", "1", "0"], "classify", "classify: 2 labels, few different numbers; --task regress if they are quantities"),
     ([float(i % 5) for i in range(50)], "classify", "5 labels"),
     ([i % 5 / 2 for i in range(50)], "classify", "5 labels"),
     ([float(i) for i in range(21)], "regress", "21 different whole numbers; --task classify if they name classes"),

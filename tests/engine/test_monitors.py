@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lossworks.engine.monitors import LogWindow, Overfitting, Spikes
 
 
 def test_a_spike_does_not_hide_the_next() -> None:
-    """A loss far above the usual is told with the usual one; it is taken into the usual only as far as it is not one."""
+    """A loss far above the usual twice in a row is told once, with the usual one, which takes it in only in part."""
     spikes = Spikes()
-    for number in range(200):
-        assert spikes.usual(1.0 + 0.1 * (number % 2)) is None
-    for _ in range(3):
-        assert spikes.usual(100.0) == pytest.approx(1.05, abs=0.1)
-    assert spikes.usual(1.1) is None
+    for _ in range(2):
+        for number in range(400):
+            assert spikes.usual(1.0 + 0.1 * (number % 2)) is None
+        assert [spikes.usual(100.0) for _ in range(3)] == [None, pytest.approx(1.05, abs=0.1), None]
+
+
+def test_healthy_runs_have_no_spikes() -> None:
+    """Batches of four have mean losses far from the usual by chance, and no run of them is said to spike."""
+    chance, singles, told = np.random.default_rng(0), 0, 0
+    for _ in range(30):
+        spikes = Spikes()
+        margins = chance.normal(0.2 + 6 * np.arange(1000)[:, None] / 1000, 2.0, (1000, 4))
+        for loss in np.log1p(np.exp(-margins)).mean(1):
+            told += spikes.usual(float(loss)) is not None
+            singles += spikes.high == 1
+    assert (singles > 3, told) == (True, 0)
 
 
 def test_no_spike_at_first() -> None:

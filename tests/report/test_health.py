@@ -87,10 +87,11 @@ def test_clipping_and_spikes() -> None:
 
 
 def test_one_or_two_points_are_seen() -> None:
-    """A run that has just begun has markers, for a line through one point shows nothing; a third point makes a plain line."""
+    """A line through one or two points has markers, a third makes it plain; two examined steps have no chart."""
     modes = [[trace["mode"] for trace in (charts.loss_curve([note(n) for n in range(k)]) or {})["data"]] for k in (1, 2, 3)]
     assert [set(each) for each in modes] == [{"lines", "lines+markers"}, {"lines", "lines+markers"}, {"lines"}]
-    assert drawn(health_charts.gradient_norm([note(0, gradient_norm=1.0)], 0.5))["clipped to 0.5"]["mode"] == "lines"
+    assert health_charts.gradient_norm([note(n, gradient_norm=1.0) for n in range(2)], 0.5) is None
+    assert health_charts.update_ratios([note(n, moved={"head": 0.1}) for n in range(2)]) is None
 
 
 def test_the_schedule_is_drawn_where_it_varies() -> None:

@@ -63,7 +63,9 @@ def test_the_order_is_verdict_first(tmp_path: Path) -> None:
 
 def test_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
     """No tag loads anything from elsewhere, and the page forbids itself to."""
-    page = Page(report.write(classify_run(tmp_path)))
+    path = report.write(classify_run(tmp_path))
+    page = Page(path)
+    assert path.stat().st_size < 1 << 20  # the library in it is compressed
     sources = [value for _, attrs in page.tags for key, value in attrs.items() if key in ("src", "href")]
     assert sources == ["data:,", "#main"]
     assert any("default-src 'none'" in str(attrs.get("content")) for tag, attrs in page.tags if tag == "meta")
@@ -210,4 +212,9 @@ def test_numbers_as_a_reader_wants_them() -> None:
     assert words.number("r2", -0.25) == "−0.250"
     assert words.number("mse", 123456.0) == "1.235e+05"
     assert words.number("nll", None) == "–"
-    assert [words.duration(s) for s in (4.21, 200, 7500)] == ["4.2\u202fs", "3\u202fmin 20\u202fs", "2\u202fh 5\u202fmin"]
+    assert [words.duration(s, " ") for s in (0.0552, 5.52, 59.96, 60, 200, 3599.7, 7500, 86400, 183_600, 1e6)] == [
+        "55 ms", "5.5 s", "1 min", "1 min", "3 min 20 s", "1 h", "2 h 5 min", "1 day", "2 days 3 h", "11 days 14 h",
+    ]  # fmt: skip
+    assert words.duration(4.21) == "4.2\u202fs"
+    assert [words.counted(n, "row") for n in (0, 1, 1204)] == ["0 rows", "1 row", "1,204 rows"]
+    assert words.counted(2, "entity", "entities") == "2 entities"

@@ -96,13 +96,13 @@ def test_the_log_tells_of_health(tmp_path: Path) -> None:
 
 
 def test_spikes() -> None:
-    """A loss far above the usual is told, once for each, and never while nothing is usual yet; a rise in steps is none."""
+    """A loss that stays far above the usual is told, once each time, and never while nothing is usual; a slow rise is none."""
     chance = np.random.default_rng(0)
     spikes = Spikes()
     losses = 2 * 0.999 ** np.arange(2000) + chance.normal(0, 0.05, 2000)
-    losses[[10, 700, 1500]] += 3
+    losses[[10, 11, 700, 701, 900, 1500, 1501, 1502]] += 3
     found = [number for number, loss in enumerate(losses) if spikes.usual(float(loss)) is not None]
-    assert found == [700, 1500]
+    assert found == [701, 1501]
     slow = Spikes()
     assert all(slow.usual(1 + number / 1000) is None for number in range(2000))
 

@@ -158,7 +158,7 @@ class Recorder:
         fewer = planned.fitting(left - (1 - _ROOM) * 60 * minutes) or {}
         ways = [" ".join(f"--{name} {number}" for name, number in fewer.items())] if fewer else []
         ways.append(f"--minutes {math.ceil((60 * minutes - left + planned.working) / 60 / _ROOM)}")
-        takes, leaves = (words.duration(max(0.0, seconds)).replace(words.THIN, " ") for seconds in (planned.working, left))
+        takes, leaves = (words.duration(max(0.0, seconds), " ") for seconds in (planned.working, left))
         raise UsageError(
             f"{planned.trainings} trainings take about {takes}, and --minutes {minutes:g} leaves {leaves} for them. What fits: "
             f"{', or '.join(ways)}. With --resume --minutes is a part of the work, and the same command goes on."

@@ -82,7 +82,8 @@ def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
     """
     if data.is_frame(texts):
         column = records[0].get("data", {}).get("text_column") if records else None
-        with closing(data.load(texts, ReadOptions(text=column, unlabelled=True, normalize=form_of(*records)))) as corpus:
+        read = ReadOptions(text=column, unlabelled=True, bad_rows="error", normalize=form_of(*records))
+        with closing(data.load(texts, read)) as corpus:
             return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")

@@ -39,6 +39,7 @@ _VERBS = {
     "plan": "plan",
     "list": "listing",
     "show": "show",
+    "doctor": "doctor",
     "data": "data",
     "languages": "languages",
     "tokens": "tokens",

@@ -8,8 +8,7 @@ from rich.text import Text
 
 from ..report.by_language import NOTE
 from ..report.slices import p_value
-from .side_by_side import print_whole, table_of
-from .tables import console, number
+from .tables import console, number, print_whole, table_of
 from .visible import in_line
 
 _MOST = 10  # languages shown

@@ -90,7 +90,7 @@ def command(
     label: options.Label = None,
     weight: options.Weight = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
@@ -187,14 +187,16 @@ def _tell(found: Comparison) -> None:
 
 def _tell_plan(planned: Plan) -> None:
     """What will run, and how long it takes."""
-    from ..report.words import duration
+    from ..report.words import counted, duration
     from .tables import console
 
     screen = console()
     for arm in planned.arms:
-        screen.print(f"{arm.arm}\n    {arm.trials} trials and {arm.seeds} seeds of {duration(arm.seconds)} each")
+        screen.print(
+            f"{arm.arm}\n    {counted(arm.trials, 'trial')} and {counted(arm.seeds, 'seed')} of {duration(arm.seconds, ' ')} each"
+        )
     processes = "one process" if planned.jobs == 1 else f"{planned.jobs} processes"
-    screen.print(f"\n{planned.trainings} trainings, about {duration(planned.seconds)} on {processes}.")
+    screen.print(f"\n{counted(planned.trainings, 'training')}, about {duration(planned.seconds, ' ')} on {processes}.")
 
 
 def _none(value: Any) -> Any:
@@ -203,6 +205,7 @@ def _none(value: Any) -> Any:
 
 
 def _watcher(quiet: bool) -> Any:
+    from ..core.wording import counted, duration, skipped_note
     from ..report.words import untrained
     from ..tokens.graphemes import composed_note
     from .progress import Watcher
@@ -216,18 +219,17 @@ def _watcher(quiet: bool) -> Any:
         def _comparison(self, fields: dict[str, Any]) -> None:
             self.training, self.total = True, fields["protocol"]["trainings"]
             data, doubles = fields["data"], fields["duplicates"]
-            counted, what = (data["tokens"], "tokens") if "tokens" in data else (data["parts"], "rows")
-            sizes = ", ".join(f"{counted[name]:,} {name}" for name in ("train", "valid", "test"))
-            say(f"{data['source']}: {sum(counted.values()):,} {what} ({sizes})")
+            parts, what = (data["tokens"], "token") if "tokens" in data else (data["parts"], "row")
+            sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
+            say(f"{data['source']}: {counted(sum(parts.values()), what)} ({sizes})")
+            say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
             say_notes(composed_note(data.get("composed", 0), data["rows"]))
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
             for text in untrained(fields["protocol"]):
                 say(f"note   {text}", "yellow")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
-                say(
-                    f"note   {found:,} test rows stand among the training rows, {doubles['exact']['test']:,} word for word",
-                    "yellow",
-                )
+                stand = f"{counted(found, 'test row')} {'stands' if found == 1 else 'stand'} among the training rows"
+                say(f"note   {stand}, {doubles['exact']['test']:,} word for word", "yellow")
 
         def _training(self, fields: dict[str, Any]) -> None:
             self.ended += 1
@@ -236,7 +238,7 @@ def _watcher(quiet: bool) -> Any:
             if self.bar is not None:
                 self._show("training", self.ended, self.total, f"{fields['arm']}, {what}: {score}")
             else:
-                say(f"{self.ended} of {self.total}  {fields['arm']}, {what}: {score}  ({fields['seconds']:.1f} s)")
+                say(f"{self.ended} of {self.total}  {fields['arm']}, {what}: {score}  ({duration(fields['seconds'], ' ')})")
 
         def _timed(self, fields: dict[str, Any]) -> None:
             self._show("timing", fields["done"], fields["of"], fields["arm"])

@@ -49,7 +49,7 @@ def command(
     label: options.Label = None,
     weight: options.Weight = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
@@ -66,7 +66,7 @@ def command(
     from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
-    from .tables import console, metrics_table
+    from .tables import metrics_table, print_whole
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if parallel:
@@ -108,7 +108,7 @@ def command(
     if len(runs) > 1:
         tell(result)
     else:
-        console().print(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+        print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
     tell_pairs(result.get("by_language", []))
@@ -142,8 +142,6 @@ def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
     from .tables import say, say_notes
 
-    if result["skipped"] and not quiet:
-        say(f"note   {result['skipped']:,} bad rows left out", "yellow")
     say_notes([] if quiet else result.get("notes", []))
     if "runs" not in result:
         if result["trained_on"]:

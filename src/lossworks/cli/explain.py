@@ -72,7 +72,7 @@ def command(
     text: options.Text = None,
     label: options.Label = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     device: options.Device = "cpu",

@@ -9,8 +9,7 @@ from rich.text import Text
 
 from ..tokens.graphemes import shortened
 from .options import print_json
-from .side_by_side import print_whole, table_of
-from .tables import console, number, say
+from .tables import console, number, print_whole, say, table_of
 from .visible import in_line
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from ..tokens.graphemes import shortened
 from .options import print_json
-from .side_by_side import print_whole
-from .tables import console, number
+from .tables import console, number, print_whole
 from .visible import in_line
 
 if TYPE_CHECKING:

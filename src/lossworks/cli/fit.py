@@ -168,7 +168,7 @@ def command(
         str | None, typer.Option(help="tensorboard: event files in the run directory too.", show_default=False)
     ] = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,

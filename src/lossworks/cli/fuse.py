@@ -52,7 +52,7 @@ def command(
     label: options.Label = None,
     weight: options.Weight = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,
@@ -90,8 +90,7 @@ def tell_fused(found: Fused | WholeTexts) -> None:
     """The sources and their weights, the pool's loss, and the verdicts."""
     from rich.text import Text
 
-    from .side_by_side import print_whole, table_of
-    from .tables import console
+    from .tables import console, print_whole, table_of
 
     facts, screen = found.facts, console()
     unit = facts.get("unit", "nats")

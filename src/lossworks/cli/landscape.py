@@ -35,7 +35,7 @@ def command(
     label: options.Label = None,
     weight: options.Weight = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     label_sep: options.LabelSep = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,8 @@ _KINDS = {name: (name, name) for name in ("losses", "models", "optimizers", "pen
     "rules": ("preparation/rules", "registry"),
 }
 """Kind → the folder of its members, and what their registry is called there."""
+_PIPED = 1000  # columns where there is no screen
+_NARROW = 100  # columns below which names stand on lines of their own
 
 
 def command(
@@ -29,12 +33,22 @@ def command(
     if json:
         print_json(listed)
         return
+    width = shutil.get_terminal_size((_PIPED, 24)).columns
     for name, members in listed.items():
         print(name)
         for member in members:
-            keys = ", ".join(f"{key}={value}" for key, value in member["keys"].items())
-            print(f"  {member['name']:18}{member['summary']}")
-            print(f"  {'':18}{keys or 'no parameters'}   [{member['source']}]")
+            print(_told(member, max(len(each["name"]) for each in members) + 4, width))
+
+
+def _told(member: dict[str, Any], indent: int, width: int) -> str:
+    """A member's name, and beside it what it is; below it where the screen is too narrow for that."""
+    keys = ", ".join(f"{key}={value}" for key, value in member["keys"].items())
+    head = f"  {member['name']:{indent - 2}}"
+    if width < _NARROW:
+        head, indent = f"  {member['name']}\n    ", 4
+    lines = [member["summary"], f"{keys or 'no parameters'}   [{member['source']}]"]
+    broken = [part for line in lines for part in textwrap.wrap(line, max(20, width - indent), break_on_hyphens=False)]
+    return head + f"\n{' ' * indent}".join(broken)
 
 
 def _members(kind: str) -> list[dict[str, Any]]:

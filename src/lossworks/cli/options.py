@@ -24,7 +24,12 @@ Text = Annotated[
 Label = Annotated[str | None, typer.Option("--label", help="Column with the label, by name or number.", show_default=False)]
 Weight = Annotated[str | None, typer.Option("--weight", help="Column with a weight for each row.", show_default=False)]
 Encoding = Annotated[str, typer.Option("--encoding", help="Encoding of the text.")]
-BadRows = Annotated[str, typer.Option("--bad-rows", help="error: stop and name them; skip: leave them out and count them.")]
+BadRows = Annotated[
+    str,
+    typer.Option(
+        "--bad-rows", help="few: leave them out below 1 % of the rows, and say so; error: stop; skip: leave out any number."
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(

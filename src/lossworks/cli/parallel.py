@@ -10,8 +10,7 @@ from rich.text import Text
 
 from ..report.slices import p_value
 from .options import print_json
-from .side_by_side import print_whole, table_of
-from .tables import console, number, say_notes
+from .tables import console, number, print_whole, say_notes, table_of
 
 if TYPE_CHECKING:
     from ..data import ReadOptions

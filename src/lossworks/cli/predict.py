@@ -116,7 +116,9 @@ def _write(
         return
     say_notes(() if quiet else written.notes)
     if written.skipped and not quiet:
-        say(f"note   {written.skipped:,} bad row{'s' * (written.skipped > 1)} left out", "yellow")
+        from ..core.wording import counted
+
+        say(f"note   {counted(written.skipped, 'bad row')} left out", "yellow")
     left = f", {written.unanswered:,} of them without an answer, below the threshold" if written.unanswered else ""
     console().print(f"Rows:  {written.path} ({written.rows:,}{left})")
 

@@ -134,13 +134,14 @@ def _alone(jobs: int) -> list[str]:
 
 def _tell(made: dict[str, Any], out: Path) -> None:
     """What was read, what went and why, and what there is now."""
+    from ..core.wording import counted
     from .tables import console, say_notes
 
     counts, parts, screen = made["counts"], made["parts"], console()
     bad = [line for source in made["sources"] for line in source["first_bad"]]
     if counts["bad"]:
         say_notes([f"{counts['bad']:,} bad rows left out, the first: {bad[0]}"])
-    sources = f"{len(made['sources']):,} source{'s' * (len(made['sources']) != 1)}"
+    sources = counted(len(made["sources"]), "source")
     screen.print(f"{sources}, {counts['rows']:,} rows. {counts['kept']:,} texts stay.")
     words = {"exact": "equal an earlier text", "near": "nearly equal an earlier text", "leak": "in --against", "empty": "empty"}
     for reason, count in sorted(counts["removed"].items(), key=lambda item: -item[1]):
@@ -151,7 +152,7 @@ def _tell(made: dict[str, Any], out: Path) -> None:
     for name, part in parts.items():
         if part["rows"]:
             tokens = f", {part['tokens']:,} tokens" if "tokens" in part else ""
-            shards = f"{len(part['shards']):,} shard{'s' * (len(part['shards']) > 1)}"
+            shards = counted(len(part["shards"]), "shard")
             screen.print(f"{out / name}: {part['rows']:,} texts, {part['bytes'] / 1e6:,.1f} MB{tokens}, {shards}")
     place = shlex.quote(str(out))
     screen.print(f"Why each text went: {out / 'removed'}/*.parquet")

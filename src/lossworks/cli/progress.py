@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..core.wording import amount, counted, skipped_note
 from ..tokens.graphemes import composed_note
 from .tables import console, number, say, say_notes
 
@@ -57,7 +58,8 @@ class Watcher:
         config, parts = fields["config"], fields["parts"]
         self._epochs = config.get("epochs") or 0
         sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
-        say(f"{fields['source']}: {fields['rows']:,} rows ({sizes})")
+        what = "piece" if config.get("document_unit") == "file" else "row"  # of whole lines: the parts of one long text
+        say(f"{fields['source']}: {counted(fields['rows'], what)} ({sizes})")
         say(f"task   {fields['reason']}")
         columns = [
             f"{name} from {fields[key]!r}" for name, key in (("text", "text_column"), ("label", "label_column")) if fields[key]
@@ -69,7 +71,7 @@ class Watcher:
         say(f"train  {_plan(fields)}")
         say_notes([*composed_note(fields.get("composed", 0), fields["rows"]), *fields.get("notes", [])])
         if fields["skipped"]:
-            say(f"note   {fields['skipped']:,} bad rows left out, the first: {fields['bad'][0]}", "yellow")
+            say_notes([skipped_note(fields["skipped"], fields["bad"])])
         if fields["leaked"]:
             say(f"note   {fields['leaked']:,} held-out rows stand word for word among the training rows", "yellow")
         if fields["parts"]["test"] == 0 and "folds" not in fields:
@@ -137,7 +139,7 @@ class Watcher:
             self.bar.update(self._task, description=what, completed=done, total=total, now=now)
         elif time.monotonic() - self._told >= _LINE_EVERY:
             self._told = time.monotonic()
-            say(f"{what} {done:,.4g} of {total:,.4g}  {now}")
+            say(f"{what} {amount(done)} of {amount(total)}  {now}")
 
 
 class Repeating(Watcher):
@@ -168,15 +170,15 @@ def _plan(fields: dict[str, Any]) -> str:
         return " · ".join(learnt) + read
     chosen = [config["model"], config["loss"], config["optimizer"], *filter(None, [config.get("penalty")])]
     schedule = "" if config["schedule"] == "constant" else f", {config['schedule']}"
-    return f"{' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {config['epochs']} epochs"
+    return f"{' · '.join(chosen)}{schedule}, batches of {config['batch_size']}, at most {counted(config['epochs'], 'epoch')}"
 
 
 def _languages(counts: dict[str, dict[str, int]]) -> str:
     """How many languages the rows are in, the rarest and the most frequent, and those that nothing is known of in the end."""
     rows = sorted((sum(of.values()), name) for name, of in counts.items())
     few, many = (f"{name} ({size:,})" for size, name in (rows[0], rows[-1]))
-    spread = f"{few} to {many} rows" if len(rows) > 1 else f"{few} rows"
+    spread = f"{few} to {many} rows" if len(rows) > 1 else few + (" row" if rows[0][0] == 1 else " rows")
     untested = sorted(name for name, of in counts.items() if not of["test"])
     some = ", ".join(untested[:3]) + (", …" if len(untested) > 3 else "")
     gap = f"; no test rows of {len(untested)}: {some}" if untested and any(of["test"] for of in counts.values()) else ""
-    return f"{len(rows):,} language{'s' * (len(rows) != 1)}, {spread}{gap}"
+    return f"{counted(len(rows), 'language')}, {spread}{gap}"

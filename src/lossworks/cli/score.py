@@ -169,6 +169,7 @@ def _json_of(parts: list[tuple[str, float]]) -> str:
 
 def _show(scored: list[Scored]) -> None:
     """Every token in the colour of its surprisal, and the sums of each text."""
+    from ..core.wording import counted
     from .tables import console
 
     screen = console()
@@ -176,7 +177,7 @@ def _show(scored: list[Scored]) -> None:
         screen.print(_heat(row))
         words, bits = len(row.text.split()), float(row.bits.sum())
         each = f" ({bits / words:.2f} a word)" if words else ""
-        told = f"{bits:.2f} bits in {words:,} word{'' if words == 1 else 's'}{each}"
+        told = f"{bits:.2f} bits in {counted(words, 'word')}{each}"
         screen.print(f"  {told}, perplexity {row.perplexity:.6g} over {len(row.nats):,} tokens\n", style="dim")
 
 

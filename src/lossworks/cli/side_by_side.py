@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from ..api.side_by_side import MOST_UNKNOWN
 from ..report.words import rows_of
-from .tables import console, number
+from .tables import console, number, print_whole, table_of
 
 
 def tell(result: dict[str, Any]) -> None:
@@ -86,20 +84,6 @@ def _labels(result: dict[str, Any]) -> None:
     console().print(
         Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim")
     )
-
-
-def table_of(title: str) -> Table:
-    """A table without lines; its first column has no name."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    return table
-
-
-def print_whole(table: Table) -> None:
-    """Whole, on a narrow screen too."""
-    screen = console()
-    screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), table).maximum)
-    screen.print(table)
 
 
 def _interval(metric: dict[str, Any], impossible: int) -> str:

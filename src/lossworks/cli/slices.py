@@ -8,8 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from ..report.slices import AS_TRAINED, p_value
-from .side_by_side import print_whole, table_of
-from .tables import console, number
+from .tables import console, number, print_whole, table_of
 
 _MOST = 20  # slices shown; --json and --html have all
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from textwrap import fill
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 from rich.text import Text
 
 _ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "perplexity", "bits_per_byte", "unknown_rate")
@@ -15,11 +19,11 @@ _ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "p
 
 def metrics_table(result: dict[str, Any], title: str) -> Table:
     """Each metric with its interval, the baseline's beside it, and what it was before temperature scaling."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = table_of(title)
     baseline, before = result.get("baseline", {}), result.get("uncalibrated", {})
     columns = ["value", "95 % interval", baseline.get("name", "baseline"), *(["before scaling"] if before else [])]
-    for name in ("", *columns):
-        table.add_column(name, justify="right" if name else "left")
+    for name in columns:
+        table.add_column(name, justify="right")
     for name, metric in result["metrics"].items():
         arrow = " ↓" if name in _ORDER_DOWN else ""
         interval = f"{number(metric['low'])} to {number(metric['high'])}"
@@ -33,6 +37,50 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
+
+
+def table_of(title: str) -> Table:
+    """A table without lines; its first column has no name."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    return table
+
+
+def print_whole(table: Table) -> None:
+    """Print a table with no figure broken: on a narrow screen its headings are, and if that is not enough, each row is a list."""
+    screen = console()
+    narrow = screen.is_terminal or "COLUMNS" in os.environ  # what is piped has no width
+
+    def wide() -> int:
+        return Measurement.get(screen, screen.options.update(max_width=1000), table).maximum
+
+    if narrow and wide() > screen.width:
+        for column in table.columns:
+            column.header = _broken(column)
+        if wide() > screen.width:
+            screen.print(_listed(table))
+            return
+    screen.width = max(screen.width, wide())
+    screen.print(table)
+
+
+def _broken(column: Column) -> str:
+    """A column's heading on lines no longer than its cells, or its longest word."""
+    heading = str(column.header)
+    widest = max(cell_len(line) for text in [*map(str, column.cells), *heading.split()] for line in text.split("\n"))
+    return fill(heading, max(1, widest), break_long_words=False, break_on_hyphens=False)
+
+
+def _listed(table: Table) -> Text:
+    """A table's rows one after the other, each with a line for every figure."""
+    names = [" ".join(str(column.header).split()) for column in table.columns]
+    lines = [] if table.title is None else [Text(str(table.title), "bold")]
+    for first, *cells in zip(*(column.cells for column in table.columns), strict=True):
+        lines.append(Text(str(first)))
+        for name, cell in zip(names[1:], cells, strict=True):
+            if figure := ", ".join(str(cell).split("\n")):
+                lines.append(Text(f"  {name}: {figure}" if name else f"  {figure}"))
+    return Text("\n").join(lines)
 
 
 def console(stderr: bool = False) -> Console:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..report import words
-from .tables import console, metrics_table
+from .tables import console, metrics_table, print_whole
 from .visible import in_line
 
 _NAMED = 6
@@ -23,7 +23,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
         kind = "out-of-fold" if "folds" in result else "held-out"
         what = f"{kind} {'fact' if record['task'] == 'graph' else 'row'}"
         held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, what)
-        screen.print(metrics_table(result, f"On {held_out}"))
+        print_whole(metrics_table(result, f"On {held_out}"))
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
         if "folds" in result:
@@ -68,9 +68,9 @@ def _drawn(balance: dict[str, Any]) -> str:
 def _training(result: dict[str, Any]) -> list[str]:
     """How the training of a classifier went."""
     if result["epochs"] is None:
-        lines = [f"Trained in {result['seconds']:.1f} s."]
+        lines = [f"Trained in {words.duration(result['seconds'], ' ')}."]
     else:
-        epochs = f"{result['epochs']} epochs in {result['seconds']:.1f} s"
+        epochs = f"{words.counted(result['epochs'], 'epoch')} in {words.duration(result['seconds'], ' ')}"
         lines = [f"{epochs} ({result['stopped']}; best: epoch {result['best_epoch']})."]
     if result["refit_rows"] is not None:
         known = "Then refitted" if result["epochs"] is None else "Then refitted for as many epochs as were best"
@@ -84,9 +84,8 @@ def _language(record: dict[str, Any]) -> list[str]:
     """What a language model was trained on, and what its figures are of."""
     data, result = record["data"], record["result"]
     tokens, size = data["tokens"]["train"], data["bytes_per_token"]
-    lines = [
-        f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {result['seconds']:.1f} s."
-    ]
+    seconds = words.duration(result["seconds"], " ")
+    lines = [f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {seconds}."]
     if result["part"] is not None:
         lines.append(
             f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of "

@@ -26,7 +26,7 @@ def build(
     ] = "parity_bpe:size=32000",
     text: options.Text = None,
     encoding: options.Encoding = "utf-8",
-    bad_rows: options.BadRows = "error",
+    bad_rows: options.BadRows = "few",
     format: options.Format = None,
     header: options.Header = None,
     normalize: options.Normalize = None,
@@ -79,8 +79,7 @@ def report(
 def _tell(found: dict[str, Any], quiet: bool) -> None:
     from rich.text import Text
 
-    from .side_by_side import print_whole, table_of
-    from .tables import console, number, say_notes
+    from .tables import console, number, print_whole, say_notes, table_of
 
     say_notes(() if quiet else found["notes"])
     rows = found["languages"]

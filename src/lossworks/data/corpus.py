@@ -10,6 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from ..core.wording import skipped_note
 from ..tokens.graphemes import composed_note
 from .checked_rows import Checked, Fault, Place
 from .labels import spelled
@@ -107,8 +108,9 @@ class Corpus:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was changed in the texts as they were read."""
-        return composed_note(self.composed or 0, len(self))
+        """What was left out of the rows, and changed in the texts, as they were read."""
+        left_out = [skipped_note(self.skipped, self.bad)] if self.skipped else []
+        return (*left_out, *composed_note(self.composed or 0, len(self)))
 
     def blocks(self) -> Iterator[list[str]]:
         """All texts in row order, some MB at a time. Do not change the lists."""

@@ -23,6 +23,7 @@ from .options import AUTO, FILE, ReadOptions
 from .sources import chunks, matching
 from .store import TextStore, no_room
 
+_FEW = 0.01  # of the rows: so many bad ones are left out by "few"
 BUDGET = 256 << 20
 """Bytes of text held in memory; what is beyond waits in a temporary file."""
 
@@ -100,7 +101,8 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
         told.check(str(options.language), corpus.source, len(corpus))
     corpus.finish(None if told is None else told.names)
     corpus.label_type, corpus.label_sep = book.label_type, None if book.separator == "auto" else book.separator
-    if corpus.skipped and (options.bad_rows == "error" or not len(corpus)):
+    most = {"error": 0.0, "few": _FEW, "skip": 1.0}[options.bad_rows] * (len(corpus) + corpus.skipped)
+    if corpus.skipped and (corpus.skipped > most or not len(corpus)):
         raise _bad_rows(corpus)
     if not len(corpus):
         raise DataError(f"{corpus.source} holds no rows.")

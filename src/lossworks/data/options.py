@@ -15,7 +15,7 @@ Column = str | int
 """A column's name, or its number counted from 1."""
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "lines")
-POLICIES = ("error", "skip")
+POLICIES = ("few", "error", "skip")
 UNITS = ("line", "paragraph", "file")
 FORMS = ("nfc", "none")
 ALL = "all"
@@ -31,7 +31,8 @@ class ReadOptions:
     text: the text column, or several (a sequence, or ``"title,body"``), which are joined by a space.
     label, weight: one column each. Weights are read only where a column is given.
     encoding: any encoding Python knows; UTF-8 may carry a byte-order mark.
-    bad_rows: "error" names the first bad rows and stops, "skip" leaves them out and counts them.
+    bad_rows: "error" names the first bad rows and stops, "skip" leaves them out and counts them. "few": left out while they are
+        fewer than 1 % of the rows; not where each row gets an answer or a place of its own (``stream``, ``prepare``).
     format: one of csv, tsv, jsonl, parquet, fasttext, lines (one unlabelled text a line).
     header: whether the first row of a CSV or TSV file names its columns.
     unlabelled: labels may be missing, as in text to predict on; such rows have the label None.
@@ -52,7 +53,7 @@ class ReadOptions:
     label: Column | None = None
     weight: Column | None = None
     encoding: str = "utf-8"
-    bad_rows: str = "error"
+    bad_rows: str = "few"
     format: str | None = None
     header: bool | None = None
     unlabelled: bool = False

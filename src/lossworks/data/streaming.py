@@ -57,7 +57,7 @@ class Stream:
                 rows.kept = [cells[name] for name in self._beside]
             rows.labels = [None] * len(rows.texts)  # one that is no label is no fault here
             found, faults = check(rows, book, compose=self._options.composes)
-            if faults and self._options.bad_rows == "error":
+            if faults and self._options.bad_rows != "skip":
                 place, why = faults[0]
                 at = place if isinstance(place, str) else f"{self.source}, {reading.unit} {place}"
                 raise DataError(f"{at}: {why}. Repair it, or leave bad rows out with --bad-rows skip.")

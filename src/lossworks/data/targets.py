@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError
+from ..core.wording import counted
 from .corpus import Corpus
 from .labels import described, spelled
 from .options import Label
@@ -38,7 +39,7 @@ def infer_task(labels: Sequence[Label | None]) -> tuple[str, str]:
     values = [None if isinstance(label, str) and _CODE.fullmatch(label) else _number(label) for label in distinct]
     numbers = {value for value in values if value is not None}
     if None in values or not any(map(math.isfinite, numbers)):
-        return "classify", f"classify: {len(distinct):,} label{'s' * (len(distinct) != 1)}, text"
+        return "classify", f"classify: {counted(len(distinct), 'label')}, text"
     decimals = sum(not value.is_integer() for value in numbers)
     if len(numbers) > MOST_CLASSES and not decimals:
         if _number_classes(numbers, len(labels)):
@@ -48,7 +49,10 @@ def infer_task(labels: Sequence[Label | None]) -> tuple[str, str]:
         return "regress", f"regress: {len(numbers):,} different numbers"
     if decimals > 5 or (decimals and 2 * len(numbers) > len(labels)):
         return "regress", f"regress: {len(numbers):,} different numbers, with decimals"
-    return "classify", f"classify: {len(distinct):,} label{'s' * (len(distinct) != 1)}, few different numbers"
+    return (
+        "classify",
+        f"classify: {counted(len(distinct), 'label')}, few different numbers; --task regress if they are quantities",
+    )
 
 
 def class_names(corpus: Corpus) -> list[str]:
@@ -88,7 +92,7 @@ def numbers(corpus: Corpus) -> NDArray[np.float64]:
     if len(bad):
         raise DataError(
             f"{corpus.place(int(bad[0]))}: the target is {values[bad[0]]}, wanted a finite number "
-            f"({len(bad):,} such row{'s' * (len(bad) > 1)}). Repair or remove such rows."
+            f"({counted(len(bad), 'such row')}). Repair or remove such rows."
         )
     return values
 

@@ -20,6 +20,7 @@ from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
 from ..core.threads import divided_among
 from ..core.torch_threads import torch_threads
+from ..core.wording import duration
 from ..optim import Health, Stepper
 from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
@@ -350,7 +351,7 @@ class Loop:
         spent = world.gather(state.seconds, device=self.objective.device)[0][0]  # the same for all
         state.steps = state.step + max(1, int((seconds - spent) / spent * state.step))
         if not 0.9 < state.steps / self.clock.steps < 1.1:
-            text = f"steps take {spent / state.step * 1e3:.3g} ms now: {state.steps:,} instead of {self.clock.steps:,}"
+            text = f"steps take {duration(spent / state.step, ' ')} now: {state.steps:,} instead of {self.clock.steps:,}"
             self.callbacks.watch("note", {"text": text})
         self.clock = replace(self.clock, steps=state.steps)
 

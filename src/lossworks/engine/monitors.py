@@ -10,7 +10,8 @@ from ..optim import Health
 
 _EXAMINE_EVERY = 1.0  # seconds between steps that are looked at,
 _SHARE = 0.02  # and never so often that looking takes more of the time than this
-_SETTLED, _FAR = 50, 8.0  # steps before anything counts as a spike; deviations above the usual loss
+_SETTLED, _FAR = 50, 8.0  # steps before anything counts as a spike; deviations above the usual loss,
+_ROW = 2  # in so many steps in a row: a batch of hard examples comes alone, by chance, and training that breaks loose lasts
 _TURNED = 2  # held-out scores above the best, in a row, before it is called overfitting
 
 
@@ -57,17 +58,22 @@ class LogWindow:
 
 @dataclass(slots=True)
 class Spikes:
-    """Tells when a step's loss stands out of those before, by their exponentially forgotten mean and deviation."""
+    """Tells, once each time, that the loss has come to stand out, by its exponentially forgotten mean and deviation.
+
+    high: steps in a row, up to the last, whose loss did.
+    """
 
     mean: float = 0.0
     square: float = 0.0
     steps: int = 0
+    high: int = 0
 
     def usual(self, loss: float) -> float | None:
         """The usual loss, where this one stands out of it."""
         deviation = math.sqrt(max(0.0, self.square - self.mean**2))
-        spike = self.steps >= _SETTLED and loss > self.mean + _FAR * max(deviation, 0.01 * abs(self.mean))
-        usual = self.mean if spike else None
+        far = self.steps >= _SETTLED and loss > self.mean + _FAR * max(deviation, 0.01 * abs(self.mean))
+        self.high = self.high + 1 if far else 0
+        usual = self.mean if self.high == _ROW else None
         rest = 1 / min(self.steps + 1, _SETTLED)
         taken = min(loss, self.mean + _FAR * deviation) if self.steps >= _SETTLED else loss  # or one spike would hide the next
         self.mean += rest * (taken - self.mean)

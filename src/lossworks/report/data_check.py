@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .frame import write_page
-from .words import THIN, Json, smart
+from .words import THIN, Json, counted, smart
 
 SPELLING = {
     "line_endings": "lines that end otherwise than in a newline",
@@ -54,31 +54,27 @@ def sentences(found: Json) -> list[str]:
         if count := each["exact"] + each["near"]:
             said.append(
                 f"Leaks: of {each['rows']:,} texts of {each['source']} the data holds {count:,} ({each['exact']:,} word for "
-                f"word, {each['near']:,} nearly), on {_pair(each['others'], 'row')}. Metrics on them reward memory."
+                f"word, {each['near']:,} nearly), on {counted(each['others'], 'row')}. Metrics on them reward memory."
             )
         else:
             said.append(f"No text of {each['source']} stands in the data.")
     if found["labelled"]:
         clash = found["conflicts"]
         if clash["texts"]:
-            said.append(f"{_pair(clash['texts'], 'text')} with different labels, on {clash['rows']:,} rows.")
+            said.append(f"{counted(clash['texts'], 'text')} with different labels, on {clash['rows']:,} rows.")
     doubles = found["doubles"]
     if doubles["exact"] or doubles["near"]:
         said.append(f"Doubles of earlier texts: {doubles['exact']:,} word for word, {doubles['near']:,} nearly.")
     else:
         said.append("No text repeats another.")
     damaged = found["spelling"]["replaced"] + found["spelling"]["misread"]
-    said += [f"{_pair(damaged, 'text')} with damaged characters, as of a wrong encoding."] if damaged else []
+    said += [f"{counted(damaged, 'text')} with damaged characters, as of a wrong encoding."] if damaged else []
     if any(found["personal"].values()):
         kinds = [f"{count:,} with {PERSONAL[kind]}" for kind, count in found["personal"].items() if count]
         said.append(f"Some texts look as if they held personal data: {', '.join(kinds)}.")
     if found["skipped"]:
-        said.append(f"{_pair(found['skipped'], 'bad row')} left out.")
+        said.append(f"{counted(found['skipped'], 'bad row')} left out.")
     return said
-
-
-def _pair(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _share(count: int, found: Json) -> str:

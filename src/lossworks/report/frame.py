@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -30,7 +32,15 @@ def write_page(template: str, context: Json, path: Path) -> Path:
 
 def rendered(template: str, context: Json) -> str:
     """``template``, which extends ``frame.html``, rendered with ``context``."""
-    return _templates().get_template(template).render(context, plotly=Markup(get_plotlyjs()))
+    solid = any("scene" in figure["layout"] for figure in context.get("figures", {}).values())
+    return _templates().get_template(template).render(context, plotly=Markup(_plotly(solid)))
+
+
+@functools.cache
+def _plotly(solid: bool) -> str:
+    """The plotting library, gzip in base64; for figures of two dimensions the part that draws those."""
+    packed = gzip.compress(get_plotlyjs().encode(), mtime=0) if solid else (HERE / "plotly.cartesian.min.js.gz").read_bytes()
+    return base64.b64encode(packed).decode()
 
 
 @functools.cache  # compiling them takes longer than a small training
@@ -39,5 +49,5 @@ def _templates() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
-    environment.filters["shortened"] = shortened
+    environment.filters |= {"shortened": shortened, "counted": words.counted}
     return environment

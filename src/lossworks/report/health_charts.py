@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from .plot import LEGEND, Json, axis, dots, figure, line, log_ticks, ring, thin
 
 Points = list[tuple[float, float]]
+_FEWEST = 3  # points that are worth a chart
 RULE_OF_THUMB = 1e-3  # norm of the update by norm of the weights
 _ROLES = (
     ("matrix", "@accent", "solid"),
@@ -18,9 +19,9 @@ _ROLES = (
 
 
 def gradient_norm(events: Sequence[Json], clip: float | None) -> Json | None:
-    """The gradient norm before clipping, and the clipping threshold."""
+    """The gradient norm before clipping, and the clipping threshold; none of a run too short for a line."""
     points = logged(events, "gradient_norm")
-    if not points:
+    if len(points) < _FEWEST:
         return None
     traces = [line(thin(points), "gradient norm", color="@accent", width=1.8)]
     if clip is not None:
@@ -29,10 +30,10 @@ def gradient_norm(events: Sequence[Json], clip: float | None) -> Json | None:
 
 
 def update_ratios(events: Sequence[Json]) -> Json | None:
-    """Norm of the update by norm of the weights, per role, with the usual rule of thumb."""
+    """Norm of the update by norm of the weights, per role, with the usual rule of thumb; none of a run too short for a line."""
     of = {role: update_ratio(events, role) for role, _, _ in _ROLES}
     every = [point for points in of.values() for point in points]
-    if not every:
+    if max(map(len, of.values())) < _FEWEST:
         return None
     traces = [line(thin(of[role]), role, color=color, width=2, dash=dash) for role, color, dash in _ROLES if of[role]]
     traces.append(_level(every, RULE_OF_THUMB, "rule of thumb: 0.001"))

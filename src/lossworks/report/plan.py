@@ -9,7 +9,7 @@ import numpy as np
 
 from .frame import write_page
 from .plot import LEGEND, axis, dots, figure, line
-from .words import THIN, Json
+from .words import THIN, Json, counted, duration
 
 if TYPE_CHECKING:
     from ..scaling.planned import Planned
@@ -23,7 +23,7 @@ def write_plan(plan: Planned, path: Path) -> Path:
     """
     context = {
         "name": "What a larger run would reach",
-        "facts": [f"{len(plan.runs):,} runs", f"{100 * plan.found.level:g}{THIN}% intervals"],
+        "facts": [counted(len(plan.runs), "run"), f"{100 * plan.found.level:g}{THIN}% intervals"],
         "sentence": sentence(plan),
         "taken": taken(plan),
         "figures": {"forecast": _curve(plan), "past": _past(plan)},
@@ -51,10 +51,7 @@ def taken(plan: Planned) -> str:
     seconds = plan.taken.seconds
     if seconds is None:
         return f"Training takes {memory}; how long is not known, as neither the runs nor a machine tell a speed."
-    unit, size = next(
-        (u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds >= 2 * s or s == 1
-    )
-    return f"Training takes about {seconds / size:.3g}{THIN}{unit} and {memory}."
+    return f"Training takes about {duration(seconds)} and {memory}."
 
 
 def past(plan: Planned) -> list[list[str]]:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..core.wording import THIN as THIN
+from ..core.wording import counted as counted
+from ..core.wording import duration as duration
+
 Json = dict[str, Any]
-THIN = "\u202f"  # narrow no-break space, between a number and its unit
 PERCENT = {"accuracy", "top_5_accuracy", "subset_accuracy", "unknown_rate"}
 SURPRISAL = {"nats_per_token", "perplexity", "bits_per_byte", "unknown_rate"}
 FALLING = {"nll", "divergence", "brier", "ece", "mse", "rmse", "mae", *SURPRISAL}  # the smaller the better
@@ -115,16 +118,17 @@ def _hardly_trained(summary: Json, better: bool) -> str:
     size = summary["data"]["vocabulary"]
     fewer = f", or fewer different tokens than {size:,} (--tokenizer bpe:size=1000)" if size > 1000 else ""
     return (
-        f"It has hardly been trained: {steps:,} step{'s' * (steps != 1)}, {passes:.2g} passes over the training texts. Train it "
+        f"It has hardly been trained: {counted(steps, 'step')}, {passes:.2g} passes over the training texts. Train it "
         f"longer (--minutes, --steps or --epochs), or have it learn less: a smaller model{fewer}."
     )
 
 
 def rows_of(result: Json, what: str = "row") -> str:
     """How many rows figures are of; and of how many texts, where some recur and count as one in intervals."""
-    rows, texts = result["rows"], result.get("texts", result["rows"])
-    count = f"{rows:,} {what}{'' if rows == 1 else 's'}"
-    return count if texts == rows else f"{count} ({texts:,} different text{'' if texts == 1 else 's'})"
+    rows: int = result["rows"]
+    texts: int = result.get("texts", rows)
+    count = counted(rows, what)
+    return count if texts == rows else f"{count} ({counted(texts, 'different text')})"
 
 
 def main_metric(summary: Json) -> str:
@@ -193,16 +197,6 @@ def smart(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(smart, value)) or "none"
     return str(value)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as "4.2 s", "3 min 20 s" or "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f}{THIN}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}{THIN}min {rest}{THIN}s"
-    return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
 
 
 def untrained(protocol: Json) -> list[str]:

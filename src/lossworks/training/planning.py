@@ -17,6 +17,7 @@ import torch
 
 from .. import optim
 from ..core.machine import fast_dtype
+from ..core.wording import counted, duration
 from ..data import Ragged
 from ..data.layouts import Positions
 from ..models import build_language, render
@@ -127,9 +128,9 @@ def plan(
         evals = max(1, min(EVALS, steps // _FEWEST_BETWEEN))
         config = replace(config, steps=steps, seconds=enough, epochs=math.ceil(epochs) + 1, evals=evals)
         said.append(
-            f"{steps:,} steps of {config.batch_tokens:,} tokens at {a_step * 1e3:.3g} ms each in {dtype} fill the "
-            f"{max(left, 0):.3g} s left of {seconds / 60:g} minutes: {epochs:.3g} passes over the texts. --minutes, --steps or "
-            "--epochs say otherwise."
+            f"{counted(steps, 'step')} of {config.batch_tokens:,} tokens at {duration(a_step, ' ')} each in {dtype} fill the "
+            f"{duration(max(left, 0), ' ')} left of {duration(seconds, ' ')}: {epochs:.3g} passes over the texts. --minutes, "
+            "--steps or --epochs say otherwise."
         )
         if tested < 1:
             said.append(

@@ -65,7 +65,7 @@ def read_piece(job: Job, number: int, output: Path) -> None:
             if held and (batch is None or sum(len(each.texts.bytes) for each in held) >= job.full):
                 _write_chunk(job, held, chunk_path(output, len(told.chunks)), told)
                 held = []
-    if told.bad and options.bad_rows == "error":
+    if told.bad and options.bad_rows != "skip":
         named = "".join(f"\n  {place}" for place in told.first_bad) + ("\n  …" if told.bad > len(told.first_bad) else "")
         raise DataError(f"{source.name} has bad rows:{named}\nRepair them, or leave them out with --bad-rows skip.")
     fingerprint = _fingerprint(source, piece)
