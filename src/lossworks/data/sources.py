@@ -15,12 +15,16 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from ..core.errors import DataError, UsageError
+from .limits import Packed
 
 CHUNK = 1 << 18
 """Bytes at a time: few enough that a chunk and what is made of it stay in the processor's cache."""
+
+ZSTD_CHUNK = 1 << 13
+"""Packed bytes at a time. They come out in one piece, and a few of them may be 32,000 times as many."""
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 PACKED = (
@@ -123,7 +127,7 @@ def chunks(path: Path | None) -> Iterator[bytes]:
     try:
         with contextlib.ExitStack() as stack:
             file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
-            data = _unpacked(file)
+            data = _unpacked(file, name)
             first = next(data, b"")
             for mark, what in FOREIGN:
                 if re.match(mark, first, re.DOTALL):
@@ -149,33 +153,41 @@ def _damaged(name: str, error: Exception) -> DataError:
     return DataError(f"{name}: its compression is damaged or cut off ({error}). Get the file again.")
 
 
-def _unpacked(file: io.BufferedReader) -> Iterator[bytes]:
+def _unpacked(file: io.BufferedReader, name: str) -> Iterator[bytes]:
     magic = file.peek(10)
     if magic.startswith(ZSTD):
-        return _zstd(file)
-    unpack = next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None)
-    return _plain(cast(BinaryIO, unpack(file)) if unpack else file)
+        packed = Packed(file)
+        return packed.unpacked(_zstd(packed), name)
+    if unpack := next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None):
+        packed = Packed(file)
+        return packed.unpacked(_plain(unpack(cast(BinaryIO, packed))), name)
+    return _plain(file)
 
 
-def _plain(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:
+def _plain(file: IO[bytes]) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield chunk
 
 
-def _zstd(file: io.BufferedReader) -> Iterator[bytes]:
+def _zstd(file: Packed) -> Iterator[bytes]:
     """All frames; the package's own stream reader takes a file that is cut off for a whole one."""
     import zstandard
 
+    held = list[bytes]()
     try:
         frame = zstandard.ZstdDecompressor().decompressobj()
-        while packed := file.read(1 << 17):
+        while packed := file.read(ZSTD_CHUNK):
             while packed:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
-                if chunk := frame.decompress(packed):
-                    yield chunk
+                held.append(frame.decompress(packed))
                 packed = frame.unused_data if frame.eof else b""
+            if sum(map(len, held)) >= CHUNK:
+                yield from _plain(io.BytesIO(b"".join(held)))
+                held = []
     except zstandard.ZstdError as error:
         raise EOFError(error) from None
+    if rest := b"".join(held):
+        yield rest
     if not frame.eof:
         raise EOFError("it ends in the middle")
