@@ -12,8 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.interop import llama
 from lossworks.interop.hugging_face import write_tokenizer
 from lossworks.interop.llama import export_llama, import_llama
+from lossworks.interop.llama_config import read_config
 from lossworks.models.neural import NeuralModel
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
@@ -27,6 +29,14 @@ SPECS = {
     "wide heads": TransformerSpec(layers=2, heads=3, kv_heads=1, head_dim=10, dim=24, context=32, tied=False),
     "window": TransformerSpec(layers=2, heads=4, kv_heads=2, dim=32, context=32, window=5),
 }
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory to read."""
+    folder = tmp_path_factory.mktemp("llama")
+    export_llama(model("tied"), folder)
+    return folder
 
 
 def model(name: str) -> NeuralModel:
@@ -132,6 +142,23 @@ def test_refused(change: dict[str, Any], said: str, tmp_path: Path) -> None:
         import_llama(tmp_path)
 
 
+@pytest.mark.parametrize("huge", [10**12, float("inf"), [32], 1 << 31])
+@pytest.mark.parametrize(
+    "key", ["vocab_size", "hidden_size", "num_hidden_layers", "num_key_value_heads", "max_position_embeddings"]
+)
+def test_hostile_configuration(key: str, huge: Any, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that no model has, and what is no number, are refused by their name before anything is built or read."""
+    monkeypatch.setattr(TransformerSpec, "network", None)
+    monkeypatch.setattr(llama, "read_tensors", None)
+    config = json.loads((exported / "config.json").read_text("utf-8"))
+    (exported / "odd.json").write_text(json.dumps(config | {key: huge}), "utf-8")
+    monkeypatch.setattr(llama, "read_config", lambda path: read_config(path.with_name("odd.json")))
+    with pytest.raises(
+        RecordError, match=rf"Expected .*\$\.{key}|layers.2.* is missing|kv_heads=2147483648|wanted \[[\d, ]*2147483648"
+    ):
+        import_llama(exported)
+
+
 def test_named_marks(tmp_path: Path) -> None:
     """Marks that the configuration leaves open can be named."""
     export_llama(model("tied"), tmp_path)
@@ -159,7 +186,14 @@ def test_damaged(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="damaged"):
         import_llama(tmp_path)
     weights.unlink()
-    for index in ({"weight_map": {"a": "../a"}}, {"weight_map": {}}, {"weight_map": None}, {}, []):
+    for index in (
+        {"weight_map": {"a": "../a"}},
+        {"weight_map": {}},
+        {"weight_map": None},
+        {"weight_map": {"a": 1, "b": "c"}},
+        {},
+        [],
+    ):
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
         with pytest.raises(RecordError, match=r"index\.json"):
             import_llama(tmp_path)
