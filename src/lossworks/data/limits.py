@@ -31,10 +31,10 @@ def check_line(length: int, place: str, what: str = "the line") -> None:
 
 
 class Packed:
-    """A packed file that is read forwards; ``taken``: how many of its bytes were asked for so far."""
+    """A packed file that is read forwards; ``taken``: how many of its bytes were asked for so far, or are all there is."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.taken = file, 0
+    def __init__(self, file: IO[bytes], taken: int = 0) -> None:
+        self._file, self.taken = file, taken
 
     def read(self, count: int = -1) -> bytes:
         """As of a file."""
@@ -48,15 +48,20 @@ class Packed:
         Raises:
             DataError: they are.
         """
-        most, got = _ratio(), 0
+        got = 0
         for chunk in chunks:
             got += len(chunk)
-            if got > max(SMALL, most * self.taken):
-                raise DataError(
-                    f"{name}: {self.taken:,} bytes unpack to more than {got - len(chunk):,}, over {most:g} times as many, as "
-                    f"text hardly ever does. If it is meant to be so, allow more: {RATIO}=2000."
-                )
+            check_ratio(name, got, self.taken)
             yield chunk
+
+
+def check_ratio(name: str, got: int, packed: int) -> None:
+    """Raise DataError where so many bytes that were ``packed`` unpack to more than they should."""
+    if got > SMALL and got > (most := _ratio()) * packed:
+        raise DataError(
+            f"{name}: {packed:,} bytes unpack to {got:,} or more, over {most:g} times as many, as text hardly ever does. "
+            f"If it is meant to be so, allow more: {RATIO}=2000."
+        )
 
 
 def _ratio() -> float:

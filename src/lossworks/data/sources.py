@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from ..core.errors import DataError, UsageError
+from .archives import OFFICE, container, opened, within
 from .limits import Packed
 
 CHUNK = 1 << 18
@@ -40,7 +41,7 @@ _MAGIC, _SPECIAL = re.compile(rf"[*?[]|{_BRACES.pattern}"), re.compile(r"[*?[\]{
 _UNPACK = "an archive. Unpack it, and give the file inside."
 _SHEET = "a workbook or a document of an office program. Save it there as CSV in UTF-8, and give that file."
 FOREIGN = (  # how files begin that hold no lines of text, in the order they are tried in
-    (rb"PK\x03\x04.{0,200}(\[Content_Types\]|_rels/|docProps/|xl/|word/|mimetypeapplication/vnd)", _SHEET),
+    (OFFICE, _SHEET),
     (rb"\xd0\xcf\x11\xe0", _SHEET),
     (rb"PK(\x03\x04|\x05\x06|\x07\x08)|7z\xbc\xaf|Rar!\x1a|.{257}ustar", _UNPACK),
     (rb"%PDF-", "a PDF. Save its text, and give that file."),
@@ -59,21 +60,21 @@ def missing(path: Path) -> DataError:
 
 def matching(source: str | os.PathLike[str]) -> list[str]:
     """The files that ``source`` stands for: itself, or where it is a pattern (``*``, ``?``, ``[…]``, ``{…,…}``, as in a shell)
-    those that fit it, in the order of their names.
+    those that fit it, in the order of their names; where that is a zip or a folder of Parquet shards, the files in it.
 
     Raises:
-        DataError: a pattern that no file fits.
+        DataError: a pattern that no file fits, or nothing is in the zip.
     """
     name = os.fspath(source)
     if not _MAGIC.search(name) or os.path.lexists(name):
-        return [name]
+        return within(name)
     found = dict[str, None]()
     for pattern in _alternatives(name):
         files = [pattern] if not glob.has_magic(pattern) or os.path.lexists(pattern) else sorted(glob.glob(pattern))
         if not files:
             raise DataError(f"there is no file that fits the pattern {pattern}.")
         found |= dict.fromkeys(files)
-    return list(found)
+    return [each for file in found for each in within(file)]
 
 
 def together(sources: Sequence[str]) -> str:
@@ -103,7 +104,7 @@ def alike(sequences: Iterable[Sequence[str]]) -> int:
 def is_there(source: str) -> bool:
     """Whether there is a file or folder, or for a pattern one for each of its alternatives."""
     try:
-        return all(map(os.path.exists, matching(source)))
+        return all(os.path.exists(name) or container(Path(name)) is not None for name in matching(source))
     except DataError:
         return False
 
@@ -126,8 +127,12 @@ def chunks(path: Path | None) -> Iterator[bytes]:
     name = "stdin" if path is None else str(path)
     try:
         with contextlib.ExitStack() as stack:
-            file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
-            data = _unpacked(file, name)
+            if path is not None and (inside := container(path)):
+                member, size = stack.enter_context(opened(*inside))
+                data = Packed(member, size).unpacked(_unpacked(cast(io.BufferedReader, member), name), name)
+            else:
+                file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
+                data = _unpacked(file, name)
             first = next(data, b"")
             for mark, what in FOREIGN:
                 if re.match(mark, first, re.DOTALL):
