@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.inference import Beams, Sampling, beam_search, generate
 from lossworks.interop import llama
 from lossworks.interop.hugging_face import write_tokenizer
 from lossworks.interop.llama import export_llama, import_llama
@@ -75,6 +76,31 @@ def test_same_in_transformers(name: str, theirs: Any, tmp_path: Path) -> None:
         assert np.array_equal(again.logp(texts()), ours.logp(texts()))
         assert again.vocabulary == Vocabulary(V, None, 1, 2)
     assert (tmp_path / "5KB" / "model.safetensors.index.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_generates_as_transformers(exported: Path, theirs: Any) -> None:
+    """The same texts as ``generate``'s, with a penalty on repetition, without n-grams that repeat, and by beams."""
+    ours, other = import_llama(exported), theirs(exported).eval()
+    start, end = ours.vocabulary.start, ours.vocabulary.end
+    fixed = {"do_sample": False, "suppress_tokens": [start], "eos_token_id": end, "pad_token_id": 0, "max_new_tokens": 16}
+    random, ended = np.random.default_rng(0), 0
+    for prompt in ([], [5], [4, 7, 4, 7, 4]):
+        ids = torch.tensor([[start, *prompt]])
+        for how in ({"repetition_penalty": 1.7}, {"no_repeat_ngram": 2}, {"no_repeat_ngram": 1, "repetition_penalty": 0.6}):
+            renamed = {{"no_repeat_ngram": "no_repeat_ngram_size"}.get(name, name): value for name, value in how.items()}
+            for width, penalty in ((1, 1.0), (3, 1.0), (4, -0.5), (4, 2.0)):
+                beams = {"num_beams": width, "num_return_sequences": width, "length_penalty": penalty} if width > 1 else {}
+                wanted = [[*row[ids.shape[1] :].tolist(), end] for row in other.generate(ids, **fixed, **renamed, **beams)]
+                wanted = [row[: row.index(end)] for row in wanted]
+                if width == 1:
+                    found = [generate(ours, prompt, 16, Sampling(temperature=0, **how), random)]
+                else:
+                    search = Beams(width=width, length_penalty=penalty)
+                    found = [tokens for tokens, _ in beam_search(ours, prompt, 16, search, Sampling(**how))]
+                assert found == wanted, (prompt, how, width, penalty)
+                ended += sum(len(row) < 16 for row in found)
+    assert ended > 5
 
 
 @pytest.mark.parametrize("name", SPECS)

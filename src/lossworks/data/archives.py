@@ -43,7 +43,7 @@ def within(name: str) -> list[str]:
 def container(path: Path) -> tuple[Path, str] | None:
     """The file that ``path`` leads into, and the rest of it; None where it leads into none."""
     found = next((parent for parent in path.parents if os.path.isfile(parent)), None)
-    return found and (found, path.relative_to(found).as_posix())
+    return None if found is None else (found, path.relative_to(found).as_posix())
 
 
 @contextmanager

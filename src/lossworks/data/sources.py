@@ -165,7 +165,7 @@ def _unpacked(file: io.BufferedReader, name: str) -> Iterator[bytes]:
         return packed.unpacked(_zstd(packed), name)
     if unpack := next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None):
         packed = Packed(file)
-        return packed.unpacked(_plain(unpack(cast(BinaryIO, packed))), name)
+        return packed.unpacked(_plain(cast(IO[bytes], unpack(cast(BinaryIO, packed)))), name)
     return _plain(file)
 
 

@@ -1,5 +1,6 @@
 """Trained models at work: predictors from raw text to answers, language models with their tokenizers, and text generation."""
 
+from .beams import Beams, beam_search
 from .counted import CountedPredictor
 from .generation import Sampling, check_tokens, generate, sample_tokens
 from .generative import GenerativePredictor, text_logp
@@ -11,6 +12,7 @@ from .streaming import check_stop, pieces
 from .text_language import TextLanguage, Tokens, same_tokens
 
 __all__ = [
+    "Beams",
     "CountedPredictor",
     "GenerativePredictor",
     "KnowledgeGraph",
@@ -19,6 +21,7 @@ __all__ = [
     "Sampling",
     "TextLanguage",
     "Tokens",
+    "beam_search",
     "check_stop",
     "check_tokens",
     "generate",

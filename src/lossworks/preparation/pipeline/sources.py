@@ -105,8 +105,6 @@ def pieces(number: int, source: Source, read: ReadOptions, most: int) -> Iterato
         yield Piece(number)
         return
     begin = 0
-    if container(Path(source.name)):
-        return True
     with Path(source.name).open("rb") as file:
         while begin < size:
             end = _line_end(file.fileno(), begin + most, size)
