@@ -70,7 +70,7 @@ def sums() -> None:
         text = "".join(files[name].read_text("utf-8") for name in ("on", "test"))[:100_000]
         for kind in KINDS:
             for by_context in (False, True):
-                sources = [folder / "net", folder / "ngram", "cache:decay=0.99", "uniform"]
+                sources: list[str | Path] = [folder / "net", folder / "ngram", "cache:decay=0.99", "uniform"]
                 found = lossworks.fuse(sources, on=files["on"], kind=kind, by_context=by_context).model
                 assert isinstance(found, lossworks.Language)
                 encoded = found.trained.encode([text])

@@ -2,15 +2,18 @@
 
 python bench/fused.py            everything but the grid
 python bench/fused.py grid       sizes from 1k x 8k to 16k x 128k
+python bench/fused.py busy       the main size and the grid's beside no other program, one and two that spin, one of eight threads
 python bench/fused.py trained    blocks of the vocabulary that round to nothing: see docs/LOG.md
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import _bench
@@ -22,7 +25,12 @@ from lossworks import losses
 from lossworks.scores import TopK, dense, fused
 
 N, D, V = 4096, 512, 32_000
+GRID = [(1024, 256, 8192), (1024, 2048, 32_000), (16_384, 256, 8192), (4096, 256, 128_000)]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+SPIN = "import os; ours = os.getppid()\nwhile os.getppid() == ours: pass"
+MANY = SPIN.replace("import os", "import os, torch; torch.set_num_threads(8); a = torch.ones(999, 999)").replace("pass", "a @ a")
+BESIDE = {"quiet": [], "one spins": [SPIN], "two spin": [SPIN, SPIN], "eight threads": [MANY]}
 
 MEMORY = """
 import json, resource, sys
@@ -43,12 +51,12 @@ print(json.dumps({"beyond": (peak - resident - gradients) / 2**20}))
 """
 
 
-def layer(n: int, d: int, v: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def layer(n: int, d: int, v: int, dtype: torch.dtype, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
     """Hidden states and a weight that require gradients, and targets."""
-    rng = torch.Generator().manual_seed(0)
-    hidden = torch.randn(n, d, generator=rng).to(dtype).requires_grad_()
-    weight = (torch.randn(v, d, generator=rng) / d**0.5).to(dtype).requires_grad_()
-    return hidden, weight, torch.randint(v, (n,), generator=rng)
+    how: dict[str, Any] = {"generator": torch.Generator(device).manual_seed(0), "device": device}
+    hidden = torch.randn(n, d, **how).to(dtype).requires_grad_()
+    weight = (torch.randn(v, d, **how) / d**0.5).to(dtype).requires_grad_()
+    return hidden, weight, torch.randint(v, (n,), **how)
 
 
 def products(hidden: Tensor, weight: Tensor, target: Tensor) -> Callable[[], Any]:
@@ -132,6 +140,30 @@ HEAD = (
 )
 
 
+@contextmanager
+def beside(programs: list[str]) -> Iterator[None]:
+    """Other programs run for a while."""
+    others = [subprocess.Popen([sys.executable, "-c", program]) for program in programs]
+    try:
+        time.sleep(3 if others else 0)
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def busy(dtype: str, n: int, d: int, v: int) -> None:
+    """Seconds of every side beside other programs."""
+    sides = {name: make(*layer(n, d, v, DTYPES[dtype])) for name, make in SIDES.items()}
+    rows = []
+    for name, programs in BESIDE.items():
+        with beside(programs):
+            t = timed(sides, rounds=3)
+        rows.append((name, *t.values(), t["fused"] / t["3 products"], t["fused"] / t["eager"]))
+    _bench.table((f"{n} x {d} x {v}, {dtype}", *SIDES, "fused / 3 products", "fused / eager"), rows)
+
+
 def masked() -> None:
     """Time with half and nine tenths of the positions masked, over the time with none, times the share kept."""
     given, rows = layer(N, D, V, torch.float32), []
@@ -165,9 +197,13 @@ def main() -> None:
     _bench.machine()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if sys.argv[1:] == ["grid"]:
-        sizes = [(1024, 256, 8192), (1024, 2048, 32_000), (16_384, 256, 8192), (4096, 256, 128_000)]
-        for size in sizes:  # a table each: some take minutes
+        for size in GRID:  # a table each: some take minutes
             _bench.table(HEAD, [cell(dtype, *size, rounds=2) for dtype in DTYPES])
+        return
+    if sys.argv[1:] == ["busy"]:
+        for size in [(N, D, V), *GRID]:
+            for dtype in DTYPES:
+                busy(dtype, *size)
         return
     _bench.table(HEAD, [cell(dtype, N, D, V) for dtype in DTYPES])
     masked()

@@ -34,7 +34,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
 
     def share_among(count: int) -> None:
         monkeypatch.setenv("LOSSWORKS_THREADS", str(count))
-        monkeypatch.setattr(room, "_WORTH_SHARING", -1)
+        monkeypatch.setattr(room, "WORTH_SHARING", -1)
         _forget()
         assert room.available() == count
 

@@ -29,6 +29,7 @@ EVERY = 500
 """Calls of a function that are all checked; of those that follow, one in sixteen is."""
 KINDS = {name: getattr(jaxtyping, name) for name in ("Bool", "Float", "Int", "Shaped")}
 _HAS_SHAPE = re.compile(rf"\b({'|'.join(KINDS)})\[")
+_WORLD = {**KINDS, "Tensor": Tensor}  # which modules may import for type checkers alone
 
 
 def install(package: str) -> None:
@@ -53,8 +54,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 class _Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: types.ModuleType) -> None:
         super().exec_module(module)
-        if getattr(module, "Tensor", None) is Tensor:
-            wrap_all(module)
+        wrap_all(module)
 
 
 def wrap_all(module: types.ModuleType) -> None:
@@ -93,7 +93,7 @@ def _states_shape(hint: Any) -> bool:
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose calls raise AssertionError where the shapes are not those that its signature states."""
     signature = inspect.signature(function)
-    world = ChainMap(KINDS, inspect.unwrap(function).__globals__, vars(builtins))
+    world = ChainMap(_WORLD, inspect.unwrap(function).__globals__, vars(builtins))
     stated = {name: hint for name, hint in function.__annotations__.items() if _states_shape(hint)}
     seen: set[Any] = set()  # binding arguments and checking them is slow, and most calls are like one before
     number = itertools.count()

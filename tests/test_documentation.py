@@ -45,7 +45,7 @@ PYTHON = [
 @cache
 def root() -> Any:
     """The command line itself."""
-    return typer.main.get_command(app)
+    return typer.main.get_command(app())
 
 
 def parse(words: list[str]) -> None:

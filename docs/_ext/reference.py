@@ -71,7 +71,7 @@ def table(rows: list[tuple[str, str]]) -> str:
 
 def verbs(_: str = "") -> str:
     """A section for each verb of the command, with its arguments and flags."""
-    root: Any = typer.main.get_command(command_line)
+    root: Any = typer.main.get_command(command_line())
     return "\n\n".join(_verb(words, verb) for words, verb in walk("lossworks", root))
 
 

@@ -9,10 +9,38 @@ The names here are loaded when first used, so importing the package costs next t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .core import lazy
 
 if TYPE_CHECKING:
+    from . import api as api
+    from . import attribution as attribution
+    from . import balances as balances
+    from . import catalog as catalog
+    from . import checks as checks
+    from . import core as core
+    from . import data as data
+    from . import engine as engine
+    from . import evidence as evidence
+    from . import fusion as fusion
+    from . import inference as inference
+    from . import interop as interop
+    from . import losses as losses
+    from . import metrics as metrics
+    from . import models as models
+    from . import optim as optim
+    from . import penalties as penalties
+    from . import record as record
+    from . import report as report
+    from . import risks as risks
+    from . import scaling as scaling
+    from . import schedules as schedules
+    from . import scores as scores
+    from . import surfaces as surfaces
+    from . import tasks as tasks
+    from . import tokens as tokens
+    from . import training as training
     from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
@@ -26,6 +54,7 @@ if TYPE_CHECKING:
     from .api.comparison import Comparison as Comparison
     from .api.explain_data import explain_data as explain_data
     from .api.fit import fit as fit
+    from .api.fuse import fuse as fuse
     from .api.labels_worth import labels_worth as labels_worth
     from .api.landscape import landscape as landscape
     from .api.learning import learning as learning
@@ -41,65 +70,6 @@ if TYPE_CHECKING:
     from .record import Run as Run
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "explain_data": "api",
-    "check_data": "api.check_data",
-    "check_glosses": "api.check_glosses",
-    "check_labels": "api.check_labels",
-    "export": "interop.exporting",
-    "compare": "api.compare",
-    "Comparison": "api.comparison",
-    "fit": "api",
-    "fuse": "api.fuse",
-    "fused": "losses.fused",
-    "import_model": "interop.importing",
-    "Graph": "api",
-    "labels_worth": "api.labels_worth",
-    "landscape": "api",
-    "learning": "api",
-    "Language": "api",
-    "languages": "api",
-    "load": "api",
-    "load_run": "api",
-    "Model": "api",
-    "prepare": "api.prepare",
-    "ReadOptions": "data",
-    "Run": "record",
-    "plan": "api.plan",
-    "show": "api",
-    "TextClassifier": "interop.sklearn",
-    "TextRegressor": "interop.sklearn",
-}
-_ROOMS = (
-    "api",
-    "attribution",
-    "balances",
-    "catalog",
-    "checks",
-    "core",
-    "data",
-    "engine",
-    "evidence",
-    "fusion",
-    "inference",
-    "interop",
-    "losses",
-    "metrics",
-    "models",
-    "optim",
-    "penalties",
-    "record",
-    "report",
-    "risks",
-    "scaling",
-    "schedules",
-    "scores",
-    "surfaces",
-    "tasks",
-    "tokens",
-    "training",
-)
 
 __all__ = [
     "Comparison",
@@ -126,14 +96,4 @@ __all__ = [
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES, *_ROOMS])
+lazy.package(__name__)

@@ -27,11 +27,11 @@ def told(put: Put, tmp_path: Path) -> Callable[..., str]:
     for name, order in (("one", 2), ("two", 4)):
         tokens = ["--tokenizer", "chars" if name == "one" else f"{tmp_path}/one/tokenizer.json"]
         given = [f"{data}", "--task", "lm", "--model", f"ngram:order={order}", *tokens, "--out", f"{tmp_path}/{name}"]
-        assert run.invoke(app, ["fit", *given]).exit_code == 0
+        assert run.invoke(app(), ["fit", *given]).exit_code == 0
 
     def tell(*flags: str) -> str:
         sources = [f"{tmp_path}/one", f"{tmp_path}/two", "cache"]
-        done = run.invoke(app, ["fuse", *sources, "--on", f"{tmp_path}/on.txt", *flags])
+        done = run.invoke(app(), ["fuse", *sources, "--on", f"{tmp_path}/on.txt", *flags])
         assert done.exit_code == 0, done.output
         return done.stdout
 
@@ -63,12 +63,12 @@ def test_whole_texts(told: Callable[..., str], tmp_path: Path, put: Put) -> None
     run = CliRunner()
     for name, tokens in (("bpe", "bpe:size=300"), ("bytes", "bytes")):
         given = ["fit", data, "--task", "lm", "--model", "ngram:order=3", "--tokenizer", tokens, "--out", f"{tmp_path}/{name}"]
-        assert run.invoke(app, given).exit_code == 0
+        assert run.invoke(app(), given).exit_code == 0
     sources = [f"{tmp_path}/bpe", f"{tmp_path}/bytes"]
-    refused = run.invoke(app, ["fuse", *sources, "--on", data])
+    refused = run.invoke(app(), ["fuse", *sources, "--on", data])
     assert refused.exit_code != 0
     assert "--per text" in str(refused.exception)
-    done = run.invoke(app, ["fuse", *sources, "--on", data, "--test", data, "--per", "text", "--json"])
+    done = run.invoke(app(), ["fuse", *sources, "--on", data, "--test", data, "--per", "text", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert sum(row["weight"] for row in found["sources"]) == pytest.approx(1)
@@ -84,7 +84,7 @@ def test_whole_texts_as_a_run(told: Callable[..., str], tmp_path: Path) -> None:
     run, on, test = CliRunner(), f"{tmp_path}/mixed.txt", f"{tmp_path}/test.txt"
     Path(on).write_text("".join(f"{line}\n{line[::-1]}\n" for line in LINES.splitlines() * 5))
     given = ["fuse", one, two, "--per", "text", "--on", on]
-    done = run.invoke(app, [*given, "--test", test, "--out", pool, "--json"])
+    done = run.invoke(app(), [*given, "--test", test, "--out", pool, "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["run"] == pool
@@ -98,10 +98,10 @@ def test_whole_texts_as_a_run(told: Callable[..., str], tmp_path: Path) -> None:
     each = np.array([[row.logp for row in model.score(texts)] for model in alone])  # type: ignore[union-attr]
     assert [row.logp for row in mixed.score(texts)] == pytest.approx(np.log(weights @ np.exp(each)))  # type: ignore[union-attr]
     assert sum(p for _, p in mixed.next("to be", top=100)) == pytest.approx(1)  # type: ignore[union-attr]
-    done = run.invoke(app, ["evaluate", pool, f"{tmp_path}/on.txt", test, "--parallel", "--json"])
+    done = run.invoke(app(), ["evaluate", pool, f"{tmp_path}/on.txt", test, "--parallel", "--json"])
     assert done.exit_code == 0, done.output
     for data, word in ((f"{tmp_path}/train.txt", "was trained on"), (test, "--test is the text")):
-        refused = run.invoke(app, ["fuse", one, two, "--per", "text", "--on", data, "--test", test, "--out", f"{tmp_path}/no"])
+        refused = run.invoke(app(), ["fuse", one, two, "--per", "text", "--on", data, "--test", test, "--out", f"{tmp_path}/no"])
         assert word in str(refused.exception)
 
 

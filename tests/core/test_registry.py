@@ -66,8 +66,11 @@ def test_two_members_of_one_name(things: Registry[object]) -> None:
 
 
 def test_nothing_is_imported_before_it_is_needed(things: Registry[object]) -> None:
-    """Making a registry imports no member."""
+    """Making a registry imports no member, and asking for one imports no other."""
     package = things._package
     assert f"{package}.first" not in sys.modules
     assert things["first"]
     assert f"{package}.first" in sys.modules
+    assert f"{package}.second_one" not in sys.modules
+    assert things.name_of(things["first"].thing) == "first"
+    assert f"{package}.second_one" not in sys.modules

@@ -132,7 +132,7 @@ Change = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
         lambda t: t | {"features.buckets": t["features.buckets"].long()},
         lambda t: t | {"features.buckets": t["features.buckets"][:-1].clone()},
         lambda t: t | {"features.buckets": t["features.buckets"][None]},
-        lambda t: t | {"features.weights": t["features.weights"].bfloat16()},
+        lambda t: t | {"features.weights": t["features.weights"].half()},
         lambda t: {name: value for name, value in t.items() if name != "network.bias"},
         lambda t: {name: value for name, value in t.items() if name != "features.weights"},
         lambda t: t | {"network.extra": torch.zeros(2)},

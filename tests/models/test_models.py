@@ -120,6 +120,11 @@ def test_saved_and_loaded(name: str, task: str, tmp_path: Path) -> None:
     assert (loaded.temperature, loaded.thresholds) == (predictor.temperature, predictor.thresholds)
     assert predictor.scores(TEXTS + STRANGE).tobytes() == loaded.scores(TEXTS + STRANGE).tobytes()
     assert predictor.predict(TEXTS) == loaded.predict(TEXTS)
+    assert isinstance(loaded, NetworkPredictor)
+    assert isinstance(loaded.learned, dict) == (name == "linear")  # arrays answered; and so does the network made of them
+    weights = loaded.network.state_dict()
+    assert all(torch.equal(weights[key], value) for key, value in predictor.network.state_dict().items())
+    assert predictor.scores(TEXTS).tobytes() == loaded.scores(TEXTS).tobytes()
     files = ["config.json", "model.safetensors", *(["tokenizer.json"] if name in (*ORDERED, *PRETRAINED) else [])]
     files = sorted([*files, "hf"]) if name in PRETRAINED else files
     assert sorted(path.name for path in tmp_path.iterdir()) == files

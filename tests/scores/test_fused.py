@@ -125,9 +125,9 @@ def test_from_the_top() -> None:
 
 def test_explain_says_which_way() -> None:
     """Positions kept and left out, chunks, precision."""
-    hidden, weight, target = layer(20, dtype=torch.bfloat16)
-    said = fused(hidden, weight, target, keep=torch.arange(20) < 17).explain()
-    for part in ("17 of 20 positions", "3 chunks of 8", "bfloat16", "float32", "3 products"):
+    hidden, weight, target = layer(30, dtype=torch.bfloat16)
+    said = fused(hidden, weight, target, keep=torch.arange(30) < 25).explain()
+    for part in ("25 of 30 positions", "4 chunks of 8", "bfloat16", "float32", "3 products"):
         assert part in said, said
     assert "whole in memory" in dense(hidden @ weight.T, target).explain()
 

@@ -44,7 +44,14 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(factor)
         return step(self, factor, *rest, **more)
 
+    leap = Stepper.leap
+
+    def leapt(self: Stepper, take: Any, factors: Any, **more: Any) -> Any:
+        found.extend(factors)
+        return leap(self, take, factors, **more)
+
     monkeypatch.setattr(Stepper, "step", watched)
+    monkeypatch.setattr(Stepper, "leap", leapt)
     return found
 
 

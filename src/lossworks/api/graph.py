@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data.triples import Queries
-from ..inference import KnowledgeGraph
 from .held import Held, several
+
+if TYPE_CHECKING:
+    from ..inference import KnowledgeGraph
 
 
 @dataclass(slots=True)

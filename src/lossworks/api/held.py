@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import data
 from ..core.errors import UsageError
-from ..data import ReadOptions, is_frame, load
+from ..data.options import ReadOptions
 from ..record import Run
 from ..tokens.graphemes import composed
 
@@ -79,9 +80,9 @@ def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
         UsageError: they are one text, or not text.
         DataError: a frame has no such column, or a text is missing.
     """
-    if is_frame(texts):
+    if data.is_frame(texts):
         column = records[0].get("data", {}).get("text_column") if records else None
-        with closing(load(texts, ReadOptions(text=column, unlabelled=True, normalize=form_of(*records)))) as corpus:
+        with closing(data.load(texts, ReadOptions(text=column, unlabelled=True, normalize=form_of(*records)))) as corpus:
             return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):
         raise UsageError(f"got one text, {texts[:40]!r}; wanted a list of texts.")

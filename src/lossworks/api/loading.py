@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import tokens
+from ..core.devices import check_device
 from ..core.errors import UsageError
-from ..fusion import labels as _pools  # noqa: F401  # registers what reads runs of pools
-from ..inference import KnowledgeGraph, TextLanguage, load_predictor
-from ..models import build_language, render
-from ..models.hf import HfSpec
 from ..record import Run, read_object
 from ..record.checksums import check_files
-from ..tokens import Tokenizer
-from ..training.fitting import read_counts
-from ..training.settings import check_device
 from .graph import Graph
 from .language import Language
 from .model import Model
@@ -35,13 +28,23 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language | Graph:
     record = run.summary
     data = record["data"]
     check_files(run.path, record.get("files", {}))  # earlier versions wrote none
-    task = read_object(run.path / "config.json")["task"]
+    config = read_object(run.path / "config.json")
+    task = config["task"]
     if task == "graph":
+        from ..inference import KnowledgeGraph
+
         return Graph(KnowledgeGraph.load(run.path, device), record, run.path)
     if task == "lm":
+        from ..inference import TextLanguage
+        from ..training.unigrams import read_counts
+
         trained = TextLanguage.load(run.path, device)
         counts = None if data.get("imported") else read_counts(run.path, trained.model.vocabulary.size)
         return Language(trained, counts, record, run.path)
+    if config.get("model") == "pool":
+        from ..fusion import labels as _pools  # noqa: F401  # registers what reads it
+    from ..inference import load_predictor
+
     model = Model(load_predictor(run.path, device), record, run.path)
     model.predictor.scores([""])  # compiled code is loaded now, not at the first question
     return model
@@ -49,6 +52,12 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language | Graph:
 
 def _pretrained(spec: str, device: str) -> Language:
     """A model of Hugging Face that was never fitted here, with the tokenizer that stands beside it."""
+    from .. import tokens
+    from ..inference import TextLanguage
+    from ..models import build_language, render
+    from ..models.hf import HfSpec
+    from ..tokens import Tokenizer
+
     family = build_language(spec)
     assert isinstance(family, HfSpec)
     tokenizer = tokens.named(family.tokens)

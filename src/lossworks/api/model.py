@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import ReadOptions
-from ..inference import Predictor
 from .held import Held, several
 from .predicted import Written, least_of, write_predictions
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
+    from ..data import ReadOptions
+    from ..inference import Predictor
 
 
 @dataclass(slots=True)

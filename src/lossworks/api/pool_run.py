@@ -15,7 +15,7 @@ from ..models import LanguageModel
 from ..models.pool import PoolSpec, Rule, pool
 from ..record import Run
 from ..training.describing import form
-from ..training.fitting import write_counts
+from ..training.unigrams import write_counts
 from .evaluate import evaluate
 from .fit import Source
 from .language import Language

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import data
 from ..core import values
 from ..core.errors import UnknownName, UsageError
 from ..core.memory import rows_at_once
-from ..data import ReadOptions, stream
 from ..data.labels import SEPARATORS
+from ..data.options import ReadOptions
 from ..record.rows import check_format, write_rows
 from ..tokens.graphemes import composed_note
 from .graph import Graph
@@ -157,7 +158,7 @@ class _Table:
     def rows(self, sources: Iterable[Any]) -> Iterator[dict[str, Any]]:
         first: tuple[str, tuple[str, ...]] | None = None
         for source in sources:
-            with stream(source, self.read) as found:
+            with data.stream(source, self.read) as found:
                 first = first or (found.source, found.names)
                 if found.names != first[1]:
                     there, own = ", ".join(first[1]), ", ".join(found.names)

@@ -21,7 +21,7 @@ from ..data import HashedFeatures, Selected
 from ..data.row_gradient import row_sums
 from ..inference import NetworkPredictor, Predictor
 from ..models.bag import Bag
-from ..models.linear import Linear
+from ..models.linear_network import Linear
 from ..tasks import LabelTask
 from .collisions import sharing
 from .explanation import Division

@@ -33,7 +33,7 @@ def shuffled(predictor: Predictor, seed: int = 0) -> Predictor:
         if isinstance(one, CountedPredictor):
             return replace(one, model=one.model.shuffled(generator(seed, "shuffle")))
         assert isinstance(one, NetworkPredictor)
-        return replace(one, network=_shuffled(one.network, seed))
+        return replace(one, learned=_shuffled(one.network, seed))
 
     return predictor.changed(change)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..data import Batch, Selected
 from ..engine import Callbacks, Loop, Losses
 from ..engine.distributed import World
+from ..optim import Stepper
 from ..training.examples import ExampleObjective, Rows, in_numpy
 from ..training.refit import training
 from ..training.replay import MEMORY, Replayed
@@ -47,6 +48,9 @@ class Copies(ExampleObjective):
         values = self.data.task.losses(self.loss, outputs, target)
         weight = given.weight.numpy()[:, None] * np.where(rows[:, None] == self.left, 0.0, self._scale)
         return Losses(values, torch.from_numpy(weight.reshape(-1)).to(values))
+
+    def stretch(self, stepper: Stepper) -> None:
+        return None  # its losses are not the task's
 
     def held_out(self, world: World) -> dict[str, float] | None:
         return None  # it is known when to stop

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,63 +16,57 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError, PeerLost
-from . import (
-    compare,
-    data,
-    evaluate,
-    explain,
-    export,
-    fit,
-    fuse,
-    generate,
-    importing,
-    landscape,
-    languages,
-    listing,
-    next_words,
-    plan,
-    predict,
-    report,
-    score,
-    show,
-    tokens,
-)
 from .running import is_first
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
-app = typer.Typer(
-    name="lossworks",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train, compare and understand text classifiers and language models by their loss: raw text in, an honest model out.",
-)
-app.command("fit")(fit.command)
-app.command("compare")(compare.command)
-app.command("fuse")(fuse.command)
-app.command("predict")(predict.command)
-app.command("evaluate")(evaluate.command)
-app.command("score")(score.command)
-app.command("next")(next_words.command)
-app.command("generate")(generate.command)
-app.command("explain")(explain.command)
-app.command("export")(export.command)
-app.command("import")(importing.command)
-app.command("report")(report.command)
-app.command("landscape")(landscape.command)
-app.command("plan")(plan.command)
-app.add_typer(data.app, name="data")
-app.add_typer(languages.app, name="languages")
-app.add_typer(tokens.app, name="tokens")
-app.command("list")(listing.command)
-app.command("show")(show.command)
+_ABOUT = "Train, compare and understand text classifiers and language models by their loss: raw text in, an honest model out."
+_VERBS = {
+    "fit": "fit",
+    "compare": "compare",
+    "fuse": "fuse",
+    "predict": "predict",
+    "evaluate": "evaluate",
+    "score": "score",
+    "next": "next_words",
+    "generate": "generate",
+    "explain": "explain",
+    "export": "export",
+    "import": "importing",
+    "report": "report",
+    "landscape": "landscape",
+    "plan": "plan",
+    "list": "listing",
+    "show": "show",
+    "data": "data",
+    "languages": "languages",
+    "tokens": "tokens",
+}
+"""Verb → its module, which has a ``command``, or an ``app`` of several."""
 
 
-@app.callback(invoke_without_command=True)
+def app(verbs: Iterable[str] = _VERBS) -> typer.Typer:
+    """The command with these ``verbs``: to read every verb's signature takes longer than many a verb itself."""
+    made = typer.Typer(
+        name="lossworks",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=_ABOUT,
+    )
+    made.callback(invoke_without_command=True)(_top)
+    for verb in verbs:
+        module = importlib.import_module(f".{_VERBS[verb]}", __package__)
+        if hasattr(module, "app"):
+            made.add_typer(module.app, name=verb)
+        else:
+            made.command(verb)(module.command)
+    return made
+
+
 def _top(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
@@ -104,9 +100,14 @@ def main() -> None:
         _end_writing(ended.__context__)
 
 
-@functools.cache  # reading every verb's signature takes a while
 def _command() -> Any:
-    return typer.main.get_command(app)
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    return _built(asked if asked in _VERBS else None)
+
+
+@functools.cache
+def _built(verb: str | None) -> Any:
+    return typer.main.get_command(app(_VERBS if verb is None else (verb,)))
 
 
 def _open_streams() -> None:

@@ -10,10 +10,11 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {name: name for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
-    "optimizers": "optim",
-    "rules": "preparation",
+_KINDS = {name: (name, name) for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
+    "optimizers": ("optim", "optimizers"),
+    "rules": ("preparation/rules", "registry"),
 }
+"""Kind → the folder of its members, and what their registry is called there."""
 
 
 def command(
@@ -41,8 +42,9 @@ def _members(kind: str) -> list[dict[str, Any]]:
 
     from ..core import outline
 
+    folder, registry = _KINDS[kind]
     try:
-        return outline.members(kind, Path(__file__).parents[1] / _KINDS[kind])
+        return outline.members(registry, Path(__file__).parents[1] / folder)
     except outline.Unread:
         return _imported(kind)
 
@@ -54,8 +56,8 @@ def _imported(kind: str) -> list[dict[str, Any]]:
 
     from ..core import specs
 
-    found = getattr(importlib.import_module(f"lossworks.{_KINDS[kind]}"), kind)
-    registry = getattr(found, "registry", found)  # rules are a room with a registry
+    folder, name = _KINDS[kind]
+    registry = getattr(importlib.import_module(f"lossworks.{folder.replace('/', '.')}"), name)
     return [
         {
             "name": entry.name,

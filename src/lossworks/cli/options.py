@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,23 +104,29 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
     Raises:
         UsageError: it looks like the name of a file that is not there.
     """
+    from .. import data
     from ..api.held import as_trained
-    from ..data import load
     from ..tokens.graphemes import composed, composed_note
-    from .tables import say_notes
 
     read = as_trained(read, record)
     if is_text(source):
         texts, changed = composed([source]) if read.composes else ([source], 0)
-        say_notes(() if quiet else composed_note(changed, 1))
+        _say(() if quiet else composed_note(changed, 1))
         yield list(texts)
         return
-    corpus = load(source, read)
+    corpus = data.load(source, read)
     try:
-        say_notes(() if quiet else corpus.notes)
+        _say(() if quiet else corpus.notes)
         yield from corpus.blocks()
     finally:
         corpus.close()
+
+
+def _say(notes: Sequence[str]) -> None:
+    if notes:  # mostly there are none, and Rich takes a while to import
+        from .tables import say_notes
+
+        say_notes(notes)
 
 
 def is_text(source: str) -> bool:

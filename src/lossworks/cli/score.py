@@ -48,9 +48,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """How surprised a language model is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
-    from ..api import load_language, write_scored
+    from ..api import load_language
     from ..core.errors import UnknownName
-    from .by_language import tell_languages
 
     if by is not None and by not in _TABLES:
         raise UnknownName("table", by, _TABLES)
@@ -59,6 +58,8 @@ def command(
     scored, by_languages = _scored(model, texts or ["-"], read, quiet)
     page = None
     if html is not None:
+        from ..api import write_scored
+
         config = model.record.get("config", {})
         facts = [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
@@ -72,6 +73,8 @@ def command(
     elif by is not None:
         _print_table(by, scored)
     elif by_languages:
+        from .by_language import tell_languages
+
         tell_languages(by_languages["languages"], "--json has all")
     elif page is not None:
         print(page)

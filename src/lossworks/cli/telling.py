@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..report import words
-from .by_language import tell_languages
 from .tables import console, metrics_table
 from .visible import in_line
 
@@ -30,6 +29,8 @@ def tell(record: dict[str, Any], out: Path) -> None:
         if "folds" in result:
             screen.print(_by_folds(result, words.main_metric(record)))
         if "languages" in result:
+            from .by_language import tell_languages  # of comparisons, which take a while to import
+
             tell_languages(result["languages"], f"{out / 'report.html'} has all")
     screen.print("")
     for line in _language(record) if is_language else _training(result):

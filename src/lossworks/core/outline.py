@@ -41,14 +41,15 @@ def members(registry: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def _added(registry: str, path: Path) -> Iterator[dict[str, Any]]:
-    for cls in _classes(path).values():
+    for cls in (line for line in _module(path).body if isinstance(line, ast.ClassDef)):
         for decorator in cls.decorator_list:
             if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == f"{registry}.add":
-                name, source = (_literal(node) for node in (*decorator.args, *(given.value for given in decorator.keywords)))
+                given = (*decorator.args, *(keyword.value for keyword in decorator.keywords))
+                name, source = (_literal(node, path) for node in given)
                 summary = (ast.get_docstring(cls) or "").strip().split("\n", 1)[0]
                 if not summary:
                     raise Unread(f"{cls.name} has no docstring")
-                keys = {key: _default(node) for key, node in _fields(cls, path).items()}
+                keys = {key: _default(node, path) for key, node in _fields(cls, path).items()}
                 yield {"name": name, "summary": summary, "keys": keys, "source": source}
 
 
@@ -58,7 +59,9 @@ def _fields(cls: ast.ClassDef, path: Path) -> dict[str, ast.expr | None]:
     for base in reversed(cls.bases):
         name = ast.unparse(base).partition("[")[0]
         if name not in _OUTSIDE:
-            fields |= _fields(*_found(name, path))
+            found, home = _found(name, path)
+            if isinstance(found, ast.ClassDef):
+                fields |= _fields(found, home)
     if any(ast.unparse(decorator).startswith("dataclass") for decorator in cls.decorator_list):
         for line in cls.body:
             if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
@@ -66,37 +69,48 @@ def _fields(cls: ast.ClassDef, path: Path) -> dict[str, ast.expr | None]:
     return fields
 
 
-def _default(node: ast.expr | None) -> Any:
+def _default(node: ast.expr | None, path: Path) -> Any:
     """A default as JSON holds it; of a type that is made from its spelling, as ``Length("5%")``, the spelling."""
     match node:
         case None:
             raise Unread("a field without a default")
         case ast.Call(func=ast.Name(id=name), args=[spelling], keywords=[]) if name[0].isupper():
-            return str(_literal(spelling))
+            return str(_literal(spelling, path))
         case _:
-            return specs.plain(_literal(node))
+            return specs.plain(_literal(node, path))
 
 
-def _literal(node: ast.expr) -> Any:
+def _literal(node: ast.AST, path: Path) -> Any:
+    """What literals, the constants of modules and their sums come to."""
+    match node:
+        case ast.Name(id=name):
+            return _literal(*_found(name, path))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _literal(left, path) + _literal(right, path)
     try:
         return ast.literal_eval(node)
     except ValueError:
         raise Unread(f"{ast.unparse(node)} is no literal") from None
 
 
-def _found(name: str, path: Path) -> tuple[ast.ClassDef, Path]:
-    """The class that a module calls ``name``, and the module it is defined in."""
-    if name in _classes(path):
-        return _classes(path)[name], path
-    for line in _module(path).body:
-        if isinstance(line, ast.ImportFrom) and line.level and any(alias.name == name for alias in line.names):
-            home = path.parents[line.level - 1].joinpath(*(line.module or "").split("."))
-            return _found(name, home.with_suffix(".py") if home.with_suffix(".py").exists() else home / "__init__.py")
+def _found(name: str, path: Path) -> tuple[ast.AST, Path]:
+    """What a module calls ``name``, a class or the value of a constant, and the module it is defined in."""
+    for line in _lines(_module(path)):
+        match line:
+            case ast.ClassDef(name=own) if own == name:
+                return line, path
+            case ast.Assign(targets=[ast.Name(id=own)], value=value) if own == name:
+                return value, path
+            case ast.ImportFrom(level=level) if level and any(alias.name == name for alias in line.names):
+                home = path.parents[level - 1].joinpath(*(line.module or "").split("."))
+                return _found(name, home.with_suffix(".py") if home.with_suffix(".py").exists() else home / "__init__.py")
     raise Unread(f"{path} does not say what {name} is")
 
 
-def _classes(path: Path) -> dict[str, ast.ClassDef]:
-    return {line.name: line for line in _module(path).body if isinstance(line, ast.ClassDef)}
+def _lines(module: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of a module, those that are for type checkers alone among them."""
+    for line in module.body:
+        yield from line.body if isinstance(line, ast.If) else [line]
 
 
 @functools.cache

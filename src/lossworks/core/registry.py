@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from . import specs
@@ -62,7 +63,10 @@ class Registry(Generic[T]):
         return self._entries[_key(name)]
 
     def __contains__(self, name: str) -> bool:
-        self._discover()
+        if _key(name) not in self._entries and not self._discovered:
+            self._import_home(_key(name))
+        if _key(name) not in self._entries:
+            self._discover()
         return _key(name) in self._entries
 
     def __iter__(self) -> Iterator[Entry[T]]:
@@ -75,8 +79,7 @@ class Registry(Generic[T]):
         Raises:
             UsageError: it was never registered.
         """
-        self._discover()
-        for entry in self._entries.values():
+        for entry in self._entries.values():  # whoever has the class has imported what adds it
             if entry.thing is thing:
                 return entry.name
         raise UsageError(
@@ -131,6 +134,15 @@ class Registry(Generic[T]):
         """Members whose docstrings speak of what is called so."""
         word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
         return [entry.name for entry in self if len(name) > _WORD and word.search(entry.thing.__doc__ or "")][:_WORD]
+
+    def _import_home(self, key: str) -> None:
+        """Import the module that adds a member of this name, as its source says; the others may take long to import."""
+        package = importlib.import_module(self._package)
+        said = f'.add("{key}"'.encode()
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            if said in path.read_bytes():
+                inner = path.relative_to(package.__path__[0]).with_suffix("").parts
+                importlib.import_module(".".join((self._package, *inner)))
 
     def _discover(self) -> None:
         if not self._discovered:

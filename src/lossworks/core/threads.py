@@ -16,7 +16,8 @@ from typing import Any
 
 from .errors import UsageError
 
-_WORTH_SHARING = 100_000  # touched elements; handing work to another thread costs some 0.1 ms on a virtual machine
+WORTH_SHARING = 100_000
+"""Touched elements: handing work to another thread costs some 0.1 ms on a virtual machine."""
 
 
 @functools.cache
@@ -71,7 +72,7 @@ def divided_among(count: int | None) -> Iterator[None]:
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing."""
-    parts = available() if work > _WORTH_SHARING else 1
+    parts = available() if work > WORTH_SHARING else 1
     others = [_pool().submit(kernel, part, parts, *arguments) for part in range(1, parts)]
     kernel(0, parts, *arguments)
     for other in others:

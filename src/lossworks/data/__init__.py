@@ -10,29 +10,36 @@ Ragged, TokenRows, Batch, Shards    rows of numbers, held in memory or on disk; 
 Draws, TextLanguages    which rows an epoch has where languages are balanced
 """
 
-from .batch import Batch
-from .corpus import Corpus
-from .draws import Draws, TextLanguages
-from .features import Features, Selected
-from .formats.frames import is_frame
-from .hashed_features import HashedFeatures
-from .labels import joined, named, original
-from .languages import Languages
-from .loading import load, load_all
-from .options import AS_READ, Label, ReadOptions
-from .order import epoch_order
-from .ordered_features import Marks, OrderedFeatures
-from .ragged import Ragged
-from .row_gradient import RowGradient
-from .shards import Shards
-from .sources import together
-from .sparse_embedding import SparseEmbedding
-from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
-from .state_features import Moments, StateFeatures
-from .streaming import Stream, stream
-from .targets import check_classes, class_names, infer_task, label_sets, numbers
-from .token_file import TokenFile
-from .token_rows import TokenRows, along, valid
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .batch import Bags, Batch
+    from .corpus import Corpus
+    from .draws import Draws, TextLanguages
+    from .features import Features, Selected
+    from .formats.frames import is_frame
+    from .hashed_features import HashedFeatures
+    from .labels import joined, named, original
+    from .languages import Languages
+    from .loading import load, load_all
+    from .options import AS_READ, Label, ReadOptions
+    from .order import epoch_order
+    from .ordered_features import Marks, OrderedFeatures
+    from .ragged import Ragged
+    from .row_gradient import RowGradient
+    from .shards import Shards
+    from .sources import together
+    from .sparse_embedding import SparseEmbedding
+    from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
+    from .state_features import Moments, StateFeatures
+    from .streaming import Stream, stream
+    from .targets import check_classes, class_names, infer_task, label_sets, numbers
+    from .token_file import TokenFile
+    from .token_rows import TokenRows, along, valid
 
 __all__ = [
     "AS_READ",
@@ -40,6 +47,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALID",
+    "Bags",
     "Batch",
     "Corpus",
     "Draws",
@@ -80,3 +88,5 @@ __all__ = [
     "together",
     "valid",
 ]
+
+lazy.package(__name__)

@@ -9,16 +9,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
 
 from ..core.threads import share
-from .batch import Batch
+from .batch import Bags, Batch
 from .ragged import Ragged
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(slots=True)
@@ -36,14 +38,19 @@ class Selected:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def batch(self, rows: NDArray[np.int64], target: torch.Tensor, weight: torch.Tensor) -> Batch:
-        """The batch of the texts ``rows``."""
+    def bags(self, rows: NDArray[np.int64]) -> Bags:
+        """The texts ``rows`` as a network reads them."""
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(self.lengths[rows], out=offsets[1:])
         ids = np.empty(offsets[-1], np.uint32)
         values = np.empty(offsets[-1] if len(self.values) else 0, np.float32)
         share(_gather, len(ids), self.ids, self.values, self.starts, rows, offsets, ids, values)
-        return Batch(ids, offsets, values, target, weight)
+        return Bags(ids, offsets, values)
+
+    def batch(self, rows: NDArray[np.int64], target: Tensor, weight: Tensor) -> Batch:
+        """The batch of the texts ``rows``."""
+        bags = self.bags(rows)
+        return Batch(bags.ids, bags.offsets, bags.values, target, weight)
 
 
 class Tally(Protocol):

@@ -14,17 +14,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..core.threads import share
-from .batch import Batch
+from .batch import Bags, Batch
 
 _GROUPS = 16  # of a table's rows, by the low bits of their number; a group is one thread's at a time
 _WORTH_SHARING = 8  # elements in a row; with fewer, each thread would spend its time passing over what is not its own
 GROUP_MASK = np.uint32(_GROUPS - 1)
 
 
-def row_sums(batch: Batch, table: NDArray[Any]) -> NDArray[Any]:
+def row_sums(batch: Bags, table: NDArray[Any]) -> NDArray[Any]:
     """X W: for each example the sum of its ids' table rows, each times its value. [N, width], in the wider of their types."""
     sums = np.zeros((len(batch), table.shape[1]), np.result_type(batch.values, table))
-    share(_sum, len(batch.ids) * table.shape[1], batch.ids, batch.offsets, batch.values, table, sums)
+    share(sum_rows, len(batch.ids) * table.shape[1], batch.ids, batch.offsets, batch.values, table, sums)
     return sums
 
 
@@ -44,16 +44,20 @@ class RowGradient:
         self._every: tuple[NDArray[np.uint32], NDArray[np.int64]] | None = None
 
     @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """As compiled code takes them: total, touched, counts, whether a row is touched, and whether all is finite."""
+        return self.total, self.touched, self.counts, self._is_touched, self._is_finite
+
+    @property
     def is_finite(self) -> bool:
         """Whether every element is; noticed as they are added up, for a sum that is not finite never becomes so again."""
         return bool(self._is_finite[0])
 
     def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
         """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
-        rows = (self.total, self.touched, self.counts, self._is_touched, self._is_finite)
         width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
-        share(_add, work, batch.ids, batch.offsets, batch.values, grad_output, *rows)
+        share(add, work, batch.ids, batch.offsets, batch.values, grad_output, *self.arrays)
 
     def touch(self, batch: Batch) -> None:
         """Mark the batch's rows as touched, adding nothing."""
@@ -87,7 +91,7 @@ class RowGradient:
 
     def clear(self) -> None:
         """Ready for the next step."""
-        share(_clear, int(self.counts.sum()), self.touched, self.counts, self._is_touched)
+        share(clear, int(self.counts.sum()), self.touched, self.counts, self._is_touched)
         self._is_finite[0] = True
 
     def dense(self) -> NDArray[Any]:
@@ -104,7 +108,8 @@ def owned(part, parts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-untyped-def]
+def sum_rows(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-untyped-def]
+    """What ``row_sums`` does."""
     rows, width = len(offsets) - 1, table.shape[1]
     for row in range(rows * part // parts, rows * (part + 1) // parts):
         of, value, total = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], sums[row]
@@ -120,7 +125,8 @@ def _sum(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched, is_finite):  # type: ignore[no-untyped-def]
+def add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched, is_finite):  # type: ignore[no-untyped-def]
+    """What ``RowGradient.add`` does."""
     mine, width, finite = owned(part, parts), total.shape[1], True
     for row in range(len(offsets) - 1):
         of, value, grad = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], grad_output[row]
@@ -155,7 +161,8 @@ def _check(elements, is_finite):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _clear(part, parts, touched, counts, is_touched):  # type: ignore[no-untyped-def]
+def clear(part, parts, touched, counts, is_touched):  # type: ignore[no-untyped-def]
+    """What ``RowGradient.clear`` does."""
     for group in range(part, _GROUPS, parts):
         for place in range(counts[group]):
             is_touched[touched[group, place]] = False

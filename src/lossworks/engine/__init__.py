@@ -8,7 +8,7 @@ monitors      health, spikes, overfitting           distributed  the processes t
 
 from .callbacks import Callbacks
 from .loop import Loop
-from .objective import Losses, Objective
+from .objective import Losses, Objective, Stretch
 from .state import TrainState
 
-__all__ = ["Callbacks", "Loop", "Losses", "Objective", "TrainState"]
+__all__ = ["Callbacks", "Loop", "Losses", "Objective", "Stretch", "TrainState"]

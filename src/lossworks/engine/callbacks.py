@@ -17,7 +17,7 @@ class Callbacks:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
     ``async_checkpoints``: they are written while training goes on, from a copy.
-    ``stepped`` is called after every step, while the weights are those to go on with.
+    ``stepped`` (None: nothing) is called after every step, while the weights are those to go on with.
     ``world``: the processes that train together. ``clock``: seconds, from any point. ``began``: when the fit did, by the clock,
     for one whose minutes are told; None: when it began to train.
     """
@@ -27,7 +27,7 @@ class Callbacks:
     checkpoint_every: float = 30.0
     async_checkpoints: bool = False
     stop: Event = field(default_factory=Event)
-    stepped: Callable[[], None] = lambda: None
+    stepped: Callable[[], None] | None = None
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
     began: float | None = None

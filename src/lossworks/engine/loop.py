@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import Diverged, Interrupted
 from ..core.seeds import torch_generator_kept
 from ..core.threads import divided_among
 from ..core.torch_threads import torch_threads
-from ..optim import Stepper
+from ..optim import Health, Stepper
 from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
 from ..schedules import Clock, Schedule
@@ -25,13 +28,14 @@ from . import checkpoint
 from .callbacks import Callbacks
 from .denormals import flushed
 from .monitors import LogWindow, Overfitting, Spikes
-from .objective import Objective, Rows
+from .objective import Objective, Rows, Stretch
 from .reduction import Reduction
 from .saving import Saving
 from .state import TrainState
 from .step import Gradient, Gradients
 
 _LOG_EVERY = 0.2  # seconds between lines of the log
+_STRETCH, _MOST = 0.05, 1024  # seconds that steps taken at once should take, and how many they are at most
 
 
 @dataclass(slots=True)
@@ -71,6 +75,8 @@ class Loop:
     _best: dict[str, Tensor] = field(default_factory=dict)
     _window: LogWindow = field(init=False)
     _spikes: Spikes = field(default_factory=Spikes)
+    _stretch: Stretch | None = None
+    _at_once: int = 1  # steps that are taken in one go
     _saved: float = 0.0
     _asked: tuple[bool, ...] = (False, False, False)  # of several processes: to stop, to save, to look at what a step does
 
@@ -98,6 +104,7 @@ class Loop:
         threads = torch_threads(fixed or self.threads), divided_among(fixed)
         with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), threads[0], threads[1], flushed():
             self._fit_memory()
+            self._stretch = self._find_stretch()
             while not self._is_over:
                 self._epoch(start)
         if state.stale >= self.patience:
@@ -181,16 +188,17 @@ class Loop:
         network.train()
         if not state.done:
             self.objective.load_carry([])
-        for number, rows in enumerate(self.objective.steps(state.epoch)):
-            if number < state.done:
-                continue
+        steps = islice(self.objective.steps(state.epoch), state.done, None)
+        while some := list(islice(steps, self._next)):
             if self._is_over:
                 break
             self._between_steps()  # before a step: the score after the last one is then behind its checkpoint
-            self._step(rows)
-            state.done, state.step = number + 1, state.step + 1
+            while some:
+                taken = self._leap(some) or self._step(some[0])
+                some = some[taken:]
             state.seconds = self.callbacks.clock() - start
-            self.callbacks.stepped()
+            if self.callbacks.stepped is not None:
+                self.callbacks.stepped()
             if self.eval_every and (state.step % self.eval_every == 0 or state.step == self.last):
                 self._evaluate()
                 network.train()
@@ -202,12 +210,52 @@ class Loop:
                 state.epoch, state.done = state.epoch + 1, 0
             self._evaluate()
 
-    def _step(self, rows: Rows) -> None:
+    @property
+    def _next(self) -> int:
+        """How many steps to take before anything else is looked at: no more than are left until training ends, or is scored."""
+        if self._stretch is None or self.callbacks.stepped is not None:
+            return 1
+        left = self.last - self.state.step
+        if self.eval_every:
+            left = min(left, self.eval_every - self.state.step % self.eval_every)
+        return max(1, min(self._at_once, left))
+
+    def _find_stretch(self) -> Stretch | None:
+        """What takes many steps at once, which is for the plain mean and a plain descent of a single process alone."""
+        world, stepper = self.callbacks.world, self.stepper
+        plain = world.size == world.shards == 1 and self.reduction.is_mean and stepper.by_rows
+        return self.objective.stretch(stepper) if plain and stepper.penalty is None and stepper.clip is None else None
+
+    def _leap(self, steps: list[Rows]) -> int:
+        """Take as many of the steps as can be taken at once; says how many."""
+        if self._stretch is None:
+            return 0
+        began, told = self.callbacks.clock(), np.empty((2, 0))
+        if examine := self._window.is_due(began):
+            steps = steps[:1]
+
+        def take(rates: NDArray[np.float64]) -> int:
+            nonlocal told
+            assert self._stretch is not None
+            told = np.array(self._stretch(steps, rates))
+            return told.shape[1]
+
+        health = self.stepper.leap(take, [self._factor(ahead) for ahead in range(len(steps))], examine=examine)
+        now, each = self.callbacks.clock(), told.T.tolist()
+        seconds = (now - began) / max(1, len(each))
+        for rows, (amount, weight) in zip(steps, each, strict=False):
+            self._note(rows, amount, weight, health, now, seconds)
+        if not examine and len(each) == len(steps):  # looking takes longer than the step
+            self._at_once = int(max(1, min(_MOST, 2 * len(steps), _STRETCH / max(seconds, 1e-9))))
+        return len(each)
+
+    def _step(self, rows: Rows) -> int:
         """One update: the gradient of the risk of all its rows."""
         objective, stepper, gradients = self.objective, self.stepper, self.gradients
         weight = objective.weight(rows)
         if weight == 0:
-            return
+            self._count()
+            return 1
         at = self.state.epoch, self.state.step
         if stepper.wants_curvature:
             gradients.curvature(rows, *at)
@@ -229,14 +277,23 @@ class Loop:
         began = self.callbacks.clock()
         examine = self._window.is_due(began) if self.callbacks.world.size == 1 else self._asked[2]
         health = stepper.step(self._factor(), make if searches else None, examine=examine)
-        amount, now = found[0].amount, self.callbacks.clock()
+        now = self.callbacks.clock()
         self._note_memory()
-        self._window.add(amount, weight, objective.size(rows), health, now, now - began)
+        self._note(rows, found[0].amount, weight, health, now, now - began)
+        return 1
+
+    def _note(self, rows: Rows, amount: float, weight: float, health: Health | None, now: float, seconds: float) -> None:
+        """Take note of a step that was taken, of Σ weight · loss = ``amount``; ``seconds`` that it took until ``now``."""
+        self._window.add(amount, weight, self.objective.size(rows), health, now, seconds)
         if self.overfitting is not None:
             self.overfitting.add(amount, weight)
         usual = self._spikes.usual(amount / weight)
         if usual is not None:
             self.log("spike", loss=amount / weight, usual=usual)
+        self._count()
+
+    def _count(self) -> None:
+        self.state.done, self.state.step = self.state.done + 1, self.state.step + 1
 
     @property
     def _wishes(self) -> tuple[bool, ...]:
@@ -258,9 +315,10 @@ class Loop:
                 "All must run on the same kind of machine, with the same versions; resume from the checkpoint before."
             )
 
-    def _factor(self) -> float:
+    def _factor(self, ahead: int = 0) -> float:
+        """What the schedule multiplies the learning rate with at the next step, or some ``ahead`` of it."""
         scores = self.state.scores if self.followed is None else self.followed[: self.state.epoch]
-        return self.schedule.factor(self.state.step, self.clock, scores)
+        return self.schedule.factor(self.state.step + ahead, self.clock, scores)
 
     def _evaluate(self) -> None:
         """Score the validation part; keep the weights if they are the best so far; say where the score has turned."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..data import Batch
+from ..optim import Stepper
 from .distributed import World
 
 if TYPE_CHECKING:
@@ -30,6 +33,17 @@ class Losses:
     values: Float[Tensor, "N"]
     weight: Float[Tensor, "N"]
     groups: Int[Tensor, "N"] | None = None
+
+
+class Stretch(Protocol):
+    """Takes several steps on the stepper's rows, at some learning rates, up to the first that is none of its business.
+
+    Returns, of each step that was taken, Σ weight · loss and the weight. Its bits do not depend on how many are taken at once.
+    The last one's gradient still stands.
+    """
+
+    def __call__(self, steps: Sequence[Rows], rates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take them."""
 
 
 class Objective(ABC):
@@ -85,6 +99,13 @@ class Objective(ABC):
     @abstractmethod
     def sampled_losses(self, batch: Any) -> Tensor:
         """-log p of targets that the network itself draws at random, one for each target."""
+
+    def stretch(self, stepper: Stepper) -> Stretch | None:
+        """What takes many of its steps at once, where the mean of their losses is descended plainly; None: nothing does.
+
+        Which it is follows from data and settings alone, for the bits that a training ends in do.
+        """
+        return None
 
     def read_by(self, batch: Any) -> Batch | None:
         """What a step by rows must know beforehand of a micro-batch: the sparse batch, if it is one."""

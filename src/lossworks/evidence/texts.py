@@ -108,7 +108,8 @@ class InOneCall(_OfTokens):
     def run(self) -> TrainState:
         began = self.callbacks.clock()
         self._model = self.learn()
-        self.callbacks.stepped()
+        if self.callbacks.stepped is not None:
+            self.callbacks.stepped()
         return TrainState(step=1, seconds=self.callbacks.clock() - began)
 
     def stop_after(self, step: int) -> None:

@@ -59,7 +59,7 @@ def mean_predictor(predictors: Sequence[Predictor]) -> NetworkPredictor:
             raise UsageError("these networks read other features, so their weights mean other things. Pool them: --kind linear.")
         networks.append(each.network)
     assert isinstance(first, NetworkPredictor)
-    return replace(first, network=_mean(networks))
+    return replace(first, learned=_mean(networks))
 
 
 def mean_language(models: Sequence[TextLanguage]) -> TextLanguage:

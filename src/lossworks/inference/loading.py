@@ -9,9 +9,6 @@ from ..core.errors import LossworksError, NotInstalled, RecordError
 from ..models.base import is_counted, is_language
 from ..record import read_object
 from ..tasks import label_task
-from .counted import CountedPredictor
-from .generative import GenerativePredictor
-from .network_predictor import NetworkPredictor
 from .predictor import FORMAT, Predictor
 
 _KEPT: dict[str, type[Predictor]] = {}
@@ -30,8 +27,16 @@ def kept_by(model: str) -> Callable[[type[Predictor]], type[Predictor]]:
 def _kind(model: str) -> type[Predictor]:
     """The class of predictors of a family."""
     if is_language(model):
+        from .generative import GenerativePredictor
+
         return GenerativePredictor
-    return CountedPredictor if is_counted(model) else NetworkPredictor
+    if is_counted(model):
+        from .counted import CountedPredictor
+
+        return CountedPredictor
+    from .network_predictor import NetworkPredictor
+
+    return NetworkPredictor
 
 
 def load_predictor(folder: Path, device: str = "cpu") -> Predictor:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
+from ..core.errors import RecordError
 from ..data import Features, Selected
-from ..models.base import ModelSpec, TextModel, build
-from ..models.neural.weights import read_tensors
+from ..models.base import ArraySpec, ModelSpec, Weights, build
 from ..record import write_atomic
-from ..record.tensors import under
+from ..record.tensors import map_tensors, under
 from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
+
+if TYPE_CHECKING:
+    from ..models.networks import TextModel
 
 _NETWORK, _FEATURES = "network.", "features."
 
 
 @dataclass(slots=True)
 class NetworkPredictor(Predictor):
-    """Features learned from the training texts, and a network over them."""
+    """Features learned from the training texts, and a network over them.
+
+    learned: the network; of an ``ArraySpec`` that was read its weights, until somebody asks for the network.
+    """
 
     spec: ModelSpec
     features: Features
-    network: TextModel
+    learned: TextModel | Weights
+
+    @property
+    def network(self) -> TextModel:
+        """The network, to be looked into or trained further."""
+        if isinstance(self.learned, dict):
+            import torch
+
+            made = self.spec.network(len(self.features), self.task.outputs, 0)
+            made.load_state_dict({name: torch.from_numpy(array) for name, array in self.learned.items()})
+            self.learned = made.eval()
+        return self.learned
 
     def prepared(self, texts: Sequence[str]) -> Selected:
         return self.features.select(self.features.read(texts))
@@ -44,10 +59,14 @@ class NetworkPredictor(Predictor):
 
     def to(self, device: str) -> NetworkPredictor:
         self.features.to(device)
-        self.network.to(device)
+        if device != "cpu" or not isinstance(self.learned, dict):
+            self.network.to(device)
         return self
 
     def write(self, folder: Path) -> None:
+        import torch
+        from safetensors.torch import save_file
+
         tensors = {f"{_NETWORK}{name}": value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
         tensors |= {f"{_FEATURES}{name}": torch.from_numpy(array) for name, array in self.features.save(folder).items()}
         self.network.save_extra(folder)
@@ -55,17 +74,50 @@ class NetworkPredictor(Predictor):
 
     @classmethod
     def read(cls, folder: Path, task: LabelTask, spec: Any) -> NetworkPredictor:
-        tensors, _ = read_tensors(folder / "model.safetensors")
-        built = build(spec)
+        built, path = build(spec), folder / "model.safetensors"
         features = built.features()
+        if isinstance(built, ArraySpec):
+            arrays = _arrays(path)
+            features.load(folder, under(arrays, _FEATURES))
+            return cls(task, built, features, _checked(under(arrays, _NETWORK), built.shapes(len(features), task.outputs)))
+        from ..models.neural.weights import read_tensors
+
+        tensors, _ = read_tensors(path)
         features.load(folder, {name: value.numpy() for name, value in under(tensors, _FEATURES).items()})
         network = built.restored(folder, len(features), task.outputs)
         network.load_state_dict(under(tensors, _NETWORK))
         return cls(task, built, features, network.eval())
 
-    @torch.inference_mode()
     def _outputs(self, selected: Selected, rows: NDArray[np.int64]) -> NDArray[Any]:
+        if isinstance(self.learned, dict):
+            assert isinstance(self.spec, ArraySpec)
+            return self.spec.outputs(selected.bags(rows), self.learned)
+        import torch
+
         nothing = torch.empty(0)
         if self.network.training:  # to say it to all of its modules takes as long as a short text
             self.network.eval()
-        return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
+        with torch.inference_mode():
+            return np.asarray(self.network(selected.batch(rows, nothing, nothing)).cpu().numpy())
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a model's file, writable, as compiled code wants them.
+
+    Raises:
+        RecordError: it is missing or damaged, or a number is not finite.
+    """
+    arrays = {name: np.array(array) for name, array in map_tensors(path)[0].items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+    return arrays
+
+
+def _checked(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+    """The weights; ValueError where they are not float32 of these shapes."""
+    found = {name: (array.shape, array.dtype.name) for name, array in weights.items()}
+    wanted = {name: (shape, "float32") for name, shape in shapes.items()}
+    if found != wanted:
+        raise ValueError(f"the weights are {found}; wanted {wanted}")
+    return weights

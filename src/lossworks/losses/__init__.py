@@ -3,12 +3,20 @@
 The classes are found by walking this folder, so a new file is all that a new loss needs.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
-from .embedding import EmbeddingLoss
-from .preference import Pairs, PreferenceLoss, sequence_logp
-from .sums import build, render
+from typing import TYPE_CHECKING, Any
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
+    from .embedding import EmbeddingLoss
+    from .preference import Pairs, PreferenceLoss, sequence_logp
+    from .sums import build, render
+
+    def __getattr__(name: str) -> Any: ...  # the class of any member
+
 
 __all__ = [
     "BinaryLoss",
@@ -25,8 +33,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _member(name: str) -> Any:
+    from .base import losses
+
     for entry in losses:
         if entry.thing.__name__ == name:
             return entry.thing
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+lazy.package(__name__, _member)

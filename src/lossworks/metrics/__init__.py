@@ -13,36 +13,43 @@
 Takes NumPy arrays, knows no model, and answers the same for the same arguments, always.
 """
 
-from .baselines import baseline, constant_scores
-from .by_language import by_language, rows_within
-from .classification import classify
-from .contrast import Losses
-from .evaluation import Evaluation
-from .intervals import Interval, over_trainings
-from .language import (
-    MAX_SEGMENTS,
-    SegmentCounts,
-    bits_between,
-    bits_per,
-    by_segment,
-    count_between,
-    count_segments,
-    hit_rate,
-    linear_sums,
-    of_texts,
-    surprisal,
-    texts_by_language,
-    unigram,
-    unknown_rate,
-    whole_texts,
-)
-from .mistake import mistakes
-from .multilabels import multilabel
-from .ranking import Ranks, ranked, ranking
-from .regression import regress
-from .rows import METRICS, NO_MEANS, PROPER, RISING, by_row, check_metric
-from .temperature import fit_temperature
-from .thresholds import tune_thresholds
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .baselines import baseline, constant_scores
+    from .by_language import by_language, rows_within
+    from .classification import classify
+    from .contrast import Losses
+    from .evaluation import Evaluation
+    from .intervals import Interval, over_trainings
+    from .language import (
+        MAX_SEGMENTS,
+        SegmentCounts,
+        bits_between,
+        bits_per,
+        by_segment,
+        count_between,
+        count_segments,
+        hit_rate,
+        linear_sums,
+        of_texts,
+        surprisal,
+        texts_by_language,
+        unigram,
+        unknown_rate,
+        whole_texts,
+    )
+    from .mistake import mistakes
+    from .multilabels import multilabel
+    from .ranking import Ranks, ranked, ranking
+    from .regression import regress
+    from .rows import METRICS, NO_MEANS, PROPER, RISING, by_row, check_metric
+    from .temperature import fit_temperature
+    from .thresholds import tune_thresholds
 
 __all__ = [
     "MAX_SEGMENTS",
@@ -84,3 +91,5 @@ __all__ = [
     "unknown_rate",
     "whole_texts",
 ]
+
+lazy.package(__name__)

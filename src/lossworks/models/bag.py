@@ -12,7 +12,8 @@ from ..core import domains
 from ..core.errors import UsageError
 from ..core.seeds import first_weights
 from ..data import Batch, Features, HashedFeatures, SparseEmbedding
-from .base import ModelSpec, TextModel, check_reading, models
+from .base import ModelSpec, check_reading, models
+from .networks import TextModel
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -8,72 +8,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.errors import UsageError
 from ..core.registry import Registry
-from ..data import Batch, Features, TokenRows
 from .counted import CountedSpec
-from .graph_network import GraphSpec
-from .language import LanguageModel, LanguageSpec
+from .graph_spec import GraphSpec
+from .language import LanguageSpec
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from numpy.typing import NDArray
 
-    from ..scores import Scores
-    from ..scores.teacher import Teacher
+    from ..data import Features
+    from ..data.batch import Bags
+    from .networks import TextModel
 
+Weights = dict[str, "NDArray[Any]"]
+"""A network's weights, by name."""
 MICRO = 4096
 """Rows whose outputs stand in memory at once, where a model says nothing else."""
-
-
-class TextModel(nn.Module, ABC):
-    """A network over batches of weighted ids."""
-
-    threads: ClassVar[int | None] = None
-    """PyTorch's own while it is trained; None: as many as there are."""
-
-    @abstractmethod
-    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
-        """One row of outputs an example: logits, or predicted numbers."""
-
-    def save_extra(self, folder: Path) -> None:  # most need no more than their spec says
-        """Write what is needed, besides its spec and weights, to make the network again (``ModelSpec.restored``)."""
-
-
-class SequenceNetwork(nn.Module, ABC):
-    """A network over rows of tokens that says how probable each was."""
-
-    carries: ClassVar[bool] = False
-    """Whether rows with ``lanes`` go on from a state that is carried, without gradient, from step to step (``carried``)."""
-    packs: ClassVar[bool] = False
-    """Whether several documents may stand in one row (``TokenRows.starts``)."""
-    context: int | None = None
-    """How many tokens a row may have; None: any number."""
-    dtype: torch.dtype = torch.float32
-    """Of a neural network's products; weights, last layer and loss stay in their own."""
-
-    @abstractmethod
-    def scores(self, rows: TokenRows, teacher: Teacher | None = None) -> Scores:
-        """Scores of every token of each row, given those before it in its row: positions row by row, without the padding.
-
-        ``teacher``: of the same positions, for losses that compare with one.
-        Rows are texts as they are to be predicted: without their ``start``, with their ``end`` where they have one.
-        """
-
-    @abstractmethod
-    def model(self) -> LanguageModel:
-        """The language model that the weights make now."""
-
-    def carry(self) -> list[Tensor]:
-        """What is carried from step to step besides the weights, for a checkpoint; nothing for most."""
-        return []
-
-    def load_carry(self, carry: list[Tensor]) -> None:  # most carry nothing
-        """Take up what ``carry`` gave; of an empty list, begin anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +65,18 @@ class ModelSpec(ABC):
             RecordError: something is missing in ``folder``, or damaged.
         """
         return self.network(features, outputs, seed=0)
+
+
+class ArraySpec(ModelSpec):
+    """A family whose outputs are arithmetic on arrays: whoever asks a trained model does not wait for PyTorch."""
+
+    @abstractmethod
+    def shapes(self, features: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        """The network's weights (float32), by name, and the shape of each."""
+
+    @abstractmethod
+    def outputs(self, texts: Bags, weights: Weights) -> NDArray[Any]:
+        """What the network with these ``weights`` answers of N texts, in the same bits: [N, outputs]."""
 
 
 Spec = ModelSpec | CountedSpec | LanguageSpec | GraphSpec

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..core import domains
 from ..core.seeds import first_weights
 from ..data.features import Selected
 from ..scores import Scores, shared
 from ..scores.sampled import Candidates
 from .glosses import Glosses
+from .graph_spec import FactorSpec, GraphSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -130,60 +129,6 @@ class GraphNetwork(nn.Module, ABC):
     ) -> Float[Tensor, "N"] | None:
         """What facts add to their losses for the size of their vectors; those of their answers are ``tail`` of a ``table``."""
         return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GraphSpec(ABC):
-    """The hyperparameters of a family.
-
-    dim: coordinates of an entity, complex ones where the family has such.
-    scale: standard deviation of the first weights.
-    negatives: entities drawn at random in each step, in the place of all that an answer is told from; 0: all. The normaliser is
-        estimated without bias (``scores.sampled``), and a step takes time in proportion to them.
-    """
-
-    dim: int = 256
-    scale: float = 0.1
-    negatives: int = 0
-    optimizer: ClassVar[str] = "adagrad:lr=0.1"
-    epochs: ClassVar[int] = 100
-    patience: ClassVar[int] = 10
-    batch_size: ClassVar[int] = 128
-    """Queries a step."""
-
-    def __post_init__(self) -> None:
-        domains.count(self, "dim")
-        domains.positive(self, "scale")
-        domains.nonnegative(self, "negatives")
-
-    @property
-    def width(self) -> int:
-        """Numbers that an entity has."""
-        return self.dim
-
-    @property
-    def relation_width(self) -> int:
-        """Numbers that a relation has."""
-        return self.width
-
-    @abstractmethod
-    def network(self, entities: int, relations: int, seed: int) -> GraphNetwork:
-        """The network over V entities and R relations with their inverses, its first weights a function of ``seed``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FactorSpec(GraphSpec):
-    """A factorisation of the tensor of facts.
-
-    n3: strength of the nuclear 3-norm, Σ |x|³ over the coordinates of the three vectors of each fact in a step (Lacroix et al.
-        2018, arXiv:1806.07297, section 4): what is rare is shrunk as rarely as it is seen.
-    """
-
-    n3: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        domains.nonnegative(self, "n3")
 
 
 class FactorNetwork(GraphNetwork):

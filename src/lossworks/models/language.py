@@ -22,7 +22,7 @@ from ..tokens import Vocabulary
 
 if TYPE_CHECKING:
     from ..scores import Scores
-    from .base import SequenceNetwork
+    from .networks import SequenceNetwork
 
 Watch = Callable[[str, dict[str, Any]], None]
 AT_ONCE = 1 << 24

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from ..core import domains
-from ..data import Batch, Features, HashedFeatures, SparseEmbedding
-from .base import ModelSpec, TextModel, check_reading, models
+from ..data import Bags, Features, HashedFeatures
+from ..data.row_gradient import row_sums
+from .base import ArraySpec, Weights, check_reading, models
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from .networks import TextModel
 
 
 @models.add("linear", source="Joachims 1998, ECML; Wang & Manning 2012, ACL; Joulin et al. 2017, arXiv:1607.01759")
 @dataclass(frozen=True, kw_only=True)
-class LinearSpec(ModelSpec):
+class LinearSpec(ArraySpec):
     """Hashed n-grams of words (and of characters within words), one weight each and output: sparse, fast, any script.
 
     Keys: words, the longest word n-gram; chars, the longest character n-gram (0: none); bits, of the hash;
@@ -50,17 +50,12 @@ class LinearSpec(ModelSpec):
         return (features + 1) * outputs
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
+        from .linear_network import Linear
+
         return Linear(features, outputs)
 
+    def shapes(self, features: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        return {"table.weight": (features, outputs), "bias": (outputs,)}
 
-class Linear(TextModel):
-    """outputs = bias + Σ value · table[id], all weights zero at first (the loss is convex in them for most losses)."""
-
-    def __init__(self, features: int, outputs: int) -> None:
-        super().__init__()
-        self.table = SparseEmbedding(torch.zeros(features, outputs), is_head=True)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, batch: Batch) -> Float[Tensor, "N outputs"]:
-        scores: Tensor = self.table(batch) + self.bias
-        return scores
+    def outputs(self, texts: Bags, weights: Weights) -> NDArray[Any]:
+        return row_sums(texts, weights["table.weight"]) + weights["bias"]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..data import Batch
-from .base import ModelSpec, TextModel
+from .base import ModelSpec
+from .networks import TextModel
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -86,14 +86,8 @@ def check_whole(optimizer: torch.optim.Optimizer) -> None:
             if p.grad is not None and p.grad.is_sparse:
                 raise UsageError(
                     f"{type(optimizer).__name__.lstrip('_')} needs whole gradients, got a sparse one of {tuple(p.shape)}. "
-                    + SPARSE_REMEDY
+                    "Build the embedding without sparse=True, or step it by a Stepper, which makes them whole."
                 )
-
-
-SPARSE_REMEDY = (
-    "Build the embedding without sparse=True, or use adagrad, gradient_descent, rmsprop or sgd on the CPU in a "
-    "Stepper, plain: without momentum, weight_decay and an average of weights they work on rows."
-)
 
 
 def state_dtype(parameter: Tensor) -> torch.dtype:

@@ -17,12 +17,25 @@ class Gradients:
 
     def __init__(self, names: dict[Tensor, str], rows: list[Rows]) -> None:
         self.names, self.rows = names, rows
+        self._spread: dict[Tensor, tuple[Tensor, Tensor]] = {}  # whole gradients of tables, and the rows that are not zero
 
     def collect(self) -> None:
-        """Take over those of what is stepped by rows or divided."""
+        """Take over those of what is stepped by rows or divided; of tables each row once."""
         for rows in self.rows:
             rows.collect()
         take_gradients(self.names)
+        for p in self._sparse:
+            p.grad = p.grad.coalesce()  # type: ignore[union-attr]
+
+    def spread(self) -> None:
+        """Have those of tables stand whole, zero where nothing was read; their memory is kept for the next."""
+        for p in self._sparse:
+            whole, last = self._spread.get(p) or (torch.zeros_like(p), None)
+            rows, values = p.grad.indices()[0], p.grad.values()  # type: ignore[union-attr]
+            if last is not None:
+                whole.index_fill_(0, last, 0.0)
+            p.grad = whole.index_copy_(0, rows, values)
+            self._spread[p] = whole, rows
 
     def clear(self) -> None:
         """Leave them out."""
@@ -55,7 +68,7 @@ class Gradients:
         """The parameters that have one with nan or infinity."""
         if self.rows:
             return [self.names[rows.parameter] for rows in self.rows if not rows.gradient.is_finite]
-        if not summed([not all_finite(self._whole)], self.names)[0]:
+        if not summed([not all_finite(self._values)], self.names)[0]:
             return []
         bad = summed([p.grad is not None and not all_finite([p.grad]) for p in self.names], self.names)
         return [at for at, found in zip(self.names.values(), bad, strict=True) if found]
@@ -64,7 +77,7 @@ class Gradients:
         """Of all together."""
         if self.rows:
             return math.sqrt(sum(rows.squares() for rows in self.rows))
-        own = float(nn.utils.get_total_norm(self._whole))
+        own = float(nn.utils.get_total_norm(self._values))
         return math.sqrt(summed([own**2], self.names)[0]) if any(map(is_divided, self.names)) else own
 
     def scale(self, by: float) -> None:
@@ -72,8 +85,14 @@ class Gradients:
         for rows in self.rows:
             rows.scale(by)
         if not self.rows:
-            torch._foreach_mul_(self._whole, by)
+            torch._foreach_mul_(self._values, by)
 
     @property
-    def _whole(self) -> list[Tensor]:
-        return [p.grad for p in self.names if p.grad is not None]
+    def _values(self) -> list[Tensor]:
+        """All numbers that are not zero because nothing was read."""
+        given = [p.grad for p in self.names if p.grad is not None]
+        return [each.values() if each.is_sparse else each for each in given]
+
+    @property
+    def _sparse(self) -> list[Tensor]:
+        return [p for p in self.names if p.grad is not None and p.grad.is_sparse]

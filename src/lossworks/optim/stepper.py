@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
 from ..data import Batch, SparseEmbedding
 from ..record.tensors import under
 from .base import Optimizer, check_state, name
-from .custom import SPARSE_REMEDY
 from .ema import MovingAverage
 from .factory import Given, build, check_together, render
 from .gradients import Gradients
@@ -122,8 +123,9 @@ class Stepper:
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
         inner: Any = self._torch
-        self._collect()
+        self._gradients.collect()
         self._check_finite()
+        self._spread()
         inner.observe_curvature(examples)
         self.zero_grad()
 
@@ -139,9 +141,8 @@ class Stepper:
         Raises:
             Diverged: the gradient is not finite (where the optimizer evaluates the loss again: at the first evaluation); neither
                 weights nor state were updated, and the gradients are left out.
-            UsageError: a gradient is sparse, and the optimiser needs it whole.
         """
-        self._collect()
+        self._gradients.collect()
         watch = Watch(self.roles) if examine else None
         searches = self.optimizer.needs_closure  # there are no gradients before it begins
         if not searches:
@@ -162,6 +163,28 @@ class Stepper:
             self._average.update(step)
         self.steps = step
         return watch.seen(None if searches else norm) if watch is not None else None
+
+    @torch.no_grad()
+    def leap(
+        self, take: Callable[[NDArray[np.float64]], int], factors: Sequence[float], *, examine: bool = False
+    ) -> Health | None:
+        """Have steps taken by code that does all of them: ``take`` is given their learning rates, and says how many it took.
+
+        Args:
+            factors: what the schedule multiplies the learning rate of each with.
+            examine: also look at what the steps did; the gradient of the last must still stand.
+        """
+        watch, rates = Watch(self.roles) if examine else None, self.optimizer.lr * np.array(factors)
+        done = take(rates)
+        self.steps += done
+        self._lr = float(rates[done - 1]) if done else self._lr
+        norm = self._gradients.norm() if examine else 0.0
+        self.zero_grad()
+        return watch.seen(norm) if watch is not None and done else None
+
+    def rows(self, parameter: Tensor) -> Rows:
+        """What steps a parameter by rows."""
+        return next(rows for rows in self._rows if rows.parameter is parameter)
 
     def divisor(self, parameter: Tensor) -> Tensor | float:
         """What the latest step of a parameter was divided by besides 1 / lr, element by element."""
@@ -233,6 +256,7 @@ class Stepper:
                     f"Try a lower --lr than {self.optimizer.lr:g}."
                 )
         else:
+            self._spread()
             inner.step()
             for group in inner.param_groups if self.penalty is not None else []:
                 for p in group["params"]:
@@ -257,17 +281,18 @@ class Stepper:
     @torch.enable_grad()
     def _penalised(self, closure: Callable[[], float]) -> float:
         loss = closure()
+        self._gradients.collect()
+        self._spread()
         if self.penalty is not None:
             added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
             added.backward()  # type: ignore[no-untyped-call]
             loss += added.item()
         return loss
 
-    def _collect(self) -> None:
-        """Take over the gradients of what is stepped by rows; anything else must have whole ones, or be none of ours."""
-        self._gradients.collect()
-        if (not isinstance(self.optimizer, Given) or self.clip is not None) and (sparse := self._gradients.sparse()):
-            raise UsageError(f"{render(self.optimizer)!r} needs whole gradients; that of {sparse[0]} is sparse. {SPARSE_REMEDY}")
+    def _spread(self) -> None:
+        """Have our optimisers, which know no sparse gradients, given whole ones."""
+        if not isinstance(self.optimizer, Given):
+            self._gradients.spread()
 
     def _check_divided(self) -> None:
         """Raise UsageError where parameters are divided among processes and the optimiser or the penalty needs them whole."""

@@ -1,14 +1,21 @@
 """Self-contained HTML reports: of runs, comparisons, landscapes, members, texts, labels, slices. Trains nothing."""
 
-from .by_language import write_languages
-from .explained import write_explanations
-from .label_errors import write_label_errors
-from .landscape import write_landscape
-from .learning import write_learning
-from .members import write_members
-from .page import write
-from .scored import write_scored
-from .slices import write_slices
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .by_language import write_languages
+    from .explained import write_explanations
+    from .label_errors import write_label_errors
+    from .landscape import write_landscape
+    from .learning import write_learning
+    from .members import write_members
+    from .page import write
+    from .scored import write_scored
+    from .slices import write_slices
 
 __all__ = [
     "write",
@@ -21,3 +28,5 @@ __all__ = [
     "write_scored",
     "write_slices",
 ]
+
+lazy.package(__name__)

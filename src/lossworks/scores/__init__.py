@@ -9,14 +9,21 @@ sampled(hidden, weight, ...)  the target and a few outcomes drawn from ``Noise``
 AdaptiveHead(dim, cutoffs)    a head whose rare outcomes are worked out only where they are targets
 """
 
-from .adaptive import Adaptive, AdaptiveHead
-from .base import Scores
-from .dense import Dense, binary, dense
-from .fused import Fused, fused
-from .sampled import Noise, sampled
-from .sharded import Sharded, replicated, sharded
-from .shared import Shared, shared
-from .teacher import TopK
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .adaptive import Adaptive, AdaptiveHead
+    from .base import Scores
+    from .dense import Dense, binary, dense
+    from .fused import Fused, fused
+    from .sampled import Noise, sampled
+    from .sharded import Sharded, replicated, sharded
+    from .shared import Shared, shared
+    from .teacher import TopK
 
 __all__ = [
     "Adaptive",
@@ -36,3 +43,5 @@ __all__ = [
     "sharded",
     "shared",
 ]
+
+lazy.package(__name__)

@@ -2,18 +2,24 @@
 
 A chunk is as many positions as make the products efficient; its logits are the one large buffer. A tile is as many of its rows
 as stay in the CPU's cache while a loss reads them and the gradient is written over them.
+
+A chunk is three steps: its logits, by ranges of outcomes; its tiles; and its gradients, by rows and by ranges of outcomes. On a
+CPU the tasks of a step are shared by a team of threads. Their shapes depend on those of the arguments alone, and each sum is one
+task's, so that the result is the same on any number of threads, whoever ran what.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.torch_threads import team, watched
 from .base import Scores
 from .dense import Dense
 from .heads import Head
@@ -24,14 +30,15 @@ if TYPE_CHECKING:
 
     from .teacher import Teacher
 
-_TILE = 1 << 19  # logits that are worked on at once on a CPU: 2 MB in float32
+_TILE = 1 << 20  # logits that a thread works on at once on a CPU: 4 MB in float32
 _CHUNK = 256, 1024  # rows that make a product efficient: a quarter of the positions, but no fewer and no more than these
+_SMALL = 1 << 23  # logits, of rows within these, that are held at once in any case: 32 MB in float32
 
 Read = Callable[[Scores, Tensor], Tensor]
 
 
 class Outcome(NamedTuple):
-    """What a pass gives: values of the kept positions, gradients (in float32 or better), and the statistics asked for besides."""
+    """What a pass gives: values of the kept positions, gradients, and the statistics asked for besides."""
 
     values: Tensor
     gradients: list[Tensor | None]
@@ -63,8 +70,15 @@ class ChunkedHead:
 
     @property
     def chunk(self) -> int:
-        """Rows a chunk: the buffer stays a small part of what the naive way holds."""
-        return max(1, min(self.size, max(_CHUNK[0], min(_CHUNK[1], len(self.target) // 4))))
+        """Rows a chunk: the buffer stays a small part of what the naive way holds.
+
+        One chunk needs no sums in float32 of a head in bfloat16: it is taken where their room is enough for the other rows.
+        """
+        rows = max(_CHUNK[0], min(_CHUNK[1], max(len(self.target) // 4, _SMALL // self.head.classes)))
+        spared = 4 * sum(t.numel() for t in self.head.tensors if t.requires_grad and t.dtype == torch.bfloat16)
+        if self.size <= rows + spared // (self.dtype.itemsize * self.head.classes):
+            rows = self.size
+        return max(1, min(self.size, rows))
 
     def run(
         self,
@@ -79,18 +93,22 @@ class ChunkedHead:
         read: from scores and the positions they are of, to one value (or k values) a position.
         wanted: which gradients: of the hidden states, and of each of the head's tensors.
         """
-        sums = self._zeros(hidden, wanted) if grad_output is not None else []
+        sums = self._room(hidden, wanted) if grad_output is not None else []
         buffer = hidden.new_empty(self.chunk, self.head.classes)
+        spaces: list[Tensor] = []  # what tiles are worked in, as many as at once
         parts: list[tuple[Tensor, ...]] = []
-        with torch.autocast(hidden.device.type, enabled=False):
+        threads = 1 if hidden.device.type != "cpu" or watched() else torch.get_num_threads()
+        with torch.autocast(hidden.device.type, enabled=False), team(threads) as do:
             for start in range(0, max(self.size, 1), self.chunk):  # no positions are a chunk too: of none
                 rows = slice(start, min(start + self.chunk, self.size))
                 at = rows if self.kept is None else self.kept[rows]
                 some = hidden[at]
-                z = self.head.logits(some, buffer[: len(some)], grad_output is not None)
-                parts += self._tiles(read, z, at, None if grad_output is None else grad_output[rows], also)
+                z = buffer[: len(some)]
+                do(self.head.logits(some, z, grad_output is not None))
+                parts += do(self._tiles(read, z, at, spaces, None if grad_output is None else grad_output[rows], also))
                 if grad_output is not None:
-                    d_hidden = self.head.backward(some, z, wanted, sums[1:])
+                    d_hidden = torch.empty_like(some) if wanted[0] else None
+                    do(self.head.backward(some, z, [d_hidden, *sums[1:]], start == 0))
                     if d_hidden is not None and sums[0] is not None:
                         sums[0][at] = d_hidden
         values, *found = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -98,21 +116,31 @@ class ChunkedHead:
 
     def dense(self, hidden: Float[Tensor, "C D"], at: Tensor | slice) -> Dense:
         """The scores of a few positions with their logits whole, without gradient."""
-        z = self.head.logits(hidden.detach(), hidden.new_empty(len(hidden), self.head.classes), False)
+        z = hidden.new_empty(len(hidden), self.head.classes)
+        with torch.no_grad(), team(1) as do:
+            do(self.head.logits(hidden.detach(), z, False))
         return Dense(self._shaped(z.to(self.compute_dtype)), self.target[at])
 
     def _tiles(
-        self, read: Read, z: Tensor, at: Tensor | slice, grad_output: Tensor | None, also: Sequence[str]
-    ) -> list[tuple[Tensor, ...]]:
-        """Values and what is asked for besides, tile by tile; with ``grad_output`` the gradient is written over the logits."""
+        self,
+        read: Read,
+        z: Tensor,
+        at: Tensor | slice,
+        spaces: list[Tensor],
+        grad_output: Tensor | None,
+        also: Sequence[str],
+    ) -> list[Callable[[], tuple[Tensor, ...]]]:
+        """Tasks that give values and what is asked for besides; with ``grad_output`` they write the gradient over the logits."""
         teacher = None if self.teacher is None else self.teacher.rows(at)
         target, negatives = self.target[at], None if self.negatives is None else self.negatives[at]
         positions = at if isinstance(at, Tensor) else torch.arange(at.start, at.stop, device=z.device)
-        height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else len(z)
-        space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.compute_dtype)
-        parts = []
-        for start in range(0, max(len(z), 1), height):
-            here = slice(start, start + height)
+        height = max(1, _TILE // z.shape[1]) if z.device.type == "cpu" else max(1, len(z))
+
+        def run(here: slice) -> tuple[Tensor, ...]:
+            try:
+                space = spaces.pop()
+            except IndexError:
+                space = z.new_empty(min(height, len(z)), z.shape[1], dtype=self.compute_dtype)
             shaped = self._shaped(z[here].to(self.compute_dtype))
             tile = Tile(
                 shaped,
@@ -127,10 +155,13 @@ class ChunkedHead:
                 raise UsageError(
                     f"fused: a loss gave values {tuple(values.shape)} for {len(tile.target)} positions. Want one each."
                 )
-            parts.append((values.detach().clone(), *(_statistic(tile, values, name) for name in also)))
+            found = values.detach().clone(), *(_statistic(tile, values, name) for name in also)
             if grad_output is not None:
                 z[here] = self._unshaped(tile.backward(values, grad_output[here].to(values.dtype)), shaped)
-        return parts
+            spaces.append(space)
+            return found
+
+        return [partial(run, slice(start, start + height)) for start in range(0, max(len(z), 1), height)]
 
     def _shaped(self, z: Tensor) -> Tensor:
         """Capped and tempered; may overwrite."""
@@ -146,10 +177,18 @@ class ChunkedHead:
             d_z = d_z.mul_(1 - (shaped * (self.temperature / self.softcap)).square_())
         return d_z
 
-    def _zeros(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+    def _room(self, hidden: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         """Room for the gradients; a position's comes once, so that it needs no more digits, the head's tensors' are sums."""
-        sums = [(hidden, hidden.dtype), *((tensor, self.compute_dtype) for tensor in self.head.tensors)]
-        return [torch.zeros_like(t, dtype=dtype) if want else None for (t, dtype), want in zip(sums, wanted, strict=True)]
+        of_hidden = torch.empty_like if self.kept is None else torch.zeros_like
+        whole = self.chunk >= self.size
+
+        def of(tensor: Tensor) -> Tensor:
+            as_it_is = whole and tensor.dtype == torch.bfloat16  # float16 overflows before it is divided by the weights
+            return torch.empty_like(tensor, dtype=tensor.dtype if as_it_is else self.compute_dtype)
+
+        every: list[tuple[Callable[[Tensor], Tensor], Tensor]]
+        every = [(of_hidden, hidden), *((of, tensor) for tensor in self.head.tensors)]
+        return [make(tensor) if want else None for (make, tensor), want in zip(every, wanted, strict=True)]
 
     def explain(self) -> str:
         """The way, in words."""

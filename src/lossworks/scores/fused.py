@@ -76,7 +76,7 @@ class Fused(Scores):
 
         Args:
             loss: one of ``lossworks.losses``, or any function of ``Scores`` that gives one value a position.
-                Tensors that it holds besides get no gradient.
+                Tensors that it holds besides get no gradient. On a CPU several threads call it at once.
             weights: what each position weighs; 1 where it is not given. Gets no gradient.
             denom: what to divide by; the kept positions' weight where it is not given (and 1 where that is 0). In training
                 over several micro-batches or workers, the weight of all of them.

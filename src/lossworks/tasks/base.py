@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .. import metrics
+from .. import losses, metrics
 from ..core.errors import UsageError
-from ..data import Corpus, original
-from ..losses import Loss, build, losses, render
-from ..losses.forward_kl import ForwardKL
-from ..metrics import Evaluation
+from ..data.labels import original
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..data import Corpus
+    from ..losses import Loss
+    from ..metrics import Evaluation
 
 Kind = Literal["classify", "multilabel", "regress", "lm", "graph"]
+Link = Literal["softmax", "sigmoid", "identity"]
+"""How ``losses`` reads outputs: a row as the logits of one distribution, each by itself as the log-odds of 1, or as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class Task(ABC):
         Raises:
             UsageError: it is not for this task.
         """
-        loss = build(spec)
+        loss = losses.build(spec)
         if reason := self.misfit(loss, taught=taught):
-            fitting = [entry.name for entry in losses if not self.misfit(entry.thing(), taught=taught)]
+            fitting = [entry.name for entry in losses.losses if not self.misfit(entry.thing(), taught=taught)]
             raise UsageError(
-                f"the loss {render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
+                f"the loss {losses.render(loss)!r} is not for {self.described}: {reason}. Losses that are: {', '.join(fitting)}."
             )
         return loss.with_counts(tuple(counts)) if len(counts) else loss
 
@@ -119,6 +122,16 @@ class LabelTask(Task):
         return len(self.labels)
 
     @property
+    @abstractmethod
+    def link(self) -> Link:
+        """How a network's outputs are read."""
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The shape of a row's targets, and so of its losses before their mean is taken."""
+        return ()
+
+    @property
     def is_binary(self) -> bool:
         """Whether it is one class or the other."""
         return False
@@ -166,6 +179,8 @@ class LabelTask(Task):
         self, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"]
     ) -> Float[Tensor, "N"]:
         """How far each example's answer is from the teacher's, in nats; of numbers, squared, in the data's own units."""
+        from ..losses.forward_kl import ForwardKL
+
         return self.losses(ForwardKL(), outputs, target, teacher)
 
     def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:

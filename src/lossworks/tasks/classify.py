@@ -8,41 +8,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
-from torch import Tensor
 
-from .. import metrics
+from .. import data, losses, metrics, scores
 from ..core.errors import UsageError
-from ..data import Corpus, check_classes, class_names, named
-from ..losses import BinaryLoss, CategoricalLoss, Loss, render
-from ..metrics import Evaluation
-from ..scores import Dense, binary, dense
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
+from .probabilities import softmax
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..data import Corpus
+    from ..losses import Loss
+    from ..metrics import Evaluation
+    from ..scores import Dense
 
 
 def misfit_of_outcomes(loss: Loss, *, taught: bool = False) -> str:
     """Why a loss cannot compare one outcome (``taught``: and a teacher) with its probabilities alone; empty where it can."""
-    if not isinstance(loss, CategoricalLoss):
+    if not isinstance(loss, losses.CategoricalLoss):
         return "it is not over outcomes"
     if loss.needs and not (taught and loss.needs == "teacher"):
         remedy = ". Name one with --teach" if loss.needs == "teacher" else ""
         return f"it needs a {loss.needs.removesuffix('s')} at each position{remedy}"
     if not loss.looks_at_target:
-        return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{render(loss)}"
+        return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{losses.render(loss)}"
     return ""
 
 
 def misfit_of_one_class(loss: Loss, *, two: bool, taught: bool = False) -> str:
     """The same where just one outcome is true at each position, of ``two`` or more."""
-    if (reason := misfit_of_outcomes(loss, taught=taught)) or not isinstance(loss, CategoricalLoss):
+    if (reason := misfit_of_outcomes(loss, taught=taught)) or not isinstance(loss, losses.CategoricalLoss):
         return reason
-    if isinstance(loss, BinaryLoss) and not two:
+    if isinstance(loss, losses.BinaryLoss) and not two:
         return "it is for two outcomes"
     return "its positions are the labels of one example" if loss.positions_interact else ""
 
@@ -56,14 +56,18 @@ class Classify(LabelTask):
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:
-        names = class_names(corpus)
-        check_classes(names, corpus.source)
+        names = data.class_names(corpus)
+        data.check_classes(names, corpus.source)
         return cls(cls.ordered(names, corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
-        number, names = {label: at for at, label in enumerate(self.labels)}, class_names(corpus)
+        number, names = {label: at for at, label in enumerate(self.labels)}, data.class_names(corpus)
         refuse_unseen(corpus, self.labels, [(name,) for name in names])
         return np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid" if self.is_binary else "softmax"
 
     @property
     def groups(self) -> int:
@@ -100,20 +104,22 @@ class Classify(LabelTask):
     def losses(
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
-        assert isinstance(loss, CategoricalLoss)
-        scores = self._scores(outputs, target)
-        scores.teacher = None if teacher is None else dense(teacher, target)
-        return loss.values(scores)
+        assert isinstance(loss, losses.CategoricalLoss)
+        found = self._scores(outputs, target)
+        found.teacher = None if teacher is None else scores.dense(teacher, target)
+        return loss.values(found)
 
     def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:
+        import torch
+
         own = outputs.detach()
         return torch.cat([torch.zeros_like(own), own], 1) if self.is_binary else own
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         if self.is_binary:
-            drawn = torch.bernoulli(outputs.detach().sigmoid()).long()[:, 0]
+            drawn = outputs.detach().sigmoid().bernoulli().long()[:, 0]
         else:
-            drawn = torch.multinomial(outputs.detach().softmax(-1), 1)[:, 0]
+            drawn = outputs.detach().softmax(-1).multinomial(1)[:, 0]
         return -self._scores(outputs, drawn).logp
 
     def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
@@ -123,7 +129,7 @@ class Classify(LabelTask):
         return (self._scores(outputs, target).argmax == target).double()
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(softmax(logits, 1))
+        return softmax(logits)
 
     def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
         if self.is_binary and thresholds:
@@ -168,7 +174,7 @@ class Classify(LabelTask):
         return np.asarray(np.array([pairs.get(label, 1.0) for label in self.labels])[target], np.float32)
 
     def _scores(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Dense:
-        return binary(outputs[:, 0], target) if self.is_binary else dense(outputs, target)
+        return scores.binary(outputs[:, 0], target) if self.is_binary else scores.dense(outputs, target)
 
 
 def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, float]:
@@ -186,7 +192,7 @@ def parse_class_weight(given: Any, labels: Sequence[str] = ()) -> dict[str, floa
             pairs = dict(_pairs(pairs, labels))
         if not isinstance(pairs, Mapping):
             raise TypeError
-        factors = {named(label): float(factor) for label, factor in pairs.items()}
+        factors = {data.named(label): float(factor) for label, factor in pairs.items()}
     except (TypeError, ValueError):
         raise UsageError(
             f"--class-weight is {given!r}; wanted 'balanced', label=number,label=number, or {{\"label\": number}}."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..losses import Loss
 from .base import Kind, Task
 from .classify import misfit_of_one_class
+
+if TYPE_CHECKING:
+    from ..losses import Loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,21 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.special import expit
-from torch import Tensor
 
-from .. import metrics
-from ..data import Corpus, label_sets
-from ..losses import CategoricalLoss, Loss
-from ..metrics import Evaluation
-from ..scores import binary
-from .base import Kind, LabelTask
+from .. import data, losses, metrics, scores
+from .base import Kind, LabelTask, Link
 from .classify import misfit_of_outcomes
+from .probabilities import sigmoid
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..data import Corpus
+    from ..losses import Loss
+    from ..metrics import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,23 @@ class Multilabel(LabelTask):
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
-        return cls(cls.ordered(chain.from_iterable(set(label_sets(corpus))), corpus), label_type=corpus.label_type)
+        return cls(cls.ordered(chain.from_iterable(set(data.label_sets(corpus))), corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
-        number, sets = {label: at for at, label in enumerate(self.labels)}, label_sets(corpus)
+        number, sets = {label: at for at, label in enumerate(self.labels)}, data.label_sets(corpus)
         refuse_unseen(corpus, self.labels, sets)
         target = np.zeros((len(sets), len(self.labels)), np.float32)
         for row, labels in enumerate(sets):
             target[row, [number[label] for label in labels]] = 1
         return target
+
+    @property
+    def link(self) -> Link:
+        return "sigmoid"
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return (len(self.labels),)
 
     @property
     def decisions(self) -> int:
@@ -65,22 +72,22 @@ class Multilabel(LabelTask):
     def losses(
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
-        assert isinstance(loss, CategoricalLoss)
-        scores = binary(outputs, target)
-        scores.teacher = None if teacher is None else binary(teacher, target)
-        return loss.values(scores).mean(-1)
+        assert isinstance(loss, losses.CategoricalLoss)
+        found = scores.binary(outputs, target)
+        found.teacher = None if teacher is None else scores.binary(teacher, target)
+        return loss.values(found).mean(-1)
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
-        return -binary(outputs, torch.bernoulli(outputs.detach().sigmoid()).long()).logp.sum(-1)
+        return -scores.binary(outputs, outputs.detach().sigmoid().bernoulli().long()).logp.sum(-1)
 
     def proper_score(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"]:
-        return -binary(outputs, target).logp.sum(-1)
+        return -scores.binary(outputs, target).logp.sum(-1)
 
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
-        return (binary(outputs, target).argmax == target).double().mean(-1)
+        return (scores.binary(outputs, target).argmax == target).double().mean(-1)
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(expit(logits))
+        return sigmoid(logits)
 
     def decide(self, answers: NDArray[Any], thresholds: Sequence[float] | None) -> list[Any]:
         yes = answers >= np.array(thresholds or (0.5,) * len(self.labels))

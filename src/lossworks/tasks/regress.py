@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .. import metrics
+from .. import data, losses, metrics
 from ..core.errors import DataError
-from ..data import Corpus, numbers
-from ..losses import Loss, RegressionLoss
-from ..metrics import Evaluation
-from .base import Kind, LabelTask
+from .base import Kind, LabelTask, Link
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..data import Corpus
+    from ..losses import Loss
+    from ..metrics import Evaluation
 
 _LARGEST = 1e50  # of a target: squared errors, squared again in intervals, are then still finite
 
@@ -35,7 +35,7 @@ class Regress(LabelTask):
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Regress:
-        values = numbers(corpus)
+        values = data.numbers(corpus)
         row = int(np.abs(values).argmax())
         if abs(values[row]) > _LARGEST:
             raise DataError(f"{corpus.place(row)}: the target {values[row]} is too large to work with. Give it in a larger unit.")
@@ -43,7 +43,11 @@ class Regress(LabelTask):
         return cls((), float(values.mean()), float(values.std()) or 1.0)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
-        return numbers(corpus)
+        return data.numbers(corpus)
+
+    @property
+    def link(self) -> Link:
+        return "identity"
 
     @property
     def outputs(self) -> int:
@@ -54,7 +58,7 @@ class Regress(LabelTask):
         return False
 
     def misfit(self, loss: Loss, *, taught: bool = False) -> str:
-        if not isinstance(loss, RegressionLoss):
+        if not isinstance(loss, losses.RegressionLoss):
             return "it is not between numbers"
         return "it needs a teacher of each number. Name one with --teach" if loss.needs and not taught else ""
 
@@ -73,7 +77,7 @@ class Regress(LabelTask):
     def losses(
         self, loss: Loss, outputs: Float[Tensor, "N outputs"], target: Tensor, teacher: Float[Tensor, "N labels"] | None = None
     ) -> Float[Tensor, "N"]:
-        assert isinstance(loss, RegressionLoss)
+        assert isinstance(loss, losses.RegressionLoss)
         return loss.errors(outputs[:, 0], target.to(outputs.dtype), None if teacher is None else teacher[:, 0])
 
     def divergence(
@@ -82,6 +86,8 @@ class Regress(LabelTask):
         return self.proper_score(outputs, teacher[:, 0])
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
+        import torch
+
         drawn = outputs.detach() + torch.randn_like(outputs)
         return (outputs - drawn).square()[:, 0] / 2
 

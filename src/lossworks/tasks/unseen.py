@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..core.errors import DataError
-from ..data import Corpus
+
+if TYPE_CHECKING:
+    from ..data import Corpus
 
 
 def refuse_unseen(corpus: Corpus, known: Sequence[str], sets: Sequence[tuple[str, ...]]) -> None:

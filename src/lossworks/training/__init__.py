@@ -6,8 +6,17 @@ language, planning       language models                               generativ
 examples, tokens         what the engine trains on                     judging      metrics on rows never seen
 """
 
-from .fitting import Fitted, fit_corpora, is_labelled
-from .settings import Settings, chosen, toml
-from .tokens import train_sequences
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .fitting import Fitted, fit_corpora, is_labelled
+    from .settings import Settings, chosen, toml
+    from .tokens import train_sequences
 
 __all__ = ["Fitted", "Settings", "chosen", "fit_corpora", "is_labelled", "toml", "train_sequences"]
+
+lazy.package(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,13 +14,15 @@ from torch import Tensor
 
 from ..core.memory import rows_at_once
 from ..data import Batch, Draws, Selected, epoch_order
-from ..engine import Losses, Objective
+from ..engine import Losses, Objective, Stretch
 from ..engine.distributed import World, dealt
 from ..losses import Loss
 from ..losses.sums import without_target
 from ..models import MICRO, TextModel
+from ..optim import Stepper
 from .dataset import Dataset, Part
 from .settings import BY_BOTH, BY_LANGUAGE
+from .stretch import stretch
 
 Rows = list[tuple[int, NDArray[np.int64]]]
 """Of each piece of the training part, the numbers of its rows."""
@@ -32,7 +34,7 @@ class ExampleObjective(Objective):
     """A network over features.
 
     batch_size: rows a step; None: all. rates: how often rows of each language are drawn in an epoch [L]; None: once, all of them.
-    groups: what a risk compares; None: the classes, if there are any.
+    groups: what a risk compares; None: the classes, if there are any. said: told the network's outputs of the rows of each step.
     """
 
     data: Dataset
@@ -42,6 +44,7 @@ class ExampleObjective(Objective):
     seed: int
     rates: NDArray[np.float64] | None = None
     groups: str | None = None
+    said: Callable[[Tensor], None] = lambda outputs: None
     unit: ClassVar[str] = "examples"  # type: ignore[misc]
     _draws: dict[int, Draws] = field(default_factory=dict, init=False)
     _language: NDArray[np.int32] = field(init=False)
@@ -117,6 +120,7 @@ class ExampleObjective(Objective):
 
     def losses(self, batch: _MicroBatch) -> Losses:
         outputs = self.network(batch[0])
+        self.said(outputs.detach())
         target = batch[0].target.to(outputs.device)
         values = self._values(outputs, target, batch[1])
         groups = target if self.data.task.groups else None
@@ -141,6 +145,20 @@ class ExampleObjective(Objective):
 
     def sampled_losses(self, batch: _MicroBatch) -> Tensor:
         return self.data.task.sampled_losses(self.network(batch[0]))
+
+    def stretch(self, stepper: Stepper) -> Stretch | None:
+        return stretch(self, stepper)
+
+    @property
+    def ids_a_step(self) -> float:
+        """How many feature numbers the rows of a step are read as, on average."""
+        lengths = self._train.piece(0)[1].lengths
+        return float(lengths.mean()) * (self.batch_size or len(lengths))
+
+    def batch(self, piece: int, chosen: NDArray[np.int64]) -> Batch:
+        """Some rows of a piece."""
+        numbers, selected = self._train.piece(piece)
+        return self.data.batch(selected, numbers, chosen)
 
     def read_by(self, batch: _MicroBatch) -> Batch:
         return batch[0]

@@ -12,19 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, OutOfMemory, RecordError, UsageError
+from ..core.errors import DataError, OutOfMemory, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks
 from ..engine.distributed import World, check_alone
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
-from ..record.tensors import map_tensors, write_tensors
-from . import classifier, counted, generative, graph, language
 from .settings import Settings
 from .teaching import Teacher
+from .unigrams import write_counts
 
-_COUNTS = "unigrams.safetensors"
 BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
 
@@ -47,24 +45,6 @@ class Fitted:
         self.trained.save(folder)
         if self.counts is not None:
             write_counts(folder, self.counts)
-
-
-def write_counts(folder: Path, counts: NDArray[np.int64]) -> None:
-    """Write how often each token was seen [V], for ``read_counts``."""
-    write_tensors(folder / _COUNTS, {"counts": counts}, {})
-
-
-def read_counts(folder: Path, size: int) -> NDArray[np.int64]:
-    """The counts [size] that ``Fitted.save`` wrote.
-
-    Raises:
-        RecordError: the file is missing or damaged.
-    """
-    path = folder / _COUNTS
-    counts = map_tensors(path)[0].get("counts", np.empty(0))
-    if counts.shape != (size,) or counts.dtype != np.int64 or (counts < 0).any():
-        raise RecordError(f"{path} does not fit the tokenizer. Restore it from a copy, or fit again.")
-    return counts
 
 
 def fit_corpora(
@@ -99,19 +79,29 @@ def fit_corpora(
         raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
     with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
         if settings.of_graph:
+            from . import graph
+
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
         if isinstance(settings.spec, CountedSpec):
+            from . import counted
+
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
         if not is_labelled(settings, corpora):
+            from . import language
+
             return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, teacher=teacher))
         if settings.of_language:
             _check_labels(corpora)
             spec = settings.spec
             assert isinstance(spec, LanguageSpec)
             if spec.classifier is None:
+                from . import generative
+
                 check_alone(World())  # one after another, a model a class
                 return Fitted(*generative.fit(corpora, fixed, settings, callbacks, scratch))
             settings = settings.for_labels()
+        from . import classifier
+
         return Fitted(
             *classifier.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, budget=budget, teacher=teacher)
         )

@@ -142,4 +142,4 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
         if first.callbacks.checkpoints is not None:
             first.save()
         raise
-    predictor.features, predictor.network = whole.features, second.objective.network.eval()  # type: ignore[assignment]
+    predictor.features, predictor.learned = whole.features, second.objective.network.eval()  # type: ignore[assignment]

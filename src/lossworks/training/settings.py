@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
 from ..core import specs, units, values
+from ..core.devices import check_device
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
 from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
@@ -332,17 +331,6 @@ def for_family(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Settings:
     else:
         applies = (*_ALWAYS, *_applicable(spec))
     return Settings(**{name: value for name, value in both.items() if name in own or name in applies})
-
-
-def check_device(name: str) -> None:
-    """Raise UsageError where there is no device ``name``."""
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # the latter is how a build without CUDA says so
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise UsageError(f"device {name!r} cannot be used ({reason}). Wanted cpu, or cuda where there is one.") from None
-    if torch.device(name).type == "meta":
-        raise UsageError("device 'meta' holds no numbers to train. Wanted cpu, or cuda where there is one.")
 
 
 def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:

@@ -18,6 +18,8 @@ from lossworks.engine import Callbacks
 from lossworks.inference import NetworkPredictor, load_predictor
 from lossworks.models import build
 from lossworks.models.hf.classifier import HfClassifier, load_classifier
+from lossworks.models.hf.unpadded import prepared
+from lossworks.models.neural.dropout import Dropout
 from lossworks.optim.roles import roles
 from lossworks.tasks import label_task
 
@@ -75,6 +77,65 @@ def test_neighbours_do_not_matter(kind: str, folders: dict[str, Path]) -> None:
     together = predictor.network(selected.batch(np.arange(len(TEXTS)), nothing, nothing))
     alone = np.concatenate([predictor.scores([text]) for text in TEXTS])
     np.testing.assert_allclose(together.detach().numpy(), alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", hf_files.KINDS)
+def test_training_without_padding(kind: str, folders: dict[str, Path]) -> None:
+    """In training no padding goes through the blocks; outputs and gradients are those of padded rows, of the table sparse."""
+    network = network_of(untrained(folders[kind]))
+    torch.nn.init.normal_(network.head.weight)
+    network.train()
+    for module in network.modules():
+        if isinstance(getattr(module, "dropout", None), float):  # DistilBERT's, of attention
+            module.dropout = 0.0
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    ids, lengths = torch.arange(7 * 20).view(7, 20) % 31 + 4, torch.tensor([3, 20, 7, 7, 1, 11, 10])
+    assert network.unpadded
+    seen = list[int]()
+    block = next(m for m in network.modules() if isinstance(m, torch.nn.ModuleList))[1]
+    block.register_forward_pre_hook(
+        lambda _, args, kwargs: seen.append((args or [kwargs["hidden_states"]])[0].shape[:2].numel()), with_kwargs=True
+    )
+    found = []
+    for network.unpadded in (True, False):
+        network.zero_grad()
+        outputs = network.outputs(ids, lengths)
+        (outputs * torch.arange(21).view(7, 3)).sum().backward()
+        assert network.table.weight.grad.is_sparse  # type: ignore[union-attr]
+        found.append([outputs.detach(), *(p.grad.to_dense() for p in network.parameters() if p.grad is not None)])
+    assert seen == [int(lengths.sum()), ids.numel()]
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_of_its_own(folders: dict[str, Path]) -> None:
+    """A model whose blocks look at places, here by a bias of distances, keeps its padding, and transformers' attention."""
+    config = transformers.BertConfig(vocab_size=30, **hf_files.SIZES)
+    model = transformers.BertForSequenceClassification(config)
+    model.bert.encoder.layer[0].attention.self.register_forward_pre_hook(
+        lambda _, args: (args[0] + torch.arange(16.0) * (args[0].shape[1] == 20),)
+    )
+    assert not prepared(model)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_dropout() -> None:
+    """A share p of the elements is left out, others made larger, the same in the gradient; by the seed, and not in evaluation."""
+    x = torch.full((300, 1000), 2.0, requires_grad=True)
+    layer = Dropout(0.1)
+    torch.manual_seed(3)
+    found = layer(x)
+    found.sum().backward()
+    out = found.detach() == 0
+    assert abs(float(out.float().mean()) - 0.1) < 0.002
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.where(out, 0.0, 1 / 0.9))
+    torch.testing.assert_close(found.detach(), torch.where(out, 0.0, 2 / 0.9))
+    for other in (layer(x) == 0, out.roll(1, 0), out.roll(1, 1)):  # the next draw, and neighbours, know nothing of it
+        assert abs(float((out & other).float().mean()) - 0.01) < 0.001
+    torch.manual_seed(3)
+    assert torch.equal(layer(x), found)
+    assert layer.eval()(x) is x
 
 
 @pytest.mark.parametrize("kind", hf_files.KINDS)

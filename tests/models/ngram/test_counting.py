@@ -16,6 +16,8 @@ from lossworks.core import threads
 from lossworks.core.errors import DataError, UsageError
 from lossworks.data import Ragged
 from lossworks.models.ngram import NgramSpec, counting, spilling
+from lossworks.models.ngram.codes import coded
+from lossworks.models.ngram.scanning import sort
 from lossworks.models.ngram.trie import Trie
 from models.ngram.tries import END, START, Gram, ragged, vocabulary
 
@@ -142,6 +144,28 @@ def test_wide_vocabularies() -> None:
     assert model.count([3, 65_540]) == 2
     assert model.count([65_539, 3]) == 2
     assert model.count([3, 3]) == 0
+
+
+@pytest.mark.parametrize(("size", "order"), [(40, 7), (200, 12), (1 << 17, 5)])
+def test_sort(size: int, order: int) -> None:
+    """Beyond what is sorted at once, with words and repeated stretches that are more than that too."""
+    rng = np.random.default_rng(0)
+    tokens = np.minimum(rng.zipf(1.2, 150_000), size - 1).astype(np.uint16 if size <= 1 << 16 else np.uint32)
+    tokens[40_000:90_000] = size - 1
+    tokens[100_000:140_000] = np.tile(tokens[:1000], 40)
+    places = np.arange(1, len(tokens) - order, dtype=np.uint32)
+    wanted = places[np.lexsort([tokens[places + depth] for depth in range(order - 1, -1, -1)])]
+    sort(tokens, places, np.empty_like(places), order, size)
+    np.testing.assert_array_equal(places, wanted)
+
+
+def test_many_codes() -> None:
+    """Rows' codes are in order of appearance, however many there are."""
+    rows = np.random.default_rng(0).integers(0, 9, (30_000, 5)).astype(np.uint32) * [1, 1 << 16, 1, 0, 7]
+    codes, table = coded(rows.astype(np.uint32))
+    np.testing.assert_array_equal(table[codes], rows)
+    assert len(np.unique(table, axis=0)) == len(table) > 4096
+    assert (np.diff(np.unique(codes, return_index=True)[1]) > 0).all()
 
 
 def test_fallback_is_announced() -> None:

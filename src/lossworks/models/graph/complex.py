@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..base import models
-from ..graph_network import FactorNetwork, FactorSpec, GraphNetwork
+from ..graph_network import FactorNetwork, GraphNetwork
+from ..graph_spec import FactorSpec
 from .complex_products import squared_moduli, times
 
 if TYPE_CHECKING:

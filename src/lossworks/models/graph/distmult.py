@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..base import models
-from ..graph_network import FactorNetwork, FactorSpec, GraphNetwork
+from ..graph_network import FactorNetwork, GraphNetwork
+from ..graph_spec import FactorSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float

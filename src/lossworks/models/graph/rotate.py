@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..base import models
-from ..graph_network import GraphNetwork, GraphSpec
+from ..graph_network import GraphNetwork
+from ..graph_spec import GraphSpec
 from .complex_products import times
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..base import models
-from ..graph_network import GraphNetwork, GraphSpec
+from ..graph_network import GraphNetwork
+from ..graph_spec import GraphSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ...data import valid
 from ..neural.classifier import PaddedModel, begin_small
 from ..neural.weights import check_finite
 from .library import FOLDER, kept_config, package, quiet, told, write_config
+from .unpadded import Layout, laid_out, prepared
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -58,7 +60,9 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
         lacking = {key for key in lacking if key.startswith(f"{model.base_model_prefix}.") and not POOLER.fullmatch(key)}
         if lacking:
             raise ValueError(f"{len(lacking)} of its weights are missing or of another shape, {min(lacking)} among them")
-        return network if lora is None else network.adapt(lora)
+        network = network if lora is None else network.adapt(lora)
+        network.unpadded = prepared(network.model)
+        return network
 
 
 def restore_classifier(folder: Path, outputs: int, *, lora: int | None = None) -> HfClassifier:
@@ -110,7 +114,12 @@ def outline(name: str) -> Outline:
 
 
 class HfClassifier(PaddedModel):
-    """A model of transformers that gives texts logits."""
+    """A model of transformers that gives texts logits.
+
+    unpadded: whether its blocks are given no padding where it is trained on the processor.
+    """
+
+    unpadded = False
 
     def __init__(self, model: Any, outputs: int) -> None:
         super().__init__()
@@ -125,6 +134,8 @@ class HfClassifier(PaddedModel):
         config = model.config.get_text_config()
         self.pad = config.pad_token_id = pad_of(config)
         model.config.use_cache = False
+        if isinstance(self.table, nn.Embedding):
+            self.table.sparse = True  # of a large table a step reads few rows
 
     @property
     def head(self) -> nn.Linear:  # type: ignore[override]
@@ -138,8 +149,10 @@ class HfClassifier(PaddedModel):
         return layer
 
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
-        inside = valid(lengths, ids.shape[1])
-        logits: Tensor = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).logits
+        inside, unpadded = valid(lengths, ids.shape[1]), self.training and self.unpadded and ids.is_cpu
+        heads = self.model.config.get_text_config().num_attention_heads if unpadded else 0
+        with laid_out(Layout.of(lengths, ids.shape[1], heads)) if unpadded else nullcontext():
+            logits: Tensor = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).logits
         return logits
 
     def adapt(self, rank: int) -> HfClassifier:

@@ -16,7 +16,8 @@ from ...core.errors import UsageError
 from ...data import Features, Marks, OrderedFeatures
 from ...tokens import TokenizerSpec
 from ...tokens.bpe import BpeSpec
-from ..base import ModelSpec, TextModel, models
+from ..base import ModelSpec, models
+from ..networks import TextModel
 from ..neural.classifier import rows_at_once
 from .classifier import load_classifier, outline, restore_classifier
 from .library import named, tokenizer_file

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int
 
 _AUTO = "AutoModel"
-_AT_ONCE = 2048  # tokens, padding included, that a thread reads at once: more take longer each, for their states leave the cache
+_AT_ONCE = 1024  # tokens, padding included, that a thread reads at once: more take longer each, for their states leave the cache
 
 
 class Encoder:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...data import TokenRows
 from ...scores import Scores, dense
 from ...tokens import Vocabulary
-from ..base import SequenceNetwork
+from ..networks import SequenceNetwork
 from .chain import Chain
 from .model import HmmModel
 

@@ -11,7 +11,7 @@ from ...core.errors import UsageError
 from ...data import TokenRows
 from ...scores import Scores, dense, fused
 from ...tokens import Vocabulary
-from ..base import SequenceNetwork
+from ..networks import SequenceNetwork
 from .model import NeuralModel
 from .network import LanguageNetwork
 

@@ -18,7 +18,8 @@ from ...core.seeds import first_weights
 from ...data import Batch, Features, OrderedFeatures, along
 from ...tokens import TokenizerSpec, tokenizers
 from ...tokens.base import SPECIALS
-from ..base import MICRO, ModelSpec, TextModel
+from ..base import MICRO, ModelSpec
+from ..networks import TextModel
 from .network import TextEncoder
 from .spec import NeuralSpec
 

@@ -24,43 +24,45 @@ def narrowest(count: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def _coded(rows):  # type: ignore[no-untyped-def]
-    """By open addressing; the slots are doubled when half are taken."""
-    count, width = rows.shape
-    codes = np.empty(count, np.uint32)
-    table = np.empty((1024, width), np.uint32)
-    slots = np.full(4096, -1, np.int64)
-    known = 0
-    for row in range(count):
-        slot = _find(slots, table, rows[row])
-        if slots[slot] < 0:
-            if known == len(table):
-                table = np.concatenate((table, np.empty_like(table)))
-            table[known] = rows[row]
-            slots[slot] = known
-            known += 1
-            codes[row] = known - 1
-            if 2 * known > len(slots):
-                slots = np.full(2 * len(slots), -1, np.int64)
-                for code in range(known):
-                    slots[_find(slots, table, table[code])] = code
-        else:
-            codes[row] = slots[slot]
+    """By open addressing; a slot holds a code and 1, or 0 where it is free. The slots are doubled when half are taken."""
+    codes = np.empty(len(rows), np.uint32)
+    table, slots = np.empty((2048, rows.shape[1]), np.uint32), np.zeros(4096, np.uint32)
+    row, known = _take(rows, 0, codes, slots, table, 0)
+    while row < len(rows):
+        larger, slots = np.empty((2 * len(table), rows.shape[1]), np.uint32), np.zeros(2 * len(slots), np.uint32)
+        _take(table, 0, np.empty(len(table), np.uint32), slots, larger, 0)
+        table = larger
+        row, known = _take(rows, row, codes, slots, table, known)
     return codes, table[:known].copy()
 
 
 @njit(cache=True, nogil=True)
-def _find(slots, table, row):  # type: ignore[no-untyped-def]
-    """The slot that holds the row, or the free one where it belongs."""
-    h = np.uint64(0xCBF29CE484222325)
-    for column in range(len(row)):
-        h = (h ^ np.uint64(row[column])) * np.uint64(0x9E3779B97F4A7C15)
-        h ^= h >> np.uint64(29)
-    slot = np.int64(h & np.uint64(len(slots) - 1))
-    while slots[slot] >= 0:
-        same = True
-        for column in range(len(row)):
-            same = same and table[slots[slot], column] == row[column]
-        if same:
-            break
-        slot = (slot + 1) & (len(slots) - 1)
-    return slot
+def _take(rows, row, codes, slots, table, known):  # type: ignore[no-untyped-def]
+    """Codes from ``row`` on; where the table is full, the row that it has no place for, and how many it has.
+
+    Calls nothing: the references to the arrays would be counted for each row, which takes longer than all the rest.
+    """
+    count, width = rows.shape
+    while row < count:
+        h = np.uint64(0xCBF29CE484222325)
+        for column in range(width):
+            h = (h ^ np.uint64(rows[row, column])) * np.uint64(0x9E3779B97F4A7C15)
+            h ^= h >> np.uint64(29)
+        slot = np.int64(h & np.uint64(len(slots) - 1))
+        while slots[slot]:  # to the slot that holds the row, or the free one where it belongs
+            code, column = np.int64(slots[slot]) - 1, 0
+            while column < width and table[code, column] == rows[row, column]:
+                column += 1
+            if column == width:
+                break
+            slot = (slot + 1) & (len(slots) - 1)
+        if slots[slot] == 0:
+            if known == len(table):
+                break
+            for column in range(width):
+                table[known, column] = rows[row, column]
+            known += 1
+            slots[slot] = known
+        codes[row] = slots[slot] - np.uint32(1)
+        row += 1
+    return row, known

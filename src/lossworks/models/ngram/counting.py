@@ -24,7 +24,7 @@ from .codes import coded, narrowest
 from .columns import Column, Piece, keep
 from .positions import lay_out, length
 from .scanning import A_PLACE, FEW, Nodes, Way, scan
-from .spilling import Places, spilled
+from .spilling import Waiting, spilled
 
 PLACES = 1 << 20
 """About how many places a bucket has in memory: few enough to share the work, many enough to sort at once."""
@@ -82,7 +82,7 @@ def count(
     return _join(spilled(texts, vocabulary, way, kind, ends, memory, scratch), total, way, scratch, tell)
 
 
-def _in_memory(marked: NDArray[Any], total: int, way: Way) -> list[Callable[[], Places]]:
+def _in_memory(marked: NDArray[Any], total: int, way: Way) -> list[Waiting]:
     """The buckets: some words each, as many as have about ``PLACES`` places."""
     occurs = np.bincount(marked[1 : total + 1], minlength=way.size)
     of_word = (np.cumsum(occurs) - occurs) // PLACES
@@ -90,7 +90,7 @@ def _in_memory(marked: NDArray[Any], total: int, way: Way) -> list[Callable[[], 
     stops = np.cumsum(np.bincount(of_word, occurs).astype(np.int64))
     _divide(marked, total, of_word, np.concatenate(([0], stops[:-1])), places)
     bounds = zip([0, *stops[:-1].tolist()], stops.tolist(), strict=True)
-    return [lambda low=low, high=high: (marked, places[low:high]) for low, high in bounds if low < high]  # type: ignore[misc]
+    return [(high - low, lambda low=low, high=high: (marked, places[low:high])) for low, high in bounds if low < high]  # type: ignore[misc]
 
 
 @njit(cache=True, nogil=True)
@@ -101,18 +101,17 @@ def _divide(marked, total, of_word, at, places):  # type: ignore[no-untyped-def]
         at[bucket] += 1
 
 
-def _join(
-    buckets: list[Callable[[], Places]], total: int, way: Way, folder: Path | None, tell: Callable[[int, int], None]
-) -> Counted:
-    """Count bucket by bucket, and put the results together."""
+def _join(buckets: list[Waiting], total: int, way: Way, folder: Path | None, tell: Callable[[int, int], None]) -> Counted:
+    """Count bucket by bucket, the largest first so that no thread waits long for the last, and put the results together."""
     kept: dict[int, list[_Kept]] = {}
     left, raw = np.zeros(way.size, np.int64), np.zeros(way.size, np.int64)
     first, of_counts = np.zeros((way.size, 6), np.int64), np.zeros((way.order + 1, FEW + 1), np.int64)
     done, lock = [0], Lock()
+    waiting = iter(sorted(range(len(buckets)), key=lambda number: buckets[number][0], reverse=True))
 
     def work(part: int, parts: int) -> None:
-        for number in range(part, len(buckets), parts):
-            tokens, places = buckets[number]()
+        for number in waiting:  # each is handed to one thread
+            tokens, places = buckets[number][1]()
             bucket = scan(tokens, places, way)
             kept[number] = [_keep(nodes, folder, f"{number}-{k}") for k, nodes in enumerate(bucket.levels, 2)]
             with lock:

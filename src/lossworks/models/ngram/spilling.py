@@ -31,11 +31,11 @@ _FEWEST = 1 << 16  # places a bucket should have room for
 
 Places = tuple[NDArray[Any], NDArray[Any]]
 """Tokens, and places in them."""
+Waiting = tuple[int, Callable[[], Places]]
+"""A bucket whose turn has not come: a number that grows with its places, and what gives them."""
 
 
-def spilled(
-    texts: Ragged, vocabulary: Vocabulary, way: Way, kind: Any, ends: bool, memory: int, scratch: Path
-) -> list[Callable[[], Places]]:
+def spilled(texts: Ragged, vocabulary: Vocabulary, way: Way, kind: Any, ends: bool, memory: int, scratch: Path) -> list[Waiting]:
     """The buckets' tokens and places, to be read when their turn comes; ``memory`` is shared by as many as there are threads.
 
     Raises:
@@ -55,7 +55,8 @@ def spilled(
             _write(tokens, count, way.order, division, files)
     except OSError as error:
         raise unwritable(scratch, error) from error
-    return [lambda file=file: _read(file, kind, way.order) for file in files if file.exists()]  # type: ignore[misc]
+    written = [file for file in files if file.exists()]
+    return [(file.stat().st_size, lambda file=file: _read(file, kind, way.order)) for file in written]  # type: ignore[misc]
 
 
 def _read(file: Path, kind: Any, order: int) -> Places:

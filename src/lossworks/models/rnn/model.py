@@ -190,7 +190,9 @@ class RnnEncoder(TextEncoder):
             x = locked_dropout(torch.cat([right, _along(left, back)], -1), self.spec.dropout, self.training)
         if self.spec.pooling == "mean":
             return mean_of(x, lengths)
-        return torch.cat([x[torch.arange(x.shape[0]), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1)
+        return torch.cat(
+            [x[torch.arange(x.shape[0], device=x.device), lengths - 1, : self.spec.dim], x[:, 0, self.spec.dim :]], -1
+        )
 
 
 def _has_kernel(device: torch.device) -> bool:

@@ -4,8 +4,8 @@
 called with ``part, parts`` (``core.threads.share``): which rows, texts or heads it works on. No sum depends on ``parts``.
 
 Activations are float32 or bfloat16, which NumPy does not know: there its bits are uint16, and ``upcast`` and ``downcast``
-read and write them. A view of a row can cost
-as much as working on it, so most name elements by all their places. Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
+read and write them. A view of a row can cost as much as working on it, so most kernels name elements by all their places.
+Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
 """
 
 from __future__ import annotations

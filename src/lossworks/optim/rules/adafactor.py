@@ -58,8 +58,8 @@ def _note_size(made: torch.optim.Optimizer, smallest: float) -> None:
     @torch.no_grad()
     def before(*_: Any) -> None:
         given = [p for group in made.param_groups for p in group["params"] if p.grad is not None]
-        norms = torch._foreach_norm(given) if given else []
-        scales.update({p: max(smallest, norm.item() / p.numel() ** 0.5) for p, norm in zip(given, norms, strict=True)})
+        norms = torch.stack(torch._foreach_norm(given)).tolist() if given else []  # one wait for a device
+        scales.update({p: max(smallest, norm / p.numel() ** 0.5) for p, norm in zip(given, norms, strict=True)})
 
     def after(*_: Any) -> None:
         for group in made.param_groups:

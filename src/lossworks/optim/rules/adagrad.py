@@ -48,11 +48,12 @@ class AdaGrad(Optimizer):
     def update_rows(
         self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
     ) -> None:
-        each_row(_adapt, gradient, weight, state["sum"], lr, self.eps)
+        each_row(adapt, gradient, weight, state["sum"], lr, self.eps)
 
 
 @njit(cache=True, nogil=True)
-def _adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
+def adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
+    """s ← s + g², w ← w - lr · g / (√s + eps) on touched rows."""
     for group in range(part, len(counts), parts):
         for place in range(counts[group]):
             row = touched[group, place]

@@ -63,4 +63,6 @@ class _AdGD(ByGroup):
 
 
 def _norm(tensors: list[Tensor]) -> float:
-    return math.sqrt(sum(torch.linalg.vector_norm(tensor, dtype=torch.float64).item() ** 2 for tensor in tensors))
+    norms = [torch.linalg.vector_norm(tensor, dtype=torch.float64) for tensor in tensors]
+    every = torch.stack([norm.to(norms[0].device) for norm in norms]).tolist() if norms else []  # one wait for a device
+    return math.sqrt(sum(norm**2 for norm in every))
