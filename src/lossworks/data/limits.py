@@ -12,7 +12,7 @@ from ..core.units import size
 LINE, RATIO = "LOSSWORKS_MAX_LINE", "LOSSWORKS_MAX_RATIO"
 _LINE = 256 << 20  # text8, a line of 100 MB, is a corpus that people have
 _RATIO = 200.0  # text is packed to a third or a tenth, tidy logs to a fiftieth, gzip's most is 1,032
-SMALL = 256 << 20
+SMALL = 32 << 20
 """Bytes that any file may unpack to, whatever the ratio."""
 
 
