@@ -41,7 +41,7 @@ class Quantity:
     loss: Loss | None = None
     truth: Any = None
 
-    def of(self, scores: Float[Tensor, N * labels]) -> Float[Tensor, "N"]:
+    def of(self, scores: Float[Tensor, "N labels"]) -> Float[Tensor, "N"]:
         """The quantity of each row, differentiable."""
         if self.loss is not None:
             target = torch.as_tensor(np.asarray(self.truth)).to(scores.device)

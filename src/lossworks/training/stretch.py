@@ -130,7 +130,7 @@ class Stretch:
                 np.empty_like(outputs[:most]),
             ),
             *states,
-            rates.astype(number),
+            rates[: len(chosen)].astype(number),
             number(getattr(self.stepper.optimizer, "eps", 0)),
             outputs,
             amounts,
