@@ -71,6 +71,13 @@ def test_json(command: Command, put: Put) -> None:
     drawn = command("generate", "run", "--samples", 2, "--json").json
     assert [len(each["samples"]) for each in drawn["prompts"]] == [2]
     assert drawn == command("generate", "run", "--samples", 2, "--json").json
+    beams = command("generate", "run", "--prompt", "the", "--beam", 3, "--samples", 2, "--no-repeat-ngram", 1, "--json").json
+    assert len({*beams["prompts"][0]["samples"]}) == 2
+    choices = ["generate", "run", "--prompt", "the", "--choice", " stone", "--choice", " cat"]
+    assert command(*choices).out.splitlines()[0].endswith("\tthe cat")
+    told = command(*choices, "--json").json["prompts"][0]["choices"]
+    assert [each["text"] for each in told] == [" cat", " stone"]
+    assert sum(each["probability"] for each in told) == pytest.approx(1)
     following = command("next", "run", "the", "--json").json["next"]
     assert sum(each["probability"] for each in following) <= 1 + 1e-9
     assert {"cat", "dog"} == {each["token"] for each in following[:2]}
@@ -137,6 +144,10 @@ def test_classes(command: Command) -> None:
         (["generate", "run", "--samples", "0"], "samples is 0"),
         (["generate", "run", "--min-p", "1.5"], "min_p is 1.5"),
         (["generate", "run", "--stop", ""], "not empty"),
+        (["generate", "run", "--beam", "2", "--top-k", "3"], "beam search draws nothing"),
+        (["generate", "run", "--beam", "2", "--samples", "3"], "a beam of 2 finds no more than 2"),
+        (["generate", "run", "--choice", "a"], "two or more texts"),
+        (["generate", "run", "--choice", "a", "--choice", "b", "--samples", "2"], "--choice draws nothing"),
         (["generate", "run", "--prompts", "none.txt"], "none.txt"),
         (["score", "run", "a", "--by", "sentence"], "sentence"),
         (["evaluate", "run", "corpus.txt", "--stride", "4"], "no context"),

@@ -66,8 +66,6 @@ def _tar():
 
 
 ARCHIVES = [
-    _zip("x.csv"),
-    _zip(),
     _tar(),
     gzip.compress(_tar(), mtime=0),
     gzip.compress(_zip("x.csv"), mtime=0),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from lossworks.core.errors import UsageError
 from lossworks.data import Ragged
-from lossworks.inference import Sampling, generate
+from lossworks.inference import Beams, Sampling, beam_search, generate
 from lossworks.models import LanguageModel, build_language
 from lossworks.models.ngram import NgramModel
 from lossworks.tokens import Vocabulary
@@ -65,6 +67,9 @@ def test_impossible_tokens() -> None:
         {"top_p": 1.1},
         {"min_p": -0.1},
         {"min_p": 1.1},
+        {"repetition_penalty": 0},
+        {"repetition_penalty": float("nan")},
+        {"no_repeat_ngram": 0},
     ],
 )
 def test_refused(wrong: dict[str, float]) -> None:
@@ -136,3 +141,32 @@ def test_frequencies() -> None:
     drawn = [(generate(model, [], 1, Sampling(temperature=2.0), random) or [2])[0] for _ in range(4000)]
     wanted = p**0.5 / (p**0.5).sum()
     assert np.bincount(drawn, minlength=6) / 4000 == pytest.approx(wanted, abs=0.03)
+
+
+def test_restrained() -> None:
+    """By hand: positive logits are divided, negative ones multiplied; what would complete an n-gram again is impossible."""
+    logits = np.array([2.0, -2.0, 1.0, -1.0])
+    assert Sampling(repetition_penalty=2.0).restrained(logits, [0, 1, 0]).tolist() == [1.0, -4.0, 1.0, -1.0]
+    assert Sampling(no_repeat_ngram=1).restrained(logits, [0, 1]).tolist() == [-np.inf, -np.inf, 1.0, -1.0]
+    assert Sampling(no_repeat_ngram=2).restrained(logits, [0, 1, 3, 0]).tolist() == [2.0, -np.inf, 1.0, -1.0]
+    assert Sampling(no_repeat_ngram=3).restrained(logits, [0, 1, 3, 0]).tolist() == logits.tolist()
+    assert logits.tolist() == [2.0, -2.0, 1.0, -1.0]
+
+
+def test_wide_beams() -> None:
+    """A beam as wide as all texts finds the most probable of all, by the penalty of choice, and their log-probabilities."""
+    model = fitted()
+    for penalty in (0.0, 1.0, 3.0):
+        texts = [list(text) for n in range(4) for text in product((0, 3, 4, 5), repeat=n)]
+        flat = Ragged(np.array([token for text in texts for token in text], np.uint16), np.cumsum([0, *map(len, texts)]))
+        logp = np.split(model.logp(flat), model.bounds(flat)[1:-1])
+        all_of = [(text, float(each.sum() / len(each) ** penalty)) for text, each in zip(texts, logp, strict=True)]
+        cut = [(text, float(each[:-1].sum() / 3**penalty)) for text, each in zip(texts, logp, strict=True) if len(text) == 3]
+        best = sorted([*(one for one in all_of if len(one[0]) < 3), *cut], key=lambda one: -one[1])[:5]
+        found = beam_search(model, [], 3, Beams(width=100, length_penalty=penalty))[:5]
+        assert [text for text, _ in found] == [text for text, _ in best]
+        assert [score for _, score in found] == pytest.approx([score for _, score in best])
+    with pytest.raises(UsageError, match="beam is 0"):
+        Beams(width=0)
+    with pytest.raises(UsageError, match="length_penalty is nan"):
+        Beams(width=1, length_penalty=float("nan"))

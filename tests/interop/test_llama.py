@@ -12,8 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lossworks.core.errors import RecordError, UsageError
+from lossworks.inference import Beams, Sampling, beam_search, generate
+from lossworks.interop import llama
 from lossworks.interop.hugging_face import write_tokenizer
 from lossworks.interop.llama import export_llama, import_llama
+from lossworks.interop.llama_config import read_config
 from lossworks.models.neural import NeuralModel
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
@@ -27,6 +30,14 @@ SPECS = {
     "wide heads": TransformerSpec(layers=2, heads=3, kv_heads=1, head_dim=10, dim=24, context=32, tied=False),
     "window": TransformerSpec(layers=2, heads=4, kv_heads=2, dim=32, context=32, window=5),
 }
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory to read."""
+    folder = tmp_path_factory.mktemp("llama")
+    export_llama(model("tied"), folder)
+    return folder
 
 
 def model(name: str) -> NeuralModel:
@@ -65,6 +76,31 @@ def test_same_in_transformers(name: str, theirs: Any, tmp_path: Path) -> None:
         assert np.array_equal(again.logp(texts()), ours.logp(texts()))
         assert again.vocabulary == Vocabulary(V, None, 1, 2)
     assert (tmp_path / "5KB" / "model.safetensors.index.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_generates_as_transformers(exported: Path, theirs: Any) -> None:
+    """The same texts as ``generate``'s, with a penalty on repetition, without n-grams that repeat, and by beams."""
+    ours, other = import_llama(exported), theirs(exported).eval()
+    start, end = ours.vocabulary.start, ours.vocabulary.end
+    fixed = {"do_sample": False, "suppress_tokens": [start], "eos_token_id": end, "pad_token_id": 0, "max_new_tokens": 16}
+    random, ended = np.random.default_rng(0), 0
+    for prompt in ([], [5], [4, 7, 4, 7, 4]):
+        ids = torch.tensor([[start, *prompt]])
+        for how in ({"repetition_penalty": 1.7}, {"no_repeat_ngram": 2}, {"no_repeat_ngram": 1, "repetition_penalty": 0.6}):
+            renamed = {{"no_repeat_ngram": "no_repeat_ngram_size"}.get(name, name): value for name, value in how.items()}
+            for width, penalty in ((1, 1.0), (3, 1.0), (4, -0.5), (4, 2.0)):
+                beams = {"num_beams": width, "num_return_sequences": width, "length_penalty": penalty} if width > 1 else {}
+                wanted = [[*row[ids.shape[1] :].tolist(), end] for row in other.generate(ids, **fixed, **renamed, **beams)]
+                wanted = [row[: row.index(end)] for row in wanted]
+                if width == 1:
+                    found = [generate(ours, prompt, 16, Sampling(temperature=0, **how), random)]
+                else:
+                    search = Beams(width=width, length_penalty=penalty)
+                    found = [tokens for tokens, _ in beam_search(ours, prompt, 16, search, Sampling(**how))]
+                assert found == wanted, (prompt, how, width, penalty)
+                ended += sum(len(row) < 16 for row in found)
+    assert ended > 5
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -132,6 +168,23 @@ def test_refused(change: dict[str, Any], said: str, tmp_path: Path) -> None:
         import_llama(tmp_path)
 
 
+@pytest.mark.parametrize("huge", [10**12, float("inf"), [32], 1 << 31])
+@pytest.mark.parametrize(
+    "key", ["vocab_size", "hidden_size", "num_hidden_layers", "num_key_value_heads", "max_position_embeddings"]
+)
+def test_hostile_configuration(key: str, huge: Any, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that no model has, and what is no number, are refused by their name before anything is built or read."""
+    monkeypatch.setattr(TransformerSpec, "network", None)
+    monkeypatch.setattr(llama, "read_tensors", None)
+    config = json.loads((exported / "config.json").read_text("utf-8"))
+    (exported / "odd.json").write_text(json.dumps(config | {key: huge}), "utf-8")
+    monkeypatch.setattr(llama, "read_config", lambda path: read_config(path.with_name("odd.json")))
+    with pytest.raises(
+        RecordError, match=rf"Expected .*\$\.{key}|layers.2.* is missing|kv_heads=2147483648|wanted \[[\d, ]*2147483648"
+    ):
+        import_llama(exported)
+
+
 def test_named_marks(tmp_path: Path) -> None:
     """Marks that the configuration leaves open can be named."""
     export_llama(model("tied"), tmp_path)
@@ -159,7 +212,14 @@ def test_damaged(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="damaged"):
         import_llama(tmp_path)
     weights.unlink()
-    for index in ({"weight_map": {"a": "../a"}}, {"weight_map": {}}, {"weight_map": None}, {}, []):
+    for index in (
+        {"weight_map": {"a": "../a"}},
+        {"weight_map": {}},
+        {"weight_map": None},
+        {"weight_map": {"a": 1, "b": "c"}},
+        {},
+        [],
+    ):
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
         with pytest.raises(RecordError, match=r"index\.json"):
             import_llama(tmp_path)

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 from lossworks import report
 from lossworks.core.errors import RecordError, UsageError
 from lossworks.record import Run
+from lossworks.report import serving
 from lossworks.report.live import Live
 from lossworks.report.serving import Server
 
@@ -158,7 +160,10 @@ def test_finished_is_served_as_it_is(tmp_path: Path) -> None:
         assert got(server.address + f"state.json?seen={state['seen']}") == (204, b"")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]:80", "localhost.evil", ""])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]:80", "localhost.evil", "", "[::1].evil", "[::1]x:80"],
+)
 def test_other_names_are_refused(tmp_path: Path, host: str) -> None:
     """A page that has its own name lead here gets nothing of the run, whatever it asks for."""
     run = begun(tmp_path)
@@ -175,6 +180,42 @@ def test_this_machine_is_served(tmp_path: Path, host: str) -> None:
     with served(run.path) as server:
         assert got(server.address + "state.json", Host=host)[0] == 200
         assert server.socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_no_address(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is no address is a bad request, and no traceback."""
+    with served(begun(tmp_path).path) as server, socket.create_connection(server.server_address) as client:
+        client.sendall(b"GET http://[x/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert client.makefile("rb").readline() == b"HTTP/1.0 400 Bad Request\r\n"
+    assert capfd.readouterr().err == ""
+
+
+def test_clients_that_never_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many connections and no more, each for so long and no longer: then there is room again."""
+    monkeypatch.setattr(serving, "_AT_ONCE", 3)
+    monkeypatch.setattr(serving, "_LONGEST", 0.5)
+    monkeypatch.setattr(serving._Handler, "timeout", None)
+    with served(begun(tmp_path).path) as server, ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(server.server_address, 20)) for _ in range(4)]
+        for client in clients[:3]:
+            client.sendall(b"GET")
+        ended = clients[3].recv(1) == b""  # at once, while the others are still served
+        assert (ended, waited(lambda: [client.recv(9) for client in clients[:3]])) == (True, [b""] * 3)
+        assert waited(lambda: got(server.address)[0]) == 200
+
+
+def test_client_that_never_reads(tmp_path: Path) -> None:
+    """A report that nobody takes is not held in memory."""
+    run = begun(tmp_path, "finished")
+    (run.path / "report.html").write_bytes(b"x" * (1 << 24))
+    with served(run.path) as server, socket.create_connection(server.server_address, 30) as client:
+        tracemalloc.start()
+        client.sendall(b"GET /report.html HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        taken = b""
+        while b"xxx" not in taken:  # until it is being sent
+            taken += client.recv(4096)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+        tracemalloc.stop()
 
 
 def test_comparison(tmp_path: Path) -> None:
@@ -232,12 +273,12 @@ def test_a_real_fit(tmp_path: Path) -> None:
     fit = command(
         "fit", REVIEWS, "--model", "linear:bits=10", "--epochs", 100000, "--patience", 100000, "--out", tmp_path / "run", "-q"
     )
-    serving = None
+    server = None
     try:
         waited(lambda: (tmp_path / "run/log.jsonl").exists() and Run(tmp_path / "run").events())
-        serving = command("report", "--serve", tmp_path / "run", "--json")
-        assert serving.stdout is not None
-        address = json.loads(serving.stdout.readline())["address"]
+        server = command("report", "--serve", tmp_path / "run", "--json")
+        assert server.stdout is not None
+        address = json.loads(server.stdout.readline())["address"]
 
         def state() -> Json:
             told: Json = json.loads(got(address + "state.json")[1])
@@ -249,10 +290,10 @@ def test_a_real_fit(tmp_path: Path) -> None:
         fit.kill()
         fit.wait()
         assert state()["status"] == "gone"
-        serving.send_signal(signal.SIGINT)
-        assert (serving.wait(20), serving.stderr and serving.stderr.read()) == (0, "")
+        server.send_signal(signal.SIGINT)
+        assert (server.wait(20), server.stderr and server.stderr.read()) == (0, "")
     finally:
-        for process in (fit, serving):
+        for process in (fit, server):
             if process is not None:
                 process.kill()
                 process.communicate()

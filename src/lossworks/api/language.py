@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..core.seeds import generator
-from ..inference import Sampling, TextLanguage, check_stop, check_tokens, pieces, sample_tokens
+from ..inference import Beams, Sampling, TextLanguage, beam_search, check_stop, check_tokens, pieces, sample_tokens
 from .held import Held, several
 from .scored import Scored, perplexity
 
@@ -33,6 +33,10 @@ class _Generation(TypedDict, total=False):
     top_k: int | None
     top_p: float | None
     min_p: float | None
+    repetition_penalty: float
+    no_repeat_ngram: int | None
+    beam: int | None
+    length_penalty: float
     stop: str | Sequence[str]
     samples: int
     seed: int
@@ -101,6 +105,10 @@ class Language(Held):
         top_k: int | None = None,
         top_p: float | None = None,
         min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        no_repeat_ngram: int | None = None,
+        beam: int | None = None,
+        length_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
         samples: int = 1,
         seed: int = 0,
@@ -113,7 +121,9 @@ class Language(Held):
         Args:
             prompt: a text, or a list of them.
             max_new_tokens: at most so many are drawn for each text.
-            temperature, top_k, top_p, min_p: as of ``models.Sampling``.
+            temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram: as of ``models.Sampling``.
+            beam: search for the most probable texts, so many at a time, and draw nothing; the ``samples`` are the best found. The
+                first four of the arguments above are then left as they are. length_penalty: the more, the longer texts gain.
             stop: a text, or several; what is drawn ends before the first of them that stands in it.
             samples: how many texts for each prompt.
             seed: the same seed draws the same.
@@ -127,23 +137,61 @@ class Language(Held):
         if samples < 1:
             raise UsageError(f"samples is {samples}; wanted 1 or more.")
         check_tokens(max_new_tokens)
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        sampling = Sampling(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram=no_repeat_ngram,
+        )
+        beams = None if beam is None else Beams(width=beam, length_penalty=length_penalty)
+        if beams and (temperature, top_k, top_p, min_p) != (1.0, None, None, None):
+            raise UsageError("beam search draws nothing. Leave temperature, top_k, top_p and min_p out, or beam.")
+        if beams is None and length_penalty != 1:
+            raise UsageError("length_penalty is for beam search. Give a beam too, or leave it out.")
+        if beams and samples > beams.width:
+            raise UsageError(f"samples is {samples}, and a beam of {beam} finds no more than {beam} texts. Widen it.")
         ends = (stop,) if isinstance(stop, str) else tuple(stop)
         check_stop(ends)
         prompts = [prompt] if isinstance(prompt, str) else several(prompt, self.record)
         drawn = []
         for number, each in enumerate(prompts):
             begun = self._ids(each)
-            state, text = self.model.read(begun), self.tokenizer.decode(begun)
-            drawn.append([""] * samples)
-            for sample in range(samples):
-                random = generator(seed, "generate", *begun, sample)
-                following = sample_tokens(self.model, state, sampling, random)
+            text, found = self.tokenizer.decode(begun), list[Iterable[int]]()
+            if beams:
+                found += [tokens for tokens, _ in beam_search(self.model, begun, max_new_tokens, beams, sampling)][:samples]
+            else:
+                state = self.model.read(begun)
+                randoms = [generator(seed, "generate", *begun, sample) for sample in range(samples)]
+                found += [sample_tokens(self.model, state, sampling, random, begun) for random in randoms]
+            drawn.append([""] * len(found))
+            for sample, following in enumerate(found):
                 for piece in chain([text], pieces(self.tokenizer, begun, following, ends, max_new_tokens)):
                     drawn[number][sample] += piece
                     if stream is not None:
                         stream(piece, number, sample)
         return drawn[0] if isinstance(prompt, str) else drawn
+
+    def choose(self, prompt: str, choices: Sequence[str]) -> list[tuple[str, float]]:
+        """Which of the ``choices`` goes on from ``prompt``: each with its probability, given that it is one of them; best first.
+
+        A choice is the rest of the text: where the model predicts ends, the text ends after it. As in all probabilities of texts,
+        longer choices are seldom the more probable ones.
+
+        Raises:
+            UsageError: there are fewer than two choices, one is empty or there twice, or all are impossible.
+        """
+        if len(set(choices)) < max(2, len(choices)) or not all(choices):
+            raise UsageError(f"the choices are {list(choices)!r}; wanted two or more texts, none empty, none twice.")
+        texts = self.trained.encode(several([prompt + choice for choice in choices], self.record))
+        each = self.model.logp(texts)
+        logp = np.array([each[first:after].sum() for first, after in pairwise(self.model.bounds(texts))])
+        if logp.max() == -math.inf:
+            raise UsageError("the model takes all of the choices for impossible. Choose others.")
+        p = np.exp(logp - logp.max())
+        order = np.argsort(-p, kind="stable")
+        return [(choices[i], float(p[i] / p.sum())) for i in order]
 
     def sliding(self, stride: int | None) -> Language:
         """The same, reading texts beyond the model's context in windows ``stride`` tokens apart: with fewer than the default,

@@ -36,6 +36,22 @@ def command(
         float | None,
         typer.Option("--min-p", help="Draw from tokens at least this share as probable as the likeliest.", show_default=False),
     ] = None,
+    repetition_penalty: Annotated[
+        float, typer.Option("--repetition-penalty", help="Above 1: tokens that stand in the text already become less probable.")
+    ] = 1.0,
+    no_repeat_ngram: Annotated[
+        int | None, typer.Option("--no-repeat-ngram", help="So many tokens in a row never come twice.", show_default=False)
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option("--beam", help="Search for the most probable text, so many at a time.", show_default=False)
+    ] = None,
+    length_penalty: Annotated[
+        float, typer.Option("--length-penalty", help="Of beams, whose log-probability is divided by length to this power.")
+    ] = 1.0,
+    choice: Annotated[
+        list[str] | None,
+        typer.Option("--choice", help="The text goes on with one of these, which is told with its probability; repeat."),
+    ] = None,
     stop: Annotated[
         list[str] | None, typer.Option("--stop", help="End before this text; repeat for several.", show_default=False)
     ] = None,
@@ -46,10 +62,19 @@ def command(
 ) -> None:
     """Text that a language model generates, from a beginning or from nothing, shown while it is drawn."""
     from ..api import load_language
+    from ..core.errors import UsageError
 
     begun = [*(prompt or []), *(_lines(prompts) if prompts is not None else [])] or [""]
     model = load_language(run)
     tell_beyond(model, begun, quiet)
+    if choice:
+        if (temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram, beam, stop or None, samples) != (
+            *(1.0, None, None, None),
+            *(1.0, None, None, None, 1),
+        ):
+            raise UsageError("--choice draws nothing: it tells the probability of each. Leave the other flags of drawing out.")
+        _choose(model, run, begun, choice, json)
+        return
     drawn = model.generate(
         begun,
         max_new_tokens=max_new_tokens,
@@ -57,6 +82,10 @@ def command(
         top_k=top_k,
         top_p=top_p,
         min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        beam=beam,
+        length_penalty=length_penalty,
         stop=stop or [],
         samples=samples,
         seed=seed,
@@ -67,6 +96,25 @@ def command(
         print_json({"run": str(run), "seed": seed, "prompts": rows})
     else:
         print()
+
+
+def _choose(model: Language, run: Path, begun: list[str], choices: list[str], json: bool) -> None:
+    """Print, for each prompt, the choices with their probabilities, the best first."""
+    found = [model.choose(prompt, choices) for prompt in begun]
+    if json:
+        rows = [
+            {"prompt": prompt, "choices": [{"text": text, "probability": p} for text, p in ranked]}
+            for prompt, ranked in zip(begun, found, strict=True)
+        ]
+        print_json({"run": str(run), "prompts": rows})
+        return
+    shown = visible if sys.stdout.isatty() else str
+    print(
+        "\n\n".join(
+            "\n".join(f"{p:.4f}\t{shown(prompt + text)}" for text, p in ranked)
+            for prompt, ranked in zip(begun, found, strict=True)
+        )
+    )
 
 
 def tell_beyond(model: Language, texts: list[str], quiet: bool) -> None:

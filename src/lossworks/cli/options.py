@@ -153,7 +153,8 @@ def is_text(source: str) -> bool:
 
 def _is_there(source: str) -> bool:
     try:
-        return bool(source) and (Path(source).exists() or Path(source).is_symlink())  # whose end may be missing
+        path = Path(source)
+        return bool(source) and (path.exists() or path.is_symlink() or any(map(Path.is_file, path.parents)))  # in a zip
     except (OSError, ValueError):  # too long for a name, as texts are
         return False
 

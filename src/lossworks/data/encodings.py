@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ..core.errors import DataError
+from .limits import check_line
 
 BYTE_ORDER_MARKS = {  # UTF-32 before UTF-16, whose mark it begins with
     codecs.BOM_UTF32_LE: "utf-32",
@@ -63,18 +64,24 @@ def undecodable(name: str, line: int, error: UnicodeDecodeError, encoding: str =
 
 
 def blocks(chunks: Iterator[bytes], encoding: str, name: str) -> Iterator[Block]:
-    """Chunks of a file as blocks of whole lines, in UTF-8 whatever the file's encoding is; old Macs' lines end in newlines."""
-    line = 1
+    """Chunks of a file as blocks of whole lines, in UTF-8 whatever the file's encoding is; old Macs' lines end in newlines.
+
+    Raises:
+        DataError: bytes are not in the encoding, or a line is longer than ``limits`` allow.
+    """
+    line, held = 1, 0
     tail: list[bytes] = []  # a list, or a line of many chunks would be copied once per chunk
     for chunk in _with_newlines(_utf8(chunks, codecs.lookup(encoding).name, name)):
         cut = chunk.rfind(b"\n") + 1
+        check_line(held + (chunk.find(b"\n") if cut else len(chunk)), f"{name}, line {line}")
         if cut:
             raw = b"".join([*tail, chunk[:cut]])
             newlines = raw.count(b"\n")
             yield Block(name, line, raw, newlines)
             line += newlines
-            tail = []
+            tail, held = [], 0
         tail.append(chunk[cut:])
+        held += len(chunk) - cut
     if rest := b"".join(tail):
         yield Block(name, line, rest, 0)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, UsageError
+from .archives import within
 from .checked_rows import Reading, check
 from .corpus import Corpus
 from .encodings import Block, blocks
-from .formats import delimited, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
+from .formats import delimited, excel, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
 from .options import AUTO, FILE, ReadOptions
@@ -37,7 +38,8 @@ def load(
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
-    A pattern such as "*/train.tsv" or "{hau,ibo}.csv" stands for several files, which are read one after another.
+    A pattern such as "*/train.tsv" or "{hau,ibo}.csv" stands for several files, which are read one after another; so do a zip
+    and a folder of Parquet shards. One file of a zip, or sheet of a workbook, has a path: "x.zip/train.csv", "book.xlsx/Sheet2".
     Python rows are (text, label) or (text, label, weight) tuples, dicts, or a data frame. Texts beyond ``budget`` bytes go to a
     temporary file in ``spill`` (the system's folder for such files if None), which ``Corpus.close`` removes.
 
@@ -120,7 +122,7 @@ def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path |
         return "the rows", pairs.read(source, options, "the rows")
     if not os.fspath(source):
         raise UsageError("the path of the data is empty. Name a file, a folder, or - for stdin.")
-    path = None if source == "-" else Path(source)
+    path = None if source == "-" else _one(source)
     if path is not None and os.path.isdir(path):  # which no name is too long for
         if prepared.is_prepared(path):
             _check_unit(options, path, "a prepared directory")
@@ -128,6 +130,9 @@ def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path |
         if (path / prepared.WORK).is_dir():
             raise DataError(f"{path} is not finished. The `lossworks data prepare` that began it goes on where it was.")
         return str(path), folders.read(path, options)
+    if path is not None and excel.is_workbook(path):
+        _check_unit(options, path, "a workbook")
+        return str(path), excel.read(path, options)
     name = "stdin" if path is None else str(path)
     format, data, lines_of = look(path, options)
     if format == "parquet":
@@ -140,6 +145,14 @@ def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path |
     if format == "lines":
         return name, lines.read_plain(lines_of, options.texts)
     return name, delimited.read(lines_of, options, name, format)
+
+
+def _one(source: str | os.PathLike[str]) -> Path:
+    """The only file that a zip or a folder of shards holds, or what else ``source`` is."""
+    names = within(os.fspath(source))
+    if len(names) > 1:
+        raise DataError(f"{source} holds {len(names)} files. Name one of them here, such as {names[0]}.")
+    return Path(names[0])
 
 
 def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes], Iterator[Block]]:

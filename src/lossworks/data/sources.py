@@ -15,12 +15,17 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from ..core.errors import DataError, UsageError
+from .archives import OFFICE, container, opened, within
+from .limits import Packed
 
 CHUNK = 1 << 18
 """Bytes at a time: few enough that a chunk and what is made of it stay in the processor's cache."""
+
+ZSTD_CHUNK = 1 << 13
+"""Packed bytes at a time. They come out in one piece, and a few of them may be 32,000 times as many."""
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 PACKED = (
@@ -36,7 +41,7 @@ _MAGIC, _SPECIAL = re.compile(rf"[*?[]|{_BRACES.pattern}"), re.compile(r"[*?[\]{
 _UNPACK = "an archive. Unpack it, and give the file inside."
 _SHEET = "a workbook or a document of an office program. Save it there as CSV in UTF-8, and give that file."
 FOREIGN = (  # how files begin that hold no lines of text, in the order they are tried in
-    (rb"PK\x03\x04.{0,200}(\[Content_Types\]|_rels/|docProps/|xl/|word/|mimetypeapplication/vnd)", _SHEET),
+    (OFFICE, _SHEET),
     (rb"\xd0\xcf\x11\xe0", _SHEET),
     (rb"PK(\x03\x04|\x05\x06|\x07\x08)|7z\xbc\xaf|Rar!\x1a|.{257}ustar", _UNPACK),
     (rb"%PDF-", "a PDF. Save its text, and give that file."),
@@ -55,21 +60,21 @@ def missing(path: Path) -> DataError:
 
 def matching(source: str | os.PathLike[str]) -> list[str]:
     """The files that ``source`` stands for: itself, or where it is a pattern (``*``, ``?``, ``[…]``, ``{…,…}``, as in a shell)
-    those that fit it, in the order of their names.
+    those that fit it, in the order of their names; where that is a zip or a folder of Parquet shards, the files in it.
 
     Raises:
-        DataError: a pattern that no file fits.
+        DataError: a pattern that no file fits, or nothing is in the zip.
     """
     name = os.fspath(source)
     if not _MAGIC.search(name) or os.path.lexists(name):
-        return [name]
+        return within(name)
     found = dict[str, None]()
     for pattern in _alternatives(name):
         files = [pattern] if not glob.has_magic(pattern) or os.path.lexists(pattern) else sorted(glob.glob(pattern))
         if not files:
             raise DataError(f"there is no file that fits the pattern {pattern}.")
         found |= dict.fromkeys(files)
-    return list(found)
+    return [each for file in found for each in within(file)]
 
 
 def together(sources: Sequence[str]) -> str:
@@ -99,7 +104,7 @@ def alike(sequences: Iterable[Sequence[str]]) -> int:
 def is_there(source: str) -> bool:
     """Whether there is a file or folder, or for a pattern one for each of its alternatives."""
     try:
-        return all(map(os.path.exists, matching(source)))
+        return all(os.path.exists(name) or container(Path(name)) is not None for name in matching(source))
     except DataError:
         return False
 
@@ -122,8 +127,12 @@ def chunks(path: Path | None) -> Iterator[bytes]:
     name = "stdin" if path is None else str(path)
     try:
         with contextlib.ExitStack() as stack:
-            file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
-            data = _unpacked(file)
+            if path is not None and (inside := container(path)):
+                member, size = stack.enter_context(opened(*inside))
+                data = Packed(member, size).unpacked(_unpacked(cast(io.BufferedReader, member), name), name)
+            else:
+                file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
+                data = _unpacked(file, name)
             first = next(data, b"")
             for mark, what in FOREIGN:
                 if re.match(mark, first, re.DOTALL):
@@ -149,33 +158,41 @@ def _damaged(name: str, error: Exception) -> DataError:
     return DataError(f"{name}: its compression is damaged or cut off ({error}). Get the file again.")
 
 
-def _unpacked(file: io.BufferedReader) -> Iterator[bytes]:
+def _unpacked(file: io.BufferedReader, name: str) -> Iterator[bytes]:
     magic = file.peek(10)
     if magic.startswith(ZSTD):
-        return _zstd(file)
-    unpack = next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None)
-    return _plain(cast(BinaryIO, unpack(file)) if unpack else file)
+        packed = Packed(file)
+        return packed.unpacked(_zstd(packed), name)
+    if unpack := next((unpack for mark, unpack in PACKED if re.match(mark, magic)), None):
+        packed = Packed(file)
+        return packed.unpacked(_plain(cast(IO[bytes], unpack(cast(BinaryIO, packed)))), name)
+    return _plain(file)
 
 
-def _plain(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:
+def _plain(file: IO[bytes]) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield chunk
 
 
-def _zstd(file: io.BufferedReader) -> Iterator[bytes]:
+def _zstd(file: Packed) -> Iterator[bytes]:
     """All frames; the package's own stream reader takes a file that is cut off for a whole one."""
     import zstandard
 
+    held = list[bytes]()
     try:
         frame = zstandard.ZstdDecompressor().decompressobj()
-        while packed := file.read(1 << 17):
+        while packed := file.read(ZSTD_CHUNK):
             while packed:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
-                if chunk := frame.decompress(packed):
-                    yield chunk
+                held.append(frame.decompress(packed))
                 packed = frame.unused_data if frame.eof else b""
+            if sum(map(len, held)) >= CHUNK:
+                yield from _plain(io.BytesIO(b"".join(held)))
+                held = []
     except zstandard.ZstdError as error:
         raise EOFError(error) from None
+    if rest := b"".join(held):
+        yield rest
     if not frame.eof:
         raise EOFError("it ends in the middle")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..core import lazy
 
 if TYPE_CHECKING:
+    from .beams import Beams, beam_search
     from .counted import CountedPredictor
     from .generation import Sampling, check_tokens, generate, sample_tokens
     from .generative import GenerativePredictor, text_logp
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .text_language import TextLanguage, Tokens, same_tokens
 
 __all__ = [
+    "Beams",
     "CountedPredictor",
     "GenerativePredictor",
     "KnowledgeGraph",
@@ -26,6 +28,7 @@ __all__ = [
     "Sampling",
     "TextLanguage",
     "Tokens",
+    "beam_search",
     "check_stop",
     "check_tokens",
     "generate",

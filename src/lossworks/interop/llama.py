@@ -15,16 +15,15 @@ from torch import Tensor
 
 from ..core.errors import RecordError, UsageError
 from ..models.neural import NeuralModel
-from ..models.neural.weights import fill, read_tensors
+from ..models.neural.weights import fill, read_shapes, read_tensors
 from ..models.transformer import TransformerSpec
 from ..models.transformer.model import Block, Transformer
 from ..record import read_object, write_atomic, write_json
 from ..tokens import Vocabulary
+from .llama_config import AS_IT_IS, read_config
 
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_EVERY = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "quantization_config": None}
-"""What a configuration must say, where it says anything; a Transformer of ours has nothing else."""
 
 
 def export_llama(model: NeuralModel, folder: Path) -> None:
@@ -59,23 +58,19 @@ def import_llama(folder: Path, *, start: int | None = None, end: int | None = No
         RecordError: a file is missing or damaged.
         UsageError: the model has what ours has not (biases, scaled rotary positions, …), or its weights are pickles.
     """
-    config = read_object(folder / "config.json")
-    spec = _spec(config, folder)
-    marks = [_mark(config, "bos_token_id", start, "start"), _mark(config, "eos_token_id", end, "end")]
-    vocabulary = Vocabulary(int(config["vocab_size"]), None, *marks)
+    config, kind = read_config(folder / "config.json")
+    try:
+        spec = config.spec(kind)
+    except UsageError as error:
+        raise RecordError(f"{folder / 'config.json'}: {error}") from None
+    vocabulary = Vocabulary(config.vocab_size, None, config.mark("bos_token_id", start), config.mark("eos_token_id", end))
+    files = _files(folder)
+    _check_shapes(spec, vocabulary.size, {name: shape for file in files for name, shape in read_shapes(file).items()}, folder)
     network = cast(Transformer, spec.network(vocabulary.size))
-    tensors = _read(folder)
+    tensors = {name: tensor for file in files for name, tensor in read_tensors(file)[0].items()}
     for name, part in _parts(network):
-        if name not in tensors:
-            raise RecordError(f"{folder}: the weight {name} is missing. Restore the directory from its source.")
         fill(part, tensors.pop(name), f"{folder}: {name}")
-    allowed = ("rotary_emb.inv_freq", *(["lm_head.weight"] if spec.tied else []))
-    if strange := sorted(name for name in tensors if not name.endswith(allowed)):
-        raise UsageError(f"{folder} has weights that a transformer here has not: {', '.join(strange[:5])}. {_AS_IT_IS}")
     return NeuralModel(network.eval(), vocabulary)
-
-
-_AS_IT_IS = "Score with it as it is: 'hf:PATH'."
 
 
 def _parts(network: Transformer) -> Iterator[tuple[str, Tensor]]:
@@ -122,58 +117,65 @@ def _config(spec: TransformerSpec, vocabulary: int) -> dict[str, Any]:
     }
 
 
-def _spec(config: dict[str, Any], folder: Path) -> TransformerSpec:
-    """The spec of a configuration; what it leaves out is as in transformers."""
-    kind = config.get("model_type")
-    if kind not in ("llama", "mistral"):
-        raise UsageError(f"{folder} is a {kind!r} model; wanted 'llama' or 'mistral'. {_AS_IT_IS}")
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if (scaling := rope.get("rope_type", rope.get("type", "default"))) != "default":
-        raise UsageError(f"{folder}: rotary positions are scaled ({scaling!r}), which a transformer here cannot do. {_AS_IT_IS}")
-    for key, wanted in _EVERY.items():
-        if config.get(key, wanted) != wanted:
-            raise UsageError(f"{folder}: {key} is {config[key]!r}; a transformer here has {wanted!r} alone. {_AS_IT_IS}")
-    try:
-        int(config["vocab_size"])
-        heads = int(config["num_attention_heads"])
-        return TransformerSpec(
-            layers=int(config["num_hidden_layers"]),
-            heads=heads,
-            kv_heads=int(config.get("num_key_value_heads") or (heads if kind == "llama" else 8)),
-            dim=int(config["hidden_size"]),
-            head_dim=None if config.get("head_dim") is None else int(config["head_dim"]),
-            context=int(config.get("max_position_embeddings", 2048 if kind == "llama" else 131_072)),
-            ffn=int(config["intermediate_size"]),
-            window=config.get("sliding_window", 4096) if kind == "mistral" else None,
-            tied=bool(config.get("tie_word_embeddings", False)),
-            theta=float(rope.get("rope_theta", config.get("rope_theta", 10_000.0))),
-            eps=float(config.get("rms_norm_eps", 1e-6)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(
-            f"{folder / 'config.json'} is no configuration of {kind} ({error}). Restore it from its source."
-        ) from None
-
-
-def _mark(config: dict[str, Any], key: str, given: int | None, argument: str) -> int:
-    found = config.get(key) if given is None else given
-    if not isinstance(found, int) or not 0 <= found < int(config["vocab_size"]):
-        raise UsageError(f"{key} is {found!r}; wanted the number of one token. Name it: import_llama(…, {argument}=N).")
-    return found
-
-
-def _read(folder: Path) -> dict[str, Tensor]:
+def _files(folder: Path) -> list[Path]:
+    """The files of weights."""
     if (folder / _WEIGHTS).exists():
-        return read_tensors(folder / _WEIGHTS)[0]
+        return [folder / _WEIGHTS]
     if (folder / _INDEX).exists():
         names = read_object(folder / _INDEX).get("weight_map")
-        files = sorted(set(names.values())) if isinstance(names, dict) else []
+        files = set(names.values() if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()) else [])
         if not files or any(Path(file).name != file for file in files):
             raise RecordError(f"{folder / _INDEX} names no files beside it. Restore it from its source.")
-        return {name: tensor for file in files for name, tensor in read_tensors(folder / file)[0].items()}
+        return [folder / file for file in sorted(files)]
     if pickles := sorted(path.name for path in folder.glob("*.bin")):
         raise UsageError(
             f"{folder} holds its weights as pickles ({pickles[0]}), which can run any program when read. Where you trust it, "
             "write them as safetensors: AutoModelForCausalLM.from_pretrained(path).save_pretrained(other)."
         )
     raise RecordError(f"{folder} holds neither {_WEIGHTS} nor {_INDEX}. Is it a directory that save_pretrained wrote?")
+
+
+def _check_shapes(spec: TransformerSpec, vocabulary: int, shapes: dict[str, list[int]], folder: Path) -> None:
+    """Compare the files' heads with the configuration, before memory is taken for either.
+
+    Raises:
+        RecordError, UsageError: they do not fit together.
+    """
+    wanted = _shapes(spec, vocabulary)
+    names = 0
+    for name, shape in wanted:
+        names += 1
+        if name not in shapes:
+            raise RecordError(f"{folder}: the weight {name} is missing. Restore the directory from its source.")
+        if shapes[name] != shape:
+            raise RecordError(
+                f"{folder}: {name} is {shapes[name]}; wanted {shape} by config.json. Restore both from their source."
+            )
+    if names == len(shapes):
+        return
+    known = {name for name, _ in _shapes(spec, vocabulary)}
+    allowed = ("rotary_emb.inv_freq", *(["lm_head.weight"] if spec.tied else []))
+    if strange := sorted(name for name in shapes.keys() - known if not name.endswith(allowed)):
+        raise UsageError(f"{folder} has weights that a transformer here has not: {', '.join(strange[:5])}. {AS_IT_IS}")
+
+
+def _shapes(spec: TransformerSpec, vocabulary: int) -> Iterator[tuple[str, list[int]]]:
+    """The name and shape of every weight, by the spec alone."""
+    dim, queries, keys = spec.dim, spec.heads * spec.head_width, spec.shared_heads * spec.head_width
+    block = {
+        "self_attn.q_proj": [queries, dim],
+        "self_attn.k_proj": [keys, dim],
+        "self_attn.v_proj": [keys, dim],
+        "self_attn.o_proj": [dim, queries],
+        "mlp.gate_proj": [spec.ffn_width, dim],
+        "mlp.up_proj": [spec.ffn_width, dim],
+        "mlp.down_proj": [dim, spec.ffn_width],
+        "input_layernorm": [dim],
+        "post_attention_layernorm": [dim],
+    }
+    yield "model.embed_tokens.weight", [vocabulary, dim]
+    for layer in range(spec.layers):
+        yield from ((f"model.layers.{layer}.{name}.weight", shape) for name, shape in block.items())
+    yield "model.norm.weight", [dim]
+    if not spec.tied:
+        yield "lm_head.weight", [vocabulary, dim]

@@ -62,6 +62,10 @@ class LanguageModel(ABC):
     def next(self, state: Any) -> NDArray[np.float64]:
         """Log-probabilities [V] of the token that follows."""
 
+    def logits(self, state: Any) -> NDArray[np.float64]:
+        """What ``next`` is the log-softmax of [V]; of families that have no logits, the log-probabilities."""
+        return self.next(state)
+
     def read(self, text: Sequence[int]) -> Any:
         """The state after a text's first tokens."""
         state = self.start()

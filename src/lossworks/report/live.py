@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 from .. import record
 from ..core.errors import RecordError
@@ -39,11 +39,10 @@ class Live:
         self._lock = Lock()
         _ = self.run.summary  # fails at once if there is no run
 
-    @property
-    def report(self) -> bytes | None:
-        """The report, if it has been written."""
+    def report(self) -> BinaryIO | None:
+        """The report, if it has been written, to be read and closed."""
         try:
-            return (self.run.path / "report.html").read_bytes()
+            return (self.run.path / "report.html").open("rb")
         except OSError:
             return None
 

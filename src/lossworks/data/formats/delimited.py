@@ -17,6 +17,7 @@ from ...core.errors import DataError
 from ..checked_rows import Fault, Reading, Rows
 from ..columns import Columns, choose, is_header, numbered
 from ..encodings import Block
+from ..limits import longest_line
 from ..options import ReadOptions
 
 LONGEST = 1 << 26
@@ -152,7 +153,7 @@ def _parse(text: str, line: int, dialect: Dialect) -> Parsed:
     records: list[list[str]] = []
     lines: list[int] = []
     faults: list[Fault] = []
-    limit = csv.field_size_limit(LONGEST * 4)
+    limit = csv.field_size_limit(max(LONGEST * 4, longest_line()))
     try:
         reader = csv.reader(
             io.StringIO(text, newline="\n"),

@@ -14,6 +14,7 @@ from ...core.errors import DataError
 from ..checked_rows import Fault, Reading, Rows
 from ..columns import Columns, choose
 from ..encodings import Block
+from ..limits import check_line
 from ..options import ReadOptions
 
 Decoder = msgspec.json.Decoder[Any]
@@ -29,7 +30,7 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str, keys: list[
     head = next(blocks)
     unit = "line"
     if keys is None and ARRAY.match(head.text()):
-        unit, blocks = "row", _elements(list(chain([head], blocks)), source)
+        unit, blocks = "row", _elements(_held(chain([head], blocks), source), source)
         head = next(blocks)
     keys = keys_of(head, source) if keys is None else keys
     columns = choose(keys, options, source)
@@ -46,6 +47,16 @@ def read(blocks: Iterator[Block], options: ReadOptions, source: str, keys: list[
     decoder = msgspec.json.Decoder(line)
     rows = (_rows(block, decoder, names, columns) for block in chain([head], blocks))
     return Reading(rows, unit, columns.text_column, columns.label_column, columns.kept_names)
+
+
+def _held(blocks: Iterator[Block], source: str) -> list[Block]:
+    """The blocks of an array, as far as it is held in memory."""
+    held, length = list[Block](), 0
+    for block in blocks:
+        length += len(block.raw)
+        check_line(length, source, "the JSON array (write it as JSON lines, which are read one by one)")
+        held.append(block)
+    return held
 
 
 def _elements(blocks: list[Block], source: str) -> Iterator[Block]:

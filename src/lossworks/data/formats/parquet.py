@@ -22,6 +22,8 @@ AT_ONCE = 1 << 12
 
 def is_plain(path: Path) -> bool:
     """Whether the file can be read where it is, being no compressed one."""
+    if not path.is_file():  # a path into a zip
+        return False
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 

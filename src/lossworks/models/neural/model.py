@@ -111,6 +111,11 @@ class NeuralModel(LanguageModel):
         logp: NDArray[np.float64] = self._logp(state.hidden)[0]
         return logp
 
+    @torch.inference_mode()
+    def logits(self, state: State) -> NDArray[np.float64]:
+        logits: NDArray[np.float64] = self.network.logits(state.hidden)[0].double().cpu().numpy()
+        return logits
+
     def to(self, device: str) -> Self:
         self.network.to(device)
         return self

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -57,15 +59,31 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         RecordError: it is missing or damaged, or a weight is not finite.
     """
+    with _opened(path) as file:
+        tensors, notes = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    check_finite(tensors.items(), path)
+    return {_MERGE.sub(".o_proj.weight", name): tensor for name, tensor in tensors.items()}, notes
+
+
+def read_shapes(path: Path) -> dict[str, list[int]]:
+    """The shapes of all tensors of a safetensors file, from its head alone.
+
+    Raises:
+        RecordError: it is missing or damaged.
+    """
+    with _opened(path) as file:
+        return {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            tensors, notes = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            yield file
     except FileNotFoundError:
         raise RecordError(f"{path} is missing. Restore it from a copy; of a run that did not finish: fit --resume.") from None
     except (SafetensorError, OSError) as error:
         raise RecordError(f"{path} is damaged ({error}). Restore it from a copy, or fit again.") from None
-    check_finite(tensors.items(), path)
-    return {_MERGE.sub(".o_proj.weight", name): tensor for name, tensor in tensors.items()}, notes
 
 
 def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path | str) -> None:

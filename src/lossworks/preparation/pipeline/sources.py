@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.errors import DataError
+from ...data.archives import container
 from ...data.formats import jsonl
 from ...data.loading import look
 from ...data.options import ReadOptions
@@ -77,8 +78,9 @@ def state_of(path: Path) -> list[int]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or all in a folder, in one order."""
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    """The file itself, the zip that it is in, or all in a folder, in one order."""
+    inside = container(path)
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [inside[0] if inside else path]
 
 
 def unpacked_size(source: Source) -> int:
@@ -89,6 +91,8 @@ def unpacked_size(source: Source) -> int:
 def _is_packed(source: Source) -> bool:
     if source.format == "folder":
         return False
+    if container(Path(source.name)):
+        return True
     with Path(source.name).open("rb") as file:
         return bool(PACKED_MARK.match(file.read(10)))
 
