@@ -36,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("kilobytes", [4, 40, 60, 100, 140, 200, 400, 1000])
+@pytest.mark.parametrize("kilobytes", [4, 40, 60, 100, 140, 200, 400, 700])
 def test_full(command: Command, disk: Disk, kilobytes: int) -> None:
     """However soon the disk is full (record, log, checkpoint, model, report), it is said, and no file is half written."""
     out = disk(kilobytes) / "run"

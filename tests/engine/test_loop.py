@@ -47,7 +47,7 @@ def test_keeps_to_the_time() -> None:
     state = loop_of(objective, epochs=100, callbacks=Callbacks(clock=clock, watch=watch), seconds=51.0, eval_every=10).run()
     assert state.step == state.steps == 31  # 20 steps of a second, and 10 of three; at least one follows each score
     assert clock() == 53.0
-    assert notes == ["steps take 1e+03 ms now: 51 instead of 100", "steps take 1.67e+03 ms now: 31 instead of 51"]
+    assert notes == ["steps take 1.0 s now: 51 instead of 100", "steps take 1.7 s now: 31 instead of 51"]
 
 
 def test_stops_early_with_the_best() -> None:

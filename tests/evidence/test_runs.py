@@ -133,7 +133,7 @@ def test_time_that_is_too_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     clock = WoundClock()
     trained = Callbacks(clock=clock, watch=lambda event, fields: clock.pass_by(10.0) if event == "training" else None)
     for minutes, said in (
-        (5, "40 trainings take about 6 min 40 s, and --minutes 5 leaves 5 min 0 s for them. What fits: --trials 5, or --minutes"),
+        (5, "40 trainings take about 6 min 40 s, and --minutes 5 leaves 5 min for them. What fits: --trials 5, or --minutes"),
         (3, "What fits: --trials 3 --epochs 3, or --minutes 8."),
         (1, "What fits: --trials 3 --epochs 1 --seeds 4, or --minutes 8."),
         (0.1, "What fits: --minutes 8."),

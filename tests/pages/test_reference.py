@@ -42,7 +42,7 @@ def test_descents() -> None:
 def test_verbs() -> None:
     """Every verb and every flag of the command is there."""
     page = reference.verbs()
-    root: Any = reference.typer.main.get_command(reference.command_line)
+    root: Any = reference.typer.main.get_command(reference.command_line())
     for words, verb in reference.walk("lossworks", root):
         section = page.partition(f"## {words}\n")[2].partition("\n## ")[0]
         for parameter in verb.params:

@@ -15,7 +15,7 @@ import torch
 import lossworks
 from lossworks.core.errors import OutOfMemory
 from lossworks.core.memory import is_out_of_memory
-from lossworks.models import linear
+from lossworks.models import linear_network
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 CHOICES: dict[str, Any] = {"model": "linear:bits=12,chars=3", "optimizer": "adam:lr=0.01", "batch_size": 64, "epochs": 2}
@@ -28,16 +28,16 @@ def weights(model: lossworks.Model) -> np.ndarray:
 
 def run_out(monkeypatch: pytest.MonkeyPatch, above: int, error: type[BaseException] = RuntimeError) -> list[int]:
     """Memory for ``above`` rows in training; the sizes that were tried."""
-    forward, sizes = linear.Linear.forward, []
+    forward, sizes = linear_network.Linear.forward, []
 
-    def limited(self: linear.Linear, batch: Any) -> torch.Tensor:
+    def limited(self: linear_network.Linear, batch: Any) -> torch.Tensor:
         if self.training:
             sizes.append(len(batch))
             if len(batch) > above:
                 raise error("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
         return forward(self, batch)
 
-    monkeypatch.setattr(linear.Linear, "forward", limited)
+    monkeypatch.setattr(linear_network.Linear, "forward", limited)
     return sizes
 
 
@@ -87,10 +87,10 @@ def test_a_single_row_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None
 def test_other_errors_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault that has nothing to do with memory is not taken for one."""
 
-    def broken(self: linear.Linear, batch: Any) -> torch.Tensor:
+    def broken(self: linear_network.Linear, batch: Any) -> torch.Tensor:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(linear.Linear, "forward", broken)
+    monkeypatch.setattr(linear_network.Linear, "forward", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         lossworks.fit(REVIEWS, **CHOICES)
 

@@ -65,7 +65,7 @@ def test_number_of_threads(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled code gives the same bits on any number of threads."""
     from lossworks.core import threads
 
-    monkeypatch.setattr(threads, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(expectation, "_ALONGSIDE", 10**9)
     of, texts, found = chain(kind), random_texts([9, 3, 8, 8, 1]), []
     for count in (1, 3):

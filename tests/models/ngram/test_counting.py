@@ -131,7 +131,7 @@ def test_threads(many: Ragged, parts: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(counting, "PLACES", 500)
     alone = _arrays(NgramSpec(order=4).fit(many, vocabulary(200)).trie)
     monkeypatch.setattr(threads, "available", lambda: parts)
-    monkeypatch.setattr(threads, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     for one, other in zip(alone, _arrays(NgramSpec(order=4).fit(many, vocabulary(200)).trie), strict=True):
         np.testing.assert_array_equal(one, other)
 
