@@ -63,6 +63,7 @@ class _Stdin:
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """``command("fit", …, stdin=b"")``: the command's exit code and outputs; the working folder is the test's own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets; what is piped has no width
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(*arguments: object, stdin: bytes = b"") -> Ended:

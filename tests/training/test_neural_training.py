@@ -328,7 +328,7 @@ def test_a_fit_ends_in_its_minutes(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     how: dict[str, Any] = {"task": "lm", "model": "transformer:layers=1,dim=16,heads=2", "minutes": 1, "batch_tokens": 16}
     found = lossworks.fit(tmp_path / "text.txt", callbacks=callbacks, out=tmp_path / "run", document_unit=unit, **how)
     result, data = found.record["result"], found.record["data"]
-    assert "s left of 1 minutes" in said[-2]
+    assert "s left of 1 min:" in said[-2]
     assert 58 < clock() <= 60
     assert result["training"]["steps"] == 2 * (clock() - 55)
     assert 0.1 < result["tokens"] / data["tokens"]["test"] < 0.3

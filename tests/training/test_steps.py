@@ -47,8 +47,12 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     leap = Stepper.leap
 
     def leapt(self: Stepper, take: Any, factors: Any, **more: Any) -> Any:
-        found.extend(factors)
-        return leap(self, take, factors, **more)
+        def counted(rates: Any) -> int:
+            done: int = take(rates)
+            found.extend(factors[:done])
+            return done
+
+        return leap(self, counted, factors, **more)
 
     monkeypatch.setattr(Stepper, "step", watched)
     monkeypatch.setattr(Stepper, "leap", leapt)
