@@ -37,7 +37,7 @@ model.predict(words.transform(text for text, _ in rows[:600]))
 
 
 def main() -> None:
-    """Print the table: medians of five rounds, the sides in turn; ours also by what the record says of training alone."""
+    """Print the table: medians of three rounds, the sides in turn; ours also by what the record says of training alone."""
     _bench.machine()
     wanted, rows = sys.argv[1:], []
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ def main() -> None:
                 "fastText": lambda path=path: _seconds([_bench.peers(), "-c", FASTTEXT, str(path), f"{folder}/rows.txt"]),
                 "TF-IDF + LR": lambda path=path: _seconds([_bench.peers(), "-c", LOGISTIC, str(path)]),
             }
-            found = _bench.in_turn(sides, rounds=5)
+            found = _bench.in_turn(sides, rounds=3)
             ours, fast, logistic = (found[side]["seconds"] for side in sides)
             rows.append((name, ours, found["ours"]["training"], fast, ours / fast, logistic, ours / logistic))
     _bench.table(("", "lossworks fit, s", "of it training", "fastText, s", "ratio", "TF-IDF + LR, s", "ratio"), rows)
