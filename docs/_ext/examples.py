@@ -19,7 +19,7 @@ from unittest import mock
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for folder in ("start", "guides", "tutorial") for page in (ROOT / "docs" / folder).glob("*.md"))
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
-TIME = re.compile(r"[\d.,]+ (?:s|min|h)\b|\S+/s\b")
+TIME = re.compile(r"[\d.,]+ (?:ms|s|min|h)\b|\S+/s\b")
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 

@@ -11,8 +11,9 @@ import examples
 
 
 @pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: page.stem)
-def test_page(page: Path) -> None:
+def test_page(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from top to bottom on the bundled reviews; `make docs-examples` writes what it prints now."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets; what is piped has no width
     shown, now = page.read_text("utf-8"), examples.rewritten(page)
     assert shown == now, "\n".join(difflib.unified_diff(shown.splitlines(), now.splitlines(), "shown", "now", lineterm=""))
 
