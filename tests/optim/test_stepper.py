@@ -220,16 +220,22 @@ def test_examined() -> None:
 
 @pytest.mark.parametrize("clip", [None, 0.05])
 @pytest.mark.parametrize(
-    "spec", ["sgd:lr=0.1", "adagrad:lr=0.1", "rmsprop:lr=0.01", "adamw", "sgd:momentum=0.9", "muon", "lbfgs"]
+    ("spec", "penalty"),
+    [
+        *((spec, None) for spec in ("sgd:lr=0.1", "adagrad:lr=0.1", "rmsprop:lr=0.01", "adamw", "sgd:momentum=0.9", "muon")),
+        ("adamw:weight_decay=0.3,coupled=true,decay_all=true", None),  # adds to the gradient of rows that were not read
+        ("lbfgs", None),
+        ("lbfgs", "l2:strength=0.1"),  # so does this
+    ],
 )
-def test_sparse_gradients(spec: str, clip: float | None) -> None:
+def test_sparse_gradients(spec: str, penalty: str | None, clip: float | None) -> None:
     """An embedding's sparse gradient, made of several passes, leads where the whole one does."""
     if clip and spec == "lbfgs":
         pytest.skip("a search is not clipped")
     ends = []
     for sparse in (True, False):
         model = Small(sparse=sparse)
-        stepper = Stepper(build(spec), model, clip=clip)
+        stepper = Stepper(build(spec), model, None if penalty is None else penalty_of(penalty), clip=clip)
         for step in range(5):
             stepper.train_weights()
 

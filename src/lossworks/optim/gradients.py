@@ -17,7 +17,7 @@ class Gradients:
 
     def __init__(self, names: dict[Tensor, str], rows: list[Rows]) -> None:
         self.names, self.rows = names, rows
-        self._spread: dict[Tensor, tuple[Tensor, Tensor]] = {}  # whole gradients of tables, and the rows that are not zero
+        self._whole: dict[Tensor, Tensor] = {}  # memory for whole gradients of tables
 
     def collect(self) -> None:
         """Take over those of what is stepped by rows or divided; of tables each row once."""
@@ -30,12 +30,12 @@ class Gradients:
     def spread(self) -> None:
         """Have those of tables stand whole, zero where nothing was read; their memory is kept for the next."""
         for p in self._sparse:
-            whole, last = self._spread.get(p) or (torch.zeros_like(p), None)
             rows, values = p.grad.indices()[0], p.grad.values()  # type: ignore[union-attr]
-            if last is not None:
-                whole.index_fill_(0, last, 0.0)
-            p.grad = whole.index_copy_(0, rows, values)
-            self._spread[p] = whole, rows
+            if p in self._whole:
+                self._whole[p].zero_()  # all of it: decay and penalties add to rows that were not read
+            else:
+                self._whole[p] = torch.zeros_like(p)
+            p.grad = self._whole[p].index_copy_(0, rows, values)
 
     def clear(self) -> None:
         """Leave them out."""
@@ -59,10 +59,6 @@ class Gradients:
     def parameters(self) -> list[Tensor]:
         """In the order in which gradients are taken."""
         return [rows.parameter for rows in self.rows] or list(self.names)
-
-    def sparse(self) -> list[str]:
-        """The parameters that have a sparse one."""
-        return [at for p, at in self.names.items() if p.grad is not None and p.grad.is_sparse]
 
     def not_finite(self) -> list[str]:
         """The parameters that have one with nan or infinity."""
