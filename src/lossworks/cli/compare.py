@@ -187,7 +187,7 @@ def _tell(found: Comparison) -> None:
 
 def _tell_plan(planned: Plan) -> None:
     """What will run, and how long it takes."""
-    from ..report.words import counted, duration
+    from ..core.wording import counted, duration
     from .tables import console
 
     screen = console()

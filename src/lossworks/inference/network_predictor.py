@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import RecordError
 from ..data import Features, Selected
 from ..models.base import ArraySpec, ModelSpec, Weights, build
 from ..record import write_atomic
-from ..record.tensors import map_tensors, under
+from ..record.tensors import map_tensors, not_finite, under
 from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
 
@@ -110,7 +109,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     arrays = {name: np.array(array) for name, array in map_tensors(path)[0].items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+            raise not_finite(path, name)
     return arrays
 
 

@@ -76,6 +76,11 @@ def under(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
+def not_finite(path: Path | str, name: str) -> RecordError:
+    """What is raised where a tensor that was read holds nan or infinity."""
+    return RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+
+
 def forget(array: Array) -> None:
     """Let go of what was read of a mapped file, which counts as this process's memory; it is read again when needed."""
     if isinstance(array, np.memmap) and array.mode == "r":

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...core.errors import RecordError
 from ...record import write_atomic
+from ...record.tensors import not_finite
 
 _MERGE = re.compile(r"\.merge\.weight\Z")  # how names end in files of earlier versions
 
@@ -92,4 +93,4 @@ def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path | str) -> Non
         if tensor.is_floating_point() and tensor.numel():
             ends = torch.stack((tensor if tensor.itemsize > 1 else tensor.float()).aminmax())  # nan, if there is one
             if not bool(ends.isfinite().all()):
-                raise RecordError(f"{path}: {name} holds values that are not finite. Restore it from a copy, or fit again.")
+                raise not_finite(path, name)
