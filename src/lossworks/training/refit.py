@@ -136,8 +136,9 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
 
     def watch(event: str, fields: dict[str, Any]) -> None:
-        if event == "train":
-            first.callbacks.watch("refit", fields | {"epochs": ended.epochs})
+        if event == "train":  # its steps are none of the run's
+            shown = {name: value for name, value in fields.items() if name != "step"}
+            first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
 
     callbacks = Callbacks(watch=watch, stop=first.callbacks.stop, world=first.callbacks.world)
     second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
