@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..core.loopback import NAMES, wrong_asker
 from ..record import encode_json
 from .patience import Patience
-from .refusals import CLOSE, Refused, answer, answer_http, as_refused
+from .refusals import Refused, answer, answer_http, as_refused
 from .responses import Events, Whole
 from .runs import VERBS, Runs
 
@@ -91,10 +91,10 @@ class _Guard:
         wrong = wrong_asker(host, origin if found[b"origin"] else None, {*self.names, *_address(scope)})
         if wrong is not None:
             said = f"{wrong}. Served are {', '.join(sorted(self.names))}; start the server with --allow-host for more."
-            return Refused(403, said, headers=CLOSE)
+            return Refused(403, said)
         if self.token is not None and not hmac.compare_digest(bearer.encode("latin-1"), self.token):
             said = "the token is missing or wrong. Send the header Authorization: Bearer TOKEN."
-            return Refused(401, said, headers={"WWW-Authenticate": "Bearer", **CLOSE})
+            return Refused(401, said, headers={"WWW-Authenticate": "Bearer"})
         return None
 
 
@@ -161,13 +161,12 @@ async def _body(request: Request, most: int) -> bytes:
     """
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, f"the content is {kind[:80]!r}; wanted Content-Type: application/json.", headers=CLOSE)
+        raise Refused(415, f"the content is {kind[:80]!r}; wanted Content-Type: application/json.")
     if (coding := request.headers.get("content-encoding", "identity").lower()) != "identity":
-        raise Refused(415, f"the content is encoded ({coding[:80]!r}). Send it as it is.", headers=CLOSE)
+        raise Refused(415, f"the content is encoded ({coding[:80]!r}). Send it without Content-Encoding.")
     large = Refused(
         413,
         f"the request has more than {most:,} bytes. Send several, or start the server with a larger --max-body.",
-        headers=CLOSE,
     )
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > most:

@@ -28,7 +28,7 @@ def fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused(400, f"the request is no JSON ({error}); wanted an object in UTF-8, its numbers finite.") from None
     if not isinstance(found, dict):
-        raise Refused(400, f'the request is a JSON {_kind(found)}; wanted an object such as {{"{known[0]}": ["some text"]}}.')
+        raise Refused(400, f'the request is {_kind(found)}; wanted an object such as {{"{known[0]}": ["some text"]}}.')
     for name in found:
         if name not in known:
             raise Refused(422, str(UnknownName("field", name[:80], known)), name[:80])
@@ -93,7 +93,7 @@ def _kind(value: Any) -> str:
     """A JSON value's kind in words."""
     kinds = {
         dict: "an object",
-        list: "a list of other values",
+        list: "a list of other things",
         str: "a string",
         bool: "true or false",
         int: "a number",

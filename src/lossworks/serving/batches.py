@@ -98,7 +98,7 @@ class Batches:
     def _end(self, batch: list[Asked], answers: Sequence[Any]) -> None:
         self._begin()
         for asked, answer in zip(batch, answers, strict=True):
-            if asked.future.done():
+            if asked.withdrawn or asked.future.done():
                 continue
             if isinstance(answer, BaseException):
                 asked.future.set_exception(answer)

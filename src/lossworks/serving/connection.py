@@ -14,41 +14,48 @@ from .refusals import Refused, said
 
 _HEAD = 1 << 15  # bytes of a request line and headers, beyond what comes in one piece
 _HEADERS = 100
-_LINGER = 1.0  # seconds in which a last answer may be taken away
+_SKIPPED = 1 << 26  # bytes of a request beyond that, which are read for the sake of its error, and forgotten
+_LINGER = 0.5  # seconds in which a last request may come in, and a last answer be taken away
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, with limits. A request must be in within ``limits.reading`` seconds of its beginning, and begin within
     as many of the last answer; the answer must be out in ``limits.timeout`` and as many again. What is longer than it may be is
-    not read on.
+    not read on. A connection too many ends the one that has been idle for longest.
     """
 
     limits: Limits
+    idle: dict[Connection, None]  # those of a server that rest, the longest first
     _timer: TimerHandle | None = None
     _received = 0  # bytes of the request that is being sent
     _in_head = True
+    _last = False  # whether no other request may follow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
         super().connection_made(transport)
         self._left = self.loop.create_future()
+        self._rest()
         if len(self.connections) > self.limits.connections:
-            transport.abort()
-        else:
-            self._wait(self.limits.reading)
+            longest = next(iter(self.idle))
+            del self.idle[longest]
+            self.connections.discard(longest)
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
+        self.idle.pop(self, None)
         self._left.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         super().data_received(data)
-        if self._received > _HEAD + (0 if self._in_head else 2 * self.limits.body) and not self.transport.is_closing():
+        if self._received > (_HEAD if self._in_head else _SKIPPED) and not self.transport.is_closing():
             self._end(Refused(431 if self._in_head else 413, "the request is too long. Send less, and fewer headers."))
 
     def on_message_begin(self) -> None:
         self._in_head, self._received = True, 1
+        self.idle.pop(self, None)
         self._wait(self.limits.reading)
         super().on_message_begin()
 
@@ -61,21 +68,38 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self.scope["extensions"] = {LEFT: self._left}  # type: ignore[dict-item]  # it is none of uvicorn's
         super().on_headers_complete()
+        self.cycle.keep_alive = self.cycle.keep_alive and not self._last
 
     def on_message_complete(self) -> None:
         self._in_head, self._received = True, 0
-        self._wait(self.limits.timeout + self.limits.reading)
+        self._wait(self.limits.reading + (0 if self.cycle.response_complete else self.limits.timeout))
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._wait(self.limits.reading + (self.limits.timeout if self.pipeline else 0))
+        if self.pipeline:
+            self._wait(self.limits.timeout + self.limits.reading)
+        else:
+            self._rest()
         super().on_response_complete()
 
+    def shutdown(self) -> None:
+        """Unlike the base class: a request that is on its way is answered, too."""
+        if self in self.idle:
+            self._last = True
+            self._wait(_LINGER)
+        else:
+            super().shutdown()
+
     def send_400_response(self, msg: str) -> None:
-        self._end(Refused(400, f"this is no HTTP/1.1 request of {_HEADERS} headers at most."))
+        self._end(Refused(400, f"this is no request of HTTP/1.1, or has more than {_HEADERS} headers."))
 
     def timeout_keep_alive_handler(self) -> None:
         self._cut()
+
+    def _rest(self) -> None:
+        """Nothing is asked, or being answered."""
+        self.idle[self] = None
+        self._wait(self.limits.reading)
 
     def _wait(self, seconds: float | None) -> None:
         """Cut the connection off after so many seconds, if nothing has come of it by then."""
@@ -91,7 +115,7 @@ class Connection(HttpToolsProtocol):
 
     def _end(self, refused: Refused) -> None:
         """Close the connection, with an error if nothing is being answered."""
-        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+        if getattr(self.cycle, "response_started", False) and not self.cycle.response_complete:
             self.transport.abort()
             return
         body = encode_json(said(refused)).encode()
@@ -103,4 +127,4 @@ class Connection(HttpToolsProtocol):
 
 def limited(limits: Limits) -> type[Connection]:
     """The protocol with these limits."""
-    return type("Limited", (Connection,), {"limits": limits})
+    return type("Limited", (Connection,), {"limits": limits, "idle": {}})

@@ -16,8 +16,6 @@ from ..record import encode_json
 
 SOON = {"Retry-After": "1"}
 """Of what may well succeed in a second."""
-CLOSE = {"Connection": "close"}
-"""Where the rest of the request is not read."""
 
 
 class Refused(Exception):

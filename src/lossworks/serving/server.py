@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
     def __init__(
         self, runs: Runs, host: str = HOST, port: int = 0, names: Collection[str] = (), token: str | None = None
     ) -> None:
-        self.socket = _listening(host, port)
+        self.runs, self.socket = runs, _listening(host, port)
         if token is None and not ip_address(self.socket.getsockname()[0]).is_loopback:
             self.socket.close()
             raise UsageError(
