@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from .conftest import Asker, served, until
 
 HEAD = b"POST /runs/labels/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 WHOLE = HEAD + b'Content-Length: 18\r\n\r\n{"texts":["good"]}'
-SOON = Limits(reading=0.3, timeout=1, connections=5)
+SOON = Limits(reading=0.3, timeout=3)
 
 
 def said(ask: Asker, data: bytes, *, drip: bytes = b"") -> bytes:
@@ -111,7 +112,7 @@ def test_large_bodies(ask: Asker) -> None:
 
 def test_slow_clients(runs: dict[str, Path]) -> None:
     """Who sends headers, a body, empty lines or nothing at all, byte by byte, is cut off; so is who reads no answer."""
-    with served({"labels": runs["labels"]}, SOON) as ask:
+    with served(runs, SOON) as ask:
         assert said(ask, b"GET / HTTP/1.1\r\nX: ", drip=b"a").startswith(b"HTTP/1.1 408 ")
         assert said(ask, HEAD + b"Content-Length: 500\r\n\r\n", drip=b" ").startswith(b"HTTP/1.1 408 ")
         assert said(ask, b"", drip=b"\r\n").startswith(b"HTTP/1.1 408 ")
@@ -119,10 +120,9 @@ def test_slow_clients(runs: dict[str, Path]) -> None:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", ask.port))
-            body = json.dumps({"texts": [f"{i}" for i in range(1000)]}).encode()
-            for _ in range(8):
-                client.sendall(HEAD.replace(b"/runs/labels", b"") + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            until(lambda: len(ask.server.server_state.connections) == 1)
+            body = json.dumps({"texts": ["a b " * 15_000]}).encode()  # so long that the system has no room for the answer
+            client.sendall(HEAD.replace(b"labels/predict", b"words/score") + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            until(lambda: b'status="200"' in ask("/metrics", None, "GET").body)
             until(lambda: not ask.server.server_state.connections)
 
 
@@ -139,13 +139,17 @@ def test_who_leaves(runs: dict[str, Path]) -> None:
     """Frees its place, whether it waits or its text is being drawn."""
     with served({"words": runs["words"]}, Limits(new_tokens=10**9)) as ask:
         batches = ask.server.runs.served["words"].verbs["generate"][1]
-        body = json.dumps({"max_new_tokens": 10**6, "samples": 1000}).encode()
+        answer, ended = batches._answer, list[Any]()
+        batches._answer = lambda batch: ended.extend(found := answer(batch)) or found
+        body = json.dumps({"max_new_tokens": 1000, "samples": 5000}).encode()
         request = HEAD.replace(b"/runs/labels/predict", b"/generate") + b"Content-Length: %d\r\n\r\n" % len(body) + body
         with ExitStack() as stack:
             for waiting in range(4):
                 stack.enter_context(socket.create_connection(("127.0.0.1", ask.port), 20)).sendall(request)
                 until(lambda waiting=waiting: batches._running and len(batches) == waiting)
-        until(lambda: len(batches) == 0)
+        until(lambda: not batches._running)
+        assert [type(each) for each in ended] == [InterruptedError]
+        assert len(batches) == 0
         assert ask("/generate", {"max_new_tokens": 2}).status == 200
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import signal
 import socket
-import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from ipaddress import ip_address
 from types import FrameType
 
@@ -75,20 +72,8 @@ class Server(uvicorn.Server):
         """Serve until a signal."""
         super().run(sockets or [self.socket])
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Unlike the base class: a signal that ended the server well is not raised again after it."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Unlike the base class: the signal is not raised again at the end, which is a good one."""
         if self.should_exit:
             os._exit(130)  # threads that answer know no other end
         self.should_exit = True
