@@ -34,6 +34,7 @@ _VERBS = {
     "explain": "explain",
     "export": "export",
     "import": "importing",
+    "serve": "serve",
     "report": "report",
     "landscape": "landscape",
     "plan": "plan",
