@@ -39,6 +39,7 @@ JOBS = {
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 UNEQUAL = ("second", "created", "command", "machine", "bytes_free", "memory", "versions", "log")
 """Parts of keys whose values are of the clock or the machine, not of the work."""
+FINISHED = "is finished; there is nothing to resume"
 _PATIENCE = 120  # seconds for a command that was not killed
 
 
@@ -140,8 +141,8 @@ def _line(job: str, resume: bool) -> str:
 
 
 def killed(job: str, kills: int, draw: random.Random, scratch: Path, tell: Callable[[str], None] = print) -> Counter[str]:
-    """Kill a job so many times: ``kills``, ``runs`` that were brought to their ends, of these ``lost`` (the command could not go on)
-    and ``mixed`` (it ended in other bits).
+    """Kill a job so many times: ``kills``, ``runs`` that were brought to their ends, of these ``lost`` (the command could not go
+    on) and ``mixed`` (it ended in other bits). A run that was finished when its process was killed is refused, and compared.
     """
     folder = scratch / job.replace(" ", "-")
     wanted, seconds, events = undisturbed(job, folder)
@@ -158,7 +159,7 @@ def killed(job: str, kills: int, draw: random.Random, scratch: Path, tell: Calla
                 break
         last = call(_line(job, resume=True), folder) if ended.code == -signal.SIGKILL else ended
         found["runs"] += 1
-        if last.code:
+        if last.code and FINISHED not in last.said:
             found["lost"] += 1
             tell(f"{job}: {last.said[-1500:]}")
         elif (now := bits(folder / "out")) != wanted:
