@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,7 +134,13 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     state, objective = first.state, first.objective
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
-    callbacks = Callbacks(stop=first.callbacks.stop, world=first.callbacks.world)
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        if event == "train":  # its steps are none of the run's
+            shown = {name: value for name, value in fields.items() if name != "step"}
+            first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+
+    callbacks = Callbacks(watch=watch, stop=first.callbacks.stop, world=first.callbacks.world)
     second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
     assert whole.features is not None
     try:
