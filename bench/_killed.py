@@ -119,9 +119,11 @@ def _child(line: str, folder: Path, said: Path, seen: Path, at: int) -> None:
 
 
 def bits(out: Path) -> dict[str, str]:
-    """The files of a run, each by a digest of what the clock and the machine have no part in."""
+    """The files of a run, each by a digest of what the clock and the machine have no part in; a run that was killed once it was
+    finished may still have a checkpoint.
+    """
     found = {}
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    for path in sorted(path for path in out.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
         name = path.relative_to(out).as_posix()
         if path.suffix == ".json":
             found[name] = json.dumps(_timeless(json.loads(path.read_text("utf-8"))), sort_keys=True)
