@@ -76,6 +76,8 @@ def fit(
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
     predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
+    if start is not None:
+        start.calibrate(predictor)
     if not data.judged_by_teacher:
         calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:

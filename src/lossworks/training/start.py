@@ -137,6 +137,13 @@ class Start:
         as_weights = () if self._given else optim.build(self.optimizer).weights_kept
         return lambda parameter, kept, begun: found[parameter].suited(parameter, kept, begun, as_weights)
 
+    def calibrate(self, predictor: NetworkPredictor) -> None:
+        """Give a predictor the run's temperature and thresholds, which stand where no rows are held out to find others."""
+        assert isinstance(self.trained, NetworkPredictor)
+        predictor.temperature = self.trained.temperature
+        if predictor.task.labels == self.trained.task.labels:
+            predictor.thresholds = self.trained.thresholds
+
     def take_up(self, stepper: Stepper, suited: Suited) -> None:
         """Have the optimizer go on from its state at the end of the run, if it can; ``said`` then says why it cannot."""
         now = stepper.optimizer
