@@ -30,11 +30,8 @@ def about(labels: str, seed: int, each: int = 40) -> list[tuple[str, str]]:
     """Texts of random words, of which one tells the label four times in five."""
     draw = np.random.default_rng(seed)
     words = [f"w{number}" for number in range(60)]
-    return [
-        (" ".join([label if draw.random() < 0.8 else "none", *draw.choice(words, 5)]), label)
-        for label in labels
-        for _ in range(each)
-    ]
+    every = [label for label in labels for _ in range(each)]
+    return [(" ".join([label if draw.random() < 0.8 else "none", *draw.choice(words, 5)]), label) for label in every]
 
 
 @pytest.fixture

@@ -62,6 +62,8 @@ def fit(
         callbacks.watch("note", {"text": note})
     whole = None if VALID in fixed else with_validation_rows(data)
     check_memory(spec, data, settings, trainings=1 if whole is None else 2)
+    if whole is not None:
+        callbacks.watch("twice", {"rows": int((whole.parts == TRAIN).sum()), "of": int((data.parts == TRAIN).sum())})
     found = None
     if settings.lr == AUTO:
         found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(

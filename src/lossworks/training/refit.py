@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,14 @@ def refit(
     state, objective = first.state, first.objective
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
-    callbacks = Callbacks(stop=first.callbacks.stop, world=first.callbacks.world, ended=first.callbacks.ended)
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        if event == "train":  # its steps are none of the run's
+            shown = {name: value for name, value in fields.items() if name != "step"}
+            first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+
+    told = first.callbacks
+    callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)
     how = settings, ended, scratch, budget, callbacks, predictor.features
     second = again(whole, predictor.spec, objective.loss, *how, start)
     assert whole.features is not None
