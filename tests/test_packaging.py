@@ -53,7 +53,7 @@ def test_data_files_are_packaged() -> None:
 
 
 def test_imports_are_declared() -> None:
-    """Whatever is imported is a dependency, or of an extra, and then each file that imports it, or its package, tells of the extra."""
+    """Whatever is imported is a dependency, or of an extra, and then the file that imports it, or its package, says so."""
     provided = packages_distributions()
     always = names(PROJECT["project"]["dependencies"])
     of = {name: extra for extra, asked in EXTRAS.items() for name in names(asked)} | BROUGHT
