@@ -34,6 +34,9 @@ JOBS = {
     "hmm": f"fit text.txt --task lm --model hmm:states=3,iterations=5 {OFTEN}",
     "ngram": f"fit text.txt --task lm --model ngram:order=3 {OFTEN}",
     "graph": f"fit facts.tsv --task graph --model complex:dim=8 --epochs 4 {OFTEN}",
+    "folds": f"fit rows.csv --model linear:bits=10 --epochs 3 --folds 3 {OFTEN}",
+    "compare": "compare rows.csv --loss cross_entropy --loss mse --model linear:bits=10 --epochs 2 --seeds 2 --trials 2 --quiet",
+    "prepare": "data prepare text.txt --near 0.8 --tokenizer bpe:size=270 --test 0.1 --quiet",
 }
 """What is run; where it is killed, the same command goes on."""
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
@@ -139,7 +142,7 @@ def _timeless(value: Any) -> Any:
 
 
 def _line(job: str, resume: bool) -> str:
-    return f"{JOBS[job]} --out out{' --resume' * resume}"
+    return f"{JOBS[job]} --out out{' --resume' * (resume and job != 'prepare')}"  # which always goes on
 
 
 def killed(job: str, kills: int, draw: random.Random, scratch: Path, tell: Callable[[str], None] = print) -> Counter[str]:

@@ -89,8 +89,10 @@ def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | No
         return None
     try:
         with safe_open(paths[-1], "pt") as file:
-            return read(file, json.loads(file.metadata()["state"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            if not isinstance(state := json.loads(file.metadata()["state"]), dict):
+                raise ValueError("its state is no object")
+            return read(file, state)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise damaged(paths[-1], error) from None
 
 

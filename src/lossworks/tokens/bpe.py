@@ -69,6 +69,9 @@ class BpeSpec(TokenizerSpec):
         try:
             made = Library.from_str(json.dumps(saved))
             made.encode("a")  # fails by what names a token that there is not
+            vocabulary = saved["model"]["vocab"]
+            if isinstance(vocabulary, dict) and len({*vocabulary.values()}) < len(vocabulary):  # the library would save one of them
+                raise ValueError("two tokens have the same number")
             return Bpe(made)
         except (KeyboardInterrupt, SystemExit):
             raise
