@@ -132,3 +132,13 @@ def test_any_error_leaves_a_final_status(tmp_path: Path, model: str, error: Base
         summary = lossworks.load_run(tmp_path / "run").summary
         assert (summary["status"], summary["error"].split(":")[0]) == ("failed", type(error).__name__)
     assert lossworks.fit(rows, out=tmp_path / "run", resume=True, **choices).record["status"] == "finished"
+
+
+def test_killed_once_finished(run: Path) -> None:
+    """What a kill between the last record and the end left of checkpoints goes when the run is told that it is finished."""
+    (run / "checkpoints").mkdir()
+    for name in ("step-000000000004.safetensors", "plan.json"):
+        (run / "checkpoints" / name).write_bytes(b"x")
+    with pytest.raises(UsageError, match="is finished"):
+        lossworks.fit(ROWS, model="linear:bits=10", epochs=2, out=run, resume=True)
+    assert not (run / "checkpoints").exists()
