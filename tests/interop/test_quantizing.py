@@ -73,7 +73,8 @@ def test_rounding(linear: Any) -> None:
     back = restored(table.rounded(step))
     kept = dict(zip(back["features.buckets"].tolist(), back["network.table.weight"], strict=True))
     assert 0 < len(kept) < len(features)
-    for bucket, row, importance, weight in zip(features.buckets.tolist(), weights, features.importance(), features.weights):
+    each = zip(features.buckets.tolist(), weights, features.importance(), features.weights, strict=True)
+    for bucket, row, importance, weight in each:
         found, centred = kept.get(bucket, np.zeros(3)), row - row.mean()
         assert np.abs(found - centred).max() <= step / importance / 2 * 1.0001
         if bucket in kept:
