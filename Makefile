@@ -1,5 +1,6 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
+# make dist   builds wheel and sdist into dist/, looks into them, installs the wheel elsewhere and uses it
 # make docs   runs the examples of its pages, then builds the site in build/site; docs-examples writes what they print anew
 # make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs, plan-docs: those of docs/FUSION.md, SCALE.md
 
@@ -11,7 +12,7 @@ INSTALLED := .venv/.installed
 # passive waiting keeps the idle ones from taking a core.
 TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=4
 
-.PHONY: test demo bench docs docs-examples explain-docs fusion-docs plan-docs clean
+.PHONY: test demo bench dist docs docs-examples explain-docs fusion-docs plan-docs clean
 
 test: $(INSTALLED)
 	$(BIN)/ruff check
@@ -40,6 +41,9 @@ docs-examples: $(INSTALLED)
 .venv/.docs: $(INSTALLED)
 	$(BIN)/pip install -c constraints.txt -e ".[docs]"
 	touch $@
+
+dist: $(INSTALLED)
+	$(BIN)/python .ci/dist.py
 
 bench: $(INSTALLED)
 	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

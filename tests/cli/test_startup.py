@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lossworks.cli import listing
+from lossworks.cli import listing, topics
 from lossworks.core import outline
 
 from .conftest import REVIEWS, Command
@@ -29,14 +30,15 @@ class {cls}({base}):
 '''
 
 
-@pytest.mark.parametrize("kind", listing._KINDS)
+@pytest.mark.parametrize("kind", listing.KINDS)
 def test_source_says_what_members_say(kind: str) -> None:
     """Names, summaries, keys with defaults in their order, and sources are those of the imported classes, for every member."""
-    folder, registry = listing._KINDS[kind]
+    folder, registry = listing.KINDS[kind]
     read, imported = outline.members(registry, FOLDER / folder), listing._imported(kind)
     assert len(imported) > 2
     assert read == imported
     assert [list(member["keys"]) for member in read] == [list(member["keys"]) for member in imported]
+    assert outline.names(registry, FOLDER / folder) == [member["name"] for member in imported]
 
 
 def test_inherited_fields(tmp_path: Path) -> None:
@@ -71,28 +73,84 @@ def test_what_must_be_run(tmp_path: Path, base: str, body: str, why: str) -> Non
 
 def test_unread_members_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the source does not say it, or there is none, the list is the same."""
-    expected = listing._members("balances")
+    expected = listing.members("balances")
 
     def unread(registry: str, folder: Path) -> list[dict[str, Any]]:
         raise outline.Unread("no source")
 
     monkeypatch.setattr(outline, "members", unread)
-    assert listing._members("balances") == expected
+    assert listing.members("balances") == expected
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["list", "losses"], ["--help"], ["fit", "--help"], ["--version"]], ids=" ".join)
-def test_without_pytorch(arguments: list[str]) -> None:
-    """These import neither PyTorch nor what else takes long."""
+@pytest.mark.parametrize(
+    "line",
+    ["list", "list losses", "--help", "fit --help", "--version", "help data", "TAB fit a.csv --loss foc", "TAB fit --"],
+)
+def test_without_pytorch(line: str) -> None:
+    """These import neither PyTorch nor what else takes long; nor does a shell that asks what may follow."""
     program = (
-        "import sys; from lossworks.cli import main\n"
+        "import sys; sys.argv[0] = 'lossworks'; from lossworks.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "slow = {'torch', 'numba', 'scipy', 'numpy', 'rich.console'} & set(sys.modules)\n"
         "assert not slow, slow"
     )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    tab, env = line.removeprefix("TAB "), dict(os.environ)
+    words = line.split() if tab == line else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False,
+        env=env if words else env | asked_by("bash", tab),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("shell", "line", "offered"),
+    [
+        ("bash", "fit a.csv --loss foc", ["focal"]),
+        ("zsh", "fit a.csv --model bag:di", ["""_arguments '*: :(("bag\\\\:dim="))'"""]),
+        ("fish", "compare a.csv --optimizer sophi", ["sophia"]),
+        ("bash", "fit a.csv --format f", ["fasttext"]),
+        ("bash", "compare a.csv --metric bits", ["bits_per_byte"]),
+        ("bash", "predict ru", ["runs/one", "runs/two"]),
+        ("bash", "export runs/o", ["runs/one"]),
+        ("bash", "list opt", ["optimizers"]),
+        ("bash", "help exit", ["exit-codes"]),
+        ("bash", "fit --optim", ["--optimizer"]),
+        ("bash", "lands", ["landscape"]),
+        ("bash", "fit rev", [""]),
+    ],
+)
+def test_completion(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: str, line: str, offered: list[str]
+) -> None:
+    """What begins so is offered, of names, keys and runs; where nothing is, the shell offers files."""
+    for run in ("one", "two"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "run.json").touch()
+    for name, value in asked_by(shell, line).items():
+        monkeypatch.setenv(name, value)
+    assert command().out.rstrip("\n").split("\n") == offered
+
+
+def asked_by(shell: str, line: str) -> dict[str, str]:
+    """The environment in which a shell asks what may follow."""
+    line = f"lossworks {line}"
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))} if shell == "bash" else {"_TYPER_COMPLETE_ARGS": line}
+    return {**words, "_LOSSWORKS_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+
+
+def test_help_by_topic(command: Command) -> None:
+    """Each topic that is listed says something, in the package's own words; a verb's is that of --help; others are refused."""
+    listed = command("help").out
+    for topic in topics.TOPICS:
+        assert f"\n  {topic} " in listed
+        assert len(command("help", topic).out) > 300
+    assert "exit code 3" in command("help", "exit-codes").out
+    assert command("help", "losses").out == command("list", "losses").out
+    assert command("help", "fit").out == command("fit", "--help").out
+    assert "Did you mean 'reading'" in command("help", "readin").err
 
 
 def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path: Path) -> None:

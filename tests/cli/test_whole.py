@@ -57,5 +57,7 @@ def test_terminal(tmp_path: Path) -> None:
     os.close(master)
     assert child.wait() == 0
     screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    assert re.search(r"training .*━.*loss [\d.]+  nll [\d.]+  accuracy [\d.]+  [\d,]+ examples/s .*0:00:0", screen)
+    assert re.search(
+        r"training .*━.*loss [\d.]+  nll [\d.]+  accuracy [\d.]+  [\d,]+ examples/s .*0:00:0\d about \d+ s left", screen
+    )
     assert "training 1" not in screen  # the plain lines are for other places

@@ -37,6 +37,26 @@ def test_temperature_of_label_sets() -> None:
     assert metrics.fit_temperature(logits * 3, target) == pytest.approx(3, rel=0.07)
 
 
+@pytest.mark.parametrize("factor", [0.04, 0.5, 30.0])
+@pytest.mark.parametrize("sets", [False, True])
+def test_no_temperature_is_better(factor: float, sets: bool) -> None:
+    """Of few rows too, and far from 1: what is found is where the NLL is least."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(60, 3)) * 2
+    labels = rng.random((60, 3)) < 1 / (1 + np.exp(-logits))
+    target = labels if sets else (rng.gumbel(size=(60, 3)) + logits).argmax(1)
+
+    def nll(temperature: float) -> float:
+        of = logits * factor / temperature
+        if sets:
+            return float(np.logaddexp(0, np.where(target, -of, of)).mean())
+        return float((np.logaddexp.reduce(of, axis=1) - of[np.arange(60), target]).mean())
+
+    found = metrics.fit_temperature(logits * factor, target)
+    assert found != 1.0
+    assert nll(found) < min(nll(found * 1.001), nll(found / 1.001))
+
+
 def test_temperature_counts_weights() -> None:
     """A row of weight two counts like the row twice."""
     logits, target = drawn(200, 2.0)

@@ -171,6 +171,7 @@ def test_other_names_are_refused(tmp_path: Path, host: str) -> None:
         for place in ("", "state.json", "report.html"):
             status, body = got(server.address + place, Host=host)
             assert (status, body) == (403, b"This page is for this machine only.\n")
+        assert got(server.address, Origin="http://evil.example")[0] == 403
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9000", "LOCALHOST", "[::1]:8080"])

@@ -132,6 +132,17 @@ def test_explain_says_which_way() -> None:
     assert "whole in memory" in dense(hidden @ weight.T, target).explain()
 
 
+@pytest.mark.parametrize(
+    ("width", "trained", "said"),
+    [(1024, True, "3 chunks of 512"), (1024, False, "4 chunks of 325"), (64, True, "4 chunks of 325")],
+)
+def test_a_large_head_is_gone_through_less_often(monkeypatch: pytest.MonkeyPatch, width: int, trained: bool, said: str) -> None:
+    """A chunk's logits may be half as large as the gradient of the weights, where there is one."""
+    monkeypatch.undo()  # the sizes that are used
+    weight = torch.empty(40_000, width, requires_grad=trained)
+    assert said in fused(torch.empty(1300, width), weight, torch.zeros(1300, dtype=torch.long)).explain()
+
+
 def test_a_loss_of_bare_logits() -> None:
     """What a loss takes straight out of the logits is kept, though their memory is used again; with cap and temperature too."""
     hidden, weight, target = layer(20)

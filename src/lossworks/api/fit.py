@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core import values
 from ..core.errors import Interrupted, UsageError
@@ -22,12 +22,15 @@ from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
 from .cross_validation import check_folds, judged_by_folds
 from .graph import Graph
-from .held import as_begun
+from .held import as_begun, as_trained
 from .language import Language
 from .model import Model
 from .recording import Recorder
 from .teaching import open_teacher
 from .tensorboard import check as check_log
+
+if TYPE_CHECKING:
+    from .going_on import Origin
 
 Source = str | os.PathLike[str] | Iterable[Any]
 
@@ -42,6 +45,7 @@ def fit(
     settings: Settings | None = None,
     resume: bool = False,
     folds: int | None = None,
+    start: Path | str | None = None,
     callbacks: Callbacks | None = None,
     command: str | None = None,
     log: str | None = None,
@@ -64,6 +68,9 @@ def fit(
         folds: K-fold cross-validation, of texts with labels: the model is trained on all rows but those that it validates on,
             and judged by K more of its kind, each on rows that it was not trained on (``folds.parquet`` in ``out`` has what they
             said). Classes are spread evenly over the folds, equal texts are in one.
+        start: the directory of a finished run to go on from. Its weights, the state of its optimizer, its features or tokens
+            and its settings are taken, those that are given here over them; labels that it does not know are appended, and it may
+            forget: where its own data is still there, its test part is scored before and after (``record["result"]["from"]``).
         callbacks: how to watch and stop the training.
         command: what to put in the record as the command.
         log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
@@ -80,7 +87,11 @@ def fit(
     if folds is not None:
         values.whole("folds", folds, least=2)
         shares = {"test": 0.0, **shares}
-    settings, callbacks = chosen(settings, choices | shares), callbacks or Callbacks()
+    origin = None if start is None else _origin(start)
+    settings = chosen(settings, choices | shares) if origin is None else origin.settings(settings, choices | shares)
+    callbacks = callbacks or Callbacks()
+    if folds is not None and origin is not None:
+        raise UsageError("--folds judges by models that are each trained anew, and --from goes on with one. Leave one out.")
     if folds is not None:
         check_folds(settings, bool(given))
     callbacks = replace(callbacks, began=callbacks.clock())
@@ -90,7 +101,13 @@ def fit(
     check_alone(callbacks.world)
     with callbacks.world.telling():
         begun, settings = _dealt(callbacks.world, settings, Path(out or "") if resume else None)
-        return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log, folds)
+        return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log, folds, origin)
+
+
+def _origin(start: Path | str) -> Origin:
+    from .going_on import Origin  # it evaluates, and evaluating imports this
+
+    return Origin(start)
 
 
 def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[bool, Settings]:
@@ -115,6 +132,7 @@ def _fit(
     command: str | None,
     log: str | None,
     folds: int | None,
+    origin: Origin | None,
 ) -> Model | Language | Graph:
     """``fit``, once it is known which processes and shards there are."""
     if begun:
@@ -125,14 +143,20 @@ def _fit(
     teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
+    begun_from = None if origin is None else origin.open(settings.device)
+    read = read if origin is None else as_trained(read, origin.record)
     sources, reading = [(data, None), *given], reading_for(settings, read)
+    is_first = callbacks.world.is_first
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
         with load_all(sources, reading, scratch) as corpora:
             fixed = [part for _, part in sources]
             try:
                 told = callbacks if folds is None else replace(callbacks, watch=_with_folds(callbacks, folds))
-                fitted = fit_corpora(corpora, fixed, settings, told, scratch=scratch, resume=begun, teacher=teacher)
+                how: dict[str, Any] = {"resume": begun, "teacher": teacher, "start": begun_from}
+                fitted = fit_corpora(corpora, fixed, settings, told, scratch=scratch, **how)
+                if origin is not None and is_first:
+                    fitted.result["from"] = origin.told(fitted, corpora, fixed)
                 if folds is None:
                     return fitted
                 return judged_by_folds(fitted, corpora[0], folds, settings, callbacks, scratch)
@@ -150,6 +174,8 @@ def _fit(
         names["language"] = reading.language
     if folds is not None:
         names["folds"] = folds
+    if origin is not None:
+        names["from"] = origin.identity
     recorder = Recorder(Path(out), {**settings.to_json(), **names}, callbacks, command, resume, log)
     return trained(recorder.record(work), recorder.run.summary, recorder.run.path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import data
 from ..core import values
@@ -87,28 +88,50 @@ def answers(
     Raises:
         UsageError: the model has no probabilities, or no such label.
     """
-    values.whole("top", top, least=1)
-    if not model.predictor.task.has_probabilities:
-        if top is not None or threshold is not None:
-            flag = "--threshold" if top is None else "--top"
-            raise UsageError(f"{flag} is for labels, and this model predicts numbers. Leave it out.")
-        for text, value in zip(texts, model.predict(texts), strict=True):
-            yield {"text": text, "value": value}
-        return
-    least, labels = least_of(model, threshold), model.labels
-    size = rows_at_once(len(labels), max(len(texts), 1))
+    check_answering(model, top, threshold)
+    size = rows_at_once(len(model.labels), max(len(texts), 1))
     for some in (texts[start : start + size] for start in range(0, len(texts), size)):
-        probabilities = model.predict_proba(some)
-        for text, label, row in zip(some, model.predictor.decide(probabilities, least), probabilities, strict=True):
-            places = range(len(labels)) if top is None else np.argsort(-row, kind="stable")[:top].tolist()
-            named = {labels[place]: float(row[place]) for place in places}
-            if top is None and not every:
-                named = {each: named[each] for each in (label if isinstance(label, tuple) else (label,)) if each is not None}
-            if isinstance(label, tuple):
-                yield {"text": text, "labels": list(label), "probabilities": named}
-            else:
-                best = float(row.max() if label is None else row[labels.index(label)])
-                yield {"text": text, "label": label, "probability": best, "probabilities": named}
+        yield from told(model, some, asked(model, some), top=top, threshold=threshold, every=every)
+
+
+def check_answering(model: Model, top: int | None, threshold: Threshold | None) -> None:
+    """Raise UsageError where ``answers`` would."""
+    values.whole("top", top, least=1)
+    if not model.predictor.task.has_probabilities and (top is not None or threshold is not None):
+        flag = "--threshold" if top is None else "--top"
+        raise UsageError(f"{flag} is for labels, and this model predicts numbers. Leave it out.")
+    least_of(model, threshold)
+
+
+def asked(model: Model, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Probabilities [texts, labels], or numbers [texts]: what ``told`` puts into words."""
+    return model.predict_proba(texts) if model.predictor.task.has_probabilities else np.array(model.predict(texts))
+
+
+def told(
+    model: Model,
+    texts: Sequence[str],
+    found: NDArray[np.float64],
+    *,
+    top: int | None = None,
+    threshold: Threshold | None = None,
+    every: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """What ``answers`` says of texts of which this was ``found``."""
+    if not model.predictor.task.has_probabilities:
+        yield from ({"text": text, "value": value} for text, value in zip(texts, found.tolist(), strict=True))
+        return
+    labels = model.labels
+    for text, label, row in zip(texts, model.predictor.decide(found, least_of(model, threshold)), found, strict=True):
+        places = range(len(labels)) if top is None else np.argsort(-row, kind="stable")[:top].tolist()
+        named = {labels[place]: float(row[place]) for place in places}
+        if top is None and not every:
+            named = {each: named[each] for each in (label if isinstance(label, tuple) else (label,)) if each is not None}
+        if isinstance(label, tuple):
+            yield {"text": text, "labels": list(label), "probabilities": named}
+        else:
+            best = float(row.max() if label is None else row[labels.index(label)])
+            yield {"text": text, "label": label, "probability": best, "probabilities": named}
 
 
 def write_predictions(

@@ -126,6 +126,11 @@ def settings_of(run: Run, record: dict[str, Any], device: str | None) -> Setting
             f"{run.path} was trained by an optimizer given as Python, {config['optimizer'].removeprefix('given:')}, which no "
             "record can hold, so it cannot be trained again. Train with one of: lossworks list optimizers."
         )
+    if "from" in record["given"]:
+        raise UsageError(
+            f"{run.path} went on from {record['given']['from']['run']}, so its data alone cannot train it again. Fit on both "
+            "files, without --from, to see this."
+        )
     if config.get("teach") is not None:
         raise UsageError(
             f"{run.path} was taught by {config['teach']}, and training it again with its teacher is not supported. Fit "

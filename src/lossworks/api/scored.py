@@ -158,6 +158,12 @@ def perplexity(nats: NDArray[np.float64]) -> float:
         return float(np.exp(nats.mean())) if len(nats) else math.nan
 
 
+def together(scored: Sequence[Scored]) -> dict[str, float | None]:
+    """Bits, nats and perplexity of all texts as one; None where they are not finite."""
+    nats = np.concatenate([np.empty(0), *(row.nats for row in scored)])
+    return {**_both(float(nats.sum())), "perplexity": _finite(perplexity(nats))}
+
+
 def write_scored(scored: Sequence[Scored], path: Path | str, *, name: str, facts: Sequence[str] = ()) -> Path:
     """Write scored texts as one coloured HTML file, ``facts`` below its ``name``, and return its path.
 

@@ -17,8 +17,10 @@ from ..data import TEST, TRAIN, VALID, Corpus, Languages, Ragged, ReadOptions, l
 from ..data.duplicates import find
 from ..data.formats import prepared
 from ..data.sources import is_there
+from ..inference import KnowledgeGraph, Predictor, TextLanguage
+from ..tasks import LabelTask
 from ..training import Settings
-from ..training.dataset import Dataset, assemble
+from ..training.dataset import LEFT_OUT, Dataset, assemble
 from ..training.replay import check_rows
 from ..training.token_parts import divide, in_tokens
 from .fit import Source, reading_for
@@ -79,6 +81,35 @@ def sources(
     return found
 
 
+def doubles(
+    name: str,
+    before: Model | Language,
+    tested: Corpus,
+    corpora: Sequence[Corpus],
+    fixed: Sequence[int | None],
+    settings: Settings,
+    trained: Predictor | TextLanguage | KnowledgeGraph,
+    result: Mapping[str, Any],
+) -> tuple[NDArray[np.int64], int]:
+    """Of a training that went on from the run ``name`` with other ``corpora``: which of the run's ``tested`` rows stand in its
+    training part, and how many rows of its test part the run had been trained on, word for word or nearly.
+
+    Raises:
+        UsageError, DataError: the run's training data is not there, or no longer the same.
+    """
+    parts = _parts(corpora, fixed, settings, trained)
+    assert parts is not None
+    taught = np.where(np.isin(parts, _taught(result)), np.uint8(TRAIN), np.uint8(LEFT_OUT))
+    known = find([*corpora, tested], np.concatenate([taught, np.full(len(tested), TEST, np.uint8)])).test_rows
+    with reopened(name, before, None) as (old, given, split):
+        model = before.trained if isinstance(before, Language) else before.predictor
+        parts_then = _parts(old, given, split, model)
+        assert parts_then is not None
+        then = np.isin(parts_then, _taught(before.record["result"]))
+        both = [np.where(then, np.uint8(TRAIN), np.uint8(LEFT_OUT)), np.where(parts == TEST, np.uint8(TEST), np.uint8(LEFT_OUT))]
+        return known, len(find([*old, *corpora], np.concatenate(both)).test_rows)
+
+
 def like_training(name: str, model: Model | Language, corpus: Corpus, read: ReadOptions | None) -> NDArray[np.int64]:
     """The rows of ``corpus`` whose text stands, word for word or nearly, among the texts that the model was trained on.
 
@@ -86,8 +117,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
         UsageError, DataError: its training data is not there, or no longer the same.
     """
     with reopened(name, model, read) as (corpora, fixed, settings):
-        language = isinstance(model, Language)
-        parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
+        parts = _parts(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows to be like.")
         parts = np.concatenate(
@@ -130,8 +160,7 @@ def training_rows(
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
     with reopened(name, model, read, given, remedy) as (corpora, fixed, settings):
-        language = isinstance(model, Language)
-        parts = divide(corpora, fixed, settings).parts if language else _assembled(corpora, fixed, settings).parts
+        parts = _parts(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows.")
         yield TrainingRows.of(corpora, _trained(model, parts))
@@ -150,7 +179,21 @@ def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
 
 def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which rows the model was last trained on."""
-    return np.isin(parts, (TRAIN, VALID) if model.record["result"].get("refit_rows") else (TRAIN,))
+    return np.isin(parts, _taught(model.record["result"]))
+
+
+def _taught(result: Mapping[str, Any]) -> tuple[int, ...]:
+    """The parts that a model with this result was last trained on."""
+    return (TRAIN, VALID) if result.get("refit_rows") else (TRAIN,)
+
+
+def _parts(
+    corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, trained: Predictor | TextLanguage | KnowledgeGraph
+) -> NDArray[np.uint8] | None:
+    """The part of each row; None of one long text."""
+    if isinstance(trained, Predictor):
+        return _assembled(corpora, fixed, settings, trained.task).parts
+    return divide(corpora, fixed, settings).parts
 
 
 @contextmanager
@@ -174,8 +217,9 @@ def reopened(
         yield corpora, [part for _, part in given], settings
 
 
-def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings) -> Dataset:
-    return assemble(corpora, fixed, settings.task, None, settings.valid, settings.test, settings.seed)
+def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, task: LabelTask) -> Dataset:
+    """The rows of a run's data; its ``task`` may know labels of data before."""
+    return assemble(corpora, fixed, task.kind, None, settings.valid, settings.test, settings.seed, task=task)
 
 
 def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> tuple[list[Any], Languages | None]:
@@ -191,7 +235,7 @@ def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) ->
             division = divide(corpora, fixed, settings)
             texts = [text for block in division.blocks(TEST) for text in block]
             return ["".join(texts)] if settings.document_unit == "file" and texts else texts, division.languages(TEST)
-        data = _assembled(corpora, fixed, settings)
+        data = _assembled(corpora, fixed, settings, model.predictor.task)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]

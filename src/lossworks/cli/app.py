@@ -16,13 +16,14 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError, PeerLost
+from . import completion
 from .running import is_first
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 _ABOUT = "Train, compare and understand text classifiers and language models by their loss: raw text in, an honest model out."
-_VERBS = {
+VERBS = {
     "fit": "fit",
     "compare": "compare",
     "fuse": "fuse",
@@ -34,11 +35,13 @@ _VERBS = {
     "explain": "explain",
     "export": "export",
     "import": "importing",
+    "serve": "serve",
     "report": "report",
     "landscape": "landscape",
     "plan": "plan",
     "list": "listing",
     "show": "show",
+    "help": "topics",
     "doctor": "doctor",
     "data": "data",
     "languages": "languages",
@@ -47,12 +50,11 @@ _VERBS = {
 """Verb → its module, which has a ``command``, or an ``app`` of several."""
 
 
-def app(verbs: Iterable[str] = _VERBS) -> typer.Typer:
+def app(verbs: Iterable[str] = VERBS) -> typer.Typer:
     """The command with these ``verbs``: to read every verb's signature takes longer than many a verb itself."""
     made = typer.Typer(
         name="lossworks",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,7 +62,7 @@ def app(verbs: Iterable[str] = _VERBS) -> typer.Typer:
     )
     made.callback(invoke_without_command=True)(_top)
     for verb in verbs:
-        module = importlib.import_module(f".{_VERBS[verb]}", __package__)
+        module = importlib.import_module(f".{VERBS[verb]}", __package__)
         if hasattr(module, "app"):
             made.add_typer(module.app, name=verb)
         else:
@@ -81,7 +83,7 @@ def main() -> None:
     """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 5 a process lost, 130 interrupted."""
     _open_streams()
     try:
-        if _command()(standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
+        if _command()(prog_name="lossworks", standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
         sys.stdout.flush()
     except _CommandLineError as error:
@@ -102,13 +104,15 @@ def main() -> None:
 
 
 def _command() -> Any:
-    asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    return _built(asked if asked in _VERBS else None)
+    _, asked, *_ = *completion.typed(), "", ""
+    return _built(asked if asked in VERBS else None)
 
 
 @functools.cache
 def _built(verb: str | None) -> Any:
-    return typer.main.get_command(app(_VERBS if verb is None else (verb,)))
+    made = typer.main.get_command(app(VERBS if verb is None else (verb,)))
+    completion.teach(made)
+    return made
 
 
 def _open_streams() -> None:

@@ -40,6 +40,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A finished run to go on from: weights, optimizer, features, settings; labels it does not know are appended.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
     ] = None,
@@ -224,6 +232,7 @@ def command(
             settings=toml(config, flags) if config else None,
             resume=resume,
             folds=folds,
+            start=start,
             callbacks=callbacks,
             command=command_line(),
             log=log,

@@ -61,7 +61,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Text that a language model generates, from a beginning or from nothing, shown while it is drawn."""
-    from ..api import load_language
+    from ..api import answered, load_language
     from ..core.errors import UsageError
 
     begun = [*(prompt or []), *(_lines(prompts) if prompts is not None else [])] or [""]
@@ -92,21 +92,18 @@ def command(
         stream=None if json else _Screen(),
     )
     if json:
-        rows = [{"prompt": each, "samples": texts} for each, texts in zip(begun, drawn, strict=True)]
-        print_json({"run": str(run), "seed": seed, "prompts": rows})
+        print_json(answered.samples(str(run), seed, begun, drawn))
     else:
         print()
 
 
 def _choose(model: Language, run: Path, begun: list[str], choices: list[str], json: bool) -> None:
     """Print, for each prompt, the choices with their probabilities, the best first."""
+    from ..api import answered
+
     found = [model.choose(prompt, choices) for prompt in begun]
     if json:
-        rows = [
-            {"prompt": prompt, "choices": [{"text": text, "probability": p} for text, p in ranked]}
-            for prompt, ranked in zip(begun, found, strict=True)
-        ]
-        print_json({"run": str(run), "prompts": rows})
+        print_json(answered.choices(str(run), begun, found))
         return
     shown = visible if sys.stdout.isatty() else str
     print(

@@ -12,8 +12,9 @@ from ..core.errors import UnknownName
 from . import options
 from .options import print_json
 
-_KINDS = {name: (name, name) for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
+KINDS = {name: (name, name) for name in ("losses", "models", "optimizers", "penalties", "risks", "balances", "schedules")} | {
     "optimizers": ("optim", "optimizers"),
+    "tokenizers": ("tokens", "tokenizers"),
     "rules": ("preparation/rules", "registry"),
 }
 """Kind → the folder of its members, and what their registry is called there."""
@@ -22,17 +23,22 @@ _NARROW = 100  # columns below which names stand on lines of their own
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(_KINDS)}; all without it.")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(KINDS)}; all without it.")] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """What there is to choose from, with its keys and where it comes from."""
-    if kind is not None and kind not in _KINDS:
-        raise UnknownName("list", kind, _KINDS)
-    listed = {name: _members(name) for name in ([kind] if kind else _KINDS)}
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("list", kind, KINDS)
+    listed = {name: members(name) for name in ([kind] if kind else KINDS)}
     if json:
         print_json(listed)
-        return
+    else:
+        tell(listed)
+
+
+def tell(listed: dict[str, list[dict[str, Any]]]) -> None:
+    """Print the members of some kinds, as wide as the screen."""
     width = shutil.get_terminal_size((_PIPED, 24)).columns
     for name, members in listed.items():
         print(name)
@@ -51,12 +57,13 @@ def _told(member: dict[str, Any], indent: int, width: int) -> str:
     return head + f"\n{' ' * indent}".join(broken)
 
 
-def _members(kind: str) -> list[dict[str, Any]]:
+def members(kind: str) -> list[dict[str, Any]]:
+    """What ``outline.members`` says of a kind's members; they are imported where their source does not say it."""
     from pathlib import Path
 
     from ..core import outline
 
-    folder, registry = _KINDS[kind]
+    folder, registry = KINDS[kind]
     try:
         return outline.members(registry, Path(__file__).parents[1] / folder)
     except outline.Unread:
@@ -70,7 +77,7 @@ def _imported(kind: str) -> list[dict[str, Any]]:
 
     from ..core import specs
 
-    folder, name = _KINDS[kind]
+    folder, name = KINDS[kind]
     registry = getattr(importlib.import_module(f"lossworks.{folder.replace('/', '.')}"), name)
     return [
         {

@@ -57,7 +57,7 @@ def command(
     """Answer for texts given, in files or on stdin: the label and its probability, or the number; of a knowledge graph, what
     stands in a relation to an entity, for lines of an entity (or its description), a tab and a relation (or ?, relation, entity).
     """
-    from ..api import Graph, load_answering
+    from ..api import Graph, answered, load_answering
     from ..api.predicted import TOP, answers
     from ..core.errors import UsageError
 
@@ -72,13 +72,12 @@ def command(
         _write(model, texts or ["-"], out, read, str(run), json, quiet, keep=keep or None, top=top, threshold=least)
         return
     if isinstance(model, Graph):
-        task, rows = "graph", _facts(model, texts or ["-"], read, TOP if top is None else top, quiet)
+        rows = _facts(model, texts or ["-"], read, TOP if top is None else top, quiet)
     else:
-        task = model.predictor.task.kind
         blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
         rows = [row for block in blocks for row in answers(model, block, top=top, threshold=least, every=json)]
     if json:
-        print_json({"run": str(run), "task": task, "predictions": rows})
+        print_json(answered.predictions(str(run), model, rows))
     else:
         _print(rows, top is not None)
 
@@ -125,10 +124,12 @@ def _write(
 
 def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet: bool) -> list[dict[str, Any]]:
     """The answers to queries, which are whole lines, whatever the name of their file."""
+    from ..api import answered
+
     lines = replace(read, format="lines")
     blocks = (block for source in sources for block in options.texts_of(source, lines, graph.record, quiet=quiet))
     queries = [query for block in blocks for query in block]
-    return [{"query": query, "answers": found} for query, found in zip(queries, graph.predict(queries, top), strict=True)]
+    return answered.facts(graph, queries, top)
 
 
 def _print(rows: list[dict[str, Any]], ranked: bool) -> None:

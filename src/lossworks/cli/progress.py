@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..core.wording import amount, counted, skipped_note
+from ..core.wording import amount, counted, remaining, skipped_note
 from ..tokens.graphemes import composed_note
 from .tables import console, number, say, say_notes
 
 _LINE_EVERY = 2.0  # seconds between plain lines
+_RARER = 20  # and a part of the time gone by: some 60 lines an hour
+
+
+class Pace:
+    """How long work will still take, by how long its part so far has taken."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.began = clock()
+        self._what, self._done, self._first, self._since = "", 0.0, 0.0, 0.0
+
+    def left(self, what: str, done: float, total: float) -> float | None:
+        """Seconds, once so much is ``done`` of the ``total`` of work that is called ``what``; None: it has just begun.
+
+        What is done by the first call does not count: code is compiled then, and data read.
+        """
+        if what != self._what or done < self._done:
+            self._what, self._first, self._since = what, done, self.clock()
+        self._done = done
+        gone, made = self.clock() - self._since, done - self._first
+        return gone * (total - done) / made if made > 0 else None
 
 
 class Watcher:
     """Turns the events of a fit into something to look at. Use as a context manager, and as the callbacks' ``watch``."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
         self.training = False
         self.bar: Progress | None = None
         self._task: Any = None
         self._epochs = 1.0
-        self._told = time.monotonic()
+        self._pace = Pace(clock)
+        self._told = clock()
         self._metric = ""
+        self._more = 0.0  # how much of a training's time another one will take, on the validation rows too
 
     def __enter__(self) -> Watcher:
         if not self.quiet and sys.stderr.isatty():
@@ -35,11 +59,11 @@ class Watcher:
                 BarColumn(None),
                 TextColumn("{task.fields[now]}"),
                 TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[left]}"),
             )
             self.bar = Progress(*columns, console=console(stderr=True), transient=True)
             self.bar.start()
-            self._task = self.bar.add_task("reading", total=None, now="")
+            self._task = self.bar.add_task("reading", total=None, now="", left="")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -122,7 +146,16 @@ class Watcher:
         things = "tokens" if "tokens_per_second" in fields else "examples"
         done, total = (fields["step"], fields["of"]) if things == "tokens" else (fields["epoch"], self._epochs)
         speed = f"{fields[f'{things}_per_second']:,.0f} {things}/s"
-        self._show("training", done, total, f"loss {number(fields['loss'])}{self._metric}  {speed}")
+        now = f"loss {number(fields['loss'])}{self._metric}  {speed}"
+        self._show("training", done, total, now, "steps" if things == "tokens" else "epochs", self._more)
+
+    def _twice(self, fields: dict[str, Any]) -> None:
+        self._more = fields["rows"] / fields["of"]
+
+    def _refit(self, fields: dict[str, Any]) -> None:
+        self._metric = ""
+        now = f"loss {number(fields['loss'])}  {fields['examples_per_second']:,.0f} examples/s"
+        self._show("training on all rows", fields["epoch"], fields["epochs"], now, "epochs")
 
     def _valid(self, fields: dict[str, Any]) -> None:
         names = [name for name in ("divergence", "weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]
@@ -134,12 +167,22 @@ class Watcher:
     def _retrain(self, fields: dict[str, Any]) -> None:
         self._show("training again", fields["number"], fields["of"], "models")
 
-    def _show(self, what: str, done: float, total: float, now: str) -> None:
+    def _show(self, what: str, done: float, total: float, now: str, unit: str = "", again: float = 0.0) -> None:
+        """``unit``: what is counted, where ``what`` does not say it. ``again``: work that follows, as a share of the total."""
+        seconds = self._pace.left(what, done, total * (1 + again)) if total and done else None
+        left = "" if seconds is None else remaining(seconds)
         if self.bar is not None:
-            self.bar.update(self._task, description=what, completed=done, total=total, now=now)
-        elif time.monotonic() - self._told >= _LINE_EVERY:
-            self._told = time.monotonic()
-            say(f"{what} {amount(done)} of {amount(total)}  {now}")
+            self.bar.update(self._task, description=what, completed=done, total=total, now=now, left=left)
+        elif self._is_due():
+            so_far = f"{what} {amount(done)} of {amount(total)}"
+            say("  ".join(filter(None, (f"{so_far} {unit}".rstrip(), left, now))))
+
+    def _is_due(self) -> bool:
+        """Whether it is time for another plain line."""
+        now = self._pace.clock()
+        due = now - self._told >= max(_LINE_EVERY, (now - self._pace.began) / _RARER)
+        self._told = now if due else self._told
+        return due
 
 
 class Repeating(Watcher):

@@ -48,7 +48,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """How surprised a language model is by texts, in bits: by text, word and token (the warmer the colour, the more)."""
-    from ..api import load_language
+    from ..api import answered, load_language
     from ..core.errors import UnknownName
 
     if by is not None and by not in _TABLES:
@@ -64,12 +64,7 @@ def command(
         facts = [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
-        total = _together(scored)
-        print_json(
-            {"run": str(run), **total, "texts": [row.to_json() for row in scored]}
-            | by_languages
-            | ({"page": str(page)} if page else {})
-        )
+        print_json(answered.scores(str(run), scored) | by_languages | ({"page": str(page)} if page else {}))
     elif by is not None:
         _print_table(by, scored)
     elif by_languages:
@@ -110,17 +105,6 @@ def _blocks(model: Language, sources: list[str], read: ReadOptions, quiet: bool)
     for source in sources:
         blocks = options.texts_of(source, read, model.record, quiet=quiet)
         yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.document_unit == "file" else blocks
-
-
-def _together(scored: list[Scored]) -> dict[str, float | None]:
-    """Bits, nats and perplexity of all texts as one; None where they are not finite."""
-    import numpy as np
-
-    from ..api.scored import BIT, perplexity
-
-    nats = np.concatenate([np.empty(0), *(row.nats for row in scored)])
-    total = {"bits": float(nats.sum()) / BIT, "nats": float(nats.sum()), "perplexity": perplexity(nats)}
-    return {name: value if math.isfinite(value) else None for name, value in total.items()}
 
 
 def _print_table(by: str, scored: list[Scored]) -> None:

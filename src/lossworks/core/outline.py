@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,65 @@ def members(registry: str, folder: Path) -> list[dict[str, Any]]:
     if not found:
         raise Unread(f"no member of {registry} in {folder}")
     return sorted(found, key=lambda member: str(member["name"]))
+
+
+def names(registry: str, folder: Path) -> list[str]:
+    """The names alone of what ``members`` says, without the time that parsing takes.
+
+    Raises:
+        Unread: as of ``members``.
+    """
+    added = re.compile(rf'^@{registry}\.add\(\s*"(\w+)"', re.M)
+    try:
+        found = sorted(name for path in folder.rglob("*.py") for name in added.findall(_text(path)))
+    except OSError as error:
+        raise Unread(str(error)) from None
+    if not found:
+        raise Unread(f"no member of {registry} in {folder}")
+    return found
+
+
+def strings(name: str, path: Path) -> list[str]:
+    """The strings in a constant of a module, each once, in their order; of a dict those of its values.
+
+    Raises:
+        Unread: there is no source, or the constant is spelled in a way that needs it run.
+    """
+    try:
+        return [*dict.fromkeys(_strings(ast.Name(name), path))]
+    except (OSError, SyntaxError) as error:
+        raise Unread(str(error)) from None
+
+
+def docstring(path: Path, name: str = "") -> str:
+    """What a module says of itself, or the class or function in it of that name.
+
+    Raises:
+        Unread: there is no source, or nothing is said.
+    """
+    try:
+        named = (line for line in _module(path).body if getattr(line, "name", None) == name)
+        said = ast.get_docstring(next(named) if name else _module(path))  # type: ignore[arg-type]
+    except (OSError, SyntaxError, StopIteration) as error:
+        raise Unread(str(error)) from None
+    if not said:
+        raise Unread(f"{name or path} has no docstring")
+    return said
+
+
+def _strings(node: ast.AST, path: Path) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Name(id=name):
+            yield from _strings(*_found(name, path))
+        case ast.Starred(value=inner):
+            yield from _strings(inner, path)
+        case ast.Tuple(elts=inner) | ast.Dict(values=inner):
+            for each in inner:
+                yield from _strings(each, path)
+        case _:
+            raise Unread(f"{ast.unparse(node)} is no string, nor several")
 
 
 def _added(registry: str, path: Path) -> Iterator[dict[str, Any]]:

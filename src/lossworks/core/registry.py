@@ -124,6 +124,10 @@ class Registry(Generic[T]):
         """The spec that spells ``member``, with only the fields that differ from their defaults."""
         return specs.written(self.name_of(type(member)), member)
 
+    def whole(self, member: T) -> str:
+        """The spec that spells ``member`` with all its fields, so that whoever goes by those that are named finds each."""
+        return specs.written(self.name_of(type(member)), member, whole=True)
+
     def _others(self, name: str) -> list[str]:
         """The other kinds of thing of which one has this name."""
         for room in _ROOMS:

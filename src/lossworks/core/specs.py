@@ -25,13 +25,13 @@ def read(cls: type[T], spec: str, what: str) -> T:
     return configure(cls, _pairs(spec, getattr(cls, "leading", None)), what)
 
 
-def written(name: str, thing: Any) -> str:
-    """The spec of ``thing``, with only the fields that differ from their defaults."""
+def written(name: str, thing: Any, *, whole: bool = False) -> str:
+    """The spec of ``thing``, with only the fields that differ from their defaults; ``whole``: with all of them."""
     leading = getattr(thing, "leading", None)
     keys = [
         ("" if f.name == leading else f"{f.name}=") + _text(getattr(thing, f.name))
         for f in _fields(type(thing))
-        if getattr(thing, f.name) != f.default
+        if whole or getattr(thing, f.name) != f.default
     ]
     return name + (":" + ",".join(keys) if keys else "")
 

@@ -32,9 +32,9 @@ def number(
         over = value >= above if inclusive else value > above
         if over and value < below:  # so neither is nan
             return
-    bound = f"{above:g} or more" if inclusive else f"above {above:g}"
+    bound = "" if above == -math.inf else f" {above:g} or more" if inclusive else f" above {above:g}"
     limit = "" if math.isinf(below) else f" and below {below:g}"
-    raise UsageError(f"{name} is {value!r}; wanted a finite number {bound}{limit}{_or(words)}.")
+    raise UsageError(f"{name} is {value!r}; wanted a finite number{bound}{limit}{_or(words)}.")
 
 
 def text(name: str, value: Any) -> None:

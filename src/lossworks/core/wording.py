@@ -26,6 +26,14 @@ def duration(seconds: float, gap: str = THIN) -> str:
     return f"{name} {rest}{gap}{small}" if rest else name
 
 
+def remaining(seconds: float) -> str:
+    """Time that is guessed at, no finer than it is known: "about 38 s left", "about 3 min 20 s left"."""
+    if round(seconds) < 60:
+        return f"about {max(1, round(seconds))} s left"
+    step = 10 if seconds < 600 else 60
+    return f"about {duration(step * round(seconds / step), ' ')} left"
+
+
 def amount(number: float) -> str:
     """A count, or a part of one: "15,240", "2.35"."""
     return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:.3g}"

@@ -104,6 +104,9 @@ class Features(ABC):
             DataError: the texts hold nothing to learn from.
         """
 
+    def extend(self, counter: Any) -> None:  # noqa: B027  # most read any text by what they know
+        """Learn what is new in the texts that a training goes on with, behind what is known already, which stays as it is."""
+
     @abstractmethod
     def select(self, read: Ragged) -> Selected:
         """What a network is given of texts as ``read`` gave them. Uses them up: their memory may be written over."""

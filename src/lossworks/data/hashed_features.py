@@ -69,16 +69,27 @@ class HashedFeatures(Features):
 
     def learn(self, counter: DocumentCounter) -> None:
         """Choose the features and their weights: DataError for spaces alone, or where all of it is rarer than ``min_count``."""
-        counts = counter.counts
-        seen = np.flatnonzero(counts >= self.min_count)
-        if not len(seen):
+        buckets, weights = self._chosen(counter.counts, counter.texts, self.max_features)
+        if not len(buckets):
             raise DataError(
                 f"no word or character occurs in {self.min_count} training texts or more; there is nothing to learn from."
             )
+        self.restore(buckets, weights)
+
+    def extend(self, counter: DocumentCounter) -> None:
+        """Append the features that are not kept yet, weighted by the new texts; those that are keep their weights."""
+        counts = counter.counts
+        counts[self.buckets] = 0
+        buckets, weights = self._chosen(counts, counter.texts, self.max_features - len(self))
+        self.restore(np.concatenate([self.buckets, buckets]), np.concatenate([self.weights, weights]))
+
+    def _chosen(self, counts: NDArray[np.int32], texts: int, most: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+        """The buckets that enough of the ``texts`` hold, the most frequent first, and what each weighs."""
+        seen = np.flatnonzero(counts >= self.min_count)
         rarity = np.uint16(65535) - np.minimum(counts[seen], 65535).astype(np.uint16)  # 16 bits are sorted in linear time
-        order = np.argsort(rarity, kind="stable")[: self.max_features]
-        idf = (np.log((1 + counter.texts) / (1 + counts[seen[order]])) + 1) ** self.idf
-        self.restore(seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32))
+        order = np.argsort(rarity, kind="stable")[: max(most, 0)]
+        idf = (np.log((1 + texts) / (1 + counts[seen[order]])) + 1) ** self.idf
+        return seen[order].astype(np.uint32), (idf if self.norm == "tfidf" else np.ones_like(idf)).astype(np.float32)
 
     def restore(self, buckets: NDArray[np.uint32], weights: NDArray[np.float32]) -> None:
         """Take up what was learnt before."""

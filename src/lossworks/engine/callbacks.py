@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .distributed import World
+
+if TYPE_CHECKING:
+    from ..optim import Stepper
 
 
 @dataclass(slots=True)
@@ -17,7 +20,8 @@ class Callbacks:
     """How the world outside watches a fit, ``watch(event, fields)``, and stops it: setting ``stop`` ends it after the step.
 
     ``async_checkpoints``: they are written while training goes on, from a copy.
-    ``stepped`` (None: nothing) is called after every step, while the weights are those to go on with.
+    ``stepped`` (None: nothing) is called after every step, while the weights are those to go on with; ``ended`` with what made
+    the steps, after the last one, when its weights are those to evaluate with.
     ``world``: the processes that train together. ``clock``: seconds, from any point. ``began``: when the fit did, by the clock,
     for one whose minutes are told; None: when it began to train.
     """
@@ -28,6 +32,7 @@ class Callbacks:
     async_checkpoints: bool = False
     stop: Event = field(default_factory=Event)
     stepped: Callable[[], None] | None = None
+    ended: Callable[[Stepper], None] | None = None
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
     began: float | None = None

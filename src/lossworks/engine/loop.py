@@ -112,6 +112,8 @@ class Loop:
             after = "epochs" if self.eval_every is None else "scores"
             state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
         self.stepper.eval_weights()
+        if self.callbacks.ended is not None:
+            self.callbacks.ended(self.stepper)
         self._saving.wait()
         if self._best and self.keeps_best:
             checkpoint.fill(network, self._best)

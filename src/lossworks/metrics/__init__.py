@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .classification import classify
     from .contrast import Losses
     from .evaluation import Evaluation
-    from .intervals import Interval, over_trainings
+    from .intervals import Interval, over_trainings, paired
     from .language import (
         MAX_SEGMENTS,
         SegmentCounts,
@@ -80,6 +80,7 @@ __all__ = [
     "multilabel",
     "of_texts",
     "over_trainings",
+    "paired",
     "ranked",
     "ranking",
     "regress",

@@ -101,6 +101,15 @@ def mean(
     return clipped(centre, below, above, low, high)
 
 
+def paired(values: Floats, others: Floats, groups: Ints | None = None) -> tuple[Interval, Interval, Interval]:
+    """The means of two metrics over the same rows [N], and of their differences, row by row: what makes a row hard for both does
+    not widen that interval. groups: as of ``mean``.
+    """
+    weights = effective(None, len(values), groups)
+    found = [mean(each, weights, groups) for each in (values, others, values - others)]
+    return found[0], found[1], found[2]
+
+
 def over_trainings(values: Floats) -> Interval:
     """The mean of a metric over the K folds of a cross-validation, with Student's interval for training sets that overlap: the
     variance of the mean is (1/K + test/train) s², where a fold's test rows are 1/(K - 1) of its training rows.

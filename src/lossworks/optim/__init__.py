@@ -8,7 +8,7 @@ from .custom import CustomOptimizer
 from .factory import Given, build, check_together, render
 from .health import Health
 from .roles import Role, roles
-from .stepper import Stepper
+from .stepper import Stepper, Suited
 
 __all__ = [
     "CustomOptimizer",
@@ -18,6 +18,7 @@ __all__ = [
     "Optimizer",
     "Role",
     "Stepper",
+    "Suited",
     "build",
     "check_together",
     "optimizers",

@@ -61,6 +61,8 @@ class Optimizer(ABC):
     """Processes may each step a part of every weight (``optim/parts.py``), with the result of one that steps them whole."""
     row_state: ClassVar[tuple[str, ...] | None] = None
     """Names of what is kept for each weight of a table; None: the optimiser needs the whole table's gradient."""
+    weights_kept: ClassVar[tuple[str, ...]] = ()
+    """Names of what is kept for a parameter that are weights themselves; other state is of zeros at first."""
     positive: ClassVar[tuple[str, ...]] = ()
     """Its own fields that must be finite and above 0, besides ``eps``."""
     nonnegative: ClassVar[tuple[str, ...]] = ()

@@ -24,6 +24,9 @@ from .roles import roles
 from .rows import Penalty, Rows, has_rows
 from .state_dict_io import pack, read, text, unpack
 
+Suited = Callable[[Tensor, dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""Of a parameter, what another training kept of it by name, and what a new one begins with (zeros, where nothing is said): what
+to go on with; empty where it begins anew."""
 _DIVIDING = "adamw, muon, sgd, lion, adan, sophia"
 
 
@@ -228,6 +231,38 @@ class Stepper:
             self._torch.load_state_dict(unpack(under(state, "dense.")))
         if self._average is not None:
             self._average.load(state)
+
+    def go_on(self, state: dict[str, Tensor], suited: Suited) -> None:
+        """Take up the state that another stepper of the same optimiser ended with, over the weights as they stand.
+
+        Its penalty was up to date, and an average of weights is what stands in the parameters, so both begin anew.
+
+        Args:
+            state: what ``tensors`` gave, after ``eval_weights``.
+            suited: makes what was kept of a parameter suit it as it is now.
+
+        Raises:
+            UsageError: another optimiser saved it. KeyError: it is of whole tables where this one works on rows, or the reverse.
+        """
+        check_state(read(state["optimizer"]), self._name)
+        for number, rows in enumerate(self._rows):
+            shape = rows.parameter.shape
+            begun = {held: torch.from_numpy(array).view(shape) for held, array in rows.state.items()}
+            kept = {held: state[f"rows.{number}.{held}"] for held in begun}
+            for held, value in suited(rows.parameter, kept, begun).items():
+                begun[held].copy_(value)
+        if self._torch is not None:
+            saved = unpack(under(state, "dense."))
+            own = [p for group in self._torch.param_groups for p in group["params"]]
+            found = {number: suited(own[number], held, {}) for number, held in saved["state"].items()}
+            saved["state"] = {number: held for number, held in found.items() if held}
+            self._torch.load_state_dict(saved)
+        if self._average is not None and "trained.0" in state:
+            self._average.trained = [
+                suited(p, {"trained": state[f"trained.{number}"]}, {"trained": p.detach()})["trained"].to(p)
+                for number, p in enumerate(self._average.parameters)
+            ]
+        self.steps = int(state["steps"])
 
     def parameter(self, name: str) -> Tensor | None:
         """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""

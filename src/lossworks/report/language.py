@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from . import by_language, words
+from . import by_language, went_on, words
 from .metric_rows import metric_row
 from .plot import LEGEND, axis, figure, line
 from .words import Json
@@ -26,6 +26,7 @@ def context(name: str, summary: Json, events: list[Json]) -> Json:
         "data": summary.get("data") or {},
         "verdict": words.verdict(summary),
         "facts": words.facts(summary, SHOWN),
+        "went_on": went_on.sentences(summary),
         "metrics": [metric_row(key, result, words.LANGUAGE_NAMES) for key in result.get("metrics", {})],
         "scaled": False,
         "languages": by_language.context(result),

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from .. import record
 from ..core.errors import RecordError
-from . import by_language, charts, fused, health_charts, language, words
+from . import by_language, charts, fused, health_charts, language, went_on, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
@@ -49,6 +49,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "data": data,
         "verdict": words.verdict(summary),
         "facts": words.facts(summary, _SHOWN),
+        "went_on": went_on.sentences(summary),
         "metrics": [metric_row(key, result) for key in result.get("metrics", {})],
         "scaled": scaled(result),
         "languages": by_language.context(result),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import json
 import os
-import re
 import shutil
 import sys
 from http import HTTPStatus
@@ -19,13 +17,10 @@ from threading import BoundedSemaphore, Timer
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from ..core.errors import UsageError
+from ..core.loopback import HOST, no_port, wrong_asker
 from .frame import rendered
 from .live import Live
 
-HOST = "127.0.0.1"
-NAMES = {HOST, "localhost", "[::1]"}
-"""The host names of this machine. A web page whose own name resolves to it (DNS rebinding) sends that name instead."""
 _IDLE = 10  # seconds without a byte after which a connection is closed
 _LONGEST = 60  # seconds that a connection may last, however slowly bytes come and go
 _AT_ONCE = 16  # connections; a browser opens six
@@ -49,8 +44,7 @@ class Server(ThreadingTCPServer):
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            raise UsageError(f"port {port} {reason}. Choose another --port, or leave it out to use a free one.") from None
+            raise no_port(port, error) from None
 
     @property
     def address(self) -> str:
@@ -91,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE
 
     def do_GET(self) -> None:
-        if self._host() not in NAMES:
+        if wrong_asker(self.headers.get("Host", ""), self.headers.get("Origin")):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"This page is for this machine only.\n")
             return
         try:
@@ -111,10 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html", report)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
-
-    def _host(self) -> str:
-        """The requested host name, without the port, which a tunnel may have changed."""
-        return re.sub(r":\d*\Z", "", self.headers.get("Host", "").lower())
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes | BinaryIO) -> None:
         with io.BytesIO(body) if isinstance(body, bytes) else body as file:

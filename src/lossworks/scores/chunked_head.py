@@ -70,12 +70,15 @@ class ChunkedHead:
 
     @property
     def chunk(self) -> int:
-        """Rows a chunk: the buffer stays a small part of what the naive way holds.
+        """Rows a chunk: the buffer stays a small part of what the naive way holds, or is half as large as the gradient of the
+        weights, which each chunk goes through.
 
         One chunk needs no sums in float32 of a head in bfloat16: it is taken where their room is enough for the other rows.
         """
-        rows = max(_CHUNK[0], min(_CHUNK[1], max(len(self.target) // 4, _SMALL // self.head.classes)))
-        spared = 4 * sum(t.numel() for t in self.head.tensors if t.requires_grad and t.dtype == torch.bfloat16)
+        trained = [t for t in self.head.tensors if t.requires_grad]
+        half = sum(t.numel() for t in trained) // (2 * self.head.classes)
+        rows = max(_CHUNK[0], min(_CHUNK[1], max(len(self.target) // 4, _SMALL // self.head.classes, half)))
+        spared = 4 * sum(t.numel() for t in trained if t.dtype == torch.bfloat16)
         if self.size <= rows + spared // (self.dtype.itemsize * self.head.classes):
             rows = self.size
         return max(1, min(self.size, rows))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,17 @@ class LabelTask(Task):
         Raises:
             DataError: there is nothing to learn, or a label does not fit; names its row.
         """
+
+    @staticmethod
+    def names_in(corpus: Corpus) -> Iterable[str]:
+        """The labels that occur in a corpus; none of numbers."""
+        return ()
+
+    def grown(self, corpus: Corpus) -> Self:
+        """The same, with the labels of a corpus that are not known yet after those that are."""
+        new = self.ordered({*self.names_in(corpus)} - {*self.labels}, corpus)
+        kind = self.label_type if not new or corpus.label_type == self.label_type else "str"
+        return replace(self, labels=(*self.labels, *new), label_type=kind)
 
     @staticmethod
     def ordered(names: Iterable[str], corpus: Corpus) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -53,6 +53,10 @@ class Classify(LabelTask):
 
     kind: ClassVar[Kind] = "classify"
     right_metric: ClassVar[str | None] = "accuracy"
+
+    @staticmethod
+    def names_in(corpus: Corpus) -> Iterable[str]:
+        return data.class_names(corpus)
 
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Classify:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,9 +32,13 @@ class Multilabel(LabelTask):
     kind: ClassVar[Kind] = "multilabel"
     right_metric: ClassVar[str | None] = "subset_accuracy"
 
+    @staticmethod
+    def names_in(corpus: Corpus) -> Iterable[str]:
+        return chain.from_iterable(set(data.label_sets(corpus)))
+
     @classmethod
     def of(cls, corpus: Corpus, train: NDArray[np.bool_]) -> Multilabel:
-        return cls(cls.ordered(chain.from_iterable(set(data.label_sets(corpus))), corpus), label_type=corpus.label_type)
+        return cls(cls.ordered(cls.names_in(corpus), corpus), label_type=corpus.label_type)
 
     def targets(self, corpus: Corpus) -> NDArray[Any]:
         number, sets = {label: at for at, label in enumerate(self.labels)}, data.label_sets(corpus)

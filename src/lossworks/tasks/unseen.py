@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def refuse_unseen(corpus: Corpus, known: Sequence[str], sets: Sequence[tuple[str, ...]]) -> None:
     """Raise DataError where a row of a corpus, ``sets`` of labels [rows], has a label that is not ``known``."""
-    strange = {labels for labels in set(sets) if not set(labels) <= set(known)}
+    familiar = set(known)
+    strange = {labels for labels in set(sets) if not familiar.issuperset(labels)}
     if not strange:
         return
     rows = [row for row, labels in enumerate(sets) if labels in strange]

@@ -23,6 +23,7 @@ from .refit import refit, training, with_validation_rows
 from .resolving import for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
+from .start import Start
 from .teaching import CUT, Teacher, teach
 
 
@@ -36,12 +37,16 @@ def fit(
     resume: bool,
     budget: int,
     teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
     check_languages(settings, corpora)
     taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
     shares = settings.valid, settings.test
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance)
+    task = None if start is None else start.task(corpora[0])
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance, task)
+    if start is not None:
+        data.reason = f"{data.task.kind}, as of {start.name}"
     if taught is not None and str(settings.teach).startswith(CUT):
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
@@ -50,30 +55,36 @@ def fit(
     settings = replace(settings, loss=losses.render(loss))
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
     callbacks.watch("data", about)
-    features = spec.features()
+    features = spec.features() if start is None else start.features()
     features.to(settings.device)
-    read_features(data, features, scratch, settings.seed, budget, callbacks.watch)
+    read_features(data, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})
     whole = None if VALID in fixed else with_validation_rows(data)
     check_memory(spec, data, settings, trainings=1 if whole is None else 2)
+    if whole is not None:
+        callbacks.watch("twice", {"rows": int((whole.parts == TRAIN).sum()), "of": int((data.parts == TRAIN).sum())})
     found = None
     if settings.lr == AUTO:
-        found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(data, spec, loss, settings, callbacks)
+        found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(
+            data, spec, loss, settings, callbacks, start
+        )
         settings = settings.with_lr(found["chosen"])
         callbacks.watch("config", {"config": settings.to_json()})
-    loop = training(data, spec, loss, settings, callbacks)
+    loop = training(data, spec, loss, settings, callbacks, start=start)
     if resume:
         loop.resume()
     loop.state.search = found
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
     predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
+    if start is not None:
+        start.calibrate(predictor)
     if not data.judged_by_teacher:
         calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:
         data.close()
-        refit(predictor, loop, whole, settings, scratch, budget)
+        refit(predictor, loop, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
     parameters = list(predictor.network.parameters())
     ended = _ended(state)

@@ -201,9 +201,11 @@ def assemble(
     seed: int,
     taught: Taught | None = None,
     balance: str | None = None,
+    task: LabelTask | None = None,
 ) -> Dataset:
     """Decide the task, the parts and the targets. ``fixed``: the part that a corpus was given as, None for the one to split;
-    ``taught``: what a teacher says of the rows, whose labels are then complete.
+    ``taught``: what a teacher says of the rows, whose labels are then complete; ``task``: of ``kind``, with its labels, where
+    they are known before.
 
     Raises:
         DataError: one class only, a label of the wrong kind, a label outside the training part.
@@ -222,7 +224,8 @@ def assemble(
         test = 0.0 if TEST in fixed else min(test, min(MOST_TEST, most) / len(main))
         given[0] = split(main, kind, valid, test, seed)
     parts = np.concatenate(given)
-    task = taught.task if taught is not None and taught.task.labels else LABEL_TASKS[kind].of(main, given[0] == TRAIN)
+    if task is None:
+        task = taught.task if taught is not None and taught.task.labels else LABEL_TASKS[kind].of(main, given[0] == TRAIN)
     target = np.concatenate([task.targets(corpus) for corpus in corpora])
     weight = _weights(corpora)
     loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
@@ -255,11 +258,21 @@ def _place(parts: NDArray[np.uint8], taught: Taught) -> bool:
 
 
 def read_features(
-    data: Dataset, features: Features, folder: Path, seed: int, budget: int, watch: Callable[[str, dict[str, Any]], None]
+    data: Dataset,
+    features: Features,
+    folder: Path,
+    seed: int,
+    budget: int,
+    watch: Callable[[str, dict[str, Any]], None],
+    *,
+    known: bool = False,
 ) -> None:
-    """Read every text, learn the features from the training part, and keep the parts for the epochs; ``watch`` is told of it."""
+    """Read every text, learn the features from the training part, and keep the parts for the epochs; ``watch`` is told of it.
+    Features that are ``known`` are extended alone.
+    """
     data.features = features
-    features.prepare(data.training_texts(seed))
+    if not known:
+        features.prepare(data.training_texts(seed))
     stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
     counter = features.counter()
     row = 0
@@ -274,7 +287,7 @@ def read_features(
                     store.append(rows[chosen], read, chosen)
             row += len(texts)
             watch("read", {"rows": row, "of": len(data.parts)})
-    features.learn(counter)
+    (features.extend if known else features.learn)(counter)
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from ..core.errors import DataError, OutOfMemory, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
-from ..engine import Callbacks
+from ..engine import Callbacks, checkpoint
 from ..engine.distributed import World, check_alone
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
+from ..optim import Stepper
 from .settings import Settings
+from .start import OPTIMIZER, Start, obstacle
 from .teaching import Teacher
 from .unigrams import write_counts
 
@@ -32,6 +35,7 @@ class Fitted:
     """What a fit gives: the model, the settings it was made with, and the record of data and result.
 
     counts: of a language model, how often each token was seen, for its baseline; None where that is not known.
+    stepper: what made the last steps, where a training may go on from here.
     """
 
     trained: Predictor | TextLanguage | KnowledgeGraph
@@ -39,10 +43,13 @@ class Fitted:
     data: dict[str, Any]
     result: dict[str, Any]
     counts: NDArray[np.int64] | None = None
+    stepper: Stepper | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the model's files."""
+        """Write the model's files, and in a folder of its own what another training needs to go on from it."""
         self.trained.save(folder)
+        if self.stepper is not None:
+            checkpoint.save(folder / OPTIMIZER, self.stepper.steps, self.stepper.tensors(), {})
         if self.counts is not None:
             write_counts(folder, self.counts)
 
@@ -57,6 +64,7 @@ def fit_corpora(
     resume: bool = False,
     budget: int = BUDGET,
     teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> Fitted:
     """Train on ``corpora``: the first is split where no others were given as (``fixed``) validation or test part.
 
@@ -69,6 +77,7 @@ def fit_corpora(
         resume: go on from the newest of the callbacks' checkpoints; what keeps none starts again, and ends in the same bits.
         budget: bytes of text of each part held in memory.
         teacher: what the settings' ``teach`` names, opened.
+        start: the run to go on from; the settings are then ``settings_after`` it.
 
     Raises:
         DataError, UsageError: the data or the settings do not fit.
@@ -86,10 +95,14 @@ def fit_corpora(
             from . import counted
 
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
+        last = deque[Stepper](maxlen=1)
+        if not obstacle(settings.spec) and settings.sharding != "fsdp":  # there each process has a part of it
+            callbacks = replace(callbacks, ended=last.append)
         if not is_labelled(settings, corpora):
             from . import language
 
-            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, teacher=teacher))
+            how: dict[str, Any] = {"resume": resume, "teacher": teacher, "start": start}
+            return Fitted(*language.fit(corpora, fixed, settings, callbacks, scratch, **how), *last)
         if settings.of_language:
             _check_labels(corpora)
             spec = settings.spec
@@ -102,9 +115,8 @@ def fit_corpora(
             settings = settings.for_labels()
         from . import classifier
 
-        return Fitted(
-            *classifier.fit(corpora, fixed, settings, callbacks, scratch, resume=resume, budget=budget, teacher=teacher)
-        )
+        how = {"resume": resume, "budget": budget, "teacher": teacher, "start": start}
+        return Fitted(*classifier.fit(corpora, fixed, settings, callbacks, scratch, **how), None, *last)
 
 
 def is_labelled(settings: Settings, corpora: Sequence[Corpus]) -> bool:

@@ -25,6 +25,7 @@ from .language_metrics import judge, samples
 from .language_training import recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
+from .start import Start
 from .teaching import Teacher
 from .token_parts import Division, Encoded, divide, encode, encode_fewer
 
@@ -41,6 +42,7 @@ def fit(
     *,
     resume: bool,
     teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> tuple[TextLanguage, Settings, dict[str, Any], dict[str, Any], NDArray[np.int64]]:
     """The model, its resolved settings, the record of data and result, and how often each token was seen.
 
@@ -61,9 +63,11 @@ def fit(
     before = recalled(settings, callbacks) if resume else None
     settings, why = (settings, "") if asked else tokens_chosen(settings, division, callbacks, before)
     callbacks.watch("tokens", {"rows": 0, "of": sum(map(len, corpora))})
-    tokenizer, parts = encode(division, settings, callbacks, scratch)
+    known = None if start is None else start.tokenizer
+    tokenizer, parts = encode(division, settings, callbacks, scratch, known)
     data = describe(division, tokenizer, parts)
-    callbacks.watch("data", {"reason": "lm: a language model", **data, "config": settings.to_json()})
+    reason = "lm: a language model" if start is None else f"lm, as of {start.name}"
+    callbacks.watch("data", {"reason": reason, **data, "config": settings.to_json()})
     taught = None if teacher is None else teacher.of_tokens(_predicted(settings, tokenizer))
     for note in tokenizer.notes:
         callbacks.watch("note", {"text": note})
@@ -85,6 +89,7 @@ def fit(
         test_tokens=0 if TEST in fixed else int(parts[TEST].texts.offsets[-1]),
         languages=division.text_languages() if settings.balance or settings.risk else None,
         teacher=taught,
+        start=start,
     )
     if found.tested < 1:
         parts[TEST] = encode_fewer(division, found.tested, settings, tokenizer, scratch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .config import OPTIMIZER, TrainConfig
 from .planning import Plan, is_timed, plan, time_of
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .sizing import tokens_for
+from .start import Start
 from .token_parts import Division, repeated
 from .tokens import new_network, train_sequences
 
@@ -56,6 +58,7 @@ def train(
     test_tokens: int = 0,
     languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """The model that ``settings`` say, trained on ``texts``.
 
@@ -69,7 +72,7 @@ def train(
         resume: go on from the newest checkpoint; families that learn by a method of their own start again.
         before: the plan that was made when the fit began, of one that is resumed. test_tokens: as of ``plan``.
         languages: of the texts, where a balance or a risk goes by them.
-        teacher: as of ``train_sequences``.
+        teacher: as of ``train_sequences``. start: what to go on from, of the same tokens.
 
     Raises:
         DataError, Diverged, Interrupted, OutOfMemory: nothing can be learned, or training ended early.
@@ -92,9 +95,14 @@ def train(
     else:
         config = config_of(settings)
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
+    suited = None if start is None else start.fill(network)
+    begin = None if start is None or suited is None else partial(start.take_up, suited=suited)
+    if start is not None and settings.sharding == "fsdp":
+        start.said, begin = "with --sharding fsdp each process has a part of it", None
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
         threads=threads, languages=languages, teacher=teacher, sharding=settings.sharding,
+        begin=begin,
     )  # fmt: skip
     return Trained(network.model(), spec, settings, state, tested)
 

@@ -13,6 +13,7 @@ from ..engine import Callbacks
 from .dataset import Dataset
 from .refit import training
 from .settings import Settings
+from .start import Start
 
 ROWS_A_TRIAL = 200_000
 """Rows that a trial trains on, counting each as often as it comes, unless all epochs have fewer."""
@@ -33,7 +34,14 @@ class Trial:
         return math.inf if self.score is None else self.score
 
 
-def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, callbacks: Callbacks) -> dict[str, Any]:
+def search(
+    data: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    callbacks: Callbacks,
+    start: Start | None = None,
+) -> dict[str, Any]:
     """Try rates around the optimiser's own, further out where the best is at an end, and then between. Returns the record:
     ``trials``, the ``chosen`` rate, the ``metric``, and how many ``steps`` a trial has.
 
@@ -48,7 +56,7 @@ def search(data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: S
 
     def run(lr: float) -> Trial:
         lr = float(f"{lr:.3g}")
-        trials.append(_trial(data, spec, loss, settings.with_lr(lr), callbacks, steps))
+        trials.append(_trial(data, spec, loss, settings.with_lr(lr), callbacks, steps, start))
         callbacks.watch("search", {"lr": lr, "score": trials[-1].score, "note": trials[-1].note, "done": len(trials)})
         return trials[-1]
 
@@ -76,10 +84,17 @@ def _walk(run: Callable[[float], Trial], usual: float) -> None:
 
 
 def _trial(
-    data: Dataset, spec: models.ModelSpec, loss: losses.Loss, settings: Settings, callbacks: Callbacks, steps: int
+    data: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    callbacks: Callbacks,
+    steps: int,
+    start: Start | None,
 ) -> Trial:
     lr = float(settings.lr or 0)
-    loop = training(data, spec, loss, settings, Callbacks(stop=callbacks.stop, world=callbacks.world), last_step=steps)
+    callbacks = Callbacks(stop=callbacks.stop, world=callbacks.world)
+    loop = training(data, spec, loss, settings, callbacks, last_step=steps, start=start)
     try:
         state = loop.run()
     except Diverged:

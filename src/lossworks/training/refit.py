@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .dataset import Dataset, read_features
 from .examples import ExampleObjective
 from .settings import AUTO, Settings
 from .sizes import check_memory
+from .start import Start
 
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
@@ -46,11 +48,12 @@ def training(
     last_step: int | None = None,
     outputs: int | None = None,
     objective: Callable[..., ExampleObjective] = ExampleObjective,
+    start: Start | None = None,
 ) -> Loop:
     """The training of a new network on ``data``, not begun.
 
     last_step: where it ends sooner than the settings say. outputs: of the network, where they are not the task's; ``objective``
-    then makes losses of them.
+    then makes losses of them. start: what it goes on from.
     """
     assert data.features is not None
     callbacks = callbacks.with_shards(settings.shards)  # which a training done again has too
@@ -58,8 +61,11 @@ def training(
         check_memory(spec, data, settings)
     outputs = outputs or data.task.outputs
     network = spec.network(len(data.features), outputs, derive(settings.seed, "weights")).to(settings.device)
+    suited = None if start is None else start.fill(network, data.task)
     penalty = penalties.build(settings.penalty) if settings.penalty else None
     stepper = optim.Stepper(optim.build(settings.optimizer or ""), network, penalty, clip=settings.clip, ema=settings.ema)
+    if start is not None and suited is not None:
+        start.take_up(stepper, suited)
     batch_size, micro_batch = int(settings.batch_size or 1), settings.micro_batch
     languages, full, drawn = data.languages, stepper.optimizer.full_batch, data.rates
     groups = group_count(settings, languages, data.task.groups)
@@ -103,6 +109,7 @@ def again(
     budget: int,
     callbacks: Callbacks,
     before: Features | None = None,
+    start: Start | None = None,
 ) -> Loop:
     """The training of ``whole``, which is read now, as far as one before had come; not begun.
 
@@ -113,18 +120,27 @@ def again(
         scratch, budget: as of ``fit_corpora``.
         callbacks: how to watch and stop it.
         before: a reading of the same texts, by the same spec.
+        start: what both trainings go on from.
     """
-    features = spec.features()
+    features = spec.features() if start is None else start.features()
     features.to(settings.device)
     if before is not None:
         features.follow(before)
-    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch)
-    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
 
 
-def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Settings, scratch: Path, budget: int) -> None:
+def refit(
+    predictor: NetworkPredictor,
+    first: Loop,
+    whole: Dataset,
+    settings: Settings,
+    scratch: Path,
+    budget: int,
+    start: Start | None = None,
+) -> None:
     """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
@@ -133,8 +149,16 @@ def refit(predictor: NetworkPredictor, first: Loop, whole: Dataset, settings: Se
     state, objective = first.state, first.objective
     assert isinstance(objective, ExampleObjective)
     ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
-    callbacks = Callbacks(stop=first.callbacks.stop, world=first.callbacks.world)
-    second = again(whole, predictor.spec, objective.loss, settings, ended, scratch, budget, callbacks, predictor.features)
+
+    def watch(event: str, fields: dict[str, Any]) -> None:
+        if event == "train":  # its steps are none of the run's
+            shown = {name: value for name, value in fields.items() if name != "step"}
+            first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+
+    told = first.callbacks
+    callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)
+    how = settings, ended, scratch, budget, callbacks, predictor.features
+    second = again(whole, predictor.spec, objective.loss, *how, start)
     assert whole.features is not None
     try:
         state.seconds += second.run().seconds

@@ -112,9 +112,11 @@ def divide(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Set
     return Division(corpora, fixed, of_rows, {}).balanced(settings.balance)
 
 
-def encode(division: Division, settings: Settings, callbacks: Callbacks, scratch: Path) -> tuple[Tokenizer, dict[int, Encoded]]:
-    """The tokenizer, trained where it is not given, and every part in tokens, in files in ``scratch``."""
-    chosen = tokens.named(settings.tokenizer or "")
+def encode(
+    division: Division, settings: Settings, callbacks: Callbacks, scratch: Path, known: Tokenizer | None = None
+) -> tuple[Tokenizer, dict[int, Encoded]]:
+    """The tokenizer, trained where it is neither ``known`` nor given, and every part in tokens, in files in ``scratch``."""
+    chosen = known or tokens.named(settings.tokenizer or "")
     whole = settings.document_unit == "file"
     rows = sum(map(len, division.corpora))
     if isinstance(chosen, Tokenizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -161,6 +161,7 @@ def train_sequences(
     languages: TextLanguages | None = None,
     teacher: LanguageModel | None = None,
     sharding: str | None = None,
+    begin: Callable[[Stepper], None] | None = None,
     **choices: Any,
 ) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best held-out score, those to evaluate with.
@@ -177,6 +178,7 @@ def train_sequences(
         threads: PyTorch's own; None: as they are.
         languages: of the texts, for a risk that compares them, or where those of some are drawn more often.
         sharding: "fsdp" divides weights and the optimiser's state among the callbacks' processes; ``network`` ends whole.
+        begin: given what will make the steps, before the first one.
         teacher: a model of the same tokens, for losses that compare with one (``0.5*cross_entropy+0.5*forward_kl``).
 
     Returns:
@@ -199,6 +201,8 @@ def train_sequences(
         with sharded(network, callbacks, sharding) as (trained, shared):
             loop = token_loop(trained, texts, vocabulary, config, languages=languages, callbacks=shared, **how)
             loop.threads = threads
+            if begin is not None:
+                begin(loop.stepper)
             if resume:
                 loop.resume()
                 loop.log("resume")

@@ -51,7 +51,7 @@ class AdaGrad(Optimizer):
         each_row(adapt, gradient, weight, state["sum"], lr, self.eps)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")  # a look at each divisor would keep it from using vectors
 def adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
     """s ← s + g², w ← w - lr · g / (√s + eps) on touched rows."""
     for group in range(part, len(counts), parts):

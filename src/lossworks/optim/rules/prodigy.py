@@ -36,6 +36,7 @@ class Prodigy(Optimizer):
     d0: float = 1e-6
     positive = ("d0",)
     shares = ("beta1", "beta2")
+    weights_kept = ("start",)
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
         own = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "eps": self.eps}

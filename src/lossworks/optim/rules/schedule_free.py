@@ -27,6 +27,7 @@ class ScheduleFree(Optimizer):
     kept: ClassVar[str]
     """The name of β."""
     divides = True
+    weights_kept = ("z", "point")
 
     def __post_init__(self) -> None:
         super().__post_init__()

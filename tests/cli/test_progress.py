@@ -1,0 +1,72 @@
+"""What is shown while something takes long."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+import lossworks
+from lossworks.cli.progress import Pace, Watcher
+from lossworks.core.wording import remaining
+from lossworks.engine import Callbacks
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_time_left(seed: int) -> None:
+    """From a tenth of the work on it is right within a factor of 1.5, however long the first piece took, phase by phase."""
+    clock, draw = Clock(), random.Random(seed)
+    pace, pieces = Pace(clock), 60
+    for phase, each in (("reading", 0.1), ("training", 3.0)):
+        took = [(40 if at == 0 else 1) * each * draw.uniform(0.6, 1.4) for at in range(pieces)]
+        for done in range(1, pieces):
+            clock.now += took[done - 1]
+            left = pace.left(phase, done, pieces)
+            assert (left is None) == (done == 1)
+            if pieces // 10 <= done <= pieces * 9 // 10 and left is not None:
+                assert 1 / 1.5 < left / sum(took[done:]) < 1.5
+
+
+def test_lines_become_rare(capsys: pytest.CaptureFixture[str]) -> None:
+    """An hour has some dozens, all of one form; the time left counts a second training in."""
+    clock = Clock()
+    watcher = Watcher(False, clock)
+    watcher("twice", {"rows": 9, "of": 8})
+    for step in range(3600):
+        clock.now = step + 1.0
+        watcher("train", {"epoch": step / 360, "examples_per_second": 800, "loss": 0.5})
+    lines = capsys.readouterr().err.splitlines()
+    assert 40 < len(lines) < 120
+    form = re.compile(r"training [\d.]+ of 1 epochs  (about .* left  )?loss 0.5000  800 examples/s")
+    assert [line for line in lines if not form.fullmatch(line)] == []
+    watcher._epochs = 10.0
+    clock.now += 1000
+    watcher("train", {"epoch": 10.0, "examples_per_second": 800, "loss": 0.5})
+    assert "about 1 h" in capsys.readouterr().err  # 4,600 s for the first, 9/8 of it for the second
+
+
+def test_words() -> None:
+    """Seconds below a minute, then tens of them, then minutes."""
+    told = [remaining(seconds).removeprefix("about ").removesuffix(" left") for seconds in (0.2, 38.4, 59.6, 204, 4000)]
+    assert told == ["1 s", "38 s", "1 min", "3 min 20 s", "1 h 7 min"]
+
+
+def test_a_second_training_is_shown() -> None:
+    """A fit of few rows says that it will train on the validation rows too, and how far that is."""
+    events: list[tuple[str, dict[str, float]]] = []
+    rows = [(f"good fine {n}", "a") if n % 2 else (f"bad poor {n}", "b") for n in range(80)]
+    lossworks.fit(rows, epochs=2, callbacks=Callbacks(watch=lambda event, fields: events.append((event, fields))))
+    names = [event for event, _ in events]
+    assert names.index("twice") < names.index("start") < names.index("refit")
+    assert dict(events)["twice"] == {"rows": 72, "of": 64}
+    assert dict(events)["refit"]["epoch"] == dict(events)["refit"]["epochs"]
