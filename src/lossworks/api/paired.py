@@ -35,10 +35,10 @@ def paired_labels(before: Model, after: Model, corpus: Corpus) -> Json:
     """What changed from one model of labels, or of numbers, to another of the same.
 
     Returns: ``metrics``, each with its value ``before`` and ``after``, its ``difference`` (after − before) with a 95 % interval,
-    p (the larger of the interval's and of the randomization test's) and p after Holm's correction over the metrics, and a ``word``;
-    ``agreement``, the share of equal answers (None of numbers); ``largest_change`` of a probability, or of a number; how many
-    answers were ``fixed`` and ``broken``, of numbers came nearer to the truth and went further from it; and ``examples`` of both,
-    those whose loss changed most first.
+    p (the larger of the interval's and of the randomization test's) and p after Holm's correction over the metrics, and a
+    ``word``; ``agreement``, the share of equal answers (None of numbers); ``largest_change`` of a probability or number; how
+    many answers were ``fixed`` and ``broken``, of numbers came nearer to the truth and went further from it; and ``examples`` of
+    both, those whose loss changed most first.
     """
     task, weight, target = after.predictor.task, corpus.weights, after.predictor.task.targets(corpus)
     models, own = (before.predictor, after.predictor), (scores_of(before, corpus), scores_of(after, corpus))

@@ -2,9 +2,9 @@
 
 Every weight is rounded to a whole number of steps, the finer the more its feature matters (``HashedFeatures.importance``): so
 each takes the same part in the error, which is then least for a given number of bits (reverse water-filling; Cover and Thomas
-2006, 10.3.3). What matters little comes to zero by itself, and there is no second rule of which features stay. The whole numbers are
-written in as many bytes as each needs, and deflated, so that frequent ones take few bits: uniform steps with an entropy code lie
-within a quarter of a bit of what any code can do (Gray and Neuhoff 1998, "Quantization", section III).
+2006, 10.3.3). What matters little comes to zero by itself, and there is no second rule of which features stay. The whole numbers
+are written in as many bytes as each needs, and deflated, so that frequent ones take few bits: uniform steps with an entropy code
+lie within a quarter of a bit of what any code can do (Gray and Neuhoff 1998, "Quantization", section III).
 """
 
 from __future__ import annotations
