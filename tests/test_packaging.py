@@ -53,7 +53,7 @@ def test_data_files_are_packaged() -> None:
 
 
 def test_imports_are_declared() -> None:
-    """Whatever is imported is a dependency, or of an extra, and then each file that imports it tells of the extra."""
+    """Whatever is imported is a dependency, or of an extra, and then the file that imports it, or its package, says so."""
     provided = packages_distributions()
     always = names(PROJECT["project"]["dependencies"])
     of = {name: extra for extra, asked in EXTRAS.items() for name in names(asked)} | BROUGHT
@@ -62,7 +62,8 @@ def test_imports_are_declared() -> None:
         if not distributions & always:
             extras = {of[name] for name in distributions if name in of}
             assert extras, f"{module}, imported by {sorted(map(str, paths))}, is no dependency and of no extra"
-            unnamed = [path for path in paths if not any(f"lossworks[{extra}]" in path.read_text("utf-8") for extra in extras)]
+            told = {path: path.read_text("utf-8") + (path.parent / "__init__.py").read_text("utf-8") for path in paths}
+            unnamed = [path for path, text in told.items() if not any(f"lossworks[{extra}]" in text for extra in extras)]
             assert unnamed == [], f"{unnamed} import {module}, and do not say that lossworks{sorted(extras)} brings it"
 
 

@@ -35,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     lossworks.fit(ROWS, model="linear:bits=10", epochs=2, out=out)
     record = json.loads((out / "run.json").read_bytes())
     del record["files"]
-    return {path.name: path.read_bytes() for path in out.iterdir()} | {"run.json": json.dumps(record).encode()}
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} | {"run.json": json.dumps(record).encode()}
 
 
 @pytest.fixture

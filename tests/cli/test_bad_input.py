@@ -124,11 +124,11 @@ def test_text_that_is_no_utf8_at_prediction(command: Command, fitted: Path, put:
 
 def test_out_that_holds_a_run(command: Command, fitted: Path, put: Put) -> None:
     """A run is never written over."""
-    before = {path: path.read_bytes() for path in fitted.iterdir()}
+    before = {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()}
     ended = command("fit", put("a.csv", GOOD), "--out", fitted)
     assert ended.code == 2
     assert "already holds a run. Add --resume to continue it, or choose another --out." in ended.err
-    assert {path: path.read_bytes() for path in fitted.iterdir()} == before
+    assert {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()} == before
 
 
 def test_out_that_is_a_file(command: Command, put: Put) -> None:

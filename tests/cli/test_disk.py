@@ -66,14 +66,14 @@ def test_other_runs_are_untouched(command: Command, disk: Disk) -> None:
     """A run beside it on the full disk stays as it was, and still answers."""
     point = disk(5600)
     assert command("fit", REVIEWS, *SMALL, "-q", "--out", point / "old").code == 0
-    before = {path: path.read_bytes() for path in (point / "old").iterdir()}
+    before = {path: path.read_bytes() for path in (point / "old").rglob("*") if path.is_file()}
     with (point / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(1024)):
             pass
     assert command("fit", REVIEWS, *SMALL, "-q", "--out", point / "new").code == 2
     ended = command("report", point / "old")
     assert (ended.code, "cannot write" in ended.err) == (2, True)
-    assert {path: path.read_bytes() for path in (point / "old").iterdir()} == before
+    assert {path: path.read_bytes() for path in (point / "old").rglob("*") if path.is_file()} == before
     assert command("predict", point / "old", "good").code == 0
 
 

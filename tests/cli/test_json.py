@@ -25,9 +25,8 @@ def test_verbs(command: Command, fitted: Path) -> None:
     assert [row["text"] for row in said.json["predictions"]] == ["I love this product!", "不满意"]
     assert command("evaluate", fitted, REVIEWS, "--json").json["rows"] == 656
     assert command("report", fitted, "--json").json == {"reports": [str(fitted / "report.html")]}
-    assert {"losses", "models", "optimizers", "penalties", "risks", "balances", "schedules", "rules"} == set(
-        command("list", "--json").json
-    )
+    kinds = {"losses", "models", "optimizers", "penalties", "risks", "balances", "schedules", "rules", "tokenizers"}
+    assert set(command("list", "--json").json) == kinds
     assert set(command("list", "models", "--json").json) == {"models"}
 
 

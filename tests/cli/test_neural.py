@@ -80,7 +80,7 @@ def test_time_is_kept_and_said(command: Command, put: Put) -> None:
                     "--document-unit", "file", "--minutes", "0.05", "--out", "run")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "weights, the " in ended.err
-    assert "steps of" in ended.err
+    assert re.search(r"training \d+ of \d+ steps", ended.err)
     config = json.loads(Path("run/run.json").read_text())["config"]
     assert config["model"].startswith("transformer:layers=")
     assert config["steps"] > 0

@@ -50,12 +50,13 @@ def stepped(start: Start, outputs: int, more: int, ema: float | None, *, state: 
             p.grad[tuple(map(slice, old[name]))] = own
         stepper.step()
     stepper.eval_weights()
+    assert stepper.steps == 2 + state * int(start.state["steps"])  # type: ignore[index]
     return {name: p.detach()[tuple(map(slice, old[name]))].clone() for name, p in network.named_parameters()}
 
 
 @pytest.mark.parametrize("kind", STEPPERS)
 def test_state_is_that_of_the_old_rows_in_a_larger_network(kind: str, tmp_path: Path) -> None:
-    """Old rows are stepped as if nothing had been added, from the state that the run ended with, which makes a difference."""
+    """What was there is stepped as if nothing had been added, from the state that the run ended with, not from none."""
     optimizer, ema = STEPPERS[kind]
     start = fitted(tmp_path / "run", "abc", optimizer, ema)
     small, large, anew = (

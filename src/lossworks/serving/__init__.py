@@ -1,6 +1,6 @@
 """Finished runs over HTTP: requests are checked, gathered into batches, and answered in a thread beside the event loop.
 
-Needs the extra `serve`; nothing here imports PyTorch, which is for the models that want it.
+Needs the extra `lossworks[serve]`; nothing here imports PyTorch, which is for the models that want it.
 """
 
 from __future__ import annotations
