@@ -38,6 +38,7 @@ NEEDS = {  # extra → what cannot be done without it, and must name it
     "onnx": "lossworks export runs/first model.onnx --to onnx",
     "dask": "lossworks data prepare reviews.csv --out prepared --dask tcp://127.0.0.1:1",
     "postgresql": "lossworks compare reviews.csv --loss mse --loss focal --storage postgresql://127.0.0.1:1/none --minutes 1",
+    "serve": "lossworks serve runs/first",
     "tensorboard": "lossworks fit reviews.csv --log tensorboard --out runs/logged",
 }
 

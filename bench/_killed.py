@@ -1,7 +1,7 @@
 """Commands that are killed at random moments and gone on with, and whether they end in the bits of a run that nobody disturbed.
 
 Each is a process of its own, forked from one that has imported what it needs, so that a moment in it is a moment of its work.
-What writes Parquet is not here: Polars hangs in a process that was forked so.
+Comparisons and `--folds` are not here: they hang in a process that was forked so, and why was not found.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,16 @@ import shapes
 shapes.install("lossworks")
 
 from lossworks.core import threads as room  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_draws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test draws does not depend on which ran before it: its module's generators then go back to where they stood."""
+    drawing = [each for each in vars(request.module).values() if isinstance(each, np.random.Generator)]
+    stood = [each.bit_generator.state for each in drawing]
+    yield
+    for each, state in zip(drawing, stood, strict=True):
+        each.bit_generator.state = state
 
 
 @pytest.fixture

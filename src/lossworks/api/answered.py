@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .graph import Graph
+    from .language import Language
     from .model import Model
     from .scored import Scored
 
 
+def task_of(model: Model | Language | Graph) -> str:
+    """What a model does, as its answers name it."""
+    from .graph import Graph
+    from .language import Language
+
+    return "graph" if isinstance(model, Graph) else "lm" if isinstance(model, Language) else model.predictor.task.kind
+
+
 def predictions(run: str, model: Model | Graph, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The answers of a classifier, a regression or a model of a knowledge graph: the ``rows`` of ``answers`` or ``facts``."""
-    from .graph import Graph
-
-    return {"run": run, "task": "graph" if isinstance(model, Graph) else model.predictor.task.kind, "predictions": rows}
+    return {"run": run, "task": task_of(model), "predictions": rows}
 
 
 def facts(graph: Graph, queries: Sequence[str], top: int) -> list[dict[str, Any]]:

@@ -16,7 +16,6 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError, PeerLost
-from . import completion
 from .running import is_first
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
@@ -104,15 +103,19 @@ def main() -> None:
 
 
 def _command() -> Any:
-    _, asked, *_ = *completion.typed(), "", ""
+    if "_LOSSWORKS_COMPLETE" in os.environ:  # a shell asks what could stand next
+        from . import completion
+
+        _, asked, *_ = *completion.typed(), "", ""
+        completion.teach(made := _built(asked if asked in VERBS else None))
+        return made
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
     return _built(asked if asked in VERBS else None)
 
 
 @functools.cache
 def _built(verb: str | None) -> Any:
-    made = typer.main.get_command(app(VERBS if verb is None else (verb,)))
-    completion.teach(made)
-    return made
+    return typer.main.get_command(app(VERBS if verb is None else (verb,)))
 
 
 def _open_streams() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import glob
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +31,7 @@ class _Offer:
 
 
 def typed() -> list[str]:
-    """The words of the command line: where a shell asks for a completion those typed so far."""
-    if "_LOSSWORKS_COMPLETE" not in os.environ:
-        return sys.argv
+    """The words of the command line so far."""
     return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
 
 

@@ -145,17 +145,19 @@ class Watcher:
     def _train(self, fields: dict[str, Any]) -> None:
         things = "tokens" if "tokens_per_second" in fields else "examples"
         done, total = (fields["step"], fields["of"]) if things == "tokens" else (fields["epoch"], self._epochs)
-        speed = f"{fields[f'{things}_per_second']:,.0f} {things}/s"
-        now = f"loss {number(fields['loss'])}{self._metric}  {speed}"
-        self._show("training", done, total, now, "steps" if things == "tokens" else "epochs", self._more)
+        self._show(
+            "training", done, total, self._figures(fields, things), "steps" if things == "tokens" else "epochs", self._more
+        )
 
     def _twice(self, fields: dict[str, Any]) -> None:
         self._more = fields["rows"] / fields["of"]
 
     def _refit(self, fields: dict[str, Any]) -> None:
         self._metric = ""
-        now = f"loss {number(fields['loss'])}  {fields['examples_per_second']:,.0f} examples/s"
-        self._show("training on all rows", fields["epoch"], fields["epochs"], now, "epochs")
+        self._show("training on all rows", fields["epoch"], fields["epochs"], self._figures(fields, "examples"), "epochs")
+
+    def _figures(self, fields: dict[str, Any], things: str) -> str:
+        return f"loss {number(fields['loss'])}{self._metric}  {fields[f'{things}_per_second']:,.0f} {things}/s"
 
     def _valid(self, fields: dict[str, Any]) -> None:
         names = [name for name in ("divergence", "weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]

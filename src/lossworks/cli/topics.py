@@ -38,7 +38,7 @@ def command(
     elif topic in VERBS:
         typer.main.get_command(app((topic,)))([topic, "--help"], prog_name="lossworks", standalone_mode=False)
     else:
-        raise UnknownName("topic", topic, (*TOPICS, *VERBS))
+        raise UnknownName("topic", topic, dict.fromkeys((*TOPICS, *VERBS)))
 
 
 def _said(topic: str) -> str:

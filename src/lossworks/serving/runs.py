@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..api import Graph, Language, Model
+from ..api import Language, Model, answered
 from ..core.errors import UsageError
 from .batches import Batches
 from .limits import Limits
@@ -67,7 +67,7 @@ class Runs:
 
         model = load(run.path, self.device)
         config = model.record.get("config", {})
-        run.facts = {"task": _task(model), "model": config.get("model")}
+        run.facts = {"task": answered.task_of(model), "model": config.get("model")}
         if isinstance(model, Model):
             run.facts["labels"] = list(model.labels)
         for name in ("score", "generate") if isinstance(model, Language) else ("predict",):
@@ -128,9 +128,3 @@ def named(given: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"two runs are called {name}: {found[name]} and {path}. Give one another name: NAME={path}.")
         found[name] = path
     return found
-
-
-def _task(model: Model | Language | Graph) -> str:
-    if isinstance(model, Model):
-        return model.predictor.task.kind
-    return "lm" if isinstance(model, Language) else "graph"

@@ -62,8 +62,9 @@ def fit(
         callbacks.watch("note", {"text": note})
     whole = None if VALID in fixed else with_validation_rows(data)
     check_memory(spec, data, settings, trainings=1 if whole is None else 2)
-    if whole is not None:
-        callbacks.watch("twice", {"rows": int((whole.parts == TRAIN).sum()), "of": int((data.parts == TRAIN).sum())})
+    refit_rows = None if whole is None else int((whole.parts == TRAIN).sum())
+    if refit_rows is not None:
+        callbacks.watch("twice", {"rows": refit_rows, "of": int((data.parts == TRAIN).sum())})
     found = None
     if settings.lr == AUTO:
         found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(
@@ -95,7 +96,7 @@ def fit(
         "lr_search": found,
         "micro_batch": loop.gradients.micro_batch_size,
         "scores": state.scores,
-        "refit_rows": None if whole is None else int((whole.parts == TRAIN).sum()),
+        "refit_rows": refit_rows,
         **drawn(data.balance, data.languages, data.parts, data.rates),
     }
     data.close()
