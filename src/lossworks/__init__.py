@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
     from .interop.importing import import_model as import_model
+    from .interop.quantizing import quantize as quantize
     from .interop.sklearn import TextClassifier as TextClassifier
     from .interop.sklearn import TextRegressor as TextRegressor
     from .losses.fused import fused as fused
@@ -93,6 +94,7 @@ __all__ = [
     "load_run",
     "plan",
     "prepare",
+    "quantize",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 
