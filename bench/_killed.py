@@ -43,7 +43,7 @@ EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate
 UNEQUAL = ("second", "created", "command", "machine", "bytes_free", "memory", "versions", "log")
 """Parts of keys whose values are of the clock or the machine, not of the work."""
 FINISHED = "is finished; there is nothing to resume"
-_PATIENCE = 120  # seconds for a command that was not killed
+_PATIENCE = 600  # seconds for a command that was not killed; the first of its kind compiles
 
 
 def write_data(folder: Path) -> None:

@@ -62,12 +62,14 @@ class Recorder:
             "versions": versions("torch", "numpy", "numba"),
             "machine": machine(),
         }
-        if self.resume:
-            self._take_up(given)
 
     def record(self, work: Work) -> Any:
         """What ``work`` has fitted; a whole record is left whatever happens."""
         with self.run.held():
+            if self.resume:  # now that no other process changes it
+                self._take_up(self.summary["given"])
+            else:
+                Run.create(self.run.path)
             return self._record(work)
 
     def _record(self, work: Work) -> Any:

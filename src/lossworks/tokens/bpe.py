@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import tokenizers as library
 
 _BYTES = 256
+_MOST = 1 << 24  # tokens
 # What other tokenizers call the same, the likeliest first.
 _UNKNOWNS, _STARTS, _ENDS = (
     (UNKNOWN, "[UNK]", "<UNK>"),
@@ -66,12 +67,10 @@ class BpeSpec(TokenizerSpec):
     def restore(self, saved: dict[str, Any]) -> Bpe:
         from tokenizers import Tokenizer as Library
 
+        _check_numbers(saved)
         try:
             made = Library.from_str(json.dumps(saved))
             made.encode("a")  # fails by what names a token that there is not
-            vocabulary = saved["model"]["vocab"]
-            if isinstance(vocabulary, dict) and len({*vocabulary.values()}) < len(vocabulary):  # the library would save one of them
-                raise ValueError("two tokens have the same number")
             return Bpe(made)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -174,6 +173,20 @@ def of_merges(merges: Iterable[tuple[int, int]], words: str) -> Bpe:
     made.decoder = decoders.ByteLevel()
     made.add_special_tokens(list(marks))
     return Bpe(made)
+
+
+def _check_numbers(saved: dict[str, Any]) -> None:
+    """Raise ValueError for numbers that the library takes and cannot keep: it makes room up to the largest, and ends the process
+    where that is not there; of two tokens with one number it saves one.
+    """
+    model, added = saved["model"], saved.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    own = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    more = [token.get("id") for token in added if isinstance(token, dict)] if isinstance(added, list) else []
+    if wrong := [number for number in (*own, *more) if isinstance(number, int) and number >= _MOST]:
+        raise ValueError(f"a token has the number {wrong[0]}, and there are at most {_MOST:,}")
+    if len({*own}) < len(own):
+        raise ValueError("two tokens have the same number")
 
 
 def _keeps_bytes(outline: dict[str, Any]) -> bool:
