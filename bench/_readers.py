@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import polars as pl
 import zstandard
 from safetensors import safe_open
@@ -94,6 +95,17 @@ def _frame(folder: Path) -> pl.DataFrame:
 def _parquet(folder: Path) -> Path:
     _frame(folder).write_parquet(folder / "rows.parquet")
     return folder / "rows.parquet"
+
+
+def _parquet_lexicon(folder: Path) -> Path:
+    pl.DataFrame({"word": ["lovely", "awful"], "label": ["good", "bad"]}).write_parquet(folder / "lexicon.parquet")
+    return folder / "lexicon.parquet"
+
+
+def _parquet_votes(folder: Path) -> Path:
+    frame = pl.DataFrame({"text": TEXTS, "votes": [[label, None] for _, label in ROWS]})
+    frame.write_parquet(folder / "votes.parquet")
+    return folder / "votes.parquet"
 
 
 def _excel(folder: Path) -> Path:
@@ -229,7 +241,7 @@ def _reported(run: Path) -> Any:
 
 def _of_source(kind: str) -> Callable[[Path], Any]:
     with closing(load(ROWS, ReadOptions())) as corpus:
-        task = LABEL_TASKS["classify"].of(corpus, __import__("numpy").ones(len(corpus), bool))
+        task = LABEL_TASKS["classify"].of(corpus, np.ones(len(corpus), bool))
     return lambda path: kind_of(kind).open(str(path), task).logits(TEXTS[:3])
 
 
@@ -285,9 +297,11 @@ READERS: dict[str, Reader] = {
     "lexicon": Reader(_file("lexicon.csv", LEXICON), _of_source("lexicon")),
     "votes": Reader(_file("votes.jsonl", "".join(json.dumps({"text": t, "votes": [n, None, "good"]}) + "\n" for t, n in ROWS)), _of_source("votes")),
     "votes, CSV": Reader(_file("votes.csv", "text,one,two\n" + "".join(f'"{t}",{n},good\n' for t, n in ROWS)), _of_source("votes")),
+    "lexicon, Parquet": Reader(_parquet_lexicon, _of_source("lexicon")),
+    "votes, Parquet": Reader(_parquet_votes, _of_source("votes")),
     "hand check": Reader(_file("answers.json", json.dumps({"kind": answers.KIND, "check": {"data": "x"}, "answers": ["right"]})), answers.read),
     "TOML": Reader(_file("fit.toml", 'model = "linear:bits=8"\nepochs = 1\nvalid = 0.1\nseed = 3\nloss = "focal:gamma=2"\n'), lambda path: lossworks.fit(ROWS, **read_toml(path)), trains=True),
-    "table of runs": Reader(_file("runs.csv", "params,tokens,loss\n" + "".join(f"{10**i},{10 ** (i + 2)},{4 - i / 3:.2f}\n" for i in range(3, 9))), lambda path: lossworks.plan(path, params=1e9, tokens=1e11)),
+    "table of runs": Reader(_file("runs.csv", "params,tokens,loss\n" + "".join(f"{10**i},{t * 10 ** (i + 1)},{4 - i / 3 - t / 99:.3f}\n" for i in range(3, 8) for t in (5, 10, 20, 40))), lambda path: lossworks.plan(path, params=1e9, tokens=1e11)),
     "request": Reader(_file("body.json", json.dumps({"texts": TEXTS[:2], "top": 3})), _asked),
     "tokenizer, BPE": Reader(lambda folder: _exported(folder) / "tokenizer.json", tokens.load),
     "tokenizer, words": Reader(lambda folder: _fitted(TEXTS, task="lm", model="ngram:order=2", tokenizer="words")(folder) / "tokenizer.json", tokens.load),

@@ -86,7 +86,7 @@ class Bpe(Tokenizer):
         made.no_truncation()  # whoever reads texts cuts and pads them
         made.no_padding()
         self._made = made
-        size = made.get_vocab_size()
+        size = 1 + max(made.get_vocab().values(), default=-1)  # the library's own size leaves out numbers that no token has
         unknown = _first_known(made, (getattr(made.model, "unk_token", None), *_UNKNOWNS))
         start = _first_known(made, _STARTS)
         end = _first_known(made, _ENDS)
@@ -136,7 +136,7 @@ class Bpe(Tokenizer):
     @cached_property
     def _sizes(self) -> NDArray[np.int64]:
         """How many bytes each token is, of those that name bytes."""
-        names = (str(self._made.id_to_token(token)) for token in range(self._made.get_vocab_size()))
+        names = (str(self._made.id_to_token(token)) for token in range(self.vocabulary.size))
         return np.array([len(name) if set(name) <= BYTE_OF.keys() else len(name.encode()) for name in names], np.int64)
 
     def save(self, path: Path) -> None:
