@@ -301,7 +301,7 @@ READERS: dict[str, Reader] = {
     "votes, Parquet": Reader(_parquet_votes, _of_source("votes")),
     "hand check": Reader(_file("answers.json", json.dumps({"kind": answers.KIND, "check": {"data": "x"}, "answers": ["right"]})), answers.read),
     "TOML": Reader(_file("fit.toml", 'model = "linear:bits=8"\nepochs = 1\nvalid = 0.1\nseed = 3\nloss = "focal:gamma=2"\n'), lambda path: lossworks.fit(ROWS, **read_toml(path)), trains=True),
-    "table of runs": Reader(_file("runs.csv", "params,tokens,loss\n" + "".join(f"{10**i},{t * 10 ** (i + 1)},{4 - i / 3 - t / 99:.3f}\n" for i in range(3, 8) for t in (5, 10, 20, 40))), lambda path: lossworks.plan(path, params=1e9, tokens=1e11)),
+    "table of runs": Reader(_file("runs.csv", "params,tokens,loss\n" + "".join(f"{10**i},{t * 10 ** (i + 1)},{4 - i / 3 - t / 99:.3f}\n" for i in range(3, 8) for t in (5, 10, 20, 40))), lambda path: lossworks.plan(path, params=1e9, tokens=1e11), trains=True),
     "request": Reader(_file("body.json", json.dumps({"texts": TEXTS[:2], "top": 3})), _asked),
     "tokenizer, BPE": Reader(lambda folder: _exported(folder) / "tokenizer.json", tokens.load),
     "tokenizer, words": Reader(lambda folder: _fitted(TEXTS, task="lm", model="ngram:order=2", tokenizer="words")(folder) / "tokenizer.json", tokens.load),

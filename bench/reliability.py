@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOSSWORKS_THREADS"):
+for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOSSWORKS_THREADS", "POLARS_MAX_THREADS"):
     os.environ[name] = "1"  # a process that has threads cannot be forked
 
 import _bench  # noqa: E402

@@ -130,7 +130,7 @@ class Recorder:
                 store = design.store()
                 doubles = self._begin(benchmark, design)
                 if self.asked.jobs > 1:
-                    deadline = None if minutes is None else time.time() + end - clock()
+                    deadline = None if minutes is None else time.monotonic() + end - clock()
                     work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
                 else:
                     work(design, benchmark, store, self._watch, lambda: clock() >= end)

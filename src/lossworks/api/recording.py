@@ -83,6 +83,13 @@ class Recorder:
             fitted.save(run.path)
             self.summary |= {"status": "finished", "result": fitted.result, "files": checksums(run.path)}
             run.note("end", step=self.step, seconds=fitted.result["seconds"])
+        except OSError as error:
+            if not str(error.filename).startswith(str(run.path)):
+                self.summary |= ended_by(error)
+                raise
+            failed = unwritable(run.path, error)  # a temporary file in there: somebody has removed the folder, say
+            self.summary |= ended_by(failed)
+            raise failed from error
         except BaseException as error:
             self.summary |= ended_by(error)
             raise

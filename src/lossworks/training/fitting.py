@@ -21,8 +21,9 @@ from ..engine.distributed import World, check_alone
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
 from ..optim import Stepper
+from ..record.checksums import OPTIMIZER
 from .settings import Settings
-from .start import OPTIMIZER, Start, obstacle
+from .start import Start, obstacle
 from .teaching import Teacher
 from .unigrams import write_counts
 
