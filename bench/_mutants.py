@@ -1,4 +1,4 @@
-"""Valid files with something wrong: bits, lengths, numbers, types, and the same inside what is packed. A function of (bytes, draws)."""
+"""Valid files with something wrong: bits, lengths, numbers, types, and that inside what is packed; a function of its draws."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from typing import Any
 
 import zstandard
 
-NUMBERS = ("-1", "0", "1e999", "-1e400", "NaN", "nan", "Infinity", "-inf", "9223372036854775808", "-9223372036854775809",
-           "1" + "0" * 400, "4294967296", "2147483647", "0.5", "1e-320", "99999999", "", "x", "0x10", "١٢")  # fmt: skip
-PIECES = (b"\0", b"\r", b"\n", b"\r\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff", b"\xc3", b"\xed\xa0\x80", b'"', b"'", b",", b"\t", b"{",
-          b"[", b"}", b"]", b"\\", b"\\u0000", b"\\ud800", b"null", b"NaN", b"\xe2\x80\xa8", b"__label__", b"%s", b"<s>", b"../",
-          b"\x1b[2J", b"[" * 3000, b"a" * 5000, b"\n" * 2000, b" " * 500)  # fmt: skip
-VALUES: tuple[Any, ...] = (None, True, False, 0, -1, 1, 2**31, 2**63, -(2**70), 10**400, 0.5, 1e308, math.nan, math.inf, "", "x", "\0",
-                           "\ud800", "é" * 300, [], {}, [[]], [None], {"": None}, ["x"] * 50, [1, 2, 3], {"a": {"b": []}})  # fmt: skip
+NUMBERS = tuple(
+    "-1 0 1e999 -1e400 NaN nan Infinity -inf 9223372036854775808 -9223372036854775809 4294967296 2147483647 0.5 1e-320 99999999 x "
+    "0x10 ١٢".split(" ")
+) + ("", "1" + "0" * 400)
+PIECES = (
+    *(b"\0 \r \n \xef\xbb\xbf \xff\xfe \xff \xc3 \xed\xa0\x80 \" ' , \t { [ } ] \\ \\u0000 \\ud800 null NaN".split(b" ")),
+    *(b"\xe2\x80\xa8 __label__ %s <s> ../ \x1b[2J".split(b" ")),
+    *(b"[" * 3000, b"a" * 5000, b"\n" * 2000, b" " * 500, b"\r\n"),
+)
+VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**70), 10**400, 0.5, 1e308, math.nan, math.inf),
+    *("", "x", "\0", "\ud800", "é" * 300),
+    *([], {}, [[]], [None], {"": None}, ["x"] * 50, [1, 2, 3], {"a": {"b": []}}),
+)
 Draw = random.Random
 Change = Callable[[bytes, Draw], bytes]
 
@@ -42,7 +49,7 @@ def _changed(data: bytes, draw: Draw) -> bytes:
     if inner is not None and draw.random() < 0.75:
         try:
             return inner(data, draw)
-        except Exception:  # noqa: BLE001, S110  # it was damaged before, and is not of that kind any more
+        except Exception:  # noqa: BLE001  # it was damaged before, and is not of that kind any more
             pass
     return draw.choice((_flipped, _flipped, _cut, _without, _doubled, _moved, _with_piece, _with_field, _with_number))(data, draw)
 
@@ -88,7 +95,9 @@ def _with_field(data: bytes, draw: Draw) -> bytes:
     """A number of 4 or 8 bytes, as binary formats have them."""
     size = draw.choice((4, 8))
     at = draw.randint(0, max(0, len(data) - size))
-    return data[:at] + draw.choice((b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\0" * 8, b"\0\0\xc0\x7f" * 2))[-size:] + data[at + size :]
+    return (
+        data[:at] + draw.choice((b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\0" * 8, b"\0\0\xc0\x7f" * 2))[-size:] + data[at + size :]
+    )
 
 
 def _with_number(data: bytes, draw: Draw) -> bytes:
@@ -122,7 +131,9 @@ def _other_value(value: Any, draw: Draw) -> bytes:
         text = holder[key]
         holder[key] = draw.choice((text * 2, text[:-1], text.upper(), text + ",", text + ":x=1", f"../{text}", f"/{text}"))
     elif way < 0.6 and isinstance(holder[key], int | float):
-        holder[key] = draw.choice((holder[key] * 2, holder[key] + 1, holder[key] - 1, -holder[key], str(holder[key]), holder[key] * 10**6))
+        holder[key] = draw.choice(
+            (holder[key] * 2, holder[key] + 1, holder[key] - 1, -holder[key], str(holder[key]), holder[key] * 10**6)
+        )
     elif way < 0.65 and isinstance(holder, dict):
         holder[f"{key} "] = holder.pop(key)
     else:
@@ -145,7 +156,9 @@ def _of_tensors(data: bytes, draw: Draw) -> bytes:
     inner = [name for name, note in notes.items() if note[:1] in "[{"]
     if way < 0.4 and rest:
         at = draw.randrange(len(rest)) // 8 * 8
-        number = draw.choice((struct.pack("<f", draw.choice((math.nan, math.inf, -1e30, 1e30))) * 2, struct.pack("<q", draw.choice((-1, 2**62, -(2**63), 10**6))), struct.pack("<d", draw.choice((math.nan, 1e300)))))  # fmt: skip
+        numbers = [struct.pack("<f", number) * 2 for number in (math.nan, math.inf, -1e30, 1e30)]
+        numbers += [struct.pack("<q", number) for number in (-1, 2**62, -(2**63), 10**6)]
+        number = draw.choice([*numbers, struct.pack("<d", math.nan), struct.pack("<d", 1e300)])
         rest = (rest[:at] + number + rest[at + 8 :])[: len(rest)]
         text = data[8 : 8 + size]
     elif way < 0.65 and inner:
@@ -177,7 +190,11 @@ def _of_lines(data: bytes, draw: Draw) -> bytes:
 def _of_zip(data: bytes, draw: Draw) -> bytes:
     """One file of a zip changed, doubled, gone or renamed."""
     made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as file, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as out, warnings.catch_warnings():
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as file,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as out,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         names, way = file.namelist(), draw.random()
         chosen = draw.choice(names)
@@ -216,7 +233,10 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Change], ...] = (
     (lambda data: data[:2] == b"\x1f\x8b", _repacked(gzip.decompress, gzip.compress)),
     (lambda data: data[:3] == b"BZh", _repacked(bz2.decompress, bz2.compress)),
     (lambda data: data[:6] == b"\xfd7zXZ\0", _repacked(lzma.decompress, lzma.compress)),
-    (lambda data: data[:4] == b"\x28\xb5\x2f\xfd", _repacked(lambda data: zstandard.decompress(data, 1 << 24), zstandard.compress)),
+    (
+        lambda data: data[:4] == b"\x28\xb5\x2f\xfd",
+        _repacked(lambda data: zstandard.decompress(data, 1 << 24), zstandard.compress),
+    ),
     (lambda data: data[8:9] == b"{" and data[5:8] == b"\0\0\0", _of_tensors),
     (_is_json, _of_json),
     (_is_text, _of_lines),

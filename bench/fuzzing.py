@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,11 @@ class Hang(BaseException):
 def changed(home: Path, reader: Reader, name: str, seed: int, number: int) -> tuple[Path, bytes]:
     """Which file of a valid one at ``home`` is changed, and its new content: a function of all but ``home``."""
     draw = random.Random(f"{name} {seed} {number}")
-    files = [home] if home.is_file() else sorted(path for path in home.rglob(reader.only) if path.is_file() and path.suffix != ".html")
+    files = (
+        [home]
+        if home.is_file()
+        else sorted(path for path in home.rglob(reader.only) if path.is_file() and path.suffix != ".html")
+    )
     path = draw.choice(files)
     return path, mutant(path.read_bytes(), draw)
 
@@ -61,7 +66,7 @@ def fuzzed(name: str, count: int, seed: int, scratch: Path) -> tuple[Counter[str
     counts, failures = Counter[str](mutants=count, read=0, refused=0, **dict.fromkeys(KINDS, 0)), []
     while (number := struct.unpack("<q", at[:])[0]) < count:
         out, into = os.pipe()
-        child = _forked(lambda: _read_many(name, home, place, seed, at, into, count), place / "said")
+        child = _forked(partial(_read_many, name, home, place, seed, at, into, count), place / "said")
         os.close(into)
         came, code = _followed(child, out, at)
         counts.update(each["kind"] for each in came)

@@ -16,7 +16,14 @@ for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOSSWORKS_THREADS", "POLAR
 import _bench  # noqa: E402
 import _killed  # noqa: E402
 
-for module in ("torch._dynamo", "lossworks.api.fit", "lossworks.models.networks", "lossworks.report", "lossworks.api.compare", "lossworks.api.prepare"):
+for module in (
+    "torch._dynamo",
+    "lossworks.api.fit",
+    "lossworks.models.networks",
+    "lossworks.report",
+    "lossworks.api.compare",
+    "lossworks.api.prepare",
+):
     importlib.import_module(module)
 
 

@@ -41,10 +41,16 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("cores", {"cpu.max": "max 100000", "machine": 8}, "8 threads on 8 of 8 cores", ""),
     ("memory", {"memory.max": str(3 << 30), "memory.current": str(1 << 30)}, "2.0 GiB free", "--memory 1G"),
     ("memory", {"memory.max": "max", "memory.current": "1"}, "9.0 GiB free", ""),
-    ("memory", _group("job", "memory.max", "memory.current") | {"own": "1:name=systemd:/x\n0::/job/mine"}, "2.5 GiB free", "--memory"),
     (
         "memory",
-        _group("memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_") | {"own": "4:cpu,memory:/job/mine\n0::/"},
+        _group("job", "memory.max", "memory.current") | {"own": "1:name=systemd:/x\n0::/job/mine"},
+        "2.5 GiB free",
+        "--memory",
+    ),
+    (
+        "memory",
+        _group("memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+        | {"own": "4:cpu,memory:/job/mine\n0::/"},
         "2.5 GiB free",
         "--memory",
     ),

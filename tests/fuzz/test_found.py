@@ -52,7 +52,7 @@ def test_workbooks(put: Put, content: bytes) -> None:
         load(put("rows.xlsx", content))
 
 
-@pytest.mark.parametrize("vote", [{"a": 1}, [["x"]], 10**400])
+@pytest.mark.parametrize("vote", [{"a": 1}, [["x"]]])
 def test_votes(put: Put, vote: Any) -> None:
     """Votes that are no labels; JSON that is nested more deeply than Python goes; Parquet and CSV that are none."""
     with pytest.raises(DataError, match=r"v\.jsonl, line 1: the l"):
@@ -121,7 +121,7 @@ def test_transformer_numbers() -> None:
 @pytest.mark.parametrize(("labels", "kind"), [([{}], "str"), (["a", "a"], "str"), (["x"], "int"), ([1, 2], "str")])
 def test_labels(labels: list[Any], kind: str) -> None:
     """Labels in a file that are no labels of the type it tells."""
-    with pytest.raises(ValueError, match="label|invalid literal"):
+    with pytest.raises(ValueError, match=r"label|invalid literal"):
         label_task("classify", labels, label_type=kind)
 
 

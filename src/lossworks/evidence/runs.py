@@ -185,8 +185,8 @@ def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) ->
 
 
 def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
-    """The same by ``jobs`` processes of this machine, until ``time.monotonic()``, which they share, is the ``deadline``; an error in
-    one ends all.
+    """The same by ``jobs`` processes of this machine, until ``time.monotonic()``, which they share, is the ``deadline``; an
+    error in one ends all.
 
     Raises:
         LossworksError: what a worker raised.
