@@ -7,7 +7,6 @@ begin with a bucket's words are all in it, so the buckets, one after another, ar
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...core import threads
-from ...core.memory import available
 from ...data import Ragged
 from ...tokens import Vocabulary
 from .codes import coded, narrowest
@@ -60,6 +58,11 @@ class Counted:
     of_counts: NDArray[np.int64]
 
 
+def needed(total: int, kind: Any, order: int) -> int:
+    """Bytes that counting so many tokens in memory takes."""
+    return total * (np.dtype(kind).itemsize + A_PLACE * order)
+
+
 def count(
     texts: Ragged,
     vocabulary: Vocabulary,
@@ -70,14 +73,12 @@ def count(
     scratch: Path | None,
     tell: Callable[[int, int], None],
 ) -> Counted:
-    """Count the n-grams of ``texts``, in files of ``scratch`` where ``memory`` bytes are too few (None: half of what is free, as
-    the model takes some too). ``tell(done, all)`` is told places.
+    """Count the n-grams of ``texts``, in files of ``scratch`` where ``memory`` bytes are too few. ``tell(done, all)`` is told
+    places.
     """
     kind = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
     total = length(texts, ends)
-    whole = total * (np.dtype(kind).itemsize + A_PLACE * way.order)
-    memory = int(min(available() / 2, sys.maxsize)) if memory is None else memory
-    if scratch is None or whole <= memory:
+    if memory is None or scratch is None or needed(total, kind, way.order) <= memory:
         # one more before, and `order` after: all places have neighbours
         marked = np.full(total + way.order + 2, vocabulary.start, kind)
         lay_out(texts, vocabulary, ends, 0, marked[1 : total + 1], np.empty(total, np.uint8), 1)
