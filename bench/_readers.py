@@ -187,7 +187,7 @@ READERS: dict[str, Reader] = {
     "ARPA, imported": Reader(valid.arpa, _imported),
     "Llama directory": Reader(valid.exported, _imported),
     "Hugging Face directory": Reader(valid.exported, lambda path: load_language(f"hf:{path}").score(TEXTS[:2])),
-    "table of vectors": Reader(valid.exported, lambda path: read_table(path / "model.safetensors")),
+    "table of vectors": Reader(valid.table, lambda path: read_table(path / "vectors.safetensors")),
     "pool": Reader(valid.pooled, _answered),
     "comparison": Reader(valid.compared, _comparison, writes=True, trains=True),
     "report": Reader(valid.fitted(ROWS, model="linear:bits=8", epochs=2), _reported, "*.json*", writes=True),
