@@ -140,8 +140,7 @@ optimizers: Registry[Optimizer] = Registry(
 
 def name(optimizer: Optimizer) -> str:
     """What it is registered as, or what the class is that it extends."""
-    known = {entry.thing: entry.name for entry in optimizers}
-    return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
+    return next(filter(None, map(optimizers.known, type(optimizer).__mro__)), type(optimizer).__name__)
 
 
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:
