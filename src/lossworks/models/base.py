@@ -36,6 +36,8 @@ class ModelSpec(ABC):
     optimizer: ClassVar[str]
     epochs: ClassVar[int]
     patience: ClassVar[int]
+    no_further: ClassVar[str] = ""
+    """Why no training goes on from a model of this family; empty where one does."""
 
     @property
     def micro_batch(self) -> int:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
-from ..base import Group, Optimizer, TorchOptimizer
+from ..base import Group, Optimizer
 from ..custom import OneRule, Part, state_dtype
 from ..roles import Model
 
