@@ -48,8 +48,13 @@ class Stretch(Protocol):
 class Judged(Protocol):
     """What a course must know of what it trains; ``engine.Objective`` says it."""
 
-    metric: str
-    unit: str
+    @property
+    def metric(self) -> str:
+        """The name of the held-out score, lower is better."""
+
+    @property
+    def unit(self) -> str:
+        """What a step's size counts: "examples" or "tokens"."""
 
     def steps(self, epoch: int) -> Iterator[Rows] | Sequence[Rows]:
         """The rows of each step of an epoch."""

@@ -108,9 +108,10 @@ class ArrayObjective(Drawing):
     def bad_row(self, rows: Rows) -> str | None:
         """Where the first of some rows is whose loss is not finite, in words."""
         for piece, chosen in rows:
-            bags = self.read(piece, chosen)[0]
+            outputs = self.spec.outputs(self.read(piece, chosen)[0], self.weights)
             numbers = self._train.shards.rows(piece)[chosen]
-            bad = ~np.isfinite(self.values(self.spec.outputs(bags, self.weights), self.data.target[numbers]))
+            with np.errstate(over="ignore"):
+                bad = ~np.isfinite(self.values(outputs, self.data.target[numbers]).astype(outputs.dtype))
             if bad.any():
                 return self.data.place(int(numbers[bad.argmax()]))
         return None

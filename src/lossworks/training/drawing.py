@@ -84,7 +84,8 @@ class Drawing:
     def _drawn(self, piece: int) -> Draws:
         if piece not in self._draws:
             languages = self.data.languages
-            assert self.rates is not None and languages is not None
+            assert self.rates is not None
+            assert languages is not None
             self._draws[piece] = Draws(languages.of_row[self._train.shards.rows(piece)], self.rates, self.seed, piece)
         return self._draws[piece]
 

@@ -30,7 +30,7 @@ _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in 
 
 
 @dataclass
-class ExampleObjective(Drawing, Objective):
+class ExampleObjective(Drawing, Objective):  # type: ignore[misc, override]
     """A network over features.
 
     batch_size, rates: as of ``Drawing``.

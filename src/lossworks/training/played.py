@@ -1,5 +1,6 @@
-"""A loss of a task as compiled code makes it: its tape, played on a network's outputs. Tapes are kept for later processes, so that
-these need not load PyTorch to record them again.
+"""A loss of a task as compiled code makes it: its tape, played on a network's outputs.
+
+Tapes are kept for later processes, which then need not load PyTorch to record them.
 """
 
 from __future__ import annotations
