@@ -19,6 +19,7 @@ from losses.odd import cases
 from lossworks import losses
 from lossworks.core.errors import Diverged, Interrupted
 from lossworks.engine import Callbacks, course
+from lossworks.inference import NetworkPredictor
 from lossworks.optim.leaping import Leaping
 from lossworks.scores import Scores
 from lossworks.tasks.classify import Classify
@@ -183,6 +184,31 @@ def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_pat
         with pytest.raises(Interrupted):
             ends(3, callbacks=callbacks, out=out)
         assert ends(100, out=out, resume=True) == whole
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_by_arrays_alone_as_in_pytorch(task: str, tmp_path: Path) -> None:
+    """Weights, features, optimizer's state and metrics are the same bits, held-out values the same but for float32's rounding."""
+
+    def seen(out: Path) -> tuple[dict[str, bytes], dict[str, Any], list[dict[str, Any]]]:
+        lines = list[dict[str, Any]]()
+        watch = lambda event, fields: lines.append(fields) if event == "valid" else None  # noqa: E731
+        model = fitted(task, out=out, callbacks=Callbacks(watch=watch))
+        assert isinstance(model.predictor, NetworkPredictor)
+        assert isinstance(model.predictor.learned, dict) is (out.name == "arrays")
+        files = {path.name: path.read_bytes() for path in out.rglob("*.safetensors")}
+        return files, model.record["result"], lines
+
+    files, result, lines = seen(tmp_path / "arrays")
+    with mock.patch.object(refit, "array_course", return_value=None):
+        others, other, theirs = seen(tmp_path / "pytorch")
+    assert files == others
+    assert len(files) == 2
+    for name in ("metrics", "temperature", "thresholds", "weights", "zero_weights", "micro_batch", "best_epoch"):
+        assert result.get(name) == other.get(name), name
+    assert [line.keys() for line in lines] == [line.keys() for line in theirs]
+    for line, its in zip(lines, theirs, strict=True):
+        assert line == pytest.approx(its, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -90,14 +90,15 @@ class ArrayObjective(Drawing):
         for rows, selected in part.pieces():
             for chosen in cut(np.arange(len(rows)), size):
                 numbers, outputs = rows[chosen], self.spec.outputs(selected.bags(chosen), self.weights)
-                target, trained = data.target[numbers], data.loss_weight[numbers]
-                own = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
+                target: NDArray[Any] = data.target[numbers]
+                trained: NDArray[Any] = data.loss_weight[numbers]
+                own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
                 scores = task.readable(outputs)
                 score, right = task.by_row(scores, target)[task.proper], task.right(scores, target)
                 values = {"loss": (self.values(outputs, target), trained), self.metric: (score, trained)}
                 values |= {task.held_out_metric: (score, own)} | ({} if right is None else {"accuracy": (right, own)})
                 found.append(sums(values))
-        return means(list(found[0]), sum(np.array(list(batch.values())).ravel() for batch in found)) if found else None
+        return means(list(found[0]), np.sum([np.array(list(batch.values())).ravel() for batch in found], 0)) if found else None
 
     def values(self, outputs: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
         """The loss of each row of outputs."""

@@ -30,7 +30,7 @@ _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in 
 
 
 @dataclass
-class ExampleObjective(Drawing, Objective):  # type: ignore[misc, override]
+class ExampleObjective(Drawing, Objective):  # type: ignore[override]
     """A network over features.
 
     batch_size, rates: as of ``Drawing``.
@@ -101,12 +101,10 @@ class ExampleObjective(Drawing, Objective):  # type: ignore[misc, override]
         return self.data.task.sampled_losses(self.network(batch[0]))
 
     def stretch(self, stepper: Stepper) -> Stretch | None:
-        network, played = self.network, None
-        if type(network) is Linear:
-            played = played_in(self, stepper.optimizer, self.loss)
-        if played is None:
+        network = self.network
+        if not isinstance(network, Linear) or (played := played_in(self, stepper.optimizer, self.loss)) is None:
             return None
-        table, bias = map(stepper.rows, (network.table.weight, network.bias))
+        table, bias = stepper.rows(network.table.weight), stepper.rows(network.bias)
         return Stretch(self, played, table, bias, lambda outputs: self.said(torch.from_numpy(outputs)))
 
     def read_by(self, batch: _MicroBatch) -> Batch:

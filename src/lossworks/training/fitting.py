@@ -27,7 +27,7 @@ from .unigrams import write_counts
 
 if TYPE_CHECKING:
     from ..inference import KnowledgeGraph
-    from ..optim import Stepper
+    from ..optim.leaping import Leaping
 
 BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
@@ -46,7 +46,7 @@ class Fitted:
     data: dict[str, Any]
     result: dict[str, Any]
     counts: NDArray[np.int64] | None = None
-    stepper: Stepper | None = None
+    stepper: Leaping | None = None
 
     def save(self, folder: Path) -> None:
         """Write the model's files, and in a folder of its own what another training needs to go on from it."""
@@ -98,7 +98,7 @@ def fit_corpora(
             from . import counted
 
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
-        last: deque[Any] = deque(maxlen=1)
+        last: deque[Leaping] = deque(maxlen=1)
         if not settings.spec.no_further and settings.sharding != "fsdp":  # there each process has a part of it
             callbacks = replace(callbacks, ended=last.append)
         if not is_labelled(settings, corpora):
