@@ -60,13 +60,20 @@ def test_it_is_recorded_again_where_it_may_be_another(place: Path, monkeypatch: 
         path.write_bytes(damaged)
         assert recordings(wanted) == 1
         assert path.read_bytes() == whole
-    for name in ("version", "_HOME"):
+    home, digests = place / "home", set[str]()
+    monkeypatch.setattr(played, "_HOME", home)
+    for change in (None, "losses/focal.py", "scores/dense.py", "training/tape.py", "training/loss_tape.py", "version"):
+        if change == "version":
+            monkeypatch.setattr(played, "version", lambda package: "0")
+        elif change is not None:
+            (home / change).parent.mkdir(parents=True, exist_ok=True)
+            (home / change).write_text("another")
         played._sources.cache_clear()
-        with monkeypatch.context() as patched:
-            patched.setattr(played, name, {"version": lambda package: "0", "_HOME": place}[name])
-            assert recordings(wanted) == 1
+        digests.add(played._sources())
+        assert recordings(wanted) == 1
+    assert len(digests) == 6
+    monkeypatch.undo()
     played._sources.cache_clear()
-    assert recordings(wanted) == 0
 
 
 def test_what_is_not_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

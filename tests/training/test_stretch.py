@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -159,10 +160,14 @@ def test_as_step_by_step(task: str, choices: dict[str, Any], leaps: list[int]) -
 
 def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_path: Path) -> None:
     """However many steps are taken at once, on any number of threads, watched after each step, stopped and gone on with."""
+    odd = [(text, label, 1.0) for (text, *_), (_, label, _) in pairwise(rows("five", 25))]  # each has another's label
+    how = {"valid": odd, "epochs": 5, "patience": 9, "optimizer": "adagrad:lr=2"}
 
     def ends(most: int, **more: Any) -> bytes:
         with mock.patch.multiple(course, _MOST=most, _STRETCH=9.0):
-            return weights(fitted("five", **more)).numpy().tobytes()
+            model = fitted("five", **how, **more)
+        assert 1 <= model.record["result"]["best_epoch"] < 5  # whose weights are brought back
+        return weights(model).numpy().tobytes()
 
     whole = ends(100)
     assert max(leaps) > 8
@@ -170,7 +175,7 @@ def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_pat
     for count in (2, 4):
         threads(count)
         assert ends(100) == whole
-    for at in (2, 4, 6):
+    for at in (2, 4, 6, 12):
         left, out = [at], tmp_path / str(at)
 
         stop = Event()
