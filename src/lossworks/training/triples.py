@@ -18,7 +18,7 @@ from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss
 from ..models import GraphNetwork
 from ..tasks import GraphCompletion
-from .examples import cut
+from .drawing import cut
 
 
 class Facts(NamedTuple):
