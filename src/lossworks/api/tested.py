@@ -246,5 +246,5 @@ def _test_part(
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
         languages = None if data.languages is None else data.languages.take(numbers)
-        rows = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
-        return rows, languages, [data.place(row) for row in numbers.tolist()]
+        labelled = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        return labelled, languages, [data.place(row) for row in numbers.tolist()]
