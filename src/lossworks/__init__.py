@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
+    from .api import evaluate as evaluate
     from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .data import ReadOptions as ReadOptions
     from .interop.exporting import export as export
     from .interop.importing import import_model as import_model
+    from .interop.quantizing import quantize as quantize
     from .interop.sklearn import TextClassifier as TextClassifier
     from .interop.sklearn import TextRegressor as TextRegressor
     from .losses.fused import fused as fused
@@ -78,14 +80,18 @@ __all__ = [
     "Model",
     "ReadOptions",
     "Run",
+    "check_data",
+    "check_glosses",
     "check_labels",
     "compare",
+    "evaluate",
     "explain_data",
     "export",
     "fit",
     "fuse",
     "fused",
     "import_model",
+    "labels_worth",
     "landscape",
     "languages",
     "learning",
@@ -93,6 +99,7 @@ __all__ = [
     "load_run",
     "plan",
     "prepare",
+    "quantize",
     "show",
 ]  # scikit-learn's estimators only by name: it may be missing
 

@@ -39,7 +39,7 @@ def f1_by_language(
         values = rows_within(rows_of, languages, weight)["macro_f1"]
         within[name] = Losses(np.nan_to_num(values), np.isfinite(values).astype(np.float64), corpus.keys)
         said = task.decide(predictor.probabilities(own), predictor.thresholds)
-        answers[name] = Answers.of(_sets(said, task.labels), target, len(task.labels), weight)
+        answers[name] = Answers.of(sets_of(said, task.labels), target, len(task.labels), weight)
     first = next(iter(models))
     return of_models(
         within, languages, UNITS["macro_f1"], whole=whole, rising=True,
@@ -47,7 +47,7 @@ def f1_by_language(
     )  # fmt: skip
 
 
-def _sets(said: Sequence[Any], labels: Sequence[str]) -> NDArray[np.uint8]:
+def sets_of(said: Sequence[Any], labels: Sequence[str]) -> NDArray[np.uint8]:
     """Labels, or tuples of them, as sets [N, K]."""
     number, found = {label: at for at, label in enumerate(labels)}, np.zeros((len(said), len(labels)), np.uint8)
     for row, named in enumerate(said):

@@ -18,8 +18,9 @@ from ..engine import checkpoint
 from ..inference import NetworkPredictor, TextLanguage
 from ..metrics.segments import Segments
 from ..record import Run
+from ..record.checksums import OPTIMIZER, check_optimizer
 from ..training import Fitted, Settings
-from ..training.start import OPTIMIZER, Start, settings_after
+from ..training.start import Start, settings_after
 from .evaluate import scores_of
 from .language import Language
 from .loading import load
@@ -61,6 +62,7 @@ class Origin:
         assert isinstance(model, Model | Language)
         trained = model.trained if isinstance(model, Language) else model.predictor
         assert isinstance(trained, NetworkPredictor | TextLanguage)
+        check_optimizer(Path(self.path), self.record["files"])
         kept = checkpoint.load_newest(Path(self.path) / OPTIMIZER)
         self.model = model
         self.start = Start(self.path, trained, self.record["config"]["optimizer"], None if kept is None else kept[0])

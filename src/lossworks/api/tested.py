@@ -44,8 +44,8 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     if data is not None:
         return load(prepared.parts(data).get("test", data), read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
-    (first, (rows, languages)), *others = found.items()
-    for name, (each, _) in others:
+    (first, (rows, languages, places)), *others = found.items()
+    for name, (each, *_) in others:
         if each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
@@ -54,7 +54,7 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     if not rows:
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")
     corpus = load(rows, replace(read, language=None))
-    corpus.languages = languages
+    corpus.languages, corpus.named = languages, places
     corpus.source = f"the test part of {models[first].record['data']['source']}"
     return corpus
 
@@ -222,8 +222,12 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
     return assemble(corpora, fixed, task.kind, None, settings.valid, settings.test, settings.seed, task=task)
 
 
-def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> tuple[list[Any], Languages | None]:
-    """The rows that a run was tested on, texts, or texts with their labels and weights; and their languages, if it knew any."""
+def _test_part(
+    name: str, model: Model | Language | Graph, read: ReadOptions
+) -> tuple[list[Any], Languages | None, list[str] | None]:
+    """The rows that a run was tested on, texts, or texts with their labels and weights; their languages, if it knew any; and of
+    labelled rows where each stands.
+    """
     told = model.record.get("given", {}).get("language")
     if read.language not in (None, told):
         raise UsageError(
@@ -234,11 +238,13 @@ def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) ->
         if isinstance(model, Language | Graph):
             division = divide(corpora, fixed, settings)
             texts = [text for block in division.blocks(TEST) for text in block]
-            return ["".join(texts)] if settings.document_unit == "file" and texts else texts, division.languages(TEST)
+            rows = ["".join(texts)] if settings.document_unit == "file" and texts else texts
+            return rows, division.languages(TEST), None
         data = _assembled(corpora, fixed, settings, model.predictor.task)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
         languages = None if data.languages is None else data.languages.take(numbers)
-        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True)), languages
+        labelled = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        return labelled, languages, [data.place(row) for row in numbers.tolist()]

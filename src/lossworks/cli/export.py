@@ -13,23 +13,70 @@ from .options import print_json
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
-    file: Annotated[Path, typer.Argument(help="The file to write, of hf a folder; ARPA is packed where its name ends in .gz.")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, of hf and run a folder; ARPA is packed where its name ends in .gz.")
+    ],
     to: Annotated[
-        str, typer.Option("--to", help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network.")
-    ] = "arpa",
+        str | None,
+        typer.Option(
+            "--to",
+            help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network. run: with --quantize.  "
+            "[default: arpa; with --quantize run]",
+            show_default=False,
+        ),
+    ] = None,
+    quantize: Annotated[
+        bool,
+        typer.Option(
+            "--quantize", help="In few bytes, and what that changed: linear and bag as a run directory, others as ONNX in int8."
+        ),
+    ] = False,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            "--max-size", help="With --quantize: the largest run directory below this, such as 1MB.", show_default=False
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back."""
+    """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back. Or in few bytes."""
     from ..api import load_text
-    from ..interop.exporting import export
+    from ..core.errors import UsageError
     from .progress import Watcher
     from .tables import say_notes
 
+    if quantize:
+        _quantize(run, file, to or "run", max_size, json)
+        return
+    if max_size is not None or to == "run":
+        raise UsageError(f"{'--to run' if max_size is None else '--max-size'} is for quantised models. Say --quantize too.")
+    from ..interop.exporting import export
+
     with Watcher(quiet or json) as watcher:
-        said = export(load_text(run), file, to=to, watch=watcher)
+        said = export(load_text(run), file, to=to or "arpa", watch=watcher)
     if json:
-        print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
+        print_json({"run": str(run), "file": str(file), "format": to or "arpa", "notes": said})
     else:
         say_notes(said)
         print(file)
+
+
+def _quantize(run: Path, file: Path, to: str, max_size: str | None, json: bool) -> None:
+    from ..api import load_text
+    from ..interop.quantizing import quantize
+    from .paired import tell_paired
+    from .tables import say_notes
+
+    found = quantize(load_text(run), file, to=to, max_size=max_size)
+    if json:
+        print_json({"run": str(run), **found})
+        return
+    before, after = found["bytes"]
+    kept = "; {1:,} of {0:,} features".format(*found["features"]) if "features" in found else ""
+    print(f"{file}: {before:,} → {after:,} bytes, {before / after:.1f} times smaller{kept}")
+    if found["held_out"] is None:
+        say_notes([f"what that changed was not measured. {found['unmeasured']}"])
+        print(f"Next:  lossworks evaluate {run} {file} DATA")
+        return
+    tell_paired(found["held_out"], f"On the test part of {run}")

@@ -112,6 +112,18 @@ class HashedFeatures(Features):
         share(_select, len(read.ids), *arguments, values, lengths, spans, rest)
         return Selected(read.ids, values, read.offsets[:-1], lengths)
 
+    def importance(self) -> NDArray[np.float64]:
+        """How finely the rows of a table of these features should be rounded, up to a common factor.
+
+        A row moves what is summed by its feature's weight times the root of the texts that it occurs in; this is the root of
+        that, which does better on new texts (docs/BENCHMARKS.md). In how many texts a feature occurs follows from its weight, or
+        where all have one, by Zipf's law from their order, in powers of 2.
+        """
+        weights = self.weights.astype(np.float64)
+        if self.norm == "tfidf" and self.idf:
+            return np.asarray(np.sqrt(weights * np.exp(-(weights ** (1 / self.idf)) / 2)))
+        return np.asarray(np.sqrt(weights) * 2.0 ** -(np.floor(np.log2(np.arange(1, len(weights) + 1))) / 4))
+
     def fill(self) -> tuple[float, float]:
         """How full the two halves of the table are, of words and of characters: shares of their buckets that are kept."""
         half = 1 << (self.bits - 1)

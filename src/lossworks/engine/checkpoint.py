@@ -104,8 +104,10 @@ def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T], kind: str
         return None
     try:
         with safe_open(paths[-1], kind) as file:
-            return read(file, json.loads(file.metadata()["state"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            if not isinstance(state := json.loads(file.metadata()["state"]), dict):
+                raise ValueError("its state is no object")
+            return read(file, state)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise damaged(paths[-1], error) from None
 
 
@@ -204,5 +206,5 @@ def remove(folder: Path) -> None:
     """Remove all checkpoints, what a crash left of one, and the plan beside them."""
     for path in [*folder.glob(f"{NEWEST}*"), *folder.glob("step-*"), *folder.glob("plan.json*")]:
         _remove(path)
-    if folder.is_dir() and not any(folder.iterdir()):
+    with contextlib.suppress(OSError):  # it is not there, or something else is in it
         folder.rmdir()

@@ -17,6 +17,8 @@ from ..record import write_atomic
 from ..record.tensors import map_tensors, not_finite, under
 from ..tasks import LabelTask
 from .predictor import CHUNK, Predictor
+from .quantized import FILE as QUANTIZED
+from .quantized import read_quantized
 
 if TYPE_CHECKING:
     from ..models.networks import TextModel
@@ -89,15 +91,21 @@ class NetworkPredictor(Predictor):
 
     @classmethod
     def read(cls, folder: Path, task: LabelTask, spec: Any) -> NetworkPredictor:
-        built, path = build(spec), folder / "model.safetensors"
+        built, path, small = build(spec), folder / "model.safetensors", (folder / QUANTIZED).exists()
         features = built.features()
         if isinstance(built, ArraySpec):
-            arrays = _arrays(path)
+            arrays = _finite(folder / QUANTIZED, read_quantized(folder)) if small else _finite(path, _arrays(path))
             features.load(folder, under(arrays, _FEATURES))
             return cls(task, built, features, _checked(under(arrays, _NETWORK), built.shapes(len(features), task.outputs)))
         from ..models.neural.weights import read_tensors
 
-        tensors, _ = read_tensors(path)
+        if small:
+            import torch
+
+            read = _finite(folder / QUANTIZED, read_quantized(folder))
+            tensors = {name: torch.from_numpy(array) for name, array in read.items()}
+        else:
+            tensors, _ = read_tensors(path)
         features.load(folder, {name: value.numpy() for name, value in under(tensors, _FEATURES).items()})
         network = built.restored(folder, len(features), task.outputs)
         network.load_state_dict(under(tensors, _NETWORK))
@@ -120,9 +128,13 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a model's file, writable, as compiled code wants them.
 
     Raises:
-        RecordError: it is missing or damaged, or a number is not finite.
+        RecordError: it is missing or damaged.
     """
-    arrays = {name: np.array(array) for name, array in map_tensors(path)[0].items()}
+    return {name: np.array(array) for name, array in map_tensors(path)[0].items()}
+
+
+def _finite(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a file; RecordError where a number is not finite."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise not_finite(path, name)

@@ -95,6 +95,10 @@ class Predictor(ABC):
     def save(self, folder: Path) -> None:
         """Write the model's files and ``config.json``, each in one step."""
         self.write(folder)
+        self.save_config(folder)
+
+    def save_config(self, folder: Path) -> None:
+        """Write ``config.json`` alone."""
         write_json(
             folder / "config.json",
             {

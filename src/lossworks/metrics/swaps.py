@@ -55,6 +55,20 @@ def swapped(one: Answers, other: Answers, rows: NDArray[np.int64], texts: NDArra
     return (1 + reached) / (1 + DRAWS)
 
 
+def flipped(apart: Floats, seed: int = 0) -> float:
+    """The two-sided p of no difference in a mean: ``apart`` [texts], what one model's loss is more than the other's in each,
+    whose sign is flipped where the two are swapped.
+    """
+    apart = apart[apart != 0]
+    reach, draw, reached, left = abs(apart.sum()) * (1 - 1e-9), generator(seed, "swaps"), 0, DRAWS
+    while left:
+        some = min(left, max(1, _CHUNK // max(len(apart), 1)))
+        left -= some
+        signs = draw.integers(0, 2, (some, len(apart)), np.int8).astype(np.float64) * 2 - 1
+        reached += int((np.abs(signs @ apart) >= reach).sum())
+    return (1 + reached) / (1 + DRAWS)
+
+
 def _macro(sums: Floats) -> Floats:
     """Macro-F1 over the labels that occur, of sums [..., 2 K] of hits and namings."""
     hits, named = np.split(sums, 2, axis=-1)

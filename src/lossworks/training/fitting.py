@@ -20,8 +20,9 @@ from ..engine import Callbacks, checkpoint
 from ..engine.distributed import World, check_alone
 from ..inference import Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
+from ..record.checksums import OPTIMIZER
 from .settings import Settings
-from .start import OPTIMIZER, Start
+from .start import Start
 from .teaching import Teacher
 from .unigrams import write_counts
 

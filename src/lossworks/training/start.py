@@ -13,6 +13,7 @@ from ..core.lazy import Later
 from ..data import Corpus, Features
 from ..inference import NetworkPredictor, TextLanguage
 from ..models import Spec
+from ..record.checksums import OPTIMIZER
 from ..tasks import LabelTask
 from ..tokens import Tokenizer
 from .settings import Settings, renamed
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 else:
     torch = Later("torch")
 
-OPTIMIZER = "optimizer"
-"""The folder of a run with its optimizer's state; without it the state begins anew, and all else is as it was."""
 _KEPT = ("task", "model", "tokenizer", "document_unit")
 """Settings that a run which is gone on from keeps."""
 _HERE = ("device", "shards", "sharding", "memory", "teach")
@@ -140,7 +139,7 @@ class Start:
         """Have the optimizer go on from its state at the end of the run, if it can; ``said`` then says why it cannot."""
         now = stepper.optimizer
         if self.state is None:
-            self.said = f"{self.name} has no folder {OPTIMIZER}"
+            self.said = f"{self.name} has no folder {OPTIMIZER}"  # its state begins anew, and all else is as it was
         elif self._given or isinstance(now, optim.Given) or replace(optim.build(self.optimizer), lr=now.lr) != now:
             self.said = f"it is another optimizer, or has other hyperparameters, than that of {self.name} ({self.optimizer})"
         elif now.full_batch:
