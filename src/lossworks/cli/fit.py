@@ -152,6 +152,15 @@ def command(
     patience: Annotated[
         str | None, typer.Option(help="Held-out scores without a better one before stopping.", show_default=False)
     ] = None,
+    stop_by: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-by",
+            help="Metric of the validation rows that stops training and chooses the weights: macro_f1, accuracy, ….  "
+            "[default: the proper score]",
+            show_default=False,
+        ),
+    ] = None,
     class_weight: Annotated[str | None, typer.Option(help="balanced, or label=factor,label=factor.", show_default=False)] = None,
     teach: Annotated[
         str | None,
@@ -204,7 +213,7 @@ def command(
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
-        "schedule": schedule, "class_weight": class_weight, "teach": teach, "glosses": glosses,
+        "schedule": schedule, "stop_by": stop_by, "class_weight": class_weight, "teach": teach, "glosses": glosses,
         "pack": pack, "dtype": dtype, "sharding": sharding, "device": device,
     }  # fmt: skip
     numbers = {

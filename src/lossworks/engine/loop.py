@@ -21,6 +21,7 @@ from ..core.seeds import torch_generator_kept
 from ..core.threads import divided_among
 from ..core.torch_threads import torch_threads
 from ..core.wording import duration
+from ..metrics import RISING, missed
 from ..optim import Health, Stepper
 from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
@@ -110,7 +111,8 @@ class Loop:
                 self._epoch(start)
         if state.stale >= self.patience:
             after = "epochs" if self.eval_every is None else "scores"
-            state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
+            moved = "risen" if self.objective.metric in RISING else "fallen"
+            state.stopped = f"early: {self.objective.metric} had not {moved} for {self.patience} {after}"
         self.stepper.eval_weights()
         if self.callbacks.ended is not None:
             self.callbacks.ended(self.stepper)
@@ -330,9 +332,9 @@ class Loop:
         scores = self.objective.held_out(self.callbacks.world)
         if scores is None:
             return
-        score = scores[metric]
+        score = missed(metric, scores[metric])
         if not math.isfinite(score):
-            raise Diverged(f"the held-out {metric} after step {state.step:,} is {score}. {self._remedy}")
+            raise Diverged(f"the held-out {metric} after step {state.step:,} is {scores[metric]}. {self._remedy}")
         state.stale += 1
         state.scores.append(score)
         if score < state.best:

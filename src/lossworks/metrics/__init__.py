@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .multilabels import multilabel
     from .ranking import Ranks, ranked, ranking
     from .regression import regress
-    from .rows import METRICS, NO_MEANS, PROPER, RISING, by_row, check_metric
+    from .rows import METRICS, NO_MEANS, PROPER, RISING, STOPPING, by_row, check_metric, missed
     from .temperature import fit_temperature
     from .thresholds import tune_thresholds
 
@@ -57,6 +57,7 @@ __all__ = [
     "NO_MEANS",
     "PROPER",
     "RISING",
+    "STOPPING",
     "Evaluation",
     "Interval",
     "Losses",
@@ -76,6 +77,7 @@ __all__ = [
     "fit_temperature",
     "hit_rate",
     "linear_sums",
+    "missed",
     "mistakes",
     "multilabel",
     "of_texts",

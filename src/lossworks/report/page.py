@@ -60,6 +60,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "health": _health(events),
         "spikes": health_charts.spikes(events),
         "search": _search(result),
+        "judged_by": words.NAMES.get(str(result.get("judged_by")), (None,))[0],
         "counts": _counts(data),
         "labels": summary.get("labels") or [],
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -70,7 +71,7 @@ def _against(context: Json, found: Json, summary: Json, events: list[Json]) -> J
     """The section of the run before; its curves go among the ``context``'s figures."""
     before = record.Run(found["against"])
     told = against_page.context(found, [before.summary, summary])
-    watched = "nll" if summary.get("task") == "lm" else _watched(events)
+    watched = "nll" if summary.get("task") == "lm" else _watched(summary, events)
     if drawn := against_page.curves(watched, before.events(), events, told["same_loss"]):
         context["figures"]["against"] = drawn
     return told
@@ -91,7 +92,7 @@ def live_figures(summary: Json, events: list[Json]) -> dict[str, Json]:
 
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
     """The charts for which there is data, by their id in the page."""
-    watched = _watched(events)
+    watched = _watched(summary, events)
     title = words.NAMES[watched][0].lower()
     found: dict[str, Json | None] = {
         "loss": charts.loss_curve(events),
@@ -117,8 +118,10 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
     return {name: figure for name, figure in found.items() if figure}
 
 
-def _watched(events: list[Json]) -> str:
+def _watched(summary: Json, events: list[Json]) -> str:
     """The metric that the best epoch was chosen by."""
+    if asked := (summary.get("config") or {}).get("stop_by"):
+        return str(asked)
     known = ("divergence", "weighted_nll", "mse", "mrr")
     return next((name for name in known if any(name in event for event in events)), "nll")
 

@@ -38,7 +38,7 @@ class Task(ABC):
     taught_losses: ClassVar[tuple[str, str]] = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
     """The losses where none is named and something teaches: beside labels, and by itself."""
     held_out_metric: ClassVar[str] = "nll"
-    """The proper score of the validation part by which training is judged; lower is better."""
+    """The proper score of the validation part by which training is judged where nothing else is named."""
 
     @property
     def proper(self) -> str:

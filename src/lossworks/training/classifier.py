@@ -20,7 +20,7 @@ from .describing import describe
 from .judging import calibrate, judge
 from .lr_search import search
 from .refit import refit, training, with_validation_rows
-from .resolving import for_examples
+from .resolving import check_stopping, for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
 from .start import Start
@@ -51,6 +51,7 @@ def fit(
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
+    check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     settings = replace(settings, loss=losses.render(loss))
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
@@ -88,7 +89,7 @@ def fit(
         refit(predictor, loop, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
     parameters = list(predictor.network.parameters())
-    ended = _ended(state)
+    ended = _ended(state) | {"judged_by": loop.objective.metric}
     result = (judge(predictor, data, data.test, ended) if callbacks.world.is_first else ended) | {
         "weights": sum(p.numel() for p in parameters),
         "zero_weights": sum(int((p == 0).sum()) for p in parameters),

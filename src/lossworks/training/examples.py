@@ -26,6 +26,8 @@ from .stretch import stretch
 
 Rows = list[tuple[int, NDArray[np.int64]]]
 """Of each piece of the training part, the numbers of its rows."""
+Said = list[tuple[Tensor, NDArray[np.int64]]]
+"""Outputs of batches, and the numbers of their rows in the data."""
 _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in the data
 
 
@@ -34,7 +36,8 @@ class ExampleObjective(Objective):
     """A network over features.
 
     batch_size: rows a step; None: all. rates: how often rows of each language are drawn in an epoch [L]; None: once, all of them.
-    groups: what a risk compares; None: the classes, if there are any. said: told the network's outputs of the rows of each step.
+    groups: what a risk compares; None: the classes, if there are any. stop_by: the metric that training is judged by; None: the
+    proper score, weighted as in training. said: told the network's outputs of the rows of each step.
     """
 
     data: Dataset
@@ -44,6 +47,7 @@ class ExampleObjective(Objective):
     seed: int
     rates: NDArray[np.float64] | None = None
     groups: str | None = None
+    stop_by: str | None = None
     said: Callable[[Tensor], None] = lambda outputs: None
     unit: ClassVar[str] = "examples"  # type: ignore[misc]
     _draws: dict[int, Draws] = field(default_factory=dict, init=False)
@@ -55,8 +59,8 @@ class ExampleObjective(Objective):
 
     @property
     def metric(self) -> str:  # type: ignore[override]
-        """The proper score that training is judged by."""
-        return self.data.held_out_metric
+        """What training is judged by."""
+        return self.stop_by or self.data.held_out_metric
 
     @property
     def per_epoch(self) -> int:
@@ -177,8 +181,8 @@ class ExampleObjective(Objective):
     @torch.no_grad()
     def held_out(self, world: World) -> dict[str, float] | None:
         """Means over the validation rows: the proper score and ``loss``, weighted as in training; by the rows' own weights the
-        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels. Where the rows
-        have none, ``loss`` and the ``divergence`` from the teacher.
+        proper score, ``accuracy`` (of label sets, the share of labels that are right) where there are labels, and what training
+        is stopped by. Where the rows have none, ``loss`` and the ``divergence`` from the teacher.
         """
         part = self.data.valid
         if part is None or not part.rows:
@@ -186,28 +190,48 @@ class ExampleObjective(Objective):
         self.network.eval()
         size = rows_at_once(self.data.task.outputs, MICRO)
         batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), size))
-        found = [self._judged(*batch) for number, batch in enumerate(batches) if world.takes(number)]
+        said: Said = [(torch.empty(0, dtype=torch.float64, device=self.device), np.empty(0, np.int64))]
+        found = [self._judged(*batch, said) for number, batch in enumerate(batches) if world.takes(number)]
         names = json.loads(world.of_first(json.dumps(list(found[0]) if found else []), self.device))
         own = [[number for pair in batch.values() for number in pair] for batch in found]
         sums = np.zeros(2 * len(names))
         for batch in world.in_turn(torch.tensor(own, dtype=torch.float64, device=self.device)).cpu().numpy():
             sums += batch
-        return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in zip(names, sums.reshape(-1, 2), strict=True)}
+        pairs = zip(names, sums.reshape(-1, 2), strict=True)
+        means = {name: float(total / max(weight, 1e-12)) for name, (total, weight) in pairs}
+        return means if self.metric in means else means | {self.metric: self._by_rows(world, said)}
 
-    def _judged(self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
-        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights."""
+    def _by_rows(self, world: World, said: Said) -> float:
+        """The metric that training is stopped by, where it is no mean over batches: from what was said of all validation rows."""
+        data, task = self.data, self.data.task
+        outputs = torch.cat([each.reshape(-1, task.outputs) for each, _ in said])
+        numbers = torch.from_numpy(np.concatenate([each for _, each in said])[:, None]).to(self.device)
+        every, of = (torch.cat(world.gather_rows(mine)).cpu().numpy() for mine in (outputs, numbers))
+        order = np.argsort(of[:, 0])  # the same whoever took which batch
+        rows = of[order, 0]
+        weight = None if data.weight is None else data.weight[rows]
+        return float(task.by_row(task.readable(every[order]), data.target[rows], weight)[self.metric].mean())
+
+    def _judged(
+        self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64], said: Said
+    ) -> dict[str, tuple[float, float]]:
+        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights. What the network
+        says of them is added to ``said``, where training is stopped by something else.
+        """
         data, task = self.data, self.data.task
         batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
         outputs = self.network(batch)
+        if self.stop_by is not None:
+            said.append((outputs.double(), numbers))
         target = batch.target.to(outputs.device)
         trained: NDArray[Any] = data.loss_weight[numbers]
         own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
         found = {"loss": (self._values(outputs, target, numbers), trained)}
         if data.judged_by_teacher:
-            found |= {self.metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
+            found |= {data.held_out_metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
         else:
             score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
-            found |= {self.metric: (score, trained), task.held_out_metric: (score, own)}
+            found |= {data.held_out_metric: (score, trained), task.held_out_metric: (score, own)}
             found |= {} if correct is None else {"accuracy": (correct, own)}
         return {
             name: (float(weight.astype(np.float64) @ in_numpy(values)), float(weight.sum(dtype=np.float64)))
