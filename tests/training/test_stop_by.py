@@ -34,7 +34,8 @@ def rows(task: str, seed: int, count: int = 90) -> list[tuple[str, Any]]:
     for _ in range(count):
         label = "aab aabc"[draw.integers(8)].strip() or "c"
         words = [label if draw.random() < 0.6 else "abc"[draw.integers(3)], *(f"w{n}" for n in draw.integers(0, 30, 4))]
-        answer = {"classify": label, "multilabel": tuple(sorted({*label, *"ab"[: draw.integers(3)]})), "regress": ord(label) - 97.5}
+        several = tuple(sorted({*label, *"ab"[: draw.integers(3)]}))
+        answer = {"classify": label, "multilabel": several, "regress": ord(label) - 97.5}
         made.append((" ".join(words), answer[task]))
     return made
 
@@ -103,7 +104,7 @@ class Half(World):
 
 
 def test_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What processes know of batches of their own is put together in the order of rows, so it is the same for each, to the bit."""
+    """What processes know of batches of their own is put together in the order of rows, so each has the same, to the bit."""
     asked: list[tuple[Any, ...]] = []
     plain = ExampleObjective._by_rows
     monkeypatch.setattr(ExampleObjective, "_by_rows", lambda *given: asked.append(given) or plain(*given))
@@ -121,8 +122,9 @@ def test_language_model() -> None:
     texts = [text for text, _ in rows("classify", 0, 60)]
     told: list[dict[str, float]] = []
     watch = Callbacks(watch=lambda event, fields: told.append(fields) if event == "valid" else None)
-    how: dict[str, Any] = {"task": "lm", "model": "transformer:dim=16,layers=1", "tokenizer": "chars", "epochs": 3, "dtype": "float32"}
-    model = lossworks.fit(texts, valid=texts[:9], stop_by="accuracy", callbacks=watch, optimizer="adam:lr=0.02", **how)
+    how: dict[str, Any] = {"task": "lm", "model": "transformer:dim=16,layers=1", "tokenizer": "chars", "epochs": 3}
+    how |= {"optimizer": "adam:lr=0.02", "dtype": "float32"}
+    model = lossworks.fit(texts, valid=texts[:9], stop_by="accuracy", callbacks=watch, **how)
     best = max(each["accuracy"] for each in told)
     assert evaluate(model, texts[:9])["metrics"]["accuracy"]["value"] == pytest.approx(best)
     training = model.record["result"]["training"]
@@ -156,7 +158,7 @@ def test_rates_are_searched_by_it() -> None:
         ({"stop_by": "mse"}, "'mse' does not fit the task classify. Metrics that do: nll, brier, accuracy, macro_f1"),
         ({"stop_by": "accuracy", "valid": 0.0}, "judges by validation rows with labels, and there are none"),
         ({"stop_by": "accuracy", "model": "ngram"}, "--stop-by is for families trained by gradients"),
-        ({"stop_by": "mrr", "task": "lm", "model": "rnn", "steps": 1}, "Metrics that do: nats_per_token, bits_per_byte, accuracy"),
+        ({"stop_by": "mrr", "task": "lm", "model": "rnn", "steps": 1}, "that do: nats_per_token, bits_per_byte, accuracy"),
     ],
 )
 def test_refused(how: dict[str, Any], said: str) -> None:
