@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..report import went_on, words
+from ..report import cuts, went_on, words
 from .tables import console, metrics_table, print_whole
 from .visible import in_line
 
@@ -35,7 +35,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
     screen.print("")
     for line in _language(record) if is_language else _training(result, record["config"].get("stop_by")):
         screen.print(line)
-    for line in went_on.sentences(record):
+    for line in (*filter(None, [cuts.sentence(record)]), *went_on.sentences(record)):
         screen.print(in_line(line.replace(words.THIN, " ")))
     if "balance" in result:
         screen.print(in_line(_drawn(result["balance"])))

@@ -3,6 +3,7 @@
     classify, multilabel, regress    an Evaluation from scores and targets
     fit_temperature                  the temperature that calibrates probabilities, from validation rows
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
+    compare_cuts                     whether a cut for each label is worth more than one for all
     baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
     surprisal                        of a language model: nats a token, perplexity, bits a byte
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .by_language import by_language, rows_within
     from .classification import classify
     from .contrast import Losses
+    from .cuts import MOST_DECISIONS, compare_cuts
     from .evaluation import Evaluation
     from .intervals import Interval, over_trainings, paired
     from .language import (
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_SEGMENTS",
     "METRICS",
+    "MOST_DECISIONS",
     "NO_MEANS",
     "PROPER",
     "RISING",
@@ -71,6 +74,7 @@ __all__ = [
     "by_segment",
     "check_metric",
     "classify",
+    "compare_cuts",
     "constant_scores",
     "count_between",
     "count_segments",

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 from .. import record
 from ..core.errors import RecordError
 from . import against as against_page
-from . import by_language, charts, fused, health_charts, language, went_on, words
+from . import by_language, charts, cuts, fused, health_charts, language, went_on, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
@@ -61,6 +61,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "spikes": health_charts.spikes(events),
         "search": _search(result),
         "judged_by": words.NAMES.get(str(result.get("judged_by")), (None,))[0],
+        "cuts": cuts.sentence(summary),
         "counts": _counts(data),
         "labels": summary.get("labels") or [],
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},

@@ -242,6 +242,10 @@ class LabelTask(Task):
         """
         return None
 
+    def one_threshold(self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None) -> float | None:
+        """One for all labels, tuned as those of each are; None where there are no sets of labels."""
+        return None
+
     def evaluate(
         self,
         scores: NDArray[Any],

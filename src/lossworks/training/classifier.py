@@ -82,15 +82,16 @@ def fit(
     predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
     if start is not None:
         start.calibrate(predictor)
+    one = None
     if not data.judged_by_teacher:
-        calibrate(predictor, data, data.valid, settings.class_weight)
+        one = calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:
         data.close()
         refit(predictor, loop, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
     parameters = list(predictor.network.parameters())
     ended = _ended(state) | {"judged_by": loop.objective.metric}
-    result = (judge(predictor, data, data.test, ended) if callbacks.world.is_first else ended) | {
+    result = (judge(predictor, data, data.test, ended, one) if callbacks.world.is_first else ended) | {
         "weights": sum(p.numel() for p in parameters),
         "zero_weights": sum(int((p == 0).sum()) for p in parameters),
         "notes": list(features.notes),
