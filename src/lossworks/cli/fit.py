@@ -182,7 +182,11 @@ def command(
         bool, typer.Option("--async-checkpoints", help="Write them while training goes on, from a copy in memory.")
     ] = False,
     log: Annotated[
-        str | None, typer.Option(help="tensorboard: event files in the run directory too.", show_default=False)
+        str | None,
+        typer.Option(
+            help="tensorboard, wandb, mlflow, or several: the numbers there too, offline.",
+            show_default=False,
+        ),
     ] = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "few",
