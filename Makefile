@@ -35,8 +35,8 @@ docs: .venv/.docs
 	$(TEST_ENV) $(BIN)/sphinx-build -E -W --keep-going -q docs build/site
 	@echo "The site is at build/site/index.html"
 
-docs-examples: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/python -W ignore docs/_ext/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md
+docs-examples: .venv/.docs
+	$(TEST_ENV) $(BIN)/python -W ignore docs/_ext/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md docs/notebooks/*.ipynb
 
 .venv/.docs: $(INSTALLED)
 	$(BIN)/pip install -c constraints.txt -e ".[docs]"

@@ -1,7 +1,7 @@
 """Commands that are killed at random moments and gone on with, and whether they end in the bits of a run that nobody disturbed.
 
 Each is a process of its own, forked from one that has imported what it needs, so that a moment in it is a moment of its work.
-Comparisons and `--folds` are not here: they hang in a process that was forked so, and why was not found.
+Polars is never used in that one: its threads would be missing in a forked process, which then waits for them for ever.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ JOBS = {
     "hmm": f"fit text.txt --task lm --model hmm:states=3,iterations=5 {OFTEN}",
     "ngram": f"fit text.txt --task lm --model ngram:order=3 {OFTEN}",
     "graph": f"fit facts.tsv --task graph --model complex:dim=8 --epochs 4 {OFTEN}",
+    "folds": f"fit rows.csv --model linear:bits=10 --epochs 3 --folds 3 {OFTEN}",
+    "compare": "compare rows.csv --loss cross_entropy --loss mse --model linear:bits=10 --epochs 2 --seeds 2 --trials 2 --quiet",
+    "prepare": "data prepare text.txt --near 0.8 --tokenizer bpe:size=270 --test 0.1 --quiet",
 }
 """What is run; where it is killed, the same command goes on."""
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
-UNEQUAL = ("second", "created", "command", "machine", "bytes_free", "memory", "versions", "log")
+UNEQUAL = ("second", "created", "command", "machine", "bytes_free", "memory", "versions", "log", "curve")
 """Parts of keys whose values are of the clock or the machine, not of the work."""
 FINISHED = "is finished; there is nothing to resume"
-_PATIENCE = 120  # seconds for a command that was not killed
+_PATIENCE = 600  # seconds for a command that was not killed; the first of its kind compiles
 
 
 def write_data(folder: Path) -> None:
@@ -120,14 +123,14 @@ def _child(line: str, folder: Path, said: Path, seen: Path, at: int) -> None:
 
 def bits(out: Path) -> dict[str, str]:
     """The files of a run, each by a digest of what the clock and the machine have no part in; a run that was killed once it was
-    finished may still have a checkpoint.
+    finished may still have a checkpoint. What a comparison found stands in its ``run.json``, of which its table is made.
     """
     found = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
         name = path.relative_to(out).as_posix()
         if path.suffix == ".json":
             found[name] = json.dumps(_timeless(json.loads(path.read_text("utf-8"))), sort_keys=True)
-        elif path.suffix not in (".jsonl", ".html"):
+        elif path.suffix not in (".jsonl", ".html", ".db") and path.name != "results.parquet" and path.parent.name != "locks":
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
@@ -139,7 +142,7 @@ def _timeless(value: Any) -> Any:
 
 
 def _line(job: str, resume: bool) -> str:
-    return f"{JOBS[job]} --out out{' --resume' * resume}"
+    return f"{JOBS[job]} --out out{' --resume' * (resume and job != 'prepare')}"  # which always goes on
 
 
 def killed(job: str, kills: int, draw: random.Random, scratch: Path, tell: Callable[[str], None] = print) -> Counter[str]:

@@ -81,7 +81,7 @@ def network(encoder: str, rows: _bench.Pairs) -> tuple[Any, Any, list[dict[str, 
     """For the peers: model, tokenizer, and rows as tokens with the number of their label."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
     labels = sorted({label for _, label in rows})
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=len(labels))
@@ -100,7 +100,7 @@ def trainer(encoder: str, rows: _bench.Pairs, size: int) -> Steps:
     model, tokenizer, examples = network(encoder, rows)
     ended: Steps = []
 
-    class Clock(TrainerCallback):
+    class Clock(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             ended.append(time.perf_counter())
 

@@ -10,13 +10,20 @@ import tempfile
 import time
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOSSWORKS_THREADS"):
+for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOSSWORKS_THREADS", "POLARS_MAX_THREADS"):
     os.environ[name] = "1"  # a process that has threads cannot be forked
 
 import _bench  # noqa: E402
 import _killed  # noqa: E402
 
-for module in ("torch._dynamo", "lossworks.api.fit", "lossworks.models.networks", "lossworks.report"):
+for module in (
+    "torch._dynamo",
+    "lossworks.api.fit",
+    "lossworks.models.networks",
+    "lossworks.report",
+    "lossworks.api.compare",
+    "lossworks.api.prepare",
+):
     importlib.import_module(module)
 
 

@@ -12,7 +12,7 @@ from lossworks import __version__
 project = "Lossworks"
 author = "The authors of Lossworks"
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference"]
 exclude_patterns = ["_ext"]
 
 html_theme = "furo"
@@ -27,6 +27,7 @@ pygments_style, pygments_dark_style = "tango", "monokai"
 
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 myst_heading_anchors = 4
+nb_execution_mode = "off"  # they are run with the other examples, which compares what they print
 
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"

@@ -1,6 +1,6 @@
 """The pages whose examples are run: each block in turn, in a folder with the bundled reviews, and what it prints is on the page.
 
-python docs/_ext/examples.py docs/guides/*.md      # writes what the examples print now into the pages
+python docs/_ext/examples.py docs/guides/*.md docs/notebooks/*.ipynb     # writes what the examples print now into the pages
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 PAGES = sorted(page for folder in ("start", "guides", "tutorial") for page in (ROOT / "docs" / folder).glob("*.md"))
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
 TIME = re.compile(r"[\d.,]+ (?:ms|s|min|h)\b|\S+/s\b")
@@ -88,11 +90,40 @@ def _alike(word: str, other: str) -> bool:
 def rewritten(page: Path) -> str:
     """The text of a page with what its examples print now; they are run in a folder of their own."""
     text = page.read_text("utf-8")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        shutil.copy(ROOT / "src/lossworks/data/reviews.csv", "reviews.csv")
+    with _beside_reviews():
+        if page.suffix == ".ipynb":
+            return _executed(text)
         for found, now in played(text):
             text = text.replace(found[0], now, 1)
     return text
+
+
+@contextlib.contextmanager
+def _beside_reviews() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        shutil.copy(ROOT / "src/lossworks/data/reviews.csv", "reviews.csv")
+        yield
+
+
+def _executed(text: str) -> str:
+    """A notebook run from top to bottom in a kernel, with the outputs of the cells that print something else now."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.reads(text, 4)
+    outputs = [cell.get("outputs") for cell in notebook.cells]
+    NotebookClient(notebook).execute()
+    for cell, old in zip(notebook.cells, outputs, strict=True):
+        cell.metadata.pop("execution", None)  # when each cell ran
+        if old and agree(_said(old), _said(cell.outputs)):
+            cell.outputs = old
+    return f"{nbformat.writes(notebook)}\n"
+
+
+def _said(outputs: list[Any]) -> str:
+    """What outputs say in words; a picture is not compared, but that there is one."""
+    told = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in outputs]
+    return "\n".join([*told, *(f"<{kind}>" for one in outputs for kind in one.get("data", {}) if kind.startswith("image/"))])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import examples
 
 
-@pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*examples.PAGES, *examples.NOTEBOOKS], ids=lambda page: page.stem)
 def test_page(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from top to bottom on the bundled reviews; `make docs-examples` writes what it prints now."""
     monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets; what is piped has no width

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .api import Graph as Graph
     from .api import Language as Language
     from .api import Model as Model
+    from .api import evaluate as evaluate
     from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
@@ -81,14 +82,18 @@ __all__ = [
     "ReadOptions",
     "Run",
     "against",
+    "check_data",
+    "check_glosses",
     "check_labels",
     "compare",
+    "evaluate",
     "explain_data",
     "export",
     "fit",
     "fuse",
     "fused",
     "import_model",
+    "labels_worth",
     "landscape",
     "languages",
     "learning",

@@ -40,6 +40,19 @@ def test_baseline_is_that_of_training() -> None:
     assert result["baseline"]["metrics"]["accuracy"]["value"] == pytest.approx(0.25)
 
 
+def test_mistakes_say_where_they_stand(tmp_path: Path) -> None:
+    """Drawn again from the run's data, each is found on the line of the file that is named."""
+    rows = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i // 30]) for i in range(60)]
+    path = _written(rows, tmp_path / "data.jsonl")
+    lossworks.fit(path, model="linear:bits=10", epochs=2, test=0.5, out=tmp_path / "run")
+    mistakes = evaluate(lossworks.load(tmp_path / "run"))["mistakes"]
+    assert mistakes
+    for one in mistakes:
+        name, line = one["place"].split(", line ")
+        assert name == str(path)
+        assert json.loads(path.read_text().splitlines()[int(line) - 1])["text"] == one["text"]
+
+
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "labels": (ROWS, {"model": "linear:bits=10", "epochs": 2}),
     "weights": ([(*row, 1 + i % 3) for i, row in enumerate(ROWS)], {"model": "linear:bits=10", "seed": 3, "test": 0.3}),

@@ -13,7 +13,7 @@ import pytest
 import lossworks
 from lossworks.api import evaluate, learning
 from lossworks.api.model import Model
-from lossworks.core.errors import Interrupted, UsageError
+from lossworks.core.errors import Interrupted, RecordError, UsageError
 from lossworks.engine import Callbacks
 from lossworks.report import went_on
 
@@ -78,7 +78,7 @@ def _test_rows(run: Path) -> list[tuple[str, str]]:
 
 
 def _error(work: Callable[[], Any]) -> str:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises((UsageError, RecordError)) as caught:
         work()
     return str(caught.value)
 
@@ -149,6 +149,10 @@ def test_stopped_and_resumed_it_ends_in_the_same_bits(model: dict[str, Any], put
     (tmp_path / "killed" / "run.json").write_text(json.dumps(record), "utf-8")
     again = {"start": tmp_path / "old", "out": tmp_path / "killed", "valid": 0, "resume": True}
     assert "--resume: from was" in _error(lambda: lossworks.fit(data, **again))
+    (state,), (other,) = ([*(tmp_path / run / "optimizer").iterdir()] for run in ("old", "whole"))
+    state.write_bytes(other.read_bytes())
+    assert f"{state} is damaged: it is not what was saved" in _error(lambda: lossworks.fit(data, start=tmp_path / "old"))
+    lossworks.load(tmp_path / "old")  # which has no use for it
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,16 @@ def test_learns(graph: Graph) -> None:
     assert control.metrics["mrr"]["value"] < found["low"] - 0.3
 
 
-@pytest.mark.parametrize("model", ["distmult:dim=8", "transe:dim=8", "rotate:dim=8", "complex:dim=8,negatives=10"])
-@pytest.mark.parametrize("loss", ["cross_entropy", "focal:gamma=1", "mse"])
+@pytest.mark.parametrize(
+    ("model", "loss"),
+    [
+        ("distmult:dim=8", "cross_entropy"),
+        ("transe:dim=8", "mse"),
+        ("rotate:dim=8", "focal:gamma=1"),
+        ("complex:dim=8,negatives=10", "cross_entropy"),
+        ("complex:dim=8,negatives=10", "mse"),
+    ],
+)
 def test_families_and_losses(model: str, loss: str) -> None:
     """Each family by any loss over outcomes, on steps along a line (which a translation can follow, unlike a circle)."""
     line = [fact for fact in FACTS if fact[0] < fact[2]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 import lossworks
-from lossworks.core.errors import LossworksError, RecordError, UsageError
+from lossworks.api.recording import Recorder
+from lossworks.core.errors import Interrupted, LossworksError, RecordError, UsageError
 from lossworks.engine import Callbacks
 
 ROWS = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(60)]
@@ -132,3 +134,67 @@ def test_any_error_leaves_a_final_status(tmp_path: Path, model: str, error: Base
         summary = lossworks.load_run(tmp_path / "run").summary
         assert (summary["status"], summary["error"].split(":")[0]) == ("failed", type(error).__name__)
     assert lossworks.fit(rows, out=tmp_path / "run", resume=True, **choices).record["status"] == "finished"
+
+
+def test_killed_once_finished(run: Path) -> None:
+    """What a kill between the last record and the end left of checkpoints goes when the run is told that it is finished."""
+    (run / "checkpoints").mkdir()
+    for name in ("step-000000000004.safetensors", "plan.json"):
+        (run / "checkpoints" / name).write_bytes(b"x")
+    with pytest.raises(UsageError, match="is finished"):
+        lossworks.fit(ROWS, model="linear:bits=10", epochs=2, out=run, resume=True)
+    assert not (run / "checkpoints").exists()
+
+
+class _Fitted:
+    """What a work that takes no time has made."""
+
+    def __init__(self) -> None:
+        self.result = {"seconds": 0.0}
+
+    def save(self, folder: Path) -> None:
+        (folder / "config.json").write_text("{}")
+
+
+def test_two_fits_into_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that began when nothing was there, the later leaves the run of the first as it is; so do two that resume."""
+    monkeypatch.setattr("lossworks.api.recording.report.write", lambda path, summary=None: path)
+
+    def recorder(*, resume: bool = False) -> Recorder:
+        return Recorder(tmp_path / "run", {"model": "x"}, Callbacks(), None, resume)
+
+    def work(callbacks: Callbacks, scratch: Path) -> _Fitted:
+        callbacks.watch("data", {"fingerprint": "f", "config": {}, "task": "lm", "labels": None})
+        callbacks.watch("start", {})
+        return _Fitted()
+
+    def stopped(callbacks: Callbacks, scratch: Path) -> _Fitted:
+        work(callbacks, scratch)
+        raise Interrupted("stopped")
+
+    first, second = recorder(), recorder()
+    with pytest.raises(Interrupted):
+        first.record(stopped)
+    before = (tmp_path / "run/run.json").read_bytes()
+    with pytest.raises(UsageError, match="already holds a run"):
+        second.record(work)
+    assert (tmp_path / "run/run.json").read_bytes() == before
+    with pytest.raises(RecordError, match="is not finished: it is interrupted"):
+        lossworks.load(tmp_path / "run")
+    first, second = recorder(resume=True), recorder(resume=True)
+    first.record(work)
+    before = (tmp_path / "run/run.json").read_bytes()
+    with pytest.raises(UsageError, match="is finished"):
+        second.record(work)
+    assert (tmp_path / "run/run.json").read_bytes() == before
+
+
+def test_removed_while_it_runs(tmp_path: Path) -> None:
+    """Where somebody removes the folder, whatever is written next is an error of ours, temporary files among them."""
+
+    def work(callbacks: Callbacks, scratch: Path) -> Any:
+        shutil.rmtree(tmp_path / "run")
+        return (scratch / "x").write_text("")
+
+    with pytest.raises(RecordError, match=r"cannot write .*run: No such file or directory"):
+        Recorder(tmp_path / "run", {}, Callbacks(), None, False).record(work)

@@ -28,12 +28,33 @@ def test_all_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert "versions" not in capsys.readouterr().out
 
 
+def _group(name: str, most: str, taken: str, sums: str = "") -> dict[str, str]:
+    """The files of a control group that may take 3 GiB and took 1, a half of that for files that it holds in the cache."""
+    cached = f"inactive_file 0\nactive_file 0\n{sums}inactive_file {1 << 28}\n{sums}active_file {1 << 28}"
+    files = {most: str(3 << 30), taken: str(1 << 30), "memory.stat": cached}
+    return {f"{name}/{file}": text for file, text in files.items()}
+
+
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("cores", {"LOSSWORKS_THREADS": "1", "machine": 8}, "1 thread on 8 of 8 cores", "7 cores idle: LOSSWORKS_THREADS"),
     ("cores", {"cpu.max": "150000 100000", "machine": 8}, "limited to the time of 1.5", "Set LOSSWORKS_THREADS=1."),
     ("cores", {"cpu.max": "max 100000", "machine": 8}, "8 threads on 8 of 8 cores", ""),
     ("memory", {"memory.max": str(3 << 30), "memory.current": str(1 << 30)}, "2.0 GiB free", "--memory 1G"),
     ("memory", {"memory.max": "max", "memory.current": "1"}, "9.0 GiB free", ""),
+    (
+        "memory",
+        _group("job", "memory.max", "memory.current") | {"own": "1:name=systemd:/x\n0::/job/mine"},
+        "2.5 GiB free",
+        "--memory",
+    ),
+    (
+        "memory",
+        _group("memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+        | {"own": "4:cpu,memory:/job/mine\n0::/"},
+        "2.5 GiB free",
+        "--memory",
+    ),
+    ("memory", {"meminfo": "nothing of this"}, "inf GiB free", ""),
     ("instructions", {"capability": "DEFAULT"}, "DEFAULT", "no wide vectors"),
     ("instructions", {"capability": "AVX512", "able": {"amx_bf16": True}}, "AVX512, AMX BF16", ""),
     ("dtype", {"able": {"amx_bf16": True}}, "bfloat16 on the processor", ""),
@@ -63,11 +84,13 @@ def _on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: dict[str, Any]
     monkeypatch.setattr(module, "machine", lambda: {"cpu": "a processor", "cores": cores})
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     monkeypatch.setattr(module.threads, "available", lambda: int(machine.get("LOSSWORKS_THREADS", cores)))
-    monkeypatch.setattr(module.memory, "available", lambda: 9.0 * 2**30)
-    monkeypatch.setattr(module, "_CGROUP", tmp_path)
-    for file in ("cpu.max", "memory.max", "memory.current"):
-        if file in machine:
-            (tmp_path / file).write_text(machine[file], "utf-8")
+    made = {"meminfo": f"MemAvailable: {9 << 20} kB", "own": "0::/", "memory.stat": "inactive_file 0\nactive_file 0"} | machine
+    for name, file in (("CGROUPS", ""), ("_SYSTEM", "meminfo"), ("_GROUPS", "own")):
+        monkeypatch.setattr(module.memory, name, tmp_path / file)
+    for file, text in made.items():
+        if "." in file or file in ("meminfo", "own"):
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text(text, "utf-8")
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: machine.get("capability", "AVX512"))
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: machine.get("able", {}), raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -108,7 +108,7 @@ def test_killed_and_resumed(command: Command, put: Put) -> None:
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert json.loads(Path("killed/run.json").read_text())["status"] == "running"
-    assert _start(*fit, "killed", "--resume").wait() == 0
+    assert command(*fit[1:], "killed", "--resume").code == 0
     whole, resumed = _weights("whole"), _weights("killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert "resume" in Path("killed/log.jsonl").read_text()

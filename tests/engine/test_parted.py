@@ -1,21 +1,12 @@
-"""Checkpoints of several processes: written by a, read by b, killed at any write, on a full disk, damaged.
-
-The worlds are forked by this file, run as a program, which goes through all ``CHECKS`` and writes down what went wrong.
-"""
+"""Checkpoints of several processes: written by a, read by b, killed at any write, on a full disk, damaged."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import pickle
 import resource
 import signal
-import subprocess
-import sys
-import tempfile
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,17 +18,15 @@ from lossworks.engine import checkpoint, parted
 from lossworks.engine.distributed import World
 from lossworks.engine.saving import Saving
 
-CHECKS: dict[str, Callable[[Path], None]] = {}
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of the checkpoints."""
+    (folder := tmp_path / "checkpoints").mkdir()
+    return folder
 
 
-def alone(check: Callable[[Path], None]) -> Callable[[Path], None]:
-    """A check that forks, with a folder of its own."""
-    CHECKS[check.__name__] = check
-    return check
-
-
-@alone
-def read_by_any_number(folder: Path) -> None:
+def test_read_by_any_number(folder: Path) -> None:
     """Each of 1 to 3 processes reads what each of 1 to 3 has written, its part of it alone; what was before is removed."""
     order = [1, 1, 2, 1, 3, 2, 2, 3, 3, 1]
     assert len(set(itertools.pairwise(order))) == 9
@@ -48,16 +37,14 @@ def read_by_any_number(folder: Path) -> None:
         assert kills.loaded(folder, None, 0, 1) == step
 
 
-@alone
-def killed(folder: Path) -> None:
+def test_killed(folder: Path) -> None:
     """Whichever process is killed, at whichever write: the newest checkpoint is whole, and of no older a step."""
     found = kills.main(8, seed=3)
     assert (found["whole"], found["lost"], found["mixed"]) == (8, 0, 0), found
     assert found["background"], found
 
 
-@alone
-def full_disk(folder: Path) -> None:
+def test_full_disk(folder: Path) -> None:
     """Where a process cannot write, all say so; the checkpoint before is read, and nothing is left of the new one."""
     kills.world(folder, 2, 1, background=False, victim=0, at=0)
     before = sorted(folder.rglob("*"))
@@ -78,8 +65,7 @@ def full_disk(folder: Path) -> None:
         assert kills.loaded(folder, None, 0, 1) == 1
 
 
-@alone
-def damaged(folder: Path) -> None:
+def test_damaged(folder: Path) -> None:
     """A byte changed or a file missing is found before anything is read; a description runs no program."""
     kills.world(folder, 2, 1, background=False, victim=0, at=0)
     path = parted.newest(folder)
@@ -101,8 +87,7 @@ def damaged(folder: Path) -> None:
     assert not folder.exists()
 
 
-@alone
-def from_a_copy(folder: Path) -> None:
+def test_from_a_copy(folder: Path) -> None:
     """In the background the numbers are written as they stood; of one process too. What goes wrong is said by the next."""
     saving = Saving(World(), in_background=True)
     value = torch.zeros(1 << 20)
@@ -115,39 +100,3 @@ def from_a_copy(folder: Path) -> None:
     saving.save(folder / "no" / "such", 2, {"a": value}, {}, {})
     with pytest.raises(RecordError, match="cannot write"):
         saving.save(folder, 3, {"a": value}, {}, {})
-
-
-@pytest.fixture(scope="module")
-def failures() -> dict[str, str]:
-    """What went wrong in each check."""
-    run = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False, timeout=110, env=_environment())
-    assert run.returncode == 0, run.stderr
-    return dict(json.loads(run.stdout.splitlines()[-1]))
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_checkpoints(failures: dict[str, str], name: str) -> None:
-    """What the check's own line says."""
-    assert not failures[name], failures[name]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
-def _main() -> None:
-    torch.set_num_threads(1)
-    found = {}
-    for name, check in CHECKS.items():
-        with tempfile.TemporaryDirectory() as scratch:
-            (folder := Path(scratch) / "checkpoints").mkdir()
-            try:
-                check(folder)
-                found[name] = ""
-            except BaseException:  # noqa: BLE001 - whatever it is, the test shows it
-                found[name] = traceback.format_exc()
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-if __name__ == "__main__":
-    _main()

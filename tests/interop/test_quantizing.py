@@ -97,7 +97,7 @@ def test_runs(data: Path, tmp_path: Path, spec: str) -> None:
     before, after = told["bytes"]
     assert after == sum(file.stat().st_size for file in (tmp_path / "small").iterdir()) < before
     assert told["features"] == [len(model.predictor.features), len(small.predictor.features)]
-    accuracy, figures = told["held_out"]["metrics"]["accuracy"], lossworks.api.evaluate(small)["metrics"]
+    accuracy, figures = told["held_out"]["metrics"]["accuracy"], lossworks.evaluate(small)["metrics"]
     assert accuracy["before"] == pytest.approx(model.metrics["accuracy"]["value"])
     assert accuracy["after"] == pytest.approx(figures["accuracy"]["value"])
     assert told["held_out"]["metrics"]["nll"]["after"] == pytest.approx(figures["nll"]["value"])

@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,3 +147,31 @@ def test_numbers_keep_every_bit(tmp_path: Path, value: float) -> None:
     write_json(tmp_path / "a.json", value)
     assert json.dumps(read_json(tmp_path / "a.json")) == json.dumps(value)
     assert issubclass(RecordError, LossworksError)
+
+
+def test_two_who_write_one_file(tmp_path: Path) -> None:
+    """Each waits for the other: what is there is always whole, of one of them, and nothing else is left."""
+    path, seen, failed = tmp_path / "a.txt", set[bytes](), list[Exception]()
+
+    def writing(letter: bytes) -> None:
+        def write(part: Path) -> None:
+            with part.open("wb", buffering=0) as file:
+                for _ in range(20):
+                    file.write(letter)
+                    time.sleep(0.0002)
+
+        try:
+            for _ in range(15):
+                write_atomic(path, write)
+                seen.add(path.read_bytes())
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+
+    both = [threading.Thread(target=writing, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert not failed
+    assert seen <= {b"a" * 20, b"b" * 20, b"c" * 20}
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -90,7 +90,7 @@ def look(browser: webdriver.Chrome, page: Path | str, *, theme: str = "light", w
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page if isinstance(page, str) else page.as_uri())
-    WebDriverWait(browser, 20).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
+    WebDriverWait(browser, 20, poll_frequency=0.05).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
 
 
 def requests(browser: webdriver.Chrome) -> list[str]:

@@ -1,7 +1,7 @@
 """Sharded scores against dense ones: every statistic and every loss, its values and gradients, on 2 and on 4 processes.
 
-The processes are started once: this file, run as a program, goes through all ``CHECKS`` on each of them and writes down
-what went wrong. The tests then look up what became of their check.
+The processes are forked once: each of them goes through all ``CHECKS`` and writes down what went wrong. The tests then look up
+what became of their check.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ import fcntl
 import importlib
 import json
 import math
-import multiprocessing
 import os
-import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -32,9 +28,11 @@ from torch.distributed import ReduceOp
 from losses.case import Case, near, per_class
 from losses.odd import cases
 from lossworks.core.errors import UsageError
+from lossworks.engine.distributed import world as joined
 from lossworks.losses import BinaryLoss, CategoricalLoss, losses
 from lossworks.scores import Dense, Scores, Sharded, dense, replicated, sharded
 from lossworks.scores.teacher import TopK
+from processes import worlds
 from scores.test_dense import STATISTICS
 
 module = importlib.import_module("lossworks.scores.sharded")
@@ -399,36 +397,23 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[dict[st
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parents[1] / "sharded"
     folder.mkdir(exist_ok=True)
-    errors = folder / "errors"
+    files = {world: [folder / f"{world}-{rank}.json" for rank in range(world)] for world in WORLDS}
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not errors.exists():
-            errors.write_text(_run(folder))
-    died = {"died": errors.read_text()[-2000:]}
-    files = {world: [folder / f"{world}-{rank}.json" for rank in range(world)] for world in WORLDS}
+        if not (folder / "ended").exists():
+            for world in WORLDS:
+                worlds.run(world, partial(_process, folder))
+            (folder / "ended").touch()
     return {
-        world: [json.loads(file.read_text()) if file.exists() else died for file in written] for world, written in files.items()
+        world: [json.loads(file.read_text()) if file.exists() else {} for file in written] for world, written in files.items()
     }
-
-
-def _run(folder: Path) -> str:
-    """This file as a program, for as long as a test may take; what it says on stderr."""
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, str(folder)]
-    program = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    try:
-        return program.communicate(timeout=110)[1]
-    except subprocess.TimeoutExpired:
-        os.killpg(program.pid, signal.SIGKILL)
-        return "timed out; " + program.communicate()[1]
 
 
 @pytest.mark.parametrize(("name", "world"), [(name, world) for world in WORLDS for name in checks(world)])
 def test_sharded(name: str, world: int, outcomes: dict[int, list[dict[str, str]]]) -> None:
     """The check of this name held on every process."""
     for rank, told in enumerate(outcomes[world]):
-        wrong = told.get(name, f"not run: {told.get('died', 'a check before it broke off')}")
+        wrong = told.get(name, "not run: a check before it broke off")
         assert not wrong, f"process {rank} of {world}: {wrong}"
 
 
@@ -443,11 +428,9 @@ def test_what_asks_for_logits_is_registered() -> None:
     assert WHOLE.keys() <= {entry.name for entry in losses}
 
 
-def _process(rank: int, world: int, folder: Path) -> None:
+def _process(folder: Path, rank: int) -> None:
     """Go through all checks as one process of several."""
-    torch.set_num_threads(1)
-    store = f"file://{folder}/store-{world}"
-    distributed.init_process_group("gloo", store, timedelta(seconds=30), world_size=world, rank=rank)
+    world = joined().size
     told = {}
     for name in checks(world):
         torch.manual_seed(0)
@@ -457,7 +440,6 @@ def _process(rank: int, world: int, folder: Path) -> None:
         distributed.all_reduce(failed)
         if failed not in (0, world):  # what the processes do next might no longer fit together
             break
-    distributed.destroy_process_group()
 
 
 def _what_went_wrong(check: Callable[[], None]) -> str:
@@ -466,19 +448,3 @@ def _what_went_wrong(check: Callable[[], None]) -> str:
     except (Exception, pytest.fail.Exception):  # noqa: BLE001 - whatever it is, the test that asks for it shows it
         return traceback.format_exc()
     return ""
-
-
-def _program(folder: Path) -> None:
-    """Import once, the comparison's own imports too, then fork."""
-    near(torch.zeros(1), torch.zeros(1))
-    context = multiprocessing.get_context("fork")
-    for world in WORLDS:
-        processes = [context.Process(target=_process, args=(rank, world, folder)) for rank in range(world)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-
-
-if __name__ == "__main__":
-    _program(Path(sys.argv[1]))

@@ -1,19 +1,9 @@
-"""Networks divided among two processes by FSDP2, held against one process: each optimiser that divides, odd shares, resuming.
-
-The processes are forked by this file, run as a program, which trains all ``CASES`` once with two of them and once with one.
-"""
+"""Networks divided among two processes by FSDP2, held against one process: each optimiser that divides, odd shares, resuming."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import traceback
-import warnings
-from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -28,12 +18,14 @@ from lossworks.core.errors import Diverged, Interrupted, UsageError
 from lossworks.data import Ragged
 from lossworks.engine import Callbacks
 from lossworks.engine.distributed import World
+from lossworks.engine.distributed import world as joined
 from lossworks.engine.sharding import ShardedWorld, sharded
 from lossworks.models import build_language
 from lossworks.optim import Stepper, build
 from lossworks.optim.base import optimizers
 from lossworks.tokens import Vocabulary
 from lossworks.training.settings import Settings
+from processes import worlds
 
 LIKE_ONE = 1e-12
 """What weights may be off those of one process, in float64: sums over rows are made in another order."""
@@ -111,60 +103,14 @@ def refused(world: World) -> None:
     assert sum(p.numel() for p in network.parameters()) == count
 
 
-def process(rank: int, size: int, folder: Path) -> None:
+def process(folder: Path, rank: int) -> None:
     """One process of a world: trains every case, the first one writes down what came of each."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("error")
-    if size > 1:
-        store = distributed.FileStore(str(folder / "store"), size)  # type: ignore[call-arg]
-        distributed.init_process_group("gloo", store=store, rank=rank, world_size=size)
-        refused(World(rank, size, size))
-    world, found = World(rank, size, size), {}
-    for name in CASES:
-        found[name] = train(name, world, folder / f"{size}")
+    world = replace(joined(), shards=joined().size)
+    if world.size > 1:
+        refused(world)
+    found = {name: train(name, world, folder / f"{world.size}") for name in CASES}
     if rank == 0:
-        torch.save(found, folder / f"found-{size}")
-
-
-def fork(work: Callable[..., None], *arguments: Any) -> int:
-    """Let a process of its own do it."""
-    child = os.fork()
-    if not child:
-        try:
-            work(*arguments)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - whatever it is, it is shown
-            traceback.print_exc()
-            os._exit(1)
-    return child
-
-
-def resumed(folder: Path, size: int) -> None:
-    """Go on in one process from what so many have written."""
-    torch.save(train("resumed", World(), folder / f"{size}", resume=True), folder / f"resumed-{size}")
-
-
-def whole(folder: Path) -> None:
-    """The case that is resumed elsewhere, without a stop."""
-    CASES["resumed"].pop("stop")
-    torch.save(train("resumed", World(), folder / "whole", sharding=None), folder / "resumed-whole")
-
-
-def main() -> None:
-    """Print how far each case in two processes, and the resumed ones, are off one process."""
-    for slow in ("torch._dynamo", "torch.distributed.fsdp", "lossworks.engine.parted"):  # once, rather than in every process
-        importlib.import_module(slow)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        for works in ([(process, 0, 1, folder)], [(process, rank, 2, folder) for rank in range(2)]):
-            assert not any(os.waitpid(child, 0)[1] for child in [fork(*work) for work in works])
-        for work in ((resumed, folder, 1), (resumed, folder, 2), (whole, folder)):
-            assert not os.waitpid(fork(*work), 0)[1]
-        one, two = (torch.load(folder / f"found-{size}") for size in (1, 2))
-        off = {name: _off(one[name], two[name]) for name in CASES if name != "resumed"}
-        wanted = torch.load(folder / "resumed-whole")
-        off |= {f"resumed after {size}": _off(wanted, torch.load(folder / f"resumed-{size}")) for size in (1, 2)}
-        sys.stdout.write(json.dumps(off) + "\n")
+        torch.save(found, folder / f"found-{world.size}")
 
 
 def _off(one: dict[str, Any], two: dict[str, Any]) -> float:
@@ -172,13 +118,16 @@ def _off(one: dict[str, Any], two: dict[str, Any]) -> float:
     return max(float(np.abs(np.asarray(one[name]) - np.asarray(two[name])).max()) for name in one)
 
 
-def test_like_one_process() -> None:
+def test_like_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights divided among two processes end where those of one do, and so does a run that one goes on with."""
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    run = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False, timeout=110, env=paths)
-    assert run.returncode == 0, run.stderr
-    off = json.loads(run.stdout.splitlines()[-1])
-    assert off.keys() == {*CASES, "resumed after 1", "resumed after 2"} - {"resumed"}
+    for size in (1, 2):
+        assert worlds.run(size, partial(process, tmp_path)) == [0] * size
+    one, two = (torch.load(tmp_path / f"found-{size}") for size in (1, 2))
+    off = {name: _off(one[name], two[name]) for name in CASES if name != "resumed"}
+    again = {size: train("resumed", World(), tmp_path / f"{size}", resume=True) for size in (1, 2)}
+    monkeypatch.setitem(CASES, "resumed", {name: value for name, value in CASES["resumed"].items() if name != "stop"})
+    wanted = train("resumed", World(), tmp_path / "whole", sharding=None)
+    off |= {f"resumed after {size}": _off(wanted, found) for size, found in again.items()}
     least = {"float32": 2e-5, "worse scores": 1e-10}  # steps so large that rounding grows
     assert {name: value for name, value in off.items() if not value <= least.get(name, LIKE_ONE)} == {}
 
@@ -192,7 +141,3 @@ def test_setting() -> None:
         Settings(model=SMALL, sharding="fsdp", shards=2)
     with pytest.raises(UsageError, match="'fsdp'"):
         Settings(model=SMALL, sharding="fsdq")
-
-
-if __name__ == "__main__":
-    main()

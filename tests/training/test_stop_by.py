@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from lossworks.engine.distributed import World
 from lossworks.metrics import RISING
 from lossworks.training import toml
 from lossworks.training.examples import ExampleObjective
-from lossworks.training.stretch import Stretch
 
 SMALL: dict[str, Any] = {"model": "linear:bits=10,chars=0", "epochs": 30, "optimizer": "adagrad:lr=1"}
 
@@ -44,8 +42,14 @@ def fitted(task: str, stop_by: str | None, **how: Any) -> tuple[Any, list[dict[s
     """A model trained once, with validation rows of its own, and what was told of each epoch."""
     told: list[dict[str, float]] = []
     watch = Callbacks(watch=lambda event, fields: told.append(fields) if event == "valid" else None)
-    given = {"task": task, "valid": rows(task, 1), "test": rows(task, 2, 30), "stop_by": stop_by, "callbacks": watch}
-    return lossworks.fit(rows(task, 0), **given, **SMALL | how), told
+    given: dict[str, Any] = {
+        "task": task,
+        "valid": rows(task, 1),
+        "test": rows(task, 2, 30),
+        "stop_by": stop_by,
+        "callbacks": watch,
+    }
+    return lossworks.fit(rows(task, 0), **given | SMALL | how), told
 
 
 @pytest.mark.parametrize(
@@ -80,16 +84,16 @@ def test_another_epoch_than_by_the_loss() -> None:
     assert by_metric["config"]["stop_by"] == "accuracy"
 
 
-def test_many_steps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps are taken many at a time as before, and which is the best epoch is the same step by step."""
-    taken = []
-    plain: Callable[..., Any] = Stretch.__call__
-    monkeypatch.setattr(Stretch, "__call__", lambda self, steps, rates: taken.append(len(steps)) or plain(self, steps, rates))
+def test_each_way_to_train() -> None:
+    """By arrays alone, many steps in one call, and step by step through PyTorch the same is judged by."""
     fast = fitted("classify", "macro_f1")[1]
-    assert max(taken) > 1
-    monkeypatch.setattr(ExampleObjective, "stretch", lambda *_: None)
-    slow = fitted("classify", "macro_f1")[1]
-    assert [each["macro_f1"] for each in fast] == pytest.approx([each["macro_f1"] for each in slow])
+    told: list[dict[str, float]] = []
+    watch = Callbacks(watch=lambda event, fields: told.append(fields) if event == "valid" else None)
+    watch.stepped = lambda: None  # who looks at each step has the general way
+    fitted("classify", "macro_f1", callbacks=watch)
+    clipped = fitted("classify", "macro_f1", clip=1e9)[1]  # which no call of many steps does
+    for slow in (told, clipped):
+        assert [each["macro_f1"] for each in fast] == pytest.approx([each["macro_f1"] for each in slow])
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,16 @@ class Half(World):
 def test_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What processes know of batches of their own is put together in the order of rows, so each has the same, to the bit."""
     asked: list[tuple[Any, ...]] = []
-    plain = ExampleObjective._by_rows
-    monkeypatch.setattr(ExampleObjective, "_by_rows", lambda *given: asked.append(given) or plain(*given))
-    fitted("classify", "macro_f1", epochs=1)
+    plain = ExampleObjective._gathered
+    monkeypatch.setattr(ExampleObjective, "_gathered", lambda *given: asked.append(given) or plain(*given))
+    fitted("classify", "macro_f1", epochs=1, clip=1e9)
     objective, world, said = asked[0]
     outputs, numbers = torch.cat([each for each, _ in said if len(each)]), np.concatenate([each for _, each in said])
     halves = [(outputs[half::2], numbers[half::2]) for half in (0, 1)]
+    whole = objective.with_metric({}, *plain(objective, world, said))
     for rank, (own, other) in enumerate((halves, halves[::-1])):
         heard = {torch.float64: other[0], torch.int64: torch.from_numpy(other[1][:, None])}
-        assert plain(objective, Half(2, rank, heard=heard), [own]) == plain(objective, world, said)
+        assert objective.with_metric({}, *plain(objective, Half(2, rank, heard=heard), [own])) == whole
 
 
 def test_language_model() -> None:

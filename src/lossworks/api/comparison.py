@@ -107,12 +107,14 @@ class Recorder:
             "versions": versions("torch", "numpy", "numba", "scipy"),
             "machine": machine(),
         }
-        if self.resume:
-            self._take_up()
 
     def record(self, minutes: float | None) -> Comparison:
         """Train what is to be trained, judge, and leave a whole record whatever happens."""
         with self.run.held():
+            if self.resume:  # now that no other process changes it
+                self._take_up()
+            else:
+                Run.create(self.run.path)
             return self._record(minutes)
 
     def _record(self, minutes: float | None) -> Comparison:
@@ -128,7 +130,7 @@ class Recorder:
                 store = design.store()
                 doubles = self._begin(benchmark, design)
                 if self.asked.jobs > 1:
-                    deadline = None if minutes is None else time.time() + end - clock()
+                    deadline = None if minutes is None else time.monotonic() + end - clock()
                     work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
                 else:
                     work(design, benchmark, store, self._watch, lambda: clock() >= end)

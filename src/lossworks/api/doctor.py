@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from ..core.machine import fast_dtype, machine, versions
 from ..core.wording import counted
 
 _SCARCE_MEMORY, _SCARCE_DISK = 4 << 30, 5 << 30  # bytes
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def _cores() -> Finding:
 def _quota() -> float | None:
     """The cores' time that a control group grants, where it limits that."""
     try:
-        most, period = (_CGROUP / "cpu.max").read_text("utf-8").split()
+        most, period = (memory.CGROUPS / "cpu.max").read_text("utf-8").split()
         return int(most) / int(period)
     except (OSError, ValueError):  # no such group, or "max"
         return None
@@ -69,9 +67,6 @@ def _quota() -> float | None:
 
 def _memory() -> Finding:
     free = memory.available()
-    with suppress(OSError, ValueError):  # no such group, or "max"
-        most, taken = (int((_CGROUP / name).read_text("utf-8")) for name in ("memory.max", "memory.current"))
-        free = min(free, most - taken)
     advice = "Little for large texts and networks: give --memory 1G, smaller batches, or end other programs."
     return Finding("memory", f"{free / 2**30:.1f} GiB free", advice if free < _SCARCE_MEMORY else "")
 

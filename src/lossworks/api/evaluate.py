@@ -49,8 +49,8 @@ def evaluate(
             ``languages`` has every metric of each language, the worst first, with a ``verdict``.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
         slices: whether to look for parts of the data (lengths, scripts, words, labels, repeated texts) on which the loss differs
-            from that on the rest: ``slices`` has a ``verdict`` in words, and each slice tested with its interval, and p after
-            Holm's correction. `write_slices` makes a page of them.
+            from that on the rest: ``slices`` has ``tables``, one a model, each with a ``verdict`` in words and the slices tested,
+            with intervals and p after Holm's correction. `write_slices` makes a page of them.
         conflict: whether to compare the gradients of languages at the model: ``conflict`` has a ``verdict``, and each pair with
             the cosine, its interval, and p after Holm's correction (``attribution.conflict``).
 

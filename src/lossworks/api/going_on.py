@@ -18,8 +18,9 @@ from ..engine import checkpoint
 from ..inference import NetworkPredictor, TextLanguage
 from ..metrics.segments import Segments
 from ..record import Run
+from ..record.checksums import OPTIMIZER, check_optimizer
 from ..training import Fitted, Settings
-from ..training.start import OPTIMIZER, Start, settings_after
+from ..training.start import Start, settings_after
 from .evaluate import scores_of
 from .language import Language
 from .loading import load
@@ -61,6 +62,7 @@ class Origin:
         assert isinstance(model, Model | Language)
         trained = model.trained if isinstance(model, Language) else model.predictor
         assert isinstance(trained, NetworkPredictor | TextLanguage)
+        check_optimizer(Path(self.path), self.record["files"])
         kept = checkpoint.load_newest(Path(self.path) / OPTIMIZER)
         self.model = model
         self.start = Start(self.path, trained, self.record["config"]["optimizer"], None if kept is None else kept[0])
@@ -132,7 +134,9 @@ def _of_language(before: Language, fitted: Fitted, tested: Corpus, rows: NDArray
     return _compared("bits_per_byte", pairs, "bits_per_byte", before.record)
 
 
-def _compared(proper: str, found: Mapping[str, tuple[metrics.Interval, ...]], lead: str, record: dict[str, Any]) -> dict[str, Any]:
+def _compared(
+    proper: str, found: Mapping[str, tuple[metrics.Interval, ...]], lead: str, record: dict[str, Any]
+) -> dict[str, Any]:
     """The verdict, by the proper metric; each metric after, before, and their difference; and what share is ``lost`` of what the
     run was better by than the constant baseline in the metric ``lead``, by its ``record``: 1 is all.
     """

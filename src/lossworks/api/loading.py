@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.devices import check_device
-from ..core.errors import UsageError
+from ..core.errors import RecordError, UsageError
 from ..record import Run, read_object
 from ..record.checksums import check_files
 from .graph import Graph
@@ -26,6 +26,8 @@ def load(path: Path | str, device: str = "cpu") -> Model | Language | Graph:
         return _pretrained(str(path), device)
     run = Run(path)
     record = run.summary
+    if (status := record.get("status", "finished")) != "finished":
+        raise RecordError(f"{path} is not finished: it is {status}. Repeat the command that made it, with --resume.")
     data = record["data"]
     check_files(run.path, record.get("files", {}))  # earlier versions wrote none
     config = read_object(run.path / "config.json")

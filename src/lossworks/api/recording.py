@@ -61,13 +61,15 @@ class Recorder:
             "versions": versions("torch", "numpy", "numba"),
             "machine": machine(),
         }
-        if self.resume:
-            self._take_up(given)
         self.tracked = None if log is None else tracking(log, self.run.path, self.summary, self._warn)
 
     def record(self, work: Work) -> Any:
         """What ``work`` has fitted; a whole record is left whatever happens."""
         with self.run.held():
+            if self.resume:  # now that no other process changes it
+                self._take_up(self.summary["given"])
+            else:
+                Run.create(self.run.path)
             return self._record(work)
 
     def _record(self, work: Work) -> Any:
@@ -81,6 +83,13 @@ class Recorder:
             fitted.save(run.path)
             self.summary |= {"status": "finished", "result": fitted.result, "files": checksums(run.path)}
             run.note("end", step=self.step, seconds=fitted.result["seconds"])
+        except OSError as error:
+            if not str(error.filename).startswith(str(run.path)):
+                self.summary |= ended_by(error)
+                raise
+            failed = unwritable(run.path, error)  # a temporary file in there: somebody has removed the folder, say
+            self.summary |= ended_by(failed)
+            raise failed from error
         except BaseException as error:
             self.summary |= ended_by(error)
             raise
@@ -129,6 +138,7 @@ class Recorder:
         except (KeyError, TypeError, ValueError):
             raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
         if status == "finished":
+            checkpoint.remove(path / "checkpoints")  # a kill between the last record and their removal left them
             raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to fit again.")
         for key in sorted(told.keys() | given.keys()):
             if told.get(key) != given.get(key):

@@ -47,15 +47,17 @@ def corpus_for(
     if data is not None:
         return load(prepared.parts(data).get("test", data), read)
     found = {name: _test_part(name, model, read) for name, model in models.items()}
-    (first, (rows, languages)), *others = found.items()
-    for name, (each, _) in others:
+    (first, (rows, languages, places)), *others = found.items()
+    for name, (each, *_) in others:
         if each != rows and shared:
-            rows, languages = _among(each, rows, languages)
-            if not rows:
+            kept = _among(each, rows)
+            if not kept:
                 raise UsageError(
                     f"{first} and {name} have no test row in common, so they cannot be judged side by side on what was held out "
                     "from both. Give text that neither knows: lossworks evaluate " + " ".join(models) + " DATA"
                 )
+            rows, places = [rows[row] for row in kept], None if places is None else [places[row] for row in kept]
+            languages = None if languages is None else languages.take(np.array(kept))
         elif each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
@@ -64,20 +66,19 @@ def corpus_for(
     if not rows:
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")
     corpus = load(rows, replace(read, language=None))
-    corpus.languages = languages
+    corpus.languages, corpus.named = languages, places
     corpus.source = f"the test part of {models[first].record['data']['source']}"
     return corpus
 
 
-def _among(others: list[Any], rows: list[Any], languages: Languages | None) -> tuple[list[Any], Languages | None]:
-    """Those of the rows whose text and label are among others'; a weight is of the training that gave it."""
+def _among(others: list[Any], rows: list[Any]) -> list[int]:
+    """Which of the rows have a text and label that are among others'; a weight is of the training that gave it."""
 
     def named(row: Any) -> Any:
         return row[:2] if isinstance(row, tuple) else row
 
     known = set(map(named, others))
-    kept = [number for number, row in enumerate(rows) if named(row) in known]
-    return [rows[number] for number in kept], None if languages is None else languages.take(np.array(kept, np.int64))
+    return [number for number, row in enumerate(rows) if named(row) in known]
 
 
 def sources(
@@ -243,8 +244,12 @@ def _assembled(corpora: Sequence[Corpus], fixed: Sequence[int | None], settings:
     return assemble(corpora, fixed, task.kind, None, settings.valid, settings.test, settings.seed, task=task)
 
 
-def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) -> tuple[list[Any], Languages | None]:
-    """The rows that a run was tested on, texts, or texts with their labels and weights; and their languages, if it knew any."""
+def _test_part(
+    name: str, model: Model | Language | Graph, read: ReadOptions
+) -> tuple[list[Any], Languages | None, list[str] | None]:
+    """The rows that a run was tested on, texts, or texts with their labels and weights; their languages, if it knew any; and of
+    labelled rows where each stands.
+    """
     told = model.record.get("given", {}).get("language")
     if read.language not in (None, told):
         raise UsageError(
@@ -255,11 +260,13 @@ def _test_part(name: str, model: Model | Language | Graph, read: ReadOptions) ->
         if isinstance(model, Language | Graph):
             division = divide(corpora, fixed, settings)
             texts = [text for block in division.blocks(TEST) for text in block]
-            return ["".join(texts)] if settings.document_unit == "file" and texts else texts, division.languages(TEST)
+            rows = ["".join(texts)] if settings.document_unit == "file" and texts else texts
+            return rows, division.languages(TEST), None
         data = _assembled(corpora, fixed, settings, model.predictor.task)
         numbers = np.flatnonzero(data.parts == TEST)
         labels = [label for corpus in corpora for label in corpus.labels]
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
         languages = None if data.languages is None else data.languages.take(numbers)
-        return list(zip(texts, [labels[row] for row in numbers], *weights, strict=True)), languages
+        labelled = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        return labelled, languages, [data.place(row) for row in numbers.tolist()]

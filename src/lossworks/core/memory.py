@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+CGROUPS = Path("/sys/fs/cgroup")
+"""Where control groups say what they grant."""
+_SYSTEM, _GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup")
+_LIMITS = {"": ("memory.max", "memory.current", ""), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")}
+"""Of version 2 and of version 1: the files of what a group may take and has taken, and what its sums begin with."""
 _AT_ONCE = 1 << 22  # numbers of a block that is worked on: 32 MB in float64
 
 
@@ -15,16 +22,41 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def available(device: str = "cpu") -> float:
-    """Bytes that a process can still take on a device, on the CPU without swapping; infinite where that is not told."""
+    """Bytes that a process can still take on a device, on the CPU without swapping and within the limits of the container or
+    job that it runs in; infinite where that is not told.
+    """
     if device.startswith("cuda"):
         import torch  # most that ask are on the CPU, and metrics do without
 
         return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text("utf-8").split("\n")
-        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, IndexError, ValueError):
-        return float("inf")
+    free = float("inf")
+    with suppress(OSError, KeyError, ValueError):
+        free = _numbers(_SYSTEM)["MemAvailable:"] * 1024.0
+    return min([free, *_granted()])
+
+
+def _granted() -> Iterator[float]:
+    """What each control group above this process still grants; files in the cache, which it has to give back, count as free."""
+    lines = list[str]()
+    with suppress(OSError):
+        lines = _GROUPS.read_text("utf-8").splitlines()
+    for line in lines:
+        _, kinds, own = line.split(":", 2)
+        kind = "memory" if "memory" in kinds.split(",") else kinds
+        if kind not in _LIMITS:
+            continue
+        (most, taken, sums), root = _LIMITS[kind], CGROUPS / kind
+        group = root / own.lstrip("/")
+        for each in (group, *(parent for parent in group.parents if parent.is_relative_to(root))):
+            with suppress(OSError, KeyError, ValueError):  # no such group here, or "max"
+                cached = _numbers(each / "memory.stat")
+                kept = cached[f"{sums}inactive_file"] + cached[f"{sums}active_file"]
+                yield max(0.0, float(int((each / most).read_text("utf-8")) - int((each / taken).read_text("utf-8")) + kept))
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """Of a file of lines such as ``name number``."""
+    return {name: int(number) for name, number, *_ in map(str.split, path.read_text("utf-8").splitlines())}
 
 
 def rows_at_once(width: int, most: int) -> int:

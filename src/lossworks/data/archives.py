@@ -16,7 +16,7 @@ OFFICE = rb"PK\x03\x04.{0,200}(\[Content_Types\]|_rels/|docProps/|xl/|word/|mime
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\Z")
 _ZIP = b"PK\x03\x04"
-_UNUSABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeError)  # damaged; packed in a rare way; a password
+UNUSABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeError)  # damaged; packed in a rare way; a password
 
 
 def within(name: str) -> list[str]:
@@ -33,7 +33,7 @@ def within(name: str) -> list[str]:
     try:
         with zipfile.ZipFile(path) as file:
             found = sorted(each.filename for each in file.infolist() if not each.is_dir() and _is_data(each.filename))
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise _damaged(name, error) from None
     if not found:
         raise DataError(f"{name} is a zip without a file in it.")
@@ -58,7 +58,7 @@ def opened(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
             yield inner, file.getinfo(member).compress_size
     except KeyError:
         raise DataError(f"there is no file {member} in {archive}.") from None
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise _damaged(f"{archive}/{member}", error) from None
 
 

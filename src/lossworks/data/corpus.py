@@ -30,6 +30,7 @@ class Corpus:
     label_type, label_sep: the type that labels were given in (bool, int, float, str), and what parts several in a cell.
     skipped, bad: how many rows were bad, and the first few, "line 7: the text is empty".
     languages: of each row, where they are told apart.
+    named: where each row first came from, if these were chosen from another source.
     composed: how many texts were brought into the composed form (NFC); None where text is read as it is.
     source: what to call it; text_column, label_column: what ``ReadOptions`` finds the columns by, None without columns.
     """
@@ -42,6 +43,7 @@ class Corpus:
         self.label_type = "str"
         self.label_sep: str | None = None
         self.languages: Languages | None = None
+        self.named: Sequence[str] | None = None
         self.composed: int | None = None
         self.skipped = 0
         self.bad: list[str] = []
@@ -122,6 +124,8 @@ class Corpus:
 
     def place(self, row: int) -> str:
         """Where ``row`` came from: "reviews.csv, line 8"."""
+        if self.named is not None:
+            return self.named[row]
         block = bisect_right(self._starts, row) - 1
         place = self._places[block][row - self._starts[block]]
         return self._place(place) if isinstance(place, str) else f"{self._files[block]}, {self._place(int(place))}"

@@ -87,12 +87,12 @@ def read_table(path: Path) -> tuple[Tokenizer, NDArray[np.float32]]:
 def tokens_of(tokenizer: Tokenizer) -> int:
     """How many different tokens it reads texts as; marks of its own that are no text may be numbered after them."""
     library = tokenizer.library()
-    return tokenizer.vocabulary.size if library is None else int(library.get_vocab_size())
+    return tokenizer.vocabulary.size if library is None else 1 + max(library.get_vocab().values(), default=-1)
 
 
 def _parsed(path: Path, number: int, line: str, size: int) -> tuple[str, NDArray[np.float32]]:
     """A line's word, which may hold spaces, and its ``size`` numbers."""
-    word, *numbers = line.rstrip().rsplit(None, size)
+    word, *numbers = line.rstrip().rsplit(None, min(size, len(line)))
     where = f"{path}, line {number}"
     if len(numbers) < size or not size:
         raise DataError(f"{where}: {len(line.split()) - 1} numbers; wanted {size or '1 or more'}, as of the lines before.")

@@ -185,7 +185,8 @@ def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) ->
 
 
 def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event, deadline: float | None) -> None:
-    """The same by ``jobs`` processes of this machine, until ``time.time()`` is the ``deadline``; an error in one ends all.
+    """The same by ``jobs`` processes of this machine, until ``time.monotonic()``, which they share, is the ``deadline``; an
+    error in one ends all.
 
     Raises:
         LossworksError: what a worker raised.
@@ -246,7 +247,7 @@ def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> 
         how = design.sources, design.read, design.common, design.of_language
         with opened(*how, stop=stop, teachers=design.teachers) as benchmark:
             over = math.inf if deadline is None else deadline
-            work(design, benchmark, design.store(), lambda *told: pipe.send(told), lambda: time.time() >= over)
+            work(design, benchmark, design.store(), lambda *told: pipe.send(told), lambda: time.monotonic() >= over)
     except Interrupted:
         pass
     except LossworksError as error:

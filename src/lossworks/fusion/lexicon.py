@@ -133,9 +133,12 @@ def _first_cells(path: Path) -> list[str]:
     if start.startswith(MAGIC):
         import polars as pl
 
-        return list(pl.read_parquet_schema(path))
+        try:
+            return list(pl.read_parquet_schema(path))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DataError(f"{path} is damaged ({error}). Get the file again.") from None
     line = start.decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
     if line.startswith("{"):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             return list(json.loads(line))
     return [cell.strip().strip('"') for cell in line.split(max("\t,;|", key=line.count))]

@@ -14,6 +14,7 @@ from ..core.errors import DataError
 from ..data import ReadOptions, named
 from ..data.columns import LABEL_NAMES, choose
 from ..data.formats.parquet import MAGIC
+from ..data.labels import RowFault
 from ..data.sources import chunks
 
 _VOTES = "votes"
@@ -57,7 +58,8 @@ def read_votes(path: Path) -> Votes:
     for place, cells in rows:
         if not isinstance(cells.get(text), str):
             raise DataError(f"{path}, {place}: the text is missing.")
-        votes.append(_votes(cells.get(_VOTES), f"{path}, {place}") if not rules else [_vote(cells.get(rule)) for rule in rules])
+        given = _list(cells.get(_VOTES), f"{path}, {place}") if not rules else [cells.get(rule) for rule in rules]
+        votes.append([_vote(each, f"{path}, {place}") for each in given])
         if len(votes[-1]) != len(votes[0]):
             raise DataError(
                 f"{path}, {place}: {len(votes[-1])} votes, where the first row has {len(votes[0])}. Give one of each rule, null "
@@ -74,14 +76,17 @@ def _unvoted(names: Sequence[str]) -> str | None:
     return next((name for name in names if name.casefold() in LABEL_NAMES), None)
 
 
-def _votes(value: Any, place: str) -> list[str | None]:
+def _list(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
         raise DataError(f"{place}: the votes are no list. {_WANTED}")
-    return [_vote(each) for each in value]
+    return value
 
 
-def _vote(value: Any) -> str | None:
-    spelled = "" if value is None else named(value).strip()
+def _vote(value: Any, place: str) -> str | None:
+    try:
+        spelled = "" if value is None else named(value).strip()
+    except RowFault as fault:
+        raise DataError(f"{place}: {fault}. {_WANTED}") from None
     return None if spelled in _ABSTAINED else spelled
 
 
@@ -90,7 +95,10 @@ def _rows(path: Path) -> Iterator[Row]:
     if raw.startswith(MAGIC):
         import polars as pl
 
-        frame = pl.read_parquet(io.BytesIO(raw))
+        try:
+            frame = pl.read_parquet(io.BytesIO(raw))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DataError(f"{path} is damaged ({error}). Get the file again.") from None
         yield from ((f"row {number}", cells) for number, cells in enumerate(frame.iter_rows(named=True), 1))
         return
     try:
@@ -102,12 +110,15 @@ def _rows(path: Path) -> Iterator[Row]:
         return
     mark = max("\t,;|", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    names = next(reader, [])
-    for cells in reader:
-        if cells and len(cells) != len(names):
-            raise DataError(f"{path}, line {reader.line_num}: {len(cells)} cells, where the header has {len(names)}.")
-        if cells:
-            yield f"line {reader.line_num}", dict(zip(names, cells, strict=True))
+    try:
+        names = next(reader, [])
+        for cells in reader:
+            if cells and len(cells) != len(names):
+                raise DataError(f"{path}, line {reader.line_num}: {len(cells)} cells, where the header has {len(names)}.")
+            if cells:
+                yield f"line {reader.line_num}", dict(zip(names, cells, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}. Correct the line.") from None
 
 
 def _json_rows(text: str, path: Path) -> Iterator[Row]:
@@ -116,7 +127,7 @@ def _json_rows(text: str, path: Path) -> Iterator[Row]:
             continue
         try:
             cells = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {number}: not JSON ({error}).") from None
         if not isinstance(cells, dict):
             raise DataError(f"{path}, line {number}: no JSON object. {_WANTED}")

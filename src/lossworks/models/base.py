@@ -5,6 +5,7 @@ A model never sees a loss or an optimiser. Its spec is a frozen dataclass of hyp
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,16 @@ class ModelSpec(ABC):
     optimizer: ClassVar[str]
     epochs: ClassVar[int]
     patience: ClassVar[int]
+    fewest_updates: ClassVar[int] = 1
+    no_further: ClassVar[str] = ""
+    """Why no training goes on from a model of this family; empty where one does."""
+
+    def length(self, updates: int) -> tuple[int, int]:
+        """Epochs and patience where nothing is said, with so many ``updates`` an epoch: both are longer where that makes fewer
+        than ``fewest_updates``.
+        """
+        times = max(1.0, self.fewest_updates / (self.epochs * updates))
+        return math.ceil(self.epochs * times), math.ceil(self.patience * times)
 
     @property
     def micro_batch(self) -> int:

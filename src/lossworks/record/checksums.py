@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import xxhash
@@ -12,17 +12,30 @@ from ..core.errors import RecordError
 
 _MODEL = ("config.json", "tokenizer.json", "classes.json", "*.safetensors", "classes/*/*", "hf/*", "pool.json", "sources/**/*")
 """The files of a model in a run directory, whatever its family."""
+OPTIMIZER = "optimizer"
+"""The folder of a run with its optimizer's state, which only a fit that goes on from it reads, and which may be removed."""
 
 
-def checksums(folder: Path) -> dict[str, str]:
-    """XXH3 (128 bits) of every file of the model in a run directory, by its path in there."""
-    found = sorted(path for pattern in _MODEL for path in folder.glob(pattern) if path.is_file())
+def checksums(folder: Path, patterns: Iterable[str] = (*_MODEL, f"{OPTIMIZER}/*")) -> dict[str, str]:
+    """XXH3 (128 bits) of every file of the model in a run directory, and of its optimizer's state, by its path in there."""
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
     return {path.relative_to(folder).as_posix(): checksum(path) for path in found}
 
 
+def check_optimizer(folder: Path, saved: Mapping[str, str]) -> None:
+    """Raise RecordError where the optimizer's state in ``folder`` is not the one whose checksum was ``saved``; it may be gone."""
+    own = {name: value for name, value in saved.items() if name.startswith(f"{OPTIMIZER}/")}
+    if own and (folder / OPTIMIZER).exists():
+        _compare(folder, own, checksums(folder, [f"{OPTIMIZER}/*"]))
+
+
 def check_files(folder: Path, saved: Mapping[str, str]) -> None:
-    """Raise RecordError where a file in ``folder`` is not the one whose checksum was ``saved``, or is missing."""
-    found = checksums(folder) if saved else {}
+    """Raise RecordError where a file of the model in ``folder`` is not the one whose checksum was ``saved``, or is missing."""
+    own = {name: value for name, value in saved.items() if not name.startswith(f"{OPTIMIZER}/")}
+    _compare(folder, own, checksums(folder, _MODEL) if own else {})
+
+
+def _compare(folder: Path, saved: Mapping[str, str], found: Mapping[str, str]) -> None:
     for name, wanted in saved.items():
         if found.get(name) != wanted:
             what = "is damaged: it is not what was saved, by its checksum in run.json" if name in found else "is missing"

@@ -1,4 +1,4 @@
-"""Whole files or nothing: write to a temporary name, fsync, rename, fsync the directory.
+"""Whole files or nothing: write to a temporary name, fsync, rename, fsync the directory. Who writes the same file waits.
 
 JSON has no nan and no infinity. A number that is not finite is written as null and so read as None, here and in the log, by
 ``encode_json`` alone: every JSON reader understands it, and no text can be mistaken for it.
@@ -7,11 +7,12 @@ JSON has no nan and no infinity. A number that is not finite is written as null 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         RecordError: the place cannot be written (permissions, a full disk).
     Whatever is raised, what stood at ``path`` is untouched and the temporary file is gone.
     """
+    try:
+        with _alone(path):
+            _replace(path, write)
+    except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
+        raise unwritable(path, error) from error
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """``write_atomic``, where nobody else writes ``path``."""
     part = path.with_name(path.name + ".part")
     try:
         part.unlink(missing_ok=True)
@@ -59,12 +69,30 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except BaseException as error:
+    except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
-        if isinstance(error, OSError | SafetensorError):  # the latter is how safetensors says that the disk is full
-            raise unwritable(path, error) from error
         raise
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Be the only one that writes ``path`` while the block lasts. The lock goes with the process, its file with the block."""
+    lock = path.with_name(path.name + ".lock")
+    while True:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(lock).st_ino == os.fstat(file).st_ino:
+                break
+        os.close(file)  # of the writer before, who has removed it
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()
+        os.close(file)
 
 
 def write_folder(folder: Path, write: Callable[[Path], object], mark: str) -> None:
@@ -78,21 +106,29 @@ def write_folder(folder: Path, write: Callable[[Path], object], mark: str) -> No
     Raises:
         UsageError: something else stands there. RecordError: the place cannot be written.
     """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            _replace_folder(folder, write, mark)
+    except (OSError, SafetensorError) as error:
+        raise unwritable(folder, error) from error
+
+
+def _replace_folder(folder: Path, write: Callable[[Path], object], mark: str) -> None:
+    """``write_folder``, where nobody else writes ``folder``."""
     part, before = (folder.with_name(f"{folder.name}.{name}") for name in ("part", "before"))
     try:
         if folder.exists() and not (folder.is_dir() and (any(folder.glob(mark)) or not any(folder.iterdir()))):
             raise UsageError(f"{folder} exists, and is nothing that can be replaced (it has no {mark}). Choose another place.")
         for left in (part, before):
             shutil.rmtree(left, ignore_errors=True)
-        part.mkdir(parents=True)
+        part.mkdir()
         write(part)
         for path in part.rglob("*"):
             path.chmod(path.stat().st_mode | (part.stat().st_mode & 0o666))  # as in write_atomic
         if folder.exists():
             folder.replace(before)
         part.replace(folder)
-    except (OSError, SafetensorError) as error:
-        raise unwritable(folder, error) from error
     finally:
         if before.exists() and not folder.exists():
             before.replace(folder)

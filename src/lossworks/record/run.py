@@ -104,7 +104,10 @@ class Run:
         Raises:
             RecordError: another process is writing the run.
         """
-        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            folder = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
         try:
             with contextlib.suppress(OSError):  # a file system without locks
                 for _ in range(_LOOKS):
@@ -120,7 +123,10 @@ class Run:
     @property
     def is_held(self) -> bool:
         """Whether a process is writing the run. On a file system without locks that is not known, and counts as yes."""
-        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            folder = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise RecordError(f"cannot read {self.path}: {error.strerror or error}.") from error
         try:
             return not _locked(folder, fcntl.LOCK_SH)
         except OSError:

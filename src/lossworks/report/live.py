@@ -64,7 +64,7 @@ class Live:
                 return None if name == seen else {"seen": name, **self._state(held)}
             except (RecordError, OSError) as error:
                 return self._unreadable(str(error))
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 return self._unreadable(f"{self.run.path} holds a record that cannot be shown ({type(error).__name__}: {error}).")
 
     def _state(self, held: bool) -> Json:

@@ -36,7 +36,7 @@ def write(run_dir: Path | str, summary: Json | None = None, *, against: Json | N
         context = (language.context if is_language else _context)(name, summary, events)
         context["against"] = None if against is None else _against(context, against, summary, events)
         return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError) as error:
         place, what = run.path / "run.json", f"{type(error).__name__}: {error}"
         raise RecordError(f"{place} holds a record from which no report can be made ({what}). Fit again.") from error
 

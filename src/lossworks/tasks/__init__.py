@@ -7,6 +7,7 @@ graph        the third name of a fact
 
 from typing import Any
 
+from ..data.labels import original
 from .base import Kind, LabelTask, Task
 from .classify import Classify, parse_class_weight
 from .graph import GraphCompletion
@@ -20,8 +21,17 @@ TASKS = ("auto", *LABEL_TASKS, "lm", "graph")
 
 
 def label_task(kind: str, labels: Any = (), center: float = 0.0, spread: float = 1.0, label_type: str = "str") -> LabelTask:
-    """The task of a kind (classify, multilabel, regress); arguments as of ``LabelTask``."""
-    return LABEL_TASKS[kind](tuple(labels), center, spread, label_type)
+    """The task of a kind (classify, multilabel, regress); arguments as of ``LabelTask``, as a file may hold them.
+
+    Raises:
+        ValueError: labels are no text, not all different, or no values of the type that they were given in.
+    """
+    labels = tuple(labels)
+    if not all(isinstance(label, str) for label in labels) or len({*labels}) < len(labels):
+        raise ValueError("the labels are not texts that differ")
+    for label in labels:
+        original(label, label_type)
+    return LABEL_TASKS[kind](labels, center, spread, label_type)
 
 
 __all__ = [

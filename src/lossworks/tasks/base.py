@@ -213,6 +213,10 @@ class LabelTask(Task):
         """1 where the answer is right, of label sets the share of labels that are; None where there is no right or wrong."""
         return None
 
+    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+        """``correct``, of scores [N, labels] as ``readable`` gives them."""
+        return None
+
     @abstractmethod
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits [N, labels] as probabilities: of the classes (rows sum to 1), or of each label by itself."""

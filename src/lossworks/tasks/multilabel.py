@@ -90,6 +90,9 @@ class Multilabel(LabelTask):
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
         return (scores.binary(outputs, target).argmax == target).double().mean(-1)
 
+    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+        return np.asarray(((scores > 0) == target.astype(bool)).mean(1))
+
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return sigmoid(logits)
 

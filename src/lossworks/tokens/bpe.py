@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import tokenizers as library
 
 _BYTES = 256
+_MOST = 1 << 24  # tokens
 # What other tokenizers call the same, the likeliest first.
 _UNKNOWNS, _STARTS, _ENDS = (
     (UNKNOWN, "[UNK]", "<UNK>"),
@@ -66,6 +67,7 @@ class BpeSpec(TokenizerSpec):
     def restore(self, saved: dict[str, Any]) -> Bpe:
         from tokenizers import Tokenizer as Library
 
+        _check_numbers(saved)
         try:
             made = Library.from_str(json.dumps(saved))
             made.encode("a")  # fails by what names a token that there is not
@@ -84,7 +86,7 @@ class Bpe(Tokenizer):
         made.no_truncation()  # whoever reads texts cuts and pads them
         made.no_padding()
         self._made = made
-        size = made.get_vocab_size()
+        size = 1 + max(made.get_vocab().values(), default=-1)  # the library's own size leaves out numbers that no token has
         unknown = _first_known(made, (getattr(made.model, "unk_token", None), *_UNKNOWNS))
         start = _first_known(made, _STARTS)
         end = _first_known(made, _ENDS)
@@ -134,7 +136,7 @@ class Bpe(Tokenizer):
     @cached_property
     def _sizes(self) -> NDArray[np.int64]:
         """How many bytes each token is, of those that name bytes."""
-        names = (str(self._made.id_to_token(token)) for token in range(self._made.get_vocab_size()))
+        names = (str(self._made.id_to_token(token)) for token in range(self.vocabulary.size))
         return np.array([len(name) if set(name) <= BYTE_OF.keys() else len(name.encode()) for name in names], np.int64)
 
     def save(self, path: Path) -> None:
@@ -171,6 +173,20 @@ def of_merges(merges: Iterable[tuple[int, int]], words: str) -> Bpe:
     made.decoder = decoders.ByteLevel()
     made.add_special_tokens(list(marks))
     return Bpe(made)
+
+
+def _check_numbers(saved: dict[str, Any]) -> None:
+    """Raise ValueError for numbers that the library takes and cannot keep: it makes room up to the largest, and ends the process
+    where that is not there; of two tokens with one number it saves one.
+    """
+    model, added = saved["model"], saved.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    own = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    more = [token.get("id") for token in added if isinstance(token, dict)] if isinstance(added, list) else []
+    if wrong := [number for number in (*own, *more) if isinstance(number, int) and number >= _MOST]:
+        raise ValueError(f"a token has the number {wrong[0]}, and there are at most {_MOST:,}")
+    if len({*own}) < len(own):
+        raise ValueError("two tokens have the same number")
 
 
 def _keeps_bytes(outline: dict[str, Any]) -> bool:

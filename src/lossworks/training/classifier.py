@@ -18,8 +18,7 @@ from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
-from .lr_search import search
-from .refit import refit, training, with_validation_rows
+from .refit import course, refit, with_validation_rows
 from .resolving import check_stopping, for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
@@ -68,18 +67,20 @@ def fit(
         callbacks.watch("twice", {"rows": refit_rows, "of": int((data.parts == TRAIN).sum())})
     found = None
     if settings.lr == AUTO:
+        from .lr_search import search
+
         found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(
             data, spec, loss, settings, callbacks, start
         )
         settings = settings.with_lr(found["chosen"])
         callbacks.watch("config", {"config": settings.to_json()})
-    loop = training(data, spec, loss, settings, callbacks, start=start)
+    loop = course(data, spec, loss, settings, callbacks, start=start)
     if resume:
         loop.resume()
     loop.state.search = found
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
-    predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
+    predictor = NetworkPredictor(data.task, spec, features, loop.trained)
     if start is not None:
         start.calibrate(predictor)
     one = None
@@ -87,16 +88,14 @@ def fit(
         one = calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:
         data.close()
-        refit(predictor, loop, whole, settings, scratch, budget, start)
+        refit(predictor, loop, loss, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
-    parameters = list(predictor.network.parameters())
     ended = _ended(state) | {"judged_by": loop.objective.metric}
     result = (judge(predictor, data, data.test, ended, one) if callbacks.world.is_first else ended) | {
-        "weights": sum(p.numel() for p in parameters),
-        "zero_weights": sum(int((p == 0).sum()) for p in parameters),
+        **predictor.size(),
         "notes": list(features.notes),
         "lr_search": found,
-        "micro_batch": loop.gradients.micro_batch_size,
+        "micro_batch": loop.micro_batch,
         "scores": state.scores,
         "refit_rows": refit_rows,
         **drawn(data.balance, data.languages, data.parts, data.rates),

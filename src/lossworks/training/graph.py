@@ -130,8 +130,8 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     micro_batch = max(1, _SCORES // len(graph.names.entities))
     clock = Clock(per_epoch * epochs, per_epoch, None)
     loop = Loop(
-        objective, stepper, Reduction(Mean()), schedule_of(settings.schedule or ""), clock, callbacks, micro_batch,
-        int(settings.patience or 1),
+        objective, stepper, Reduction(Mean()), micro_batch, schedule=schedule_of(settings.schedule or ""), clock=clock,
+        callbacks=callbacks, patience=int(settings.patience or 1),
     )  # fmt: skip
     loop.state.stopped = "all epochs done"
     return loop

@@ -35,6 +35,7 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
         optimizer = optimizer.for_batches(batch_size / _SMALLEST_BATCH)
     if isinstance(settings.lr, float | int):
         optimizer = replace(optimizer, lr=float(settings.lr))
+    epochs, patience = (500, 20) if other else model.length(-(-rows // batch_size))
     penalty = settings.penalty or model.penalty(rows)
     micro_batch = settings.micro_batch or rows_at_once(task.outputs, model.micro_batch)
     measured = AUTO in (settings.batch_size, settings.micro_batch)
@@ -48,10 +49,10 @@ def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:
         risk=risks.render(risk),
         balance=settings.balance and balances.render(balances.build(settings.balance)),
         lr=AUTO if settings.lr == AUTO else optimizer.lr,
-        epochs=settings.epochs or (500 if other else model.epochs),
+        epochs=settings.epochs or epochs,
         batch_size=batch_size,
         micro_batch=AUTO if measured else min(batch_size, int(micro_batch)),
-        patience=settings.patience or (20 if other else model.patience),
+        patience=settings.patience or patience,
     )
 
 

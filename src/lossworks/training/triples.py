@@ -18,7 +18,7 @@ from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss
 from ..models import GraphNetwork
 from ..tasks import GraphCompletion
-from .examples import cut
+from .drawing import cut
 
 _HITS = {"hits_at_1": 1, "hits_at_3": 3, "hits_at_10": 10}
 

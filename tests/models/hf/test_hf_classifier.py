@@ -22,6 +22,8 @@ from lossworks.models.hf.unpadded import prepared
 from lossworks.models.neural.dropout import Dropout
 from lossworks.optim.roles import roles
 from lossworks.tasks import label_task
+from lossworks.training import Settings
+from lossworks.training.resolving import for_examples
 
 transformers = pytest.importorskip("transformers")
 from models.hf import hf_files  # noqa: E402
@@ -306,3 +308,17 @@ def test_configuration_missing(folders: dict[str, Path], tmp_path: Path) -> None
     (tmp_path / "run/hf/config.json").unlink()
     with pytest.raises(RecordError, match=r"hf/config.json is missing"):
         lossworks.load(tmp_path / "run")
+
+
+def test_few_rows_are_gone_over_more_often() -> None:
+    """48 rows take 3 updates an epoch, and 3 epochs would teach next to nothing; many rows take 3, and what is said holds."""
+    task = label_task("classify", ("a", "b"))
+
+    def length(rows: int, **said: int) -> tuple[int | None, int | None]:
+        settings = for_examples(Settings(model="hf_classifier:anywhere", **said), task, rows)  # type: ignore[arg-type]
+        return settings.epochs, settings.patience
+
+    assert length(48) == (40, 14)
+    assert length(16 * 40) == (3, 1)
+    assert length(16 * 40 - 16) == (4, 2)
+    assert length(48, epochs=2, patience=1) == (2, 1)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,7 +50,7 @@ class MLflow(Tracker):
         return f"{self.run.resolve()} {self.about['created']}"
 
     def add(self, numbers: Mapping[str, float], step: int) -> None:
-        now = int(1000 * time.time())
+        now = int(1000 * datetime.now(UTC).timestamp())
         finite = {name.replace(" ", "_"): value for name, value in numbers.items() if math.isfinite(value)}
         self._client.log_batch(self._id, metrics=[self._metric(name, value, now, step) for name, value in finite.items()])
 

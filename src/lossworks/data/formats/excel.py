@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import DataError, NotInstalled
-from ..archives import WORKBOOKS, container
+from ..archives import UNUSABLE, WORKBOOKS, container
 from ..checked_rows import Reading, Rows
 from ..limits import check_ratio
 from ..options import ReadOptions
@@ -38,14 +38,14 @@ def read(path: Path, options: ReadOptions) -> Reading:
     import polars as pl
 
     book, sheet = container(path) or (path, "")
-    if zipfile.is_zipfile(book):
-        with zipfile.ZipFile(book) as file:
-            check_ratio(str(book), sum(each.file_size for each in file.infolist()), book.stat().st_size)
     try:
+        if zipfile.is_zipfile(book):
+            with zipfile.ZipFile(book) as file:
+                check_ratio(str(book), sum(each.file_size for each in file.infolist()), book.stat().st_size)
         reader = fastexcel.read_excel(book)
         names = reader.sheet_names
         filled = [name for name in names if reader.load_sheet(name, header_row=None, n_rows=1).height] if not sheet else [sheet]
-    except fastexcel.FastExcelError as error:
+    except (fastexcel.FastExcelError, *UNUSABLE) as error:
         raise DataError(f"{book}: not a workbook, or a damaged one ({str(error).splitlines()[0]}). Get the file again.") from None
     if sheet and sheet not in names:
         raise DataError(f"{book} has no sheet {sheet!r}. It has: {', '.join(names)}.")

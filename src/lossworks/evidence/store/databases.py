@@ -78,7 +78,7 @@ class _Sqlite(Database):
     @contextmanager
     def connected(self) -> Iterator[Execute]:
         with (
-            _translated(sqlite3.Error),
+            _translated(sqlite3.Error, str(self._file)),
             closing(sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None)) as connection,
         ):
             yield lambda statement, *values: connection.execute(statement, values).fetchall()
@@ -103,7 +103,7 @@ class _PostgreSql(Database):
             return cursor.fetchall() if cursor.description else []
 
         with (
-            _translated(self._driver.Error),
+            _translated(self._driver.Error, "--storage"),
             closing(self._driver.connect(self._url, autocommit=True, keepalives_idle=_PATIENCE)) as connection,
         ):
             yield execute
@@ -122,12 +122,12 @@ class _PostgreSql(Database):
 
 
 @contextmanager
-def _translated(errors: type[Exception]) -> Iterator[None]:
-    """Raise a database's own errors as ours."""
+def _translated(errors: type[Exception], which: str) -> Iterator[None]:
+    """Raise a database's own errors as ours; ``which`` it is never names a password."""
     try:
         yield
     except errors as error:
         reason = str(error).strip().partition("\n")[0]
         raise RecordError(
-            f"the storage of the trainings cannot be used: {reason}. Check --storage, or the space in --out."
+            f"the storage of the trainings cannot be used: {reason} ({which}). Check --storage, or the space in --out."
         ) from error

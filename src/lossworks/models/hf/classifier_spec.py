@@ -45,6 +45,7 @@ class HfClassifierSpec(ModelSpec):
     optimizer: ClassVar[str] = "adamw:lr=5e-05"
     epochs: ClassVar[int] = 3
     patience: ClassVar[int] = 1
+    fewest_updates: ClassVar[int] = 120  # of few rows an epoch is next to nothing: docs/BENCHMARKS.md, and Mosbach et al. 2021
 
     def __post_init__(self) -> None:
         domains.count(self, "lora", "context")

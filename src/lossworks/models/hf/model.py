@@ -55,7 +55,8 @@ def load_hf(
     model = _pretrained(name)
     if lora is not None:
         model = _adapted(model, lora)
-    network = HfNetwork(model, context)
+    with told(name, Path(name).is_dir()):  # it is run once, which a damaged configuration can make fail
+        network = HfNetwork(model, context)
     return NeuralHf(network.eval(), _vocabulary(model.config, network.outputs, start, end), ends=ends)
 
 

@@ -29,7 +29,6 @@ from .trie import Level, Trie
 MISSING = -100.0
 """The log10 probability of a special token that a file lacks, as KenLM has it."""
 _CHUNK = 1 << 24
-_LARGEST = float(np.finfo(np.float32).max)
 _BLANKS = re.compile(rb"[ \t\r]+")
 _WRONG = {
     lines.NUMBER: "the line should begin with a log10 probability",
@@ -37,7 +36,7 @@ _WRONG = {
     lines.SHORT: "the line has too few words",
     lines.WORD: "a word is not among the 1-grams",
     lines.REST: "the line goes on after what should be its last field",
-    lines.INFINITE: "a log10 backoff is infinite",
+    lines.INFINITE: f"a log10 backoff is above {lines.LARGEST:g}",
 }
 
 
@@ -131,7 +130,7 @@ class _File:
             self.fail("probability and backoff should be numbers")
         if math.isnan(prob) or math.isnan(backoff):
             self.fail("probability and backoff should be numbers")
-        if backoff > _LARGEST:
+        if backoff > lines.LARGEST:
             self.fail(_WRONG[lines.INFINITE])
         if prob > 0:
             self.fail(_WRONG[lines.POSITIVE])

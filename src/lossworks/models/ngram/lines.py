@@ -19,6 +19,8 @@ _NEWLINE, _BACKSLASH, _MINUS, _POINT, _ZERO = 10, 92, 45, 46, 48
 _DECIMALS = 7  # what float32 tells apart
 LONGEST_NUMBER = 4 + 1 + _DECIMALS
 
+LARGEST = 308.0
+"""The log10 backoff whose power of ten float64 holds."""
 DONE, NUMBER, POSITIVE, WORD, SHORT, REST, INFINITE = range(7)
 """How reading a line ended: well, or at what is wrong: no number, a log-probability above 0, a word that is not in the
 vocabulary, too few words, something after the last field, or a backoff beyond all numbers."""
@@ -152,7 +154,7 @@ def read_lines(raw, at, highest, pool, offsets, table, ids, prob, backoff):  # t
             at += 1
         if (at < len(raw) and raw[at] != _NEWLINE) or (highest and backoff[row] != 0):
             return REST, row, line
-        if backoff[row] == np.inf:
+        if backoff[row] > LARGEST:
             return INFINITE, row, line
         at += 1
     return DONE, len(ids), at

@@ -58,8 +58,7 @@ class TransformerSpec(NeuralSpec):
             raise UsageError(f"got heads={self.heads}, kv_heads={self.kv_heads}; wanted kv_heads that divide the heads.")
         if (self.head_dim is None and self.dim % self.heads) or self.head_width % 2:
             raise UsageError(f"got dim={self.dim}, heads={self.heads}, head_dim={self.head_dim}; wanted heads of an even width.")
-        if self.theta <= 0 or self.eps <= 0:
-            raise UsageError(f"got theta={self.theta}, eps={self.eps}; wanted numbers above 0.")
+        domains.positive(self, "theta", "eps")
         check_pooling(self.pooling, "mean", "first")
 
     @property

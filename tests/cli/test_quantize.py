@@ -1,0 +1,56 @@
+"""``export --quantize``: what is written and what is told of it, and which flags go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import SMALL, Command, csv_of, reviews
+
+
+def test_labels(command: Command, fitted: Path, tmp_path: Path) -> None:
+    """The size before and after, every metric of the test part, and a folder that answers; as JSON, the same."""
+    said = command("export", fitted, tmp_path / "small", "--quantize")
+    assert said.code == 0, said.err
+    told = command("export", fitted, tmp_path / "small", "--quantize", "--json").json
+    before, after = told["bytes"]
+    assert f"{before:,} → {after:,} bytes" in said.out
+    for name in told["held_out"]["metrics"]:
+        assert name in said.out
+    assert "Answers agree on" in said.out
+    assert command("predict", tmp_path / "small", "a good film").code == 0
+
+
+def test_numbers(command: Command, tmp_path: Path) -> None:
+    """Of numbers it is told how many answers came nearer; once the data is gone, how to measure instead."""
+    data = tmp_path / "stars.csv"
+    data.write_text(csv_of([(text, str(len(text) % 7 / 2)) for text, _ in reviews(80)], "text,label"), "utf-8")
+    fitted = command("fit", data, "--task", "regress", "--out", tmp_path / "run", *SMALL, "--quiet")
+    assert fitted.code == 0, fitted.err
+    said = command("export", tmp_path / "run", tmp_path / "small", "--quantize")
+    assert said.code == 0, said.err
+    assert "came nearer to the truth" in said.out
+    data.unlink()
+    gone = command("export", tmp_path / "run", tmp_path / "small", "--quantize")
+    assert gone.code == 0
+    assert "was not measured" in gone.out + gone.err
+    assert f"lossworks evaluate {tmp_path / 'run'} {tmp_path / 'small'} DATA" in gone.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--max-size", "1MB"], "Say --quantize too"),
+        (["--to", "run"], "Say --quantize too"),
+        (["--quantize", "--to", "arpa"], "onnx"),
+        (["--quantize", "--max-size", "much"], "much"),
+        (["--quantize", "--to", "onnx"], "Leave out --to onnx"),
+    ],
+)
+def test_flags(command: Command, fitted: Path, tmp_path: Path, flags: list[str], said: str) -> None:
+    """What does not go together is refused, with the remedy, and nothing is written."""
+    ended = command("export", fitted, tmp_path / "small", *flags)
+    assert ended.code == 2
+    assert said in ended.err
+    assert not (tmp_path / "small").exists()
