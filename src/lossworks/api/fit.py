@@ -26,7 +26,7 @@ from .held import as_begun, as_trained
 from .language import Language
 from .model import Model
 from .recording import Recorder
-from .tensorboard import check as check_log
+from .trackers import named as named_logs
 
 if TYPE_CHECKING:
     from ..training.teaching import Teacher
@@ -73,7 +73,8 @@ def fit(
             forget: where its own data is still there, its test part is scored before and after (``record["result"]["from"]``).
         callbacks: how to watch and stop the training.
         command: what to put in the record as the command.
-        log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
+        log: where else numbers, settings and the report go, "tensorboard", "wandb", "mlflow", or several: "wandb,mlflow". All
+            write into ``out``, and send nothing unless WANDB_MODE or MLFLOW_TRACKING_URI say so. No failure there ends it.
 
     Returns:
         A ``Language`` where a language model was trained, a ``Graph`` for the task "graph", else a ``Model``.
@@ -250,7 +251,7 @@ def _check_place(out: Path | str | None, resume: bool, log: str | None) -> None:
     for flag, wanted in (("--resume goes on with the run in a directory", resume), ("--log writes into a run's directory", log)):
         if wanted and out is None:
             raise UsageError(f"{flag}; say which with --out.")
-    check_log(log)
+    named_logs(log)
 
 
 def _name(source: Any) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Diverged, Interrupted
+from ..metrics import RISING, missed
 from ..optim.leaping import Leaping
 from ..schedules import Clock, Schedule
 from .callbacks import Callbacks
@@ -50,7 +51,7 @@ class Judged(Protocol):
 
     @property
     def metric(self) -> str:
-        """The name of the held-out score, lower is better."""
+        """The name of the held-out score that training is judged by."""
 
     @property
     def unit(self) -> str:
@@ -118,7 +119,8 @@ class Course(ABC):
                 self._epoch(start)
         if state.stale >= self.patience:
             after = "epochs" if self.eval_every is None else "scores"
-            state.stopped = f"early: {self.objective.metric} had not fallen for {self.patience} {after}"
+            moved = "risen" if self.objective.metric in RISING else "fallen"
+            state.stopped = f"early: {self.objective.metric} had not {moved} for {self.patience} {after}"
         self.stepper.eval_weights()
         if self.callbacks.ended is not None:
             self.callbacks.ended(self.stepper)
@@ -272,9 +274,9 @@ class Course(ABC):
         scores = self.objective.held_out(self.callbacks.world)
         if scores is None:
             return
-        score = scores[metric]
+        score = missed(metric, scores[metric])
         if not math.isfinite(score):
-            raise Diverged(f"the held-out {metric} after step {state.step:,} is {score}. {self._remedy}")
+            raise Diverged(f"the held-out {metric} after step {state.step:,} is {scores[metric]}. {self._remedy}")
         state.stale += 1
         state.scores.append(score)
         if score < state.best:

@@ -35,7 +35,7 @@ class Objective(ABC):
     """A network on its data.
 
     network: what has the parameters.
-    metric: the name of the held-out score, lower is better. unit: what a step's size counts, "examples" or "tokens".
+    metric: the name of the held-out score that training is judged by. unit: what a step's size counts, "examples" or "tokens".
     seed: of the order of rows and of all that is random.
     """
 

@@ -48,7 +48,9 @@ def array_course(
     if not plain or not isinstance(spec, LinearSpec) or data.features is None:
         return None
     weights = {name: np.zeros(shape, np.float32) for name, shape in spec.shapes(len(data.features), data.task.outputs).items()}
-    objective = ArrayObjective(data, spec, weights, loss, int(settings.batch_size or 1), settings.seed, data.rates)
+    objective = ArrayObjective(
+        data, spec, weights, loss, int(settings.batch_size or 1), settings.seed, data.rates, settings.stop_by
+    )
     played = played_in(objective, optimizer, loss)
     if played is None:
         return None
@@ -78,6 +80,7 @@ class ArrayObjective(Drawing):
     batch_size: int
     seed: int
     rates: NDArray[np.float64] | None = None
+    stop_by: str | None = None
     played: Played | None = None
     _draws: dict[int, Draws] = field(default_factory=dict, init=False)
 
@@ -87,6 +90,7 @@ class ArrayObjective(Drawing):
         if part is None or not part.rows:
             return None
         size, found = rows_at_once(task.outputs, models.MICRO), list[dict[str, tuple[float, float]]]()
+        said: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
         for rows, selected in part.pieces():
             for chosen in cut(np.arange(len(rows)), size):
                 numbers, outputs = rows[chosen], self.spec.outputs(selected.bags(chosen), self.weights)
@@ -95,10 +99,14 @@ class ArrayObjective(Drawing):
                 own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
                 scores = task.readable(outputs)
                 score, right = task.by_row(scores, target)[task.proper], task.right(scores, target)
-                values = {"loss": (self.values(outputs, target), trained), self.metric: (score, trained)}
+                values = {"loss": (self.values(outputs, target), trained), data.held_out_metric: (score, trained)}
                 values |= {task.held_out_metric: (score, own)} | ({} if right is None else {"accuracy": (right, own)})
                 found.append(sums(values))
-        return means(list(found[0]), np.sum([np.array(list(batch.values())).ravel() for batch in found], 0)) if found else None
+                said.append((outputs, numbers))
+        if not found:
+            return None
+        told = means(list(found[0]), np.sum([np.array(list(batch.values())).ravel() for batch in found], 0))
+        return self.with_metric(told, np.concatenate([each for each, _ in said]), np.concatenate([each for _, each in said]))
 
     def values(self, outputs: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
         """The loss of each row of outputs."""

@@ -19,7 +19,7 @@ from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
 from .refit import course, refit, with_validation_rows
-from .resolving import for_examples
+from .resolving import check_stopping, for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
 from .start import Start
@@ -50,6 +50,7 @@ def fit(
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
+    check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     settings = replace(settings, loss=losses.render(loss))
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
@@ -82,14 +83,15 @@ def fit(
     predictor = NetworkPredictor(data.task, spec, features, loop.trained)
     if start is not None:
         start.calibrate(predictor)
+    one = None
     if not data.judged_by_teacher:
-        calibrate(predictor, data, data.valid, settings.class_weight)
+        one = calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:
         data.close()
         refit(predictor, loop, loss, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
-    ended = _ended(state)
-    result = (judge(predictor, data, data.test, ended) if callbacks.world.is_first else ended) | {
+    ended = _ended(state) | {"judged_by": loop.objective.metric}
+    result = (judge(predictor, data, data.test, ended, one) if callbacks.world.is_first else ended) | {
         **predictor.size(),
         "notes": list(features.notes),
         "lr_search": found,

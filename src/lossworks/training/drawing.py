@@ -19,19 +19,32 @@ class Drawing:
     """What an objective of labelled examples draws; those that extend it are dataclasses of these fields.
 
     batch_size: rows a step; None: all. rates: how often rows of each language are drawn in an epoch [L]; None: once, all of them.
+    stop_by: the metric that training is judged by; None: the proper score, weighted as in training.
     """
 
     data: Dataset
     batch_size: int | None
     seed: int
     rates: NDArray[np.float64] | None
+    stop_by: str | None
     unit: ClassVar[str] = "examples"
     _draws: dict[int, Draws]
 
     @property
     def metric(self) -> str:
-        """The proper score that training is judged by."""
-        return self.data.held_out_metric
+        """What training is judged by."""
+        return self.stop_by or self.data.held_out_metric
+
+    def with_metric(self, found: dict[str, float], outputs: NDArray[Any], rows: NDArray[np.int64]) -> dict[str, float]:
+        """What was ``found`` of the validation part, with the metric that training is judged by where that is no mean over
+        batches: from the outputs of all its ``rows``, in any order.
+        """
+        if self.metric in found:
+            return found
+        data, order = self.data, np.argsort(rows)  # the same whoever took which batch
+        target, weight = data.target[rows[order]], None if data.weight is None else data.weight[rows[order]]
+        by_row = data.task.by_row(data.task.readable(outputs[order]), target, weight)
+        return found | {self.metric: float(by_row[self.metric].mean())}
 
     @property
     def per_epoch(self) -> int:

@@ -26,6 +26,8 @@ from .drawing import Drawing, Rows, cut, means, sums
 from .settings import BY_BOTH, BY_LANGUAGE
 from .stretch import Stretch, played_in
 
+Said = list[tuple[Tensor, NDArray[np.int64]]]
+"""Outputs of batches, and the numbers of their rows in the data."""
 _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in the data
 
 
@@ -33,7 +35,7 @@ _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in 
 class ExampleObjective(Drawing, Objective):  # type: ignore[override]
     """A network over features.
 
-    batch_size, rates: as of ``Drawing``.
+    batch_size, rates, stop_by: as of ``Drawing``.
     groups: what a risk compares; None: the classes, if there are any. said: told the network's outputs of the rows of each step.
     """
 
@@ -44,6 +46,7 @@ class ExampleObjective(Drawing, Objective):  # type: ignore[override]
     seed: int
     rates: NDArray[np.float64] | None = None
     groups: str | None = None
+    stop_by: str | None = None
     said: Callable[[Tensor], None] = lambda outputs: None
     _draws: dict[int, Draws] = field(default_factory=dict, init=False)
     _language: NDArray[np.int32] = field(init=False)
@@ -124,8 +127,8 @@ class ExampleObjective(Drawing, Objective):  # type: ignore[override]
     @torch.no_grad()
     def held_out(self, world: World) -> dict[str, float] | None:
         """Means over the validation rows: the proper score and ``loss``, weighted as in training; by the rows' own weights the
-        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels. Where the rows
-        have none, ``loss`` and the ``divergence`` from the teacher.
+        proper score, ``accuracy`` (of label sets, the share of labels that are right) where there are labels, and what training
+        is stopped by. Where the rows have none, ``loss`` and the ``divergence`` from the teacher.
         """
         part = self.data.valid
         if part is None or not part.rows:
@@ -133,28 +136,43 @@ class ExampleObjective(Drawing, Objective):  # type: ignore[override]
         self.network.eval()
         size = rows_at_once(self.data.task.outputs, MICRO)
         batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), size))
-        found = [self._judged(*batch) for number, batch in enumerate(batches) if world.takes(number)]
+        said: Said = [(torch.empty(0, dtype=torch.float64, device=self.device), np.empty(0, np.int64))]
+        found = [self._judged(*batch, said) for number, batch in enumerate(batches) if world.takes(number)]
         names = json.loads(world.of_first(json.dumps(list(found[0]) if found else []), self.device))
         own = [[number for pair in batch.values() for number in pair] for batch in found]
         totals = np.zeros(2 * len(names))
         for batch in world.in_turn(torch.tensor(own, dtype=torch.float64, device=self.device)).cpu().numpy():
             totals += batch
-        return means(names, totals)
+        told = means(names, totals)
+        return told if self.stop_by is None else self.with_metric(told, *self._gathered(world, said))
 
-    def _judged(self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
-        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights."""
+    def _gathered(self, world: World, said: Said) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The outputs of all processes' batches, and the numbers of their rows."""
+        outputs = torch.cat([each.reshape(-1, self.data.task.outputs) for each, _ in said])
+        numbers = torch.from_numpy(np.concatenate([each for _, each in said])[:, None]).to(self.device)
+        every, rows = (torch.cat(world.gather_rows(mine)).cpu().numpy() for mine in (outputs, numbers))
+        return every, rows[:, 0]
+
+    def _judged(
+        self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64], said: Said
+    ) -> dict[str, tuple[float, float]]:
+        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights. What the network
+        says of them is added to ``said``, where training is stopped by something else.
+        """
         data, task = self.data, self.data.task
         batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
         outputs = self.network(batch)
+        if self.stop_by is not None:
+            said.append((outputs.double(), numbers))
         target = batch.target.to(outputs.device)
         trained: NDArray[Any] = data.loss_weight[numbers]
         own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
         found = {"loss": (self._values(outputs, target, numbers), trained)}
         if data.judged_by_teacher:
-            found |= {self.metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
+            found |= {data.held_out_metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
         else:
             score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
-            found |= {self.metric: (score, trained), task.held_out_metric: (score, own)}
+            found |= {data.held_out_metric: (score, trained), task.held_out_metric: (score, own)}
             found |= {} if correct is None else {"accuracy": (correct, own)}
         return sums({name: (in_numpy(values), weight) for name, (values, weight) in found.items()})
 

@@ -98,9 +98,8 @@ def training(
     groups = group_count(settings, languages, data.task.groups)
     if full and drawn is not None and languages is not None:  # all rows make a step: each weighs as often as it would be drawn
         data, drawn = replace(data, loss_weight=data.loss_weight * drawn[languages.of_row].astype(np.float32)), None
-    made = (objective or ExampleObjective)(
-        data, network, loss, None if full else batch_size, settings.seed, rates=drawn, groups=settings.groups
-    )
+    how: dict[str, Any] = {"rates": drawn, "groups": settings.groups, "stop_by": settings.stop_by}
+    made = (objective or ExampleObjective)(data, network, loss, None if full else batch_size, settings.seed, **how)
     steps = int(settings.epochs or 1) * made.per_epoch
     kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) and module.is_head for module in network.modules())
     return Loop(
