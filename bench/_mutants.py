@@ -18,10 +18,10 @@ from typing import Any
 
 import zstandard
 
-NUMBERS = tuple(
-    "-1 0 1e999 -1e400 NaN nan Infinity -inf 9223372036854775808 -9223372036854775809 4294967296 2147483647 0.5 1e-320 99999999 x "
-    "0x10 ١٢".split(" ")
-) + ("", "1" + "0" * 400)
+NUMBERS = (
+    *("-1", "0", "1e999", "-1e400", "NaN", "nan", "Infinity", "-inf", "0.5", "1e-320", "x", "0x10", "١٢", "", "1" + "0" * 400),
+    *("9223372036854775808", "-9223372036854775809", "4294967296", "2147483647", "99999999"),
+)
 PIECES = (
     *(b"\0 \r \n \xef\xbb\xbf \xff\xfe \xff \xc3 \xed\xa0\x80 \" ' , \t { [ } ] \\ \\u0000 \\ud800 null NaN".split(b" ")),
     *(b"\xe2\x80\xa8 __label__ %s <s> ../ \x1b[2J".split(b" ")),

@@ -20,7 +20,7 @@ from _valid_files import ARMS, CSV, FACTS, JSONL, MANY, ROWS, TEXTS, Made
 
 import lossworks
 from lossworks import report, tokens
-from lossworks.api import Language
+from lossworks.api import Language, load_language
 from lossworks.api.graph import Graph
 from lossworks.checks import answers
 from lossworks.core.specs import read_toml
@@ -186,8 +186,8 @@ READERS: dict[str, Reader] = {
     "ARPA": Reader(valid.arpa, read_arpa),
     "ARPA, imported": Reader(valid.arpa, _imported),
     "Llama directory": Reader(valid.exported, _imported),
-    "Hugging Face directory": Reader(valid.exported, lambda path: lossworks.load(f"hf:{path}").score(TEXTS[:2])),
-    "table of vectors": Reader(valid.exported, lambda path: read_table(path / "model.safetensors")),
+    "Hugging Face directory": Reader(valid.exported, lambda path: load_language(f"hf:{path}").score(TEXTS[:2])),
+    "table of vectors": Reader(valid.table, lambda path: read_table(path / "vectors.safetensors")),
     "pool": Reader(valid.pooled, _answered),
     "comparison": Reader(valid.compared, _comparison, writes=True, trains=True),
     "report": Reader(valid.fitted(ROWS, model="linear:bits=8", epochs=2), _reported, "*.json*", writes=True),

@@ -11,10 +11,12 @@ from threading import Event
 from typing import Any
 
 import polars as pl
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 import lossworks
+from lossworks.api import load_text
 from lossworks.core.errors import Interrupted
 from lossworks.engine import Callbacks
 
@@ -131,13 +133,19 @@ def exported(folder: Path) -> Path:
     run = fitted(TEXTS, task="lm", model="transformer:layers=1,heads=1,dim=8,context=16", tokenizer="bpe:size=270", steps=2)(
         folder
     )
-    lossworks.export(lossworks.load(run), folder / "hf", to="hf")
+    lossworks.export(load_text(run), folder / "hf", to="hf")
     return folder / "hf"
+
+
+def table(folder: Path) -> Path:
+    home = exported(folder)
+    save_file({"vectors": torch.ones(300, 4)}, home / "vectors.safetensors")
+    return home
 
 
 def arpa(folder: Path) -> Path:
     run = fitted(TEXTS, task="lm", model="ngram:order=3", tokenizer="words")(folder)
-    lossworks.export(lossworks.load(run), folder / "model.arpa", to="arpa")
+    lossworks.export(load_text(run), folder / "model.arpa", to="arpa")
     return folder / "model.arpa"
 
 

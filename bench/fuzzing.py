@@ -132,7 +132,11 @@ def _followed(child: int, out: int, at: mmap.mmap) -> tuple[list[dict[str, Any]]
 def _copied(home: Path, place: Path) -> Path:
     copy = place / "copy" / home.name
     shutil.rmtree(place / "copy", ignore_errors=True)
-    shutil.copytree(home, copy) if home.is_dir() else (copy.parent.mkdir(), shutil.copy(home, copy))
+    if home.is_dir():
+        shutil.copytree(home, copy)
+    else:
+        copy.parent.mkdir()
+        shutil.copy(home, copy)
     return copy
 
 

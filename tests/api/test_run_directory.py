@@ -141,9 +141,11 @@ def test_killed_once_finished(run: Path) -> None:
     (run / "checkpoints").mkdir()
     for name in ("step-000000000004.safetensors", "plan.json"):
         (run / "checkpoints" / name).write_bytes(b"x")
+    (run / "run.json.lock").touch()
     with pytest.raises(UsageError, match="is finished"):
         lossworks.fit(ROWS, model="linear:bits=10", epochs=2, out=run, resume=True)
     assert not (run / "checkpoints").exists()
+    assert not (run / "run.json.lock").exists()
 
 
 class _Fitted:

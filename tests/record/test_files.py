@@ -124,9 +124,11 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     assert order == [f"{tmp_path}/a.json.part", "rename", str(tmp_path)]
 
 
-@pytest.mark.parametrize("content", [b"", b'{"format": 1, "la', b"\xff\xfe\x00", b"[" * 100_000, b"1" * 5000, b"\x80\x04K\x01."])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"format": 1, "la', b"\xff\xfe\x00", b"[" * 100_000, b"1" * 5000, b"\x80\x04K\x01.", b'["\\uD800"]']
+)
 def test_damaged_json(tmp_path: Path, content: bytes) -> None:
-    """Empty, cut off, not text, malicious (too deep, too long a number, a pickle): one error, with the path."""
+    """Empty, cut off, not text, malicious (too deep, too long a number, a pickle, half a character): one error, with the path."""
     path = tmp_path / "run.json"
     path.write_bytes(content)
     with pytest.raises(RecordError, match=r"run\.json is damaged .*Restore it from a copy, or fit again"):

@@ -211,6 +211,7 @@ class Recorder:
         if kind != "comparison":
             raise UsageError(f"{path} holds no comparison. Choose another --out.")
         if status == "finished":
+            self.run.tidy()
             raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to compare again.")
         for key in [*told, *self.summary["given"]]:
             if told.get(key) != (value := self.summary["given"].get(key)):

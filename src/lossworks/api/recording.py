@@ -138,6 +138,7 @@ class Recorder:
         except (KeyError, TypeError, ValueError):
             raise RecordError(f"{path / 'run.json'} is damaged. Restore it from a copy, or choose another --out.") from None
         if status == "finished":
+            self.run.tidy()
             checkpoint.remove(path / "checkpoints")  # a kill between the last record and their removal left them
             raise UsageError(f"{path} is finished; there is nothing to resume. Choose another --out to fit again.")
         for key in sorted(told.keys() | given.keys()):

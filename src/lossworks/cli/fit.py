@@ -78,7 +78,10 @@ def command(
         typer.Option(help="What of plain text is one text: line, paragraph, file.  [default: line]", show_default=False),
     ] = None,
     memory: Annotated[
-        str | None, typer.Option(help="Bytes that counting stays below: 2G; the rest goes to files.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Bytes that counting stays below (half of those free): 2G; the rest goes to files.", show_default=False
+        ),
     ] = None,
     loss: Annotated[
         str | None, typer.Option(help="cross_entropy, focal:gamma=2, …: lossworks list losses.", show_default=False)

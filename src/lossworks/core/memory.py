@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 """Where control groups say what they grant."""
-_SYSTEM, _GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup")
+_SYSTEM, _GROUPS, _PAGES = Path("/proc/meminfo"), Path("/proc/self/cgroup"), Path("/proc/self/statm")
 _LIMITS = {"": ("memory.max", "memory.current", ""), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")}
 """Of version 2 and of version 1: the files of what a group may take and has taken, and what its sums begin with."""
 _AT_ONCE = 1 << 22  # numbers of a block that is worked on: 32 MB in float64
@@ -23,7 +24,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def available(device: str = "cpu") -> float:
     """Bytes that a process can still take on a device, on the CPU without swapping and within the limits of the container or
-    job that it runs in; infinite where that is not told.
+    job that it runs in and of ``ulimit``; infinite where that is not told.
     """
     if device.startswith("cuda"):
         import torch  # most that ask are on the CPU, and metrics do without
@@ -32,7 +33,16 @@ def available(device: str = "cpu") -> float:
     free = float("inf")
     with suppress(OSError, KeyError, ValueError):
         free = _numbers(_SYSTEM)["MemAvailable:"] * 1024.0
-    return min([free, *_granted()])
+    return min([free, *_granted(), *_limited()])
+
+
+def _limited() -> Iterator[float]:
+    """What the limits of this process (``ulimit``), on its addresses and on its data, still leave it."""
+    with suppress(OSError, ValueError):
+        size, _, _, _, _, data, _ = map(int, _PAGES.read_text("utf-8").split())
+        for kind, taken in ((resource.RLIMIT_AS, size), (resource.RLIMIT_DATA, data)):
+            if (most := resource.getrlimit(kind)[0]) != resource.RLIM_INFINITY:
+                yield max(0.0, float(most - taken * resource.getpagesize()))
 
 
 def _granted() -> Iterator[float]:

@@ -179,7 +179,10 @@ def read_json(path: Path) -> Any:
         RecordError: the file is missing, truncated, or is not JSON.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        value = json.loads(text := path.read_text("utf-8"))
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is none, and could be written nowhere
+        return value
     except FileNotFoundError:
         raise RecordError(f"{path} is missing. Is {path.parent} a run directory made by `lossworks fit`?") from None
     except OSError as error:

@@ -134,6 +134,11 @@ class Run:
         finally:
             os.close(folder)
 
+    def tidy(self) -> None:
+        """Remove what a kill at the very end has left of writing files, which is nothing but their locks."""
+        for lock in self.path.glob("*.lock"):
+            lock.unlink(missing_ok=True)
+
     def _open_log(self) -> TextIO:
         """The log, opened for appending, a line torn by a crash cut off first."""
         path = self.path / "log.jsonl"

@@ -163,5 +163,5 @@ def memory_named(settings: Settings) -> Iterator[None]:
             raise
         raise OutOfMemory(
             f"out of memory with {settings.model}{f', batches of {settings.batch_size}' if settings.batch_size else ''}. "
-            "Try fewer bits, a smaller dim or vocabulary, or a smaller --micro-batch."
+            "Try fewer bits, a smaller dim or vocabulary, a smaller --micro-batch, or for counts of n-grams less --memory."
         ) from error

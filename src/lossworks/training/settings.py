@@ -53,7 +53,8 @@ class Settings:
     model: the spec of a family; None: "linear", "ngram" where the task is "lm", "complex" where it is "graph".
     tokenizer: of language models, the spec of a tokenizer or the file of a trained one; None: the family's own, or of a network
         that is trained by time, what there is time to learn. document_unit: what of plain text is one text: a line, a paragraph,
-        or the whole file, which then has no end. memory: bytes that counting stays below, or "2G".
+        or the whole file, which then has no end. memory: bytes that counting stays below, or "2G";
+        None: half of what is free.
     loss: a spec. penalty: of classifiers and regressions. risk: the mean of losses, or what looks at the worst of them.
     groups: what a risk that compares groups goes by, "label", "language", or "language,label" for the classes of each language;
         None: the classes, of a language model the languages.

@@ -58,6 +58,11 @@ class Counted:
     of_counts: NDArray[np.int64]
 
 
+def needed(total: int, kind: Any, order: int) -> int:
+    """Bytes that counting so many tokens in memory takes."""
+    return total * (np.dtype(kind).itemsize + A_PLACE * order)
+
+
 def count(
     texts: Ragged,
     vocabulary: Vocabulary,
@@ -73,8 +78,7 @@ def count(
     """
     kind = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
     total = length(texts, ends)
-    whole = total * (np.dtype(kind).itemsize + A_PLACE * way.order)
-    if memory is None or scratch is None or whole <= memory:
+    if memory is None or scratch is None or needed(total, kind, way.order) <= memory:
         # one more before, and `order` after: all places have neighbours
         marked = np.full(total + way.order + 2, vocabulary.start, kind)
         lay_out(texts, vocabulary, ends, 0, marked[1 : total + 1], np.empty(total, np.uint8), 1)

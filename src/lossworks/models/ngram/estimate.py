@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError, UsageError
+from ...core.memory import available
 from ...data import Ragged
 from ...tokens import Vocabulary
 from .codes import coded
 from .columns import gathered
-from .counting import Counted, count
+from .counting import Counted, count, needed
+from .positions import length
 from .pruning import prune as entropy_pruned
 from .scanning import Way
 from .smoothing import Smoothing
@@ -41,8 +43,8 @@ def estimate(
     Args:
         prune: for each order how often an n-gram must occur more than, to be kept; the last is for all higher orders too.
         entropy: n-grams whose loss changes the model by less, in nats, are left out; see ``pruning.py``.
-        memory, scratch: bytes to stay below, with files in ``scratch`` for what is beyond. The arrays are then mapped from
-        there.
+        memory, scratch: bytes to stay below, with files in ``scratch`` for what is beyond; the arrays are then mapped from
+            there. None: half of what is free, where all does not fit into that.
 
     Raises:
         DataError: no tokens, an order longer than any text, or a token number that is not a word's.
@@ -50,6 +52,8 @@ def estimate(
     """
     way = Way(order, vocabulary.size, vocabulary.start, smoothing.raw, _thresholds(prune, order))
     _check(texts, vocabulary, order, ends)
+    if memory is None and needed(length(texts, ends), np.uint32, order) > (half := available() / 2):  # the model takes some too
+        memory = int(half)
     folder = scratch if memory is not None else None
     counted = count(
         texts,
