@@ -40,6 +40,8 @@ NEEDS = {  # extra → what cannot be done without it, and must name it
     "postgresql": "lossworks compare reviews.csv --loss mse --loss focal --storage postgresql://127.0.0.1:1/none --minutes 1",
     "serve": "lossworks serve runs/first",
     "tensorboard": "lossworks fit reviews.csv --log tensorboard --out runs/logged",
+    "wandb": "lossworks fit reviews.csv --log wandb --out runs/logged",
+    "mlflow": "lossworks fit reviews.csv --log mlflow --out runs/logged",
 }
 
 

@@ -100,7 +100,9 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.cache
     def hints() -> dict[str, Any]:  # when it is first called: then every name that stands in them is there
-        return {name: eval(hint, {}, world) for name, hint in stated.items()}
+        from lossworks.scores import Scores  # which losses import for type checkers alone
+
+        return {name: eval(hint, {}, world.new_child({"Scores": Scores})) for name, hint in stated.items()}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ EXTRAS = {
     for extra, asked in PROJECT["project"]["optional-dependencies"].items()
     if extra not in ("dev", "docs", "lightning")  # the last is a loop of others', which nothing of ours imports
 }
-BROUGHT = {"tensorflow": "keras"}  # by whoever uses Keras with it
+BROUGHT = {"tensorflow": "keras", "mlflow": "mlflow"}  # by whoever uses Keras with it; and by mlflow-skinny
 
 
 def names(requirements: list[str]) -> set[str]:

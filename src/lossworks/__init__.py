@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .api import languages as languages
     from .api import load as load
     from .api import load_run as load_run
+    from .api.against import against as against
     from .api.check_data import check_data as check_data
     from .api.check_glosses import check_glosses as check_glosses
     from .api.check_labels import check_labels as check_labels
@@ -80,6 +81,7 @@ __all__ = [
     "Model",
     "ReadOptions",
     "Run",
+    "against",
     "check_data",
     "check_glosses",
     "check_labels",

@@ -62,6 +62,8 @@ def test_new_labels_are_appended_and_forgetting_is_what_the_old_rows_say(old: Pa
     assert nll["value"] == pytest.approx(after["metrics"]["nll"]["value"] - before["metrics"]["nll"]["value"], abs=1e-6)
     assert (found["verdict"], found["labels"], found["optimizer"], found["rows"]) == ("forgot", ["A"], None, 12)
     assert nll["low"] > 0
+    right, floor = found["metrics"]["accuracy"], lossworks.load(old).record["result"]["baseline"]["metrics"]["accuracy"]["value"]
+    assert found["lost"] == pytest.approx((right["before"] - right["after"]) / (right["before"] - floor))
     said = " ".join(went_on.sentences(model.record))
     assert f"{nll['value']:.3f}" in said
     assert said in (tmp_path / "new" / "report.html").read_text("utf-8").replace("</p>\n<p>", " ")
@@ -210,3 +212,25 @@ def test_language_goes_on_with_the_same_tokens(model: str, put: Put, tmp_path: P
     row = after["result"]["from"]["metrics"]["bits_per_byte"]
     assert row["after"] == pytest.approx(row["before"], abs=1e-5)
     assert row["before"] == pytest.approx(record["result"]["metrics"]["bits_per_byte"]["value"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (1.3, "It forgot nearly all of what old knew: on its 12 test rows accuracy 86.8 % before, 5.4 % now"),
+        (0.6, "It forgot most of"),
+        (0.3, "It forgot some of"),
+        (0.05, "It forgot a little of"),
+        (-0.1, "It forgot a little of"),
+        (None, "It forgot some of"),
+    ],
+)
+def test_forgetting_is_graded(lost: float | None, said: str) -> None:
+    """By the share that is gone of the lead over the constant baseline, which is told; a record of before has none."""
+    row = {"before": 0.868, "after": 0.054, "difference": {"value": -0.814, "low": -0.85, "high": -0.77}}
+    found = {"run": "old", "labels": [], "optimizer": None, "known": 0, "rows": 12, "verdict": "forgot", "metric": "accuracy"}
+    found |= {"metrics": {"accuracy": row}} | ({} if lost is None else {"lost": lost, "lead": "accuracy"})
+    told = " ".join(went_on.sentences({"result": {"from": found}})).replace("\u202f", " ")
+    assert said in told
+    gone = {1.3: "all is gone", 0.6: "60.0 % is gone", 0.3: "30.0 % is gone", 0.05: "5.0 % is gone"}
+    assert (gone[lost] in told) if lost in gone else ("is gone" not in told)

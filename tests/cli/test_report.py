@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Command
+from .conftest import REVIEWS, SMALL, Command
 
 
 def test_pages_anew(command: Command, fitted: Path) -> None:
@@ -40,3 +40,14 @@ def test_port_in_use(command: Command, fitted: Path) -> None:
         port = taken.getsockname()[1]
         ended = command("report", "--serve", fitted, "--port", port)
     assert (ended.code, f"port {port} is in use. Choose another --port" in ended.err) == (2, True)
+
+
+def test_against(command: Command, fitted: Path) -> None:
+    """A run before is named by --against: verdict, figures and changed settings are printed, or given as JSON."""
+    assert command("fit", REVIEWS, *SMALL, "--loss", "focal", "--out", "again", "-q").code == 0
+    ended = command("report", "again", "--against", fitted)
+    assert ended.code == 0, ended.err
+    assert all(said in ended.out for said in (f" {fitted}", "cross_entropy", "focal", "again/report.html", "95 % interval"))
+    found = command("report", "again", "--against", fitted, "--json").json
+    assert (found["reports"], found["against"][0]["settings"]) == (["again/report.html"], [["loss", "cross_entropy", "focal"]])
+    assert "--serve watches one" in command("report", "--serve", "again", "--against", fitted).err

@@ -17,6 +17,7 @@ from .conftest import Command
     ("flags", "said"),
     [
         (["nowhere", "--port", "0"], "no run directory at nowhere"),
+        (["fitted", "begun", "--port", "0"], "begun is running, and only finished runs are served"),
         (["fitted", "fitted", "--port", "0"], "two runs are called fitted: fitted and fitted"),
         (["fitted", "--queue", "0"], "limit of queue is 0; wanted a whole number, 1 or more"),
         (["fitted", "--timeout", "0"], "timeout is 0.0; wanted a finite number above 0"),
@@ -29,8 +30,10 @@ from .conftest import Command
 def test_refused(command: Command, fitted: Path, flags: list[str], said: str) -> None:
     """Each wrong call ends with code 2 and says what is wrong, a run that cannot be loaded too."""
     Path("empty").touch()
+    Path("begun").mkdir()
+    Path("begun/run.json").write_text('{"format": 1, "status": "running"}')
     ended = command("serve", *flags)
-    assert (ended.code, said in ended.err) == (2, True), ended.err
+    assert (ended.code, said in ended.err, ended.out) == (2, True, ""), ended.err
 
 
 def test_port_in_use(command: Command, fitted: Path) -> None:

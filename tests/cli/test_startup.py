@@ -178,3 +178,24 @@ def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[0].split("\t")[2] == "good"
+
+
+def test_a_fit_of_the_default_model_imports_no_pytorch(command: Command, tmp_path: Path) -> None:
+    """Once its loss has been recorded, which the first fit of all does; what it leaves is what that left, and can be asked."""
+    program = (
+        "import sys; from lossworks.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "slow = {'torch', 'scipy.optimize', 'polars', 'pyarrow'} & set(sys.modules)\n"
+        "assert not slow, slow"
+    )
+    ends = []
+    for out in (tmp_path / "first", tmp_path / "second"):
+        done = subprocess.run(
+            [sys.executable, "-c", program if ends else program.partition("slow")[0], "fit", REVIEWS, "--out", out, "--quiet"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        ends.append((out / "model.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+    assert command("predict", tmp_path / "second", "I love this product!").out.split("\t")[2:] != []

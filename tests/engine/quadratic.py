@@ -73,5 +73,5 @@ def loop_of(objective: Pull, *, epochs: int = 3, callbacks: Callbacks | None = N
     stepper = Stepper(build(f"sgd:lr={lr}"), objective.network)
     per_epoch = len(objective.steps(0))
     given = {"micro_batch_size": 100, "patience": 100, **how}
-    clock, parts = Clock(epochs * per_epoch, per_epoch), (objective, stepper, Reduction(Mean()), schedule_of("constant"))
-    return Loop(*parts, clock, callbacks or Callbacks(), **given)
+    given |= {"schedule": schedule_of("constant"), "clock": Clock(epochs * per_epoch, per_epoch)}
+    return Loop(objective, stepper, Reduction(Mean()), callbacks=callbacks or Callbacks(), **given)

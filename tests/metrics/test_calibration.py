@@ -120,3 +120,22 @@ def test_threshold_within_standard_errors() -> None:
     assert metrics.tune_thresholds(noise, truth, standard_errors=3) == [0.5]
     shifted = np.where(truth, rng.uniform(0.2, 0.4, 200), rng.uniform(0.0, 0.19, 200))
     assert metrics.tune_thresholds(shifted, truth, standard_errors=3)[0] < 0.3
+
+
+def test_a_label_of_a_few_rows_stays_at_one_half() -> None:
+    """Where leaving out a part of the rows leaves nothing that is true or predicted, that counts as an F1 of 0, not as a gain."""
+    truth = np.zeros(400, np.int64)
+    truth[[0, 20, 40]] = 1
+    chance = np.where(truth == 1, 0.2, 0.01)
+    assert metrics.tune_thresholds(chance, truth) != [0.5]
+    assert metrics.tune_thresholds(chance, truth, standard_errors=3) == [0.5]
+
+
+def test_a_label_stays_at_the_usual_threshold() -> None:
+    """Where its rows do not tell of a better one, a label is cut where others are; where they do, at its own."""
+    truth = np.tile([0, 1], 100)
+    noise = np.random.default_rng(3).random(200)
+    clear = np.where(truth == 1, 0.15, 0.05)
+    assert metrics.tune_thresholds(noise, truth, standard_errors=3, usual=0.03) == [0.03]
+    assert metrics.tune_thresholds(noise[:10], truth[:10], usual=0.3) == [0.3]
+    assert 0.05 < metrics.tune_thresholds(clear, truth, standard_errors=3, usual=0.3)[0] <= 0.15

@@ -13,15 +13,18 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.numpy
+import safetensors.torch
 import torch
 
 import lossworks
 from lossworks.core import threads
-from lossworks.engine import Callbacks, checkpoint
+from lossworks.engine import Callbacks
 
 REVIEWS = (Path(__file__).parents[2] / "src/lossworks/data/reviews.csv").read_text("utf-8").splitlines(keepends=True)
 CHOICES: dict[str, dict[str, Any]] = {
@@ -120,16 +123,17 @@ def _torn_at(call: int) -> Hook:
     """In the middle of its ``call``-th checkpoint, half of it written, the child kills itself."""
 
     def install() -> None:
-        left, whole = [call], checkpoint.save_file
+        left = [call]
 
-        def half(tensors: Any, path: Path, metadata: Any) -> None:
+        def half(whole: Callable[..., Any], tensors: Any, path: Path, metadata: Any = None) -> None:
             whole(tensors, path, metadata)
             left[0] -= 1
             if left[0] == 0:
                 os.truncate(path, path.stat().st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        checkpoint.save_file = half
+        for kind in (safetensors.numpy, safetensors.torch):
+            kind.save_file = partial(half, kind.save_file)
 
     return install
 

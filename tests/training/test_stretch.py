@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,14 +19,16 @@ import lossworks
 from losses.odd import cases
 from lossworks import losses
 from lossworks.core.errors import Diverged, Interrupted
-from lossworks.engine import Callbacks, loop
-from lossworks.optim import Stepper
+from lossworks.engine import Callbacks, course
+from lossworks.inference import NetworkPredictor
+from lossworks.optim.leaping import Leaping
 from lossworks.scores import Scores
 from lossworks.tasks.classify import Classify
 from lossworks.tasks.multilabel import Multilabel
 from lossworks.tasks.regress import Regress
+from lossworks.training import played, refit
 from lossworks.training.examples import ExampleObjective
-from lossworks.training.stretch import Played
+from lossworks.training.played import Played
 
 TASKS = {
     "two": Classify(("a", "b")),
@@ -69,13 +72,13 @@ def weights(model: lossworks.Model) -> Tensor:
 @pytest.fixture
 def leaps() -> Iterator[list[int]]:
     """How many steps were taken at once, each time."""
-    found, leap = list[int](), Stepper.leap
+    found, leap = list[int](), Leaping.leap
 
-    def watched(self: Stepper, take: Any, factors: Any, **more: Any) -> Any:
+    def watched(self: Leaping, take: Any, factors: Any, **more: Any) -> Any:
         found.append(len(factors))
         return leap(self, take, factors, **more)
 
-    with mock.patch.object(Stepper, "leap", watched):
+    with mock.patch.object(Leaping, "leap", watched):
         yield found
 
 
@@ -83,10 +86,11 @@ def leaps() -> Iterator[list[int]]:
 def test_a_loss_is_spelled_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values and gradients of what has a tape are autograd's, whatever the parameters and the task; the others have none."""
     monkeypatch.setattr(Played, "_agrees", lambda *_: True)  # what would hide a fault
+    monkeypatch.setattr(played, "_place", lambda *_: None)  # and what was recorded before
     draw, has = np.random.default_rng(3), set[str]()
     for spec, case in cases(name).items():
         for called, task in TASKS.items():
-            if task.misfit(case.loss) or (played := Played.of(task, case.loss)) is None:
+            if task.misfit(case.loss) or (made := Played.of(task, case.loss)) is None:
                 continue
             outputs = draw.normal(scale=3, size=(9, task.outputs))
             target = {"numbers": draw.normal(size=9), "labels": draw.integers(0, 2, (9, 3))}.get(
@@ -95,7 +99,7 @@ def test_a_loss_is_spelled_once(name: str, monkeypatch: pytest.MonkeyPatch) -> N
             given = torch.from_numpy(outputs).requires_grad_()
             values = task.losses(case.loss, given, torch.from_numpy(target))
             (slopes,) = torch.autograd.grad(values.sum(), given)
-            found = played(outputs, target.astype(np.float64).reshape(9, -1))
+            found = made(outputs, target.astype(np.float64).reshape(9, -1))
             np.testing.assert_allclose(found[0], values.detach(), rtol=1e-6, atol=1e-9, err_msg=f"{spec} {called}")
             np.testing.assert_allclose(found[1], slopes, rtol=1e-6, atol=1e-9, err_msg=f"{spec} {called}")
             has.add(name)
@@ -130,17 +134,21 @@ def test_what_a_tape_cannot_hold() -> None:
 def test_as_step_by_step(task: str, choices: dict[str, Any], leaps: list[int]) -> None:
     """Weights, held-out scores and what the log says are those of the general way, but for rounding."""
 
-    def seen(events: list[dict[str, Any]], **patches: Any) -> lossworks.Model:
+    def seen(events: list[dict[str, Any]]) -> lossworks.Model:
         watch = lambda event, fields: events.append({"event": event, **fields})  # noqa: E731
         callbacks = Callbacks(watch=watch, clock=lambda: 0.0)  # or lines would be of other steps
-        with mock.patch.multiple(ExampleObjective, **patches) if patches else mock.patch.object(loop, "_STRETCH", 9.0):
+        with mock.patch.object(course, "_STRETCH", 9.0):
             return fitted(task, callbacks=callbacks, **choices)
 
     fast, slow = list[dict[str, Any]](), list[dict[str, Any]]()
     model = seen(fast)
     assert max(leaps) > 1 or choices.get("batch_size") == 1
     count = len(leaps)
-    other = seen(slow, stretch=lambda *_: None)
+    with (
+        mock.patch.object(refit, "array_course", return_value=None),
+        mock.patch.object(ExampleObjective, "stretch", return_value=None),
+    ):
+        other = seen(slow)
     assert len(leaps) == count
     torch.testing.assert_close(weights(model), weights(other), rtol=1e-3, atol=1e-4)
     assert model.record["result"]["scores"] == pytest.approx(other.record["result"]["scores"], rel=1e-4)
@@ -152,10 +160,14 @@ def test_as_step_by_step(task: str, choices: dict[str, Any], leaps: list[int]) -
 
 def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_path: Path) -> None:
     """However many steps are taken at once, on any number of threads, watched after each step, stopped and gone on with."""
+    odd = [(text, label, 1.0) for (text, *_), (_, label, _) in pairwise(rows("five", 25))]  # each has another's label
+    how = {"valid": odd, "epochs": 5, "patience": 9, "optimizer": "adagrad:lr=2"}
 
     def ends(most: int, **more: Any) -> bytes:
-        with mock.patch.multiple(loop, _MOST=most, _STRETCH=9.0):
-            return weights(fitted("five", **more)).numpy().tobytes()
+        with mock.patch.multiple(course, _MOST=most, _STRETCH=9.0):
+            model = fitted("five", **how, **more)
+        assert 1 <= model.record["result"]["best_epoch"] < 5  # whose weights are brought back
+        return weights(model).numpy().tobytes()
 
     whole = ends(100)
     assert max(leaps) > 8
@@ -163,7 +175,7 @@ def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_pat
     for count in (2, 4):
         threads(count)
         assert ends(100) == whole
-    for at in (2, 4, 6):
+    for at in (2, 4, 6, 12):
         left, out = [at], tmp_path / str(at)
 
         stop = Event()
@@ -177,6 +189,31 @@ def test_the_same_bits(leaps: list[int], threads: Callable[[int], None], tmp_pat
         with pytest.raises(Interrupted):
             ends(3, callbacks=callbacks, out=out)
         assert ends(100, out=out, resume=True) == whole
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_by_arrays_alone_as_in_pytorch(task: str, tmp_path: Path) -> None:
+    """Weights, features, optimizer's state and metrics are the same bits, held-out values the same but for float32's rounding."""
+
+    def seen(out: Path) -> tuple[dict[str, bytes], dict[str, Any], list[dict[str, Any]]]:
+        lines = list[dict[str, Any]]()
+        watch = lambda event, fields: lines.append(fields) if event == "valid" else None  # noqa: E731
+        model = fitted(task, out=out, callbacks=Callbacks(watch=watch))
+        assert isinstance(model.predictor, NetworkPredictor)
+        assert isinstance(model.predictor.learned, dict) is (out.name == "arrays")
+        files = {path.name: path.read_bytes() for path in out.rglob("*.safetensors")}
+        return files, model.record["result"], lines
+
+    files, result, lines = seen(tmp_path / "arrays")
+    with mock.patch.object(refit, "array_course", return_value=None):
+        others, other, theirs = seen(tmp_path / "pytorch")
+    assert files == others
+    assert len(files) == 2
+    for name in ("metrics", "temperature", "thresholds", "weights", "zero_weights", "micro_batch", "best_epoch"):
+        assert result.get(name) == other.get(name), name
+    assert [line.keys() for line in lines] == [line.keys() for line in theirs]
+    for line, its in zip(lines, theirs, strict=True):
+        assert line == pytest.approx(its, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ import lossworks
 from lossworks.api.evaluate import evaluate
 from lossworks.core.errors import Diverged
 from lossworks.data import TEST, TRAIN, VALID, load
-from lossworks.engine import Callbacks, Loop, TrainState
-from lossworks.training import Settings, fit_corpora, refit
+from lossworks.engine import Callbacks, TrainState
+from lossworks.training import Settings, fit_corpora
+from lossworks.training.arrays import ArrayCourse
 from lossworks.training.dataset import assemble
 
 Rows = list[tuple[Any, ...]]
@@ -248,14 +249,13 @@ def test_nothing_held_out() -> None:
 
 def test_divergence_stops_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step whose loss was not finite is not taken: as many updates as steps that ended."""
-    kept: list[Loop] = []
+    kept, run = list[ArrayCourse](), ArrayCourse.run
 
-    class Kept(Loop):
-        def run(self) -> TrainState:
-            kept.append(self)
-            return super().run()
+    def watched(self: ArrayCourse) -> TrainState:
+        kept.append(self)
+        return run(self)
 
-    monkeypatch.setattr(refit, "Loop", Kept)
+    monkeypatch.setattr(ArrayCourse, "run", watched)
     numbers = [(text, float(len(text))) for text, _ in _rows(60)]
     with pytest.raises(Diverged, match=r"not finite at step 3 \(epoch 1, batch 3, first at row \d+ of|not finite at step"):
         lossworks.fit(numbers, task="regress", model="linear:bits=12", optimizer="sgd:lr=1e20", loss="mse")

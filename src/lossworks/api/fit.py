@@ -15,7 +15,7 @@ from ..data import PARTS, TEST, VALID, ReadOptions, load_all
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
-from ..inference import KnowledgeGraph, TextLanguage
+from ..inference import Predictor, TextLanguage
 from ..record import Run
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
@@ -26,10 +26,10 @@ from .held import as_begun, as_trained
 from .language import Language
 from .model import Model
 from .recording import Recorder
-from .teaching import open_teacher
-from .tensorboard import check as check_log
+from .trackers import named as named_logs
 
 if TYPE_CHECKING:
+    from ..training.teaching import Teacher
     from .going_on import Origin
 
 Source = str | os.PathLike[str] | Iterable[Any]
@@ -73,7 +73,8 @@ def fit(
             forget: where its own data is still there, its test part is scored before and after (``record["result"]["from"]``).
         callbacks: how to watch and stop the training.
         command: what to put in the record as the command.
-        log: "tensorboard" writes TensorBoard's event files into ``out``/tensorboard too, while training runs.
+        log: where else numbers, settings and the report go, "tensorboard", "wandb", "mlflow", or several: "wandb,mlflow". All
+            write into ``out``, and send nothing unless WANDB_MODE or MLFLOW_TRACKING_URI say so. No failure there ends it.
 
     Returns:
         A ``Language`` where a language model was trained, a ``Graph`` for the task "graph", else a ``Model``.
@@ -110,6 +111,12 @@ def _origin(start: Path | str) -> Origin:
     return Origin(start)
 
 
+def _teacher(name: str, device: str) -> Teacher:
+    from .teaching import open_teacher  # most fits have none
+
+    return open_teacher(name, device)
+
+
 def _dealt(joined: World, settings: Settings, resumed: Path | None) -> tuple[bool, Settings]:
     """Whether a run is gone on with, and the settings with the number of its shards."""
     begun, before = resumed is not None and (resumed / "run.json").exists(), None
@@ -140,7 +147,7 @@ def _fit(
     if not callbacks.world.is_first:  # the first process keeps the record
         callbacks = replace(callbacks, checkpoints=None if out is None else Path(out) / "checkpoints")
         out = None
-    teacher = None if settings.teach is None else open_teacher(settings.teach, settings.device)
+    teacher = None if settings.teach is None else _teacher(settings.teach, settings.device)
     if teacher is not None and settings.of_language and settings.task not in LABEL_TASKS:
         settings = replace(settings, document_unit=settings.document_unit or teacher.document_unit)
     begun_from = None if origin is None else origin.open(settings.device)
@@ -200,11 +207,11 @@ def held_out(valid: Source | float | None, test: Source | float | None) -> tuple
 
 def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model | Language | Graph:
     """What was fitted as a user holds it."""
-    if isinstance(fitted.trained, KnowledgeGraph):
-        return Graph(fitted.trained, record, path)
+    if isinstance(fitted.trained, Predictor):
+        return Model(fitted.trained, record, path)
     if isinstance(fitted.trained, TextLanguage):
         return Language(fitted.trained, fitted.counts, record, path)
-    return Model(fitted.trained, record, path)
+    return Graph(fitted.trained, record, path)
 
 
 def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
@@ -244,7 +251,7 @@ def _check_place(out: Path | str | None, resume: bool, log: str | None) -> None:
     for flag, wanted in (("--resume goes on with the run in a directory", resume), ("--log writes into a run's directory", log)):
         if wanted and out is None:
             raise UsageError(f"{flag}; say which with --out.")
-    check_log(log)
+    named_logs(log)
 
 
 def _name(source: Any) -> str:

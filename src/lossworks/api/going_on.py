@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,9 @@ def _of_labels(before: Model, fitted: Fitted, tested: Corpus, rows: NDArray[np.i
         for task, model, score, cut in zip(tasks, (old, new), scores, cuts, strict=True)
     ]
     groups = np.unique(keys, return_inverse=True)[1]
-    return _compared(old.task.proper, {name: metrics.paired(found[1][name], found[0][name], groups) for name in found[0]})
+    pairs = {name: metrics.paired(found[1][name], found[0][name], groups) for name in found[0]}
+    lead = {"classify": "accuracy", "multilabel": "micro_f1"}.get(old.task.kind, old.task.proper)
+    return _compared(old.task.proper, pairs, lead, before.record)
 
 
 def _of_language(before: Language, fitted: Fitted, tested: Corpus, rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -128,15 +130,25 @@ def _of_language(before: Language, fitted: Fitted, tested: Corpus, rows: NDArray
     own = slice(None) if whole else rows
     nats, sizes = [measure(model, texts).nats[own] for model in (after, before)], texts.bytes[own]
     of_both = [metrics.bits_per(each, sizes) for each in nats]
-    return _compared("bits_per_byte", {"bits_per_byte": (*of_both, metrics.bits_between(nats[0], nats[1], sizes))})
+    pairs = {"bits_per_byte": (*of_both, metrics.bits_between(nats[0], nats[1], sizes))}
+    return _compared("bits_per_byte", pairs, "bits_per_byte", before.record)
 
 
-def _compared(proper: str, found: dict[str, tuple[metrics.Interval, ...]]) -> dict[str, Any]:
-    """The verdict, by the proper metric, and each metric after, before, and their difference."""
+def _compared(
+    proper: str, found: Mapping[str, tuple[metrics.Interval, ...]], lead: str, record: dict[str, Any]
+) -> dict[str, Any]:
+    """The verdict, by the proper metric; each metric after, before, and their difference; and what share is ``lost`` of what the
+    run was better by than the constant baseline in the metric ``lead``, by its ``record``: 1 is all.
+    """
     low, high = found[proper][2].low, found[proper][2].high
     verdict = "forgot" if low > 0 else "better" if high < 0 else "open"
     rows = {
         name: {"after": after.value, "before": before.value, "difference": apart.to_json()}
         for name, (after, before, apart) in found.items()
     }
-    return {"verdict": verdict, "metric": proper, "metrics": rows}
+    floor = record["result"].get("baseline", {}).get("metrics", {}).get(lead, {}).get("value")
+    after, before, _ = found[lead]
+    ahead = 0.0 if floor is None else floor - before.value
+    better = ahead > 0 if lead not in metrics.RISING else ahead < 0
+    lost = float((after.value - before.value) / ahead) if better else None
+    return {"verdict": verdict, "metric": proper, "lead": lead, "lost": lost, "metrics": rows}

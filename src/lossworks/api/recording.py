@@ -19,7 +19,7 @@ from ..engine import Callbacks, checkpoint
 from ..record import Run
 from ..record.checksums import checksums
 from ..record.files import unwritable
-from .tensorboard import EventFiles
+from .trackers import tracking
 
 _LOGGED = (
     "start",
@@ -42,7 +42,7 @@ Work = Callable[[Callbacks, Path], Any]
 
 
 class Recorder:
-    """Writes the run directory while the training runs; with ``log="tensorboard"``, TensorBoard's files in it too."""
+    """Writes the run directory while the training runs; with a ``log``, to other trackers too."""
 
     def __init__(
         self, out: Path, given: dict[str, Any], callbacks: Callbacks, command: str | None, resume: bool, log: str | None = None
@@ -50,7 +50,6 @@ class Recorder:
         self.resume = resume and (out / "run.json").exists()
         self.run = Run(out) if self.resume else Run.create(out)
         self.callbacks = callbacks
-        self.drawn = None if log is None else EventFiles(self.run.path / log)
         self.step = 0
         self.before: str | None = None  # fingerprint of the data that the run began with
         self.summary: dict[str, Any] = {
@@ -62,6 +61,7 @@ class Recorder:
             "versions": versions("torch", "numpy", "numba"),
             "machine": machine(),
         }
+        self.tracked = None if log is None else tracking(log, self.run.path, self.summary, self._warn)
 
     def record(self, work: Work) -> Any:
         """What ``work`` has fitted; a whole record is left whatever happens."""
@@ -103,8 +103,6 @@ class Recorder:
         path = self.run.path
         try:
             self.run.close()
-            if self.drawn is not None:
-                self.drawn.close(self.summary.get("result"))
             if "data" in self.summary and (path / "log.jsonl").exists():
                 self._leave_record(path)
             elif not self.resume:  # nothing was begun: leave the place as it was, for the next try
@@ -117,6 +115,9 @@ class Recorder:
             with suppress(LossworksError, OSError):
                 self.run.write_summary(self.summary)
             raise
+        finally:
+            if self.tracked is not None:
+                self.tracked.close(self.summary["status"], self.summary.get("result"), path / "report.html")
 
     def _leave_record(self, path: Path) -> None:
         """run.json and the report; what is finished has its report first, so that no record says so without one."""
@@ -161,9 +162,12 @@ class Recorder:
             self.run.write_summary(self.summary)
         elif event in _LOGGED:
             self.run.note(event, **fields)
-        if self.drawn is not None:
-            self.drawn(event, fields)
+        if self.tracked is not None:
+            self.tracked(event, fields)
         self.callbacks.watch(event, fields)
+
+    def _warn(self, text: str) -> None:
+        self.callbacks.watch("note", {"text": text})
 
 
 def ended_by(error: BaseException) -> dict[str, str]:

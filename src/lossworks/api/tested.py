@@ -33,8 +33,11 @@ _SPLIT = ("task", "model", "document_unit", "valid", "test", "seed")
 """The settings by which data is read and split."""
 
 
-def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | None, read: ReadOptions | None) -> Corpus:
-    """The data; where none is given, the test part of the models' runs, which must be the same rows for all.
+def corpus_for(
+    models: Mapping[str, Model | Language | Graph], data: Source | None, read: ReadOptions | None, *, shared: bool = False
+) -> Corpus:
+    """The data; where none is given, the test part of the models' runs, which must be the same rows for all; where ``shared``,
+    those rows of the first run's that are among every other's.
 
     Raises:
         UsageError: the models have no run, their data is not there, or they were tested on other rows.
@@ -46,7 +49,16 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     found = {name: _test_part(name, model, read) for name, model in models.items()}
     (first, (rows, languages, places)), *others = found.items()
     for name, (each, *_) in others:
-        if each != rows:
+        if each != rows and shared:
+            kept = _among(each, rows)
+            if not kept:
+                raise UsageError(
+                    f"{first} and {name} have no test row in common, so they cannot be judged side by side on what was held out "
+                    "from both. Give text that neither knows: lossworks evaluate " + " ".join(models) + " DATA"
+                )
+            rows, places = [rows[row] for row in kept], None if places is None else [places[row] for row in kept]
+            languages = None if languages is None else languages.take(np.array(kept))
+        elif each != rows:
             raise UsageError(
                 f"{first} and {name} were tested on other rows: fit them on the same data with the same --seed, --valid and "
                 "--test and --normalize, or give the text to evaluate them on."
@@ -57,6 +69,16 @@ def corpus_for(models: Mapping[str, Model | Language | Graph], data: Source | No
     corpus.languages, corpus.named = languages, places
     corpus.source = f"the test part of {models[first].record['data']['source']}"
     return corpus
+
+
+def _among(others: list[Any], rows: list[Any]) -> list[int]:
+    """Which of the rows have a text and label that are among others'; a weight is of the training that gave it."""
+
+    def named(row: Any) -> Any:
+        return row[:2] if isinstance(row, tuple) else row
+
+    known = set(map(named, others))
+    return [number for number, row in enumerate(rows) if named(row) in known]
 
 
 def sources(
@@ -246,5 +268,5 @@ def _test_part(
         weights = [] if data.weight is None else [data.weight[numbers].tolist()]
         texts = [text for _, block in data.blocks(TEST) for text in block]
         languages = None if data.languages is None else data.languages.take(numbers)
-        rows = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
-        return rows, languages, [data.place(row) for row in numbers.tolist()]
+        labelled = list(zip(texts, [labels[row] for row in numbers], *weights, strict=True))
+        return labelled, languages, [data.place(row) for row in numbers.tolist()]

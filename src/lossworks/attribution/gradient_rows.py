@@ -25,7 +25,8 @@ from ..data import TRAIN, Selected
 from ..engine import Callbacks, Loop
 from ..evidence.statistics import LEVEL
 from ..models import MICRO, TextModel
-from ..training.examples import ExampleObjective, cut, in_numpy
+from ..training.drawing import cut
+from ..training.examples import ExampleObjective, in_numpy
 from ..training.refit import training
 from ..training.replay import Replayed, evaluating
 from ..training.settings import Settings

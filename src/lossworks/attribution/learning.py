@@ -21,7 +21,8 @@ from ..data import TRAIN
 from ..engine import Loop
 from ..losses import render
 from ..models import MICRO
-from ..training.examples import ExampleObjective, cut, in_numpy
+from ..training.drawing import cut
+from ..training.examples import ExampleObjective, in_numpy
 from ..training.replay import Replayed, evaluating, flat
 
 Floats = NDArray[np.float32]

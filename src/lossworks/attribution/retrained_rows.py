@@ -14,7 +14,8 @@ from ..data import Batch, Selected
 from ..engine import Callbacks, Loop, Losses
 from ..engine.distributed import World
 from ..optim import Stepper
-from ..training.examples import ExampleObjective, Rows, in_numpy
+from ..training.drawing import Rows
+from ..training.examples import ExampleObjective, in_numpy
 from ..training.refit import training
 from ..training.replay import MEMORY, Replayed
 

@@ -75,6 +75,7 @@ _VALUES: dict[str, Callable[[str], Iterator[_Offer]]] = {
     "--format": _constant("data/options.py", "FORMATS"),
     "--loss": _members("losses"),
     "--metric": _constant("metrics/rows.py", "METRICS"),
+    "--stop-by": _constant("metrics/rows.py", "METRICS"),
     "--model": _members("models"),
     "--normalize": _constant("data/options.py", "FORMS"),
     "--optimizer": _members("optimizers"),

@@ -155,6 +155,15 @@ def command(
     patience: Annotated[
         str | None, typer.Option(help="Held-out scores without a better one before stopping.", show_default=False)
     ] = None,
+    stop_by: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-by",
+            help="Metric of the validation rows that stops training and chooses the weights: macro_f1, accuracy, ….  "
+            "[default: the proper score]",
+            show_default=False,
+        ),
+    ] = None,
     class_weight: Annotated[str | None, typer.Option(help="balanced, or label=factor,label=factor.", show_default=False)] = None,
     teach: Annotated[
         str | None,
@@ -176,7 +185,11 @@ def command(
         bool, typer.Option("--async-checkpoints", help="Write them while training goes on, from a copy in memory.")
     ] = False,
     log: Annotated[
-        str | None, typer.Option(help="tensorboard: event files in the run directory too.", show_default=False)
+        str | None,
+        typer.Option(
+            help="tensorboard, wandb, mlflow, or several: the numbers there too, offline.",
+            show_default=False,
+        ),
     ] = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "few",
@@ -207,7 +220,7 @@ def command(
     given = {
         "task": task, "model": model, "tokenizer": tokenizer, "document_unit": document_unit, "memory": memory,
         "loss": loss, "optimizer": optimizer, "penalty": penalty, "risk": risk, "groups": groups, "balance": balance,
-        "schedule": schedule, "class_weight": class_weight, "teach": teach, "glosses": glosses,
+        "schedule": schedule, "stop_by": stop_by, "class_weight": class_weight, "teach": teach, "glosses": glosses,
         "pack": pack, "dtype": dtype, "sharding": sharding, "device": device,
     }  # fmt: skip
     numbers = {

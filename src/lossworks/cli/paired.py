@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.wording import counted
+from ..report.against import CAUTION, rows
+from ..report.words import smart
 from .tables import console, number, print_whole, table_of
 
 
@@ -20,6 +22,23 @@ def tell_paired(found: dict[str, Any], title: str) -> None:
     print_whole(table)
     for line in sentences(found):
         console().print(line)
+
+
+def tell_against(found: dict[str, Any]) -> None:
+    """A run held against the one before: the verdict, the figures, and what was told otherwise."""
+    screen = console()
+    screen.print(f"{found['verdict']['headline']}.")
+    tell_paired(found["held_out"], f"{rows(found)}, against {found['against']}")
+    if found["settings"]:
+        table = table_of("What was told otherwise")
+        for name in ("before", "now"):
+            table.add_column(name)
+        for name, *values in found["settings"]:
+            table.add_row(name, *map(smart, values))
+        print_whole(table)
+    else:
+        screen.print("Data, settings and version are the same.")
+    screen.print(CAUTION)
 
 
 def sentences(found: dict[str, Any]) -> list[str]:

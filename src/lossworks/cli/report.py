@@ -16,6 +16,13 @@ from .options import print_json
 
 def command(
     runs: Annotated[list[Path], typer.Argument(help="Run directories made by `lossworks fit` or `compare`.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run before: what is better, what worse, and what was told otherwise, on the test rows of both.",
+            show_default=False,
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Watch one run as it goes, at an address of this machine, until Ctrl-C.")
     ] = False,
@@ -25,19 +32,40 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write each run's report.html anew from its record; nothing is run again. Or watch a run that is not at its end: --serve."""
+    """Write each run's report.html anew from its record; nothing is trained again. Or watch a run that goes on: --serve."""
     if serve:
+        if against is not None:
+            raise UsageError("--against is for finished runs, and --serve watches one that goes on. Leave one out.")
         _serve(runs, port or 0, json)
         return
     if port is not None:
         raise UsageError("--port is for --serve, which was not given.")
     from ..report import write
 
+    if against is not None:
+        _against(runs, against, json, quiet)
+        return
     pages = [str(write(run)) for run in runs]
     if json:
         print_json({"reports": pages})
     elif not quiet:
         print("\n".join(pages))
+
+
+def _against(runs: list[Path], before: Path, json: bool, quiet: bool) -> None:
+    """Each run held against the one before, in its report and here."""
+    from ..api.against import against
+    from ..report import write
+    from .paired import tell_against
+
+    found = [against(run, before) for run in runs]
+    pages = [str(write(run, against=one)) for run, one in zip(runs, found, strict=True)]
+    if json:
+        print_json({"reports": pages, "against": found})
+    elif not quiet:
+        for one, page in zip(found, pages, strict=True):
+            tell_against(one)
+            print(page)
 
 
 def _serve(runs: list[Path], port: int, json: bool) -> None:

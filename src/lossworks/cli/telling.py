@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..report import went_on, words
+from ..report import cuts, went_on, words
 from .tables import console, metrics_table, print_whole
 from .visible import in_line
 
@@ -33,9 +33,9 @@ def tell(record: dict[str, Any], out: Path) -> None:
 
             tell_languages(result["languages"], f"{out / 'report.html'} has all")
     screen.print("")
-    for line in _language(record) if is_language else _training(result):
+    for line in _language(record) if is_language else _training(result, record["config"].get("stop_by")):
         screen.print(line)
-    for line in went_on.sentences(record):
+    for line in (*filter(None, [cuts.sentence(record)]), *went_on.sentences(record)):
         screen.print(in_line(line.replace(words.THIN, " ")))
     if "balance" in result:
         screen.print(in_line(_drawn(result["balance"])))
@@ -67,13 +67,14 @@ def _drawn(balance: dict[str, Any]) -> str:
     )
 
 
-def _training(result: dict[str, Any]) -> list[str]:
-    """How the training of a classifier went."""
+def _training(result: dict[str, Any], stop_by: str | None) -> list[str]:
+    """How the training of a classifier went; ``stop_by``: the metric that was named to judge it by."""
     if result["epochs"] is None:
         lines = [f"Trained in {words.duration(result['seconds'], ' ')}."]
     else:
         epochs = f"{words.counted(result['epochs'], 'epoch')} in {words.duration(result['seconds'], ' ')}"
-        lines = [f"{epochs} ({result['stopped']}; best: epoch {result['best_epoch']})."]
+        best = f"best by {stop_by}" if stop_by else "best"
+        lines = [f"{epochs} ({result['stopped']}; {best}: epoch {result['best_epoch']})."]
     if result["refit_rows"] is not None:
         known = "Then refitted" if result["epochs"] is None else "Then refitted for as many epochs as were best"
         lines.append(f"{known}, on training and validation rows: {result['refit_rows']:,}.")
@@ -88,6 +89,8 @@ def _language(record: dict[str, Any]) -> list[str]:
     tokens, size = data["tokens"]["train"], data["bytes_per_token"]
     seconds = words.duration(result["seconds"], " ")
     lines = [f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {seconds}."]
+    if stop_by := record["config"].get("stop_by"):
+        lines.append(f"It was judged, and its weights chosen, by {stop_by} of the validation texts.")
     if result["part"] is not None:
         lines.append(
             f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of "

@@ -35,6 +35,19 @@ def package(name: str, otherwise: Callable[[str], Any] | None = None) -> None:
     module.__class__ = _Package
 
 
+class Later:
+    """A module that is imported when something of it is asked for: ``torch = Later("torch")``; type checkers see the import."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.__dict__[name] = getattr(importlib.import_module(self._name), name)
+        return value
+
+
 class _Package(ModuleType):
     _homes: dict[str, tuple[str, str | None]]
     _otherwise: Callable[[str], Any] | None

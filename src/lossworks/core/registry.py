@@ -73,15 +73,19 @@ class Registry(Generic[T]):
         self._discover()
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
+    def known(self, thing: type[Any]) -> str | None:
+        """What a class is registered as; None: it is not."""
+        own = (entry.name for entry in self._entries.values() if entry.thing is thing)  # who has it imported what adds it
+        return next(own, None)
+
     def name_of(self, thing: type[T]) -> str:
         """The canonical name of a registered member.
 
         Raises:
             UsageError: it was never registered.
         """
-        for entry in self._entries.values():  # whoever has the class has imported what adds it
-            if entry.thing is thing:
-                return entry.name
+        if (name := self.known(thing)) is not None:
+            return name
         raise UsageError(
             f"{getattr(thing, '__name__', thing)!r} is not a registered {self.kind}. Register it with @add(name, source=…)."
         )

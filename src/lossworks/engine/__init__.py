@@ -1,14 +1,25 @@
 """The engine: it trains whatever has parameters, and knows no task.
 
-objective     what it asks of what it trains        loop         epochs, scores, early stopping
-step          gradients in micro-batches            reduction    losses of a step to one number
+objective     what it asks of what it trains        course       epochs, scores, early stopping
+loop          the course of a network               step         its gradients, in micro-batches
+reduction     losses of a step to one number
 state         where a training stands               checkpoint   what a killed run needs to go on
 monitors      health, spikes, overfitting           distributed  the processes that train together
 """
 
-from .callbacks import Callbacks
-from .loop import Loop
-from .objective import Losses, Objective, Stretch
-from .state import TrainState
+from __future__ import annotations
 
-__all__ = ["Callbacks", "Loop", "Losses", "Objective", "Stretch", "TrainState"]
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .callbacks import Callbacks
+    from .course import Course, Stretch
+    from .loop import Loop
+    from .objective import Losses, Objective
+    from .state import TrainState
+
+__all__ = ["Callbacks", "Course", "Loop", "Losses", "Objective", "Stretch", "TrainState"]
+
+lazy.package(__name__)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .distributed import World
 
 if TYPE_CHECKING:
-    from ..optim import Stepper
+    from ..optim.leaping import Leaping
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Callbacks:
     async_checkpoints: bool = False
     stop: Event = field(default_factory=Event)
     stepped: Callable[[], None] | None = None
-    ended: Callable[[Stepper], None] | None = None
+    ended: Callable[[Leaping], None] | None = None
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.monotonic
     began: float | None = None

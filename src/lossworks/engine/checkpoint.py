@@ -8,32 +8,47 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, distributed, nn
 
 from ..core.errors import RecordError
+from ..core.lazy import Later
 from ..optim.parts import chunk, part_of
 from ..record import write_atomic
 from ..record.files import make_folder
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, distributed, nn
+else:
+    torch, distributed = Later("torch"), Later("torch.distributed")
+
 T = TypeVar("T")
 NEWEST = "newest.json"
-Saved = tuple[dict[str, Tensor], dict[str, Any]]
-Divided = Callable[[str, torch.Size], bool]
+Saved = tuple[dict[str, "Tensor"], dict[str, Any]]
+Divided = Callable[[str, "torch.Size"], bool]
 
 
-def save(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write the checkpoint of ``step`` and remove those before it."""
+def save(folder: Path, step: int, tensors: Mapping[str, Tensor] | Mapping[str, NDArray[Any]], state: dict[str, Any]) -> None:
+    """Write the checkpoint of ``step``, of tensors or of arrays, and remove those before it."""
     make_folder(folder)
     path = folder / f"step-{step:012d}.safetensors"
-    values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    save_file: Any
+    values: Any
+    if all(isinstance(value, np.ndarray) for value in tensors.values()):
+        from safetensors.numpy import save_file
+
+        values = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    else:
+        from safetensors.torch import save_file
+
+        values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}  # type: ignore[union-attr]
     text = json.dumps({**state, "checksum": _checksum(values, state)})
     write_atomic(path, lambda part: save_file(values, part, {"state": text}))
     remove_others(folder, path)
@@ -82,13 +97,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | None:
+def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T], kind: str = "pt") -> T | None:
     """What ``read`` makes of the newest checkpoint, opened, and its state; None where there is none."""
     paths = sorted(folder.glob("step-*.safetensors"))
     if not paths:
         return None
     try:
-        with safe_open(paths[-1], "pt") as file:
+        with safe_open(paths[-1], kind) as file:
             if not isinstance(state := json.loads(file.metadata()["state"]), dict):
                 raise ValueError("its state is no object")
             return read(file, state)
@@ -96,7 +111,7 @@ def _of_newest(folder: Path, read: Callable[[Any, dict[str, Any]], T]) -> T | No
         raise damaged(paths[-1], error) from None
 
 
-def _whole(file: Any, state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _whole(file: Any, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     checksum = state.pop("checksum", None)  # earlier versions wrote none
     if checksum not in (None, _checksum(tensors, state)):
@@ -104,12 +119,14 @@ def _whole(file: Any, state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[st
     return tensors, state
 
 
-def _checksum(tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
-    """Of contiguous tensors and a state."""
+def _checksum(tensors: Mapping[str, Any], state: dict[str, Any]) -> str:
+    """Of contiguous tensors, or arrays, and a state."""
     made = xxhash.xxh3_128(json.dumps(state).encode())
     for name, tensor in sorted(tensors.items()):
         made.update(name.encode())
-        made.update(tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy().data)
+        if not isinstance(tensor, np.ndarray):
+            tensor = tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()
+        made.update(tensor.reshape(-1).view(np.uint8).data)
     return made.hexdigest()
 
 
@@ -155,7 +172,6 @@ def digest(network: nn.Module) -> str:
     return _checksum({name: value.cpu().contiguous() for name, value in weights_of(network).items()}, {})
 
 
-@torch.no_grad()
 def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put back what ``weights_of`` gave.
 
@@ -167,8 +183,18 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     if shapes != wanted:
         strange = sorted(dict(shapes.items() ^ wanted.items()))
         raise ValueError(f"the weights are of another network: {', '.join(strange[:5])}")
-    for name, tensor in own.items():
-        tensor.copy_(weights[name])
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def load_arrays(folder: Path | None) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    """The newest checkpoint's arrays and state, or None where there is none.
+
+    Raises:
+        RecordError: it is damaged.
+    """
+    return None if folder is None else _of_newest(folder, _whole, "np")
 
 
 def search_in(folder: Path | None) -> dict[str, Any] | None:

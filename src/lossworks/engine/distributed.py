@@ -16,13 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
-
-import torch
-from torch import Tensor, distributed
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..core.errors import UsageError
+from ..core.lazy import Later
 from .peers import Peers
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, distributed
+else:
+    torch, distributed = Later("torch"), Later("torch.distributed")
 
 B = TypeVar("B")
 USUAL_SHARDS = 4
@@ -111,6 +115,8 @@ class World:
 
     def texts(self, text: str, device: str | torch.device) -> list[str]:
         """Each process's text, in every process."""
+        if self.size == 1:
+            return [text]
         mine = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
         return [bytes(each.flatten().tolist()).decode() for each in self.gather_rows(mine[:, None])]
 
@@ -213,7 +219,7 @@ def agreed(joined: World, begun: bool, before: int | None, wanted: int | None, d
     Raises:
         UsageError: the shards cannot be dealt evenly to the processes.
     """
-    begun, before = json.loads(joined.of_first(json.dumps([begun, before]), torch.device(device)))
+    begun, before = json.loads(joined.of_first(json.dumps([begun, before]), device))
     usual = joined.size if USUAL_SHARDS % joined.size or joined.size == 1 else USUAL_SHARDS
     shards = (before or 1) if begun and wanted is None else wanted or usual
     if shards % joined.size:

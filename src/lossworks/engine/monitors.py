@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..optim import Health
+if TYPE_CHECKING:
+    from ..optim import Health
 
 _EXAMINE_EVERY = 1.0  # seconds between steps that are looked at,
 _SHARE = 0.02  # and never so often that looking takes more of the time than this

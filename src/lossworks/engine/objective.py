@@ -5,22 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..data import Batch
 from ..optim import Stepper
+from .course import Rows, Stretch
 from .distributed import World
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-
-Rows = Any
-"""The rows of a step, as the objective has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +31,11 @@ class Losses:
     groups: Int[Tensor, "N"] | None = None
 
 
-class Stretch(Protocol):
-    """Takes several steps on the stepper's rows, at some learning rates, up to the first that is none of its business.
-
-    Returns, of each step that was taken, Σ weight · loss and the weight. Its bits do not depend on how many are taken at once.
-    The last one's gradient still stands.
-    """
-
-    def __call__(self, steps: Sequence[Rows], rates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Take them."""
-
-
 class Objective(ABC):
     """A network on its data.
 
     network: what has the parameters.
-    metric: the name of the held-out score, lower is better. unit: what a step's size counts, "examples" or "tokens".
+    metric: the name of the held-out score that training is judged by. unit: what a step's size counts, "examples" or "tokens".
     seed: of the order of rows and of all that is random.
     """
 

@@ -19,7 +19,7 @@ class TrainState:
     best_epoch: int = 0
     stale: int = 0  # epochs since the best
     seconds: float = 0.0
-    scores: list[float] = field(default_factory=list)  # of the held-out rows, one an epoch
+    scores: list[float] = field(default_factory=list)  # one an epoch, as losses: of shares what is missed to 1
     micro_batch_size: int = 0  # examples or tokens whose outputs stand in memory at once; 0: as the settings say
     micro_batch_sizes: list[int] = field(default_factory=list)  # of each shard, once memory ran out for one
     search: dict[str, Any] | None = None  # what the search for a learning rate found

@@ -15,9 +15,10 @@ from ..core.errors import OutOfMemory
 from ..core.memory import available, is_out_of_memory
 from ..core.seeds import derive, torch_seeded
 from ..optim import Stepper
+from .course import Rows
 from .distributed import World
 from .exchange import GradientSum
-from .objective import Losses, Objective, Rows
+from .objective import Losses, Objective
 from .reduction import Reduction, together
 
 _TRIED, _SPARED = 64, 0.8  # rows that are measured; the share of the memory there is that micro-batches may take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,22 @@ class NetworkPredictor(Predictor):
             self.network.to(device)
         return self
 
+    def size(self) -> dict[str, int]:
+        """How many weights there are, and how many of them are zero."""
+        whole: list[Any] = list(self.learned.values()) if isinstance(self.learned, dict) else list(self.network.parameters())
+        return {
+            "weights": sum(math.prod(each.shape) for each in whole),
+            "zero_weights": sum(int((each == 0).sum()) for each in whole),
+        }
+
     def write(self, folder: Path) -> None:
+        if isinstance(self.learned, dict):
+            from safetensors.numpy import save_file as save_arrays
+
+            arrays = {f"{_NETWORK}{name}": array for name, array in self.learned.items()}
+            arrays |= {f"{_FEATURES}{name}": array for name, array in self.features.save(folder).items()}
+            write_atomic(folder / "model.safetensors", lambda part: save_arrays(arrays, part))
+            return
         import torch
         from safetensors.torch import save_file
 

@@ -11,15 +11,14 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from torch import Tensor
-
 from ..core.errors import UsageError
 from ..core.registry import Registry
-from ..scores import Scores, dense
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+    from torch import Tensor
 
+    from ..scores import Scores
     from .sums import Sum
 
 
@@ -116,6 +115,8 @@ class BinaryLoss(CategoricalLoss, ABC):
 
 def _view(scores: Scores | Tensor, target: Tensor | None, beside: dict[str, Any]) -> Scores:
     """The scores that a loss is called with, or those of the logits."""
+    from ..scores import Scores, dense
+
     if isinstance(scores, Scores):
         return scores
     if target is None:

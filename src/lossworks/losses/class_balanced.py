@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
 from ..core.errors import UsageError
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
 from .focal import Focal
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("class_balanced", source="Cui et al. 2019, arXiv:1901.05555")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
 from ..core.errors import UsageError
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("cross_entropy", source="Good 1952, JRSS B 14:107; smoothing: Szegedy et al. 2016, arXiv:1512.00567, sec. 7")

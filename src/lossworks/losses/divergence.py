@@ -10,17 +10,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
-
 from ..core import domains
 from ..core.errors import UsageError
-from ..scores import Scores
 from ..scores.counted import counted
 from ..scores.teacher import TopK
 from .base import CategoricalLoss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 _FAR = 1e4  # nats

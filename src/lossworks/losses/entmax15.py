@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .newton import newton
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 _STEPS = 8  # 7 were the most that 50 to 50,000 outcomes needed in float64
 

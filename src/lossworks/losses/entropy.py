@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
-
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("entropy", source="Shannon 1948, Bell Syst. Tech. J. 27:379; as a penalty: Pereyra et al. 2017, arXiv:1701.06548")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core.errors import UsageError
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 _KINDS = "crammer_singer", "weston_watkins"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
 from .base import losses
 from .preference import Pairs, PreferenceLoss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
 
 
 @losses.add("ipo", source="Azar et al. 2024, arXiv:2310.12036, eq. 17")

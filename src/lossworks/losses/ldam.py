@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("ldam", source="Cao et al. 2019, arXiv:1906.07413, eq. 12 and 13")

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
-from ..scores import Scores
 from .base import CategoricalLoss, RegressionLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("log_likelihood", source="Fisher 1922, Phil. Trans. A 222:309; Bishop 2006, eq. 1.54 and 4.108")

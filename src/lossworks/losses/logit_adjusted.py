@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core.errors import UsageError
-from ..scores import Scores
 from .base import CategoricalLoss, losses
 from .counts import check, known
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("logit_adjusted", source="Menon et al. 2021, arXiv:2007.07314, eq. 10")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from .base import RegressionLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
 
 
 @losses.add("mae", source="Laplace 1774; Koenker & Bassett 1978, Econometrica 46:33, for the median")

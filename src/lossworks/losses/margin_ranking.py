@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..core import domains
 from .base import losses
 from .embedding import EmbeddingLoss, check_rows
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
 
 
 @losses.add("margin_ranking", source="Joachims 2002, KDD, doi:10.1145/775047.775067, sec. 4")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ..scores import Scores
 from .base import CategoricalLoss, RegressionLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("mse", source="Brier 1950, Mon. Weather Rev. 78:1")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..scores.sampled import Candidates
 from .base import losses
 from .sampled import SampledLoss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
 
 
 @losses.add("sampled_softmax", source="Bengio & Senécal 2008, IEEE Trans. NN 19:713; Jean et al. 2015, arXiv:1412.2007, sec. 3")

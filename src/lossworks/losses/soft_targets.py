@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
-
-from ..scores import Scores
 from ..scores.counted import counted
 from .base import CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 
 @losses.add("soft_targets", source="Hinton et al. 2015, arXiv:1503.02531, sec. 2")

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from torch import Tensor
-
 from ..core.errors import UsageError
-from ..scores import Scores
 from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
+
+    from ..scores import Scores
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBERS = rf"[+-]?{_NUMBER}(?:/[+-]?{_NUMBER})*"

@@ -3,6 +3,7 @@
     classify, multilabel, regress    an Evaluation from scores and targets
     fit_temperature                  the temperature that calibrates probabilities, from validation rows
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
+    compare_cuts                     whether a cut for each label is worth more than one for all
     baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
     surprisal                        of a language model: nats a token, perplexity, bits a byte
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .by_language import by_language, rows_within
     from .classification import classify
     from .contrast import Losses
+    from .cuts import MOST_DECISIONS, compare_cuts
     from .evaluation import Evaluation
     from .intervals import Interval, over_trainings, paired
     from .language import (
@@ -47,16 +49,18 @@ if TYPE_CHECKING:
     from .multilabels import multilabel
     from .ranking import Ranks, ranked, ranking
     from .regression import regress
-    from .rows import METRICS, NO_MEANS, PROPER, RISING, by_row, check_metric
+    from .rows import METRICS, NO_MEANS, PROPER, RISING, STOPPING, by_row, check_metric, missed
     from .temperature import fit_temperature
     from .thresholds import tune_thresholds
 
 __all__ = [
     "MAX_SEGMENTS",
     "METRICS",
+    "MOST_DECISIONS",
     "NO_MEANS",
     "PROPER",
     "RISING",
+    "STOPPING",
     "Evaluation",
     "Interval",
     "Losses",
@@ -70,12 +74,14 @@ __all__ = [
     "by_segment",
     "check_metric",
     "classify",
+    "compare_cuts",
     "constant_scores",
     "count_between",
     "count_segments",
     "fit_temperature",
     "hit_rate",
     "linear_sums",
+    "missed",
     "mistakes",
     "multilabel",
     "of_texts",

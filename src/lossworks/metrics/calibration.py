@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..core.seeds import generator
 from .evaluation import ratio
 from .intervals import FEW, Floats, Interval, Ints, clipped
+from .roots import root
 
 BINS = 15
 DRAWS = 1000
@@ -64,22 +65,20 @@ class Reliability:
         twice. Instead the interval holds every true ECE under which the observed one is unremarkable: the
         observed gaps are scaled to the true ECE in question, and Gaussian noise with the gaps' covariance is added.
         """
-        from scipy.optimize import brentq  # takes a while, and whoever predicts has no need of it
-
         gap = (self.confidence - self.hits) / (self.rows * self.width)
         observed = float(np.abs(gap).sum())
         if observed == 0:
             return Interval(0.0, 0.0, 0.0 if self.rows >= FEW else 1.0)
         values, vectors = np.linalg.eigh(self._covariance(gap))
         draws = generator(seed, "ece").standard_normal((DRAWS, BINS))
-        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # the same whatever signs a processor gives the vectors
-        noise = draws @ root
+        spread = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # the same whatever signs a processor gives the vectors
+        noise = draws @ spread
 
         def excess(true: float, quantile: float) -> float:
             return float(np.quantile(np.abs(true * gap / observed + noise).sum(1), quantile)) - observed
 
         def limit(quantile: float) -> float:
-            return 0.0 if excess(0, quantile) >= 0 else float(brentq(excess, 0, 2, args=(quantile,), xtol=1e-4))
+            return 0.0 if excess(0, quantile) >= 0 else root(lambda true: excess(true, quantile), 0, 2, xtol=1e-4)
 
         return clipped(observed, limit(0.975), limit(0.025), 0.0, 1.0)
 

@@ -5,7 +5,7 @@ What is no mean, such as F1, is taken by its linearisation: value + N × the row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,16 @@ def by_row(
     return found
 
 
-def check_metric(kind: str, metric: str) -> None:
-    """Raise UsageError where a task of this ``kind`` has no such metric by rows."""
-    if metric not in METRICS[kind]:
-        raise UsageError(f"the metric {metric!r} does not fit the task {kind}. Metrics that do: {', '.join(METRICS[kind])}.")
+def check_metric(kind: str, metric: str, among: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Raise UsageError where a task of this ``kind`` has no such metric by rows, or ``among`` others than those."""
+    fitting = (among or METRICS)[kind]
+    if metric not in fitting:
+        raise UsageError(f"the metric {metric!r} does not fit the task {kind}. Metrics that do: {', '.join(fitting)}.")
+
+
+def missed(metric: str, value: float) -> float:
+    """A metric's value as a loss, of which less is better: what a share misses to 1. Of a loss, the metric's value."""
+    return 1 - value if metric in RISING else value
 
 
 Found = tuple[dict[str, Floats], dict[str, tuple[float, Floats]]]
@@ -123,3 +129,5 @@ METRICS = {
     "lm": ("nats_per_token", "bits_per_byte"),
 }
 """The metrics of each kind of task, the proper ones first; those of language models are ``language.by_segment``'s."""
+STOPPING = METRICS | {"lm": (*METRICS["lm"], "accuracy"), "graph": ("mrr", "hits_at_1", "hits_at_3", "hits_at_10")}
+"""The metrics of the validation part that a training can be stopped by, those where none is named first."""

@@ -23,14 +23,15 @@ def tune_thresholds(
     *,
     metric: Metric = "f1",
     standard_errors: float = 0.0,
+    usual: float = 0.5,
 ) -> list[float]:
     """The threshold per label that scores best on validation rows; a label is predicted where p >= threshold.
 
     ``probability`` and ``target`` (0 and 1) are [N, K], one column per label; [N] is one label, which is how two
     classes are tuned: the probability of class 1 against class 1. Every place where the score can change is
     tried. ``metric`` is the F1 of the label (the default), the mean of its F1 and that of its absence
-    ("macro_f1": treats two classes alike), or the accuracy. Ties go to the threshold nearest 0.5, and a label stays at
-    0.5 where the rows do not determine it: fewer than 20 of them, or all alike, or a gain over 0.5 of at most so many
+    ("macro_f1": treats two classes alike), or the accuracy. Ties go to the threshold nearest the ``usual`` one, at which a label
+    stays where the rows do not determine it: fewer than 20 of them, or all alike, or a gain over it of at most so many
     ``standard_errors`` (of the gain, by leaving out a twentieth of the rows at a time: the jackknife, Efron & Stein 1981).
 
     Raises:
@@ -42,14 +43,14 @@ def tune_thresholds(
     check_weights(weights, len(truth))
     chance, truth = chance.reshape(len(truth), -1), truth.reshape(len(truth), -1)
     weight = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64)
-    columns = [(chance[:, k], truth[:, k], weight, metric) for k in range(chance.shape[1])]
+    columns = [(usual, chance[:, k], truth[:, k], weight, metric) for k in range(chance.shape[1])]
     cuts = [_best(*column) for column in columns]
-    return [0.5 if _is_noise(cut, standard_errors, *column) else cut for cut, column in zip(cuts, columns, strict=True)]
+    return [usual if _is_noise(cut, standard_errors, *column) else cut for cut, column in zip(cuts, columns, strict=True)]
 
 
-def _best(chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> float:
+def _best(usual: float, chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> float:
     if len(truth) < FEWEST or truth.all() or not truth.any():
-        return 0.5
+        return usual
     order = np.argsort(-chance, kind="stable")
     sorted_chance = chance[order]
     # With the cut after 0, 1, ... N rows: the last probability predicted yes, and the first predicted no.
@@ -59,15 +60,17 @@ def _best(chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metr
     hits = np.concatenate([[0.0], np.cumsum((weight * truth)[order])])
     value = _score(metric, hits, predicted_yes, float(hits[-1]), float(predicted_yes[-1]))
     value[above == below] = -1  # there is no threshold between equal probabilities
-    middle = np.where((below < 0.5) & (above >= 0.5), 0.5, (below + above) / 2)
+    middle = np.where((below < usual) & (above >= usual), usual, (below + above) / 2)
     cut = np.where(middle > below, middle, above)
     best = np.flatnonzero(value >= value.max() - 1e-12)
-    return float(cut[best[np.abs(cut[best] - 0.5).argmin()]])
+    return float(cut[best[np.abs(cut[best] - usual).argmin()]])
 
 
-def _is_noise(cut: float, within: float, chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric) -> bool:
-    """Whether what ``cut`` gains over 0.5 is ``within`` so many standard errors of nothing."""
-    if cut == 0.5 or not within:
+def _is_noise(
+    cut: float, within: float, usual: float, chance: Floats, truth: NDArray[np.bool_], weight: Floats, metric: Metric
+) -> bool:
+    """Whether what ``cut`` gains over the usual one is ``within`` so many standard errors of nothing."""
+    if cut == usual or not within:
         return False
     part = np.arange(len(truth)) % _PARTS
 
@@ -78,15 +81,15 @@ def _is_noise(cut: float, within: float, chance: Floats, truth: NDArray[np.bool_
         whole = [sum_.sum(keepdims=True) for sum_ in sums]
         return _score(metric, hits, predicted_yes, yes, rows), _score(metric, *whole)
 
-    (without, whole), (without_half, whole_half) = scores(cut), scores(0.5)
-    gains = without - without_half
+    (without, whole), (without_usual, whole_usual) = scores(cut), scores(usual)
+    gains = without - without_usual
     error = np.sqrt((_PARTS - 1) / _PARTS * ((gains - gains.mean()) ** 2).sum())
-    return bool((whole - whole_half)[0] <= within * error)
+    return bool((whole - whole_usual)[0] <= within * error)
 
 
 def _score(metric: Metric, hits: Floats, predicted_yes: Floats, yes: Floats | float, rows: Floats | float) -> Floats:
     right_no = rows - yes - predicted_yes + hits
     if metric == "accuracy":
         return hits + right_no
-    f1 = 2 * hits / (predicted_yes + yes)
+    f1 = ratio(2 * hits, predicted_yes + yes)
     return f1 if metric == "f1" else f1 + ratio(2 * right_no, 2 * rows - predicted_yes - yes)

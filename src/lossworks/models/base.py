@@ -38,6 +38,8 @@ class ModelSpec(ABC):
     epochs: ClassVar[int]
     patience: ClassVar[int]
     fewest_updates: ClassVar[int] = 1
+    no_further: ClassVar[str] = ""
+    """Why no training goes on from a model of this family; empty where one does."""
 
     def length(self, updates: int) -> tuple[int, int]:
         """Epochs and patience where nothing is said, with so many ``updates`` an epoch: both are longer where that makes fewer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class ClassCounts(ABC):
 @dataclass(frozen=True, kw_only=True)
 class CountedSpec(ABC):
     """The hyperparameters of such a family."""
+
+    no_further: ClassVar[str] = "it keeps what it counted rounded to a byte, so more cannot be added exactly"
 
     @abstractmethod
     def read(self, texts: Sequence[str]) -> Ragged:

@@ -29,6 +29,7 @@ class GraphSpec(ABC):
     epochs: ClassVar[int] = 100
     patience: ClassVar[int] = 10
     batch_size: ClassVar[int] = 128
+    no_further: ClassVar[str] = "a model of a knowledge graph knows but the names that it was trained on"
     """Queries a step."""
 
     def __post_init__(self) -> None:

@@ -150,6 +150,8 @@ class LanguageSpec(ABC):
     """The family that has its place where texts have labels; None: it is its own, a model for each class."""
     made_by: ClassVar[str] = ""
     """Of what is not fitted to text, how it is made, in words."""
+    no_further: ClassVar[str] = "it keeps probabilities and not what they were counted from, so more cannot be added exactly"
+    """Why no training goes on from a model of this family; empty where one does."""
     by_gradients: ClassVar[bool] = False
     """Whether it is always trained by gradients, as a ``sequence_network``; else only with a loss or an optimiser named."""
 

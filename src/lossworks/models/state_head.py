@@ -27,6 +27,7 @@ class StateSpec(ModelSpec):
     optimizer: ClassVar[str] = "lbfgs"
     epochs: ClassVar[int] = 100
     patience: ClassVar[int] = 5
+    no_further: ClassVar[str] = "its layer on frozen states is found anew from all rows"
 
     def penalty(self, rows: int) -> str | None:
         return f"l2:strength={1 / (_INVERSE * max(rows, 1)):.3g}"

@@ -3,12 +3,19 @@
 ``build(spec).over(model)`` is a PyTorch optimiser for any loop; ``Stepper`` steps a model with all that training needs besides.
 """
 
-from .base import Group, Optimizer, optimizers
-from .custom import CustomOptimizer
-from .factory import Given, build, check_together, render
-from .health import Health
-from .roles import Role, roles
-from .stepper import Stepper, Suited
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core import lazy
+
+if TYPE_CHECKING:
+    from .base import Group, Optimizer, optimizers
+    from .custom import CustomOptimizer
+    from .factory import Given, build, check_together, render
+    from .health import Health
+    from .roles import Role, roles
+    from .stepper import Stepper, Suited
 
 __all__ = [
     "CustomOptimizer",
@@ -25,3 +32,5 @@ __all__ = [
     "render",
     "roles",
 ]
+
+lazy.package(__name__)

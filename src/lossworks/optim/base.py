@@ -7,29 +7,29 @@ says so by ``row_state`` and ``update_rows``; the work is then in proportion to 
 
 from __future__ import annotations
 
-import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core import domains
 from ..core.errors import UsageError
 from ..core.registry import Registry
 from ..core.threads import share
 from ..data import RowGradient
-from .custom import check_whole, restore
-from .roles import Model, grouped
 
 if TYPE_CHECKING:
+    import torch
     from jaxtyping import Float
+    from torch import Tensor
 
-TorchOptimizer = torch.optim.Optimizer
+    from .roles import Model
+
+    TorchOptimizer = torch.optim.Optimizer
+
 Group = dict[str, Any]
 """Parameters that are stepped alike: ``params``, their ``role``, their ``weight_decay``."""
 
@@ -92,17 +92,9 @@ class Optimizer(ABC):
         Raises:
             UsageError: there is nothing to train.
         """
-        groups = grouped(model, self.weight_decay, self.decay_all)
-        by_itself = self.decays == ("coupled" if self.coupled else "decoupled")
-        if not by_itself:
-            for group in groups:
-                group["decay"], group["weight_decay"] = group["weight_decay"], 0.0
-        made = self.torch(groups)
-        if not self.needs_closure and (self.weight_decay or not self.takes_sparse):
-            by_hand = None if by_itself or not self.weight_decay else "coupled" if self.coupled else "decoupled"
-            made.register_step_pre_hook(functools.partial(_before_step, by_hand=by_hand))
-        _name_state(made, name(self))
-        return made
+        from .over import optimizer_over  # PyTorch, which not every optimiser's use needs
+
+        return optimizer_over(self, model)
 
     def for_batches(self, times: float) -> Self:
         """The same for batches ``times`` as large: adaptive steps grow with the root (Malladi et al. 2022, arXiv:2205.10287)."""
@@ -140,8 +132,7 @@ optimizers: Registry[Optimizer] = Registry(
 
 def name(optimizer: Optimizer) -> str:
     """What it is registered as, or what the class is that it extends."""
-    known = {entry.thing: entry.name for entry in optimizers}
-    return next((known[kind] for kind in type(optimizer).__mro__ if kind in known), type(optimizer).__name__)
+    return next(filter(None, map(optimizers.known, type(optimizer).__mro__)), type(optimizer).__name__)
 
 
 def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any) -> None:
@@ -150,43 +141,6 @@ def each_row(kernel: Callable[..., Any], gradient: RowGradient, *arguments: Any)
     number = gradient.total.dtype.type  # a plain float would have all of a float32 table worked on in float64
     plain = (number(argument) if isinstance(argument, float) else argument for argument in arguments)
     share(kernel, work, gradient.touched, gradient.counts, gradient.total, *plain)
-
-
-@torch.no_grad()
-def _before_step(
-    optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any], *, by_hand: str | None
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Look at the gradients and decay ``by_hand``. A closure is evaluated first: only then do they stand ready."""
-    closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-    if closure is not None:
-        with torch.enable_grad():
-            loss = closure()
-        args, kwargs = (args[0],), {"closure": lambda: loss}
-    check_whole(optimizer)
-    for group in optimizer.param_groups if by_hand else []:
-        moved = [p for p in group["params"] if p.grad is not None and group["decay"]]
-        if moved and by_hand == "coupled":
-            torch._foreach_add_([p.grad for p in moved], moved, alpha=group["decay"])
-        elif moved:
-            torch._foreach_mul_(moved, 1 - group["lr"] * group["decay"])
-    return args, kwargs
-
-
-def _name_state(made: torch.optim.Optimizer, own: str) -> None:
-    """Write the optimiser's name into state dicts, refuse those of another, and take up the others' exactly."""
-    taken: list[dict[str, Any]] = []
-
-    def write(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
-        return {**state, "lossworks": own}
-
-    def read(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
-        check_state(state.get("lossworks", own), own)
-        taken[:] = [state]
-        return state
-
-    made.register_state_dict_post_hook(write)
-    made.register_load_state_dict_pre_hook(read)
-    made.register_load_state_dict_post_hook(lambda optimizer: restore(optimizer, taken.pop()))
 
 
 def check_state(saved_by: str, own: str) -> None:

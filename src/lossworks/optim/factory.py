@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..core.errors import UsageError
 from .base import Group, Optimizer, optimizers
-from .rows import Penalty
 
-Maker = Callable[[Any], torch.optim.Optimizer]
+if TYPE_CHECKING:
+    import torch
+
+    from .rows import Penalty
+
+Maker = Callable[[Any], "torch.optim.Optimizer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,9 @@ def _given(make: Maker) -> Given:
     Raises:
         UsageError: it does not make a PyTorch optimiser of a list of parameters.
     """
+    import torch
+    from torch import nn
+
     try:
         made: Any = make([nn.Parameter(torch.zeros(1, 1))])
     except (TypeError, ValueError) as error:

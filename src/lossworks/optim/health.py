@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from ..core.lazy import Later
 from .parts import summed
-from .roles import Role
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from .roles import Role
+else:
+    torch = Later("torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,28 @@ class Health:
 
 
 class Watch:
-    """The weights before a step, to be compared with those after it."""
+    """The weights before a step, tensors or arrays, to be compared with those after it."""
 
-    def __init__(self, roles: Mapping[Tensor, Role]) -> None:
-        self._before = [(p, role, p.detach().clone()) for p, role in roles.items()]
+    def __init__(self, weights: Iterable[tuple[Any, Role]]) -> None:
+        self._before = [(p, role, p.copy() if isinstance(p, np.ndarray) else p.detach().clone()) for p, role in weights]
 
     def seen(self, gradient_norm: float | None) -> Health:
         """What the step did."""
-        sums: dict[Role, list[Tensor]] = {}
+        sums: dict[Role, list[float]] = {}
         for p, role, before in self._before:
-            of = sums.setdefault(role, [torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)])
-            of[0] += torch.linalg.vector_norm(p.detach() - before).double().cpu().square()
-            of[1] += torch.linalg.vector_norm(before).double().cpu().square()
-        flat = iter(summed([float(number) for of in sums.values() for number in of], (p for p, *_ in self._before)))
+            of = sums.setdefault(role, [0.0, 0.0])
+            of[0] += _squares((p if isinstance(p, np.ndarray) else p.detach()) - before)
+            of[1] += _squares(before)
+        flat = iter(summed([number for of in sums.values() for number in of], (p for p, *_ in self._before)))
         found = zip(sums, flat, flat, strict=True)
         ratios = {role: (math.sqrt(moved / size) if size > 0 else None) for role, moved, size in found}
         return Health(gradient_norm, ratios)
+
+
+def _squares(numbers: Any) -> float:
+    if isinstance(numbers, np.ndarray):
+        return float(np.square(numbers, dtype=np.float64).sum())
+    return float(torch.linalg.vector_norm(numbers).double().cpu().square())
 
 
 def all_finite(tensors: list[Tensor]) -> bool:

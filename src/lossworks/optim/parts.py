@@ -7,10 +7,15 @@ A rule for single weights needs no more. What looks at a weight as a whole asks 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, distributed
+from ..core.lazy import Later
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, distributed
+else:
+    torch, distributed = Later("torch"), Later("torch.distributed")
 
 _PART, _OF = "lossworks_part", "lossworks_whole"
 """Attributes of a divided parameter, a DTensor, and of this process's part of it: each leads to the other."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..data import Batch, RowGradient, SparseEmbedding
+from ..data import Batch, SparseEmbedding
+from .array_rows import ArrayRows
 from .base import Optimizer
 
 
@@ -39,26 +39,17 @@ def taken(p: Tensor) -> Tensor | None:
     return gradient if gradient is None or not gradient.is_sparse else gradient.coalesce()
 
 
-class Rows:
+class Rows(ArrayRows):
     """Steps one parameter by an optimiser that works on rows, and catches up with the penalty of rows at rest."""
 
     def __init__(self, parameter: Tensor, table: SparseEmbedding | None, optimizer: Optimizer, penalty: Penalty | None) -> None:
-        self.parameter, self.optimizer = parameter, optimizer
+        super().__init__(parameter.detach().reshape(len(parameter), -1).numpy(), optimizer)
+        self.parameter, self.table = parameter, table
         self.penalty = penalty if parameter.ndim > 1 else None
-        self.scalars: NDArray[Any] = parameter.detach().reshape(len(parameter), -1).numpy()
-        self.gradient = RowGradient(len(self.scalars), self.scalars.shape[1], self.scalars.dtype)
-        self.table = table
         if table is not None:
             table.gradient = self.gradient
-        self.state = {name: np.zeros_like(self.scalars) for name in optimizer.row_state or ()}
-        if "sum" in self.state:
-            self.state["sum"][:] = getattr(optimizer, "initial", 0.0)
-        self.clock = np.zeros(1)  # the learning rates so far: how long the penalty has flowed
-        self.flowed = np.zeros(len(self.scalars) if self.penalty else 0)  # and up to when for each row
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All state, by name."""
-        return {**self.state, "clock": self.clock, "flowed": self.flowed}
+        if self.penalty is not None:
+            self.flowed = np.zeros(len(self.scalars))
 
     def catch_up(self, batch: Batch | None) -> None:
         """Let the penalty flow on the rows that ``batch`` reads, up to now."""
@@ -101,11 +92,6 @@ class Rows:
         if self.penalty is not None:
             self._prox(at)  # rows that were read elsewhere alone
         self.gradient.fill_rows(at.numpy(), gradient.values().numpy())
-
-    def squares(self) -> float:
-        """The sum of the squares of the gradient."""
-        touched = self.gradient.total[self.gradient.rows()].astype(np.float64).ravel()
-        return float(touched @ touched)
 
     def scale(self, by: float) -> None:
         """Multiply the gradient."""

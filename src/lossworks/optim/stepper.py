@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
@@ -19,6 +17,7 @@ from .ema import MovingAverage
 from .factory import Given, build, check_together, render
 from .gradients import Gradients
 from .health import Health, Watch
+from .leaping import Leaping
 from .parts import is_divided, part_of
 from .roles import roles
 from .rows import Penalty, Rows, has_rows
@@ -30,7 +29,7 @@ to go on with; empty where it begins anew."""
 _DIVIDING = "adamw, muon, sgd, lion, adan, sophia"
 
 
-class Stepper:
+class Stepper(Leaping):
     """Steps a model's parameters by an optimiser and a penalty.
 
     Use at each step, for each of its batches: ``train_weights(batch)``, then forward and backward; then once ``step()``.
@@ -76,17 +75,12 @@ class Stepper:
         self._torch = None if by_rows else theirs or self.optimizer.over(model)
         self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
         self._average = None if ema is None else MovingAverage(parameters, ema)
-        self._lr = self.optimizer.lr
+        self.lr = self.optimizer.lr
 
     @property
     def by_rows(self) -> bool:
         """Whether parameters are stepped by rows, by code of ours; a PyTorch optimiser does it otherwise."""
         return self._torch is None
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the latest step."""
-        return self._lr
 
     @property
     def wants_curvature(self) -> bool:
@@ -146,44 +140,26 @@ class Stepper:
                 weights nor state were updated, and the gradients are left out.
         """
         self._gradients.collect()
-        watch = Watch(self.roles) if examine else None
+        watch = self._watch() if examine else None
         searches = self.optimizer.needs_closure  # there are no gradients before it begins
         if not searches:
             self._check_finite()
-        norm = self._gradients.norm() if self.clip is not None or (examine and not searches) else 0.0
+        norm = self._norm() if self.clip is not None or (examine and not searches) else 0.0
         if not math.isfinite(norm):
             raise self._diverged("norm of the gradient", "")
         step = self.steps + 1
         if self.clip is not None and norm > self.clip:
             self.clipped += 1
             self._gradients.scale(self.clip / norm)
-        self._lr = self.optimizer.lr * factor
+        self.lr = self.optimizer.lr * factor
         for rows in self._rows:
-            rows.step(step, self._lr)
+            rows.step(step, self.lr)
         if self._torch is not None:
             self._step(self._torch, factor, closure)
         if self._average is not None:
             self._average.update(step)
         self.steps = step
         return watch.seen(None if searches else norm) if watch is not None else None
-
-    @torch.no_grad()
-    def leap(
-        self, take: Callable[[NDArray[np.float64]], int], factors: Sequence[float], *, examine: bool = False
-    ) -> Health | None:
-        """Have steps taken by code that does all of them: ``take`` is given their learning rates, and says how many it took.
-
-        Args:
-            factors: what the schedule multiplies the learning rate of each with.
-            examine: also look at what the steps did; the gradient of the last must still stand.
-        """
-        watch, rates = Watch(self.roles) if examine else None, self.optimizer.lr * np.array(factors)
-        done = take(rates)
-        self.steps += done
-        self._lr = float(rates[done - 1]) if done else self._lr
-        norm = self._gradients.norm() if examine else 0.0
-        self.zero_grad()
-        return watch.seen(norm) if watch is not None and done else None
 
     def rows(self, parameter: Tensor) -> Rows:
         """What steps a parameter by rows."""
@@ -323,6 +299,12 @@ class Stepper:
             added.backward()  # type: ignore[no-untyped-call]
             loss += added.item()
         return loss
+
+    def _watch(self) -> Watch:
+        return Watch(self.roles.items())
+
+    def _norm(self) -> float:
+        return self._gradients.norm()
 
     def _spread(self) -> None:
         """Have our optimisers, which know no sparse gradients, given whole ones."""

@@ -13,13 +13,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
-
 from ..core import domains
 from ..core.registry import Registry
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

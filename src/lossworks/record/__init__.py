@@ -3,7 +3,7 @@
 run.json             rendered config, versions, seeds, data fingerprint, status, result
 log.jsonl            append-only, one object per event
 model.safetensors    weights, beside config.json and tokenizer.json
-tensorboard/         TensorBoard's files, if asked for
+tensorboard/         (wandb/, mlflow/) files of other trackers, if asked for
 checkpoints/         what --resume needs, a file each (of several processes a folder), removed when the run ends
 folds.parquet        of a fit by cross-validation, what was said of each row
 report.html          the page to open

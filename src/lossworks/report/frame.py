@@ -7,11 +7,12 @@ import functools
 import gzip
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .. import record
+from ..core import cached
 from ..tokens.graphemes import shortened
 from . import words
 from .words import Json
@@ -43,11 +44,13 @@ def _plotly(solid: bool) -> str:
     return base64.b64encode(packed).decode()
 
 
-@functools.cache  # compiling them takes longer than a small training
+@functools.cache
 def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    if (place := cached.folder(__file__)) is not None:  # compiling them takes longer than a small training
+        environment.bytecode_cache = FileSystemBytecodeCache(str(place))
     environment.filters |= {"smart": words.smart, "percent": lambda share: words.number("accuracy", share)}
     environment.filters |= {"shortened": shortened, "counted": words.counted}
     return environment

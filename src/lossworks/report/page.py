@@ -9,16 +9,17 @@ from jinja2 import UndefinedError
 
 from .. import record
 from ..core.errors import RecordError
-from . import by_language, charts, fused, health_charts, language, went_on, words
+from . import against as against_page
+from . import by_language, charts, cuts, fused, health_charts, language, went_on, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
 from .words import Json
 
 
-def write(run_dir: Path | str, summary: Json | None = None) -> Path:
+def write(run_dir: Path | str, summary: Json | None = None, *, against: Json | None = None) -> Path:
     """Write ``report.html`` into the run directory from ``run.json`` (or its future content, ``summary``) and ``log.jsonl``, and
-    return its path.
+    return its path. ``against``: what ``lossworks.against`` says of the run and one before it, which becomes a section.
 
     Raises:
         RecordError: the record cannot be read, was not written by ``fit`` or ``compare``, or the page cannot be written.
@@ -33,6 +34,7 @@ def write(run_dir: Path | str, summary: Json | None = None) -> Path:
             return write_page("fused.html", fused.context(name, summary), run.path / "report.html")
         is_language = summary.get("task") == "lm"
         context = (language.context if is_language else _context)(name, summary, events)
+        context["against"] = None if against is None else _against(context, against, summary, events)
         return write_page("language.html" if is_language else "page.html", context, run.path / "report.html")
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError) as error:
         place, what = run.path / "run.json", f"{type(error).__name__}: {error}"
@@ -58,10 +60,22 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "health": _health(events),
         "spikes": health_charts.spikes(events),
         "search": _search(result),
+        "judged_by": words.NAMES.get(str(result.get("judged_by")), (None,))[0],
+        "cuts": cuts.sentence(summary),
         "counts": _counts(data),
         "labels": summary.get("labels") or [],
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
     }
+
+
+def _against(context: Json, found: Json, summary: Json, events: list[Json]) -> Json:
+    """The section of the run before; its curves go among the ``context``'s figures."""
+    before = record.Run(found["against"])
+    told = against_page.context(found, [before.summary, summary])
+    watched = "nll" if summary.get("task") == "lm" else _watched(summary, events)
+    if drawn := against_page.curves(watched, before.events(), events, told["same_loss"]):
+        context["figures"]["against"] = drawn
+    return told
 
 
 _SHOWN = {"model": "model", "loss": "loss", "optimizer": ""}
@@ -79,8 +93,7 @@ def live_figures(summary: Json, events: list[Json]) -> dict[str, Json]:
 
 def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]:
     """The charts for which there is data, by their id in the page."""
-    known = ("divergence", "weighted_nll", "mse", "mrr")
-    watched = next((name for name in known if any(name in event for event in events)), "nll")
+    watched = _watched(summary, events)
     title = words.NAMES[watched][0].lower()
     found: dict[str, Json | None] = {
         "loss": charts.loss_curve(events),
@@ -104,6 +117,14 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
     if result.get("scatter"):
         found["scatter"] = charts.scatter(result["scatter"])
     return {name: figure for name, figure in found.items() if figure}
+
+
+def _watched(summary: Json, events: list[Json]) -> str:
+    """The metric that the best epoch was chosen by."""
+    if asked := (summary.get("config") or {}).get("stop_by"):
+        return str(asked)
+    known = ("divergence", "weighted_nll", "mse", "mrr")
+    return next((name for name in known if any(name in event for event in events)), "nll")
 
 
 def _validations(events: list[Json]) -> Json:

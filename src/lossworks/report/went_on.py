@@ -6,6 +6,8 @@ from . import words
 from .words import Json
 
 _LISTED = 10
+_WORDS = ((0.9, "nearly all"), (0.5, "most"), (0.1, "some"))
+"""What a share that is gone is called, from that on."""
 
 
 def sentences(summary: Json) -> list[str]:
@@ -34,12 +36,23 @@ def _forgotten(found: Json) -> str:
     if "accuracy" in rows:
         right = rows["accuracy"]
         told += f"; accuracy {words.number('accuracy', right['before'])} before, {words.number('accuracy', right['after'])} now"
+    if found["verdict"] == "forgot" and (lost := found.get("lost")) is not None and lost > 0:
+        gone = "all" if lost >= 1 else words.number("accuracy", lost)
+        told += f"; of its lead over the constant baseline in {found['lead']}, {gone} is gone"
     headline = {
-        "forgot": f"It forgot some of what {found['run']} knew",
+        "forgot": f"It forgot {_share(found)} of what {found['run']} knew",
         "better": f"It is better than {found['run']} on its test rows too",
         "open": f"It is not shown to have forgotten what {found['run']} knew",
     }[found["verdict"]]
     return f"{headline}: on its {words.counted(found['rows'], 'test row')}{out} {told}."
+
+
+def _share(found: Json) -> str:
+    """How much was forgotten, by what is gone of the lead over the constant baseline; earlier records do not tell."""
+    lost: float | None = found.get("lost")
+    if lost is None:
+        return "some"
+    return next((word for least, word in _WORDS if lost >= least), "a little")
 
 
 def _apart(name: str, row: Json) -> str:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
-
 from ..core.errors import UsageError
+from ..core.lazy import Later
 from ..core.registry import Registry
 
 if TYPE_CHECKING:
+    import torch
     from jaxtyping import Float, Int
+    from torch import Tensor
+else:
+    torch = Later("torch")
 
 
 class Risk(ABC):

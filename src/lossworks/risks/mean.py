@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from .base import Risk, over, risks
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @risks.add("mean", source="Vapnik 1991, NIPS 4:831: empirical risk minimisation")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..api import Language, Model, answered
-from ..core.errors import UsageError
+from ..core.errors import RecordError, UsageError
+from ..record import Run
 from .batches import Batches
 from .limits import Limits
 from .meters import Meters
@@ -38,11 +39,15 @@ class Runs:
 
     Raises:
         UsageError: there is none.
+        RecordError: a directory holds no finished run; the rest is seen when they are loaded.
     """
 
     def __init__(self, paths: Mapping[str, Path | str], limits: Limits | None = None, device: str = "cpu") -> None:
         if not paths:
             raise UsageError("there is no run to serve. Name one or more directories made by `lossworks fit`.")
+        for path in paths.values():
+            if (status := Run(path).summary.get("status")) != "finished":
+                raise RecordError(f"{path} is {status}, and only finished runs are served. Finish it with --resume.")
         self.limits, self.device, self.meters = limits or Limits(), device, Meters()
         self.served = {name: Served(name, Path(path)) for name, path in paths.items()}
         self.failed: Exception | None = None

@@ -17,7 +17,7 @@ from ..core.seeds import generator
 from ..data import Batch, SparseEmbedding
 from ..data.row_gradient import row_sums
 from ..models import MICRO
-from ..training.examples import cut
+from ..training.drawing import cut
 from ..training.replay import Replayed
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ class Task(ABC):
     taught_losses: ClassVar[tuple[str, str]] = "0.5*cross_entropy+0.5*forward_kl", "forward_kl"
     """The losses where none is named and something teaches: beside labels, and by itself."""
     held_out_metric: ClassVar[str] = "nll"
-    """The proper score of the validation part by which training is judged; lower is better."""
+    """The proper score of the validation part by which training is judged where nothing else is named."""
 
     @property
     def proper(self) -> str:
@@ -213,6 +213,10 @@ class LabelTask(Task):
         """1 where the answer is right, of label sets the share of labels that are; None where there is no right or wrong."""
         return None
 
+    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+        """``correct``, of scores [N, labels] as ``readable`` gives them."""
+        return None
+
     @abstractmethod
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits [N, labels] as probabilities: of the classes (rows sum to 1), or of each label by itself."""
@@ -240,6 +244,10 @@ class LabelTask(Task):
             target, weight: of the rows; a weight of None is 1.
             balanced: for the macro-F1 rather than the accuracy.
         """
+        return None
+
+    def one_threshold(self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None) -> float | None:
+        """One for all labels, tuned as those of each are; None where there are no sets of labels."""
         return None
 
     def evaluate(

@@ -132,6 +132,9 @@ class Classify(LabelTask):
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
         return (self._scores(outputs, target).argmax == target).double()
 
+    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+        return np.asarray(scores.argmax(1) == target, np.float64)
+
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return softmax(logits)
 

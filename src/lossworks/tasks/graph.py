@@ -21,7 +21,7 @@ class GraphCompletion(Task):
     """
 
     kind: ClassVar[Kind] = "graph"
-    held_out_metric: ClassVar[str] = "missed_mrr"
+    held_out_metric: ClassVar[str] = "mrr"
 
     def misfit(self, loss: Loss, *, taught: bool = False) -> str:
         return misfit_of_one_class(loss, two=False, taught=taught)

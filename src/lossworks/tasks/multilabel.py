@@ -90,6 +90,9 @@ class Multilabel(LabelTask):
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
         return (scores.binary(outputs, target).argmax == target).double().mean(-1)
 
+    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+        return np.asarray(((scores > 0) == target.astype(bool)).mean(1))
+
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return sigmoid(logits)
 
@@ -104,7 +107,12 @@ class Multilabel(LabelTask):
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
     ) -> tuple[float, ...] | None:
-        return tuple(metrics.tune_thresholds(probability, target, weight, standard_errors=3))
+        one = self.one_threshold(probability, target, weight)
+        return tuple(metrics.tune_thresholds(probability, target, weight, standard_errors=3, usual=one))
+
+    def one_threshold(self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None) -> float:
+        weights = None if weight is None else np.tile(weight, len(self.labels))
+        return metrics.tune_thresholds(probability.T.reshape(-1), target.T.reshape(-1), weights, standard_errors=3)[0]
 
     def _evaluation(
         self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]

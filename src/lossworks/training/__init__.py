@@ -3,7 +3,8 @@
 settings, resolving      what a fit is told, and every choice made      fitting      the one way in
 classifier, refit        networks over features                        lr_search    a rate found by short runs
 language, planning       language models                               generative   classes by language models
-examples, tokens         what the engine trains on                     judging      metrics on rows never seen
+examples, tokens         what the engine trains on                     arrays       linear models, without PyTorch
+judging                  metrics on rows never seen
 """
 
 from __future__ import annotations

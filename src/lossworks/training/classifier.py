@@ -18,9 +18,8 @@ from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
-from .lr_search import search
-from .refit import refit, training, with_validation_rows
-from .resolving import for_examples
+from .refit import course, refit, with_validation_rows
+from .resolving import check_stopping, for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
 from .start import Start
@@ -51,6 +50,7 @@ def fit(
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
     settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
+    check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
     settings = replace(settings, loss=losses.render(loss))
     about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
@@ -67,34 +67,35 @@ def fit(
         callbacks.watch("twice", {"rows": refit_rows, "of": int((data.parts == TRAIN).sum())})
     found = None
     if settings.lr == AUTO:
+        from .lr_search import search
+
         found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(
             data, spec, loss, settings, callbacks, start
         )
         settings = settings.with_lr(found["chosen"])
         callbacks.watch("config", {"config": settings.to_json()})
-    loop = training(data, spec, loss, settings, callbacks, start=start)
+    loop = course(data, spec, loss, settings, callbacks, start=start)
     if resume:
         loop.resume()
     loop.state.search = found
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
-    predictor = NetworkPredictor(data.task, spec, features, loop.objective.network.eval())  # type: ignore[arg-type]
+    predictor = NetworkPredictor(data.task, spec, features, loop.trained)
     if start is not None:
         start.calibrate(predictor)
+    one = None
     if not data.judged_by_teacher:
-        calibrate(predictor, data, data.valid, settings.class_weight)
+        one = calibrate(predictor, data, data.valid, settings.class_weight)
     if whole is not None:
         data.close()
-        refit(predictor, loop, whole, settings, scratch, budget, start)
+        refit(predictor, loop, loss, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
-    parameters = list(predictor.network.parameters())
-    ended = _ended(state)
-    result = (judge(predictor, data, data.test, ended) if callbacks.world.is_first else ended) | {
-        "weights": sum(p.numel() for p in parameters),
-        "zero_weights": sum(int((p == 0).sum()) for p in parameters),
+    ended = _ended(state) | {"judged_by": loop.objective.metric}
+    result = (judge(predictor, data, data.test, ended, one) if callbacks.world.is_first else ended) | {
+        **predictor.size(),
         "notes": list(features.notes),
         "lr_search": found,
-        "micro_batch": loop.gradients.micro_batch_size,
+        "micro_batch": loop.micro_batch,
         "scores": state.scores,
         "refit_rows": refit_rows,
         **drawn(data.balance, data.languages, data.parts, data.rates),

@@ -23,6 +23,7 @@ class TrainConfig:
     evals: how often in all of training the held-out texts are scored, evenly spread; None: after each epoch.
     eval_tokens: how many held-out tokens are scored each time, drawn at random; None: all.
     patience: such scores without a better one before training ends.
+    stop_by: "accuracy" of the next token, by which such scores are compared; None, or another: nats a token.
     batch_tokens: tokens a step, with their padding. window: longer texts are cut into rows of so many tokens.
     pack: rows of ``window`` tokens of several texts, none of which sees another; else texts of about one length make a step.
     clip: the norm that gradients are cut to. ema: decay of a moving average of the weights, which is then judged and kept.
@@ -38,6 +39,7 @@ class TrainConfig:
     evals: int | None = None
     eval_tokens: int | None = None
     patience: int = 3
+    stop_by: str | None = None
     batch_tokens: int = 4096
     window: int = 256
     pack: bool = False

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core.errors import DataError
+from ..core.lazy import Later
 from ..data import (
     TEST,
     TRAIN,
@@ -31,6 +30,12 @@ from ..data import (
 from ..tasks import LABEL_TASKS, LabelTask
 from .balancing import rates
 from .teaching import Taught
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = Later("torch")
 
 FEWEST_TO_HOLD_OUT = 40
 """With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""

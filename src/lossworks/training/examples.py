@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,27 +13,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.memory import rows_at_once
-from ..data import Batch, Draws, Selected, epoch_order
-from ..engine import Losses, Objective, Stretch
+from ..data import Batch, Draws, Selected
+from ..engine import Losses, Objective
 from ..engine.distributed import World, dealt
 from ..losses import Loss
 from ..losses.sums import without_target
 from ..models import MICRO, TextModel
+from ..models.linear_network import Linear
 from ..optim import Stepper
-from .dataset import Dataset, Part
+from .dataset import Dataset
+from .drawing import Drawing, Rows, cut, means, sums
 from .settings import BY_BOTH, BY_LANGUAGE
-from .stretch import stretch
+from .stretch import Stretch, played_in
 
-Rows = list[tuple[int, NDArray[np.int64]]]
-"""Of each piece of the training part, the numbers of its rows."""
+Said = list[tuple[Tensor, NDArray[np.int64]]]
+"""Outputs of batches, and the numbers of their rows in the data."""
 _MicroBatch = tuple[Batch, NDArray[np.int64]]  # and the numbers of its rows in the data
 
 
 @dataclass
-class ExampleObjective(Objective):
+class ExampleObjective(Drawing, Objective):  # type: ignore[override]
     """A network over features.
 
-    batch_size: rows a step; None: all. rates: how often rows of each language are drawn in an epoch [L]; None: once, all of them.
+    batch_size, rates, stop_by: as of ``Drawing``.
     groups: what a risk compares; None: the classes, if there are any. said: told the network's outputs of the rows of each step.
     """
 
@@ -44,52 +46,14 @@ class ExampleObjective(Objective):
     seed: int
     rates: NDArray[np.float64] | None = None
     groups: str | None = None
+    stop_by: str | None = None
     said: Callable[[Tensor], None] = lambda outputs: None
-    unit: ClassVar[str] = "examples"  # type: ignore[misc]
     _draws: dict[int, Draws] = field(default_factory=dict, init=False)
     _language: NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
         languages = self.data.languages if self.rates is not None or self.groups is not None else None
         self._language = np.empty(0, np.int32) if languages is None else languages.of_row
-
-    @property
-    def metric(self) -> str:  # type: ignore[override]
-        """The proper score that training is judged by."""
-        return self.data.held_out_metric
-
-    @property
-    def per_epoch(self) -> int:
-        """Steps of an epoch."""
-        if self.batch_size is None:
-            return 1
-        shards = self._train.shards
-        counts = [shards.count(piece) if self.rates is None else len(self._drawn(piece)) for piece in range(shards.pieces)]
-        return sum(-(-count // self.batch_size) for count in counts)
-
-    def steps(self, epoch: int) -> Iterator[Rows]:
-        """Nothing is loaded yet."""
-        shards = self._train.shards
-        pieces = epoch_order(self.seed, epoch, shards.pieces, "pieces").tolist()
-        orders = ((piece, self._order(piece, epoch)) for piece in pieces)
-        if self.batch_size is None:
-            yield list(orders)
-            return
-        for piece, order in orders:
-            for batch in cut(order, self.batch_size):
-                yield [(piece, batch)]
-
-    def _order(self, piece: int, epoch: int) -> NDArray[np.int64]:
-        """The rows of a piece in an epoch."""
-        if self.rates is None:
-            return epoch_order(self.seed, epoch, self._train.shards.count(piece), "rows", piece)
-        return self._drawn(piece).rows(epoch)
-
-    def _drawn(self, piece: int) -> Draws:
-        assert self.rates is not None
-        if piece not in self._draws:
-            self._draws[piece] = Draws(self._language[self._train.shards.rows(piece)], self.rates, self.seed, piece)
-        return self._draws[piece]
 
     def share(self, rows: Rows, world: World, shard: int) -> Rows:
         within, first, found = dealt(self.size(rows), world, shard), 0, []
@@ -98,13 +62,6 @@ class ExampleObjective(Objective):
             found += [(piece, some)] if len(some) else []
             first += len(chosen)
         return found
-
-    def weight(self, rows: Rows) -> float:
-        shards = self._train.shards
-        return sum(float(self.data.loss_weight[shards.rows(piece)[chosen]].sum(dtype=np.float64)) for piece, chosen in rows)
-
-    def size(self, rows: Rows) -> int:
-        return sum(len(chosen) for _, chosen in rows)
 
     def micro_batches(self, rows: Rows, epoch: int, size: int) -> Iterator[_MicroBatch]:
         for piece, chosen in rows:
@@ -147,18 +104,11 @@ class ExampleObjective(Objective):
         return self.data.task.sampled_losses(self.network(batch[0]))
 
     def stretch(self, stepper: Stepper) -> Stretch | None:
-        return stretch(self, stepper)
-
-    @property
-    def ids_a_step(self) -> float:
-        """How many feature numbers the rows of a step are read as, on average."""
-        lengths = self._train.piece(0)[1].lengths
-        return float(lengths.mean()) * (self.batch_size or len(lengths))
-
-    def batch(self, piece: int, chosen: NDArray[np.int64]) -> Batch:
-        """Some rows of a piece."""
-        numbers, selected = self._train.piece(piece)
-        return self.data.batch(selected, numbers, chosen)
+        network = self.network
+        if not isinstance(network, Linear) or (played := played_in(self, stepper.optimizer, self.loss)) is None:
+            return None
+        table, bias = stepper.rows(network.table.weight), stepper.rows(network.bias)
+        return Stretch(self, played, table, bias, lambda outputs: self.said(torch.from_numpy(outputs)))
 
     def read_by(self, batch: _MicroBatch) -> Batch:
         return batch[0]
@@ -177,8 +127,8 @@ class ExampleObjective(Objective):
     @torch.no_grad()
     def held_out(self, world: World) -> dict[str, float] | None:
         """Means over the validation rows: the proper score and ``loss``, weighted as in training; by the rows' own weights the
-        proper score, and ``accuracy`` (of label sets, the share of labels that are right) where there are labels. Where the rows
-        have none, ``loss`` and the ``divergence`` from the teacher.
+        proper score, ``accuracy`` (of label sets, the share of labels that are right) where there are labels, and what training
+        is stopped by. Where the rows have none, ``loss`` and the ``divergence`` from the teacher.
         """
         part = self.data.valid
         if part is None or not part.rows:
@@ -186,43 +136,45 @@ class ExampleObjective(Objective):
         self.network.eval()
         size = rows_at_once(self.data.task.outputs, MICRO)
         batches = ((rows, selected, chosen) for rows, selected in part.pieces() for chosen in cut(np.arange(len(rows)), size))
-        found = [self._judged(*batch) for number, batch in enumerate(batches) if world.takes(number)]
+        said: Said = [(torch.empty(0, dtype=torch.float64, device=self.device), np.empty(0, np.int64))]
+        found = [self._judged(*batch, said) for number, batch in enumerate(batches) if world.takes(number)]
         names = json.loads(world.of_first(json.dumps(list(found[0]) if found else []), self.device))
         own = [[number for pair in batch.values() for number in pair] for batch in found]
-        sums = np.zeros(2 * len(names))
+        totals = np.zeros(2 * len(names))
         for batch in world.in_turn(torch.tensor(own, dtype=torch.float64, device=self.device)).cpu().numpy():
-            sums += batch
-        return {name: float(total / max(weight, 1e-12)) for name, (total, weight) in zip(names, sums.reshape(-1, 2), strict=True)}
+            totals += batch
+        told = means(names, totals)
+        return told if self.stop_by is None else self.with_metric(told, *self._gathered(world, said))
 
-    def _judged(self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
-        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights."""
+    def _gathered(self, world: World, said: Said) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The outputs of all processes' batches, and the numbers of their rows."""
+        outputs = torch.cat([each.reshape(-1, self.data.task.outputs) for each, _ in said])
+        numbers = torch.from_numpy(np.concatenate([each for _, each in said])[:, None]).to(self.device)
+        every, rows = (torch.cat(world.gather_rows(mine)).cpu().numpy() for mine in (outputs, numbers))
+        return every, rows[:, 0]
+
+    def _judged(
+        self, rows: NDArray[np.int64], selected: Selected, chosen: NDArray[np.int64], said: Said
+    ) -> dict[str, tuple[float, float]]:
+        """Of a batch of validation rows, by what each is called, the sum of weighted values, and of the weights. What the network
+        says of them is added to ``said``, where training is stopped by something else.
+        """
         data, task = self.data, self.data.task
         batch, numbers = data.batch(selected, rows, chosen), rows[chosen]
         outputs = self.network(batch)
+        if self.stop_by is not None:
+            said.append((outputs.double(), numbers))
         target = batch.target.to(outputs.device)
         trained: NDArray[Any] = data.loss_weight[numbers]
         own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
         found = {"loss": (self._values(outputs, target, numbers), trained)}
         if data.judged_by_teacher:
-            found |= {self.metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
+            found |= {data.held_out_metric: (task.divergence(outputs, target, data.taught(numbers, outputs)), trained)}
         else:
             score, correct = task.proper_score(outputs, target), task.correct(outputs, target)
-            found |= {self.metric: (score, trained), task.held_out_metric: (score, own)}
+            found |= {data.held_out_metric: (score, trained), task.held_out_metric: (score, own)}
             found |= {} if correct is None else {"accuracy": (correct, own)}
-        return {
-            name: (float(weight.astype(np.float64) @ in_numpy(values)), float(weight.sum(dtype=np.float64)))
-            for name, (values, weight) in found.items()
-        }
-
-    @property
-    def _train(self) -> Part:
-        assert self.data.train is not None
-        return self.data.train
-
-
-def cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """``order`` in pieces of ``size``, the last one shorter."""
-    return (order[start : start + size] for start in range(0, len(order), size))
+        return sums({name: (in_numpy(values), weight) for name, (values, weight) in found.items()})
 
 
 def in_numpy(values: Tensor) -> NDArray[Any]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, OutOfMemory, UsageError
@@ -18,14 +18,17 @@ from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..engine import Callbacks, checkpoint
 from ..engine.distributed import World, check_alone
-from ..inference import KnowledgeGraph, Predictor, TextLanguage
+from ..inference import Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
-from ..optim import Stepper
 from ..record.checksums import OPTIMIZER
 from .settings import Settings
-from .start import Start, obstacle
+from .start import Start
 from .teaching import Teacher
 from .unigrams import write_counts
+
+if TYPE_CHECKING:
+    from ..inference import KnowledgeGraph
+    from ..optim.leaping import Leaping
 
 BUDGET = 256 << 20
 """Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
@@ -44,7 +47,7 @@ class Fitted:
     data: dict[str, Any]
     result: dict[str, Any]
     counts: NDArray[np.int64] | None = None
-    stepper: Stepper | None = None
+    stepper: Leaping | None = None
 
     def save(self, folder: Path) -> None:
         """Write the model's files, and in a folder of its own what another training needs to go on from it."""
@@ -87,7 +90,7 @@ def fit_corpora(
     callbacks = (callbacks or Callbacks()).with_shards(settings.shards)
     if settings.teach is not None and teacher is None:
         raise UsageError(f"this does not train with a teacher ({settings.teach}) yet. Leave teach out, or use lossworks fit.")
-    with torch.inference_mode(False), torch.enable_grad(), memory_named(settings):
+    with gradients_wanted(), memory_named(settings):
         if settings.of_graph:
             from . import graph
 
@@ -96,8 +99,8 @@ def fit_corpora(
             from . import counted
 
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
-        last = deque[Stepper](maxlen=1)
-        if not obstacle(settings.spec) and settings.sharding != "fsdp":  # there each process has a part of it
+        last: deque[Leaping] = deque(maxlen=1)
+        if not settings.spec.no_further and settings.sharding != "fsdp":  # there each process has a part of it
             callbacks = replace(callbacks, ended=last.append)
         if not is_labelled(settings, corpora):
             from . import language
@@ -136,6 +139,18 @@ def _check_labels(corpora: Sequence[Corpus]) -> None:
                 f"{corpus.place(missing[0])}: the label is missing ({len(missing):,} such rows). "
                 "Label or remove them, or train a language model on all texts: --task lm."
             )
+
+
+@contextmanager
+def gradients_wanted() -> Iterator[None]:
+    """Out of the modes in which PyTorch makes none; who has not imported it is in none of them."""
+    with ExitStack() as stack:
+        if "torch" in sys.modules:
+            import torch
+
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+        yield
 
 
 @contextmanager

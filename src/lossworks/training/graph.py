@@ -28,7 +28,7 @@ from ..schedules import Clock
 from ..schedules import build as schedule_of
 from ..tasks import GraphCompletion
 from .describing import leaked, of_corpora
-from .resolving import for_graph
+from .resolving import check_stopping, for_graph
 from .settings import Settings
 from .token_parts import divide
 from .triples import TripleObjective
@@ -51,6 +51,7 @@ def fit(
     if not len(train):
         raise DataError(f"{corpora[0].source}: no fact is left to train on. Hold out less: --valid, --test.")
     settings = for_graph(settings)
+    check_stopping(settings, GraphCompletion.kind, judged=len(valid) > 0)
     texts, notes = [""] * len(names.entities), list[str]()
     if settings.glosses is not None:
         texts, notes = _described(settings.glosses, names, train)
@@ -79,7 +80,8 @@ def fit(
         loop.resume()
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
     state = loop.run()
-    ended = {"seconds": state.seconds, "epochs": state.epoch, "best_epoch": state.best_epoch or state.epoch}
+    judged = {"judged_by": loop.objective.metric}
+    ended = judged | {"seconds": state.seconds, "epochs": state.epoch, "best_epoch": state.best_epoch or state.epoch}
     told = {**ended, "stopped": state.stopped, "scores": state.scores, "refit_rows": None, "notes": data["notes"]}
     if not callbacks.world.is_first:
         return graph, settings, data, told
@@ -123,12 +125,13 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
                 table.sparse = True
     batch_size = len(queries) if stepper.optimizer.full_batch else int(settings.batch_size or 1)
     objective = TripleObjective(graph, loss, queries, valid, Queries.of(graph.facts, relations), batch_size, settings.seed)
+    objective.stop_by = settings.stop_by
     per_epoch, epochs = len(objective.steps(0)), int(settings.epochs or 1)
     micro_batch = max(1, _SCORES // len(graph.names.entities))
     clock = Clock(per_epoch * epochs, per_epoch, None)
     loop = Loop(
-        objective, stepper, Reduction(Mean()), schedule_of(settings.schedule or ""), clock, callbacks, micro_batch,
-        int(settings.patience or 1),
+        objective, stepper, Reduction(Mean()), micro_batch, schedule=schedule_of(settings.schedule or ""), clock=clock,
+        callbacks=callbacks, patience=int(settings.patience or 1),
     )  # fmt: skip
     loop.state.stopped = "all epochs done"
     return loop

@@ -26,10 +26,16 @@ class Rows(Protocol):
         """Their numbers, and they themselves prepared, some at a time."""
 
 
-def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_weight: Any) -> None:
-    """Temperature and thresholds from the validation rows, if there are any."""
-    if valid is not None and valid.rows:
-        calibrate_by(predictor, *scored(predictor, data, valid)[:3], class_weight)
+def calibrate(predictor: Predictor, data: Dataset, valid: Rows | None, class_weight: Any) -> float | None:
+    """Temperature and thresholds from the validation rows, if there are any. Returns what one threshold for all labels of a set
+    would be.
+    """
+    if valid is None or not valid.rows:
+        return None
+    scores, target, weight, _ = scored(predictor, data, valid)
+    calibrate_by(predictor, scores, target, weight, class_weight)
+    task = predictor.task
+    return task.one_threshold(predictor.probabilities(scores), target, weight) if task.decisions > 1 else None
 
 
 def calibrate_by(
@@ -105,8 +111,12 @@ def _by_language(
     return metrics.by_language(task.proper, losses, languages, metrics_of)
 
 
-def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any]) -> dict[str, Any]:
-    """The record's result, of the test rows. ``ended``: how training went."""
+def judge(
+    predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[str, Any], one: float | None = None
+) -> dict[str, Any]:
+    """The record's result, of the test rows. ``ended``: how training went. ``one``: a threshold for all labels, which those of
+    each are held against.
+    """
     tuned = {"temperature": predictor.temperature, "thresholds": predictor.thresholds}
     if test is None or not test.rows:
         few = f" (that takes {FEWEST_TO_HOLD_OUT} rows)" if len(data.corpora[0]) < FEWEST_TO_HOLD_OUT else ""
@@ -117,6 +127,9 @@ def judge(predictor: Predictor, data: Dataset, test: Rows | None, ended: dict[st
     said, rows, found = figures(
         predictor, scores, target, data.target[data.parts == TRAIN], weight, data.keys[numbers], languages
     )
+    if one is not None and predictor.thresholds is not None and scores.size <= metrics.MOST_DECISIONS:
+        how: dict[str, Any] = {"temperature": predictor.temperature, "weights": weight, "groups": data.keys[numbers]}
+        said["cuts"] = metrics.compare_cuts(scores, target, predictor.thresholds, one, **how)
     texts = data.texts(numbers[rows])
     listed = [{"text": text, **what, "row": int(numbers[row])} for text, what, row in zip(texts, found, rows, strict=True)]
     return {

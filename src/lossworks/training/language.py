@@ -99,7 +99,8 @@ def fit(
     if division.parts is not None:
         result |= drawn(settings.balance, Languages.together(corpora), division.parts, division.rates)
     if found.state is not None:
-        result["training"] = _training(found.state) | {"peak_memory": peak_memory(found.settings.device)}
+        judged = {"judged_by": found.settings.stop_by or LanguageModeling().proper}
+        result["training"] = _training(found.state) | judged | {"peak_memory": peak_memory(found.settings.device)}
     if callbacks.world.is_first:
         result |= _result(trained, parts[TEST], counts, found.settings)
     return trained, found.settings, data, result, counts

@@ -17,9 +17,11 @@ from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
+from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
 from .config import OPTIMIZER, TrainConfig
 from .planning import Plan, is_timed, plan, time_of
+from .resolving import check_stopping
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .sizing import tokens_for
 from .start import Start
@@ -85,6 +87,7 @@ def train(
         texts = repeated(texts, times, scratch)
         model = spec.fit(texts, vocabulary, ends=ends, valid=valid, seed=seed, memory=memory, scratch=scratch, watch=watch)
         return Trained(model, spec, settings)
+    check_stopping(settings, LanguageModeling.kind, judged=valid is not None)
     threads, tested = None, 1.0
     if isinstance(spec, NeuralSpec):
         vocabulary = spec.output_vocab(vocabulary)

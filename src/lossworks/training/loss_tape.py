@@ -7,44 +7,36 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..core.errors import UsageError
-from ..losses import CategoricalLoss, RegressionLoss
+from ..losses import CategoricalLoss, Loss, RegressionLoss
 from ..scores import binary, dense
+from ..tasks import LabelTask
+from .tape import NAMES, Tape
 
-_NAMES = (
-    "neg", "abs", "sign", "reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "sinh", "cosh", "relu", "add", "sub", "mul",
-    "div", "pow", "maximum", "minimum", "logaddexp", "ge", "gt", "le", "lt", "eq", "ne", "logical_and", "where",
-)  # fmt: skip
-(_NEG, _ABS, _SIGN, _RECIPROCAL, _SQRT, _EXP, _EXPM1, _LOG, _LOG1P, _SINH, _COSH, _RELU, _ADD, _SUB, _MUL, _DIV, _POW,
- _MAXIMUM, _MINIMUM, _LOGADDEXP, _GE, _GT, _LE, _LT, _EQ, _NE, _AND, _WHERE) = range(len(_NAMES))  # fmt: skip
 _SPELLED = {"clamp_min": "maximum", "clamp_max": "minimum", "sgn": "sign"}
 _SAME = {"detach", "alias", "view", "lift_fresh"}
 _SHAPES = {"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones"}
 
 
-class Tape(NamedTuple):
-    """The registers of a position are first its inputs, then the constants of its cell, then what each operation makes.
-
-    operations [n, 4]: code and up to three registers. constants [cells, k]: a cell is what a constant can go by, such as the
-    target. ends: the registers of the value, and of its derivative by each input that has one.
-    """
-
-    operations: NDArray[np.int64]
-    constants: NDArray[np.float64]
-    ends: NDArray[np.int64]
-
-
 class _Unknown(Exception):
     """What a tape cannot hold."""
+
+
+def recorded(task: LabelTask, loss: Loss) -> Tape | None:
+    """The tape of a loss of a task; None: it has none."""
+    if task.link == "identity":
+        return of_numbers(loss) if isinstance(loss, RegressionLoss) else None
+    if not isinstance(loss, CategoricalLoss):
+        return None
+    return of_labels(loss, task.positions) if task.link == "sigmoid" else of_outcomes(loss, task.outputs)
 
 
 def of_outcomes(loss: CategoricalLoss, classes: int) -> Tape | None:
@@ -133,7 +125,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         places = {-1 - number: self.inputs + number for number in range(len(self.constants))}
         places |= {number: number for number in range(self.inputs)}
         places |= {self.inputs + number: made + number for number in range(len(self.operations))}
-        rows = [[_NAMES.index(name), *map(places.__getitem__, of), *[0] * (3 - len(of))] for name, of in self.operations]
+        rows = [[NAMES.index(name), *map(places.__getitem__, of), *[0] * (3 - len(of))] for name, of in self.operations]
         constants = np.array(self.constants).reshape(-1, self.count).T.copy()
         return Tape(np.array(rows, np.int64).reshape(-1, 4), constants, np.array([places[end] for end in ends]))
 
@@ -145,87 +137,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._write("sub", of[1], of[0])
         if name == "threshold_backward":  # of a gradient, what it is of, and the threshold
             return self._write("where", self._write("gt", *of[1:]), of[0], self.register(0.0))
-        if _SPELLED.get(name, name) not in _NAMES:
+        if _SPELLED.get(name, name) not in NAMES:
             raise _Unknown(name)
         self.operations.append((_SPELLED.get(name, name), list(of)))
         return self.inputs + len(self.operations) - 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def play(operations, registers, count):  # type: ignore[no-untyped-def]
-    """Make the registers [number, positions] that the operations make, of ``count`` positions; the others stand there."""
-    made = len(registers) - len(operations)
-    for number in range(len(operations)):
-        code, first, second, third = operations[number]
-        x, y, z, out = registers[first], registers[second], registers[third], registers[made + number]
-        for i in range(count):
-            out[i] = _operation(code, x[i], y[i], z[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _operation(code, x, y, z):  # type: ignore[no-untyped-def]
-    if code == _NEG:
-        return -x
-    if code == _ADD:
-        return x + y
-    if code == _SUB:
-        return x - y
-    if code == _MUL:
-        return x * y
-    if code == _DIV:
-        return x / y
-    if code == _POW:
-        return x**y
-    if code == _WHERE:
-        return y if x != 0 else z
-    if code == _MAXIMUM:
-        return max(x, y)
-    if code == _MINIMUM:
-        return min(x, y)
-    if code >= _GE:
-        return np.float64(_holds(code, x, y))
-    return _function(code, x, y)
-
-
-@njit(cache=True, nogil=True)
-def _holds(code, x, y):  # type: ignore[no-untyped-def]
-    if code == _GE:
-        return x >= y
-    if code == _GT:
-        return x > y
-    if code == _LE:
-        return x <= y
-    if code == _LT:
-        return x < y
-    if code == _EQ:
-        return x == y
-    if code == _NE:
-        return x != y
-    return x != 0 and y != 0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _function(code, x, y):  # type: ignore[no-untyped-def]
-    if code == _EXP:
-        return np.exp(x)
-    if code == _EXPM1:
-        return np.expm1(x)
-    if code == _LOG:
-        return np.log(x)
-    if code == _LOG1P:
-        return np.log1p(x)
-    if code == _SQRT:
-        return np.sqrt(x)
-    if code == _ABS:
-        return abs(x)
-    if code == _SIGN:
-        return np.float64(x > 0) - np.float64(x < 0)
-    if code == _RECIPROCAL:
-        return 1 / x
-    if code == _SINH:
-        return np.sinh(x)
-    if code == _COSH:
-        return np.cosh(x)
-    if code == _RELU:
-        return max(x, 0.0)
-    return max(x, y) + np.log1p(np.exp(-abs(x - y)))

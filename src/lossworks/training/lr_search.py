@@ -10,6 +10,7 @@ from typing import Any
 from .. import losses, models, optim
 from ..core.errors import Diverged, Interrupted, UsageError
 from ..engine import Callbacks
+from ..metrics import missed
 from .dataset import Dataset
 from .refit import training
 from .settings import Settings
@@ -23,7 +24,7 @@ _CLOSER = 10**0.25
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A rate and the best held-out score at it; none where training ended early, for which ``note`` says why."""
+    """A rate and the best held-out score at it, as a loss; none where training ended early, for which ``note`` says why."""
 
     lr: float
     score: float | None
@@ -53,11 +54,15 @@ def search(
     usual = optim.build(settings.optimizer or "").lr
     steps = max(1, ROWS_A_TRIAL // int(settings.batch_size or 1))
     trials: list[Trial] = []
+    metric = settings.stop_by or data.held_out_metric
+
+    def told(trial: Trial) -> float | None:
+        return None if trial.score is None else missed(metric, trial.score)  # which undoes itself
 
     def run(lr: float) -> Trial:
         lr = float(f"{lr:.3g}")
         trials.append(_trial(data, spec, loss, settings.with_lr(lr), callbacks, steps, start))
-        callbacks.watch("search", {"lr": lr, "score": trials[-1].score, "note": trials[-1].note, "done": len(trials)})
+        callbacks.watch("search", {"lr": lr, "score": told(trials[-1]), "note": trials[-1].note, "done": len(trials)})
         return trials[-1]
 
     _walk(run, usual)
@@ -67,8 +72,8 @@ def search(
     for lr in (best.lr / _CLOSER, best.lr * _CLOSER):
         run(lr)
     best = min(trials, key=lambda trial: trial.height)
-    listed = [{"lr": trial.lr, "score": trial.score, "note": trial.note} for trial in sorted(trials, key=lambda t: t.lr)]
-    return {"trials": listed, "chosen": best.lr, "metric": data.held_out_metric, "steps": steps}
+    listed = [{"lr": trial.lr, "score": told(trial), "note": trial.note} for trial in sorted(trials, key=lambda t: t.lr)]
+    return {"trials": listed, "chosen": best.lr, "metric": metric, "steps": steps}
 
 
 def _walk(run: Callable[[float], Trial], usual: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,18 +13,21 @@ from .. import losses, models, optim, penalties, risks, schedules
 from ..core.errors import Interrupted
 from ..core.seeds import derive
 from ..data import TEST, TRAIN, VALID, Features
-from ..data.sparse_embedding import SparseEmbedding
-from ..engine import Callbacks, Loop
-from ..engine.reduction import Reduction
+from ..engine import Callbacks, Course
 from ..inference import NetworkPredictor
 from ..schedules import Clock
+from .arrays import array_course
 from .balancing import group_count
 from .dataset import Dataset, read_features
-from .examples import ExampleObjective
 from .settings import AUTO, Settings
 from .sizes import check_memory
 from .start import Start
 
+if TYPE_CHECKING:
+    from ..engine import Loop
+    from .examples import ExampleObjective
+
+C = TypeVar("C", bound=Course)
 REFIT_AT_MOST = 20_000
 """Training and validation rows with which a fit trains twice: of so few, a tenth more counts, and it takes seconds."""
 
@@ -38,6 +41,25 @@ class Ended:
     scores: tuple[float, ...] = ()
 
 
+def course(
+    data: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    callbacks: Callbacks,
+    *,
+    start: Start | None = None,
+) -> Course:
+    """The training of a new model on ``data``, not begun: one that need not be looked into, and so by arrays alone if that suits.
+
+    start: what it goes on from.
+    """
+    callbacks = callbacks.with_shards(settings.shards)
+    check_memory(spec, data, settings)
+    found = array_course(data, spec, loss, settings, callbacks) if start is None else None
+    return found or training(data, spec, loss, settings, callbacks, start=start)
+
+
 def training(
     data: Dataset,
     spec: models.ModelSpec,
@@ -47,14 +69,19 @@ def training(
     *,
     last_step: int | None = None,
     outputs: int | None = None,
-    objective: Callable[..., ExampleObjective] = ExampleObjective,
+    objective: Callable[..., ExampleObjective] | None = None,
     start: Start | None = None,
 ) -> Loop:
     """The training of a new network on ``data``, not begun.
 
     last_step: where it ends sooner than the settings say. outputs: of the network, where they are not the task's; ``objective``
-    then makes losses of them. start: what it goes on from.
+    then makes losses of them; None: ``ExampleObjective``. start: what it goes on from.
     """
+    from ..data.sparse_embedding import SparseEmbedding
+    from ..engine import Loop
+    from ..engine.reduction import Reduction
+    from .examples import ExampleObjective
+
     assert data.features is not None
     callbacks = callbacks.with_shards(settings.shards)  # which a training done again has too
     if outputs is None:
@@ -71,18 +98,19 @@ def training(
     groups = group_count(settings, languages, data.task.groups)
     if full and drawn is not None and languages is not None:  # all rows make a step: each weighs as often as it would be drawn
         data, drawn = replace(data, loss_weight=data.loss_weight * drawn[languages.of_row].astype(np.float32)), None
-    made = objective(data, network, loss, None if full else batch_size, settings.seed, rates=drawn, groups=settings.groups)
+    how: dict[str, Any] = {"rates": drawn, "groups": settings.groups, "stop_by": settings.stop_by}
+    made = (objective or ExampleObjective)(data, network, loss, None if full else batch_size, settings.seed, **how)
     steps = int(settings.epochs or 1) * made.per_epoch
     kernels = stepper.by_rows and any(isinstance(module, SparseEmbedding) and module.is_head for module in network.modules())
     return Loop(
         made,
         stepper,
         Reduction(risks.build(settings.risk or "mean"), groups),
-        schedules.build(settings.schedule or "constant"),
-        Clock(min(steps, last_step or steps), made.per_epoch),
-        callbacks,
         micro_batch if isinstance(micro_batch, int) else batch_size,
-        int(settings.patience or 1),
+        schedule=schedules.build(settings.schedule or "constant"),
+        clock=Clock(min(steps, last_step or steps), made.per_epoch),
+        callbacks=callbacks,
+        patience=int(settings.patience or 1),
         fit_memory=micro_batch == AUTO,
         threads=1
         if kernels
@@ -110,7 +138,9 @@ def again(
     callbacks: Callbacks,
     before: Features | None = None,
     start: Start | None = None,
-) -> Loop:
+    *,
+    make: Callable[..., C] = training,  # type: ignore[assignment]
+) -> C:
     """The training of ``whole``, which is read now, as far as one before had come; not begun.
 
     Args:
@@ -121,20 +151,22 @@ def again(
         callbacks: how to watch and stop it.
         before: a reading of the same texts, by the same spec.
         start: what both trainings go on from.
+        make: ``training``, or ``course``.
     """
     features = spec.features() if start is None else start.features()
     features.to(settings.device)
     if before is not None:
         features.follow(before)
     read_features(whole, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
-    loop = training(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
+    loop = make(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
 
 
 def refit(
     predictor: NetworkPredictor,
-    first: Loop,
+    first: Course,
+    loss: losses.Loss,
     whole: Dataset,
     settings: Settings,
     scratch: Path,
@@ -146,9 +178,8 @@ def refit(
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
     """
-    state, objective = first.state, first.objective
-    assert isinstance(objective, ExampleObjective)
-    ended = Ended(state.best_epoch or state.epoch, first.gradients.micro_batch_size, tuple(state.scores))
+    state = first.state
+    ended = Ended(state.best_epoch or state.epoch, first.micro_batch, tuple(state.scores))
 
     def watch(event: str, fields: dict[str, Any]) -> None:
         if event == "train":  # its steps are none of the run's
@@ -158,7 +189,7 @@ def refit(
     told = first.callbacks
     callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)
     how = settings, ended, scratch, budget, callbacks, predictor.features
-    second = again(whole, predictor.spec, objective.loss, *how, start)
+    second = again(whole, predictor.spec, loss, *how, start, make=course)
     assert whole.features is not None
     try:
         state.seconds += second.run().seconds
@@ -166,4 +197,4 @@ def refit(
         if first.callbacks.checkpoints is not None:
             first.save()
         raise
-    predictor.features, predictor.learned = whole.features, second.objective.network.eval()  # type: ignore[assignment]
+    predictor.features, predictor.learned = whole.features, second.trained

@@ -92,7 +92,7 @@ def replay(
     ended = Ended(epochs, result["micro_batch"], () if whole is None else tuple(result["scores"]))
     data = whole or data
     with memory_named(settings):
-        loop = again(data, spec, loss, settings, ended, scratch, budget, replace(callbacks, checkpoints=None))
+        loop: Loop = again(data, spec, loss, settings, ended, scratch, budget, replace(callbacks, checkpoints=None))
         camera = _Camera(loop, epochs, result["best_epoch"], memory)
         callbacks.watch("again", {"epochs": epochs})
         if observer is None:

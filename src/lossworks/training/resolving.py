@@ -8,8 +8,9 @@ from .. import balances, losses, models, optim, penalties, risks, schedules, tok
 from ..core import units
 from ..core.errors import UsageError
 from ..core.memory import rows_at_once
+from ..metrics import STOPPING, check_metric
 from ..models import LanguageSpec
-from ..tasks import GraphCompletion, LabelTask
+from ..tasks import GraphCompletion, LabelTask, LanguageModeling
 from .settings import AUTO, BY_LANGUAGE, Settings, spelled
 
 _SMALLEST_BATCH = 16
@@ -61,6 +62,7 @@ def for_language(settings: Settings, task: str) -> Settings:
     assert isinstance(spec, LanguageSpec)
     if settings.lr == AUTO:
         raise UsageError("--lr auto is for classifiers and regressions. Give a rate.")
+    check_stopping(settings, LanguageModeling.kind, judged=True)  # as far as is known
     asked = settings.tokenizer or (spec.tokens if task == "lm" else _CLASS_TOKENS)
     chosen = tokens.named(asked)
     # What is left open of a network is chosen later, so what was said of it must still be known, though it be the default.
@@ -94,6 +96,17 @@ def for_graph(settings: Settings) -> Settings:
         batch_size=settings.batch_size or model.batch_size,
         patience=settings.patience or model.patience,
     )
+
+
+def check_stopping(settings: Settings, kind: str, judged: bool) -> None:
+    """Raise UsageError where training is to be stopped by a metric that the task has not, or by rows of which there are none
+    (``judged``: there are, with what is true of them).
+    """
+    if settings.stop_by is None:
+        return
+    check_metric(kind, settings.stop_by, STOPPING)
+    if not judged:
+        raise UsageError("--stop-by judges by validation rows with labels, and there are none. Give --valid, or leave it out.")
 
 
 def _check_risk(risk: risks.Risk, task: LabelTask, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..core import specs, units, values
 from ..core.devices import check_device
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS
+from ..metrics import STOPPING
 from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
 from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
@@ -25,7 +27,7 @@ _DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
 _DTYPES = ("float32", "bfloat16")
 SHARDINGS = ("none", "fsdp")
 _ALWAYS = ("task", "model", "valid", "test", "seed", "device")
-BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "clip", "ema")
+BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "stop_by", "clip", "ema")
 """What any training by gradients has."""
 OF_EXAMPLES = ("penalty", "risk", "groups", "balance", "batch_size", "micro_batch", "class_weight")
 """What only a classifier or regression over features has."""
@@ -69,6 +71,9 @@ class Settings:
         draws anew for each. "auto": as many as fit.
     clip: the norm that the gradient is cut to. ema: decay of a moving average of the weights, which is then evaluated and saved.
     patience: held-out scores without a better one before training stops and the best weights are taken.
+    stop_by: the metric of the validation part by which training stops and the best weights are chosen, before calibration and
+        thresholds: "macro_f1", "accuracy", …, of language models "nats_per_token" or the next token's "accuracy", of graphs "mrr"
+        or "hits_at_10"; None: the proper score, as the classes are weighted. Schedules that follow the score follow this one.
     class_weight: "balanced", or a factor for some labels, "spam=5,ham=1" or {"spam": 5}; multiplies their training loss.
     teach: what stands beside the labels as a teacher, or in their place where rows have none: a run's directory, "votes:FILE",
         "lexicon:FILE" or "uniform"; of a language model, a run of one with the same tokens, which are taken over where none are
@@ -106,6 +111,7 @@ class Settings:
     clip: float | None = None
     ema: float | None = None
     patience: int | None = None
+    stop_by: str | None = None
     class_weight: str | Mapping[str, float] | None = None
     teach: str | None = None
     glosses: str | Path | Mapping[str, str] | None = None
@@ -200,6 +206,7 @@ class Settings:
             "groups",
             "balance",
             "schedule",
+            "stop_by",
             "teach",
             "dtype",
             "sharding",
@@ -247,6 +254,8 @@ class Settings:
         """Specs must spell something, and what is around the optimizer must go with it."""
         if self.loss:
             losses.build(self.loss)
+        if self.stop_by is not None and self.stop_by not in (known := dict.fromkeys(chain.from_iterable(STOPPING.values()))):
+            raise UnknownName("metric to stop by", self.stop_by, known)
         if self.risk:
             risks.build(self.risk)
         if self.balance:

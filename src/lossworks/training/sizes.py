@@ -10,7 +10,6 @@ from .. import models, optim
 from ..core.errors import OutOfMemory
 from ..core.memory import available
 from ..data import TEST, VALID
-from ..models.bag import BagSpec
 from ..models.linear import LinearSpec
 from .dataset import Dataset
 from .settings import LABELS, Settings
@@ -66,6 +65,8 @@ def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trai
     there = available(settings.device)
     if needed <= there:
         return
+    from ..models.bag import BagSpec  # PyTorch
+
     smaller = BagSpec()
     instead = _BYTES * copies * smaller.parameters(min(features, smaller.vocabulary), outputs)
     remedy = (

@@ -5,24 +5,26 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from .. import models, optim
 from ..core.errors import UsageError
+from ..core.lazy import Later
 from ..data import Corpus, Features
-from ..engine import checkpoint
 from ..inference import NetworkPredictor, TextLanguage
-from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
-from ..models.neural import NeuralSpec
-from ..models.state_head import StateSpec
-from ..optim import Stepper, Suited
+from ..models import Spec
 from ..record.checksums import OPTIMIZER
 from ..tasks import LabelTask
 from ..tokens import Tokenizer
 from .settings import Settings, renamed
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from ..optim import Stepper, Suited
+else:
+    torch = Later("torch")
 
 _KEPT = ("task", "model", "tokenizer", "document_unit")
 """Settings that a run which is gone on from keeps."""
@@ -31,19 +33,6 @@ _HERE = ("device", "shards", "sharding", "memory", "teach")
 _LENGTHS = ("epochs", "steps", "minutes")
 _AS_ASKED = (*_LENGTHS, "loss", "dtype", "micro_batch")
 """Those that are taken as they were asked for, and decided anew: they went by the data, or the machine."""
-
-
-def obstacle(spec: Spec) -> str:
-    """Why no training goes on from a model of this family; empty where one does."""
-    if isinstance(spec, StateSpec):
-        return "its layer on frozen states is found anew from all rows"
-    if isinstance(spec, GraphSpec):
-        return "a model of a knowledge graph knows but the names that it was trained on"
-    if isinstance(spec, CountedSpec):
-        return "it keeps what it counted rounded to a byte, so more cannot be added exactly"
-    if isinstance(spec, LanguageSpec) and not isinstance(spec, NeuralSpec):
-        return "it keeps probabilities and not what they were counted from, so more cannot be added exactly"
-    return ""
 
 
 def settings_after(name: str, record: Mapping[str, Any], settings: Settings | None, choices: Mapping[str, Any]) -> Settings:
@@ -58,7 +47,7 @@ def settings_after(name: str, record: Mapping[str, Any], settings: Settings | No
     config, given = record["config"], renamed(record.get("given") or {})
     said = {f.name: getattr(settings, f.name) for f in fields(Settings) if settings and getattr(settings, f.name) != f.default}
     said |= choices
-    if reason := obstacle(_spec(config)):
+    if reason := _spec(config).no_further:
         raise UsageError(f"--from {name}: it is of {config['model']}, and {reason}. Fit on both files: lossworks fit OLD NEW.")
     if config["task"] != "lm" and (config.get("teach") or said.get("teach")):
         raise UsageError(f"--from {name}: going on with a teacher is not supported. Fit on both files, with --teach.")
@@ -112,27 +101,30 @@ class Start:
         assert isinstance(self.trained, TextLanguage)
         return self.trained.tokenizer
 
-    @torch.no_grad()
     def fill(self, network: nn.Module, task: LabelTask | None = None) -> Suited:
         """Give a new network the run's weights: they are its first rows and columns, and what is beyond stays as it is drawn.
 
         A run of two classes had one output, the log-odds of the second: its weights become the second's, and the first's are
         zero. Returns what makes the optimizer's state suit the network.
         """
+        from ..engine import checkpoint  # PyTorch, which no start is no reason to load
+
         moved, outputs = 0, (0, 0)
         if isinstance(self.trained, NetworkPredictor) and task is not None:
             outputs = self.trained.task.outputs, task.outputs
             moved = int(self.trained.task.is_binary and not task.is_binary)
-        found, weights = dict[Tensor, _Place](), self._weights()
-        for name, own in checkpoint.parts_of(network).items():
-            old = weights[name].to(own)
-            axes = list(zip(old.shape, own.shape, strict=True))
-            for axis in range(own.ndim if moved else 0):
-                if axes[axis] == outputs:
-                    own.narrow(axis, 0, moved).zero_()
-            at = tuple(slice(moved, moved + was) if (was, now) == outputs else slice(was) for was, now in axes)
-            own[at] = old
-            found[own] = _Place(old.shape, at)
+        found: dict[Tensor, _Place] = {}
+        weights = self._weights()
+        with torch.no_grad():
+            for name, own in checkpoint.parts_of(network).items():
+                old = weights[name].to(own)
+                axes = list(zip(old.shape, own.shape, strict=True))
+                for axis in range(own.ndim if moved else 0):
+                    if axes[axis] == outputs:
+                        own.narrow(axis, 0, moved).zero_()
+                at = tuple(slice(moved, moved + was) if (was, now) == outputs else slice(was) for was, now in axes)
+                own[at] = old
+                found[own] = _Place(old.shape, at)
         as_weights = () if self._given else optim.build(self.optimizer).weights_kept
         return lambda parameter, kept, begun: found[parameter].suited(parameter, kept, begun, as_weights)
 
@@ -164,6 +156,8 @@ class Start:
 
     def _weights(self) -> dict[str, Tensor]:
         """Those of the run, named as a network that is trained names them."""
+        from ..engine import checkpoint
+
         if isinstance(self.trained, NetworkPredictor):
             return checkpoint.weights_of(self.trained.network)
         return {f"network.{name}": value for name, value in checkpoint.weights_of(self.trained.model.network).items()}  # type: ignore[attr-defined]
@@ -182,7 +176,7 @@ class _Place:
         """As of ``Suited``. What is kept of rows or columns together, such as Adafactor's, tells nothing of more of them."""
         found = {}
         for key, value in kept.items():
-            if not isinstance(value, Tensor) or value.ndim == 0:
+            if not isinstance(value, torch.Tensor) or value.ndim == 0:
                 found[key] = value
             elif value.numel() == self.shape.numel():
                 value = value.view(self.shape)  # it may be kept as rows

@@ -32,7 +32,7 @@ from ..risks import build as risk_of
 from ..risks.mean import Mean
 from ..schedules import Clock
 from ..schedules import build as schedule_of
-from ..scores import Dense, Fused
+from ..scores import Dense, Fused, Scores
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
 from .config import TrainConfig
@@ -76,9 +76,14 @@ class TokenObjective(Objective):
     micro_batch_size: int
     seed: int
     teacher: TokenTeacher | None = None
+    stop_by: str | None = None
     unit: ClassVar[str] = "tokens"  # type: ignore[misc]
-    metric: ClassVar[str] = LanguageModeling.held_out_metric  # type: ignore[misc]
     _place: torch.device | None = field(default=None, init=False)
+
+    @property
+    def metric(self) -> str:  # type: ignore[override]
+        """What training is judged by."""
+        return "accuracy" if self.stop_by == "accuracy" else LanguageModeling.held_out_metric
 
     @property
     def device(self) -> torch.device:
@@ -135,9 +140,15 @@ class TokenObjective(Objective):
         mine = (part for number, part in enumerate(parts) if world.takes(number))
         together = world.together(mine, lambda: found.rows[:1])
         scores = ((self.network.scores(found.layout.take(part, 0).to(self.device)), counts) for part, counts in together)
-        sums = [float(-each.logp.double().sum()) for each, counts in scores if counts]
-        every = world.in_turn(torch.tensor(sums, dtype=torch.float64, device=self.device)).flatten().tolist()
-        return {self.metric: math.fsum(every) / found.tokens}
+        sums = [self._judged(each) for each, counts in scores if counts]
+        every = world.in_turn(torch.tensor(sums, dtype=torch.float64, device=self.device)).reshape(-1, 2).T.tolist()
+        nll, accuracy = (math.fsum(each) / found.tokens for each in every)
+        return {LanguageModeling.held_out_metric: nll} | ({"accuracy": accuracy} if self.metric == "accuracy" else {})
+
+    def _judged(self, scores: Scores) -> list[float]:
+        """Of some rows the sum of -log p, and, where training is judged by that, how many tokens are the most probable ones."""
+        hits = int((scores.argmax == scores.target).sum()) if self.metric == "accuracy" else 0
+        return [float(-scores.logp.double().sum()), hits]
 
     def carry(self) -> list[Tensor]:
         return self.network.carry()
@@ -244,17 +255,17 @@ def token_loop(
     micro_batch_size = SCORES // vocabulary.size
     taught = None if teacher is None else TokenTeacher(teacher, layout)
     loop = Loop(
-        TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed, taught),
+        TokenObjective(network, loss, layout, held_out, tokens, micro_batch_size, seed, taught, config.stop_by),
         stepper,
         Reduction(risk, 0 if languages is None else languages.count),
-        schedule_of(config.schedule),
-        Clock(steps, per_epoch, sum(int(layout.lengths[rows].sum()) for rows in first) / per_epoch),
-        callbacks,
         micro_batch_size,
-        config.patience,
+        schedule=schedule_of(config.schedule),
+        clock=Clock(steps, per_epoch, sum(int(layout.lengths[rows].sum()) for rows in first) / per_epoch),
+        callbacks=callbacks,
+        patience=config.patience,
         eval_every=_eval_every(config, steps),
         seconds=config.seconds,
-        overfitting=Overfitting(),
+        overfitting=None if config.stop_by == "accuracy" else Overfitting(),
     )
     loop.state.stopped = "all epochs done" if config.steps is None else "all steps done"
     return loop

@@ -18,7 +18,9 @@ from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss
 from ..models import GraphNetwork
 from ..tasks import GraphCompletion
-from .examples import cut
+from .drawing import cut
+
+_HITS = {"hits_at_1": 1, "hits_at_3": 3, "hits_at_10": 10}
 
 
 class Facts(NamedTuple):
@@ -46,8 +48,13 @@ class TripleObjective(Objective):
     known: Queries
     batch_size: int
     seed: int
+    stop_by: str | None = None
     unit: ClassVar[str] = "examples"  # type: ignore[misc]
-    metric: ClassVar[str] = GraphCompletion.held_out_metric  # type: ignore[misc]
+
+    @property
+    def metric(self) -> str:  # type: ignore[override]
+        """What training is judged by."""
+        return self.stop_by or GraphCompletion.held_out_metric
 
     @property
     def network(self) -> GraphNetwork:  # type: ignore[override]
@@ -100,9 +107,9 @@ class TripleObjective(Objective):
         return np.argsort(-self.queries.counts, kind="stable")[:count]
 
     def held_out(self, world: World) -> dict[str, float] | None:
-        """What the mean reciprocal rank misses to 1, and beside it the rank itself and the share of hits."""
+        """The mean reciprocal rank, and shares of hits."""
         if not len(self.valid):
             return None
         found = self.graph.ranks(self.valid, self.known)
-        mrr = float((1 / found.rank).mean())
-        return {self.metric: 1 - mrr, "mrr": mrr, "hits_at_10": float(found.hits(10).mean())}
+        hits = dict.fromkeys(("hits_at_10", *({self.metric} & _HITS.keys())))
+        return {"mrr": float((1 / found.rank).mean())} | {name: float(found.hits(_HITS[name]).mean()) for name in hits}

@@ -25,6 +25,7 @@ class NeuralSpec(LanguageSpec):
     """The hyperparameters of a family of networks over tokens. First weights are a function of the seed."""
 
     by_gradients: ClassVar[bool] = True
+    no_further: ClassVar[str] = ""
     optimizer: ClassVar[str]
     """What it is trained with where nothing else is said."""
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
+from ...core.lazy import Later
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = Later("torch")
 
 
 @optimizers.add("adagrad", source="Duchi, Hazan & Singer 2011, JMLR 12:2121, eq. 1, diagonal form")

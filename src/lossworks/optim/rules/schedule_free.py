@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
-from ..base import Group, Optimizer, TorchOptimizer
+from ..base import Group, Optimizer
 from ..custom import OneRule, Part, state_dtype
 from ..roles import Model
+
+if TYPE_CHECKING:
+    from ..base import TorchOptimizer
 
 
 class ScheduleFree(Optimizer):

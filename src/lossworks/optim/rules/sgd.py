@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from numba import njit
 from numpy.typing import NDArray
 
 from ...core.errors import UsageError
+from ...core.lazy import Later
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = Later("torch")
 
 
 @optimizers.add("sgd", source="Robbins & Monro 1951, Ann. Math. Stat. 22:400; momentum: Sutskever et al. 2013, ICML, eq. 1 to 4")
