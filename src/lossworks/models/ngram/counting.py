@@ -60,7 +60,7 @@ class Counted:
 
 def needed(total: int, kind: Any, order: int) -> int:
     """Bytes that counting so many tokens in memory takes."""
-    return total * (np.dtype(kind).itemsize + A_PLACE * order)
+    return int(total * (np.dtype(kind).itemsize + A_PLACE * order))
 
 
 def count(
