@@ -60,7 +60,7 @@ class Counted:
 
 def needed(total: int, kind: Any, order: int) -> int:
     """Bytes that counting so many tokens in memory takes."""
-    return int(total * (np.dtype(kind).itemsize + A_PLACE * order))
+    return total * (int(np.dtype(kind).itemsize) + int(A_PLACE) * order)
 
 
 def count(
