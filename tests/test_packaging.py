@@ -44,7 +44,7 @@ def imported() -> dict[str, set[Path]]:
 def test_data_files_are_packaged() -> None:
     """Each file of the package that is no Python is of a kind that a wheel takes along, and each folder is a package."""
     kinds = PROJECT["tool"]["setuptools"]["package-data"]["*"]
-    files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")]
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts]
     assert len(files) > 25
     assert [path for path in files if not any(fnmatch(path.name, kind) for kind in kinds)] == []
     assert [path for path in PACKAGE.rglob("*.py") if not (path.parent / "__init__.py").exists()] == []

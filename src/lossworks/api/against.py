@@ -102,7 +102,7 @@ def verdict(found: Json, before: str) -> Json:
 
 
 def changed(old: Json, new: Json) -> list[list[Any]]:
-    """What was told otherwise: the data, each setting as it was resolved, and the version."""
+    """What differs: the data, each setting as it was resolved, and the version."""
     told: list[list[Any]] = []
     if old["data"].get("fingerprint") != new["data"].get("fingerprint"):
         told.append(["data", *(f"{of['data']['source']}, {of['data']['rows']:,} rows" for of in (old, new))])

@@ -25,12 +25,12 @@ def tell_paired(found: dict[str, Any], title: str) -> None:
 
 
 def tell_against(found: dict[str, Any]) -> None:
-    """A run held against the one before: the verdict, the figures, and what was told otherwise."""
+    """A run held against the one before: the verdict, the figures, and which settings differ."""
     screen = console()
     screen.print(f"{found['verdict']['headline']}.")
     tell_paired(found["held_out"], f"{rows(found)}, against {found['against']}")
     if found["settings"]:
-        table = table_of("What was told otherwise")
+        table = table_of("Settings that differ")
         for name in ("before", "now"):
             table.add_column(name)
         for name, *values in found["settings"]:

@@ -19,7 +19,7 @@ def command(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="A run before: what is better, what worse, and what was told otherwise, on the test rows of both.",
+            help="An earlier run to compare with: what got better or worse on the test rows of both, and which settings differ.",
             show_default=False,
         ),
     ] = None,
