@@ -1,7 +1,7 @@
 """Commands that are killed at random moments and gone on with, and whether they end in the bits of a run that nobody disturbed.
 
 Each is a process of its own, forked from one that has imported what it needs, so that a moment in it is a moment of its work.
-Polars is never used in that one: its threads would be missing in a forked process, which then waits for them for ever.
+Polars is never used in that one: its threads would be missing in a forked process, which may then wait for them.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
         stop = threading.Event()
         callbacks = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lossworks.engine.loop._LOG_EVERY", 0.0)
+            patch.setattr("lossworks.engine.course._LOG_EVERY", 0.0)
             with pytest.raises(Interrupted, match="--resume"):
                 fit(case, DROPPED, callbacks, resume=until == 23, **settings)
     network, resumed = fit(case, DROPPED, Callbacks(checkpoints=tmp_path), resume=True, **settings)
@@ -125,7 +125,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
     goes on by what was planned last.
     """
-    monkeypatch.setattr("lossworks.engine.loop._LOG_EVERY", 0.0)
+    monkeypatch.setattr("lossworks.engine.course._LOG_EVERY", 0.0)
     rates, notes, stop = list[float](), list[str](), threading.Event()
 
     def watch(event: str, fields: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     callbacks.watch = partial(_stop_at, 25, stop)
     with pytest.raises(Interrupted):
         fit("stream", callbacks=callbacks, **how)
-    monkeypatch.setattr(Loop, "_keep_to", lambda loop, seconds: None)
+    monkeypatch.setattr(Loop, "_plan_again", lambda loop: None)
     _, resumed = fit("stream", callbacks=Callbacks(checkpoints=tmp_path), resume=True, **how)
     assert 25 < resumed.step == resumed.steps <= 45
 

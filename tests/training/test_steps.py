@@ -17,6 +17,7 @@ from lossworks.core.errors import Diverged, UnknownName, UsageError
 from lossworks.data import load
 from lossworks.engine.monitors import Spikes
 from lossworks.optim import Stepper, gradients, optimizers
+from lossworks.optim.leaping import Leaping
 from lossworks.training import Settings, fit_corpora
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
@@ -44,9 +45,9 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(factor)
         return step(self, factor, *rest, **more)
 
-    leap = Stepper.leap
+    leap = Leaping.leap
 
-    def leapt(self: Stepper, take: Any, factors: Any, **more: Any) -> Any:
+    def leapt(self: Leaping, take: Any, factors: Any, **more: Any) -> Any:
         def counted(rates: Any) -> int:
             done: int = take(rates)
             found.extend(factors[:done])
@@ -55,7 +56,7 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return leap(self, counted, factors, **more)
 
     monkeypatch.setattr(Stepper, "step", watched)
-    monkeypatch.setattr(Stepper, "leap", leapt)
+    monkeypatch.setattr(Leaping, "leap", leapt)
     return found
 
 

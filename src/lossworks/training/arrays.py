@@ -115,15 +115,20 @@ class ArrayObjective(Drawing):
         return self.played(outputs.astype(np.float64), wanted)[0]
 
     def bad_row(self, rows: Rows) -> str | None:
-        """Where the first of some rows is whose loss is not finite, in words."""
+        """Where the first of some rows is whose loss is not finite, in words; where only their sum is not, the largest."""
+        total, largest, at = np.float32(0), -np.inf, -1
         for piece, chosen in rows:
             outputs = self.spec.outputs(self.read(piece, chosen)[0], self.weights)
             numbers = self._train.shards.rows(piece)[chosen]
             with np.errstate(over="ignore"):
-                bad = ~np.isfinite(self.values(outputs, self.data.target[numbers]).astype(outputs.dtype))
-            if bad.any():
-                return self.data.place(int(numbers[bad.argmax()]))
-        return None
+                values = self.values(outputs, self.data.target[numbers]).astype(outputs.dtype)
+                bad = ~np.isfinite(values)
+                if bad.any():
+                    return self.data.place(int(numbers[bad.argmax()]))
+                total += (values * self.data.loss_weight[numbers]).sum()
+            if len(values) and values.max() > largest:
+                largest, at = values.max(), int(numbers[values.argmax()])
+        return None if np.isfinite(total) else self.data.place(at)
 
 
 class ArrayStepper(Leaping):
