@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from numpy.typing import NDArray
 
-from ..core.seeds import torch_seeded
+from ..core.seeds import torch_generator_kept, torch_seeded
 from ..core.torch_threads import torch_threads
 from ..data import Ragged
 from ..data.layouts import Layout, Positions
@@ -62,7 +62,7 @@ def step_time(
     ways = sorted({many, 1 if next(network.parameters()).device.type == "cpu" else many})
     steps = layout.steps(config.batch_tokens, 0)
     seen: dict[int, list[float]] = {threads: [] for threads in ways}
-    with torch.inference_mode(False), torch.enable_grad(), flushed():
+    with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), flushed():
         for number in range(rounds + 1):  # the first finds its kernels
             for threads in ways if number < 2 else [way for way in ways if seen[way][0] < _BEHIND * min(seen.values())[0]]:
                 with torch_threads(threads), torch_seeded(number):
