@@ -7,6 +7,7 @@ result differences"). It holds for few texts and rare labels, where F1 is too cr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +47,12 @@ def swapped(one: Answers, other: Answers, rows: NDArray[np.int64], texts: NDArra
     moved = np.zeros((number.max() + 1, both[0].shape[1]))
     np.add.at(moved, number, both[1] - both[0])
     apart = abs(_macro(whole[1]) - _macro(whole[0])) * (1 - 1e-9)
-    draw, reached, left = generator(seed, "swaps"), 0, DRAWS
-    while left:
-        some = min(left, max(1, _CHUNK // len(moved)))
-        left -= some
-        by = draw.integers(0, 2, (some, len(moved)), np.int8).astype(np.float64) @ moved
-        reached += int((np.abs(_macro(whole[0] + by) - _macro(whole[1] - by)) >= apart).sum())
-    return (1 + reached) / (1 + DRAWS)
+
+    def reaches(which: Floats) -> NDArray[np.bool_]:
+        by = which @ moved
+        return np.abs(_macro(whole[0] + by) - _macro(whole[1] - by)) >= apart
+
+    return _share(len(moved), reaches, seed)
 
 
 def flipped(apart: Floats, seed: int = 0) -> float:
@@ -60,12 +60,17 @@ def flipped(apart: Floats, seed: int = 0) -> float:
     whose sign is flipped where the two are swapped.
     """
     apart = apart[apart != 0]
-    reach, draw, reached, left = abs(apart.sum()) * (1 - 1e-9), generator(seed, "swaps"), 0, DRAWS
+    reach = abs(apart.sum()) * (1 - 1e-9)
+    return _share(len(apart), lambda which: np.abs((2 * which - 1) @ apart) >= reach, seed)
+
+
+def _share(texts: int, reaches: Callable[[Floats], NDArray[np.bool_]], seed: int) -> float:
+    """p: the share of draws that ``reaches`` says go as far as what was seen; a draw tells which texts are swapped, 0 or 1."""
+    draw, reached, left = generator(seed, "swaps"), 0, DRAWS
     while left:
-        some = min(left, max(1, _CHUNK // max(len(apart), 1)))
+        some = min(left, max(1, _CHUNK // max(texts, 1)))
         left -= some
-        signs = draw.integers(0, 2, (some, len(apart)), np.int8).astype(np.float64) * 2 - 1
-        reached += int((np.abs(signs @ apart) >= reach).sum())
+        reached += int(reaches(draw.integers(0, 2, (some, texts), np.int8).astype(np.float64)).sum())
     return (1 + reached) / (1 + DRAWS)
 
 
