@@ -22,8 +22,9 @@ def test_zeros_are_those_of_scipy_to_the_bit() -> None:
         ][number % 4]
         low, high = sorted(rng.uniform(-3, 3, 2).tolist())
         if f(low) * f(high) <= 0:
-            xtol = 10.0 ** int(rng.integers(-14, -1))
+            xtol, rtol = (10.0 ** int(rng.integers(-14, -1)) for _ in range(2))
             assert root(f, low, high, xtol=xtol) == brentq(f, low, high, xtol=xtol)
+            assert root(f, low, high, xtol=xtol, rtol=rtol) == brentq(f, low, high, xtol=xtol, rtol=rtol)
             tried += 1
     assert tried > 100
 

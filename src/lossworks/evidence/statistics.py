@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 from ..core.seeds import generator
 from ..metrics.contrast import LEVEL as LEVEL
 from ..metrics.contrast import holm as holm
+from ..metrics.roots import root
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ class Variances:
             return 1.0
         if self.half_width(_SMALLEST_TAIL) <= distance:
             return 2 * _SMALLEST_TAIL
-        return float(2 * brentq(lambda tail: self.half_width(tail) - distance, _SMALLEST_TAIL, 0.5, xtol=1e-17, rtol=1e-9))
+        return 2 * root(lambda tail: self.half_width(tail) - distance, _SMALLEST_TAIL, 0.5, xtol=1e-17, rtol=1e-9)
 
     def min_detectable(self, level: float) -> float:
         """The minimum detectable difference: the true one that is shown with 80 % power at ``level``."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 _RELATIVE = 8.881784197001252e-16  # four times float64's precision
 
 
-def root(f: Callable[[float], float], low: float, high: float, *, xtol: float) -> float:
-    """A zero of ``f`` between ``low`` and ``high``, where its signs differ, within ``xtol``.
+def root(f: Callable[[float], float], low: float, high: float, *, xtol: float, rtol: float = _RELATIVE) -> float:
+    """A zero of ``f`` between ``low`` and ``high``, where its signs differ, within ``xtol`` + ``rtol`` times it.
 
     Secants and inverse quadratic interpolation, and halving where these would not shrink the bracket fast enough. In the order
     of operations of ``scipy.optimize.brentq``, for the same bits.
@@ -30,7 +30,7 @@ def root(f: Callable[[float], float], low: float, high: float, *, xtol: float) -
         if abs(f_other) < abs(f_at):
             before, at, other = at, other, at
             f_before, f_at, f_other = f_at, f_other, f_at
-        least, half = (xtol + _RELATIVE * abs(at)) / 2, (other - at) / 2
+        least, half = (xtol + rtol * abs(at)) / 2, (other - at) / 2
         if abs(half) < least:
             break
         trial = _trial(before, at, other, f_before, f_at, f_other) if abs(moved) > least and abs(f_at) < abs(f_before) else None
