@@ -28,6 +28,7 @@ from .dataset import Dataset
 from .drawing import Drawing, Rows, cut, means, sums
 from .played import Played
 from .settings import AUTO, Settings
+from .sizes import check_memory
 from .stretch import Stretch, played_in
 
 _TABLE, _BIAS = "table.weight", "bias"
@@ -43,10 +44,17 @@ def array_course(
     optimizer, world = optim.build(settings.optimizer or ""), callbacks.world
     plain = settings.device == "cpu" and world.size == world.shards == 1 and callbacks.stepped is None
     plain = plain and settings.penalty is None and settings.clip is None and settings.ema is None
-    plain = plain and settings.sharding is None and settings.micro_batch != AUTO and not optimizer.full_batch
+    plain = (
+        plain
+        and settings.groups is None
+        and settings.sharding is None
+        and settings.micro_batch != AUTO
+        and not optimizer.full_batch
+    )
     plain = plain and optimizer.works_on_rows and isinstance(risks.build(settings.risk or "mean"), Mean)
     if not plain or not isinstance(spec, LinearSpec) or data.features is None:
         return None
+    check_memory(spec, data, settings)
     weights = {name: np.zeros(shape, np.float32) for name, shape in spec.shapes(len(data.features), data.task.outputs).items()}
     objective = ArrayObjective(
         data, spec, weights, loss, int(settings.batch_size or 1), settings.seed, data.rates, settings.stop_by
@@ -116,19 +124,13 @@ class ArrayObjective(Drawing):
 
     def bad_row(self, rows: Rows) -> str | None:
         """Where the first of some rows is whose loss is not finite, in words; where only their sum is not, the largest."""
-        total, largest, at = np.float32(0), -np.inf, -1
-        for piece, chosen in rows:
-            outputs = self.spec.outputs(self.read(piece, chosen)[0], self.weights)
-            numbers = self._train.shards.rows(piece)[chosen]
-            with np.errstate(over="ignore"):
-                values = self.values(outputs, self.data.target[numbers]).astype(outputs.dtype)
-                bad = ~np.isfinite(values)
-                if bad.any():
-                    return self.data.place(int(numbers[bad.argmax()]))
-                total += (values * self.data.loss_weight[numbers]).sum()
-            if len(values) and values.max() > largest:
-                largest, at = values.max(), int(numbers[values.argmax()])
-        return None if np.isfinite(total) else self.data.place(at)
+        numbers = np.concatenate([self._train.shards.rows(piece)[chosen] for piece, chosen in rows])
+        outputs = np.concatenate([self.spec.outputs(self.read(piece, chosen)[0], self.weights) for piece, chosen in rows])
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self.values(outputs, self.data.target[numbers]).astype(outputs.dtype)
+            total = (values * self.data.loss_weight[numbers]).sum()
+        worst = np.where(np.isfinite(values), values, np.inf).argmax()
+        return None if np.isfinite(total) else self.data.place(int(numbers[worst]))
 
 
 class ArrayStepper(Leaping):

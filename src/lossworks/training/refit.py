@@ -54,9 +54,6 @@ def course(
 
     start: what it goes on from.
     """
-    callbacks = callbacks.with_shards(settings.shards)
-    check_memory(spec, data, settings)
-    group_count(settings, data.languages, data.task.groups)  # refuses groups that are of no use
     found = array_course(data, spec, loss, settings, callbacks) if start is None else None
     return found or training(data, spec, loss, settings, callbacks, start=start)
 
