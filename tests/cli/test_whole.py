@@ -41,7 +41,7 @@ def test_main_job(tmp_path: Path) -> None:
 def test_terminal(tmp_path: Path) -> None:
     """In a terminal there is one progress bar, with loss, metric, speed and time."""
     master, terminal = pty.openpty()
-    call = [*CALL, "fit", str(REVIEWS), *SMALL, "--epochs", "30", "--patience", "30", "--out", str(tmp_path / "run")]
+    call = [*CALL, "fit", str(REVIEWS), *SMALL, "--epochs", "300", "--patience", "300", "--out", str(tmp_path / "run")]
     env = os.environ | {"COLUMNS": "150", "TERM": "xterm-256color"}
     child = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=terminal, env=env)
     os.close(terminal)
