@@ -123,7 +123,7 @@ def filled(job: str, folder: Path, growth: float, tell: Callable[[str], None]) -
     """
     found = Counter[str](full=0, unclear=0, torn=0, stuck=0)
     with disk(folder, MANY, MANY) as point:
-        _given(job, folder, point)
+        given(job, folder, point)
         ended = call(JOBS[job], folder)
         if ended.code or list(_left(point)):
             raise ChildProcessError(f"{job}: {ended.code}, {[*_left(point)]}, {ended.said}")
@@ -136,7 +136,8 @@ def filled(job: str, folder: Path, growth: float, tell: Callable[[str], None]) -
     return found
 
 
-def _given(job: str, folder: Path, point: Path) -> None:
+def given(job: str, folder: Path, point: Path) -> None:
+    """Put there what a job finds in the place of its output."""
     if job == "report":
         shutil.copytree(folder / "L", point / "L")
 
@@ -157,12 +158,12 @@ def _is_full(
     """One disk, with an old file in the place of the output where ``replaces``; whether it was too small."""
     with disk(folder, *size) as point:
         try:
-            _given(job, folder, point)
+            given(job, folder, point)
             for name in wanted if replaces else ():
                 (point / name).write_bytes(b"old " * 2000)
         except OSError:
             return True  # not even for what is given
-        given = {path: path.read_bytes() for path in point.rglob("*") if path.is_file()}
+        before = {path: path.read_bytes() for path in point.rglob("*") if path.is_file()}
         ended = call(JOBS[job], folder)
         if not ended.code:
             return False
@@ -171,7 +172,7 @@ def _is_full(
         if ended.code != 2 or not any(remedy in ended.said for remedy in REMEDY) or "Traceback" in ended.said:
             found["unclear"] += 1
             tell(f"unclear: {told}")
-        if torn := [*_torn(point, given, job)]:
+        if torn := [*_torn(point, before, job)]:
             found["torn"] += 1
             tell(f"torn: {torn}, {told}")
         if found["full"] % 3 == 0:

@@ -129,6 +129,16 @@ def unchecked(run: Path) -> Path:
     return run
 
 
+def quantized(data: Any, **choices: Any) -> Made:
+    """A run in few bytes."""
+
+    def make(folder: Path) -> Path:
+        lossworks.quantize(lossworks.load(fitted(data, **choices)(folder)), folder / "few")
+        return unchecked(folder / "few")
+
+    return make
+
+
 def exported(folder: Path) -> Path:
     run = fitted(TEXTS, task="lm", model="transformer:layers=1,heads=1,dim=8,context=16", tokenizer="bpe:size=270", steps=2)(
         folder
