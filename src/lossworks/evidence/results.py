@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics import NO_MEANS, RISING
-from ..record.rows import write_parquet
+from ..record import write_atomic
 from ..training import Settings
 from .benchmark import Benchmark
 from .by_language import of_arms
@@ -124,7 +124,7 @@ def write_table(path: Path, design: Design, done: Finished) -> None:
 
     rows = [_row(design, done, key) for key in sorted(done, key=lambda key: (key.stage, key.arm, key.number))]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    write_parquet(path, table)
+    write_atomic(path, lambda part: table.write_parquet(part))
 
 
 def _row(design: Design, done: Finished, key: Key) -> dict[str, Any]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.errors import DataError, UsageError
 from .files import encode_json, write_atomic
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 AT_ONCE = 10_000
@@ -43,11 +40,6 @@ def write_rows(path: Path, rows: Iterable[Row], *, mark: str = ";") -> Path:
     write = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[path.suffix]
     write_atomic(path, lambda part: write(part, iter(rows), mark))
     return path
-
-
-def write_parquet(path: Path, table: pl.DataFrame) -> None:
-    """Write a table of Polars'; RecordError where it cannot be written."""
-    write_atomic(path, lambda part: _put(table.write_parquet, part))
 
 
 def _csv(path: Path, rows: Iterator[Row], mark: str) -> None:
@@ -81,24 +73,14 @@ def _parquet(path: Path, rows: Iterator[Row], mark: str) -> None:
                 frame = pl.DataFrame([[row[name] for row in some] for name in some[0]], list(some[0]), orient="col")
             except (TypeError, pl.exceptions.PolarsError) as error:
                 raise _mixed(error) from None
-            _put(frame.write_parquet, part)
+            frame.write_parquet(part)
             parts.append(pl.scan_parquet(part))
         whole = pl.concat(parts, how="vertical_relaxed") if parts else pl.LazyFrame()
         try:
             whole.collect_schema()
         except pl.exceptions.PolarsError as error:
             raise _mixed(error) from None
-        _put(whole.sink_parquet, path)
-
-
-def _put(write: Callable[[Path], object], path: Path) -> None:
-    """Let Polars write a file; where it cannot, its error is made an OSError, as other writers' is."""
-    import polars as pl
-
-    try:
-        write(path)
-    except pl.exceptions.PolarsError as error:
-        raise OSError(error) from error
+        whole.sink_parquet(path)
 
 
 def _mixed(error: Exception) -> DataError:

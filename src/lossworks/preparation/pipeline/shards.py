@@ -14,8 +14,7 @@ from ...core.seeds import generator
 from ...data.splits import PARTS, TEST, TRAIN, VALID
 from ...record import write_json
 from ...record.checksums import checksum
-from ...record.files import make_folder
-from ...record.rows import write_parquet
+from ...record.files import make_folder, write_atomic
 from ...record.tensors import map_tensors, write_tensors
 from .. import Texts
 from .chunks import EMPTY
@@ -85,7 +84,7 @@ def _write_removed(layout: Layout, window: int, fate: dict[str, Any]) -> dict[st
     table = pl.concat(frames)
     path = layout.job.out / "removed" / f"{window:05}.parquet"
     make_folder(path.parent)
-    write_parquet(path, table)
+    write_atomic(path, lambda part: table.write_parquet(part))
     counts = dict(sorted(table["reason"].value_counts().iter_rows()))
     return {"file": f"removed/{path.name}", "rows": len(table), "reasons": counts, "xxh3": checksum(path)}
 
