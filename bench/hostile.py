@@ -1,6 +1,6 @@
 """Requests that nobody should send to `serve` and to `report --serve`: ``hostile.py [COUNT [SEED]]``, so many to each.
 
-Each is a valid one with something changed: bytes, the path (out of the folder, percent signs), Host, Origin, lengths, method, JSON.
+Each is a valid one with something changed: bytes, path (out of the folder, percent signs), Host, Origin, lengths, method, JSON.
 The server must answer each with HTTP or hang up, tell no file of the run and nothing of its inside, say nothing on stderr, and
 still answer a good request at the end.
 """
