@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,6 +115,30 @@ def test_temporary_files(command: Command, disk: Disk, monkeypatch: pytest.Monke
     assert ended.code == 2
     assert f"cannot write a temporary file in {point}" in ended.err
     assert "No space left on device. Free some space there" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [(None, "cannot write a temporary file in "), ("/a/b", "cannot write /a/b: full. Free some space")]
+)
+def test_nobody_caught_it(command: Command, monkeypatch: pytest.MonkeyPatch, name: str | None, said: str) -> None:
+    """A full disk that no part of ours expected is told as one all the same, and not as one of stdout's."""
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "full", name)
+
+    monkeypatch.setattr("lossworks.cli.app._command", lambda: full)
+    ended = command("show", "focal")
+    assert (ended.code, said in ended.err, ended.err.count("\n")) == (2, True, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_stdout_is_full() -> None:
+    """Where stdout is what is full, that is said."""
+    with Path("/dev/full").open("w") as out:
+        ended = subprocess.run(
+            [sys.executable, "-m", "lossworks", "list", "losses"], stdout=out, stderr=subprocess.PIPE, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (2, "lossworks: cannot write to stdout: No space left on device.\n")
 
 
 def test_read_only(command: Command, disk: Disk) -> None:

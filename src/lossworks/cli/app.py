@@ -135,7 +135,7 @@ def _end_writing(error: OSError) -> None:
 
     if error.filename is not None:
         _end(str(unwritable(Path(str(error.filename)), error)) if is_full(error) else f"{error.filename}: {error.strerror}.", 2)
-    if is_full(error) and _flushed():
+    if is_full(error) and not _of_printing(error):
         _end(str(no_room(None, error)), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     if isinstance(error, BrokenPipeError):
@@ -144,13 +144,13 @@ def _end_writing(error: OSError) -> None:
     sys.exit(2)
 
 
-def _flushed() -> bool:
-    """Whether stdout takes what is left for it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return False
-    return True
+def _of_printing(error: OSError) -> bool:
+    """Whether an error was raised where the command prints, which nothing else does."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals["__name__"])
+    return module.startswith((f"{__package__}.", "click", "typer"))
 
 
 def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> None:
