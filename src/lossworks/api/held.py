@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import data
 from ..core.errors import UsageError
-from ..data.options import ReadOptions
+from ..data.options import ReadOptions, read_options
 from ..record import Run
 from ..tokens.graphemes import composed
 
@@ -48,7 +48,7 @@ def as_trained(read: ReadOptions | None, *records: dict[str, Any]) -> ReadOption
     """The reading asked for; where it does not say which columns are read, how labels in a cell are parted, or which form text is
     read in, as for the models with these ``records``.
     """
-    read = read or ReadOptions()
+    read = read_options(read)
     if not records:
         return read
     given = records[0].get("data", {})
@@ -62,7 +62,7 @@ def as_trained(read: ReadOptions | None, *records: dict[str, Any]) -> ReadOption
 
 def as_begun(read: ReadOptions | None, out: Path) -> ReadOptions:
     """The reading asked for; where it does not say which form text is read in, as when what is in ``out`` was begun."""
-    read, record = read or ReadOptions(), Run(out).summary
+    read, record = read_options(read), Run(out).summary
     return replace(read, normalize=form_of(record)) if read.normalize is None and "data" in record else read
 
 

@@ -74,16 +74,19 @@ def command(
     task: Annotated[str | None, typer.Option(help="auto, classify, multilabel, regress, lm.", show_default=False)] = None,
     epochs: Annotated[str | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
     document_unit: Annotated[
-        str | None, typer.Option(help="Of language models: line, paragraph, file.  [default: line]", show_default=False)
+        str | None,
+        typer.Option(help="For language models, what is one text: line, paragraph, file.  [default: line]", show_default=False),
     ] = None,
-    steps: Annotated[str | None, typer.Option(help="Of language models: updates, for --epochs.", show_default=False)] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="For language models: the number of updates, in the place of --epochs.", show_default=False)
+    ] = None,
     batch_tokens: Annotated[
-        str | None, typer.Option(help="Of language models: tokens a step.  [default: 2048]", show_default=False)
+        str | None, typer.Option(help="For language models: tokens a step.  [default: 2048]", show_default=False)
     ] = None,
     batch_size: Annotated[str | None, typer.Option(help="Rows a step.", show_default=False)] = None,
     clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     seed: Annotated[
-        str | None, typer.Option(help="Of the split and the trials; seeds that count come after it.", show_default=False)
+        str | None, typer.Option(help="Seed of the split and the trials; the seeds that count come after it.", show_default=False)
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     text: options.Text = None,

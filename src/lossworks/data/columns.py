@@ -291,5 +291,6 @@ def _unfound(what: str, names: Sequence[str], sample: Sequence[Sequence[str]], s
     to_fit = what == "label" and options.as_run == (None, None)
     without = " If there is none, train a language model: --task lm." if to_fit else ""
     return DataError(
-        f"{source}: which column holds the {what}? Name it, or number it, with --{what}. Its columns: {columns}.{without}"
+        f"{source}: which column holds the {what}? Name it, or number it, with --{what} (in Python: "
+        f"read=lossworks.ReadOptions({what}=…)). Its columns: {columns}.{without}"
     )

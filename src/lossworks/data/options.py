@@ -109,3 +109,14 @@ class ReadOptions:
 
 AS_READ = ReadOptions(normalize="none")
 """For rows that were read before: their text is in the form that it was brought into."""
+
+
+def read_options(given: ReadOptions | None) -> ReadOptions:
+    """What was given as ``read``; the defaults where it is None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if given is not None and not isinstance(given, ReadOptions):
+        raise UsageError(f"read is {given!r}; wanted lossworks.ReadOptions(text=…, label=…).")
+    return given or ReadOptions()
