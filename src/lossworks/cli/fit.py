@@ -127,7 +127,9 @@ def command(
     ] = None,
     dtype: Annotated[
         str | None,
-        typer.Option(help="For rnn and transformer: float32 or bfloat16.  [default: the faster here]", show_default=False),
+        typer.Option(
+            help="For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where the CPU has it]", show_default=False
+        ),
     ] = None,
     sharding: Annotated[
         str | None,
