@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import _bench
 import _valid_files as valid
@@ -33,8 +34,22 @@ PATHS = (
     "/runs/lm/score",
     "/runs/lm/generate",
 )
-BODIES = ({"texts": ["lovely"]}, {"texts": ["a", "b"], "top": 2}, {"prompts": ["a"], "max_new_tokens": 3, "seed": 1}, {})
-OUT = ("/../run.json", "/%2e%2e/run.json", "/..%2frun.json", "//etc/passwd", "/log.jsonl", "/run.json", "/\\..\\run.json", "/%00")
+BODIES: tuple[dict[str, Any], ...] = (
+    {"texts": ["lovely"]},
+    {"texts": ["a", "b"], "top": 2},
+    {"prompts": ["a"], "max_new_tokens": 3, "seed": 1},
+    {},
+)
+OUT: tuple[str, ...] = (
+    "/../run.json",
+    "/%2e%2e/run.json",
+    "/..%2frun.json",
+    "//etc/passwd",
+    "/log.jsonl",
+    "/run.json",
+    "/\\..\\run.json",
+    "/%00",
+)
 OUT += (
     "/runs/../../run.json",
     "/runs/%2e%2e%2frun/predict",
@@ -43,7 +58,13 @@ OUT += (
     "/" + "a" * 20_000,
     "*",
 )
-HEADERS = ("Host: evil.example", "Host:", "Host: 127.0.0.1\r\nHost: evil.example", "Origin: http://evil.example", "Origin: null")
+HEADERS: tuple[str, ...] = (
+    "Host: evil.example",
+    "Host:",
+    "Host: 127.0.0.1\r\nHost: evil.example",
+    "Origin: http://evil.example",
+    "Origin: null",
+)
 HEADERS += ("Content-Length: -1", "Content-Length: 99999999999999", "Transfer-Encoding: chunked", "Expect: 100-continue")
 HEADERS += ("X: " + "a" * 70_000, "Content-Length: 5\r\nContent-Length: 6", "Range: bytes=0-1", "Upgrade: websocket", "\0: \0")
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PRI")

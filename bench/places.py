@@ -98,9 +98,9 @@ def main() -> None:
                 for each in filter(None, wrong):
                     print(f"{kind}: {each}", file=sys.stderr, flush=True)
             print(job, dict(counts[job]), file=sys.stderr, flush=True)
-        for job, wrong in zip(jobs, as_nobody(folder, jobs), strict=True):
-            counts[job]["another user's"] = wrong is not None
-            print(f"another user's: {wrong}", file=sys.stderr, flush=True) if wrong else None
+        for job, said in zip(jobs, as_nobody(folder, jobs), strict=True):
+            counts[job]["another user's"] = int(said is not None)
+            print(f"another user's: {said}", file=sys.stderr, flush=True) if said else None
     kinds = ("read-only", "another user's", "removed")
     _bench.table(("wrongly ended", *kinds), [(job, *(counts[job][kind] for kind in kinds)) for job in jobs])
 
