@@ -1,10 +1,6 @@
-"""What each threshold does: against scikit-learn's curves, against what is predicted with it, and how the page tells it."""
+"""What each threshold does, against scikit-learn's curves; with intervals as the accuracy has them."""
 
 from __future__ import annotations
-
-import json
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +8,8 @@ from scipy.special import expit
 from sklearn import metrics as sk
 
 import lossworks
-from lossworks import metrics, report
-from lossworks.api import evaluate
-from lossworks.cli.by_threshold import tell_labels, tell_thresholds
+from lossworks import metrics
 from lossworks.metrics import intervals
-from lossworks.record import Run
 from lossworks.report import by_threshold
 
 RNG = np.random.default_rng(0)
@@ -124,46 +117,6 @@ def test_one_class_has_no_curve(truth: list[int], weights: list[float] | None) -
     assert few["label"]["curve"] == []
     assert by_threshold.chart({"by_threshold": few}) is None
     assert by_threshold.chart({"by_threshold": found}) is None
-
-
-def test_a_table_is_what_is_predicted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fitted, evaluated, shown and predicted with: one table, whose rows are what ``--threshold`` does with the same texts."""
-    words = [" ".join(RNG.choice(list("abcdefg"), 4)) + " win" * (i % 7 == 0 and i % 3 > 0) for i in range(300)]
-    labelled = [(text, "ham" if i % 7 else "it's spam") for i, text in enumerate(words)]
-    model = lossworks.fit(labelled[:200], test=labelled[200:], model="naive_bayes:chars=0", out=tmp_path / "run")
-    result = model.record["result"]
-    found = evaluate(model, labelled[200:])["by_threshold"]
-    assert json.dumps(result["by_threshold"]) == json.dumps(found)
-    assert len(json.dumps(found)) < 9000
-    texts, true = [text for text, _ in labelled[200:]], np.array([label for _, label in labelled[200:]])
-    for row in found["label"]["thresholds"]:
-        said = np.array(model.predict(texts, {"it's spam": row["threshold"]}))
-        assert (row["texts"], row["false_positives"]) == ((said != "ham").sum(), ((said != "ham") & (true == "ham")).sum())
-    for row in found["answered"]:
-        said = np.array(model.predict(texts, row["threshold"]))
-        assert row["texts"] == sum(answer is not None for answer in said)
-        assert (row["accuracy"]["value"] or 0) * row["texts"] == pytest.approx((said == true).sum())
-    page = (tmp_path / "run/report.html").read_text("utf-8")
-    assert '<h2 id="thresholds">' in page
-    assert "--threshold &#39;it&#39;&#34;&#39;&#34;&#39;s spam=0.9&#39;" in page  # as a shell takes it
-    assert '"precision-recall"' in page
-    monkeypatch.setenv("COLUMNS", "80")
-    big = json.loads(re.sub(r'("(?:texts|false_positives)": )(\d+)', r"\g<1>1\g<2>23", json.dumps(found["label"])))
-    tell_thresholds({**found, "label": big}, "run")
-    told = capsys.readouterr().out
-    assert max(map(len, told.splitlines()[3:-2])) <= 80
-    assert len([line for line in told.splitlines() if re.match(r"0\.\d+ ", line)]) == 13
-    tell_thresholds({**found, "label": None}, "run")
-    assert len(re.findall(r"^0\.\d+ .*–", capsys.readouterr().out, re.M)) == len(found["answered"])
-    tell_labels(result["per_class"])
-    assert "ham " in capsys.readouterr().out
-    tell_labels(result["per_class"] * 11)
-    assert "22 labels: --json has" in capsys.readouterr().out
-    del model.record["result"]["by_threshold"]
-    Run(tmp_path / "run").write_summary({key: value for key, value in model.record.items() if key != "format"})
-    assert '<h2 id="thresholds">' not in report.write(tmp_path / "run").read_text("utf-8")
 
 
 def test_folds_have_it_too() -> None:

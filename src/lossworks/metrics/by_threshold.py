@@ -74,7 +74,8 @@ class Rows:
     def share(self, hits: NDArray[Any], among: Marks | None = None) -> Interval:
         """The share of ``hits`` [N] ``among`` some rows, or all, with its interval as of the accuracy."""
         among = np.ones(len(hits), np.bool_) if among is None else among
-        weights, groups = (None if each is None else each[among] for each in (self.weights, self.groups))
+        weights = None if self.weights is None else self.weights[among]
+        groups = None if self.groups is None else self.groups[among]
         if not among.any() or (weights is not None and not weights.any()):
             return Interval(math.nan, 0.0, 1.0)
         return proportion(hits[among], effective(weights, int(among.sum()), groups))

@@ -149,8 +149,9 @@ class Classify(LabelTask):
         cuts = np.array([least.get(label, np.nan) for label in self.labels])
         reached = np.where(answers >= cuts, answers, -1.0)  # nothing reaches nan
         others = np.where(np.isnan(cuts), answers, -1.0)
-        chosen = np.where((reached >= 0).any(1)[:, None], reached, others)
-        return [self.labels[best] if there else None for best, there in zip(chosen.argmax(1), (chosen >= 0).any(1), strict=True)]
+        chosen = np.where(reached.max(1, keepdims=True) >= 0, reached, others)
+        best, most = chosen.argmax(1), chosen.max(1)
+        return [self.labels[at] if chance >= 0 else None for at, chance in zip(best, most, strict=True)]
 
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
