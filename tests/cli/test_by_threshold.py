@@ -24,7 +24,8 @@ def test_a_table_is_what_is_predicted(
     draw = np.random.default_rng(0)
     words = [" ".join(draw.choice(list("abcdefg"), 4)) + " win" * (i % 7 == 0 and i % 3 > 0) for i in range(300)]
     labelled = [(text, "ham" if i % 7 else "it's spam") for i, text in enumerate(words)]
-    (tmp_path / "test.csv").write_text(csv_of(labelled[200:]), "utf-8")
+    held_out = labelled[200:] + labelled[200:230]  # some texts twice
+    (tmp_path / "test.csv").write_text(csv_of(held_out), "utf-8")
     (tmp_path / "data.csv").write_text(csv_of(labelled[:200]), "utf-8")
     flags = ("--test", "test.csv", "--model", "naive_bayes:chars=0", "--out", "run", "--quiet")
     assert command("fit", "data.csv", *flags).code == 0
@@ -33,7 +34,9 @@ def test_a_table_is_what_is_predicted(
     found = command("evaluate", "run", "test.csv", "--json").json["by_threshold"]
     assert json.dumps(result["by_threshold"]) == json.dumps(found)
     assert len(json.dumps(found)) < 9000
-    texts, true = [text for text, _ in labelled[200:]], np.array([label for _, label in labelled[200:]])
+    assert result["thresholds"] == [0.5]
+    assert found["answered"][0]["accuracy"] == result["metrics"]["accuracy"]
+    texts, true = [text for text, _ in held_out], np.array([label for _, label in held_out])
     for row in found["label"]["thresholds"]:
         said = np.array(model.predict(texts, {"it's spam": row["threshold"]}))
         assert (row["texts"], row["false_positives"]) == ((said != "ham").sum(), ((said != "ham") & (true == "ham")).sum())
