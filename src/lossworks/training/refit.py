@@ -155,7 +155,7 @@ def again(
     features.to(settings.device)
     if before is not None:
         features.follow(before)
-    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks, known=start is not None)
     loop = make(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
