@@ -183,6 +183,8 @@ def refit(
         if event == "train":  # its steps are none of the run's
             shown = {name: value for name, value in fields.items() if name != "step"}
             first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+        elif event == "contrast":
+            first.callbacks.watch(event, fields)
 
     told = first.callbacks
     callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)

@@ -91,7 +91,9 @@ def test_gradients_without_padding(plain: Path) -> None:
 
 
 def test_the_loss_that_is_descended(plain: Path) -> None:
-    """The first step's loss is the formula of the pretrained states; classes weigh in it as they do in the training loss."""
+    """The first step's loss is the formula of the pretrained states; classes weigh in it as they do in the training loss. Where a
+    fit trains twice, the encoder is trained anew with the validation rows.
+    """
     data = [*rows(8), ("a number alone", "good")]
     told: list[float] = []
 
@@ -106,6 +108,8 @@ def test_the_loss_that_is_descended(plain: Path) -> None:
         weight = torch.tensor([weights[label] for _, label in data])
         assert told.pop() == pytest.approx(float((values * weight).sum() / weight.sum()), rel=1e-5)
     assert not told
+    fitted(plain, rows(44), more=",steps=1", callbacks=Callbacks(watch=watch))
+    assert len(set(told)) == 2
 
 
 def test_texts_of_a_class_come_together(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -144,7 +148,7 @@ def test_same_bits(folders: dict[str, Path], tmp_path: Path) -> None:
     assert seen[0]["of"] == 3
     ended = [
         fitted(folders["bert"], data, tmp_path / "run", resume=True),
-        fitted(folders["bert"], data),
+        fitted(folders["bert"], data, test=[(text, "bad") for text, _ in rows(12)]),  # which are not trained on
         fitted(folders["bert"], data, seed=1),
     ]
     found = [states(model, TEXTS) for model in ended]
