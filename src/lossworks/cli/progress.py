@@ -160,6 +160,7 @@ class Watcher:
         return f"loss {number(fields['loss'])}{self._metric}  {fields[f'{things}_per_second']:,.0f} {things}/s"
 
     def _contrast(self, fields: dict[str, Any]) -> None:
+        self._metric = ""
         self._show("contrasting", fields["step"], fields["of"], self._figures(fields, "examples"), "steps")
 
     def _valid(self, fields: dict[str, Any]) -> None:

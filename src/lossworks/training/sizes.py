@@ -52,8 +52,8 @@ def _for_few(settings: Settings, data: Dataset) -> Settings:
         return settings
     named, few_named = models.render(spec), models.render(few)
     data.notes.append(
-        f"{rows:,} training rows: the model is {few_named} instead of {named}, which needs more to be good. "
-        f"{named}{',' if ':' in named else ':'}contrastive=false says otherwise, or any setting of training"
+        f"{rows:,} training rows: the model is {few_named} instead of {named}, which needs more rows. "
+        f"{named},contrastive=false or any setting of training says otherwise"
     )
     return replace(settings, model=few_named)
 
