@@ -49,17 +49,20 @@ class Contrast(ExampleObjective):
 
 
 def contrast(data: Dataset, features: Features, folder: Path, seed: int, budget: int, callbacks: Callbacks) -> None:
-    """Train the encoder of ``features``, which are prepared, on the training rows; arguments as of ``read_features``.
+    """Train the encoder of ``features``, which are prepared, on the training rows with labels; arguments as of ``read_features``.
 
     Raises:
-        UsageError: the labels are no classes.
+        UsageError: the labels are no classes, or there are none.
         Interrupted: ``callbacks.stop`` was set. Diverged: a loss was not finite.
     """
     assert isinstance(features, ContrastedStates)
     if not data.task.groups:
         raise UsageError(f"hf:PATH,contrastive compares classes; the task {data.task.kind} has none. Leave contrastive out.")
+    labelled = (data.parts == TRAIN) & (True if data.given is None else data.given)
+    if not labelled.any():
+        raise UsageError("hf:PATH,contrastive compares classes, and no training row has a label. Leave contrastive out.")
     spec = features.spec
-    own = replace(data, parts=np.where(data.parts == TRAIN, np.uint8(TRAIN), np.uint8(LEFT_OUT)), balance=None)
+    own = replace(data, parts=np.where(labelled, np.uint8(TRAIN), np.uint8(LEFT_OUT)), balance=None)
     read_features(own, features.tokens, folder, seed, budget, Callbacks(), known=True)
     assert own.train is not None
     rows, longest = own.train.rows, max(int(selected.lengths.max()) for _, selected in own.train.pieces())

@@ -145,16 +145,18 @@ def test_same_bits(folders: dict[str, Path], tmp_path: Path) -> None:
     callbacks.watch, callbacks.clock = watch, lambda: float(next(ticks))  # a line of the log at every step
     with pytest.raises(Interrupted):
         fitted(folders["bert"], data, tmp_path / "run", callbacks=callbacks)
-    assert seen[0]["of"] == 3
+    assert [fields["of"] for fields in seen] == [3]  # the next step is not taken
     ended = [
         fitted(folders["bert"], data, tmp_path / "run", resume=True),
         fitted(folders["bert"], data, test=[(text, "bad") for text, _ in rows(12)]),  # which are not trained on
+        fitted(folders["bert"], [*data, *((text, None) for text, _ in rows(6))], teach="uniform"),  # nor what has no label
         fitted(folders["bert"], data, seed=1),
     ]
     found = [states(model, TEXTS) for model in ended]
     assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
     assert np.array_equal(*(model.predict_proba(TEXTS) for model in ended[:2]))
-    assert not np.array_equal(found[1], found[2])
+    assert not np.array_equal(found[0], found[3])
 
 
 class Chosen(Exception):

@@ -63,7 +63,7 @@ class Encoder:
         return states
 
     def mean(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B size"]:
-        """The same of padded rows, as the mode is: with their graph, if a gradient is wanted."""
+        """The mean states of padded rows, with their graph where a gradient is wanted."""
         inside = valid(lengths, ids.shape[1])
         states = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).last_hidden_state
         means: Tensor = states.float().masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
