@@ -138,7 +138,7 @@ class Registry(Generic[T]):
     def _others(self, name: str) -> list[str]:
         """The other kinds of thing of which one has this name."""
         for room in _ROOMS:
-            importlib.import_module(f"lossworks.{room}")
+            importlib.import_module(f"lossworks.{room}.base")
         return [other.kind for other in _REGISTRIES if other.kind != self.kind and _key(name) in other]
 
     def _near(self, name: str) -> list[str]:

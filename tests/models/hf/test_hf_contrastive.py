@@ -182,7 +182,7 @@ def test_few_rows_take_it(folders: dict[str, Path]) -> None:
     model, notes = chosen(f"hf:{folder}")
     assert model == contrastive
     assert f"24 training rows: the model is {contrastive} instead of {fine_tuned}" in notes
-    assert f"{fine_tuned},contrastive=false says otherwise" in notes
+    assert f"{fine_tuned},contrastive=false or any setting of training says otherwise" in notes
     assert chosen(fine_tuned)[0] == contrastive
     assert chosen(f"hf:{folder},contrastive=false") == (f"{fine_tuned},contrastive=false", "")
     assert chosen(f"hf:{folder}", task="classify")[0] == contrastive
