@@ -128,7 +128,7 @@ def test_classes(command: Command) -> None:
         (["fit", "empty.txt", *NGRAM], "is empty"),
         (["fit", "blank.txt", *NGRAM], "no rows"),
         (["fit", "nul.txt", *NGRAM], "NUL byte"),
-        (["fit", "latin.txt", *NGRAM], "--encoding latin-1"),
+        (["fit", "latin.txt", *NGRAM], "--encoding cp1252"),
         (["fit", "missing.txt", *NGRAM], "no file"),
         (["fit", "corpus.txt", "--model", "ngram:order=0"], "order is 0"),
         (["fit", "corpus.txt", "--model", "ngram:ordr=2"], "Did you mean 'order'"),

@@ -20,7 +20,7 @@ from .encodings import Block, blocks
 from .formats import delimited, excel, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
-from .options import AUTO, FILE, ReadOptions
+from .options import AUTO, FILE, ReadOptions, read_options
 from .sources import chunks, matching
 from .store import TextStore, no_room
 
@@ -47,7 +47,7 @@ def load(
         DataError: the source is missing, empty, in the wrong encoding, or has bad rows and the policy is "error".
         RecordError: the temporary file cannot be written.
     """
-    options = options or ReadOptions()
+    options = read_options(options)
     files: list[Any] = matching(source) if isinstance(source, str | os.PathLike) else [source]
     languages: list[str | None] = [None] * len(files)
     if options.language == FILE:
