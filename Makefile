@@ -59,7 +59,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --no-compile -c constraints.txt torch
 	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
 	@# bytecode, on all cores where pip makes it on one, and of src too: tests start many processes, some machines keep none
-	$(BIN)/python -m compileall -q -j 0 .venv/lib src || true  # some packages hold templates that are no Python
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib src || true  # some packages hold templates that are no Python
 	touch $@
 
 clean:

@@ -19,7 +19,7 @@ Many = list[str] | None
 
 
 def _repeated(said: str) -> Any:
-    return typer.Option(help=f"{said} Repeat it: arms are all combinations.", show_default=False)
+    return typer.Option(help=f"{said} Repeat it for several.", show_default=False)
 
 
 def command(
@@ -34,11 +34,11 @@ def command(
     ] = None,
     penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
-    groups: Annotated[Many, _repeated("Of a risk: label, language, or both: language,label.")] = None,
+    groups: Annotated[Many, _repeated("What a risk over groups compares: label, language, or both: language,label.")] = None,
     balance: Annotated[Many, _repeated("How often each --language is drawn: proportional, alpha:0.3, unimax.")] = None,
-    schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
+    schedule: Annotated[Many, _repeated("How the learning rate changes; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
-    tokenizer: Annotated[Many, _repeated("Of language models: chars, words, bytes, bpe:size=8000, ….")] = None,
+    tokenizer: Annotated[Many, _repeated("For language models: chars, words, bytes, bpe:size=8000, ….")] = None,
     class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
     config: Annotated[
         Path | None,

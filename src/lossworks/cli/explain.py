@@ -139,7 +139,7 @@ def _tell(model: Model | Language, run: Path, found: list[Explanation] | Explain
     """A page, JSON, a view for people or a table for programs."""
     from ..api import write_explanations
     from . import explain_data as of_data
-    from .explained import show, table
+    from .explained import say_about, show, table
 
     page = None if html is None else write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
     if json:
@@ -152,6 +152,7 @@ def _tell(model: Model | Language, run: Path, found: list[Explanation] | Explain
     elif sys.stdout.isatty():
         show(found)
     else:
+        say_about(found)
         print(table(found))
 
 
