@@ -12,9 +12,9 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import WORTH_SHARING
 from ..data.row_gradient import add, clear, sum_rows
 from ..losses import Loss
@@ -65,7 +65,8 @@ class Stretch:
         states = [
             (each.scalars, each.state.get("sum", np.empty((0, 0), number)), *each.gradient.arrays) for each in (table, bias)
         ]
-        done = _steps(  # type: ignore[call-arg]
+        taken = np.zeros(1, np.int64)
+        _steps(
             bounds,
             (bags.ids, bags.offsets, bags.values),
             target.astype(np.float64).reshape(len(bags), -1),
@@ -85,13 +86,15 @@ class Stretch:
             outputs,
             amounts,
             weights,
+            taken,
         )
+        done = int(taken[0])
         self.said(outputs[: bounds[done]])
         return amounts[:done], weights[:done]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table, of_bias, rates, eps, outputs, amounts, weights):  # type: ignore[no-untyped-def]
+@kernel(error_model="numpy")
+def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table, of_bias, rates, eps, outputs, amounts, weights, taken):  # type: ignore[no-untyped-def]
     ids, offsets, values = rows
     operations, constants, ends = tape
     table, squares, total, touched, counts, is_touched, is_finite = of_table
@@ -99,13 +102,14 @@ def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table,
     losses, exact, by_outputs, gradient = space  # for one step; numba takes seconds to compile what makes arrays
     width = outputs.shape[1]
     for step in range(len(rates)):
+        taken[0] = step
         first, size = bounds[step], bounds[step + 1] - bounds[step]
         own, given, said = weight[first : first + size], offsets[first : first + size + 1], outputs[first : first + size]
         weighs = 0.0
         for row in range(size):
             weighs += own[row]
         if not weighs > 0:
-            return step
+            return
         sum_rows(0, 1, ids, given, values, table, said)
         for row in range(size):
             for column in range(width):
@@ -117,7 +121,7 @@ def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table,
             amount += own[row] * losses[row]
         amounts[step], weights[step] = amount, weighs
         if not abs(amounts[step]) < np.inf:  # as large as the weights' own numbers go, which is how far the general way goes
-            return step
+            return
         for column in range(width):
             of_column = 0.0
             for row in range(size):
@@ -129,11 +133,11 @@ def _steps(bounds, rows, target, weight, link, tape, registers, space, of_table,
         clear(0, 1, touched, counts, is_touched)
         add(0, 1, ids, given, values, gradient[:size], total, touched, counts, is_touched, is_finite)
         if not is_finite[0]:
-            return step
+            return
         if len(squares):
             adapt(0, 1, touched, counts, total, table, squares, rates[step], eps)
             adapt(0, 1, bias_touched, bias_counts, bias_total, bias, bias_squares, rates[step], eps)
         else:
             descend(0, 1, touched, counts, total, table, rates[step])
             descend(0, 1, bias_touched, bias_counts, bias_total, bias, rates[step])
-    return len(rates)
+    taken[0] = len(rates)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numba import njit
 from numpy.typing import NDArray
 
 from ...core.errors import UsageError
+from ...core.kernels import kernel
 from ...core.lazy import Later
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
@@ -77,7 +77,7 @@ class Nesterov(Momentum):
     nesterov: bool = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def descend(part, parts, touched, counts, total, weight, lr):  # type: ignore[no-untyped-def]
     """w ← w - lr · gradient on touched rows."""
     for group in range(part, len(counts), parts):
