@@ -76,5 +76,12 @@ def _array(context: Any, builder: Any, kind: Any, address: Any) -> Any:
     array = context.make_array(kind)(context, builder)
     data = builder.inttoptr(field(_DATA), array.data.type)
     item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    populate_array(array, data, cgutils.pack_array(builder, numbers(_SHAPE), _I64), cgutils.pack_array(builder, numbers(_STRIDES), _I64), _I64(item), None)
+    populate_array(
+        array,
+        data,
+        cgutils.pack_array(builder, numbers(_SHAPE), _I64),
+        cgutils.pack_array(builder, numbers(_STRIDES), _I64),
+        _I64(item),
+        None,
+    )
     return array._getvalue()

@@ -1,7 +1,7 @@
-"""Functions that Numba compiles, whose machine code later processes load without it: importing Numba takes longer than most commands.
+"""Functions that Numba compiles, whose machine code later processes load without Numba: to import it takes most of a second.
 
-A kernel takes numbers, arrays, None and tuples of those, writes its results into arrays, and makes none itself. It is compiled for
-the types that it is first called with. What is kept is an object file with one entry for a caller that knows only addresses.
+A kernel takes numbers, arrays, None and tuples of those, writes its results into arrays, and makes none itself. It is compiled
+for the types it is first called with. What is kept is an object file with one entry, for a caller that knows addresses alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from struct import Struct
 from types import FunctionType
@@ -158,7 +157,7 @@ def _machine() -> tuple[Any, ...]:
     llvm, _ = _llvm()
     wished = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     cpu = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return *cpu, version("numba"), version("llvmlite"), object.__basicsize__, wished
+    return *cpu, cached.stamp("numba"), cached.stamp("llvmlite"), object.__basicsize__, wished
 
 
 def _digest(*of: Any) -> str:

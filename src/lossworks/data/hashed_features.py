@@ -167,8 +167,8 @@ class DocumentCounter:
 
 @kernel
 def _count(part, parts, ids, offsets, use, counts, room):  # type: ignore[no-untyped-def]
-    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache: as much of the
-    part's ``room`` as the longest text so far wanted.
+    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache: as much of
+    the part's ``room`` as the longest text so far wanted.
     """
     texts, parts = len(offsets) - 1, min(parts, len(counts))
     if part >= parts:

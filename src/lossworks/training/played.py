@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +90,7 @@ def _place(task: LabelTask, loss: Loss) -> Path | None:
 @functools.cache
 def _sources() -> str:
     """A digest of the code that tapes are recorded from and by."""
-    made = xxhash.xxh3_128(version("torch").encode())
+    made = xxhash.xxh3_128(cached.stamp("torch").encode())
     for path in sorted([*_HOME.glob("losses/*.py"), *_HOME.glob("scores/*.py"), *_HOME.glob("training/*tape.py")]):
         made.update(path.read_bytes())
     return made.hexdigest()

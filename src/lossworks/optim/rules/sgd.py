@@ -78,10 +78,16 @@ class Nesterov(Momentum):
 
 
 @kernel
+def descend_each(gradient, weight, lr):  # type: ignore[no-untyped-def]
+    """w ← w - lr · gradient."""
+    for place in range(len(gradient)):
+        weight[place] -= lr * gradient[place]
+
+
+@kernel
 def descend(part, parts, touched, counts, total, weight, lr):  # type: ignore[no-untyped-def]
-    """w ← w - lr · gradient on touched rows."""
+    """The same on touched rows."""
     for group in range(part, len(counts), parts):
         for place in range(counts[group]):
             row = touched[group, place]
-            for column in range(weight.shape[1]):
-                weight[row, column] -= lr * total[row, column]
+            descend_each(total[row], weight[row], lr)
