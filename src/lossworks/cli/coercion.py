@@ -51,5 +51,5 @@ def _read(value: Any, described: Any, several: bool) -> Any:
         unusual = about.exists or about.writable or about.resolve_path or about.allow_dash or about.path_type
         usable = os.access(value, os.R_OK) or not os.path.lexists(value)
         return Path(value) if usable and not unusual else _NOT_PLAIN
-    digits = type(value) is str and value.isascii() and value.replace(".", "0", kind is float).isdecimal()
+    digits = type(value) is str and value.isascii() and (value.replace(".", "", 1) if kind is float else value).isdecimal()
     return kind(value) if kind in (int, float) and digits else _NOT_PLAIN

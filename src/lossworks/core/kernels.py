@@ -126,7 +126,7 @@ def _flatten(arguments: Iterable[Any], kinds: list[Any], numbers: list[Any]) -> 
         else:
             kinds.append(kind)
             if each is not None:
-                numbers.append(each if kind in _PLAIN else each.item())
+                numbers.append(each if kind in _PLAIN else (each.view(np.int64) if kind is np.uint64 else each).item())
 
 
 def _loaded(code: bytes) -> Callable[[bytes], int]:

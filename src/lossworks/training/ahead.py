@@ -11,6 +11,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Self
 
 from .. import schedules
+from ..core.errors import Interrupted
 from ..core.threads import available
 from ..engine import Callbacks, Course
 from ..schedules.constant import Constant
@@ -74,6 +75,8 @@ class Ahead:
             self._thread.join(_LOOK)
             if callbacks.stop.is_set():
                 self._stop.set()
+        if callbacks.stop.is_set():
+            raise Interrupted("stopped in the second training. The same command with --resume goes on from the end of the first.")
         if epochs in self._after and isinstance(self._course, ArrayCourse):
             self._course.put(self._after[epochs])
             return self._course
