@@ -67,8 +67,9 @@ def makes(found):  # type: ignore[no-untyped-def]
         np.arange(40, dtype=np.float64).reshape(5, 8)[::2, 1::3],
         np.frombuffer(bytes(range(6)), np.uint8).reshape(2, 3),
         np.zeros((0, 3)),
+        np.arange(6.0).reshape(2, 3).view(np.memmap),
     ],
-    ids=["C", "Fortran", "strided", "read-only", "empty"],
+    ids=["C", "Fortran", "strided", "read-only", "empty", "mapped"],
 )
 def test_every_argument_arrives(numbers: Any) -> None:
     """Arrays of any layout and type, tuples in tuples, numbers of Python's and of NumPy's, and None, as the plain function has

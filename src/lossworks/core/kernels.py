@@ -117,7 +117,7 @@ def _flatten(arguments: Iterable[Any], kinds: list[Any], numbers: list[Any]) -> 
     """
     for each in arguments:
         kind = type(each)
-        if kind is np.ndarray:
+        if isinstance(each, np.ndarray):
             kinds += each.dtype.char, each.ndim, each.flags.num & _LAYOUT
             numbers.append(id(each))
         elif kind is tuple:
