@@ -62,7 +62,7 @@ def makes(found):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     "numbers",
     [
-        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(6, dtype=np.float64).reshape(2, 3),
         np.arange(6, dtype=np.int16).reshape(3, 2).T,
         np.arange(40, dtype=np.float64).reshape(5, 8)[::2, 1::3],
         np.frombuffer(bytes(range(6)), np.uint8).reshape(2, 3),

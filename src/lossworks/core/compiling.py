@@ -27,8 +27,9 @@ def compiled(kernel: Kernel, arguments: tuple[Any, ...], name: str) -> bytes:
     their objects, int64 and double; what it returns is 0, or 1 where the kernel failed.
     """
     jitted = kernel.jitted
-    jitted.compile(tuple(typeof(each, Purpose.argument) for each in arguments))
-    made = jitted.overloads[tuple(typeof(each, Purpose.argument) for each in arguments)]
+    kinds = tuple(typeof(each, Purpose.argument) for each in arguments)
+    jitted.compile(kinds)
+    made = jitted.overloads[kinds]
     context, about = made.target_context, made.fndesc
     library = context.codegen().create_library(name)
     library.enable_object_caching()
@@ -50,7 +51,7 @@ def compiled(kernel: Kernel, arguments: tuple[Any, ...], name: str) -> bytes:
 def _value(context: Any, builder: Any, kind: Any, given: Iterator[Any]) -> Any:
     """What the kernel takes, from what the entry is given."""
     if isinstance(kind, types.BaseTuple):
-        return context.make_tuple(builder, kind, [_value(context, builder, each, given) for each in kind])
+        return context.make_tuple(builder, kind, [_value(context, builder, each, given) for each in kind.types])
     if kind is types.none:
         return context.get_dummy_value()
     place = next(given)

@@ -31,7 +31,7 @@ _Entry = tuple[Callable[[bytes], int], Callable[..., bytes]]
 """What runs it, and how numbers are packed for that."""
 
 
-def kernel(plain: Callable[..., None] | None = None, **options: Any) -> Any:
+def kernel(plain: Any = None, **options: Any) -> Any:
     """Have ``plain`` compiled, to run without the interpreter's lock. options: of ``numba.njit``."""
     return Kernel(plain, options) if plain is not None else functools.partial(kernel, **options)
 
@@ -39,7 +39,7 @@ def kernel(plain: Callable[..., None] | None = None, **options: Any) -> Any:
 class Kernel:
     """``py_func``, compiled. Numba's own code can call it too: it is then compiled into the caller."""
 
-    def __init__(self, py_func: Callable[..., None], options: dict[str, Any]) -> None:
+    def __init__(self, py_func: FunctionType, options: dict[str, Any]) -> None:
         functools.update_wrapper(self, py_func)
         self.py_func, self.options = py_func, options
         self._entries: dict[tuple[Any, ...], _Entry] = {}
@@ -55,17 +55,18 @@ class Kernel:
         key = tuple(kinds)
         entry, pack = self._entries.get(key) or self._found(key, arguments, numbers)
         if entry(pack(*numbers)):
-            raise ArithmeticError(f"{self.__qualname__} failed: a division by zero")
+            raise ArithmeticError(f"{self.py_func.__qualname__} failed: a division by zero")
 
     def __reduce__(self) -> str:
-        return self.__qualname__
+        return str(self.py_func.__qualname__)
 
     @functools.cached_property
     def jitted(self) -> Any:
         """As Numba knows it. It has no counts of references, and so cannot make arrays."""
         from numba import njit
 
-        return njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **self.options)(self.py_func)
+        bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+        return njit(nogil=True, **bare, **self.options)(self.py_func)
 
     @property
     def _numba_type_(self) -> Any:
@@ -76,7 +77,7 @@ class Kernel:
         with _lock:
             if key not in self._entries:
                 folder = cached.folder(self.py_func.__code__.co_filename)
-                name = f"{self.__module__.rpartition('.')[2]}.{self.__name__}"
+                name = f"{self.py_func.__module__.rpartition('.')[2]}.{self.py_func.__name__}"
                 path = None if folder is None else folder / f"{name}-{_digest(self._source, self.options, key)}.kernel"
                 code = None if path is None else _read(path)
                 if code is None:
