@@ -34,7 +34,7 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     offsets = _offsets(codes, starts, words, chars)
     buckets = np.empty(offsets[-1], np.uint32)
     shift = np.uint64(64 - bits + 1)
-    room = np.empty(_room(starts), np.uint64)
+    room = np.empty(_room(texts), np.uint64)
     share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, room, None, buckets, None, None)
     return buckets, offsets
 
@@ -82,7 +82,7 @@ def located_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> L
     offsets = _offsets(codes, starts, words, chars)
     count = int(offsets[-1])
     found = Located(np.empty(count, np.uint32), offsets, np.empty((count, 2), np.int32), np.empty(count, np.uint32))
-    rooms = np.empty(_room(starts), np.uint64), np.empty((*_room(starts), 2), np.int32)
+    rooms = np.empty(_room(texts), np.uint64), np.empty((*_room(texts), 2), np.int32)
     shift, arrays = np.uint64(64 - bits + 1), (*rooms, found.buckets, found.spans, found.rest)
     share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, *arrays)
     return found
@@ -95,9 +95,9 @@ def _offsets(codes: NDArray[np.uint32], starts: NDArray[np.int64], words: int, c
     return np.cumsum(offsets, out=offsets)
 
 
-def _room(starts: NDArray[np.int64]) -> tuple[int, int]:
+def _room(texts: Sequence[str]) -> tuple[int, int]:
     """Threads, and the most tokens of a text with its ends."""
-    return available(), int(np.diff(starts).max(initial=0)) + 2
+    return available(), max(map(len, texts), default=0) + 2
 
 
 @kernel
