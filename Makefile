@@ -1,7 +1,7 @@
 # make test   every check, as CI runs them      make demo   train on the bundled reviews and predict
 # make bench  the benchmarks under bench/       make clean  remove caches, builds and the demo's run
 # make dist   builds wheel and sdist into dist/, looks into them, installs the wheel elsewhere and uses it
-# make docs   runs the examples of its pages, then builds the site in build/site; docs-examples writes what they print anew
+# make docs   builds the site in build/site (make test runs its examples); docs-examples writes what they print anew
 # make explain-docs  the tables of docs/EXPLAIN.md, measured anew; fusion-docs, plan-docs: those of docs/FUSION.md, SCALE.md
 
 PYTHON ?= python3
@@ -29,18 +29,13 @@ demo: $(INSTALLED)
 		"这个产品让我很失望。" "我非常喜欢这个产品！"
 	@echo "The report is at runs/demo/report.html"
 
-docs: .venv/.docs
+docs: $(INSTALLED)
 	rm -rf build/site
-	$(TEST_ENV) $(BIN)/pytest -n 2 -o pythonpath=docs/_ext docs
 	$(TEST_ENV) $(BIN)/sphinx-build -E -W --keep-going -q docs build/site
 	@echo "The site is at build/site/index.html"
 
-docs-examples: .venv/.docs
+docs-examples: $(INSTALLED)
 	$(TEST_ENV) $(BIN)/python -W ignore docs/_ext/examples.py docs/start/*.md docs/guides/*.md docs/tutorial/*.md docs/notebooks/*.ipynb
-
-.venv/.docs: $(INSTALLED)
-	$(BIN)/pip install -c constraints.txt -e ".[docs]"
-	touch $@
 
 dist: $(INSTALLED)
 	$(BIN)/python .ci/dist.py
@@ -64,7 +59,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --no-compile -c constraints.txt torch
 	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
 	@# bytecode, on all cores where pip makes it on one, and of src too: tests start many processes, some machines keep none
-	$(BIN)/python -m compileall -q -j 0 .venv/lib src || true  # some packages hold templates that are no Python
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib src || true  # some packages hold templates that are no Python
 	touch $@
 
 clean:

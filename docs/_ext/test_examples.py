@@ -10,6 +10,7 @@ import pytest
 import examples
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", [*examples.PAGES, *examples.NOTEBOOKS], ids=lambda page: page.stem)
 def test_page(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from top to bottom on the bundled reviews; `make docs-examples` writes what it prints now."""

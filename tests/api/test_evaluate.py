@@ -11,6 +11,7 @@ import pytest
 import lossworks
 from lossworks.api import evaluate, labels_side_by_side
 from lossworks.core.errors import DataError, UsageError
+from lossworks.data import ReadOptions
 
 ROWS = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i % 2]) for i in range(60)]
 
@@ -53,6 +54,21 @@ def test_mistakes_say_where_they_stand(tmp_path: Path) -> None:
         assert json.loads(path.read_text().splitlines()[int(line) - 1])["text"] == one["text"]
 
 
+def test_columns_are_those_of_the_run(tmp_path: Path) -> None:
+    """What was named at the fit need not be named again, of its data or of other; nor to go on."""
+    path = tmp_path / "data.csv"
+    path.write_text("id,saying,kind\n" + "".join(f'{i},"{text}",{label}\n' for i, (text, label) in enumerate(ROWS)))
+    read = ReadOptions(text="saying", label="kind")
+    lossworks.fit(f"{path}", read=read, model="linear:bits=10", epochs=2, out=tmp_path / "run")
+    model = lossworks.load(tmp_path / "run")
+    assert len(evaluate(model)["mistakes"]) <= 6
+    assert evaluate(model, f"{path}")["trained_on"]
+    further = lossworks.fit(f"{path}", start=tmp_path / "run", model="linear:bits=10", out=tmp_path / "further")
+    assert further.record["result"]["from"]["rows"] or further.record["result"]["from"]["known"]
+    with pytest.raises(DataError, match=r"Its columns: one, two, three\.$"):  # without what only a fit could do
+        evaluate(model, [{"one": "a", "two": "b", "three": "c"}])
+
+
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "labels": (ROWS, {"model": "linear:bits=10", "epochs": 2}),
     "weights": ([(*row, 1 + i % 3) for i, row in enumerate(ROWS)], {"model": "linear:bits=10", "seed": 3, "test": 0.3}),
@@ -88,7 +104,9 @@ def test_on_what_the_run_was_tested_on(case: str, tmp_path: Path) -> None:
     assert {key: found[key] for key in ("rows", "metrics", "baseline")} == {
         key: told[key] for key in ("rows", "metrics", "baseline")
     }
-    assert found["source"] == f"the test part of {model.record['data']['source']}"
+    assert found["source"] == (
+        own if isinstance(own := model.record["given"]["test"], str) else f"the test part of {model.record['data']['source']}"
+    )
     assert not found["trained_on"]
 
 

@@ -26,7 +26,7 @@ BAD = {
     "column unclear": ("a.csv", "one,two,three\na,b,c\nd,e,f\n", ["--header"], ["which column holds the", "--text"]),
     "one class": ("a.csv", "text,label\nx,a\ny,a\n", [], ["all 2 rows have the label 'a'", "at least two"]),
     "ragged": ("a.csv", GOOD + "x,good,more\n", [], ["line 62: expected 2 columns, found 3", "--bad-rows skip"]),
-    "bad UTF-8": ("a.csv", GOOD.encode() + b"na\xefve,good\n", [], ["line 62: byte 0xEF is not UTF-8", "--encoding latin-1"]),
+    "bad UTF-8": ("a.csv", GOOD.encode() + b"na\xefve,good\n", [], ["line 62: byte 0xEF is not UTF-8", "--encoding cp1252"]),
     "UTF-16": ("a.csv", GOOD.encode("utf-16"), [], ["begins like UTF-16", "Read it with --encoding utf-16."]),
     "NUL bytes": ("a.csv", GOOD + "x\0y,good\n", [], ["line 62: the text holds a NUL byte"]),
     "empty text": ("a.csv", GOOD + " ,good\n", [], ["line 62: the text is empty", "1 of 61 rows is bad"]),

@@ -100,8 +100,8 @@ def test_files_for_the_parts(command: Command, put: Put, tmp_path: Path) -> None
     train, valid, test = (put(f"{n}.csv", csv_of(p)) for n, p in (("a", rows[:60]), ("b", rows[60:90]), ("c", rows[58:])))
     ended = command("fit", train, "--valid", valid, "--test", test, "--out", tmp_path / "run", *SMALL, "--json")
     assert ended.json["data"]["parts"] == {"train": 60, "valid": 30, "test": 62}
-    assert ended.json["data"]["leaked"] == 2
-    assert "2 held-out rows stand word for word among the training rows" in ended.err
+    assert ended.json["data"]["leaked"] == {"valid": 0, "test": 2}
+    assert "2 of the 62 test rows stand verbatim among the training rows" in ended.err
 
 
 def test_shares_for_the_parts(command: Command, put: Put, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
 def test_counts_on_the_way(capsys: pytest.CaptureFixture[str]) -> None:
     """Large counts have all their digits, epochs three; pieces of one text are no rows, and one thing is no plural."""
     text = {"config": {"model": "ngram", "document_unit": "file"}, "parts": {"train": 1, "valid": 1, "test": 1}, "rows": 3}
-    text |= {"source": "it", "reason": "lm", "text_column": None, "label_column": None, "leaked": 0, "skipped": 0, "bad": []}
+    text |= {"source": "it", "reason": "lm", "text_column": None, "label_column": None, "leaked": {}, "skipped": 0, "bad": []}
     row = text | {"config": {"model": "ngram"}, "rows": 1, "skipped": 1, "bad": ["line 7: the text is empty"]}
     step = {"epoch": 2.3456, "examples_per_second": 1, "loss": 1.0}
     for event, fields, told in (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from lossworks.cli import listing, topics
+from lossworks.cli.headings import HEADINGS
 from lossworks.core import outline
 
 from .conftest import REVIEWS, Command
@@ -151,6 +155,18 @@ def test_help_by_topic(command: Command) -> None:
     assert command("help", "losses").out == command("list", "losses").out
     assert command("help", "fit").out == command("fit", "--help").out
     assert "Did you mean 'reading'" in command("help", "readin").err
+
+
+@pytest.mark.parametrize("verb", HEADINGS)
+def test_headings(verb: str, command: Command) -> None:
+    """Every flag stands once, and each heading before a flag that there is."""
+    shown = command(verb, "--help").out
+    signature = importlib.import_module(f"lossworks.cli.{verb}").command
+    assert HEADINGS[verb].keys() <= inspect.signature(signature).parameters.keys()
+    for title in HEADINGS[verb].values():
+        assert f"\n{title}:\n  --" in shown
+    flags = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.M)
+    assert len(flags) == len(set(flags)) > 40
 
 
 def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path: Path) -> None:

@@ -175,3 +175,32 @@ def test_one_column_twice(put):
     """Text and label must be two columns."""
     with pytest.raises(UsageError, match="asked for twice"):
         load(put("x.csv", "text,label\na,x\n"), ReadOptions(text="text", label=1))
+
+
+AS_RUN = [
+    ("id,saying,kind\n1,a,x\n", "saying", "kind"),
+    ("saying,text,kind,label\na,b,x,y\n", "saying", "kind"),  # before what is usual
+    ("text,label\na,x\n", "text", "label"),  # other data, whose names say it
+    ("id,saying,label\n1,a,x\n", "saying", "label"),
+    ("1,saying\nx,a\n", "saying", "1"),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "label"), AS_RUN)
+def test_as_of_a_run(put, content, text, label):
+    """The columns that a run was given are read where the data has them, and those that are asked for come first."""
+    corpus = load(put("x.csv", content), ReadOptions(as_run=("saying", "kind")))
+    assert (corpus.text_column, corpus.label_column) == (text, label)
+
+
+def test_as_of_a_run_but_for_what_is_asked(put):
+    """What is named is no second time something else; numbers of columns are of one file alone."""
+    path = put("x.csv", "saying,kind,other\na,x,c\n")
+    for asked, text, label in (({"text": "kind", "label": 3}, "kind", "other"), ({"label": "other"}, "saying", "other")):
+        corpus = load(path, ReadOptions(as_run=("saying", "kind"), **asked))
+        assert (corpus.text_column, corpus.label_column) == (text, label)
+    for names in ((None, None), ("1", "2"), ("saying,more", None)):
+        with pytest.raises(DataError, match="which column holds the text"):
+            load(path, ReadOptions(as_run=names))
+    corpus = load(path, ReadOptions(as_run=("saying,other", "kind")))
+    assert (corpus.text_column, corpus.label_column) == ("saying,other", "kind")

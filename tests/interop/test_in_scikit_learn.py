@@ -63,10 +63,11 @@ def cleaned(texts: list[str]) -> list[str]:
 def test_pipeline(texts: list[str], labels: list[str]) -> None:
     """As the last step, with texts cleaned before; the step's parameters are set from outside."""
     pipeline = make_pipeline(FunctionTransformer(cleaned), small())
-    pipeline.set_params(textclassifier__epochs=5, textclassifier__valid=0.2)
+    pipeline.set_params(textclassifier__epochs=5, textclassifier__valid=0.2, textclassifier__stop_by="macro_f1")
     assert pipeline.fit(texts, labels).score(texts, labels) > 0.9
     np.testing.assert_array_equal(pipeline.predict_proba(texts), pipeline[-1].predict_proba(cleaned(texts)))
     assert pipeline[-1].n_iter_ <= 5
+    assert pipeline[-1].model_.record["config"]["stop_by"] == "macro_f1"
 
 
 def test_cross_validation(texts: list[str], labels: list[str]) -> None:

@@ -72,7 +72,7 @@ def classify_run(
         metrics, floor, f"majority class '{labels[-1]}'", uncalibrated=proper, temperature=1.7, thresholds=[0.47],
         confusion=table, reliability={"before": BINS, "after": BINS[::-1]},
         per_class=[{"label": label, "precision": 0.9, "recall": 0.95, "f1": 0.92, "support": 27} for label in labels],
-        mistakes=[{"text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98, "row": 7}],
+        mistakes=[{"text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98, "place": "a.csv, line 9"}],
     ) | more  # fmt: skip
     return saved(path, summary("classify", labels, result=found))
 
@@ -86,7 +86,7 @@ def multilabel_run(path: Path) -> Path:
         metrics, floor, "most frequent answer per label (none of them)", uncalibrated=metrics, temperature=1.0,
         thresholds=[0.5, 0.4, 0.3], reliability={"before": BINS, "after": BINS},
         per_class=[{"label": label, "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 9} for label in labels],
-        mistakes=[{"text": "a match", "label": ["sport"], "predicted": [], "probability": 0.8, "row": 1}],
+        mistakes=[{"text": "a match", "label": ["sport"], "predicted": [], "probability": 0.8, "place": "a.csv, line 3"}],
     )  # fmt: skip
     return saved(path, summary("multilabel", labels, result=found))
 
@@ -96,7 +96,7 @@ def regress_run(path: Path) -> Path:
     metrics = {"mse": metric(0.5, 0.1), "rmse": metric(0.7, 0.1), "mae": metric(0.55, 0.1), "r2": metric(-0.2, 0.3)}
     floor = {"mse": metric(0.9, 0.1), "rmse": metric(0.95, 0.1), "mae": metric(0.8, 0.1), "r2": metric(0.0, 0)}
     points = [[k / 10, k / 11 + 0.2] for k in range(50)]
-    mistakes = [{"text": "so-so", "label": 3.0, "predicted": 4.5, "error": 1.5, "row": 3}]
+    mistakes = [{"text": "so-so", "label": 3.0, "predicted": 4.5, "error": 1.5, "place": "a.csv, line 5"}]
     found = result(metrics, floor, "mean of the training targets (2.5)", scatter=points, mistakes=mistakes)
     return saved(path, summary("regress", None, result=found), watched="mse")
 

@@ -14,6 +14,7 @@ from lossworks.api import Language, evaluate
 from lossworks.core.errors import DataError, Interrupted, UsageError
 from lossworks.data import loading
 from lossworks.engine import Callbacks
+from lossworks.report import words
 from lossworks.training import token_parts
 
 UNIGRAM = "ngram:order=1,smoothing=additive,delta=1"
@@ -107,9 +108,10 @@ def test_pieces_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_held_out_files(tmp_path: Path) -> None:
     """Files of their own, texts that leak told of; few texts are all learnt from, and that is said."""
-    found = fit(LINES[:100], valid=LINES[100:120], test=LINES[120:140] + LINES[:3], model="ngram:order=2")
+    found = fit(LINES[:100], valid=LINES[100:120], test=LINES[120:140] + LINES[:3], model="ngram:order=2", out=tmp_path / "run")
     assert found.record["data"]["parts"] == {"train": 100, "valid": 20, "test": 23}
-    assert found.record["data"]["leaked"] == 3
+    assert found.record["data"]["leaked"] == {"valid": 0, "test": 3}
+    assert "3 of the 23 test texts stand verbatim among the training texts" in words.verdict(found.record).sentence
     few = fit(LINES[:10], model="ngram:order=2")
     assert few.metrics == {}
     assert "nothing is known of how good this is" in few.record["result"]["note"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import plain_faults as faults
-from ..data import Corpus, ReadOptions, load_all
+from ..data import Corpus, ReadOptions, load_all, read_options
 from ..preparation import NEAR, Texts
 from ..preparation.near import check_threshold
 from ..preparation.personal import masked
@@ -82,7 +82,7 @@ def check_data(
     """
     check_threshold(threshold)
     others: list[Source] = [against] if isinstance(against, str | Path) else list(against)
-    read = replace(read or ReadOptions(), unlabelled=True, normalize="none")  # what is not composed is to be told
+    read = replace(read_options(read), unlabelled=True, normalize="none")  # what is not composed is to be told
     if read.texts is None and (read.format or "lines") == "lines":
         read = replace(read, texts="line")  # blank lines part texts, and are none
     with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import values
-from ..core.errors import UnknownName, UsageError
+from ..core.errors import UsageError
 from ..data import ReadOptions
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
@@ -27,7 +27,7 @@ from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
 from ..models import build_language, is_graph, is_language
 from ..training import Settings
-from ..training.settings import for_family, renamed
+from ..training.settings import check_names, for_family, renamed
 from ..training.teaching import CUT, Teacher
 from .comparison import Comparison, Recorder
 from .fit import Source, held_out, reading_for
@@ -139,10 +139,7 @@ class Asked:
         choices |= shares
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}
         common = {**_given(settings), **{key: value for key, value in choices.items() if key not in named}}
-        known = Settings.__dataclass_fields__
-        for key in common:
-            if key not in known:
-                raise UnknownName("argument of compare:", key, [*known, "arms", "seeds", "trials", "tune", "out"])
+        check_names("compare", common, "arms", "read", "seeds", "trials", "tune", "out", "settings")
         for key in ("teach", "model"):  # what adds arms is an arm's own
             if key in common and (key == "teach" or is_pool(common[key]) or is_each(common[key])):
                 named[key] = [common.pop(key)]

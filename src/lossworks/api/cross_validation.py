@@ -120,7 +120,10 @@ class _Said:
             "metrics": {name: value.to_json() for name, value in values.items()},
             "uncalibrated": {},
             "baseline": task.baseline(target, target, weights=weight, groups=corpus.keys),
-            "mistakes": [{"text": text, **what, "row": int(row)} for text, what, row in zip(texts, mistakes, rows, strict=True)],
+            "mistakes": [
+                {"text": text, **what, "place": corpus.place(int(row))}
+                for text, what, row in zip(texts, mistakes, rows, strict=True)
+            ],
             "folds": [{"rows": len(rows), **fold} for rows, fold in zip(each, folds, strict=True)],
             "trainings": trainings,
         }

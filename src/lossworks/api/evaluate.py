@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions
+from ..data import Corpus, ReadOptions, read_options
 from ..metrics.segments import Segments
 from ..training.graph import judge as judge_facts
 from ..training.judging import figures
@@ -62,13 +62,13 @@ def evaluate(
         raise UsageError("--stride is for language models, and this is none. Leave it out.")
     if isinstance(model, Language):
         model = model.sliding(stride)
-        read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=model.document_unit)
+        read = replace(read_options(read), unlabelled=True, label=None, texts=model.document_unit)
         check_apart(read, model.document_unit)
     if isinstance(model, Graph):
         if slices or conflict or (read is not None and read.language is not None):
             flag = "--slices" if slices else "--conflict" if conflict else "--language"
             raise UsageError(f"{flag} is for texts, and a knowledge graph has none. Leave it out.")
-        read = replace(read or ReadOptions(), triples=True, unlabelled=True)
+        read = replace(read_options(read), triples=True, unlabelled=True)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
         if isinstance(model, Graph):
             return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, model.trained.names.read(corpus))}

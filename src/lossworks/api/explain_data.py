@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import DataError, UsageError
 from ..core.seeds import derive, generator
-from ..data import Corpus, ReadOptions, label_sets
+from ..data import Corpus, ReadOptions, label_sets, read_options
 from ..engine import Callbacks
 from .fit import Source
 from .language import Language
@@ -164,7 +164,7 @@ def _controls(model: Model | Language, seed: int) -> list[Any]:
 
 
 def _corpus(model: Model | Language, data: Source | None, read: ReadOptions | None, of_truth: bool) -> Corpus:
-    read = read or ReadOptions()
+    read = read_options(read)
     if not of_truth:
         read = replace(read, unlabelled=True)
     if isinstance(model, Language):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import values
 from ..core.errors import Interrupted, UsageError
-from ..data import PARTS, TEST, VALID, ReadOptions, load_all
+from ..data import PARTS, TEST, VALID, ReadOptions, load_all, read_options
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
@@ -194,7 +194,7 @@ def _with_folds(callbacks: Callbacks, folds: int) -> Callable[[str, dict[str, An
 
 def _begun_reading(joined: World, read: ReadOptions | None, out: Path, device: str) -> ReadOptions:
     """How the run in ``out`` reads its data, which the first process looks up before it writes there."""
-    read = as_begun(read, out) if joined.is_first else read or ReadOptions()
+    read = as_begun(read, out) if joined.is_first else read_options(read)
     return replace(read, normalize=joined.of_first(read.normalize or "", device) or None)
 
 
@@ -221,7 +221,7 @@ def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
     Raises:
         UsageError: a weight is named for texts that have none, a label for facts, or languages for one long text.
     """
-    read = read or ReadOptions()
+    read = read_options(read)
     check_apart(read, settings.document_unit)
     if settings.of_graph:
         if named := [f"--{name}" for name in ("label", "weight", "language") if getattr(read, name) is not None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import data
 from ..core.errors import UsageError
-from ..data.options import ReadOptions
+from ..data.options import ReadOptions, read_options
 from ..record import Run
 from ..tokens.graphemes import composed
 
@@ -45,22 +45,24 @@ def form_of(*records: dict[str, Any]) -> str:
 
 
 def as_trained(read: ReadOptions | None, *records: dict[str, Any]) -> ReadOptions:
-    """The reading asked for; where it does not say how labels in a cell are parted, or which form text is read in, as for the
-    models with these ``records``.
+    """The reading asked for; where it does not say which columns are read, how labels in a cell are parted, or which form text is
+    read in, as for the models with these ``records``.
     """
-    read = read or ReadOptions()
+    read = read_options(read)
     if not records:
         return read
+    given = records[0].get("data", {})
     return replace(
         read,
-        label_sep=records[0].get("data", {}).get("label_sep") if read.label_sep is None else read.label_sep,
+        as_run=(given.get("text_column"), given.get("label_column")),
+        label_sep=given.get("label_sep") if read.label_sep is None else read.label_sep,
         normalize=read.normalize or form_of(*records),
     )
 
 
 def as_begun(read: ReadOptions | None, out: Path) -> ReadOptions:
     """The reading asked for; where it does not say which form text is read in, as when what is in ``out`` was begun."""
-    read, record = read or ReadOptions(), Run(out).summary
+    read, record = read_options(read), Run(out).summary
     return replace(read, normalize=form_of(record)) if read.normalize is None and "data" in record else read
 
 
@@ -81,8 +83,7 @@ def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
         DataError: a frame has no such column, or a text is missing.
     """
     if data.is_frame(texts):
-        column = records[0].get("data", {}).get("text_column") if records else None
-        read = ReadOptions(text=column, unlabelled=True, bad_rows="error", normalize=form_of(*records))
+        read = replace(as_trained(None, *records), unlabelled=True, bad_rows="error", normalize=form_of(*records))
         with closing(data.load(texts, read)) as corpus:
             return [text for block in corpus.blocks() for text in block]
     if isinstance(texts, str):

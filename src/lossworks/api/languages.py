@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import models
 from ..core.errors import DataError, UsageError
-from ..data import PARTS, ReadOptions, load
+from ..data import PARTS, ReadOptions, load, read_options
 from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..inference.predictor import CHUNK
@@ -94,7 +94,7 @@ def build(
     """
     models.models.build_as(CountedSpec, model, f"Languages are told apart by a family that counts: {FAMILY}.")
     callbacks = callbacks or Callbacks()
-    read = read or ReadOptions()
+    read = read_options(read)
     found = _read(Path(folder), replace(read, normalize="none"), callbacks)
     if found.left_out:
         callbacks.watch("note", {"text": f"{folder}: left out, as no language's: {', '.join(found.left_out)}"})

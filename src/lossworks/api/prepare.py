@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core import values
 from ..core.errors import Interrupted, UsageError
-from ..data import ReadOptions
+from ..data import ReadOptions, read_options
 from ..data.formats.prepared import MANIFEST
 from ..engine import Callbacks
 from ..preparation import NEAR
@@ -36,7 +36,7 @@ def wanted(
     tokenizer: str | None = None,
 ) -> Wanted:
     """The settings of ``prepare``, checked."""
-    read = read or ReadOptions()
+    read = read_options(read)
     read = replace(read, unlabelled=read.label is None, texts=read.texts or "line")
     named = tuple(quality.render(quality.build(each)) for rule in rules for each in _in_set(rule))
     return Wanted(

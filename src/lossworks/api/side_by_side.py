@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import metrics as figures
 from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions
+from ..data import Corpus, ReadOptions, read_options
 from ..evidence.by_language import of_models
 from ..evidence.results import UNITS
 from ..metrics.segments import Segments
@@ -68,7 +68,7 @@ def side_by_side(
             f"the models are of different texts ({told}), so their metrics do not compare. Use one --document-unit for all."
         )
     models = {name: model.sliding(stride) for name, model in models.items()}
-    read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
+    read = replace(read_options(read), unlabelled=True, label=None, texts=next(iter(kinds.values()), None))
     check_apart(read, read.texts)
     with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")

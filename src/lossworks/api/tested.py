@@ -67,7 +67,9 @@ def corpus_for(
         raise UsageError(f"{first} was tested on no rows. Give the text to evaluate it on.")
     corpus = load(rows, replace(read, language=None))
     corpus.languages, corpus.named = languages, places
-    corpus.source = f"the test part of {models[first].record['data']['source']}"
+    record = models[first].record
+    own = record["given"].get("test")
+    corpus.source = own if isinstance(own, str) else f"the test part of {record['data']['source']}"
     return corpus
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import tokens
 from ..core.errors import UsageError
-from ..data import ReadOptions, load
+from ..data import ReadOptions, load, read_options
 from ..data.parallel import Parallel, load_parallel, names_of
 from ..metrics.parallel import gini, premiums
 from ..record import Run
@@ -32,7 +32,7 @@ def build_tokenizer(files: Sequence[str], spec: str, read: ReadOptions | None = 
     chosen = tokens.named(spec)
     if isinstance(chosen, Tokenizer):
         raise UsageError(f"{spec} is a tokenizer that has learnt already. Name a kind to learn, such as parity_bpe:size=32000.")
-    read = replace(read or ReadOptions(), unlabelled=True, label=None, texts="line")
+    read = replace(read_options(read), unlabelled=True, label=None, texts="line")
     blocks: list[list[str]] = []
     languages: list[str] = []
     changed: Counter[str] = Counter()

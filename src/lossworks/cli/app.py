@@ -17,6 +17,7 @@ import typer
 from .. import __version__
 from ..core.errors import LossworksError, PeerLost
 from .coercion import spare
+from .headings import under_headings
 from .running import is_first
 
 # The root of what is wrong with a command line, wherever this version of typer keeps it.
@@ -66,7 +67,7 @@ def app(verbs: Iterable[str] = VERBS) -> typer.Typer:
         if hasattr(module, "app"):
             made.add_typer(module.app, name=verb)
         else:
-            made.command(verb)(module.command)
+            made.command(verb, cls=under_headings(verb))(module.command)
     return made
 
 

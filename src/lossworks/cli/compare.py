@@ -19,7 +19,7 @@ Many = list[str] | None
 
 
 def _repeated(said: str) -> Any:
-    return typer.Option(help=f"{said} Repeat it: arms are all combinations.", show_default=False)
+    return typer.Option(help=f"{said} Repeat it for several.", show_default=False)
 
 
 def command(
@@ -34,11 +34,11 @@ def command(
     ] = None,
     penalty: Annotated[Many, _repeated("l1:strength=1e-5, ….")] = None,
     risk: Annotated[Many, _repeated("mean, cvar, ….")] = None,
-    groups: Annotated[Many, _repeated("Of a risk: label, language, or both: language,label.")] = None,
+    groups: Annotated[Many, _repeated("What a risk over groups compares: label, language, or both: language,label.")] = None,
     balance: Annotated[Many, _repeated("How often each --language is drawn: proportional, alpha:0.3, unimax.")] = None,
-    schedule: Annotated[Many, _repeated("Of the rate; linear if none is given.")] = None,
+    schedule: Annotated[Many, _repeated("How the learning rate changes; linear if none is given.")] = None,
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
-    tokenizer: Annotated[Many, _repeated("Of language models: chars, words, bytes, bpe:size=8000, ….")] = None,
+    tokenizer: Annotated[Many, _repeated("For language models: chars, words, bytes, bpe:size=8000, ….")] = None,
     class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
     config: Annotated[
         Path | None,
@@ -74,16 +74,19 @@ def command(
     task: Annotated[str | None, typer.Option(help="auto, classify, multilabel, regress, lm.", show_default=False)] = None,
     epochs: Annotated[str | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
     document_unit: Annotated[
-        str | None, typer.Option(help="Of language models: line, paragraph, file.  [default: line]", show_default=False)
+        str | None,
+        typer.Option(help="For language models, what is one text: line, paragraph, file.  [default: line]", show_default=False),
     ] = None,
-    steps: Annotated[str | None, typer.Option(help="Of language models: updates, for --epochs.", show_default=False)] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="For language models: the number of updates, in the place of --epochs.", show_default=False)
+    ] = None,
     batch_tokens: Annotated[
-        str | None, typer.Option(help="Of language models: tokens a step.  [default: 2048]", show_default=False)
+        str | None, typer.Option(help="For language models: tokens a step.  [default: 2048]", show_default=False)
     ] = None,
     batch_size: Annotated[str | None, typer.Option(help="Rows a step.", show_default=False)] = None,
     clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
     seed: Annotated[
-        str | None, typer.Option(help="Of the split and the trials; seeds that count come after it.", show_default=False)
+        str | None, typer.Option(help="Seed of the split and the trials; the seeds that count come after it.", show_default=False)
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     text: options.Text = None,
@@ -156,6 +159,7 @@ def command(
 def _tell(found: Comparison) -> None:
     """The verdicts, and what to do next."""
     from ..report.by_language import NOT_KEPT
+    from ..report.comparison import mean_of
     from ..report.comparison_next import next_step, rates_alike
     from .fuse import tell_verdicts
     from .tables import console
@@ -163,7 +167,7 @@ def _tell(found: Comparison) -> None:
 
     screen = console()
     for arm in found.arms:
-        screen.print(f"{arm['name']}\n    {arm['verdict']['sentence']}")
+        screen.print(f"{arm['name']}\n    {mean_of(found.record['result'], arm)}{arm['verdict']['sentence']}")
         for one in found.record["result"].get("by_language") or ():
             if one["run"] == arm["name"]:
                 screen.print(f"    By language: {in_line(one['sentence'])}")
@@ -224,12 +228,13 @@ def _watcher(quiet: bool) -> Any:
             say(f"{data['source']}: {counted(sum(parts.values()), what)} ({sizes})")
             say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
             say_notes(composed_note(data.get("composed", 0), data["rows"]))
-            say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all, those that had finished among them")
+            say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all")
+            say(f"score  of seeds {fields['protocol']['metric']} on test rows, of trials the proper score on validation rows")
             for text in untrained(fields["protocol"]):
                 say(f"note   {text}", "yellow")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 stand = f"{counted(found, 'test row')} {'stands' if found == 1 else 'stand'} among the training rows"
-                say(f"note   {stand}, {doubles['exact']['test']:,} word for word", "yellow")
+                say(f"note   {stand}, {doubles['exact']['test']:,} verbatim", "yellow")
 
         def _training(self, fields: dict[str, Any]) -> None:
             self.ended += 1

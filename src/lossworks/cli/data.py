@@ -53,7 +53,7 @@ def check(
     ] = None,
     folds: Annotated[int, typer.Option("--folds", help="Parts; each is judged by models trained on the others.")] = 5,
     sample: Annotated[int, typer.Option("--sample", help="Rows to look at by hand.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Of folds, models and sample.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the folds, the models and the sample.")] = 0,
     text: options.Text = None,
     label: options.Label = None,
     encoding: options.Encoding = "utf-8",
@@ -122,7 +122,7 @@ def worth(
     model: Annotated[
         str | None, typer.Option("--model", help="What is trained on them.  [default: the run's family]", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of draws and trainings.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draws and the trainings.")] = 0,
     text: options.Text = None,
     label: options.Label = None,
     encoding: options.Encoding = "utf-8",

@@ -34,12 +34,12 @@ def command(
     ] = None,
     part: Annotated[
         int | None,
-        typer.Option("--part", help="Of a language model: the part explained, 1 the first, -1 the last.", show_default=False),
+        typer.Option("--part", help="For language models: the part explained, 1 the first, -1 the last.", show_default=False),
     ] = None,
     by: Annotated[str, typer.Option(help="What is divided: a text by word, char, token; a token by order.")] = "word",
     method: Annotated[str, typer.Option(help="auto, exact, integrated_gradients, marginal, leave_one_out, pairs.")] = "auto",
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Whether to try if the shares may be believed.")] = True,
-    seed: Annotated[int, typer.Option(help="Of what is random in the trial.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the trial.")] = 0,
     data: Annotated[
         str | None,
         typer.Option(
@@ -48,23 +48,29 @@ def command(
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Of --data: of how many texts, drawn at random.")] = 1000,
+    limit: Annotated[int, typer.Option(help="With --data: how many texts, drawn at random.")] = 1000,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="Of --data: also try models of shuffled labels and a planted shortcut (4 trainings)."),
+        typer.Option(
+            "--retrain", help="With --data: also try models of shuffled labels and of a planted shortcut (4 trainings)."
+        ),
     ] = False,
     rows: Annotated[
         bool, typer.Option("--rows", help="Which training rows raised each text's loss: as training without them tells.")
     ] = False,
-    seeds: Annotated[int, typer.Option(help="Of --rows and a network: by how many other trainings rows are judged.")] = 3,
+    seeds: Annotated[int, typer.Option(help="With --rows, for networks: how many other trainings the rows are judged by.")] = 3,
     learning: Annotated[
         bool, typer.Option("--learning", help="When each training row was learned, found by training again; a page.")
     ] = False,
     valid: Annotated[
-        str | None, typer.Option("--valid", help="Of --rows, --learning: validation rows that were a file.", show_default=False)
+        str | None,
+        typer.Option(
+            "--valid", help="With --rows or --learning: the validation rows, where they were a file.", show_default=False
+        ),
     ] = None,
     test: Annotated[
-        str | None, typer.Option("--test", help="Of --rows, --learning: test rows that were a file.", show_default=False)
+        str | None,
+        typer.Option("--test", help="With --rows or --learning: the test rows, where they were a file.", show_default=False),
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the explanations as a page.", metavar="FILE", show_default=False)
@@ -133,7 +139,7 @@ def _tell(model: Model | Language, run: Path, found: list[Explanation] | Explain
     """A page, JSON, a view for people or a table for programs."""
     from ..api import write_explanations
     from . import explain_data as of_data
-    from .explained import show, table
+    from .explained import say_about, show, table
 
     page = None if html is None else write_explanations(found, html, name=run.resolve().name, facts=_facts(model))
     if json:
@@ -146,6 +152,7 @@ def _tell(model: Model | Language, run: Path, found: list[Explanation] | Explain
     elif sys.stdout.isatty():
         show(found)
     else:
+        say_about(found)
         print(table(found))
 
 

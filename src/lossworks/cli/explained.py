@@ -9,13 +9,14 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ..report.explained_tokens import token_lines
-from .tables import console
+from .tables import console, say
 from .visible import in_line, visible
 
 if TYPE_CHECKING:
     from ..api import Explanation
 
 _SHOWN = 10  # parts in the table; the text's colours show all
+_ROUNDING = 1e-9  # of the sum; what is smaller is not left over
 _BAR = 24  # characters of the longest bar
 _FOR, _AGAINST = (43, 95, 147), (176, 85, 42)
 TONES = {"trust": "green", "not shown": "yellow", "do not trust": "red"}
@@ -29,6 +30,13 @@ def table(explanations: Sequence[Explanation]) -> str:
         rows = zip(each.parts, each.spans.tolist(), each.shares.tolist(), strict=True)
         lines += [f"{number}\t{in_line(part)}\t{first}\t{last}\t{share:.6g}" for part, (first, last), share in rows]
     return "\n".join(lines)
+
+
+def say_about(explanations: Sequence[Explanation]) -> None:
+    """What a table does not hold, to stderr: the quantity that each text's shares add up to, and whether they may be believed."""
+    for number, each in enumerate(explanations, 1):
+        trial = "" if each.trial is None else f"; {each.trial.word}: {each.trial.sentence}"
+        say(f"text {number}: {_equation(each)}{trial}")
 
 
 def show(explanations: Sequence[Explanation]) -> None:
@@ -53,9 +61,10 @@ def _equation(each: Explanation) -> str:
     """The quantity as a sum, with what is left over."""
     unit = f" {each.unit}" if each.unit else ""
     base, shares = each.baseline, float(each.shares.sum())
+    left = each.residual if abs(each.residual) > _ROUNDING * max(abs(each.value), abs(base), abs(shares)) else 0.0
     return (
         f"{visible(each.quantity)}: {each.value:.4g}{unit} = {base:.4g} without any part "
-        f"{_signed(shares)} from the parts {_signed(each.residual)} left over"
+        f"{_signed(shares)} from the parts {_signed(left)} left over"
     )
 
 

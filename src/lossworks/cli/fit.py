@@ -70,7 +70,7 @@ def command(
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            help="Of language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.", show_default=False
+            help="For language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.", show_default=False
         ),
     ] = None,
     document_unit: Annotated[
@@ -98,7 +98,7 @@ def command(
     groups: Annotated[
         str | None,
         typer.Option(
-            help="Of such a risk: label, language, or both: language,label.  [default: label; for lm language]",
+            help="What a risk over groups compares: label, language, or both: language,label.  [default: label; for lm language]",
             show_default=False,
         ),
     ] = None,
@@ -110,21 +110,26 @@ def command(
         str | None, typer.Option(help="Learning rate, over the optimizer's own; auto: found by short runs.", show_default=False)
     ] = None,
     schedule: Annotated[
-        str | None, typer.Option(help="Of the learning rate: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
+        str | None, typer.Option(help="How the learning rate changes: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
     ] = None,
     epochs: Annotated[str | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
-    steps: Annotated[str | None, typer.Option(help="Of rnn, transformer: updates in all.", show_default=False)] = None,
+    steps: Annotated[str | None, typer.Option(help="For rnn and transformer: the number of updates.", show_default=False)] = None,
     minutes: Annotated[
-        str | None, typer.Option(help="Of rnn, transformer: as many as fit into them.  [default: 5]", show_default=False)
+        str | None,
+        typer.Option(help="For rnn and transformer: as many updates as fit into this.  [default: 5]", show_default=False),
     ] = None,
-    batch_tokens: Annotated[str | None, typer.Option(help="Of language models: tokens per step.", show_default=False)] = None,
+    batch_tokens: Annotated[str | None, typer.Option(help="For language models: tokens per step.", show_default=False)] = None,
     pack: Annotated[
         bool | None,
-        typer.Option("--pack", help="Of transformer: several texts in a row, unseen by one another.", show_default=False),
+        typer.Option(
+            "--pack", help="For transformer: several texts in one row, which do not see one another.", show_default=False
+        ),
     ] = None,
     dtype: Annotated[
         str | None,
-        typer.Option(help="Of rnn, transformer: float32 or bfloat16 products; else by the CPU.", show_default=False),
+        typer.Option(
+            help="For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where the CPU has it]", show_default=False
+        ),
     ] = None,
     sharding: Annotated[
         str | None,
@@ -175,9 +180,11 @@ def command(
     ] = None,
     glosses: Annotated[
         str | None,
-        typer.Option(help="Of a graph: a file of its entities' descriptions, ENTITY, a tab, TEXT a line.", show_default=False),
+        typer.Option(help="For graphs: a file that describes entities, ENTITY, a tab and TEXT on each line.", show_default=False),
     ] = None,
-    seed: Annotated[str | None, typer.Option(help="Of the split, the order and the first weights.", show_default=False)] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Seed of the split, the order of rows and the first weights.", show_default=False)
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,

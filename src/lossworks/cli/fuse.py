@@ -47,7 +47,7 @@ def command(
         typer.Option("--twin", help="A run like the first but for its seed; auto: train one.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run directory to make of the pool.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the permutations that cut a source from its texts.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the permutations that cut a source from its texts.")] = 0,
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,

@@ -46,7 +46,8 @@ def command(
         int | None, typer.Option("--beam", help="Search for the most probable text, so many at a time.", show_default=False)
     ] = None,
     length_penalty: Annotated[
-        float, typer.Option("--length-penalty", help="Of beams, whose log-probability is divided by length to this power.")
+        float,
+        typer.Option("--length-penalty", help="With --beams: their log-probability is divided by the length to this power."),
     ] = 1.0,
     choice: Annotated[
         list[str] | None,

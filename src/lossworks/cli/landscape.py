@@ -25,7 +25,7 @@ def command(
             "--span", help="How far a random plane reaches, 1 being the weights' own length.  [default: 1]", show_default=False
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the rows and the random directions.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the rows and the random directions.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="The page to write.  [default: RUN/landscape.html]", show_default=False)
     ] = None,

@@ -38,7 +38,7 @@ def build(
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "error",
     normalize: options.Normalize = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the split, where dev and test are not given.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the split, where dev and test are not given.")] = 0,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

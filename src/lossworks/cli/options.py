@@ -33,7 +33,9 @@ BadRows = Annotated[
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", help="Of the text read: csv, tsv, jsonl, parquet, fasttext; else by name or look.", show_default=False
+        "--format",
+        help="Format of the input: csv, tsv, jsonl, parquet, fasttext.  [default: found by name or content]",
+        show_default=False,
     ),
 ]
 Header = Annotated[

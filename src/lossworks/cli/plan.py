@@ -52,7 +52,7 @@ def command(
         float | None, typer.Option("--bandwidth", help="Bytes a second between GPUs.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("plan.html"),
-    seed: Annotated[int, typer.Option("--seed", help="Of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the resampling.")] = 0,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

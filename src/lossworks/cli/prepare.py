@@ -29,7 +29,7 @@ def command(
     keep_repeats: Annotated[bool, typer.Option("--keep-repeats", help="Leave in what is there twice.")] = False,
     valid: Annotated[float, typer.Option("--valid", help="Share to hold out for validation.")] = 0.0,
     test: Annotated[float, typer.Option("--test", help="Share to hold out for tests.")] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the split.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the split.")] = 0,
     tokenizer: Annotated[
         str | None,
         typer.Option(

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..core.wording import amount, counted, remaining, skipped_note
+from ..core.wording import amount, counted, leaked_note, remaining, skipped_note
 from ..tokens.graphemes import composed_note
 from .tables import console, number, say, say_notes
 
@@ -96,8 +96,8 @@ class Watcher:
         say_notes([*composed_note(fields.get("composed", 0), fields["rows"]), *fields.get("notes", [])])
         if fields["skipped"]:
             say_notes([skipped_note(fields["skipped"], fields["bad"])])
-        if fields["leaked"]:
-            say(f"note   {fields['leaked']:,} held-out rows stand word for word among the training rows", "yellow")
+        if note := leaked_note(fields["leaked"], parts):
+            say(f"note   {note}", "yellow")
         if fields["parts"]["test"] == 0 and "folds" not in fields:
             say("note   no rows are held out to test on: there will be no figures on how good this is", "yellow")
 

@@ -45,4 +45,5 @@ def _said(topic: str) -> str:
     from ..core import outline
 
     file, name = _SAID[topic]
-    return outline.docstring(Path(__file__).parents[1] / file, name).replace("``", "")
+    said = outline.docstring(Path(__file__).parents[1] / file, name).replace("``", "")
+    return said.partition("\n\nArgs:")[0]  # what follows is for who calls it from Python

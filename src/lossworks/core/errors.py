@@ -20,6 +20,7 @@ import difflib
 from collections.abc import Iterable
 
 _FEW = 12  # names, that are shown all
+_HINTS = 3
 
 
 class LossworksError(Exception):
@@ -38,8 +39,9 @@ class UnknownName(UsageError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = (), near: Iterable[str] = ()) -> None:
-        known = sorted(known)
-        close = dict.fromkeys([*difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6), *near])
+        known = sorted(set(known))
+        within = [each for each in known if name.lower() in each.split("_")]
+        close = dict.fromkeys([*near, *within[:_HINTS], *difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)])
         hints = [f"It names a kind of {other}, not of {kind}: give it as {other}={name!r}." for other in others]
         if close:
             hints.append(f"Did you mean {' or '.join(map(repr, close))}?")

@@ -139,7 +139,10 @@ class Registry(Generic[T]):
         return [other.kind for other in _REGISTRIES if other.kind != self.kind and _key(name) in other]
 
     def _near(self, name: str) -> list[str]:
-        """Members whose docstrings speak of what is called so."""
+        """The spec that was meant, where a member's name begins it; else members whose docstrings speak of what is called so."""
+        begun, keys = re.fullmatch(r"([\w-]*)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]  # it always matches
+        if keys and begun in self:
+            return [f"{begun}:{keys.strip('(,) ')}"]
         word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
         return [entry.name for entry in self if len(name) > _WORD and word.search(entry.thing.__doc__ or "")][:_WORD]
 

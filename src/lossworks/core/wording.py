@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 THIN = "\u202f"  # narrow no-break space, between a number and its unit
 _UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -42,3 +42,11 @@ def amount(number: float) -> str:
 def skipped_note(skipped: int, bad: Sequence[str]) -> str:
     """What is said of rows that were left out; ``bad``: the first of them, each with its place and reason."""
     return f"{counted(skipped, 'bad row')} left out, the first: {bad[0]}" if bad else f"{counted(skipped, 'bad row')} left out"
+
+
+def leaked_note(leaked: Mapping[str, int], rows: Mapping[str, int], noun: str = "row") -> str:
+    """How many of a part's ``rows`` stand verbatim among the training rows; empty where none does."""
+    names = {"test": "test", "valid": "validation"}
+    said = [f"{count:,} of the {rows[part]:,} {names[part]} {noun}s" for part, count in sorted(leaked.items()) if count]
+    verb = "stands" if sum(leaked.values()) == 1 else "stand"
+    return f"{' and '.join(said)} {verb} verbatim among the training {noun}s" if said else ""

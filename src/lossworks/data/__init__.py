@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .labels import joined, named, original
     from .languages import Languages
     from .loading import load, load_all
-    from .options import AS_READ, Label, ReadOptions
+    from .options import AS_READ, Label, ReadOptions, read_options
     from .order import epoch_order
     from .ordered_features import Marks, OrderedFeatures
     from .ragged import Ragged
@@ -83,6 +83,7 @@ __all__ = [
     "named",
     "numbers",
     "original",
+    "read_options",
     "split",
     "stream",
     "together",

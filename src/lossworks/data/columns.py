@@ -92,6 +92,8 @@ def is_header(rows: Sequence[Sequence[str]], options: ReadOptions, *, prose: boo
     if any(isinstance(c, str) and not re.fullmatch(r"[\d,\s]+", c) for c in _given(options)):
         return True
     first = rows[0]
+    if any(_as_run(first, options)):
+        return True
     if options.triples:
         return _named_triple(first) is not None
     body = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
@@ -122,6 +124,11 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     if language is not None and language in (*text, weight):
         raise UsageError(f"{source}: --language {options.language} is the column of texts or weights. Name that of languages.")
     taken = asked if language is None else [*asked, language]
+    usual, usual_label = _as_run(names, options)
+    if not text and not {*usual} & {*taken}:
+        text = usual
+    if label is None and usual_label not in (*text, *taken):
+        label = usual_label
     if not text and (found := _first_known(TEXT_NAMES, names, taken)) is not None:
         text = (found,)
     if label is None:
@@ -135,10 +142,18 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     elif label is None and len(left) == 1 and not options.unlabelled:
         label = left[0]
     if not text:
-        raise _unfound("text", names, sample, source)
+        raise _unfound("text", names, sample, source, options)
     if label is None and not options.unlabelled:
-        raise _unfound("label", names, sample, source)
+        raise _unfound("label", names, sample, source, options)
     return Columns(names, text, label, weight, language, kept=kept)
+
+
+def _as_run(names: Sequence[str], options: ReadOptions) -> tuple[tuple[int, ...], int | None]:
+    """Where the text and the label columns of the run stand; one that was known by its number may be another in other data."""
+    at = {name: i for i, name in enumerate(names) if not name.isdecimal()}
+    text, label = (name or "" for name in options.as_run)
+    parts = [text] if text in at else text.split(",")
+    return tuple(at[part] for part in parts) if at.keys() >= {*parts} else (), at.get(label)
 
 
 def _kept(options: ReadOptions, names: Sequence[str], source: str) -> tuple[int, ...]:
@@ -268,12 +283,14 @@ def _label_first(pair: Sequence[int], sample: Sequence[Sequence[str]]) -> list[i
     return sorted(pair, key=variety)
 
 
-def _unfound(what: str, names: Sequence[str], sample: Sequence[Sequence[str]], source: str) -> DataError:
+def _unfound(what: str, names: Sequence[str], sample: Sequence[Sequence[str]], source: str, options: ReadOptions) -> DataError:
     columns = ", ".join(names)
     if sample and list(names) == numbered(len(names)):
         cells = [cell if len(cell) <= 30 else cell[:29] + "…" for cell in sample[0]]
         columns = ", ".join(f"{name}: {cell!r}" for name, cell in zip(names, cells, strict=False))
-    without = " Where there is none, a model of language can be learnt: --task lm." if what == "label" else ""
+    to_fit = what == "label" and options.as_run == (None, None)
+    without = " If there is none, train a language model: --task lm." if to_fit else ""
     return DataError(
-        f"{source}: which column holds the {what}? Name it, or number it, with --{what}. Its columns: {columns}.{without}"
+        f"{source}: which column holds the {what}? Name it, or number it, with --{what} (in Python: "
+        f"read=lossworks.ReadOptions({what}=…)). Its columns: {columns}.{without}"
     )

@@ -59,7 +59,7 @@ def undecodable(name: str, line: int, error: UnicodeDecodeError, encoding: str =
     what = f"{name}, line {line}: byte 0x{error.object[error.start]:02X} is not {encoding.upper()}"
     if encoding == "utf-8" and b"\0" in error.object:
         return DataError(f"{what}, and NUL bytes stand near it: this is no text, or text in UTF-16 (--encoding utf-16-le).")
-    other = "latin-1" if encoding.startswith("utf") else "utf-8"
+    other = "cp1252" if encoding.startswith("utf") else "utf-8"
     return DataError(f"{what}. If the text is in another encoding, name it, for example --encoding {other}.")
 
 

@@ -20,7 +20,7 @@ from .encodings import Block, blocks
 from .formats import delimited, excel, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
-from .options import AUTO, FILE, ReadOptions
+from .options import AUTO, FILE, ReadOptions, read_options
 from .sources import chunks, matching
 from .store import TextStore, no_room
 
@@ -40,14 +40,19 @@ def load(
 
     A pattern such as "*/train.tsv" or "{hau,ibo}.csv" stands for several files, which are read one after another; so do a zip
     and a folder of Parquet shards. One file of a zip, or sheet of a workbook, has a path: "x.zip/train.csv", "book.xlsx/Sheet2".
-    Python rows are (text, label) or (text, label, weight) tuples, dicts, or a data frame. Texts beyond ``budget`` bytes go to a
-    temporary file in ``spill`` (the system's folder for such files if None), which ``Corpus.close`` removes.
+    Python rows are (text, label) or (text, label, weight) tuples, dicts, or a data frame.
+
+    Args:
+        source: the data.
+        options: how it is read; by default found by looking.
+        budget, spill: texts beyond so many bytes go to a temporary file in that folder (the system's for such files if None),
+            which ``Corpus.close`` removes.
 
     Raises:
         DataError: the source is missing, empty, in the wrong encoding, or has bad rows and the policy is "error".
         RecordError: the temporary file cannot be written.
     """
-    options = options or ReadOptions()
+    options = read_options(options)
     files: list[Any] = matching(source) if isinstance(source, str | os.PathLike) else [source]
     languages: list[str | None] = [None] * len(files)
     if options.language == FILE:

@@ -44,6 +44,7 @@ class ReadOptions:
         (A column that is called so is named by its number.) None: languages are not told apart.
     triples: rows are facts, three names each: of the columns head, relation and tail (or subject, predicate and object, or
         source, relation and target), or of the first three. A row's text is then the names with a tab between them.
+    as_run: the text and the label column of a run: read where others are not named and the data has columns of these names.
     keep: columns whose cells are handed on as they stand, for ``stream``: their names or numbers, or "all".
     normalize: "nfc" brings every text into the composed form (UAX 15), so that letters spelled with marks of their own are the
         same as composed ones; "none" reads it as it is. None: "nfc", but of a trained model as its own texts were read.
@@ -63,6 +64,7 @@ class ReadOptions:
     triples: bool = False
     normalize: str | None = None
     keep: Sequence[Column] | str | None = None
+    as_run: tuple[str | None, str | None] = (None, None)
 
     def __post_init__(self) -> None:
         if self.bad_rows not in POLICIES:
@@ -107,3 +109,14 @@ class ReadOptions:
 
 AS_READ = ReadOptions(normalize="none")
 """For rows that were read before: their text is in the form that it was brought into."""
+
+
+def read_options(given: ReadOptions | None) -> ReadOptions:
+    """What was given as ``read``; the defaults where it is None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if given is not None and not isinstance(given, ReadOptions):
+        raise UsageError(f"read is {given!r}; wanted lossworks.ReadOptions(text=…, label=…).")
+    return given or ReadOptions()

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from ..core.errors import DataError, UsageError
 from ..tokens.graphemes import composed_note
 from .loading import load
-from .options import ReadOptions
+from .options import ReadOptions, read_options
 
 _ENGLISH = ("en", "eng", "english")
 
@@ -67,7 +67,7 @@ def load_parallel(files: Sequence[str | os.PathLike[str]], read: ReadOptions | N
         raise UsageError(f"got {len(paths)} file; wanted two or more of parallel text, one for each language.")
     if len(set(paths)) < len(paths):
         raise UsageError("a file is named twice. Name each once.")
-    read = replace(read or ReadOptions(), unlabelled=True, label=None, texts=None, bad_rows="skip")
+    read = replace(read_options(read), unlabelled=True, label=None, texts=None, bad_rows="skip")
     texts, places, prints, changed, first = [], [], [], [], 0
     for number, path in enumerate(paths):
         with closing(load(path, read)) as corpus:

@@ -28,7 +28,10 @@ def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
         found = interpolated(found)
     if not isinstance(model, Language) or not isinstance(found, NgramModel):
         kind = model.record.get("config", {}).get("model", "of another kind")
-        raise UsageError(f"an ARPA file holds n-grams, and the model is {kind}. Fit one with --model ngram.")
+        raise UsageError(
+            f"an ARPA file holds n-grams, and the model is {kind}. Networks go to --to onnx, transformers to --to hf too; "
+            "--quantize makes any classifier small."
+        )
     words = [model.tokenizer.spelling(token) for token in range(model.tokenizer.vocabulary.size)]
     write_arpa(found, words, path, watch)
 

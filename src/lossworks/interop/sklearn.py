@@ -38,6 +38,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
     clip: float | None = None
     ema: float | None = None
     patience: int | None = None
+    stop_by: str | None = None
     valid: float = 0.1
     random_state: Any = 0
     device: str = "cpu"
@@ -82,6 +83,7 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
         clip: the maximum norm of the gradient.
         ema: the decay of the moving average of the weights that predictions use.
         patience: epochs without a better validation score before training stops.
+        stop_by: the metric of that score, such as "macro_f1"; None: the log loss, weighted as in training; of numbers the mse.
         class_weight: "balanced", or {class: factor}, 1 for classes not named; multiplies the training loss.
         valid: the share of the rows that ``fit`` holds out for early stopping and calibration (none if fewer than 40 rows).
             There is no test set: testing is the caller's task.

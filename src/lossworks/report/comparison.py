@@ -75,15 +75,26 @@ def verdict(summary: Json) -> words.Verdict:
     phrases = {"no difference shown": "with no difference shown", "not enough to say": "with not enough to say"}
     parts = [f"{counts[word]} {phrases.get(word, word)}" for word in _ORDER if counts[word]]
     baseline = result["arms"][0]["name"]
+    others = result["arms"][1:]
+    which = repr(others[0]["name"]) if len(others) == 1 else f"{len(others)} arms"
+    kept = "" if counts["better"] else f"Nothing here speaks for leaving {baseline!r}. "
     sentence = (
-        f"Of {len(result['arms']) - 1} arms against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} "
-        f"{rows_are(result)} and {result['done']} of {result['of']} runs. {_best(result)}The family-wise error rate is at most "
+        f"{which} against the baseline {baseline!r}, by {result['metric']} on {result['test_rows']:,} {rows_are(result)}, "
+        f"{result['done']} of {result['of']} runs. {_best(result)}{kept}The family-wise error rate is at most "
         f"{100 * result['level']:.0f}{THIN}%."
     )
     shown = counts["worse"] + counts["equivalent"]
     tone = "good" if counts["better"] else "plain" if shown else "unsure"
     headline = ", ".join(parts).capitalize() if len(counts) > 1 else f"{next(iter(counts)).capitalize()}: {_all(counts)}"
     return words.Verdict(tone, headline, sentence)
+
+
+def mean_of(result: Json, arm: Json) -> str:
+    """An arm's mean over its seeds, as a sentence and a space; empty where no seed ended well."""
+    if arm["value"] is None:
+        return ""
+    known = [seed for seed in arm["seeds"] if seed["value"] is not None]
+    return f"{result['metric']} {number(arm['value'])}, the mean of {words.counted(len(known), 'seed')}. "
 
 
 def _best(result: Json) -> str:
@@ -99,7 +110,7 @@ def _best(result: Json) -> str:
 
 def _all(counts: Counter[str]) -> str:
     arms = counts.total()
-    return {1: "the one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
+    return {1: "one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
 
 
 def rows_are(result: Json) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from ..core.wording import THIN as THIN
 from ..core.wording import counted as counted
 from ..core.wording import duration as duration
+from ..core.wording import leaked_note
 
 Json = dict[str, Any]
 PERCENT = {"accuracy", "top_5_accuracy", "subset_accuracy", "unknown_rate"}
@@ -92,6 +93,8 @@ def verdict(summary: Json) -> Verdict:
         f"{interval(main, metric)}); {rival_name} "
         f"{rival.format(number(main, floor))}."
     )
+    if result["part"] == "test":
+        sentence += _leaked(summary["data"], "text" if language else "row")
     tone, headline = "unsure", "Not shown to be better than the baseline"
     if better:
         tone, headline = "good", "Better than the baseline"
@@ -104,6 +107,13 @@ def verdict(summary: Json) -> Verdict:
     if told := _hardly_trained(summary, better):
         return Verdict("unsure" if better else tone, f"{headline}, and hardly trained", f"{sentence} {told}")
     return Verdict(tone, headline, sentence)
+
+
+def _leaked(data: Json, noun: str) -> str:
+    """That test rows stand among the training rows; runs of earlier versions do not say how many."""
+    leaked = data.get("leaked")
+    note = leaked_note({"test": leaked["test"]}, data["parts"], noun) if isinstance(leaked, dict) else ""
+    return f" {note}, which flatters the model." if note else ""
 
 
 def _hardly_trained(summary: Json, better: bool) -> str:

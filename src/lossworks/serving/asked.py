@@ -26,7 +26,7 @@ def fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
     except RecursionError:
         raise Refused(400, "the request is nested too deeply; wanted a JSON object of plain fields.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(400, f"the request is no JSON ({error}); wanted an object in UTF-8, its numbers finite.") from None
+        raise Refused(400, f"the request is not JSON ({error}); wanted an object in UTF-8, its numbers finite.") from None
     if not isinstance(found, dict):
         raise Refused(400, f'the request is {_kind(found)}; wanted an object such as {{"{known[0]}": ["some text"]}}.')
     for name in found:

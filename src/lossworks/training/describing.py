@@ -17,7 +17,7 @@ def of_corpora(corpora: Sequence[Corpus], parts: NDArray[np.uint8] | None) -> di
     """What is said whatever the task. ``parts``: of all rows, where they have any."""
     languages = None if parts is None else Languages.together(corpora)
     return {
-        "source": corpora[0].source,
+        "source": ", ".join(dict.fromkeys(corpus.source for corpus in corpora)),
         "skipped": sum(corpus.skipped for corpus in corpora),
         "bad": [line for corpus in corpora for line in corpus.bad],
         "fingerprint": "+".join(corpus.fingerprint for corpus in corpora),
@@ -66,9 +66,11 @@ def fingerprint(data: Dataset) -> str:
     return "+".join([*(corpus.fingerprint for corpus in data.corpora), *weights])
 
 
-def leaked(corpora: Sequence[Corpus], parts: NDArray[np.uint8]) -> int:
-    """Held-out texts, given as data of their own, that stand word for word among the training texts."""
-    if len(corpora) == 1:
-        return 0
+def leaked(corpora: Sequence[Corpus], parts: NDArray[np.uint8] | None) -> dict[str, int]:
+    """How many validation and test texts, given as data of their own, stand verbatim among the training texts."""
+    if len(corpora) == 1 or parts is None:
+        return {"valid": 0, "test": 0}
     keys = np.concatenate([corpus.keys for corpus in corpora])
-    return int(np.isin(keys[(parts == VALID) | (parts == TEST)], keys[parts == TRAIN]).sum())
+    return {
+        name: int(np.isin(keys[parts == part], keys[parts == TRAIN]).sum()) for name, part in (("valid", VALID), ("test", TEST))
+    }

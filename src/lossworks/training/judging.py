@@ -131,7 +131,9 @@ def judge(
         how: dict[str, Any] = {"temperature": predictor.temperature, "weights": weight, "groups": data.keys[numbers]}
         said["cuts"] = metrics.compare_cuts(scores, target, predictor.thresholds, one, **how)
     texts = data.texts(numbers[rows])
-    listed = [{"text": text, **what, "row": int(numbers[row])} for text, what, row in zip(texts, found, rows, strict=True)]
+    listed = [
+        {"text": text, **what, "place": data.place(int(numbers[row]))} for text, what, row in zip(texts, found, rows, strict=True)
+    ]
     return {
         "part": "test",
         **said,

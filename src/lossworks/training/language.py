@@ -140,7 +140,7 @@ def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]
         "vocabulary": tokenizer.vocabulary.size,
         "lossless": tokenizer.lossless,
         "label_column": None,
-        "leaked": 0 if division.parts is None else leaked(division.corpora, division.parts),
+        "leaked": leaked(division.corpora, division.parts),
         "task": LanguageModeling.kind,
         "labels": None,
     }

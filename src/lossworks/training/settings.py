@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from .. import balances, losses, models, optim, penalties, risks, schedules, tok
 from ..core import specs, units, values
 from ..core.devices import check_device
 from ..core.errors import UnknownName, UsageError
-from ..data.options import UNITS
+from ..data.options import UNITS, ReadOptions
 from ..metrics import STOPPING
 from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
 from ..record.run import RENAMED
@@ -291,11 +291,18 @@ def chosen(settings: Settings | None, choices: Mapping[str, Any]) -> Settings:
     Raises:
         UsageError: an unknown name, a value outside its domain, or one that does not apply to the model.
     """
-    known = {field.name for field in fields(Settings)}
-    for name in choices:
-        if name not in known:
-            raise UnknownName("argument of fit:", name, [*known, "out", "read", "resume", "valid", "test"])
+    check_names("fit", choices, "out", "read", "resume", "start", "folds", "log", "settings")
     return replace(settings or Settings(), **choices)
+
+
+def check_names(verb: str, choices: Iterable[str], *others: str) -> None:
+    """Raise UsageError where a choice is no field of ``Settings``; ``others`` are the arguments that ``verb`` takes besides."""
+    known = Settings.__dataclass_fields__
+    for name in choices:
+        if name in ReadOptions.__dataclass_fields__:
+            raise UsageError(f"{name} is a choice about reading. Give it as read=lossworks.ReadOptions({name}=…).")
+        if name not in known:
+            raise UnknownName(f"argument of {verb}:", name, [*known, *others])
 
 
 def toml(path: Path, over: Mapping[str, Any]) -> Settings:
