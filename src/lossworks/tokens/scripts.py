@@ -100,4 +100,5 @@ def _count_all(part, parts, codes, starts, numbers, room, counts, main):  # type
         if own[main[text]] == 0:
             main[text] = COMMON if own[COMMON] else INHERITED if own[INHERITED] else UNKNOWN
         if len(counts):
-            counts[text] = own
+            for script in range(len(own)):
+                counts[text, script] = own[script]
