@@ -51,7 +51,8 @@ def compiled(kernel: Kernel, arguments: tuple[Any, ...], name: str) -> bytes:
 def _value(context: Any, builder: Any, kind: Any, given: Iterator[Any]) -> Any:
     """What the kernel takes, from what the entry is given."""
     if isinstance(kind, types.BaseTuple):
-        return context.make_tuple(builder, kind, [_value(context, builder, each, given) for each in kind.types])
+        held: Any = kind
+        return context.make_tuple(builder, kind, [_value(context, builder, each, given) for each in held.types])
     if kind is types.none:
         return context.get_dummy_value()
     place = next(given)

@@ -53,7 +53,7 @@ class RowGradient:
         """Whether every element is; noticed as they are added up, for a sum that is not finite never becomes so again."""
         return bool(self._is_finite[0])
 
-    def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
+    def add(self, batch: Bags, grad_output: NDArray[Any]) -> None:
         """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
         width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
