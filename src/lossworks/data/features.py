@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import share
 from .batch import Bags, Batch
 from .ragged import Ragged
@@ -134,7 +134,7 @@ class Features(ABC):
 # In the kernel a text's part of an array is sliced first, so that the compiler checks no index.
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gather(part, parts, ids, values, starts, rows, offsets, to_ids, to_values):  # type: ignore[no-untyped-def]
     count = len(rows)
     for row in range(count * part // parts, count * (part + 1) // parts):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
 from ..core.errors import UsageError
+from ..metrics.probabilities import softmax
 from .base import Kind, LabelTask, Link
-from .probabilities import softmax
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from ..data import TEST, TRAIN, VALID, Features
 from ..engine import Callbacks, Course
 from ..inference import NetworkPredictor
 from ..schedules import Clock
+from .ahead import Ahead
 from .arrays import array_course
 from .balancing import group_count
 from .dataset import Dataset, read_features
@@ -170,8 +171,10 @@ def refit(
     scratch: Path,
     budget: int,
     start: Start | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
-    """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
+    """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before:
+    ``ahead``, where that was begun.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
@@ -187,14 +190,20 @@ def refit(
             first.callbacks.watch(event, fields)
 
     told = first.callbacks
-    callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)
-    how = settings, ended, scratch, budget, callbacks, predictor.features
-    second = again(whole, predictor.spec, loss, *how, start, make=course)
-    assert whole.features is not None
+    callbacks, began = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended), told.clock()
     try:
-        state.seconds += second.run().seconds
+        second = None if ahead is None else ahead.until(ended.epochs, callbacks)
+        if second is not None and told.ended is not None:
+            told.ended(second.stepper)
+        if second is None:
+            how = settings, ended, scratch, budget, callbacks, predictor.features
+            second = again(whole, predictor.spec, loss, *how, start, make=course)
+            began = told.clock()
+            second.run()
     except Interrupted:
         if first.callbacks.checkpoints is not None:
             first.save()
         raise
+    state.seconds += told.clock() - began
+    assert whole.features is not None
     predictor.features, predictor.learned = whole.features, second.trained
