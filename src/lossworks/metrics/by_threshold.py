@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from .classification import RowScores
 from .evaluation import group_ids
 from .intervals import FEW, Floats, Interval, Ints, effective, proportion
+from .probabilities import sigmoid
 
 GRID = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _POINTS = 100  # of a precision-recall curve
@@ -85,7 +85,7 @@ def _of_rarer(logits: NDArray[Any], truth: Ints, labels: Sequence[str], temperat
     """``label``, as ``by_threshold`` has it."""
     rare = int(2 * truth.sum() <= len(truth))
     odds = (logits[:, rare].astype(np.float64) - logits[:, 1 - rare]) / temperature
-    chance, true = expit(odds), truth == rare
+    chance, true = sigmoid(odds), truth == rare
     base = rows.share(true).value
     if not 0 < base < 1:
         return None
@@ -137,5 +137,5 @@ class Curve:
     def points(self) -> list[list[float]]:
         """Recall, precision and probability of some of its points, evenly by recall, up to that of all that is true."""
         at = np.unique(np.searchsorted(self.recall, np.linspace(self.recall[0], 1 - 1e-12, _POINTS)))
-        found = np.stack([self.recall[at], self.precision[at], expit(self.odds[at])], 1)
+        found = np.stack([self.recall[at], self.precision[at], sigmoid(self.odds[at])], 1)
         return [[float(f"{number:.4g}") for number in point] for point in found.tolist()]
