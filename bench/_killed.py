@@ -65,13 +65,17 @@ class Ended:
     said: str
 
 
-def call(line: str, folder: Path, *, after: float | None = None, at: int = 0) -> Ended:
-    """Run a command in ``folder``, and kill it ``after`` seconds, or at the file event number ``at`` below ``folder``."""
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def call(line: str, folder: Path, *, after: float | None = None, at: int = 0, strike: Callable[[], None] = _kill) -> Ended:
+    """Run a command in ``folder``, and kill it ``after`` seconds, or ``strike`` it at file event number ``at`` in its output."""
     said, seen = folder / "said", folder / "seen"
     began = time.perf_counter()
     child = os.fork()
     if not child:
-        _child(line, folder, said, seen, at)
+        _child(line, folder, said, seen, at, strike)
     if after is not None:
         while time.perf_counter() < began + after and not _over(child):
             time.sleep(0.001)
@@ -88,16 +92,16 @@ def _over(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _child(line: str, folder: Path, said: Path, seen: Path, at: int) -> None:
+def _child(line: str, folder: Path, said: Path, seen: Path, at: int, strike: Callable[[], None]) -> None:
     """The process that runs the command; it never returns."""
     count, code = 0, 1
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count
-        if event in EVENTS and str(arguments[0]).startswith("out"):
+        if event in EVENTS and str(arguments[0]).startswith(("out", "disk/")):
             count += 1
             if count == at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                strike()
 
     try:
         os.chdir(folder)

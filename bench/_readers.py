@@ -20,7 +20,7 @@ from _valid_files import ARMS, CSV, FACTS, JSONL, MANY, ROWS, TEXTS, Made
 
 import lossworks
 from lossworks import report, tokens
-from lossworks.api import Language, load_language
+from lossworks.api import Language, load_labels, load_language
 from lossworks.api.graph import Graph
 from lossworks.checks import answers
 from lossworks.core.specs import read_toml
@@ -202,6 +202,15 @@ READERS: dict[str, Reader] = {
     ),
     "run, linear": Reader(valid.fitted(ROWS, model="linear:bits=8", epochs=1), _answered),
     "run, bag": Reader(valid.fitted(ROWS, model="bag:dim=4", epochs=1), _answered),
+    "run, quantised linear": Reader(valid.quantized(ROWS, model="linear:bits=8", epochs=1), _answered),
+    "run, quantised bag": Reader(valid.quantized(ROWS, model="bag:dim=4", epochs=1), _answered),
+    "run, numbers": Reader(
+        valid.fitted([(text, i / 7) for i, text in enumerate(TEXTS)], task="regress", **_SMALL),
+        lambda path: load_labels(path).predict(TEXTS[:2]),
+    ),
+    "run, label sets": Reader(
+        valid.fitted([(text, [label, "new"][: i % 3]) for i, (text, label) in enumerate(ROWS)], **_SMALL), _answered
+    ),
     "run, encoder": Reader(valid.fitted(ROWS, model=_TINY, epochs=1), _answered),
     "run, naive_bayes": Reader(valid.fitted(ROWS, model="naive_bayes"), _answered),
     "run, generative": Reader(valid.fitted(ROWS, model="ngram:order=2"), _answered),

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import lossworks
-from lossworks.api import load_text
+from lossworks.api import load_labels, load_text
 from lossworks.core.errors import Interrupted
 from lossworks.engine import Callbacks
 
@@ -127,6 +127,16 @@ def unchecked(run: Path) -> Path:
     record.pop("files", None)
     (run / "run.json").write_text(json.dumps(record), "utf-8")
     return run
+
+
+def quantized(data: Any, **choices: Any) -> Made:
+    """A run in few bytes."""
+
+    def make(folder: Path) -> Path:
+        lossworks.quantize(load_labels(fitted(data, **choices)(folder)), folder / "few")
+        return unchecked(folder / "few")
+
+    return make
 
 
 def exported(folder: Path) -> Path:

@@ -36,7 +36,7 @@ def test_first_bad_byte(put, name, content, chunk, monkeypatch):
     """The error names file, line, byte and remedy, and the remedy works."""
     path = put(name, content)
     monkeypatch.setattr("lossworks.data.sources.CHUNK", chunk)
-    with pytest.raises(DataError, match=rf"{name}, line 3: byte 0xE9 is not UTF-8.* --encoding latin-1"):
+    with pytest.raises(DataError, match=rf"{name}, line 3: byte 0xE9 is not UTF-8.* --encoding cp1252"):
         load(path, ReadOptions(bad_rows="skip"))
     assert "caf\u00e9" in next(load(path, ReadOptions(encoding="latin-1")).blocks())
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +152,15 @@ def test_storage(tmp_path: Path) -> None:
 
     (tmp_path / "trials.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     with pytest.raises(RecordError, match=r"trials\.db"):
+        Store(tmp_path, None, "one", ["a"])
+
+
+def test_storage_without_format(tmp_path: Path) -> None:
+    """A database that has lost the row of its format."""
+    from lossworks.evidence.store import Store
+
+    Store(tmp_path, None, "one", ["a"])
+    with closing(sqlite3.connect(tmp_path / "trials.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM lossworks_format")
+    with pytest.raises(RecordError, match=r"format None and this version reads format \d+ \(.*trials\.db"):
         Store(tmp_path, None, "one", ["a"])

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 
 from lossworks.core.errors import LossworksError, RecordError
 from lossworks.record import read_json, write_atomic, write_json
+from lossworks.record.files import write_folder
 
 
 @contextmanager
@@ -177,3 +178,25 @@ def test_two_who_write_one_file(tmp_path: Path) -> None:
     assert not failed
     assert seen <= {b"a" * 20, b"b" * 20, b"c" * 20}
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+class Foreign(Exception):
+    """A library's own error."""
+
+
+def test_libraries_of_rust(tmp_path: Path) -> None:
+    """A library that writes by itself tells of the system in an error of its own; any other error of it is not ours to tell."""
+
+    def fail(text: str) -> Callable[[Path], object]:
+        def write(part: Path) -> None:
+            raise Foreign(text)
+
+        return write
+
+    with pytest.raises(RecordError, match=rf"cannot write {tmp_path}/a: No space left on device\. Free"):
+        write_atomic(tmp_path / "a", fail("parquet: IO error: nothing left (os error 28)"))
+    with pytest.raises(RecordError, match=rf"cannot write {tmp_path}/b: Permission denied\. Free"):
+        write_folder(tmp_path / "b", fail("who are you? (os error 13)"), "*")
+    with pytest.raises(Foreign, match="a defect"):
+        write_atomic(tmp_path / "a", fail("a defect"))
+    assert not list(tmp_path.iterdir())

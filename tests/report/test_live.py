@@ -191,6 +191,34 @@ def test_no_address(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../run.json",
+        "/%2e%2e/run.json",
+        "/..%2frun.json",
+        "//run.json",
+        "/run.json",
+        "/log.jsonl",
+        "/\\run.json",
+        "/report.html/",
+    ],
+)
+def test_no_other_file(tmp_path: Path, path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """No path leads to another file, of the run or beside it, and no method but GET is known."""
+    run = begun(tmp_path)
+    (tmp_path / "run.json").write_text("secret")
+    with served(run.path) as server:
+        for method, status in (("GET", b"404"), ("POST", b"501"), ("DELETE", b"501")):
+            with socket.create_connection(server.server_address) as client:
+                client.sendall(f"{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                answer = client.makefile("rb").read()
+            assert answer.split()[1] == status
+            assert not any(part in answer for part in (b"secret", b"format"))
+    assert (run.path / "run.json").exists()
+    assert capfd.readouterr().err == ""
+
+
 def test_clients_that_never_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many connections and no more, each for so long and no longer: then there is room again."""
     monkeypatch.setattr(serving, "_AT_ONCE", 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from ..data import Corpus, ReadOptions, load_all, read_options
 from ..preparation import NEAR, Texts
 from ..preparation.near import check_threshold
 from ..preparation.personal import masked
+from ..record.scratch import temporary
 from ..tokens.scripts import scripts, scripts_of
 from .fit import Source
 
@@ -85,9 +85,9 @@ def check_data(
     read = replace(read_options(read), unlabelled=True, normalize="none")  # what is not composed is to be told
     if read.texts is None and (read.format or "lines") == "lines":
         read = replace(read, texts="line")  # blank lines part texts, and are none
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+    with temporary() as scratch:
         sources = [(source, None) for source in (data, *others)]
-        with load_all(sources, read, Path(scratch)) as corpora:
+        with load_all(sources, read, scratch) as corpora:
             return DataCheck(_checked(corpora, threshold))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +21,7 @@ from ..data import Corpus, ReadOptions, infer_task, k_folds, load
 from ..data.labels import SEPARATORS
 from ..engine import Callbacks
 from ..record.rows import write_rows
+from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
 from .fit import Source, reading_for
@@ -167,9 +167,9 @@ def check_labels(
     }
     answers = None if answered is None else given.matched(answered, check, design)
     found = None if answers is None else estimate(design, answers)
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
+    with temporary() as scratch:
         fold = k_folds(corpus, kind, folds, seed)
-        scores = out_of_fold(corpus, about, fold, settings, callbacks or Callbacks(), Path(scratch))
+        scores = out_of_fold(corpus, about, fold, settings, callbacks or Callbacks(), scratch)
     ranked = rank(about, scores, target)
     return LabelCheck(corpus, about, target, ranked, ranked.order, design, found, check, notes)
 

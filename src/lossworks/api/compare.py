@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -26,6 +25,7 @@ from ..evidence.lineup import Pool, is_pool, lineup, members_of
 from ..evidence.plan import Plan, plan
 from ..evidence.runs import Design, opened
 from ..models import build_language, is_graph, is_language
+from ..record.scratch import temporary
 from ..training import Settings
 from ..training.settings import check_names, for_family, renamed
 from ..training.teaching import CUT, Teacher
@@ -98,7 +98,7 @@ def compare(
     if resume and out is None:
         raise UsageError("--resume goes on with the comparison in a directory; say which with --out.")
     with ExitStack() as stack:
-        folder = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        folder = Path(out) if out is not None else stack.enter_context(temporary())
         recorder = Recorder(folder, asked, callbacks or Callbacks(), command, resume, kept=out is not None)
         return recorder.record(minutes)
 

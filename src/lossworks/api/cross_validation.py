@@ -120,6 +120,7 @@ class _Said:
             "metrics": {name: value.to_json() for name, value in values.items()},
             "uncalibrated": {},
             "baseline": task.baseline(target, target, weights=weight, groups=corpus.keys),
+            "by_threshold": task.by_threshold(self.scores, target, weights=weight, groups=corpus.keys),
             "mistakes": [
                 {"text": text, **what, "place": corpus.place(int(row))}
                 for text, what, row in zip(texts, mistakes, rows, strict=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, read_options
 from ..metrics.segments import Segments
+from ..record.scratch import temporary
 from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
@@ -104,8 +103,8 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
 
 def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool) -> dict[str, Any]:
     whole = model.document_unit == "file"
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        test = in_tokens(corpus.blocks(), model.trained.tokenizer, Path(scratch), "data", whole=whole)
+    with temporary() as scratch:
+        test = in_tokens(corpus.blocks(), model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp = logp_of(model.model, test.texts)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
 from ..inference import Predictor, TextLanguage
 from ..record import Run
+from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
@@ -173,8 +173,8 @@ def _fit(
                 raise Interrupted("stopped. The same command with --resume starts it again.") from None
 
     if out is None:
-        with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-            fitted = work(callbacks, Path(scratch))
+        with temporary() as scratch:
+            fitted = work(callbacks, scratch)
         return trained(fitted, {"data": fitted.data, "config": fitted.settings.to_json(), "result": fitted.result}, None)
     names: dict[str, Any] = {"data": _name(data), **{PARTS[part]: _name(source) for source, part in given}}
     if reading.language is not None:

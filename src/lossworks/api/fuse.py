@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -22,11 +21,12 @@ from ..fusion.sources import LabelSource
 from ..models import LanguageModel
 from ..models.pool import KINDS, Rule
 from ..models.pool.weights import left_open
+from ..record.scratch import temporary
 from .fit import Source
 from .language import Language
 from .model import Model
 from .pool_run import PoolRun, pool_of
-from .recording import Recorder
+from .recording import Recorder, is_unfinished
 from .soup import SOUP, measured, souped, source_row
 from .sources import Given, Opened, has_seed, open_sources, open_twin
 
@@ -96,7 +96,7 @@ def fuse(
     if len(sources) < 2:
         raise UsageError("a pool takes two sources or more: lossworks fuse RUN SOURCE --on VALID --out POOL.")
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        scratch = stack.enter_context(temporary())
         opened, reading = open_sources(sources, on, read, device, callbacks)
         held = [stack.enter_context(closing(load(data, reading))) for data in (on, test) if data is not None]
         check_data(opened, held)
@@ -112,7 +112,7 @@ def fuse(
         if out is None:
             return Fused(made.held(None), facts)
         given = {"sources": opened.names, "on": held[0].source, "test": held[1].source if test is not None else None}
-        recorder = Recorder(Path(out), given, callbacks, command or "lossworks.fuse", resume=False)
+        recorder = Recorder(Path(out), given, callbacks, command or "lossworks.fuse", resume=is_unfinished(Path(out)))
         recorder.record(lambda inner, _: made.judged(inner, test, reading))
         return Fused(made.held(recorder.run), facts, recorder.run.path)
 

@@ -28,6 +28,7 @@ from .fit import fit
 from .held import several
 from .loading import load_labels
 from .model import Model
+from .recording import is_unfinished
 
 UNKNOWN = "unknown"
 """What is answered of a text in no language that the model knows."""
@@ -101,8 +102,9 @@ def build(
     given: dict[str, Any] = {name: found.rows[name] for name in PARTS[1:] if found.rows[name]}
     place = default_place() if out is None else Path(out)
     place.parent.mkdir(parents=True, exist_ok=True)
-    made = fit(found.rows["train"], **given, out=place, read=ReadOptions(normalize=read.normalize), model=model,
-               task="classify", seed=seed, callbacks=callbacks, command=command or "lossworks.languages.build")  # fmt: skip
+    how: dict[str, Any] = {"model": model, "task": "classify", "seed": seed, "read": ReadOptions(normalize=read.normalize)}
+    how |= {"callbacks": callbacks, "command": command or "lossworks.languages.build", "resume": is_unfinished(place)}
+    made = fit(found.rows["train"], **given, out=place, **how)
     assert isinstance(made, Model)
     return made
 

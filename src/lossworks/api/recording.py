@@ -19,6 +19,7 @@ from ..engine import Callbacks, checkpoint
 from ..record import Run
 from ..record.checksums import checksums
 from ..record.files import unwritable
+from ..record.scratch import of_writing
 from .trackers import tracking
 
 _LOGGED = (
@@ -84,7 +85,7 @@ class Recorder:
             self.summary |= {"status": "finished", "result": fitted.result, "files": checksums(run.path)}
             run.note("end", step=self.step, seconds=fitted.result["seconds"])
         except OSError as error:
-            if not str(error.filename).startswith(str(run.path)):
+            if not of_writing(run.path, error):
                 self.summary |= ended_by(error)
                 raise
             failed = unwritable(run.path, error)  # a temporary file in there: somebody has removed the folder, say
@@ -168,6 +169,11 @@ class Recorder:
 
     def _warn(self, text: str) -> None:
         self.callbacks.watch("note", {"text": text})
+
+
+def is_unfinished(out: Path) -> bool:
+    """Whether a run that did not end is in ``out``: what has no --resume makes it by the same command then."""
+    return (out / "run.json").exists() and Run(out).summary.get("status") != "finished"
 
 
 def ended_by(error: BaseException) -> dict[str, str]:

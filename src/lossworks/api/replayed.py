@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..data import ReadOptions, load_all
 from ..engine import Callbacks
 from ..models import is_language
 from ..record import Run
+from ..record.scratch import temporary
 from ..training import Settings
 from ..training.replay import Replayed, flat, replay
 from ..training.settings import from_values
@@ -72,7 +72,7 @@ def replayed(
     sources = recorded(opened.path, record, given, remedy)
     saved = _saved(opened)
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        scratch = stack.enter_context(temporary())
         corpora = stack.enter_context(load_all(sources, as_split(read, record), scratch))
         parts = [part for _, part in sources]
         done = replay(corpora, parts, settings, record, callbacks, scratch=scratch, observer=observer)

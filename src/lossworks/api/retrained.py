@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from ..engine import Callbacks
 from ..inference import Predictor
 from ..metrics.intervals import Interval, proportion
 from ..record import Run
+from ..record.scratch import temporary
 from ..training import Settings
 from ..training.dataset import assemble
 from ..training.replay import check_rows
@@ -89,7 +88,7 @@ class Again:
         settings = settings_of(Run(model.path), model.record, None)
         given = sources(model.path, model.record, {"data": data}, "--training FILE")
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+            scratch = stack.enter_context(temporary())
             corpora = stack.enter_context(load_all(given, as_split(read, model.record), scratch))
             check_rows([corpus.fingerprint for corpus in corpora], model.record)
             fixed = [part for _, part in given]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from ..data import Corpus, ReadOptions, read_options
 from ..evidence.by_language import of_models
 from ..evidence.results import UNITS
 from ..metrics.segments import Segments
+from ..record.scratch import temporary
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
 from .evaluate import of_labels, scores_of
@@ -152,8 +151,8 @@ class Measured:
 
 def measure(model: Language, texts: Segments) -> Measured:
     """What a model says of texts, with 8 bits for each byte of what is unknown to it."""
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        encoded = in_tokens(texts.blocks(), model.tokenizer, Path(scratch), "data", whole=texts.cuts is not None).texts
+    with temporary() as scratch:
+        encoded = in_tokens(texts.blocks(), model.tokenizer, scratch, "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     nats = units.sums(-logp)
     if units.unknown.any():  # the texts are tokenized again for these

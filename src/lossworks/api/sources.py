@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralModel
 from ..models.pool import NearestSpec, UntrainedSpec
 from ..record import Run
+from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
 from .fit import Source, fit
@@ -146,8 +146,8 @@ def _nearest(where: str, base: Language, name: str, device: str) -> tuple[Langua
         raise UsageError(f"nearest:{run} is the memory of a network, and {run} holds none: rnn, transformer or hf.")
     if said := same_tokens([name, run], [base.trained.tokens, model.trained.tokens]):
         raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        texts = training_texts(run, model, Path(scratch))
+    with temporary() as scratch:
+        texts = training_texts(run, model, scratch)
         return spec, spec.remember(model.trained.spec, model.model, texts)
 
 

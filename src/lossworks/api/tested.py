@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from ..data.duplicates import find
 from ..data.formats import prepared
 from ..data.sources import is_there
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
+from ..record.scratch import temporary
 from ..tasks import LabelTask
 from ..training import Settings
 from ..training.dataset import LEFT_OUT, Dataset, assemble
@@ -235,7 +235,7 @@ def reopened(
     settings = Settings(**{key: record["config"][key] for key in _SPLIT if record["config"].get(key) is not None})
     given = sources(name, record, told or {}, remedy or f"lossworks evaluate {name} DATA")
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        scratch = stack.enter_context(temporary())
         corpora = stack.enter_context(load_all(given, reading_for(settings, as_split(read, record)), scratch))
         check_rows([corpus.fingerprint for corpus in corpora], record)
         yield corpora, [part for _, part in given], settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ..data import AS_READ, Corpus, load
 from ..engine import Callbacks
 from ..inference import Predictor
+from ..record.scratch import temporary
 from ..tasks import LabelTask
 from ..training import Settings, fit_corpora
 
@@ -68,7 +68,7 @@ def _trained(corpus: Corpus, rows: NDArray[np.int64], settings: Settings, callba
     pairs = (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
     weight, language = (name if name in columns else None for name in ("weight", "language"))
     read = replace(AS_READ, text="text", label="label", weight=weight, language=language)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder, closing(load(pairs, read, spill=scratch)) as train:
-        fitted = fit_corpora([train], [None], settings, Callbacks(stop=callbacks.stop), scratch=Path(folder))
+    with temporary(scratch) as folder, closing(load(pairs, read, spill=scratch)) as train:
+        fitted = fit_corpora([train], [None], settings, Callbacks(stop=callbacks.stop), scratch=folder)
     assert isinstance(fitted.trained, Predictor)
     return fitted.trained

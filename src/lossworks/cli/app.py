@@ -133,14 +133,28 @@ def _open_streams() -> None:
 
 
 def _end_writing(error: OSError) -> None:
-    """Exit where stdout takes no more: as if all were well where its reader has left, as ``head`` does; else saying why."""
+    """Exit where nothing more can be written: as if all were well where stdout's reader has left (``head``), else saying why."""
+    from ..record.files import unwritable
+    from ..record.scratch import is_full, no_room
+
     if error.filename is not None:
-        _end(f"{error.filename}: {error.strerror}.", 2)
+        _end(str(unwritable(Path(str(error.filename)), error)) if is_full(error) else f"{error.filename}: {error.strerror}.", 2)
+    if is_full(error) and not _of_printing(error):
+        _end(str(no_room(None, error)), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     if isinstance(error, BrokenPipeError):
         sys.exit(0)
     print(f"lossworks: cannot write to stdout: {error.strerror or error}.", file=sys.stderr)
     sys.exit(2)
+
+
+def _of_printing(error: OSError) -> bool:
+    """Whether an error was raised where the command prints, which nothing else does."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals["__name__"])
+    return module.startswith((f"{__package__}.", "click", "typer"))
 
 
 def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> None:

@@ -70,6 +70,9 @@ class Features(ABC):
     at_once: ClassVar[int | None] = None
     """Texts that ``read`` is given at a time while a fit reads them, so that progress is seen; None: any number."""
 
+    by_labels: ClassVar[bool] = False
+    """Whether what reads the texts is trained before, on the labels of the training rows."""
+
     def to(self, device: str) -> None:  # noqa: B027  # most read on the CPU, whatever the device
         """Work there from now on."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, UsageError
+from ..record.scratch import temporary
 from .archives import within
 from .checked_rows import Reading, check
 from .corpus import Corpus
@@ -22,7 +22,7 @@ from .labels import LabelBook
 from .languages import LanguageBook, of_files
 from .options import AUTO, FILE, ReadOptions, read_options
 from .sources import chunks, matching
-from .store import TextStore, no_room
+from .store import TextStore
 
 _FEW = 0.01  # of the rows: so many bad ones are left out by "few"
 BUDGET = 256 << 20
@@ -203,13 +203,9 @@ def collector_paused() -> Iterator[None]:
 
 def _on_disk(data: Iterator[bytes], stack: ExitStack, spill: Path | None) -> Path:
     """Parquet must be read from its end: unpacked, and stdin, it goes through a file."""
-    try:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=spill, prefix="lossworks-"))
-        path = Path(folder, "unpacked.parquet")
-        with path.open("wb") as file:
-            file.writelines(data)
-    except OSError as error:
-        raise no_room(spill, error) from error
+    path = stack.enter_context(temporary(spill)) / "unpacked.parquet"
+    with path.open("wb") as file:
+        file.writelines(data)
     return path
 
 

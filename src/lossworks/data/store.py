@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import RecordError
+from ..record.scratch import no_room
 
 BLOCK = 1 << 22
 """Bytes of strings in a block: enough for whoever reads them to work on at once."""
@@ -99,11 +99,3 @@ class TextStore:
             return Spilled(self._file, texts)
         except OSError as error:
             raise no_room(self._folder, error) from error
-
-
-def no_room(folder: Path | None, error: OSError) -> RecordError:
-    """The one message for a temporary file that cannot be written."""
-    return RecordError(
-        f"cannot write a temporary file in {folder or tempfile.gettempdir()}: {error.strerror or error}. "
-        "Free some space there, or name a roomier folder with the variable TMPDIR."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,8 @@ class TokenFile:
         try:
             return act()
         except OSError as error:
+            with contextlib.suppress(OSError, AttributeError):  # it tries again to write what it holds back, or was not opened
+                self._file.close()
             raise RecordError(
                 f"cannot write a temporary file in {self._path.parent}: {error.strerror or error}. Free some space there."
             ) from error

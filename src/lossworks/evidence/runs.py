@@ -6,7 +6,6 @@ import math
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..data import ReadOptions, load_all
+from ..record.scratch import temporary
 from ..training import Settings
 from ..training.teaching import Teacher
 from . import tuning
@@ -139,7 +139,7 @@ def opened(
         teachers: what opens those of the arms.
     """
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lossworks-")))
+        scratch = stack.enter_context(temporary())
         corpora = stack.enter_context(load_all(sources, read, scratch))
         kind = TextBenchmark if of_language else LabelBenchmark
         parts = [part for _, part in sources]

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import tokens
 from ..api import Language
-from ..api.recording import Recorder
+from ..api.recording import Recorder, is_unfinished
 from ..core.errors import UsageError
 from ..engine import Callbacks
 from ..inference import TextLanguage
@@ -44,9 +44,8 @@ def import_model(
         DataError, RecordError: a file is missing or damaged, or its 1-grams are no words; or ``out`` cannot be written.
         UsageError: the model has what ours has not, its weights are pickles, or ``out`` already holds a run.
     """
-    recorder = Recorder(
-        Path(out), {"data": str(path)}, callbacks or Callbacks(), command or "lossworks.import_model", resume=False
-    )
+    command, given, out = command or "lossworks.import_model", {"data": str(path)}, Path(out)
+    recorder = Recorder(out, given, callbacks or Callbacks(), command, resume=is_unfinished(out))
     fitted: Fitted = recorder.record(partial(_taken, Path(path), encoding))
     assert isinstance(fitted.trained, TextLanguage)
     return Language(fitted.trained, None, recorder.run.summary, recorder.run.path)

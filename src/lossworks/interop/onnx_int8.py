@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..inference import NetworkPredictor
 from ..models.neural import NeuralModel
 from ..models.neural.windows import readings
 from ..record import write_atomic
+from ..record.scratch import temporary
 from .onnx import export_onnx
 
 
@@ -40,8 +40,8 @@ def write_int8(model: Model | Language, path: Path) -> tuple[Model | Language, l
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ModuleNotFoundError:
         raise UsageError("onnxruntime is not installed. Install all that ONNX needs: pip install 'lossworks[onnx]'.") from None
-    with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-        whole = Path(scratch, "whole.onnx")
+    with temporary() as scratch:
+        whole = scratch / "whole.onnx"
         export_onnx(network, whole)
         with _quietly():
             write_atomic(path, lambda part: quantize_dynamic(whole, part, per_channel=True, weight_type=QuantType.QInt8))

@@ -53,10 +53,12 @@ def by_group(values: Floats, groups: Ints | None) -> Floats:
     return values if groups is None else np.asarray(np.bincount(groups, values), np.float64)
 
 
-def proportion(hits: NDArray[np.bool_], weights: Floats) -> Interval:
-    """The share of ``hits``, with the score interval of Wilson (1927), which holds even at 0 and 1."""
-    n = float(weights.sum())
-    share = min(float(weights @ hits) / n, 1.0)
+def proportion(hits: NDArray[np.bool_] | Floats, weights: Floats) -> Interval:
+    """The share of ``hits``, with the score interval of Wilson (1927), which holds even at 0 and 1. Of numbers between 0 and 1,
+    whose variance is no larger than that of hits of the same mean, it is their mean.
+    """
+    n = float(weights @ np.ones(len(weights)))  # in the order of the next sum, so that all hits are 1
+    share = float(weights @ hits) / n
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return Interval(share, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))

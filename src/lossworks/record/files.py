@@ -11,6 +11,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import Any
 from safetensors import SafetensorError
 
 from ..core.errors import RecordError, UsageError
+
+_OF_SYSTEM = re.compile(r"\(os error (\d+)\)")
+"""How an error of the system is spelled in those of libraries in Rust: safetensors, tokenizers (a plain Exception), Polars."""
 
 
 class Fields(dict[str, Any]):
@@ -45,11 +49,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         RecordError: the place cannot be written (permissions, a full disk).
     Whatever is raised, what stood at ``path`` is untouched and the temporary file is gone.
     """
-    try:
-        with _alone(path):
-            _replace(path, write)
-    except (OSError, SafetensorError) as error:  # the latter is how safetensors says that the disk is full
-        raise unwritable(path, error) from error
+    with _writing(path), _alone(path):
+        _replace(path, write)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -106,12 +107,10 @@ def write_folder(folder: Path, write: Callable[[Path], object], mark: str) -> No
     Raises:
         UsageError: something else stands there. RecordError: the place cannot be written.
     """
-    try:
+    with _writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             _replace_folder(folder, write, mark)
-    except (OSError, SafetensorError) as error:
-        raise unwritable(folder, error) from error
 
 
 def _replace_folder(folder: Path, write: Callable[[Path], object], mark: str) -> None:
@@ -136,9 +135,21 @@ def _replace_folder(folder: Path, write: Callable[[Path], object], mark: str) ->
             shutil.rmtree(left, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raise what the system, or a library that writes by itself, has against writing ``path`` as RecordError."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError | SafetensorError) and not _OF_SYSTEM.search(str(error)):
+            raise
+        raise unwritable(path, error) from error
+
+
 def unwritable(path: Path, error: Exception) -> RecordError:
     """The one message for a place that cannot be written."""
-    reason = getattr(error, "strerror", None) or error
+    number = _OF_SYSTEM.search(str(error))
+    reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or error
     return RecordError(f"cannot write {path}: {reason}. Free some space or choose another place with --out.")
 
 

@@ -75,11 +75,12 @@ def _parquet(path: Path, rows: Iterator[Row], mark: str) -> None:
                 raise _mixed(error) from None
             frame.write_parquet(part)
             parts.append(pl.scan_parquet(part))
+        whole = pl.concat(parts, how="vertical_relaxed") if parts else pl.LazyFrame()
         try:
-            whole = pl.concat(parts, how="vertical_relaxed") if parts else pl.LazyFrame()
-            whole.sink_parquet(path)
+            whole.collect_schema()
         except pl.exceptions.PolarsError as error:
             raise _mixed(error) from None
+        whole.sink_parquet(path)
 
 
 def _mixed(error: Exception) -> DataError:

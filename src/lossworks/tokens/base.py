@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.registry import Registry
 from ..record import write_json
+from ..record.scratch import temporary
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class Tokenizer(ABC):
 
     def digest(self) -> str:
         """What tells it from any other, also from one of the same tokens that divides texts otherwise."""
-        with tempfile.TemporaryDirectory(prefix="lossworks-") as scratch:
-            self.save(path := Path(scratch, "tokenizer.json"))
+        with temporary() as scratch:
+            self.save(path := scratch / "tokenizer.json")
             return hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
 
     def library(self) -> library.Tokenizer | None:

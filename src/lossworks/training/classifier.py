@@ -50,7 +50,8 @@ def fit(
         data.reason = f"{data.task.kind}, as of {start.name}"
     if taught is not None and str(settings.teach).startswith(CUT):
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
-    settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
+    settings = settings if start is not None else with_model(settings, data)
+    settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
@@ -59,7 +60,7 @@ def fit(
     callbacks.watch("data", about)
     features = spec.features() if start is None else start.features()
     features.to(settings.device)
-    read_features(data, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    read_features(data, features, scratch, settings.seed, budget, callbacks, known=start is not None)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})
     whole = None if VALID in fixed else with_validation_rows(data)

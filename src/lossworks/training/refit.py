@@ -156,7 +156,7 @@ def again(
     features.to(settings.device)
     if before is not None:
         features.follow(before)
-    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks, known=start is not None)
     loop = make(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
@@ -186,6 +186,8 @@ def refit(
         if event == "train":  # its steps are none of the run's
             shown = {name: value for name, value in fields.items() if name != "step"}
             first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+        elif event == "contrast":
+            first.callbacks.watch(event, fields)
 
     told = first.callbacks
     callbacks, began = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended), told.clock()

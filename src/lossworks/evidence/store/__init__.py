@@ -65,7 +65,8 @@ class Store:
             version = _version(execute, self._database.has_table)
         if version != FORMAT:
             raise RecordError(
-                f"the storage holds records of format {version} and this version reads format {FORMAT}. "
+                f"the storage holds records of format {version} and this version reads format {FORMAT} "
+                f"({folder / 'trials.db' if url is None else '--storage'}). "
                 "Continue with the version of Lossworks that began it, or choose another --out or --storage."
             )
 
@@ -109,18 +110,18 @@ def unpacked(text: str) -> NDArray[np.float64]:
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f8").astype(np.float64)
 
 
-def _version(execute: Execute, has_table: str) -> int:
-    """The format of the records, after making the tables where there are none."""
+def _version(execute: Execute, has_table: str) -> Any:
+    """The format of the records, after making the tables where there are none; whatever a damaged file has in its place."""
     if not execute(has_table, "lossworks_format"):
         if execute(has_table, "study_user_attributes"):
             ((before,),) = execute("SELECT MAX(value_json) FROM study_user_attributes WHERE key = 'lossworks'")
             if before is not None:  # else they are somebody else's Optuna studies
-                return int(before)
+                return before
         for statement in _TABLES:
             execute(statement)
         execute("INSERT INTO lossworks_format VALUES (?)", FORMAT)
     ((version,),) = execute("SELECT MAX(version) FROM lossworks_format")
-    return int(version)
+    return version
 
 
 def _encoded(outcome: Outcome) -> str:

@@ -46,7 +46,7 @@ def gathered(pieces: Iterator[NDArray[Any]], size: int, dtype: Any, folder: Path
         return whole
     with (folder / name).open("wb") as file:
         for piece in pieces:
-            piece.astype(dtype, copy=False).tofile(file)
+            file.write(np.ascontiguousarray(piece, dtype).data)  # tofile does not say why it failed
     return np.memmap(folder / name, dtype, "r", shape=(size,))
 
 
@@ -55,6 +55,7 @@ def keep(array: NDArray[Any], folder: Path | None, name: str) -> Piece:
     if folder is None:
         return lambda: array
     path = folder / name
-    array.tofile(path)
+    with path.open("wb") as file:
+        file.write(np.ascontiguousarray(array).data)
     dtype = array.dtype
     return lambda: np.fromfile(path, dtype)

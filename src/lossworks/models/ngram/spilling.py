@@ -114,7 +114,7 @@ def _write(tokens: NDArray[Any], count: int, order: int, division: _Division, fi
     for file, start, stop in zip(files, [0, *stops[:-1]], stops, strict=True):
         if start < stop:
             with file.open("ab") as out:
-                windows[start:stop].tofile(out)
+                out.write(windows[start:stop].data)
 
 
 @njit(cache=True, nogil=True)
