@@ -24,6 +24,7 @@ def _read(arguments: list[str], *, spared: bool) -> Any:
         files: Annotated[list[str] | None, typer.Argument()] = None,
         out: Annotated[Path | None, typer.Option()] = None,
         run: Annotated[Path | None, typer.Option(exists=True, file_okay=False)] = None,
+        here: Annotated[Path | None, typer.Option(exists=True)] = None,
         count: Annotated[int, typer.Option()] = 3,
         least: Annotated[int, typer.Option(min=1)] = 1,
         rate: Annotated[float | None, typer.Option()] = None,
@@ -52,7 +53,8 @@ def _read(arguments: list[str], *, spared: bool) -> Any:
         "", "a b --out x/y --name 7 --quiet", "--count 12 --rate .5 --texts a --texts b", "--count 007 --rate 1e-3",
         "--count 1.0", "--count x", "--count -4 --rate -1", "--rate 1.2.3", "--rate nan", "--rate .",
         "--count ٣", "--least 0", "--least 2",
-        "--colour red", "--colour blue", "--run nowhere", "--run FILE", "--run FOLDER --out FOLDER --out FILE",
+        "--colour red", "--colour blue", "--run nowhere", "--here nowhere", "--here FILE",
+        "--run FILE", "--run FOLDER --out FOLDER --out FILE",
     ],
 )  # fmt: skip
 def test_as_typer_reads_them(tmp_path: Path, line: str) -> None:
