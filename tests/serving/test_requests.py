@@ -63,10 +63,10 @@ def test_language_models(ask: Asker, runs: dict[str, Path]) -> None:
 
 
 WRONG: list[tuple[str, Any, int, str, str | None]] = [
-    (PREDICT, b'{"texts": ["a"], "threshold": NaN}', 400, "is no JSON", None),
+    (PREDICT, b'{"texts": ["a"], "threshold": NaN}', 400, "is not JSON", None),
     (PREDICT, b"[" * 9000, 400, "nested too deeply", None),
     (PREDICT, b'{"texts": ["\\ud800 alone"]}', 400, "surrogate", None),
-    (PREDICT, b'{"texts": ["\xe9"]}', 400, "is no JSON", None),
+    (PREDICT, b'{"texts": ["\xe9"]}', 400, "is not JSON", None),
     (PREDICT, ["good"], 400, 'wanted an object such as {"texts": ["some text"]}', None),
     (PREDICT, {}, 422, "texts is missing; wanted a list of texts", "texts"),
     (PREDICT, {"texts": "good"}, 422, "texts is a string; wanted a list of texts", "texts"),
