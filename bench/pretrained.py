@@ -7,7 +7,7 @@
     python bench/pretrained.py speed DATA [ROUNDS]    examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
     python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how far the vectors are apart: ours, sentence-transformers
     python bench/pretrained.py accuracy DATA EACH SEEDS [SIDE …]
-        of EACH training rows a class (0: all) by the sides frozen, fine-tuned, setfit
+        of EACH training rows a class (0: all) by the sides frozen, contrastive, fine-tuned, setfit
 
 DATA is movie_reviews or trec. The sides of `speed` have batches of the same size in float32 and a fused AdamW; the peers pad each
 to its longest text. Each trains in turn, in one process; the first steps of a round are not counted.
@@ -222,7 +222,8 @@ def fitted(form: str, encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed
 
 SIDES: dict[str, Callable[..., float]] = {
     "frozen": partial(fitted, ",frozen"),
-    "fine-tuned": partial(fitted, ""),
+    "contrastive": partial(fitted, ",contrastive"),
+    "fine-tuned": partial(fitted, ",contrastive=false"),
     "setfit": setfit,
 }
 

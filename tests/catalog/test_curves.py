@@ -89,6 +89,7 @@ def test_pairs_and_rows() -> None:
     assert at(only("margin_ranking"), 1.5) == 0
     assert at(only("margin_ranking"), 0, 1) == -1
     assert at(only("info_nce:temperature=0.5"), 0.5) == pytest.approx(math.log(1 + math.exp(-1)))
+    assert at(only("supervised_contrastive:temperature=0.5"), 0.5) == pytest.approx(math.log(1 + math.exp(-1)))
     assert at(only("triplet:distance=cosine"), 0.5) == pytest.approx(0.5)
 
 

@@ -48,16 +48,24 @@ def test_rows_are_those_of_the_input_with_answers(command: Command, run: Path, t
 
 
 def test_a_threshold(command: Command, run: Path, tmp_path: Path) -> None:
-    """A class is answered where its probability reaches the threshold, of all classes or of that one; the rest is counted."""
+    """A class that is named is answered from its threshold on, and else the other; with one number the rest is counted."""
     said = command("predict", run, "data.csv", "--json").json["predictions"]
-    cut = sorted(row["probability"] for row in said if row["label"] == "good")[3]
-    want = [None if row["label"] == "good" and row["probability"] < cut else row["label"] for row in said]
-    flags = "data.csv", "--threshold", f"good={cut}", "--keep", "text"
-    assert [row["label"] for row in command("predict", run, *flags[:3], "--json").json["predictions"]] == want
-    counted = command("predict", run, *flags, "--out", "a.jsonl", "--json").json
-    assert (counted["unanswered"], counted["rows"]) == (want.count(None), 40)
-    assert want.count(None) > 0
-    assert f"{want.count(None)} of them without an answer" in command("predict", run, *flags, "--out", "a.jsonl").out
+    cut = sorted(row["probabilities"]["good"] for row in said if row["label"] == "good")[3]
+    for spelled, want in (
+        ((f"good={cut}",), ["good" if row["probabilities"]["good"] >= cut else "bad" for row in said]),
+        ((cut,), [row["label"] if row["probability"] >= cut else None for row in said]),
+        (("good=1", f"bad={cut}"), ["bad" if row["probabilities"]["bad"] >= cut else None for row in said]),
+    ):
+        flags = ["data.csv", *(part for one in spelled for part in ("--threshold", one))]
+        found = command("predict", run, *flags, "--json").json["predictions"]
+        assert [row["label"] for row in found] == want != [row["label"] for row in said]
+        assert all(row["probability"] == row["probabilities"][row["label"]] for row in found if row["label"])
+        counted = command("predict", run, *flags, "--keep", "text", "--out", "a.jsonl", "--json").json
+        assert (counted["unanswered"], counted["rows"]) == (want.count(None), 40)
+    assert (
+        f"{want.count(None)} of them without an answer"
+        in command("predict", run, *flags, "--out", "a.jsonl", "--keep", "text").out
+    )
     assert command("predict", run, "x", "--threshold", 1).out.startswith("–\t")
     for wrong, why in (("1.5", "wanted a probability"), ("god=.5", "Did you mean 'good'"), ("high", "wanted a probability")):
         assert why in command("predict", run, "x", "--threshold", wrong).err
@@ -77,7 +85,7 @@ def test_sets_and_numbers(tmp_path: Path) -> None:
         pl.read_parquet(sets.predict_file(texts, tmp_path / "a.parquet", threshold=1.0).path)["predicted"].to_list() == [[]] * 40
     )
     whole = lossworks.fit([(text, i % 2) for i, text in enumerate(texts)], model=BAYES, task="classify")
-    assert whole.predict(texts[:2], {1: 0.0, 0: 1.0})[0] in (None, 1)
+    assert whole.predict(texts[:2], {1: 0.0}) == [1, 1]
     assert pl.read_parquet(whole.predict_file(texts, tmp_path / "b.parquet").path)["predicted"].dtype == pl.Int64
     numbers = lossworks.fit([(text, i / 7) for i, text in enumerate(texts)], task="regress", **small)
     assert pl.read_csv(numbers.predict_file(texts, tmp_path / "c.csv").path)["predicted"].to_list() == numbers.predict(texts)

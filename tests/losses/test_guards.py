@@ -87,7 +87,7 @@ def test_baselines() -> None:
 
 def test_the_name_of_another_kind_of_thing() -> None:
     """It says which, in a process that has not used that kind either."""
-    near = r"'cosine'\. It names a kind of schedule, not of loss: give it as schedule='cosine'\. Did you mean 'info_nce' or 'trip"
+    near = r"'cosine'\. It names a kind of schedule, not of loss: give it as schedule='cosine'\. Did you mean 'info_nce' or 'sup"
     with pytest.raises(UnknownName, match=near):
         losses.build("cosine")
     with pytest.raises(UnknownName, match=r"unknown loss 'focl'\. Did you mean 'focal'"):

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from lossworks import metrics
 from lossworks.core.errors import UsageError
 from lossworks.metrics import Evaluation, intervals
+from lossworks.metrics.student import quantile
 
 SETS = 300
 Maker = Callable[[np.random.Generator, int], Evaluation]
@@ -202,3 +204,10 @@ def test_few_equal_rows_settle_nothing() -> None:
     assert (many.low, many.high) == (1, 1)
     rates = intervals.ratio(np.zeros(2), np.ones(2))
     assert (rates.low, rates.high) == (0, 0)
+
+
+@pytest.mark.parametrize("freedom", [0.5, 2, 2.5, 3, 9, 65, 299.9, 300.1, 545, 4999.5, 1e7])
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.975, 0.995])
+def test_quantiles_of_student_are_scipys(freedom: float, share: float) -> None:
+    """To 12 digits, of few degrees of freedom and of many."""
+    assert quantile(freedom, share) == pytest.approx(stdtrit(freedom, share), rel=1e-12, abs=1e-12)

@@ -22,7 +22,7 @@ SPECS = {
     "transformer_encoder": "transformer_encoder:dim=8,heads=2,dropout=0.5,min_count=1,context=32",
     "rnn_encoder": "rnn_encoder:dim=6,layers=2,weight_drop=0.5,embedding_dropout=0.3,min_count=1,context=32",
 }
-PRETRAINED = ["hf_classifier", "hf_frozen"]
+PRETRAINED = ["hf_classifier", "hf_contrastive", "hf_frozen"]
 ORDERED = [name for name in NAMES if "encoder" in name or name == "hf_classifier"]
 TEXTS = ["I love this product!", "Not worth the money.", "好用，很喜欢。", "It broke after two days."]
 STRANGE = ["", " \n", "ζζζ ψψψ", "\x00\ud800", "a" * 100_000, "love " * 5000]
@@ -101,7 +101,7 @@ def test_texts_do_not_see_each_other(name: str) -> None:
     np.testing.assert_allclose(together, np.tile(alone, (1500, 1)), rtol=1e-5 * rounding, atol=1e-6 * rounding)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*ORDERED, "hf_frozen")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*ORDERED, "hf_contrastive", "hf_frozen")])
 def test_nothing_known_in_the_text(name: str) -> None:
     """Of bags an empty text and one of unknown words get the same answer, whatever the model says without evidence."""
     empty, unknown = made(name).scores(["", "ζζζ"])

@@ -47,7 +47,18 @@ def test_every_chart_is_drawn(browser: webdriver.Chrome, tmp_path: Path, make: A
         "multilabel_run": {"loss", "metric", "reliability"},
         "regress_run": {"loss", "metric", "scatter"},
         "diverged_run": {"loss", "metric"},
-        "watched_run": {"loss", "metric", "rate", "gradient", "update_ratios", "clipped", "search", "confusion", "reliability"},
+        "watched_run": {
+            "loss",
+            "metric",
+            "rate",
+            "gradient",
+            "update_ratios",
+            "clipped",
+            "search",
+            "confusion",
+            "precision-recall",
+            "reliability",
+        },
     }
     assert set(drawn) == wanted[make.__name__]
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]

@@ -74,6 +74,21 @@ def test_answers():
     assert Regress().decide(np.array([1.5]), None) == [1.5]
 
 
+def test_answers_from_a_probability_on():
+    """Of the classes that are named the most probable that reaches its threshold; else the most probable other; else none."""
+    rows = np.array([[0.5, 0.3, 0.2], [0.05, 0.45, 0.5], [0.1, 0.85, 0.05]])
+    three, two = Classify(("a", "b", "c")), Classify(("a", "b"))
+    assert three.decide_at(rows, None, {"c": 0.2}) == ["c", "c", "b"]
+    assert three.decide_at(rows, None, {"a": 0.05, "b": 0.4}) == ["a", "b", "b"]
+    assert three.decide_at(rows, None, {"a": 0.6, "b": 0.9}) == ["c", "c", "c"]
+    assert three.decide_at(rows, None, dict.fromkeys("abc", 0.5)) == ["a", "c", "b"]
+    assert three.decide_at(rows, None, dict.fromkeys("abc", 0.51)) == [None, None, "b"]
+    assert three.decide_at(np.array([[1.0, 0.0, 0.0]]), None, {"b": 0.0, "a": 1.0}) == ["a"]
+    assert two.decide_at(np.array([[0.57, 0.43], [0.2, 0.8]]), (0.9,), {"b": 0.05}) == ["b", "b"]
+    assert two.decide_at(np.array([[0.57, 0.43], [0.02, 0.98]]), (0.1,), {"b": 0.97}) == ["a", "b"]
+    assert two.decide_at(np.array([[0.57, 0.43]]), (0.1,), {}) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("task", "spec", "reason"),
     [

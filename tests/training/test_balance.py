@@ -51,7 +51,7 @@ def loop_of(tmp_path: Path, **choices: Any) -> Any:
     corpus = load(rows(), READ)
     data = assemble([corpus], [None], "classify", None, 0.0, 0.0, 0, balance=settings.balance)
     spec = model_of(settings.spec)  # type: ignore[arg-type]
-    read_features(data, spec.features(), tmp_path, 0, 1 << 20, lambda event, fields: None)
+    read_features(data, spec.features(), tmp_path, 0, 1 << 20, Callbacks())
     settings = for_examples(settings, data.task, 240)
     return training(data, spec, loss_of("cross_entropy"), settings, Callbacks())
 

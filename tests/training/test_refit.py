@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 from safetensors.numpy import load_file
 
 import lossworks
-from lossworks.core.errors import Interrupted
+from lossworks.core.errors import Diverged, Interrupted
 from lossworks.data import TRAIN, load
 from lossworks.engine import Callbacks
 from lossworks.training import refit
+from lossworks.training.arrays import ArrayObjective
 from lossworks.training.dataset import assemble
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
@@ -107,3 +110,43 @@ def test_stopped_in_the_second_training(tmp_path: Path) -> None:
     assert one.keys() == other.keys()
     assert all((one[name] == other[name]).all() for name in one)
     assert (tmp_path / "run/log.jsonl").read_text("utf-8").count('"valid"') == last
+
+
+def test_begun_ahead_on_another_thread(tmp_path: Path, threads: Callable[[int], None]) -> None:
+    """Begun beside the first, on two threads, the second training ends in the bits of one after the other: the weights and the
+    optimizer's state. Who watches is told of all its epochs, after those of the first, and of no more.
+    """
+    found, told = [], list[tuple[str, Any, Any]]()
+    for count in (1, 2):
+        threads(count)
+        told.clear()
+        callbacks = Callbacks(watch=lambda event, fields: told.append((event, fields.get("epoch"), fields.get("epochs"))))
+        model = lossworks.fit(_rows(300), out=(out := tmp_path / str(count)), callbacks=callbacks, **CHOICES)
+        refits = [(epoch, epochs) for event, epoch, epochs in told if event == "refit"]
+        best = model.record["result"]["best_epoch"]
+        assert {epochs for _, epochs in refits} == {best} == {max(epoch for epoch, _ in refits)}
+        assert sorted(refits) == refits
+        assert max(place for place, each in enumerate(told) if each[0] == "valid") < [each[0] for each in told].index("refit")
+        files = [out / "model.safetensors", *sorted(out.glob("optimizer/**/*.safetensors"))]
+        found.append([(name, array.tobytes()) for file in files for name, array in sorted(load_file(file).items())])
+    assert len(files) > 1
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("fails", ["first", "second"])
+def test_ahead_ends_with_the_first(monkeypatch: pytest.MonkeyPatch, threads: Callable[[int], None], fails: str) -> None:
+    """Where the first training fails, the one begun ahead is left, and where that one fails, the fit does, as without it."""
+    threads(2)
+    ended = threading.active_count()
+    held_out, steps = ArrayObjective.held_out, ArrayObjective.steps
+
+    def fail(self: ArrayObjective, *given: Any) -> Any:
+        if (self.data.valid is not None and self.data.valid.rows > 0) == (fails == "first"):
+            raise Diverged("as it was asked to")
+        return (held_out if fails == "first" else steps)(self, *given)
+
+    monkeypatch.setattr(ArrayObjective, "held_out" if fails == "first" else "steps", fail)
+    with pytest.raises(Diverged, match="asked"):
+        lossworks.fit(_rows(300), **CHOICES)
+    assert not [thread for thread in threading.enumerate() if thread.name == "lossworks-ahead"]
+    assert threading.active_count() <= ended + 1  # of the pool that shares work

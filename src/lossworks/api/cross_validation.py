@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from .. import metrics
 from ..checks.out_of_fold import without_each
 from ..core.errors import DataError, UsageError
+from ..core.lazy import Later
 from ..data import Corpus, infer_task, k_folds
 from ..engine import Callbacks
 from ..engine.distributed import World, check_alone
@@ -29,6 +29,7 @@ from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Fitted, Settings
 from ..training.fitting import is_labelled
 
+special = Later("scipy.special")
 PART = "out-of-fold"
 """The part that such a result is of."""
 FILE = "folds.parquet"
@@ -119,6 +120,7 @@ class _Said:
             "metrics": {name: value.to_json() for name, value in values.items()},
             "uncalibrated": {},
             "baseline": task.baseline(target, target, weights=weight, groups=corpus.keys),
+            "by_threshold": task.by_threshold(self.scores, target, weights=weight, groups=corpus.keys),
             "mistakes": [
                 {"text": text, **what, "place": corpus.place(int(row))}
                 for text, what, row in zip(texts, mistakes, rows, strict=True)
@@ -162,7 +164,7 @@ def cuts(task: LabelTask, thresholds: Sequence[float] | None) -> NDArray[np.floa
     """What to take from logits [N, labels] so that ``thresholds`` stand at 0.5: their logits; of two classes the second's."""
     moved = np.zeros(len(task.labels) or 1)
     if thresholds is not None:
-        moved[-len(thresholds) :] = logit(np.clip(thresholds, 1e-12, 1 - 1e-12))
+        moved[-len(thresholds) :] = special.logit(np.clip(thresholds, 1e-12, 1 - 1e-12))
     return moved
 
 

@@ -116,7 +116,7 @@ def _disk(name: str, place: Path) -> Finding:
 
 
 def _compiled() -> Finding:
-    """Where numba keeps compiled code, and whether any is there."""
+    """Where compiled code is kept, by Numba and as kernels, and whether any is there."""
     from numba import njit
 
     try:
@@ -125,7 +125,7 @@ def _compiled() -> Finding:
         return Finding("compiled code", f"cannot be kept: {error}", "Set NUMBA_CACHE_DIR to a folder that can be written.")
     package = Path(__file__).parents[1]
     whole = package if place.is_relative_to(package) else place.parent
-    kept = sum(1 for _ in whole.rglob("*.nbi"))
+    kept = sum(1 for like in ("*.nbi", "*.kernel") for _ in whole.rglob(like))
     found = f"{counted(kept, 'function')} kept under {whole}"
     if not os.access(next(folder for folder in (place, *place.parents) if folder.exists()), os.W_OK):
         advice = "It cannot be written, so every process compiles anew. Set NUMBA_CACHE_DIR to a folder that can be."

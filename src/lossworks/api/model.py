@@ -39,8 +39,9 @@ class Model(Held):
 
         Args:
             texts: raw texts.
-            threshold: a probability for all labels, or {label: probability} for some. A set of labels holds those that reach it,
-                in the place of the model's own thresholds; the answer is None where a class does not reach it.
+            threshold: a probability for all labels, or {label: probability} for some, in the place of the model's own thresholds.
+                A set of labels holds those that reach it. A class is answered where it reaches its threshold, the most probable
+                of several; else the most probable of the classes that have none; else None, as with one number for all.
 
         Raises:
             UsageError: the model has no such label, or predicts numbers.

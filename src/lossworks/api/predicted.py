@@ -50,7 +50,7 @@ class Written:
 
 
 def least_of(model: Model, threshold: Threshold | None) -> dict[str, float] | None:
-    """The probability that each label must reach, by its name; ``threshold``: one number for all, or some labels' own.
+    """The probability from which each label is answered, by its name; ``threshold``: one number for all, or some labels' own.
 
     Raises:
         UsageError: the model has no such label, or the number is no probability.
@@ -82,7 +82,7 @@ def answers(
         model: the model.
         texts: raw texts.
         top: ``probabilities`` holds so many of the most probable labels; None: all, in the order of ``model.labels``.
-        threshold: the probability that a label must reach, or a class to be answered; else its ``label`` is None.
+        threshold: the probability from which a label is answered, for all labels or for some, as in ``Model.predict``.
         every: without ``top``, ``probabilities`` holds all labels, not those of the answer alone.
 
     Raises:

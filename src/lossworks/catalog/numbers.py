@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..losses import EmbeddingLoss, Pairs, PreferenceLoss, RegressionLoss, losses, render
 from ..losses.margin_ranking import MarginRanking
+from ..losses.supervised_contrastive import SupervisedContrastive
 from .curve import Curve, value_and_grad, value_and_grad_curve
 
 REFERENCE, TOKENS = -20.0, 10  # log-probability of both answers by the reference, and their length
@@ -64,7 +65,13 @@ def rows(loss: EmbeddingLoss) -> Curve:
     def values(cosines: Tensor) -> Tensor:
         first, apart = cosines.new_tensor([[1.0, 0.0]]), cosines.new_tensor([[0.0, 1.0]])
         near = torch.stack([cosines, (1 - cosines.square()).sqrt()], -1)
-        return torch.cat([loss.contrasts(first, second.unsqueeze(0), -apart) for second in near])
+        return torch.cat([of(first, second.unsqueeze(0), -apart) for second in near])
+
+    def of(first: Tensor, second: Tensor, apart: Tensor) -> Tensor:
+        if not isinstance(loss, SupervisedContrastive):
+            return loss.contrasts(first, second, apart)
+        every = torch.cat([first, second, apart])
+        return loss.contrasts(every, every, torch.tensor([0, 0, 1]))[:1]
 
     caption = (
         "Unit vectors: an anchor, its positive, and a negative at right angles to the anchor; x is the cosine similarity of "

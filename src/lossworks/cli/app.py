@@ -16,6 +16,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import LossworksError, PeerLost
+from .coercion import spare
 from .headings import under_headings
 from .running import is_first
 
@@ -116,7 +117,9 @@ def _command() -> Any:
 
 @functools.cache
 def _built(verb: str | None) -> Any:
-    return typer.main.get_command(app(VERBS if verb is None else (verb,)))
+    made = typer.main.get_command(app(VERBS if verb is None else (verb,)))
+    spare(made)
+    return made
 
 
 def _open_streams() -> None:

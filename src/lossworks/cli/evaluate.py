@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,7 @@ def command(
     from ..core.errors import UsageError
     from ..report.words import rows_of
     from .by_language import tell_languages, tell_pairs
+    from .by_threshold import tell_labels, tell_thresholds
     from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
@@ -109,6 +111,10 @@ def command(
         tell(result)
     else:
         print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+        if result.get("per_class"):
+            tell_labels(result["per_class"])
+        if result.get("by_threshold"):
+            tell_thresholds(result["by_threshold"], shlex.quote(runs[0]))
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
     tell_pairs(result.get("by_language", []))

@@ -31,7 +31,8 @@ def command(
         list[str] | None,
         typer.Option(
             "--threshold",
-            help="Probability that a label must reach, or a class to be answered: 0.9, or LABEL=0.9 for some.",
+            help="Answer LABEL where its probability is at least this, LABEL=0.9 (repeat for several); or one number, 0.9: no "
+            "answer below it.",
             show_default=False,
         ),
     ] = None,

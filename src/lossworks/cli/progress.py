@@ -159,6 +159,10 @@ class Watcher:
     def _figures(self, fields: dict[str, Any], things: str) -> str:
         return f"loss {number(fields['loss'])}{self._metric}  {fields[f'{things}_per_second']:,.0f} {things}/s"
 
+    def _contrast(self, fields: dict[str, Any]) -> None:
+        self._metric = ""
+        self._show("contrasting", fields["step"], fields["of"], self._figures(fields, "examples"), "steps")
+
     def _valid(self, fields: dict[str, Any]) -> None:
         names = [name for name in ("divergence", "weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]
         self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)

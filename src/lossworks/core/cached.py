@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -19,3 +20,12 @@ def folder(source: str) -> Path | None:
         if os.access(place, os.W_OK):
             return place
     return None
+
+
+def stamp(package: str) -> str:
+    """What another version of an installed package has another of: its first file, with size and date. It is not imported."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return package
+    status = Path(found.origin).stat()
+    return f"{found.origin} {status.st_size} {status.st_mtime_ns}"

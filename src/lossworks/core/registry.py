@@ -116,12 +116,15 @@ class Registry(Generic[T]):
         return thing
 
     def resolved(self, spec: str) -> str:
-        """``spec`` by the name of the member it means: a word among a family's keys may stand for another, of its ``forms``."""
+        """``spec`` by the name of the member it means: a word among a family's keys may stand for another, of its ``forms``; a
+        key with its value may too, which the other then has.
+        """
         name, _, keys = spec.partition(":")
         leading, *others = keys.split(",")
         for word, member in getattr(self[name].thing, "forms", {}).items():
             if word in others:
-                return f"{member}:{','.join([leading, *(other for other in others if other != word)])}"
+                kept = [other for other in others if other != word or "=" in word]
+                return f"{member}:{','.join([leading, *kept])}"
         return spec
 
     def render(self, member: T) -> str:
@@ -135,7 +138,7 @@ class Registry(Generic[T]):
     def _others(self, name: str) -> list[str]:
         """The other kinds of thing of which one has this name."""
         for room in _ROOMS:
-            importlib.import_module(f"lossworks.{room}")
+            importlib.import_module(f"lossworks.{room}.base")
         return [other.kind for other in _REGISTRIES if other.kind != self.kind and _key(name) in other]
 
     def _near(self, name: str) -> list[str]:

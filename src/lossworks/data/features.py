@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import share
 from .batch import Bags, Batch
 from .ragged import Ragged
@@ -69,6 +69,9 @@ class Features(ABC):
     notes: tuple[str, ...] = ()
     at_once: ClassVar[int | None] = None
     """Texts that ``read`` is given at a time while a fit reads them, so that progress is seen; None: any number."""
+
+    by_labels: ClassVar[bool] = False
+    """Whether what reads the texts is trained before, on the labels of the training rows."""
 
     def to(self, device: str) -> None:  # noqa: B027  # most read on the CPU, whatever the device
         """Work there from now on."""
@@ -131,7 +134,7 @@ class Features(ABC):
 # In the kernel a text's part of an array is sliced first, so that the compiler checks no index.
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gather(part, parts, ids, values, starts, rows, offsets, to_ids, to_values):  # type: ignore[no-untyped-def]
     count = len(rows)
     for row in range(count * part // parts, count * (part + 1) // parts):

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, RecordError
+from ..core.kernels import kernel
 from ..core.threads import available, share
 from ..tokens.ngrams import hashed_ngrams, located_ngrams
 from .features import Features, Selected
 from .ragged import Ragged
 
+_FEWEST = 64  # slots of a table
 _DROPPED = np.uint32(2**32 - 1)  # stands for the feature of a bucket that is not kept
 
 
@@ -154,7 +155,9 @@ class DocumentCounter:
 
     def add(self, read: Ragged, use: NDArray[np.bool_]) -> None:
         """Count the texts marked in ``use``."""
-        share(_count, len(read.ids), read.ids, read.offsets, use, self._counts)
+        longest = int(np.diff(read.offsets).max(initial=0))
+        room = np.zeros((len(self._counts), max(_FEWEST, 1 << (2 * longest).bit_length())), np.uint64)
+        share(_count, len(read.ids), read.ids, read.offsets, use, self._counts, room)
         self.texts += int(use.sum())
 
 
@@ -162,18 +165,20 @@ class DocumentCounter:
 # then checks no index, and the processor looks ahead to the next look-ups while one waits for memory (2.5 times as fast).
 
 
-@njit(cache=True, nogil=True)
-def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-def]
-    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache."""
+@kernel
+def _count(part, parts, ids, offsets, use, counts, room):  # type: ignore[no-untyped-def]
+    """Count each bucket of a text once. Those met are kept in a table of open addresses, small enough for the cache: as much of
+    the part's ``room`` as the longest text so far wanted.
+    """
     texts, parts = len(offsets) - 1, min(parts, len(counts))
     if part >= parts:
         return
-    mine, met = counts[part], np.zeros(64, np.uint64)
+    mine, met, slots = counts[part], room[part], _FEWEST
     for text in range(texts * part // parts, texts * (part + 1) // parts):
         row = ids[offsets[text] : offsets[text + 1]]
-        while len(met) < 2 * len(row):
-            met = np.zeros(2 * len(met), np.uint64)
-        number, last = np.uint64(text + 1) << np.uint64(32), np.uint64(len(met) - 1)
+        while slots < 2 * len(row):
+            slots *= 2
+        number, last = np.uint64(text + 1) << np.uint64(32), np.uint64(slots - 1)
         for place in range(len(row) if use[text] else 0):
             key = number | row[place]
             slot = key & last
@@ -183,7 +188,7 @@ def _count(part, parts, ids, offsets, use, counts):  # type: ignore[no-untyped-d
             met[slot] = key
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _select(part, parts, ids, offsets, kept, weights, half, mean, words, values, lengths, spans, rest):  # type: ignore[no-untyped-def]
     """Write each text's kept features over its buckets, and what each weighs once words and characters have their length.
 
@@ -208,14 +213,16 @@ def _select(part, parts, ids, offsets, kept, weights, half, mean, words, values,
         for place in range(count):
             value[place] = weights[row[place]]
         if mean:
-            value[:count] *= np.float32(1 / max(count, 1))
+            each = np.float32(1 / max(count, 1))
+            for place in range(count):
+                value[place] *= each
         else:
             both = 0 < chars < count
             _scale(value[:chars], 1 - words if both else 1.0)
             _scale(value[chars:count], words if both else 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scale(value, share):  # type: ignore[no-untyped-def]
     """Give the vector the length √share."""
     squares = np.float32(0)

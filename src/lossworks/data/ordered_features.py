@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .. import tokens
+from ..core.kernels import kernel
 from ..core.threads import share
 from ..tokens import Tokenizer, TokenizerSpec
 from .features import Features, Selected
@@ -138,7 +138,7 @@ def _numbers(marks: tuple[int, ...]) -> NDArray[np.uint32]:
     return np.array(marks, np.uint32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _between(part, parts, ids, starts, offsets, room, before, after, blank, found):  # type: ignore[no-untyped-def]
     """Each text's tokens between its marks, as many as there is ``room`` for; where it goes on, its next one behind them."""
     texts = len(starts) - 1

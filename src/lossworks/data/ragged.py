@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import share
 
 
@@ -31,7 +31,7 @@ class Ragged:
         return Ragged(ids, offsets)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy(part, parts, ids, offsets, rows, to_offsets, to_ids):  # type: ignore[no-untyped-def]
     for row in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
         first, size = offsets[rows[row]], to_offsets[row + 1] - to_offsets[row]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import share
 from .batch import Bags, Batch
 
@@ -53,7 +53,7 @@ class RowGradient:
         """Whether every element is; noticed as they are added up, for a sum that is not finite never becomes so again."""
         return bool(self._is_finite[0])
 
-    def add(self, batch: Batch, grad_output: NDArray[Any]) -> None:
+    def add(self, batch: Bags, grad_output: NDArray[Any]) -> None:
         """Add the batch's share, with ``grad_output`` [N, width] the gradient of its row sums."""
         width = grad_output.shape[1]
         work = len(batch.ids) * width if width >= _WORTH_SHARING else 0
@@ -99,15 +99,7 @@ class RowGradient:
         return np.where(self._is_touched[:, None], self.total, self.total.dtype.type(0))
 
 
-@njit(cache=True, nogil=True)
-def owned(part, parts):  # type: ignore[no-untyped-def]
-    """Which groups of rows are this part's; no two parts write to the same row."""
-    mine = np.zeros(_GROUPS, np.bool_)
-    mine[part::parts] = True
-    return mine
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def sum_rows(part, parts, ids, offsets, values, table, sums):  # type: ignore[no-untyped-def]
     """What ``row_sums`` does."""
     rows, width = len(offsets) - 1, table.shape[1]
@@ -124,15 +116,17 @@ def sum_rows(part, parts, ids, offsets, values, table, sums):  # type: ignore[no
                 total[column] += value[place] * table[of[place], column]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add(part, parts, ids, offsets, values, grad_output, total, touched, counts, is_touched, is_finite):  # type: ignore[no-untyped-def]
     """What ``RowGradient.add`` does."""
-    mine, width, finite = owned(part, parts), total.shape[1], True
+    mine, width, finite = 0, total.shape[1], True
+    for group in range(part, _GROUPS, parts):  # bits of the groups that are this part's: no two parts write to the same row
+        mine |= 1 << group
     for row in range(len(offsets) - 1):
         of, value, grad = ids[offsets[row] : offsets[row + 1]], values[offsets[row] : offsets[row + 1]], grad_output[row]
         for place in range(len(of)):
             at = of[place]
-            if parts > 1 and not mine[at & GROUP_MASK]:
+            if parts > 1 and not (mine >> (at & GROUP_MASK)) & 1:
                 continue
             if not is_touched[at]:
                 is_touched[at] = True
@@ -152,7 +146,7 @@ def add(part, parts, ids, offsets, values, grad_output, total, touched, counts, 
         is_finite[0] = False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _check(elements, is_finite):  # type: ignore[no-untyped-def]
     finite = True
     for element in elements:
@@ -160,7 +154,7 @@ def _check(elements, is_finite):  # type: ignore[no-untyped-def]
     is_finite[0] = finite
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def clear(part, parts, touched, counts, is_touched):  # type: ignore[no-untyped-def]
     """What ``RowGradient.clear`` does."""
     for group in range(part, _GROUPS, parts):

@@ -230,7 +230,7 @@ class LabelBenchmark(Benchmark[Dataset]):
                 return data
         features = models.build(settings.spec).features()  # type: ignore[arg-type]
         features.to(settings.device)
-        read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, self.watch)
+        read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, Callbacks(watch=self.watch))
         return data
 
     def _assembled(self, settings: Settings) -> Dataset:

@@ -3,6 +3,7 @@
     classify, multilabel, regress    an Evaluation from scores and targets
     fit_temperature                  the temperature that calibrates probabilities, from validation rows
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
+    by_threshold                     what each threshold does: precision and recall, or how many are answered and how rightly
     compare_cuts                     whether a cut for each label is worth more than one for all
     baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
@@ -23,6 +24,7 @@ from ..core import lazy
 if TYPE_CHECKING:
     from .baselines import baseline, constant_scores
     from .by_language import by_language, rows_within
+    from .by_threshold import by_threshold
     from .classification import classify
     from .contrast import Losses
     from .cuts import MOST_DECISIONS, compare_cuts
@@ -72,6 +74,7 @@ __all__ = [
     "by_language",
     "by_row",
     "by_segment",
+    "by_threshold",
     "check_metric",
     "classify",
     "compare_cuts",

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, log_expit, ndtr, stdtr, stdtrit
 
+from ..core.lazy import Later
 from .intervals import TAIL, skew_corrected, unskewed
 
+special = Later("scipy.special")  # most fits ask for nothing of it, and it takes a third of a second to import
 Floats = NDArray[np.float64]
 
 LEVEL = 0.05
@@ -149,17 +150,17 @@ def permuted(values: Floats, count: int) -> float:
         return min(1.0, 2 * math.exp(_log_choices(equal, chosen) - _log_choices(units, count)))
     constant, slope, curvature = _logistic(e, count, wanted)
     start = math.log(count / (units - count))
-    reached = float(-log_expit(-(constant + slope * e)).sum()) - constant * count - slope * wanted
-    gain = -units * float(log_expit(-start)) - start * count - reached
+    reached = float(-special.log_expit(-(constant + slope * e)).sum()) - constant * count - slope * wanted
+    gain = -units * float(special.log_expit(-start)) - start * count - reached
     w, u = math.sqrt(max(2 * gain, 0.0)), slope * math.sqrt(curvature / (count * (units - count) / units))
     if w < 1e-3 or u <= 0:  # in the middle
         return 1.0
-    return float(min(1.0, 2 * ndtr(-(w + math.log(u / w) / w))))
+    return float(min(1.0, 2 * special.ndtr(-(w + math.log(u / w) / w))))
 
 
 def _log_choices(of: int, some: int) -> float:
     """The logarithm of how many ways there are to choose ``some`` of ``of``."""
-    return -float(betaln(some + 1, of - some + 1)) - math.log(of + 1)
+    return -float(special.betaln(some + 1, of - some + 1)) - math.log(of + 1)
 
 
 def _logistic(e: Floats, count: int, wanted: float) -> tuple[float, float, float]:
@@ -190,7 +191,7 @@ def _by_t(value: float, variance: float, skewness: float, freedom: float, tail: 
     error = math.sqrt(variance)
     if error <= 1e-12 * abs(value) or error == 0:  # all alike
         return Estimate(value, value, value, float(value == 0))
-    quantile = float(stdtrit(freedom, tail))
+    quantile = float(special.stdtrit(freedom, tail))
     low, high = (value - error * unskewed(side * quantile, skewness) for side in (1, -1))
-    p = 2 * float(stdtr(freedom, -abs(skew_corrected(value / error, skewness))))
+    p = 2 * float(special.stdtr(freedom, -abs(skew_corrected(value / error, skewness))))
     return Estimate(value, low, high, p)

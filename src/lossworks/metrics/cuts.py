@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from .contrast import FEWEST, LEVEL, Losses, mean_of
 from .evaluation import per_class
+from .probabilities import sigmoid
 from .rows import by_row
 from .swaps import Answers, swapped
 
@@ -42,7 +42,7 @@ def compare_cuts(
     truth = np.asarray(target).astype(bool)
     texts = np.arange(len(truth)) if groups is None else groups
     weight = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64)
-    chance = expit(logits.astype(np.float64) / temperature)
+    chance = sigmoid(logits.astype(np.float64) / temperature)
     cuts = {"own": np.asarray(own, np.float64), "one": np.full(len(own), one), "half": np.full(len(own), HALF)}
     said = {name: chance >= cut for name, cut in cuts.items()}
     by_label = {name: _by_label(predicted, truth, weight) for name, predicted in said.items()}

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+
+from .student import quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TAIL = 0.975  # two tails of 2.5 %
-Z = float(ndtri(TAIL))
+Z = NormalDist().inv_cdf(TAIL)
 FEW = 20  # rows below which equal values tell nothing of how much others differ
 
 
@@ -51,10 +53,12 @@ def by_group(values: Floats, groups: Ints | None) -> Floats:
     return values if groups is None else np.asarray(np.bincount(groups, values), np.float64)
 
 
-def proportion(hits: NDArray[np.bool_], weights: Floats) -> Interval:
-    """The share of ``hits``, with the score interval of Wilson (1927), which holds even at 0 and 1."""
-    n = float(weights.sum())
-    share = min(float(weights @ hits) / n, 1.0)
+def proportion(hits: NDArray[np.bool_] | Floats, weights: Floats) -> Interval:
+    """The share of ``hits``, with the score interval of Wilson (1927), which holds even at 0 and 1. Of numbers between 0 and 1,
+    whose variance is no larger than that of hits of the same mean, it is their mean.
+    """
+    n = float(weights @ np.ones(len(weights)))  # in the order of the next sum, so that all hits are 1
+    share = float(weights @ hits) / n
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     return Interval(share, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))
@@ -96,8 +100,8 @@ def mean(
         return Interval(centre, low, high) if n < few else Interval(centre, centre, centre)
     skew = float((weights * away) @ square) / n / spread**3
     error = spread / math.sqrt(float(n - 1))
-    quantile = float(stdtrit(n - 1, TAIL))
-    below, above = (centre - error * unskewed(side * quantile, skew / math.sqrt(n)) for side in (1, -1))
+    far = quantile(n - 1, TAIL)
+    below, above = (centre - error * unskewed(side * far, skew / math.sqrt(n)) for side in (1, -1))
     return clipped(centre, below, above, low, high)
 
 
@@ -118,7 +122,7 @@ def over_trainings(values: Floats) -> Interval:
     """
     count = len(values)
     centre = float(values.mean())
-    half = float(stdtrit(count - 1, TAIL)) * math.sqrt((1 / count + 1 / (count - 1)) * float(values.var(ddof=1)))
+    half = quantile(count - 1, TAIL) * math.sqrt((1 / count + 1 / (count - 1)) * float(values.var(ddof=1)))
     return Interval(centre, centre - half, centre + half)
 
 

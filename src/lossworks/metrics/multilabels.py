@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ..core.errors import UsageError
 from . import intervals
 from .calibration import Reliability
 from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
 from .intervals import Floats, Interval, Ints
+from .probabilities import sigmoid
 
 
 def multilabel(
@@ -67,7 +67,7 @@ def multilabel(
     predicted = np.empty(truth.shape, bool)
     confidence = np.empty(len(truth))
     for block in blocks(len(truth)):
-        p = expit(logits[block].astype(np.float64) / temperature)
+        p = sigmoid(logits[block].astype(np.float64) / temperature)
         predicted[block] = p >= cut
         wrong = predicted[block] != truth[block]
         confidence[block] = (np.where(predicted[block], p, 1 - p) * wrong).max(1)
@@ -94,7 +94,7 @@ def _proper(
     reliability = Reliability(truth.shape[1], clusters)
     for block in blocks(len(truth)):
         scaled = logits[block].astype(np.float64) / temperature
-        p = expit(scaled)
+        p = sigmoid(scaled)
         nll[block] = np.logaddexp(0, np.where(truth[block], -scaled, scaled)).sum(1)
         brier[block] = ((p - truth[block]) ** 2).sum(1)
         reliability.add(p, truth[block], scale[block])

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from ..core.seeds import generator
 from . import intervals
 from .evaluation import Evaluation, check, check_weights, group_ids
 from .intervals import FEW, TAIL, Floats, Interval, Ints
+from .student import quantile
 
 POINTS = 2000  # as many as a scatter plot can show
 
@@ -77,5 +77,5 @@ def _r2(square: Floats, truth: Floats, scale: Floats, clusters: Ints | None) -> 
     if share == 0 or n <= 2:
         return Interval(1 - share, -math.inf if share or n < FEW else 1.0, 1.0)
     influence = square / error - deviation / variance
-    half = float(stdtrit(n - 1, TAIL)) * math.sqrt(intervals.square_sum(scale * influence, clusters) / (n * (n - 1)))
+    half = quantile(n - 1, TAIL) * math.sqrt(intervals.square_sum(scale * influence, clusters) / (n * (n - 1)))
     return Interval(1 - share, 1 - share * math.exp(min(half, 700.0)), 1 - share * math.exp(-half))

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ..core.errors import UsageError
 from .classification import RowScores
 from .evaluation import ratio
 from .intervals import Floats
+from .probabilities import sigmoid
 
 PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token", "graph": "mrr"}
 """The proper score that each kind of task is judged by if no metric is given."""
@@ -90,7 +90,7 @@ def _multilabel(
     logits: NDArray[Any], target: NDArray[Any], weight: Floats, temperature: float, thresholds: Sequence[float] | None
 ) -> Found:
     truth, scaled = target.astype(bool), logits.astype(np.float64) / temperature
-    p = expit(scaled)
+    p = sigmoid(scaled)
     predicted = p >= (0.5 if thresholds is None else np.asarray(thresholds))
     both, either = (truth & predicted).astype(np.float64), truth.astype(np.float64) + predicted
     hits, named = weight @ both, weight @ either

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from .evaluation import check, check_weights
+from .probabilities import sigmoid
 
 FEWEST = 20  # validation rows below which nothing is fitted
 MOST = 100_000, 1 << 22  # rows, and logits, beyond which evenly spaced rows are used: they pin one number down well enough
@@ -78,7 +78,7 @@ def _sigmoid_slopes(scores: NDArray[Any], truth: NDArray[Any], weight: NDArray[A
     signed = np.where(truth.astype(bool), -scores, scores)
 
     def slopes(inverse: float) -> tuple[float, float]:
-        p = expit(inverse * signed)
+        p = sigmoid(inverse * signed)
         each = (signed * p).sum(1), (signed * signed * p * (1 - p)).sum(1)
         first, second = (float(np.average(of, weights=weight)) for of in each)
         return first, second

@@ -48,6 +48,12 @@ class ModelSpec(ABC):
         times = max(1.0, self.fewest_updates / (self.epochs * updates))
         return math.ceil(self.epochs * times), math.ceil(self.patience * times)
 
+    def for_few(self, rows: int) -> ModelSpec | None:
+        """The family that learns classes better of so few training ``rows``, where nothing is said of training; None: this one.
+        ``contrastive=false`` keeps to this one.
+        """
+        return None
+
     @property
     def micro_batch(self) -> int:
         """Rows whose outputs stand in memory at once."""

@@ -101,4 +101,4 @@ def _pointer(typing: Any, address: Any, low: Any, like: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.gep(builder.inttoptr(arguments[0], context.get_value_type(signature.return_type)), [arguments[1]])
 
-    return types.CPointer(like)(address, low, like), build  # type: ignore[no-untyped-call]
+    return types.CPointer(like)(address, low, like), build

@@ -121,6 +121,24 @@ def reliability(before: Sequence[Json], after: Sequence[Json], scaled: bool) -> 
     )  # fmt: skip
 
 
+def precision_recall(points: Sequence[Sequence[float]], marked: Sequence[Json], base_rate: float) -> Json:
+    """Precision by recall of a label, the thresholds of the table marked; on the dotted line, of answers drawn by lot."""
+    first = [(0.0, points[0][1])]
+    curve = line(first + [(recall, precision) for recall, precision, _ in points], "", color="@accent", width=2, hover=False)
+    curve["line"]["shape"] = "vh"  # as the average precision adds it up
+    shown = [row for row in marked if row["precision"]["value"] is not None]
+    places = [(row["recall"]["value"], row["precision"]["value"]) for row in shown]
+    cuts = [f"{row['threshold']:g}" for row in shown]
+    trace = dots(
+        places, {"color": "@second", "size": 9}, text=cuts,
+        hovertemplate="from %{text} on: recall %{x:.1%}, precision %{y:.1%}<extra></extra>",
+    )  # fmt: skip
+    return figure(
+        [curve, trace], height=440, showlegend=False, shapes=[rule(0, 1, base_rate, base_rate)],
+        xaxis=axis("recall", range=[-0.02, 1.03]), yaxis=axis("precision", range=[-0.03, 1.05]),
+    )  # fmt: skip
+
+
 def scatter(points: Sequence[Sequence[float]]) -> Json:
     """Predicted against true values; on the dotted line they agree."""
     true = [p[0] for p in points]

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 from .. import record
 from ..core.errors import RecordError
 from . import against as against_page
-from . import by_language, charts, cuts, fused, health_charts, language, went_on, words
+from . import by_language, by_threshold, charts, cuts, fused, health_charts, language, went_on, words
 from .comparison import write_comparison
 from .frame import write_page
 from .metric_rows import metric_row, scaled
@@ -62,6 +62,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "search": _search(result),
         "judged_by": words.NAMES.get(str(result.get("judged_by")), (None,))[0],
         "cuts": cuts.sentence(summary),
+        "by_threshold": by_threshold.context(result),
         "counts": _counts(data),
         "labels": summary.get("labels") or [],
         "versions": {"lossworks": summary.get("lossworks"), **(summary.get("versions") or {})},
@@ -114,6 +115,8 @@ def _figures(summary: Json, result: Json, events: list[Json]) -> dict[str, Json]
     if result.get("reliability"):
         bins = result["reliability"]
         found["reliability"] = charts.reliability(bins["before"], bins["after"], scaled(result))
+    if drawn := by_threshold.chart(result):
+        found["precision-recall"] = drawn
     if result.get("scatter"):
         found["scatter"] = charts.scatter(result["scatter"])
     return {name: figure for name, figure in found.items() if figure}

@@ -226,8 +226,10 @@ class LabelTask(Task):
         """What to answer for probabilities [N, labels], or for numbers [N]."""
 
     def decide_at(self, answers: NDArray[Any], thresholds: Sequence[float] | None, least: Mapping[str, float]) -> list[Any]:
-        """The same with a ``least`` probability for some labels: a set of labels holds those that reach it, in the place of their
-        thresholds; a class that does not reach it is not answered (None).
+        """The same with a ``least`` probability for some labels, in the place of their ``thresholds``.
+
+        A set of labels holds those that reach it. Of classes the most probable that reaches its own is answered; where none does,
+        the most probable of those that have none; None where every class has one.
 
         Raises:
             UsageError: numbers have no probability.
@@ -248,6 +250,12 @@ class LabelTask(Task):
 
     def one_threshold(self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None) -> float | None:
         """One for all labels, tuned as those of each are; None where there are no sets of labels."""
+        return None
+
+    def by_threshold(
+        self, scores: NDArray[Any], target: NDArray[Any], *, temperature: float = 1.0, **rows: Any
+    ) -> dict[str, Any] | None:
+        """What each threshold of a probability does; ``rows``: weights and groups. None where none can be chosen."""
         return None
 
     def evaluate(

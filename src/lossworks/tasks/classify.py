@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
 from ..core.errors import UsageError
+from ..metrics.probabilities import softmax
 from .base import Kind, LabelTask, Link
-from .probabilities import softmax
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
@@ -144,10 +144,14 @@ class Classify(LabelTask):
         return [self.labels[best] for best in answers.argmax(1)]
 
     def decide_at(self, answers: NDArray[Any], thresholds: Sequence[float] | None, least: Mapping[str, float]) -> list[Any]:
-        number = {label: at for at, label in enumerate(self.labels)}
-        decided = self.decide(answers, thresholds)
-        reached = (row[number[label]] >= least.get(label, 0.0) for row, label in zip(answers, decided, strict=True))
-        return [label if enough else None for label, enough in zip(decided, reached, strict=True)]
+        if not least:
+            return self.decide(answers, thresholds)
+        cuts = np.array([least.get(label, np.nan) for label in self.labels])
+        reached = np.where(answers >= cuts, answers, -1.0)  # nothing reaches nan
+        others = np.where(np.isnan(cuts), answers, -1.0)
+        chosen = np.where(reached.max(1, keepdims=True) >= 0, reached, others)
+        best, most = chosen.argmax(1), chosen.max(1)
+        return [self.labels[at] if chance >= 0 else None for at, chance in zip(best, most, strict=True)]
 
     def thresholds(
         self, probability: NDArray[np.float64], target: NDArray[Any], weight: NDArray[Any] | None, *, balanced: bool
@@ -156,6 +160,11 @@ class Classify(LabelTask):
             return None
         aim: Literal["macro_f1", "accuracy"] = "macro_f1" if balanced else "accuracy"
         return tuple(metrics.tune_thresholds(probability[:, 1], target, weight, metric=aim, standard_errors=3))
+
+    def by_threshold(
+        self, scores: NDArray[Any], target: NDArray[Any], *, temperature: float = 1.0, **rows: Any
+    ) -> dict[str, Any] | None:
+        return metrics.by_threshold(scores, target, self.labels, temperature=temperature, **rows)
 
     def _evaluation(
         self, scores: NDArray[Any], target: NDArray[Any], temperature: float, cuts: Sequence[float] | None, rows: dict[str, Any]

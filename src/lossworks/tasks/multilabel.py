@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
+from ..metrics.probabilities import sigmoid
 from .base import Kind, LabelTask, Link
 from .classify import misfit_of_outcomes
-from .probabilities import sigmoid
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:

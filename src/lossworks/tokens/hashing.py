@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ..core.kernels import kernel
 
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
 
 
-@njit(inline="always")
+@kernel
 def mix(h: Any) -> Any:
     """MurmurHash3's 64-bit finaliser (Appleby, public domain): every bit of the input reaches the high bits."""
     h ^= h >> np.uint64(33)

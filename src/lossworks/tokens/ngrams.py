@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..core.threads import share
+from ..core.kernels import kernel
+from ..core.threads import available, share
 from .characters import LETTER, SPACE, classes, lower, points
 from .hashing import FNV_OFFSET, FNV_PRIME, mix
 
@@ -34,7 +34,8 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     offsets = _offsets(codes, starts, words, chars)
     buckets = np.empty(offsets[-1], np.uint32)
     shift = np.uint64(64 - bits + 1)
-    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, buckets, None, None)
+    room = np.empty(_room(texts), np.uint64)
+    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, room, None, buckets, None, None)
     return buckets, offsets
 
 
@@ -81,7 +82,8 @@ def located_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> L
     offsets = _offsets(codes, starts, words, chars)
     count = int(offsets[-1])
     found = Located(np.empty(count, np.uint32), offsets, np.empty((count, 2), np.int32), np.empty(count, np.uint32))
-    shift, arrays = np.uint64(64 - bits + 1), (found.buckets, found.spans, found.rest)
+    rooms = np.empty(_room(texts), np.uint64), np.empty((*_room(texts), 2), np.int32)
+    shift, arrays = np.uint64(64 - bits + 1), (*rooms, found.buckets, found.spans, found.rest)
     share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, *arrays)
     return found
 
@@ -93,7 +95,12 @@ def _offsets(codes: NDArray[np.uint32], starts: NDArray[np.int64], words: int, c
     return np.cumsum(offsets, out=offsets)
 
 
-@njit(cache=True, nogil=True)
+def _room(texts: Sequence[str]) -> tuple[int, int]:
+    """Threads, and the most tokens of a text with its ends."""
+    return available(), max(map(len, texts), default=0) + 2
+
+
+@kernel
 def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type: ignore[no-untyped-def]
     """How many n-grams each text of one part has, into ``counts[1:]``."""
     texts = len(starts) - 1
@@ -115,23 +122,18 @@ def _count_all(part, parts, codes, starts, kinds, words, chars, counts):  # type
         counts[text + 1] = grams + found
 
 
-@njit(cache=True, nogil=True)
-def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, buckets, spans, rest):  # type: ignore[no-untyped-def]
+@kernel
+def _emit_all(part, parts, codes, starts, kinds, small, words, chars, shift, offsets, room, place_room, buckets, spans, rest):  # type: ignore[no-untyped-def]
     """The n-grams of the texts of one part, each text's from its offset on. Without ``spans`` the compiler leaves them out."""
-    texts = len(starts) - 1
-    first, last = texts * part // parts, texts * (part + 1) // parts
-    longest = 0
-    for text in range(first, last):
-        longest = max(longest, starts[text + 1] - starts[text])
-    tokens = np.empty(longest + 2, np.uint64)
+    texts, tokens = len(starts) - 1, room[part]
     tokens[0] = _START
-    places = None if spans is None else np.empty((longest + 2, 2), np.int32)
-    for text in range(first, last):
+    places = None if spans is None else place_room[part]
+    for text in range(texts * part // parts, texts * (part + 1) // parts):
         begin, end = starts[text], starts[text + 1]
         _emit(codes, begin, end, kinds, small, words, chars, shift, tokens, places, buckets, spans, rest, offsets[text])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _emit(codes, i, stop, kinds, small, words, chars, shift, tokens, places, buckets, spans, rest, out):  # type: ignore[no-untyped-def]
     """The n-grams of the text from code point ``i`` to ``stop``, to ``buckets[out:]``; ``tokens`` and ``places`` are room."""
     upper_half = np.uint32(1) << np.uint32(np.uint64(64) - shift)

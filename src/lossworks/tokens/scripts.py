@@ -14,10 +14,10 @@ from importlib.resources import files
 
 import numpy as np
 import regex
-from numba import njit
 from numpy.typing import NDArray
 
-from ..core.threads import share
+from ..core.kernels import kernel
+from ..core.threads import available, share
 from .characters import LIMIT, points
 
 UNKNOWN, COMMON, INHERITED, FIRST = range(4)
@@ -81,12 +81,14 @@ def scripts_of(texts: Sequence[str]) -> list[str]:
 def _count(texts: Sequence[str], counts: NDArray[np.int32], main: NDArray[np.uint8]) -> None:
     """Fill in the main script of each text, and its counts where there is room for them."""
     codes, starts = points(texts)
-    share(_count_all, len(codes), codes, starts, script_numbers(), len(scripts()), counts, main)
+    share(
+        _count_all, len(codes), codes, starts, script_numbers(), np.empty((available(), len(scripts())), np.int32), counts, main
+    )
 
 
-@njit(cache=True, nogil=True)
-def _count_all(part, parts, codes, starts, numbers, scripts, counts, main):  # type: ignore[no-untyped-def]
-    texts, own = len(starts) - 1, np.empty(scripts, np.int32)
+@kernel
+def _count_all(part, parts, codes, starts, numbers, room, counts, main):  # type: ignore[no-untyped-def]
+    texts, own = len(starts) - 1, room[part]
     for text in range(texts * part // parts, texts * (part + 1) // parts):
         own[:], script = 0, INHERITED
         for code in codes[starts[text] : starts[text + 1]]:
@@ -98,4 +100,5 @@ def _count_all(part, parts, codes, starts, numbers, scripts, counts, main):  # t
         if own[main[text]] == 0:
             main[text] = COMMON if own[COMMON] else INHERITED if own[INHERITED] else UNKNOWN
         if len(counts):
-            counts[text] = own
+            for script in range(len(own)):
+                counts[text, script] = own[script]

@@ -198,9 +198,7 @@ class ArrayCourse(Course):
             return
         tensors, state = found
         try:
-            for name, array in self.objective.weights.items():
-                array[...] = tensors[f"network.{name}"]
-            self.stepper.load(under(tensors, "stepper."))
+            self.put(tensors)
             self._best, self.state = under(tensors, "best."), TrainState.from_json(state)
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(
@@ -209,12 +207,25 @@ class ArrayCourse(Course):
 
     def save(self) -> None:
         if self.callbacks.checkpoints is not None:
-            parts = {"network.": self.objective.weights, "stepper.": self.stepper.tensors(), "best.": self._best}
-            arrays = {prefix + name: array for prefix, part in parts.items() for name, array in part.items()}
+            arrays = self._arrays() | {f"best.{name}": array for name, array in self._best.items()}
             arrays["risk.state"] = np.zeros(0)  # of the mean, as any training has it
             checkpoint.save(self.callbacks.checkpoints, self.state.step, arrays, self.state.to_json())
         self._saved = self.callbacks.clock()
         self.log("checkpoint")
+
+    def copied(self) -> dict[str, NDArray[Any]]:
+        """Weights and the optimiser's state as they stand, for ``put``."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def put(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Have them stand as they were."""
+        for name, array in self.objective.weights.items():
+            array[...] = arrays[f"network.{name}"]
+        self.stepper.load(under(arrays, "stepper."))
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        parts = {"network.": self.objective.weights, "stepper.": self.stepper.tensors()}
+        return {prefix + name: array for prefix, part in parts.items() for name, array in part.items()}
 
     @contextmanager
     def _working(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from ..data import TEST, TRAIN, VALID, Corpus
 from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
+from .ahead import Ahead, may_begin
 from .balancing import check_languages, drawn
 from .dataset import Dataset, assemble, read_features
 from .describing import describe
 from .judging import calibrate, judge
-from .refit import course, refit, with_validation_rows
+from .refit import Ended, again, course, refit, with_validation_rows
 from .resolving import check_stopping, for_examples
 from .settings import AUTO, Settings
 from .sizes import check_memory, with_model
@@ -48,7 +50,8 @@ def fit(
         data.reason = f"{data.task.kind}, as of {start.name}"
     if taught is not None and str(settings.teach).startswith(CUT):
         data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
-    settings = with_model(replace(settings, loss=settings.loss or default_loss(data)), data)
+    settings = settings if start is not None else with_model(settings, data)
+    settings = replace(settings, loss=settings.loss or default_loss(data))
     settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
     check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
     loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
@@ -57,7 +60,7 @@ def fit(
     callbacks.watch("data", about)
     features = spec.features() if start is None else start.features()
     features.to(settings.device)
-    read_features(data, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    read_features(data, features, scratch, settings.seed, budget, callbacks, known=start is not None)
     for note in () if resume else features.notes:
         callbacks.watch("note", {"text": note})
     whole = None if VALID in fixed else with_validation_rows(data)
@@ -79,16 +82,22 @@ def fit(
         loop.resume()
     loop.state.search = found
     callbacks.watch("resume" if resume else "start", {"step": loop.state.step})
-    state = loop.run()
-    predictor = NetworkPredictor(data.task, spec, features, loop.trained)
-    if start is not None:
-        start.calibrate(predictor)
-    one = None
-    if not data.judged_by_teacher:
-        one = calibrate(predictor, data, data.valid, settings.class_weight)
+    with ExitStack() as stack:
+        ahead = None
+        if whole is not None and start is None and may_begin(loop, settings):
+            how = settings, Ended(0, loop.micro_batch), scratch, budget
+            ahead = stack.enter_context(Ahead(loop, lambda told: again(whole, spec, loss, *how, told, features, make=course)))
+        state = loop.run()
+        predictor = NetworkPredictor(data.task, spec, features, loop.trained)
+        if start is not None:
+            start.calibrate(predictor)
+        one = None
+        if not data.judged_by_teacher:
+            one = calibrate(predictor, data, data.valid, settings.class_weight)
+        if whole is not None:
+            data.close()
+            refit(predictor, loop, loss, whole, settings, scratch, budget, start, ahead)
     if whole is not None:
-        data.close()
-        refit(predictor, loop, loss, whole, settings, scratch, budget, start)
         data.train, data.valid, data.test = whole.train, whole.valid, whole.test  # as read by the new features
     ended = _ended(state) | {"judged_by": loop.objective.metric}
     result = (judge(predictor, data, data.test, ended, one) if callbacks.world.is_first else ended) | {

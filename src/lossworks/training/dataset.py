@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ from .teaching import Taught
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from ..engine import Callbacks
 else:
     torch = Later("torch")
 
@@ -268,16 +270,23 @@ def read_features(
     folder: Path,
     seed: int,
     budget: int,
-    watch: Callable[[str, dict[str, Any]], None],
+    callbacks: Callbacks,
     *,
     known: bool = False,
 ) -> None:
-    """Read every text, learn the features from the training part, and keep the parts for the epochs; ``watch`` is told of it.
+    """Read every text, learn the features from the training part, and keep the parts for the epochs; who watches is told of it.
     Features that are ``known`` are extended alone.
+
+    Raises:
+        Interrupted: features that are trained by labels were to stop.
     """
     data.features = features
     if not known:
         features.prepare(data.training_texts(seed))
+        if features.by_labels:
+            from .contrasting import contrast
+
+            contrast(data, features, folder, seed, budget, callbacks)
     stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
     counter = features.counter()
     row = 0
@@ -291,7 +300,7 @@ def read_features(
                 if len(chosen):
                     store.append(rows[chosen], read, chosen)
             row += len(texts)
-            watch("read", {"rows": row, "of": len(data.parts)})
+            callbacks.watch("read", {"rows": row, "of": len(data.parts)})
     (features.extend if known else features.learn)(counter)
     data.train, data.valid, data.test = (Part(store, features) for store in stores)
 

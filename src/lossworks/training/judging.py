@@ -83,6 +83,7 @@ def figures(
         "texts": len(np.unique(keys)),
         **evaluation.to_json(task.labels),
         "baseline": task.baseline(train, target, weights=weight, groups=keys),
+        "by_threshold": task.by_threshold(scores, target, temperature=predictor.temperature, weights=weight, groups=keys),
     }
     if languages is not None:
         said["languages"] = _by_language(predictor, scores, target, weight, keys, languages)

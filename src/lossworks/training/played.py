@@ -8,16 +8,15 @@ from __future__ import annotations
 import functools
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import xxhash
-from numba import njit
 from numpy.typing import NDArray
 
 from ..core import cached
 from ..core.errors import RecordError
+from ..core.kernels import kernel
 from ..losses import Loss
 from ..record.tensors import map_tensors, write_tensors
 from ..tasks import LabelTask
@@ -91,7 +90,7 @@ def _place(task: LabelTask, loss: Loss) -> Path | None:
 @functools.cache
 def _sources() -> str:
     """A digest of the code that tapes are recorded from and by."""
-    made = xxhash.xxh3_128(version("torch").encode())
+    made = xxhash.xxh3_128(cached.stamp("torch").encode())
     for path in sorted([*_HOME.glob("losses/*.py"), *_HOME.glob("scores/*.py"), *_HOME.glob("training/*tape.py")]):
         made.update(path.read_bytes())
     return made.hexdigest()
@@ -120,7 +119,7 @@ def _checksum(tape: Tape) -> str:
     return made.hexdigest()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def slopes(link, operations, constants, ends, outputs, target, registers, values, made):  # type: ignore[no-untyped-def]
     """The losses of rows and their derivative by the outputs, into ``values`` and ``made``."""
     rows, width = outputs.shape
@@ -159,7 +158,7 @@ def slopes(link, operations, constants, ends, outputs, target, registers, values
             made[row, int(target[row, 0])] += by_own
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _dense(outputs, target, p):  # type: ignore[no-untyped-def]
     """log p of the target, the mean log p, and the probabilities into ``p``; the gradient of a log p is e - p."""
     peak, rest, mean = 0, 0.0, 0.0
@@ -175,7 +174,7 @@ def _dense(outputs, target, p):  # type: ignore[no-untyped-def]
     return outputs[target] - outputs[peak] - log_sum, mean - log_sum
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _binary(output, target, p):  # type: ignore[no-untyped-def]
     """The same of two outcomes with the logits 0 and ``output``; the probability of 1 into ``p``."""
     log_sum = max(output, 0.0) + np.log1p(np.exp(-abs(output)))

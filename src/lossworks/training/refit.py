@@ -16,6 +16,7 @@ from ..data import TEST, TRAIN, VALID, Features
 from ..engine import Callbacks, Course
 from ..inference import NetworkPredictor
 from ..schedules import Clock
+from .ahead import Ahead
 from .arrays import array_course
 from .balancing import group_count
 from .dataset import Dataset, read_features
@@ -155,7 +156,7 @@ def again(
     features.to(settings.device)
     if before is not None:
         features.follow(before)
-    read_features(whole, features, scratch, settings.seed, budget, callbacks.watch, known=start is not None)
+    read_features(whole, features, scratch, settings.seed, budget, callbacks, known=start is not None)
     loop = make(whole, spec, loss, replace(settings, micro_batch=ended.micro_batch), callbacks, start=start)
     loop.last_epoch, loop.followed = ended.epochs, ended.scores or None
     return loop
@@ -170,8 +171,10 @@ def refit(
     scratch: Path,
     budget: int,
     start: Start | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
-    """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before.
+    """Give ``predictor`` the features and network of a second training, on ``whole``, of as many epochs as were best before:
+    ``ahead``, where that was begun.
 
     Its temperature and thresholds stay: they need rows that training has not seen, and now there are none. The second
     training writes no checkpoints; a run that was stopped in it goes on from the end of the first.
@@ -183,16 +186,24 @@ def refit(
         if event == "train":  # its steps are none of the run's
             shown = {name: value for name, value in fields.items() if name != "step"}
             first.callbacks.watch("refit", {**shown, "epochs": ended.epochs})
+        elif event == "contrast":
+            first.callbacks.watch(event, fields)
 
     told = first.callbacks
-    callbacks = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended)
-    how = settings, ended, scratch, budget, callbacks, predictor.features
-    second = again(whole, predictor.spec, loss, *how, start, make=course)
-    assert whole.features is not None
+    callbacks, began = Callbacks(watch=watch, stop=told.stop, world=told.world, ended=told.ended), told.clock()
     try:
-        state.seconds += second.run().seconds
+        second = None if ahead is None else ahead.until(ended.epochs, callbacks)
+        if second is not None and told.ended is not None:
+            told.ended(second.stepper)
+        if second is None:
+            how = settings, ended, scratch, budget, callbacks, predictor.features
+            second = again(whole, predictor.spec, loss, *how, start, make=course)
+            began = told.clock()
+            second.run()
     except Interrupted:
         if first.callbacks.checkpoints is not None:
             first.save()
         raise
+    state.seconds += told.clock() - began
+    assert whole.features is not None
     predictor.features, predictor.learned = whole.features, second.trained

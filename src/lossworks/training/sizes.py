@@ -1,4 +1,4 @@
-"""What a classifier's training takes in memory, told before it starts; and the model where the default's would be too large."""
+"""What a classifier's training takes in memory, told before it starts; and the model that suits many classes, or few rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from .. import models, optim
 from ..core.errors import OutOfMemory
 from ..core.memory import available
-from ..data import TEST, VALID
+from ..data import TEST, TRAIN, VALID
 from ..models.linear import LinearSpec
 from .dataset import Dataset
-from .settings import LABELS, Settings
+from .settings import BY_STEPS, LABELS, OF_EXAMPLES, TEACH, Settings
 
 _LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
 _MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few rows each: docs/BENCHMARKS.md
@@ -20,11 +20,14 @@ _BYTES = 4  # a weight
 
 
 def with_model(settings: Settings, data: Dataset) -> Settings:
-    """The settings with a model for many classes, and a note in ``data`` of why, where none is named and the default's table of
-    features x outputs would take too much: a choice by the data alone, so that it is the same on every machine.
+    """The settings with a model that suits the number of classes or of rows, and a note in ``data`` of why: a choice by the data
+    alone, so that it is the same on every machine. It is one for many classes where none is named and the default's table of
+    features x outputs would take too much, and one for few rows where the family has one and nothing is said of training.
     """
     linear = LinearSpec()
-    if settings.model is not None or not _is_large(linear, 1 << linear.bits, data):
+    if settings.model is not None:
+        return _for_few(settings, data)
+    if not _is_large(linear, 1 << linear.bits, data):
         return settings
     features = linear.features()
     counter = features.counter()
@@ -39,6 +42,20 @@ def with_model(settings: Settings, data: Dataset) -> Settings:
         f"would take {_in_gb(table)}. --model says otherwise"
     )
     return replace(settings, model=_MANY, optimizer=settings.optimizer or _RULE, epochs=settings.epochs or _EPOCHS)
+
+
+def _for_few(settings: Settings, data: Dataset) -> Settings:
+    spec, rows = settings.spec, int((data.parts == TRAIN).sum())
+    if not isinstance(spec, models.ModelSpec) or not data.task.groups or settings.said(*BY_STEPS, *OF_EXAMPLES, TEACH):
+        return settings
+    if (few := spec.for_few(rows)) is None:
+        return settings
+    named, few_named = models.render(spec), models.render(few)
+    data.notes.append(
+        f"{rows:,} training rows: the model is {few_named} instead of {named}, which needs more rows. "
+        f"{named},contrastive=false or any setting of training says otherwise"
+    )
+    return replace(settings, model=few_named)
 
 
 def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trainings: int = 1) -> None:

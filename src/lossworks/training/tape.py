@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..core.kernels import kernel
 
 NAMES = (
     "neg", "abs", "sign", "reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "sinh", "cosh", "relu", "add", "sub", "mul",
@@ -31,7 +32,7 @@ class Tape(NamedTuple):
     ends: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def play(operations, registers, count):  # type: ignore[no-untyped-def]
     """Make the registers [number, positions] that the operations make, of ``count`` positions; the others stand there."""
     made = len(registers) - len(operations)
@@ -42,7 +43,7 @@ def play(operations, registers, count):  # type: ignore[no-untyped-def]
             out[i] = _operation(code, x[i], y[i], z[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _operation(code, x, y, z):  # type: ignore[no-untyped-def]
     if code == _NEG:
         return -x
@@ -67,7 +68,7 @@ def _operation(code, x, y, z):  # type: ignore[no-untyped-def]
     return _function(code, x, y)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(code, x, y):  # type: ignore[no-untyped-def]
     if code == _GE:
         return x >= y
@@ -84,7 +85,7 @@ def _holds(code, x, y):  # type: ignore[no-untyped-def]
     return x != 0 and y != 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _function(code, x, y):  # type: ignore[no-untyped-def]
     if code == _EXP:
         return np.exp(x)

@@ -17,7 +17,7 @@ from ...data import valid
 from ..neural.classifier import PaddedModel, begin_small
 from ..neural.weights import check_finite
 from .library import FOLDER, kept_config, package, quiet, told, write_config
-from .unpadded import Layout, laid_out, prepared
+from .unpadded import prepared, without_padding
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -150,8 +150,7 @@ class HfClassifier(PaddedModel):
 
     def outputs(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B outputs"]:
         inside, unpadded = valid(lengths, ids.shape[1]), self.training and self.unpadded and ids.is_cpu
-        heads = self.model.config.get_text_config().num_attention_heads if unpadded else 0
-        with laid_out(Layout.of(lengths, ids.shape[1], heads)) if unpadded else nullcontext():
+        with without_padding(self.model, lengths, ids.shape[1]) if unpadded else nullcontext():
             logits: Tensor = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).logits
         return logits
 

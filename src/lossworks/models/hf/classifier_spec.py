@@ -24,6 +24,8 @@ from .library import named, tokenizer_file
 
 _CONTEXT = 512
 """Tokens that are read of a text where nothing is said, if the model was made for as many."""
+FEW = 640
+"""Rows: of fewer, three epochs of the smallest batches are not the updates that fine-tuning takes."""
 
 
 @models.add("hf_classifier", source="Devlin et al. 2019, NAACL, arXiv:1810.04805 (BERT); Hu et al. 2021, arXiv:2106.09685 (LoRA)")
@@ -34,14 +36,16 @@ class HfClassifierSpec(ModelSpec):
     Spelled hf_classifier:PATH or hf_classifier:NAME, or hf:PATH where texts have labels. Weights are safetensors. The last layer
     is drawn anew; a run is read without PATH. Keys: path, a directory that ``save_pretrained`` wrote, or a name at the hub; lora,
     the rank of adapters, which are then all that is trained besides the last layers (none: every weight); context, tokens read
-    of a text, with the special tokens that the tokenizer puts around it (none: as many as the model was made for, 512 at most).
+    of a text, with the special tokens that the tokenizer puts around it (none: as many as the model was made for, 512 at most);
+    contrastive, whether fewer than 640 rows with classes, where nothing is said of training, take the form hf:PATH,contrastive.
     """
 
     path: str = ""
     lora: int | None = None
     context: int | None = None
+    contrastive: bool = True
     leading: ClassVar[str] = "path"
-    forms: ClassVar[dict[str, str]] = {"frozen": "hf_frozen"}
+    forms: ClassVar[dict[str, str]] = {"frozen": "hf_frozen", "contrastive": "hf_contrastive"}
     optimizer: ClassVar[str] = "adamw:lr=5e-05"
     epochs: ClassVar[int] = 3
     patience: ClassVar[int] = 1
@@ -56,6 +60,13 @@ class HfClassifierSpec(ModelSpec):
 
     def features(self) -> Features:
         return HfFeatures(path=named(self.path), wanted=self.context)
+
+    def for_few(self, rows: int) -> ModelSpec | None:
+        if not self.contrastive or self.lora is not None or rows >= FEW:
+            return None
+        from .contrastive import HfContrastiveSpec
+
+        return HfContrastiveSpec(path=self.path, context=self.context)
 
     def network(self, features: int, outputs: int, seed: int) -> TextModel:
         return load_classifier(named(self.path), outputs, lora=self.lora, seed=seed)

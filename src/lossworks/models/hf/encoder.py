@@ -21,7 +21,7 @@ from .classifier import POOLER, check, pad_of
 from .library import FOLDER, kept_config, package, quiet, told, write_config
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Float, Int
 
 _AUTO = "AutoModel"
 _AT_ONCE = 1024  # tokens, padding included, that a thread reads at once: more take longer each, for their states leave the cache
@@ -62,13 +62,17 @@ class Encoder:
             states[rows] = means
         return states
 
+    def mean(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B size"]:
+        """The mean states of padded rows, with their graph where a gradient is wanted."""
+        inside = valid(lengths, ids.shape[1])
+        states = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).last_hidden_state
+        means: Tensor = states.float().masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
+        return means
+
     @torch.inference_mode()
     def _mean(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> NDArray[np.float32]:
-        inside = valid(lengths, ids.shape[1])
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
-            states = self.model(input_ids=ids.masked_fill(~inside, self.pad), attention_mask=inside.long()).last_hidden_state
-        states = states.float().masked_fill(~inside[..., None], 0.0).sum(1) / lengths[:, None]
-        return np.asarray(states.cpu().numpy())
+            return np.asarray(self.mean(ids, lengths).cpu().numpy())
 
     def cut(self, marks: Sequence[int]) -> None:
         """Deal the first vectors of tokens out among them anew, but of ``marks``: it then reads each word as another one."""

@@ -33,7 +33,11 @@ class HfSpec(NeuralSpec):
     leading: ClassVar[str] = "path"
     optimizer: ClassVar[str] = "adamw:lr=0.0001"
     classifier: ClassVar[str | None] = "hf_classifier"
-    forms: ClassVar[dict[str, str]] = {"frozen": "hf_frozen"}
+    forms: ClassVar[dict[str, str]] = {
+        "frozen": "hf_frozen",
+        "contrastive": "hf_contrastive",
+        "contrastive=false": "hf_classifier",
+    }
 
     def __post_init__(self) -> None:
         domains.count(self, "lora", "context")

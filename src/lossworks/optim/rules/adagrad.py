@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ...core.kernels import kernel
 from ...core.lazy import Later
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
@@ -56,13 +56,19 @@ class AdaGrad(Optimizer):
         each_row(adapt, gradient, weight, state["sum"], lr, self.eps)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # a look at each divisor would keep it from using vectors
+@kernel(error_model="numpy")  # a look at each divisor would keep it from using vectors
+def adapt_each(gradient, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
+    """s ← s + g², w ← w - lr · g / (√s + eps)."""
+    for place in range(len(gradient)):
+        grad = gradient[place]
+        squares[place] += grad * grad
+        weight[place] -= lr * grad / (np.sqrt(squares[place]) + eps)
+
+
+@kernel(error_model="numpy")
 def adapt(part, parts, touched, counts, total, weight, squares, lr, eps):  # type: ignore[no-untyped-def]
-    """s ← s + g², w ← w - lr · g / (√s + eps) on touched rows."""
+    """The same on touched rows."""
     for group in range(part, len(counts), parts):
         for place in range(counts[group]):
             row = touched[group, place]
-            for column in range(weight.shape[1]):
-                grad = total[row, column]
-                squares[row, column] += grad * grad
-                weight[row, column] -= lr * grad / (np.sqrt(squares[row, column]) + eps)
+            adapt_each(total[row], weight[row], squares[row], lr, eps)

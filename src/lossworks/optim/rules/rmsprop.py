@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...core.kernels import kernel
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
 
@@ -44,7 +44,7 @@ class RMSProp(Optimizer):
         each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *scalars, step)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _adapt(part, parts, touched, counts, total, weight, squares, seen, lr, alpha, rest, eps, step):  # type: ignore[no-untyped-def]
     """A row not seen for k steps had k zero gradients: its weights stood still and its squares fell by alpha^k."""
     for group in range(part, len(counts), parts):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numba import njit
 from numpy.typing import NDArray
 
 from ...core.errors import UsageError
+from ...core.kernels import kernel
 from ...core.lazy import Later
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
@@ -77,11 +77,17 @@ class Nesterov(Momentum):
     nesterov: bool = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def descend_each(gradient, weight, lr):  # type: ignore[no-untyped-def]
+    """w ← w - lr · gradient."""
+    for place in range(len(gradient)):
+        weight[place] -= lr * gradient[place]
+
+
+@kernel
 def descend(part, parts, touched, counts, total, weight, lr):  # type: ignore[no-untyped-def]
-    """w ← w - lr · gradient on touched rows."""
+    """The same on touched rows."""
     for group in range(part, len(counts), parts):
         for place in range(counts[group]):
             row = touched[group, place]
-            for column in range(weight.shape[1]):
-                weight[row, column] -= lr * total[row, column]
+            descend_each(total[row], weight[row], lr)

@@ -1,0 +1,76 @@
+"""What a classifier does label by label, and threshold by threshold, in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from ..core.wording import counted
+from ..report.by_threshold import flag
+from .tables import console, print_whole, table_of
+from .visible import in_line
+
+_MOST = 20  # labels shown
+
+
+def tell_labels(rows: list[dict[str, Any]]) -> None:
+    """Precision, recall and F1 of each label; of more than 20 where to find them."""
+    console().print()
+    if len(rows) > _MOST:
+        console().print(Text(f"{counted(len(rows), 'label')}: --json has the precision, recall and F1 of each.", "dim"))
+        return
+    table = _table("By label", "texts", "precision", "recall", "F1")
+    for row in rows:
+        name, texts = in_line(row["label"]), f"{row['support']:,}"
+        table.add_row(name, texts, _percent(row["precision"]), _percent(row["recall"]), f"{row['f1']:.3f}")
+    print_whole(table)
+
+
+def tell_thresholds(found: dict[str, Any], run: str) -> None:
+    """Of two classes what answering the rarer from a threshold on does; of more, what answering only above one does."""
+    screen, label = console(), found["label"]
+    screen.print()
+    if label is None:
+        table = _table("Answered from a probability of", "answered", "share", "accuracy", "95 %")
+        for row in found["answered"]:
+            table.add_row(f"{row['threshold']:g}", f"{row['texts']:,}", _percent(row["share"]), *_interval(row["accuracy"]))
+        print_whole(table)
+        screen.print(Text(f"Next:  lossworks predict {run} TEXTS --threshold 0.9"))
+        return
+    name, average = in_line(label["label"]), label["average_precision"]
+    ends = f"95 % interval {average['low']:.3f} to {average['high']:.3f}"
+    share = _percent(label["base_rate"])
+    screen.print(Text(f"{share} of the texts are {name}; its average precision is {average['value']:.3f} ({ends})."))
+    columns = ("texts", "precision", "95 %", "recall", "95 %", "F1", "wrong", "of all")
+    table = _table(f"Called {name} from a probability of", *columns)
+    for row in label["thresholds"]:
+        table.add_row(
+            f"{row['threshold']:g}", f"{row['texts']:,}", *_interval(row["precision"]), *_interval(row["recall"]),
+            f"{row['f1']:.3f}", f"{row['false_positives']:,}", _percent(row["false_positive_rate"]),
+        )  # fmt: skip
+    print_whole(table)
+    other = in_line(label["other"])
+    screen.print(Text(f"Wrong: texts that are {other} and called {name}; of all: their share of all {other}.", "dim"))
+    screen.print(Text(f"Next:  lossworks predict {run} TEXTS {flag(name, '0.9')}"))
+
+
+def _table(title: str, *columns: str) -> Any:
+    table = table_of(title)
+    for name in columns:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{_hundredths(share)} %"
+
+
+def _hundredths(share: float) -> str:
+    return f"{100 * share:.1f}".replace("100.0", "100")
+
+
+def _interval(share: dict[str, Any]) -> tuple[str, str]:
+    """A share and its interval; of nothing there is neither."""
+    ends = "" if share["value"] is None else f"{_hundredths(share['low'])}–{_hundredths(share['high'])}"
+    return _percent(share["value"]), ends
