@@ -1,4 +1,4 @@
-"""Fills the reference pages: a comment ``<!-- members:loss -->``, ``<!-- verbs -->`` or ``<!-- public -->`` becomes Markdown.
+"""Fills the reference pages: ``<!-- members:loss -->`` or the like, with the sentence below it, becomes Markdown.
 
 All of it is read from the package: registries and their curves, the command's flags, and the names that packages export.
 """
@@ -25,7 +25,7 @@ from lossworks.cli.app import app as command_line
 from lossworks.core.registry import Registry
 
 KINDS = {registry.kind: registry for registry in (*REGISTRIES, balances.balances, tokens.tokenizers)}
-MARK = re.compile(r"^<!-- (members|verbs|public)(?::([\w .]+))? -->$", re.M)
+MARK = re.compile(r"^<!-- (members|verbs|public)(?::([\w .]+))? -->\n\n\*`make docs` fills this page.*$", re.M)
 
 
 def members(kind: str) -> str:

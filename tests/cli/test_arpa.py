@@ -161,5 +161,5 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
     assert "--encoding is for ARPA files" in command("import", tmp_path, "--encoding", "latin-1", "--out", "run").err
     hmm = lossworks.fit(TEXTS, task="lm", model="hmm:states=2", tokenizer="words")
-    with pytest.raises(UsageError, match="--model ngram"):
+    with pytest.raises(UsageError, match="the model is hmm"):
         export(hmm, tmp_path / "x.arpa")

@@ -31,7 +31,7 @@ def test_main_job(tmp_path: Path) -> None:
     found = words.verdict(Run(tmp_path / "run").summary)
     assert f"\n{found.headline}. {found.sentence}\n".replace(words.THIN, " ") in fit.stdout
     assert 'Next:  open run/report.html\n       lossworks predict run "some text"' in fit.stdout
-    assert "Then refitted for as many epochs as were best, on training and validation rows: 590." in fit.stdout
+    assert "Then refitted on all 590 training and validation rows, for as many epochs as were best." in fit.stdout
     assert "590 training and validation rows" in (tmp_path / "run/report.html").read_text("utf-8")
     predict = _run("predict", "run", cwd=tmp_path, input="I love it, wonderful!\n非常失望，退货了。\n")
     assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]

@@ -259,8 +259,8 @@ def test_divergence_stops_before_the_update(monkeypatch: pytest.MonkeyPatch) -> 
     numbers = [(text, float(len(text))) for text, _ in _rows(60)]
     with pytest.raises(Diverged, match=r"not finite at step 3 \(epoch 1, batch 3, first at row \d+ of|not finite at step"):
         lossworks.fit(numbers, task="regress", model="linear:bits=12", optimizer="sgd:lr=1e20", loss="mse")
-    (stopped,) = kept
-    assert stopped.stepper.steps == stopped.state.step > 0
+    assert all(each.stepper.steps == each.state.step for each in kept)  # a second training, begun ahead, is one of them
+    assert max(each.state.step for each in kept) > 0
 
 
 @pytest.mark.parametrize("lr", [1e18, 1e19, 1e20, 1e21, 1e22])

@@ -15,10 +15,20 @@ from ..optim import Optimizer, optimizers
 from ..penalties import Penalty, penalties
 from ..risks import Risk, risks
 from ..schedules import Schedule, schedules
+from ..tasks import Classify, LanguageModeling, Multilabel, Regress, Task
 from . import numbers, outcomes, rates, trajectories, weights
 from .curve import Curve
 from .facts import Facts, facts
 from .trajectories import Surface
+
+_TWO = "classify (two classes)"
+_TASKS: dict[str, Task] = {
+    "classify": Classify(("a", "b", "c")),
+    _TWO: Classify(("a", "b")),
+    "multilabel": Multilabel(("a", "b")),
+    "regress": Regress(),
+    "lm": LanguageModeling(),
+}
 
 REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, schedules, optimizers, models)
 
@@ -114,16 +124,16 @@ def _curves(loss: Loss) -> tuple[Curve, ...]:
 
 
 def _serves(loss: Loss) -> tuple[str, ...]:
-    found: list[str] = []
-    if isinstance(loss, CategoricalLoss):
-        found += ["classify (two classes)" if isinstance(loss, BinaryLoss) else "classify", "multilabel"]
+    found = [name for name, task in _TASKS.items() if not task.misfit(loss, taught=True)]
     kinds = (
-        (RegressionLoss, "regress"),
         (PreferenceLoss, "pairs of answers"),
         (EmbeddingLoss, "pairs of embeddings"),
         (SampledLoss, "output layers too large to compute in full"),
     )
-    return (*found, *(words for kind, words in kinds if isinstance(loss, kind)))
+    found += [words for kind, words in kinds if isinstance(loss, kind)]
+    if isinstance(loss, CategoricalLoss) and not found:
+        found = ["sums with another loss"] if not loss.looks_at_target else ["scores with negatives, from Python"]
+    return tuple(name for name in found if name != _TWO or "classify" not in found)
 
 
 def _needs(loss: Loss) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def tell_thresholds(found: dict[str, Any], run: str) -> None:
     ends = f"95 % interval {average['low']:.3f} to {average['high']:.3f}"
     share = _percent(label["base_rate"])
     screen.print(Text(f"{share} of the texts are {name}; its average precision is {average['value']:.3f} ({ends})."))
-    columns = ("texts", "precision", "95 %", "recall", "95 %", "F1", "wrong", "of all")
+    columns = ("texts", "precision", "95 %", "recall", "95 %", "F1", "false", "FPR")
     table = _table(f"Called {name} from a probability of", *columns)
     for row in label["thresholds"]:
         table.add_row(
@@ -51,7 +51,7 @@ def tell_thresholds(found: dict[str, Any], run: str) -> None:
         )  # fmt: skip
     print_whole(table)
     other = in_line(label["other"])
-    screen.print(Text(f"Wrong: texts that are {other} and called {name}; of all: their share of all {other}.", "dim"))
+    screen.print(Text(f"False: texts that are {other} and called {name}; FPR: their share of all {other}.", "dim"))
     screen.print(Text(f"Next:  lossworks predict {run} TEXTS {flag(name, '0.9')}"))
 
 

@@ -65,7 +65,7 @@ def check(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Doubles, leaks, conflicting labels, spelling, scripts, lengths, personal data; with --labels, which labels are doubtful."""
+    """Duplicates, leaks, conflicting labels, spelling, scripts, lengths, personal data; with --labels, doubtful labels."""
     from ..core.errors import UsageError
 
     read = options.read_options(text, label, None, encoding, bad_rows, format, header, label_sep=label_sep)

@@ -16,7 +16,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """What this machine offers, what of it is slow and why, and what to do about that."""
+    """What this machine offers, what is slow and why, and what to do about it."""
     from dataclasses import asdict
 
     from ..api.doctor import doctor

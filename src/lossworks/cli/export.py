@@ -21,7 +21,7 @@ def command(
         typer.Option(
             "--to",
             help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network. run: with --quantize.  "
-            "[default: arpa; with --quantize run]",
+            "[default: onnx for FILE.onnx, else arpa; with --quantize run]",
             show_default=False,
         ),
     ] = None,
@@ -53,10 +53,11 @@ def command(
         raise UsageError(f"{'--to run' if max_size is None else '--max-size'} is for quantised models. Say --quantize too.")
     from ..interop.exporting import export
 
+    to = to or ("onnx" if file.suffix == ".onnx" else "arpa")
     with Watcher(quiet or json) as watcher:
-        said = export(load_text(run), file, to=to or "arpa", watch=watcher)
+        said = export(load_text(run), file, to=to, watch=watcher)
     if json:
-        print_json({"run": str(run), "file": str(file), "format": to or "arpa", "notes": said})
+        print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
     else:
         say_notes(said)
         print(file)

@@ -47,7 +47,7 @@ def command(
     ] = None,
     length_penalty: Annotated[
         float,
-        typer.Option("--length-penalty", help="With --beams: their log-probability is divided by the length to this power."),
+        typer.Option("--length-penalty", help="With --beam: their log-probability is divided by the length to this power."),
     ] = 1.0,
     choice: Annotated[
         list[str] | None,

@@ -57,7 +57,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make large text ready: one spelling, quality rules, no doubles, no leaks; in shards that fit, evaluate and compare read.
+    """Make large text ready: one spelling, quality rules, no duplicates, no leaks; in shards that fit, evaluate and compare read.
 
     The same command goes on with what was stopped, and in several places at once shares the work.
     """

@@ -46,6 +46,13 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
 
 
+def _of_unknown(rate: float) -> str:
+    """That what unknown tokens spell is in no figure here."""
+    if not rate:
+        return ""
+    return f", but these leave out how the {rate:.1%} unknown tokens are spelled, which evaluate counts where it compares runs"
+
+
 def _by_folds(result: dict[str, Any], main: str) -> str:
     """What the figures are of, and how the folds differ in the ``main`` metric."""
     found, mean = [each[main] for each in result["folds"]], result["trainings"][main]
@@ -76,8 +83,8 @@ def _training(result: dict[str, Any], stop_by: str | None) -> list[str]:
         best = f"best by {stop_by}" if stop_by else "best"
         lines = [f"{epochs} ({result['stopped']}; {best}: epoch {result['best_epoch']})."]
     if result["refit_rows"] is not None:
-        known = "Then refitted" if result["epochs"] is None else "Then refitted for as many epochs as were best"
-        lines.append(f"{known}, on training and validation rows: {result['refit_rows']:,}.")
+        best = "" if result["epochs"] is None else ", for as many epochs as were best"
+        lines.append(f"Then refitted on all {result['refit_rows']:,} training and validation rows{best}.")
     if (found := result.get("lr_search")) is not None:
         lines.append(f"The learning rate {found['chosen']:g} is the best of {len(found['trials'])} tried.")
     return lines
@@ -95,6 +102,6 @@ def _language(record: dict[str, Any]) -> list[str]:
         lines.append(
             f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of "
             "other tokens do not compare, bits per byte do"
-            f"{'' if result['metrics']['unknown_rate']['value'] == 0 else ', but for unknown tokens'}."
+            f"{_of_unknown(result['metrics']['unknown_rate']['value'])}."
         )
     return lines

@@ -79,7 +79,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         parts = value.split("/") if value and isinstance(value, str) else value
-        return tuple(convert(part, item, where) for part in parts)
+        return tuple(convert(part, item, f"{where} (values are parted by /)") for part in parts)
     try:
         if hint is bool and isinstance(value, str):
             return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
@@ -117,7 +117,7 @@ def _pairs(spec: str, leading: str | None) -> dict[str, Any]:
         if leading and not number and not equals:
             key, equals, value = leading, "=", part
         if not equals:
-            raise UsageError(f"spec {spec!r}: got {part!r}, wanted key=value")
+            raise UsageError(f"spec {spec!r}: got {part!r}, wanted key=value; several values of one key are parted by /")
         if key.strip() in pairs:
             raise UsageError(f"spec {spec!r}: got the key {key.strip()!r} twice. Give it once.")
         pairs[key.strip()] = value.strip()

@@ -94,7 +94,10 @@ def mean_of(result: Json, arm: Json) -> str:
     if arm["value"] is None:
         return ""
     known = [seed for seed in arm["seeds"] if seed["value"] is not None]
-    return f"{result['metric']} {number(arm['value'])}, the mean of {words.counted(len(known), 'seed')}. "
+    tuned = arm["tuning"]
+    chosen = ", ".join(f"{name} {value:.3g}" for name, value in (tuned["chosen"] or {}).items())
+    of = f", with {chosen} of {words.counted(len(tuned['trials']), 'trial')}" if chosen and tuned["trials"] else ""
+    return f"{result['metric']} {number(arm['value'])}, the mean of {words.counted(len(known), 'seed')}{of}. "
 
 
 def _best(result: Json) -> str:

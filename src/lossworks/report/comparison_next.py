@@ -34,7 +34,7 @@ def next_step(summary: Json, path: Path) -> Next | None:
     if protocol["seeds"] > 1 and not shares:  # all is shown, or the arms are the same on every row
         return None
     seeds, new = protocol["seeds"], {"--seed": str(protocol["split_seed"] + protocol["seeds"] + 1)}
-    anew = "Nothing is added after a look, so this is a comparison anew, with seeds of its own."
+    anew = "The command below starts a new comparison with seeds of its own: nothing is added after a look."
     if seeds == 1 or fmean(shares) >= 0.5:
         due = (
             f"{fmean(shares):.0%} of the variance is due to the seeds" if shares else "One seed does not show how much seeds vary"

@@ -104,6 +104,8 @@ def verdict(summary: Json) -> Verdict:
         sentence += f" The model does worse than {simple}."
     else:
         sentence += " The interval includes the baseline, so the model is not shown to be better."
+    if better and (told := _worse_probabilities(result, main)):
+        return Verdict("unsure", f"{headline}, with worse probabilities", f"{sentence} {told}")
     if told := _hardly_trained(summary, better):
         return Verdict("unsure" if better else tone, f"{headline}, and hardly trained", f"{sentence} {told}")
     return Verdict(tone, headline, sentence)
@@ -114,6 +116,17 @@ def _leaked(data: Json, noun: str) -> str:
     leaked = data.get("leaked")
     note = leaked_note({"test": leaked["test"]}, data["parts"], noun) if isinstance(leaked, dict) else ""
     return f" {note}, which flatters the model." if note else ""
+
+
+def _worse_probabilities(result: Json, main: str) -> str:
+    """That probabilities are worse than the baseline's where answers are better; empty where they are not."""
+    own, floor = result["metrics"].get("nll"), result["baseline"]["metrics"].get("nll")
+    if main == "nll" or not own or not floor or own["low"] is None or own["low"] <= floor["value"]:
+        return ""
+    return (
+        f"Its probabilities are worse than the baseline's: nll {number('nll', own['value'])} against "
+        f"{number('nll', floor['value'])}. Do not rely on them; a lower --lr may help."
+    )
 
 
 def _hardly_trained(summary: Json, better: bool) -> str:

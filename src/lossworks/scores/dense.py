@@ -178,8 +178,12 @@ def dense(
     Raises:
         UsageError: the shapes do not fit, or a target is not a whole number from 0 to V - 1.
     """
+    if not logits.is_floating_point():
+        raise UsageError(f"scores: got logits of {logits.dtype}; wanted floating point, such as logits.float().")
     made = Dense(logits, target, teacher, negatives)
     check_range(target, made.classes)
+    if negatives is not None:
+        check_range(negatives.clamp_min(0), made.classes)
     return made
 
 

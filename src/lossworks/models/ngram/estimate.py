@@ -151,7 +151,8 @@ def _check(texts: Ragged, vocabulary: Vocabulary, order: int, ends: bool) -> Non
     longest = int(np.diff(texts.offsets).max()) + 1 + ends
     if order > longest:
         raise DataError(
-            f"order is {order}, and the longest text has {longest} tokens, special ones too. Choose {longest} or less."
+            f"order is {order}, and the longest text has {longest} tokens, special ones too. Choose {longest} or less, "
+            "or shorter tokens: --tokenizer chars."
         )
     for start in range(int(texts.offsets[0]), int(texts.offsets[-1]), 1 << 22):
         block = texts.ids[start : min(start + (1 << 22), int(texts.offsets[-1]))]
