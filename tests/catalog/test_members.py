@@ -118,3 +118,17 @@ def test_needs() -> None:
 def test_extreme_sizes_fit(spec: str) -> None:
     """Enormous, tiny and vanishing values are drawn in the same columns."""
     assert max(map(len, text(find(spec)).split("\n"))) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("spec", "serves"),
+    [
+        ("cross_entropy", ("classify", "multilabel", "lm")), ("asymmetric", ("classify (two classes)", "multilabel")),
+        ("ldam", ("classify", "lm")), ("mse", ("classify", "multilabel", "regress", "lm")), ("mae", ("regress",)),
+        ("unlikelihood", ("scores with negatives, from Python",)), ("entropy", ("sums with another loss",)),
+        ("dpo", ("pairs of answers",)),
+    ],
+)  # fmt: skip
+def test_serves_what_fit_takes(spec: str, serves: tuple[str, ...]) -> None:
+    """A task is named where its fit takes the loss."""
+    assert find(spec)[0].serves == serves

@@ -23,8 +23,10 @@ def test_compare(command: Command) -> None:
     """The verdicts on stdout, and a directory that says everything: record, log, table, report."""
     ended = command("compare", REVIEWS, *TWO, "--loss", "focal:gamma=2", *SMALL, "--margin", "0.5", "--out", "run")
     assert ended.code == 0, ended.err
-    assert re.search(r"cross_entropy\n    nll \S+, the mean of 2 seeds. The baseline", ended.out)
-    assert re.search(r"mse\n    nll \S+, the mean of 2 seeds. Equivalent to the baseline within 0.5 nats", ended.out)
+    assert re.search(r"cross_entropy\n    nll \S+, the mean of 2 seeds, with lr \S+ of \d trials?. The baseline", ended.out)
+    assert re.search(
+        r"mse\n    nll \S+, the mean of 2 seeds, with lr \S+ of \d trials?. Equivalent to the baseline within 0.5 nats", ended.out
+    )
     assert "12 of 12" in ended.err
     assert ended.out.endswith("\n\nNext:  open run/report.html\n       lossworks.Comparison.load('run').table()\n")
     record = json.loads(Path("run/run.json").read_text())

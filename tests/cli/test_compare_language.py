@@ -45,7 +45,7 @@ def test_compare(command: Command, text: Path) -> None:
     assert ended.code == 0, ended.err
     assert "8 of 8" in ended.err
     assert "tokens (" in ended.err
-    assert re.search(r"cross_entropy\n    \S+ \S+, the mean of \d seeds. The baseline", ended.out)
+    assert re.search(r"cross_entropy\n    \S+ \S+, the mean of \d seeds, with lr \S+ of \d trials?. The baseline", ended.out)
     assert "nats a token" in ended.out
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["task"], record["result"]["metric"]) == ("finished", "lm", "nats_per_token")

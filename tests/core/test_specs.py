@@ -123,7 +123,7 @@ def test_spellings(spec: str, want: Everything) -> None:
         ("everything:number=many", r"key 'number': got 'many', wanted float"),
         ("everything:number=none", r"key 'number': got 'none', wanted float"),
         ("everything:flag=maybe", r"key 'flag': got 'maybe', wanted bool"),
-        ("everything:sizes=1//2", r"key 'sizes': got '', wanted int"),
+        ("everything:sizes=1//2", r"key 'sizes' \(values are parted by /\): got '', wanted int"),
     ],
 )
 def test_wrong_spellings(spec: str, message: str) -> None:

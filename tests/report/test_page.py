@@ -110,6 +110,15 @@ def test_verdict_never_overclaims(low: float, high: float, tone: str, words_ther
     assert words_there in verdict.sentence
 
 
+def test_verdict_on_probabilities() -> None:
+    """Better answers with probabilities that are shown to be worse than the baseline's are not called good."""
+    for low, tone in ((0.6, "good"), (0.8, "unsure")):
+        nll = {"value": low + 0.1, "low": low, "high": 2.0}
+        found = result({"accuracy": metric(0.8, 0.05), "nll": nll}, {"accuracy": metric(0.5, 0), "nll": metric(0.69, 0)}, "x")
+        verdict = words.verdict(summary("classify", ["a", "b"], result=found))
+        assert (verdict.tone, "probabilities are worse than the baseline's: nll" in verdict.sentence) == (tone, tone == "unsure")
+
+
 def test_verdict_for_errors_and_label_sets(tmp_path: Path) -> None:
     """For an error lower is better; a bound that is not known proves nothing."""
     assert words.verdict(Run(regress_run(tmp_path / "r")).summary).tone == "good"

@@ -215,3 +215,13 @@ def test_binary() -> None:
         slopes = [torch.autograd.grad(v.sum(), logits)[0] for v in (ours, theirs)]
         torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-15)
     assert binary(logits, torch.ones(32)).classes == 2
+
+
+def test_what_has_no_gradient_or_no_place() -> None:
+    """Whole numbers are no logits, and a negative is an outcome or padding."""
+    logits, target = torch.zeros(2, 3), torch.tensor([0, 1])
+    with pytest.raises(UsageError, match=r"logits of torch.int64; wanted floating point, such as logits.float\(\)"):
+        dense(logits.long(), target)
+    with pytest.raises(UsageError, match="got target 3 at position"):
+        dense(logits, target, negatives=torch.tensor([[0, -1], [3, 0]]))
+    dense(logits, target, negatives=torch.tensor([[0, -1], [2, 0]]))

@@ -213,3 +213,11 @@ def test_cuts() -> None:
     corpus = loading.load(["ab\ncd\n", "ef\n"], lossworks.ReadOptions(unlabelled=True))
     assert [token_parts._line_after(corpus, place, 9) for place in range(10)] == [0, 3, 3, 3, 6, 6, 6, 9, 9, 9]
     assert [token_parts._line_after(loading.load(["abcd"], lossworks.ReadOptions(unlabelled=True)), 2, 4)] == [2]
+
+
+def test_texts_without_spaces_are_read_by_characters() -> None:
+    """Where no tokenizer is named; words of scripts with spaces stay words."""
+    unspaced = ["这个产品让我很失望，包装破损，客服也不回复", "我非常喜欢这个产品，物流很快，质量也好得很"] * 10
+    assert str(fit(unspaced, model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
+    assert str(fit(unspaced, model="ngram:order=2", tokenizer="words").record["config"]["tokenizer"]) == "words"
+    assert str(fit(LINES, model="ngram:order=2").record["config"]["tokenizer"]) == "words"
