@@ -1,4 +1,6 @@
-"""SIGKILL at random moments of fits of every family, each gone on with: ``reliability.py [KILLS [SEED]]``, kills of each."""
+"""SIGKILL at random moments of fits of every family, each gone on with: ``reliability.py [KILLS [SEED [JOB …]]]``,
+kills of each family or of the jobs named.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,12 @@ for module in (
 
 def main() -> None:
     """Print a row for each family."""
-    given = [int(number) for number in sys.argv[1:]]
-    kills, seed = (given + [100, 0][len(given) :])[:2]
+    given = [int(number) for number in sys.argv[1:3]]
+    kills, seed = given + [100, 0][len(given) :]
     _bench.machine()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for job in _killed.JOBS:
+        for job in sys.argv[3:] or _killed.JOBS:
             began = time.perf_counter()
             found = _killed.killed(job, kills, random.Random(seed), Path(scratch))
             rows.append((job, *(found[name] for name in ("kills", "runs", "lost", "mixed")), time.perf_counter() - began))
