@@ -103,9 +103,3 @@ def resolve(name: str) -> None:
         thing: Any = importlib.import_module("lossworks")
         for part in name.split(".")[1:]:
             thing = getattr(thing, part)
-
-
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
-def test_links(page: str) -> None:
-    """Those of the pages outside the site lead to a file; the site's own are followed where it is built."""
-    assert [to for to in re.findall(r"\]\((?!\w+:)([^)#]+)", (ROOT / page).read_text("utf-8")) if not (ROOT / to).exists()] == []

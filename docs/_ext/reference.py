@@ -25,7 +25,7 @@ from lossworks.cli.app import app as command_line
 from lossworks.core.registry import Registry
 
 KINDS = {registry.kind: registry for registry in (*REGISTRIES, balances.balances, tokens.tokenizers)}
-MARK = re.compile(r"^<!-- (members|verbs|public)(?::([\w .]+))? -->\n\n\*`make docs` fills this page.*$", re.M)
+MARK = re.compile(r"^<!-- (members|verbs|public)(?::([\w .]+))? -->(?:\n\n\*`make docs` fills this page.*)?$", re.M)
 
 
 def members(kind: str) -> str:

@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 import examples
+from lossworks.catalog.member import REGISTRIES
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page adds is gone after it: other tests in this process go through all members."""
+    for registry in REGISTRIES:
+        monkeypatch.setattr(registry, "_entries", {entry.name: entry for entry in registry})
 
 
 @pytest.mark.timeout(600)
