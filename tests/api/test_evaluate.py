@@ -46,8 +46,9 @@ def test_mistakes_say_where_they_stand(tmp_path: Path) -> None:
     rows = [(f"a {('lovely', 'awful')[i % 2]} thing, number {i}", ("good", "bad")[i // 30]) for i in range(60)]
     path = _written(rows, tmp_path / "data.jsonl")
     lossworks.fit(path, model="linear:bits=10", epochs=2, test=0.5, out=tmp_path / "run")
-    mistakes = evaluate(lossworks.load(tmp_path / "run"))["mistakes"]
-    assert mistakes
+    model = lossworks.load(tmp_path / "run")
+    mistakes = evaluate(model)["mistakes"]
+    assert [one["place"] for one in mistakes] == [one["place"] for one in model.record["result"]["mistakes"]] != []
     for one in mistakes:
         name, line = one["place"].split(", line ")
         assert name == str(path)
