@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs/_ext"))
-import docstrings  # noqa: E402
-import reference  # noqa: E402
+import docstrings
+import reference
 
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"
 CHEAP = [kind for kind in reference.KINDS if kind != "optimizer"]
 
