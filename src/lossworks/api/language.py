@@ -119,7 +119,8 @@ class Language(Held):
     ) -> list[str] | list[list[str]]:
         """Texts that begin with ``prompt``, each up to ``max_new_tokens`` tokens longer; of several prompts a list for each.
 
-        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it.
+        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it. What
+        stands for unknown tokens is never drawn, however probable.
 
         Args:
             prompt: a text, or a list of them.

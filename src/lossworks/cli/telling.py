@@ -89,6 +89,8 @@ def _language(record: dict[str, Any]) -> list[str]:
     tokens, size = data["tokens"]["train"], data["bytes_per_token"]
     seconds = words.duration(result["seconds"], " ")
     lines = [f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {seconds}."]
+    if note := result.get("ngram", {}).get("note"):
+        lines.append(note)
     if stop_by := record["config"].get("stop_by"):
         lines.append(f"It was judged, and its weights chosen, by {stop_by} of the validation texts.")
     if result["part"] is not None:

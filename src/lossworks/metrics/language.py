@@ -113,7 +113,7 @@ def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
     return np.asarray(value * sizes + (values - value) * (float(sizes.sum()) / len(values)))
 
 
-def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
+def bits_between(nats: Floats, others: Floats, sizes: NDArray[Any]) -> Interval:
     """How many bits a byte more ``nats`` are than ``others``, both sums over the same segments [U] of ``sizes`` bytes. The
     interval is that of the paired differences: what makes a segment hard for both does not widen it.
     """
