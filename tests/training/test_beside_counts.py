@@ -29,8 +29,10 @@ def test_counted_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert "worse by" in page
 
 
-def test_not_counted_where_that_takes_long() -> None:
+def test_not_counted_where_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit of a moment has a note instead, and a counted family nothing at all."""
+    assert beside_counts._SHARE * 30 < beside_counts._ONCE  # half a minute is a moment
+    monkeypatch.setattr(beside_counts, "_SHARE", 0.0)
     found = fitted(**TINY).record["result"]["ngram"]
-    assert found == {"note": "No n-gram model was counted beside it: that takes more than 3% of the time of this fit."}
+    assert found == {"note": "No n-gram model was counted beside it: that takes more than 0% of the time of this fit."}
     assert "ngram" not in fitted().record["result"]
