@@ -221,7 +221,7 @@ def test_texts_without_spaces_are_read_by_characters() -> None:
     assert str(fit(unspaced, model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
     assert str(fit(unspaced, model="ngram:order=2", tokenizer="words").record["config"]["tokenizer"]) == "words"
     assert str(fit(LINES, model="ngram:order=2").record["config"]["tokenizer"]) == "words"
-    assert str(fit([*LINES, *unspaced], model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
+    assert str(fit([*LINES, *unspaced * 5], model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
     for texts, tokenizer in ((unspaced, "chars"), (LINES, "words")):
         classes = lossworks.fit([(text, "ab"[i % 2]) for i, text in enumerate(texts)], model="ngram:order=1", task="classify")
         assert classes.record["config"]["tokenizer"] == tokenizer
