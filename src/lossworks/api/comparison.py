@@ -23,7 +23,7 @@ from ..evidence.runs import Design, work, work_together
 from ..evidence.store import RUN
 from ..record import Run
 from ..report import words
-from .recording import ended_by
+from .recording import check_own_files, ended_by, keep_own_files, own_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,6 +106,7 @@ class Recorder:
             "given": json.loads(json.dumps(asked.given(), default=str)),
             "versions": versions("torch", "numpy", "numba", "scipy"),
             "machine": machine(),
+            **own_files(asked.given()),
         }
 
     def record(self, minutes: float | None) -> Comparison:
@@ -191,6 +192,7 @@ class Recorder:
             raise UsageError(
                 "--resume: the data is not what it was when the comparison began. Restore it, or choose another --out."
             )
+        keep_own_files(self.run.path, self.summary["given"])
         self.run.write_summary(self.summary)
         self.run.note("resume" if self.resume else "start", step=0, trainings=design.total)
         self.callbacks.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
@@ -219,6 +221,7 @@ class Recorder:
                     f"--resume: {key} was {told.get(key)!r} and is now {value!r}. "
                     "Repeat the command as it was, or choose another --out."
                 )
+        check_own_files(before, self.summary, path)
         self.summary["created"] = created
 
     def _leave(self) -> None:
