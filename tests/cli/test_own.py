@@ -124,9 +124,7 @@ def test_resumed(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, 
     assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
-def test_a_record_runs_nothing(
-    command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]
-) -> None:
+def test_a_record_runs_nothing(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]) -> None:
     """To train again by a record needs the code: it is refused until the user has named that very file; a record cannot."""
     command("fit", REVIEWS, *SMALL, "-q", "--out", "run", "--loss", f"my-own.py:{SPEC}")
     run = Run("run")
@@ -135,9 +133,9 @@ def test_a_record_runs_nothing(
         Path("other.py").write_text(mine.read_text() + "# changed\n")
         if trusted:
             monkeypatch.setenv("LOSSWORKS_OWN", trusted)
-        with pytest.raises(UsageError, match="LOSSWORKS_OWN=run/own/my-own.py before the command"):
+        with pytest.raises(UsageError, match=r"LOSSWORKS_OWN=run/own/my-own\.py before the command"):
             settings_of(run, run.summary, None)
-        with pytest.raises(UsageError, match="LOSSWORKS_OWN=run/own/my-own.py"):
+        with pytest.raises(UsageError, match=r"LOSSWORKS_OWN=run/own/my-own\.py"):
             lossworks.fit(REVIEWS, start="run", epochs=1)
     assert ran() == 1
     damaged = json.loads(json.dumps(run.summary).replace(SPEC, f"run/own/my-own.py:{SPEC}"))
@@ -206,5 +204,5 @@ def test_changed_in_a_notebook(mine: Path, command: Command) -> None:
     assert losses.build("my-own.py:sharpened").power == 2.0  # type: ignore[attr-defined]
     assert penalties.render(penalties.build("my-own.py:half_l1")) == "half_l1"
     Path("other.py").write_text(MEMBERS.replace("POWER", "3.0"))
-    with pytest.raises(UsageError, match="two members of lossworks.losses are named 'sharpened'"):
+    with pytest.raises(UsageError, match=r"two members of lossworks\.losses are named 'sharpened'"):
         losses.build("other.py:sharpened")

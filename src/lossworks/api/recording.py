@@ -21,6 +21,7 @@ from ..record import Run
 from ..record.checksums import checksums
 from ..record.files import make_folder, unwritable, write_atomic
 from ..record.scratch import of_writing
+from ..report.comparison_next import resumed
 from .trackers import tracking
 
 _LOGGED = (
@@ -94,6 +95,8 @@ class Recorder:
             self.summary |= ended_by(failed)
             raise failed from error
         except BaseException as error:
+            if isinstance(error, Interrupted) and self.callbacks.world.size == 1:
+                error.command = resumed(str(self.summary["command"]), run.path)
             self.summary |= ended_by(error)
             raise
         finally:

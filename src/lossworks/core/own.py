@@ -141,7 +141,7 @@ def _run(path: Path) -> str:
     sys.modules[name] = made = ModuleType(name)  # where dataclasses look for it
     made.__file__ = str(path)
     try:
-        exec(compile(text, str(path), "exec"), made.__dict__)  # noqa: S102  # the user has named it to be run
+        exec(compile(text, str(path), "exec"), made.__dict__)  # the user has named it to be run
     except Exception as error:
         said = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(f"{path}{_line(error, str(path))}: {type(error).__name__}: {said}") from error

@@ -47,7 +47,7 @@ class Registry(Generic[T]):
         _REGISTRIES.append(self)
 
     def add(self, name: str, *, source: str) -> Callable[[type[T]], type[T]]:
-        """Decorator that registers a member under ``name``; a class that is defined anew, in a notebook say, takes its own place."""
+        """Decorator that registers a member under ``name``; one that is defined anew, as in a notebook, takes its own place."""
 
         def register(thing: type[T]) -> type[T]:
             if not thing.__module__.startswith(self._package):

@@ -172,9 +172,7 @@ def work(
                 break
         else:
             if benchmark.stop.wait(_POLL):
-                raise Interrupted(
-                    "stopped while other processes were at the last trainings. The same command with --resume goes on."
-                )
+                raise Interrupted("stopped while other processes were at the last trainings.")
 
 
 def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
@@ -225,7 +223,7 @@ def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event
     if error is not None:
         raise error
     if stop.is_set():
-        raise Interrupted("stopped; the trainings that had finished are kept. The same command with --resume goes on.")
+        raise Interrupted("stopped; the trainings that had finished are kept.")
     if lost := [worker.exitcode for worker in ours.values() if worker.exitcode]:
         raise LossworksError(
             f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at."
