@@ -56,13 +56,14 @@ def same_scores(model: Any, other: Any) -> None:
         assert one.nats == pytest.approx(two.nats, abs=1e-5)
 
 
-def test_the_end_of_a_name_says_the_format(model: Any, tmp_path: Path) -> None:
+def test_the_end_of_a_name_says_the_format(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In Python as by the command: ONNX, quantised or not, where the path ends so; what is asked for goes before."""
-    pytest.importorskip("onnxscript")
+    written: list[str] = []
+    monkeypatch.setattr(exporting, "export_onnx", lambda network, path: written.append(path.name))
     lossworks.export(model, tmp_path / "a.onnx")
     lossworks.export(model, tmp_path / "b", to="onnx")
-    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b").read_bytes()
     lossworks.export(model, tmp_path / "c.onnx", to="hf")
+    assert written == ["a.onnx", "b"]
     assert (tmp_path / "c.onnx/config.json").exists()
     assert exporting.format_of("x.onnx", None, "run") == "onnx"
     assert [exporting.format_of("x", to, "run") for to in (None, "onnx")] == ["run", "onnx"]
