@@ -104,6 +104,8 @@ def test_last_weights(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def stepped() -> None:
             weights[:] = [p.detach().clone() for p in training.loop.objective.network.parameters()]
 
+        sharded = benchmark.training(benchmark.resolve({"shards": 2}), Callbacks(), (VALID,))
+        assert sharded.loop.callbacks.world.shards == 2
         training = benchmark.training(benchmark.resolve({}), Callbacks(stepped=stepped), (VALID,))
         training.run()
         assert next(scores) - 1 == training.scores > 1

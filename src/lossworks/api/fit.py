@@ -87,7 +87,9 @@ def fit(
     shares, given = held_out(valid, test)
     if folds is not None:
         values.whole("folds", folds, least=2)
-        shares = {"test": 0.0, **shares}
+        usual = Settings().test
+        said = usual if settings is None else settings.test  # which is refused below, where it is another
+        shares = {"test": 0.0 if said == usual else said, **shares}
     origin = None if start is None else _origin(start)
     settings = chosen(settings, choices | shares) if origin is None else origin.settings(settings, choices | shares)
     callbacks = callbacks or Callbacks()
@@ -170,7 +172,7 @@ def _fit(
             except KeyboardInterrupt:
                 if settings.by_gradients:
                     raise
-                raise Interrupted("stopped. The same command with --resume starts it again.") from None
+                raise Interrupted("stopped.", "starts it again") from None
 
     if out is None:
         with temporary() as scratch:

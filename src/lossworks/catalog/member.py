@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..balances import balances
+from ..core import own
 from ..core.errors import UnknownName, UsageError
 from ..core.registry import Registry
 from ..losses import BinaryLoss, CategoricalLoss, EmbeddingLoss, Loss, PreferenceLoss, RegressionLoss, build, losses, render
@@ -61,6 +62,7 @@ def find(spec: str) -> tuple[Member, ...]:
         UnknownName: no registry has the name.
         UsageError: a parameter or a value is wrong, or terms cannot be added.
     """
+    spec = own.without_files(spec)
     name = spec.partition(":")[0]
     homes = [registry for registry in REGISTRIES if name in registry]
     words = re.findall(r"[A-Za-z]\w*", spec)

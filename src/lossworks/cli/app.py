@@ -116,6 +116,10 @@ def _command() -> Any:
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked not in VERBS and asked[:1].isalpha():
         raise UnknownName("verb", asked, VERBS, near=_MEANT.get(asked, ()), where="lossworks --help tells of all verbs.")
+    if asked in ("--install-completion", "--show-completion"):
+        from . import completion
+
+        completion.complete_at_once()
     return _built(asked if asked in VERBS else None)
 
 
@@ -167,6 +171,10 @@ def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> No
         sys.exit(code)
     if "--json" in sys.argv:
         print(json.dumps({"error": message or said, "exit_code": code}, ensure_ascii=False))
-    if said:
+    if said and sys.stderr.isatty():
+        from .tables import say
+
+        say(f"lossworks: {said}")
+    elif said:
         print(f"lossworks: {said}", file=sys.stderr)
     sys.exit(code)

@@ -78,9 +78,21 @@ class OutOfMemory(LossworksError):
 
 
 class Interrupted(LossworksError):
-    """Stopped by the user or by the machine; the run directory can be resumed."""
+    """The user has stopped it. ``how``: what --resume then does, empty where there is nothing to resume; ``command``: the whole
+    command that does, where it is known.
+    """
 
     exit_code = 130
+    command = ""
+
+    def __init__(self, said: str, how: str = "goes on from there") -> None:
+        super().__init__(said, how)
+
+    def __str__(self) -> str:
+        said, how = self.args
+        if self.command:
+            return f"{said} Go on with:\n  {self.command}"
+        return f"{said} The same command with --resume {how}." if how else str(said)
 
 
 class PeerLost(LossworksError):

@@ -111,8 +111,12 @@ class Corpus:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of the rows, and changed in the texts, as they were read."""
-        left_out = [skipped_note(self.skipped, self.bad)] if self.skipped else []
-        return (*left_out, *composed_note(self.composed or 0, len(self)))
+        return (*self.losses, *composed_note(self.composed or 0, len(self)))
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What was left out of the rows: of the notes, what is said where nothing else is."""
+        return (skipped_note(self.skipped, self.bad),) if self.skipped else ()
 
     def blocks(self) -> Iterator[list[str]]:
         """All texts in row order, some MB at a time. Do not change the lists."""

@@ -20,7 +20,7 @@ from .encodings import Block, blocks
 from .formats import delimited, excel, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
-from .options import AUTO, FILE, ReadOptions, read_options
+from .options import AUTO, FILE, ROWS_WANTED, ReadOptions, read_options
 from .sources import chunks, matching
 from .store import TextStore
 
@@ -112,7 +112,7 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
     if corpus.skipped and (corpus.skipped > most or not len(corpus)):
         raise _bad_rows(corpus)
     if not len(corpus):
-        raise DataError(f"{corpus.source} holds no rows.")
+        raise DataError(f"{corpus.source} holds no rows. {ROWS_WANTED}")
 
 
 def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
@@ -170,7 +170,7 @@ def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes],
     data = chunks(path)
     first = next(data, b"")
     if not first:
-        raise DataError(f"{name} is empty.")
+        raise DataError(f"{name} is empty. {ROWS_WANTED}")
     data = chain([first], data)
     format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
     if format not in (None, "lines"):
@@ -180,13 +180,13 @@ def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes],
     lines_of = blocks(data, options.encoding, name)
     head = next(lines_of, None)
     if head is None:
-        raise DataError(f"{name} is empty.")
+        raise DataError(f"{name} is empty. {ROWS_WANTED}")
     return options.format or sniff.by_look(head, options, format or None), data, chain([head], lines_of)
 
 
 def _check_unit(options: ReadOptions, name: str | Path, format: str) -> None:
     if options.texts in ("paragraph", "file"):
-        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
+        raise UsageError(f"--document-unit {options.texts} is for plain text; {name} is read as {format}, a text in each row.")
 
 
 @contextmanager

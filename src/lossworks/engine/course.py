@@ -299,7 +299,7 @@ class Course(ABC):
             self.save()
         if stop:
             self._settle()
-            raise Interrupted(f"stopped after step {self.state.step:,}. The same command with --resume goes on from there.")
+            raise Interrupted(f"stopped after step {self.state.step:,}.")
 
     def _log_train(self) -> None:
         now = self.callbacks.clock()

@@ -240,8 +240,9 @@ class TextBenchmark(Benchmark[Reading]):
         held_out = None
         if judged is not None:
             held_out = HeldOut.of(Positions.of(judged, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
-        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
-        loop = token_loop(network, train, vocabulary, config, languages=languages, **how)
+        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed}
+        sharded = callbacks.with_shards(settings.shards)
+        loop = token_loop(network, train, vocabulary, config, languages=languages, callbacks=sharded, **how)
         loop.keeps_best = False
         return ByGradients(loop, reading, parts)
 
