@@ -20,7 +20,6 @@ from lossworks.core import threads as room  # noqa: E402
 
 def pytest_collection_finish() -> None:
     """From here on garbage is collected, of what the tests make, and less often than in a program of few objects."""
-    gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
 
