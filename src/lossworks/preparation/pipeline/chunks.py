@@ -80,6 +80,11 @@ def chunk_path(summary: Path, number: int) -> Path:
     return summary.with_name(f"{summary.stem}-{number:04}.safetensors")
 
 
+def text_path(chunk: Path) -> Path:
+    """Where the texts of a chunk are kept, until they are in a shard."""
+    return chunk.with_suffix(".text.safetensors")
+
+
 def read_against(job: Job, _: int, output: Path) -> None:
     """Write the texts that must not be among the others, with what they are found by."""
     held: list[Texts] = []
@@ -139,7 +144,8 @@ def _write_chunk(job: Job, held: Sequence[Batch], path: Path, told: Told) -> Non
     labels = _labels(held)
     if labels is not None:
         arrays["labels"], notes["labels"] = _coded([labels[row] for row in kept.tolist()])
-    arrays |= {"text": texts.bytes, "offsets": texts.offsets, "places": places[kept], "digest": digest}
+    write_tensors(text_path(path), {"text": texts.bytes}, {})
+    arrays |= {"offsets": texts.offsets, "places": places[kept], "digest": digest}
     for name, keys, values in (("digest", digest[:, :1], digest), ("band", band, None)):
         if keys is not None:
             order, starts = divided(keys, job.ranges)

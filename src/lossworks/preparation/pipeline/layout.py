@@ -16,7 +16,7 @@ from ...record import read_object
 from ...record.files import Fields
 from ...record.tensors import map_tensors
 from .. import Texts
-from .chunks import chunk_path
+from .chunks import chunk_path, text_path
 from .job import Job
 
 
@@ -62,6 +62,10 @@ class Layout:
         """The arrays of a chunk, mapped."""
         return _mapped(self.paths[number])[0]
 
+    def chunk_texts(self, number: int) -> Texts:
+        """The texts of a chunk, mapped."""
+        return Texts(_mapped(text_path(self.paths[number]))[0]["text"], self.chunk(number)["offsets"])
+
     def label_names(self, number: int) -> str | None:
         """The table of a chunk's labels, as JSON; None where its rows have none."""
         return _mapped(self.paths[number])[1].get("labels")
@@ -76,8 +80,7 @@ class Layout:
         parts, places = [], np.empty(len(rows), np.int64)
         done = 0
         for number, chosen in self._by_chunk(rows):
-            arrays = self.chunk(number)
-            parts.append(Texts(arrays["text"], arrays["offsets"]).take(rows[chosen] - self.starts[number]))
+            parts.append(self.chunk_texts(number).take(rows[chosen] - self.starts[number]))
             places[chosen] = np.arange(done, done + len(chosen))
             done += len(chosen)
         return Texts.joined(parts).take(places)
@@ -119,6 +122,6 @@ class Layout:
             yield number, order[begin:end]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return map_tensors(path)
