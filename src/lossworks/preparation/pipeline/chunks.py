@@ -62,7 +62,7 @@ def read_piece(job: Job, number: int, output: Path) -> None:
             if batch is not None:
                 _note(batch, piece, source, counted.unit, told)
                 held.append(batch)
-            if held and (batch is None or sum(len(each.texts.bytes) for each in held) >= job.full):
+            if held and (batch is None or sum(weight(len(each.texts.bytes), len(each.texts)) for each in held) >= job.full):
                 _write_chunk(job, held, chunk_path(output, len(told.chunks)), told)
                 held = []
     if told.bad and options.bad_rows != "skip":
@@ -78,6 +78,11 @@ def read_piece(job: Job, number: int, output: Path) -> None:
 def chunk_path(summary: Path, number: int) -> Path:
     """Where a piece's chunk is kept."""
     return summary.with_name(f"{summary.stem}-{number:04}.safetensors")
+
+
+def weight(size: int, rows: int) -> int:
+    """What so many rows of so many bytes in all count as, where memory is shared out: a row takes some, however short it is."""
+    return size + 32 * rows
 
 
 def text_path(chunk: Path) -> Path:

@@ -16,7 +16,7 @@ from ...record import read_object
 from ...record.files import Fields
 from ...record.tensors import map_tensors
 from .. import Texts
-from .chunks import chunk_path, text_path
+from .chunks import chunk_path, text_path, weight
 from .job import Job
 
 
@@ -45,10 +45,11 @@ class Layout:
             summary = read_object(job.work / "read" / f"{number:05}.json")
             summaries.append(summary)
             for place, chunk in enumerate(summary["chunks"]):
-                if size and size + chunk["bytes"] > job.window:
+                more = weight(chunk["bytes"], chunk["rows"])
+                if size and size + more > job.window:
                     windows.append(len(paths))
                     size = 0
-                size += chunk["bytes"]
+                size += more
                 paths.append(chunk_path(job.work / "read" / f"{number:05}.json", place))
                 pieces.append(number)
                 rows.append(chunk["rows"])

@@ -58,7 +58,8 @@ def _write_shard(layout: Layout, window: int, part: str, chosen: dict[int, NDArr
         tables.append([json.dumps(name, ensure_ascii=False) for name in json.loads(names or "[]")])
         codes.append(np.full(len(rows), -1, np.int32) if names is None else layout.chunk(chunk)["labels"][rows])
     whole = Texts.joined(texts)
-    arrays, notes = {"text": whole.bytes, "offsets": whole.offsets}, {}
+    arrays: dict[str, Any] = {"text": whole.bytes, "offsets": whole.offsets}
+    notes: dict[str, str] = {}
     table = sorted({name for names in tables for name in names})
     if table:
         index = {name: code for code, name in enumerate(table)}
