@@ -170,6 +170,10 @@ def test_config_errors(command: Command, put: Put, content: str, message: str) -
     [
         (["--epoch", "2"], "--epochs"),
         (["--model", "liner"], "unknown model 'liner'. Did you mean 'linear'?"),
+        (
+            ["--model", "gpt2"],
+            "unknown model 'gpt2'. A model of Hugging Face is 'hf:gpt2': a directory, or a name whose files are",
+        ),
         (["--model", "linear:bit=12"], "unknown key of model 'linear': 'bit'. Did you mean 'bits'? Known: bits, chars, "),
         (["--model", "bag:vectors=glove.txt"], "unknown key of model 'bag': 'vectors'. Known: bits, dim, dropout, hidden, "),
         (["--model", "linear:bits=99"], "model 'linear': bits is 99; wanted 8 to 28."),

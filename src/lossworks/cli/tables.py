@@ -18,17 +18,21 @@ _ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "p
 
 
 def metrics_table(result: dict[str, Any], title: str) -> Table:
-    """Each metric with its interval, the baseline's beside it, and what it was before temperature scaling."""
+    """Each metric with its interval, beside it the baseline's, what an n-gram model reaches beside a network, and what it was
+    before temperature scaling.
+    """
     table = table_of(title)
-    baseline, before = result.get("baseline", {}), result.get("uncalibrated", {})
-    columns = ["value", "95 % interval", baseline.get("name", "baseline"), *(["before scaling"] if before else [])]
-    for name in columns:
+    rivals = [result.get(kind) or {} for kind in ("baseline", "ngram")]
+    beside = {rival["name"]: rival["metrics"] for rival in rivals if "metrics" in rival}
+    if before := result.get("uncalibrated", {}):
+        beside["before scaling"] = before
+    for name in ("value", "95 % interval", *beside):
         table.add_column(name, justify="right")
     for name, metric in result["metrics"].items():
         arrow = " ↓" if name in _ORDER_DOWN else ""
         interval = f"{number(metric['low'])} to {number(metric['high'])}"
-        beside = [number(of[name]["value"]) if name in of else "" for of in (baseline.get("metrics", {}), before)]
-        table.add_row(name + arrow, number(metric["value"]), interval, *beside[: len(columns) - 2])
+        figures = [number(of[name]["value"]) if name in of else "" for of in beside.values()]
+        table.add_row(name + arrow, number(metric["value"]), interval, *figures)
     return table
 
 

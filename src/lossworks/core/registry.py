@@ -36,11 +36,12 @@ class Entry(Generic[T]):
 class Registry(Generic[T]):
     """The members of one kind ("loss", "optimizer", ...), found by importing every module of ``package``.
 
-    All extend ``base``; ``remedy`` says what to give in the place of what does not.
+    All extend ``base``; ``remedy`` says what to give in the place of what does not, ``elsewhere`` what else a name that is like
+    none of them may be, with ``{}`` for the name.
     """
 
-    def __init__(self, kind: str, package: str, base: Any, remedy: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, package: str, base: Any, remedy: str, elsewhere: str = "") -> None:
+        self.kind, self._elsewhere = kind, elsewhere
         self._package, self._base, self._remedy = package, base, remedy
         self._entries: dict[str, Entry[T]] = {}
         self._discovered = False
@@ -59,7 +60,8 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         if name not in self:
-            raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name))
+            where = f"{self._elsewhere.format(name)} Known: {', '.join(sorted(self._entries))}." if self._elsewhere else ""
+            raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name), where)
         return self._entries[_key(name)]
 
     def __contains__(self, name: str) -> bool:
