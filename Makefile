@@ -7,7 +7,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PIP := $(PYTHON) -m pip --python $(BIN)/python  # which spares the environment a pip of its own
 
 # Two test workers share two cores. Numba keeps four threads so that a test can ask for 1, 2 or 4 of them;
 # passive waiting keeps the idle ones from taking a core.
@@ -28,9 +27,8 @@ types: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# To rewrite 6,000 assertions for what they say when they fail takes each worker 9 s: what fails is run again, with it.
 tests: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/pytest -n 2 --assert=plain || { $(TEST_ENV) $(BIN)/pytest -n 2 --last-failed --maxfail 20; false; }
+	$(TEST_ENV) $(BIN)/pytest -n 2
 
 demo: $(INSTALLED)
 	rm -rf runs/demo
@@ -66,14 +64,9 @@ plan-docs: $(INSTALLED)
 	$(TEST_ENV) LOSSWORKS_PAGE=docs/SCALE.md $(BIN)/python bench/plan.py
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv --without-pip .venv
-	$(PIP) install --no-compile -c constraints.txt torch
-	@# constraints.txt has all that the extras dev and sklearn ask for, so nothing is to be found out: half of it on each core
-	awk '{print > (".venv/half-" NR % 2)}' constraints.txt
-	$(PIP) install --no-compile --no-deps -r .venv/half-0 & \
-		$(PIP) install --no-compile --no-deps -r .venv/half-1 && wait $$!
-	$(PIP) install --no-compile --no-deps --no-build-isolation -e ".[dev,sklearn]"
-	$(PIP) check
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --no-compile -c constraints.txt torch
+	$(BIN)/pip install --no-compile -c constraints.txt -e ".[dev,sklearn]"
 	@# bytecode, on all cores where pip makes it on one, and of src too: tests start many processes, some machines keep none
 	$(BIN)/python -m compileall -qq -j 0 -x '$(UNREAD)' .venv/lib src || true  # some packages hold templates that are no Python
 	touch $@

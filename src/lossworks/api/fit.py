@@ -20,6 +20,7 @@ from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
+from ..training.sizes import beyond
 from .cross_validation import check_folds, judged_by_folds
 from .graph import Graph
 from .held import as_begun, as_trained
@@ -158,7 +159,7 @@ def _fit(
     is_first = callbacks.world.is_first
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
-        with load_all(sources, reading, scratch) as corpora:
+        with load_all(sources, reading, scratch, beyond(settings)) as corpora:
             fixed = [part for _, part in sources]
             try:
                 told = callbacks if folds is None else replace(callbacks, watch=_with_folds(callbacks, folds))

@@ -104,6 +104,11 @@ class Corpus:
         return np.concatenate([np.ones(size, np.float32) if part is None else part for part, size in parts])
 
     @property
+    def held(self) -> int:
+        """Bytes of texts that stand in memory."""
+        return self._store.held
+
+    @property
     def fingerprint(self) -> str:
         """Hex digest of all texts and labels in their order; the same rows in another format have the same."""
         return hashlib.blake2b(b"".join(running.digest() for running in self._hashes), digest_size=16).hexdigest()

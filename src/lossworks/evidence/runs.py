@@ -20,6 +20,7 @@ import torch
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
 from ..core.own import run_again
 from ..data import ReadOptions, load_all
+from ..data.room import compared
 from ..record.scratch import temporary
 from ..training import Settings
 from ..training.teaching import Teacher
@@ -142,7 +143,7 @@ def opened(
     """
     with ExitStack() as stack:
         scratch = stack.enter_context(temporary())
-        corpora = stack.enter_context(load_all(sources, read, scratch))
+        corpora = stack.enter_context(load_all(sources, read, scratch, compared))
         kind = TextBenchmark if of_language else LabelBenchmark
         parts = [part for _, part in sources]
         yield kind(corpora, parts, common, scratch, watch, stop or threading.Event(), teachers or {})
