@@ -26,6 +26,8 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+import lossworks
+
 Pairs = list[tuple[str, str]]
 
 
@@ -62,6 +64,16 @@ def in_turn(sides: Mapping[str, Callable[..., dict[str, Any]]], rounds: int) -> 
         for name, side in sides.items():
             seen[name].append(side())
     return {name: {key: statistics.median(r[key] for r in results) for key in results[0]} for name, results in seen.items()}
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """The mean difference of results on the same draws, and its 95 % interval by Student's t."""
+    from scipy import stats  # slow to load, and few benchmarks need it
+
+    gaps = [one - other for one, other in zip(ours, theirs, strict=True)]
+    mean = statistics.mean(gaps)
+    low, high = stats.t.interval(0.95, len(gaps) - 1, mean, max(stats.sem(gaps), 1e-12))
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], mark: str | None = None) -> None:
@@ -133,6 +145,20 @@ def ag_news(seed: int) -> tuple[Pairs, Pairs]:
     with (data() / "ag-news" / "ag_news_test.csv").open(encoding="utf-8", newline="") as file:
         rows = [(f"{title} {body}", label) for label, title, body in csv.reader(file)]
     return _shuffled(rows, seed, 1520)
+
+
+def poems(seed: int) -> tuple[Pairs, Pairs]:
+    """Poems and their dynasty, 5,000 of a seeded draw for training and 5,000 others as the test."""
+    with (data() / "poetry.jsonl").open(encoding="utf-8") as file:
+        lines = random.Random(seed).sample(list(file), 10_000)
+    return _shuffled([(row["text"], row["dynasty"]) for row in map(json.loads, lines)], seed, 5000)
+
+
+def reviews(seed: int) -> tuple[Pairs, Pairs]:
+    """The 656 reviews that come with the package; the last 131 of a seeded shuffle are the test."""
+    with (Path(lossworks.__file__).parent / "data" / "reviews.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    return _shuffled(rows, seed, 131)
 
 
 def poetry(folder: Path) -> tuple[Path, Path]:

@@ -6,8 +6,10 @@
 
     python bench/pretrained.py speed DATA [ROUNDS]    examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
     python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how near the vectors are: ours, sentence-transformers
-    python bench/pretrained.py accuracy DATA EACH SEEDS [SIDE …]
-        of EACH training rows a class (0: all) by the sides frozen, contrastive, fine-tuned, setfit
+    python bench/pretrained.py accuracy DATA EACH DRAWS [SIDE …]
+        of EACH training rows a class (0: all), in so many draws (or FIRST:LAST, the last not among them), by the sides frozen,
+        contrastive, fine-tuned, setfit (its library's defaults) and setfit-20 (its paper's: 20 pairs of each row's class and 20
+        of others); also the first side less each
 
 DATA is movie_reviews or trec. The sides of `speed` have batches of the same size in float32 and a fused AdamW; the peers pad each
 to its longest text. Each trains in turn, in one process; the first steps of a round are not counted.
@@ -22,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,8 @@ def main() -> None:
     elif what == "reading":
         reading(encoder, name, [text for text, _ in train[:READS]], int(more[0]) if more else 1)
     else:
-        accuracy(encoder, name, train, test, int(more[0]), int(more[1]), more[2:] or list(SIDES))
+        draws = range(*map(int, more[1].split(":")))
+        accuracy(encoder, name, train, test, int(more[0]), draws, more[2:] or list(SIDES))
 
 
 def speed(encoder: str, name: str, rows: _bench.Pairs, rounds: int) -> None:
@@ -200,11 +203,13 @@ import json, sys, tempfile, warnings
 warnings.simplefilter("ignore")
 from datasets import Dataset
 from setfit import SetFitModel, Trainer, TrainingArguments
-encoder, (rows, test, seed) = sys.argv[1], json.load(open(sys.argv[2]))
+encoder, (rows, test, seed, pairs) = sys.argv[1], json.load(open(sys.argv[2]))
 labels = sorted({label for _, label in rows})
 data = Dataset.from_dict({"text": [text for text, _ in rows], "label": [labels.index(label) for _, label in rows]})
 with tempfile.TemporaryDirectory() as folder:
-    arguments = TrainingArguments(folder, batch_size=16, num_epochs=1, seed=seed, save_strategy="no", report_to="none")
+    arguments = TrainingArguments(
+        folder, batch_size=16, num_epochs=1, num_iterations=pairs, seed=seed, save_strategy="no", report_to="none"
+    )
     trainer = Trainer(model=SetFitModel.from_pretrained(encoder), args=arguments, train_dataset=data)
     trainer.train()
 found = trainer.model.predict([text for text, _ in test]).tolist()
@@ -212,10 +217,10 @@ print(json.dumps({"accuracy": sum(labels[int(at)] == label for at, (_, label) in
 """
 
 
-def setfit(encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed: int) -> float:
-    """By SetFit's recipe as its library has it: contrastive pairs for an epoch, then logistic regression."""
+def setfit(pairs: int | None, encoder: str, rows: _bench.Pairs, test: _bench.Pairs, seed: int) -> float:
+    """By SetFit: pairs (so many of each kind for a row; None: all, the rarer kind repeated), then logistic regression."""
     with tempfile.NamedTemporaryFile("w") as file:
-        json.dump([rows, test, seed], file)
+        json.dump([rows, test, seed, pairs], file)
         file.flush()
         return float(_bench.run(_bench.peers(), SETFIT, encoder, file.name)["accuracy"])
 
@@ -231,22 +236,35 @@ SIDES: dict[str, Callable[..., float]] = {
     "frozen": partial(fitted, ",frozen"),
     "contrastive": partial(fitted, ",contrastive"),
     "fine-tuned": partial(fitted, ",contrastive=false"),
-    "setfit": setfit,
+    "setfit": partial(setfit, None),
+    "setfit-20": partial(setfit, 20),
 }
 
 
-def accuracy(encoder: str, name: str, train: _bench.Pairs, test: _bench.Pairs, each: int, seeds: int, sides: list[str]) -> None:
-    """Mean and standard deviation over draws of the training rows, on the first 500 test rows."""
+def accuracy(
+    encoder: str, name: str, train: _bench.Pairs, test: _bench.Pairs, each: int, draws: Sequence[int], sides: list[str]
+) -> None:
+    """Mean and standard deviation over draws of the training rows, on the first 500 test rows; differences on the same draws."""
     of = {label: [row for row in train if row[1] == label] for label in sorted({label for _, label in train})}
     seen: dict[str, list[float]] = {side: [] for side in sides}
-    for seed in range(seeds):
+    for seed in draws:
         chosen = random.Random(seed)
         rows = [row for own in of.values() for row in chosen.sample(own, min(each, len(own)))] if each else train
         for side in sides:
             seen[side].append(SIDES[side](encoder, rows, test[:500], seed))
-            print(side, seed, seen[side][-1], file=sys.stderr)
-    table = [[side, statistics.mean(found), statistics.stdev(found) if seeds > 1 else 0.0] for side, found in seen.items()]
-    _bench.table([f"{name}, {each or 'all'} rows a class, {seeds} draws", "accuracy", "standard deviation"], table)
+            print(name, each, side, seed, seen[side][-1], file=sys.stderr, flush=True)
+    several = len(draws) > 1
+    table = [
+        (
+            side,
+            statistics.mean(found),
+            statistics.stdev(found) if several else 0.0,
+            _bench.paired(seen[sides[0]], found) if several else seen[sides[0]][0] - found[0],
+        )
+        for side, found in seen.items()
+    ]
+    head = (f"{name}, {each or 'all'} rows a class, {len(draws)} draws", "accuracy", "standard deviation", f"{sides[0]} less it")
+    _bench.table(head, table)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from tokenizers import Tokenizer, models
 import lossworks
 from lossworks import report, tokens
 from lossworks.core.errors import DataError, RecordError, UsageError
+from lossworks.core.specs import read_toml
 from lossworks.data import load
 from lossworks.data.vector_file import read_words
 from lossworks.engine import checkpoint
@@ -74,6 +75,12 @@ def test_lexicon(put: Put) -> None:
         LexiconSource.open(str(put("l.parquet", b"PAR1 and no more")), task)
     with pytest.raises(DataError, match=r"l\.jsonl"):
         LexiconSource.open(str(put("l.jsonl", '{"word": ' + DEEP)), task)
+
+
+def test_toml(put: Put) -> None:
+    """Arrays that are nested more deeply than Python goes."""
+    with pytest.raises(DataError, match=r"fit\.toml is nested too deeply"):
+        read_toml(put("fit.toml", f"epochs = {DEEP}"))
 
 
 @pytest.mark.parametrize("head", ["4 " + "9" * 30, "9" * 30 + " 3"])

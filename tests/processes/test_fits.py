@@ -89,7 +89,8 @@ def world_of_fit(size: int, out: Path, data: Path, at: Callable[[int, int], None
     def work(rank: int) -> None:
         steps = iter(range(1, 1000))
         callbacks = Callbacks(checkpoint_every=0.0, async_checkpoints=bool(choices), stepped=lambda: at(rank, next(steps)))
-        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **CARRIED | choices)
+        given = choices if "start" in choices else CARRIED | choices
+        lossworks.fit(data, out=out, callbacks=callbacks, resume=(out / "run.json").exists(), **given)
 
     return worlds.run(size, work)
 
@@ -139,8 +140,28 @@ def test_divided(tmp_path: Path, put: Callable[[str, str], Path]) -> None:
     assert world_of_fit(2, out, data, fail, sharding="fsdp") == [2, 2]
     assert Run(out).summary["error"] == "process 1 of 2: row 7 is torn."
     assert world_of_fit(2, out, data, sharding="fsdp") == [0, 0]
-    want, got = weights(lossworks.fit(data, shards=2, **CARRIED)), weights(lossworks.load(out))
-    assert max(float((got[name] - want[name]).abs().max()) for name in want) < 1e-5
+    assert _apart(lossworks.fit(data, shards=2, **CARRIED), lossworks.load(out)) < 1e-5
+
+
+def test_going_on_divided(tmp_path: Path, put: Callable[[str, str], Path]) -> None:
+    """Two processes with divided weights go on from a run, and one alone from theirs: each ends near one that went the same way
+    alone, for the optimiser's state is taken up, by parts, and kept whole.
+    """
+    data, paths = put("text.txt", STREAM), [tmp_path / name for name in ("first", "divided", "then", "alone", "after")]
+    how: dict[str, Any] = {**CARRIED, "model": "rnn:layers=1,dim=8", "optimizer": "muon", "steps": 3}
+    first, divided, then, alone, after = paths
+    lossworks.fit(data, out=first, **how)
+    assert world_of_fit(2, divided, data, start=first, sharding="fsdp", steps=3) == [0, 0]
+    for out, start in ((then, divided), (alone, first), (after, alone)):
+        lossworks.fit(data, out=out, start=start, steps=3)
+    for one, other in ((divided, alone), (then, after)):
+        assert Run(one).summary["result"]["from"]["optimizer"] is None
+        assert _apart(lossworks.load(one), lossworks.load(other)) < 1e-5
+
+
+def _apart(one: Any, other: Any) -> float:
+    got, want = weights(one), weights(other)
+    return max(float((got[name] - want[name]).abs().max()) for name in want)
 
 
 def test_one_fails(tmp_path: Path, put: Callable[[str, str], Path]) -> None:

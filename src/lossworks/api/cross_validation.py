@@ -79,7 +79,7 @@ def judged_by_folds(
     result = {key: value for key, value in fitted.result.items() if key != "note"} | said.figures(target)
     path = scratch / FILE
     write_rows(path, said.rows(target))
-    return CrossValidated(fitted.trained, fitted.settings, fitted.data, result, fitted.counts, fitted.stepper, path)
+    return CrossValidated(fitted.trained, fitted.settings, fitted.data, result, fitted.counts, fitted.optimizer, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not TOML: {error}.") from None
+    except RecursionError:
+        raise DataError(f"{path} is nested too deeply.") from None
 
 
 def convert(value: Any, hint: Any, where: str) -> Any:

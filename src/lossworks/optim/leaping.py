@@ -52,6 +52,10 @@ class Leaping(ABC):
     def tensors(self) -> dict[str, Any]:
         """All state, as named tensors, or arrays."""
 
+    def whole_tensors(self) -> dict[str, Any]:
+        """``tensors``; of weights divided among processes, which then all ask alike, the first has those of whole ones."""
+        return self.tensors()
+
     @abstractmethod
     def _watch(self) -> Watch:
         """The weights as they stand."""

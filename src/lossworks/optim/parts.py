@@ -57,6 +57,12 @@ def whole(values: Tensor, part: Tensor) -> Tensor:
     return _beside(values, part).full_tensor()  # type: ignore[no-any-return]
 
 
+def gathered(values: Tensor, part: Tensor) -> Tensor:
+    """``whole`` in the first process, in the processor's memory; in the others the values as they are."""
+    found = whole(values, part)
+    return found.cpu() if parameter_of(part).device_mesh.get_local_rank() == 0 else values  # type: ignore[attr-defined]
+
+
 def own(values: Tensor, part: Tensor) -> Tensor:
     """Of numbers beside each one of the whole parameter, those beside ``part``."""
     if not is_divided(part):

@@ -18,7 +18,7 @@ from .factory import Given, build, check_together, render
 from .gradients import Gradients
 from .health import Health, Watch
 from .leaping import Leaping
-from .parts import is_divided, part_of
+from .parts import gathered, is_divided, part_of
 from .roles import roles
 from .rows import Penalty, Rows, has_rows
 from .state_dict_io import pack, read, text, unpack
@@ -190,6 +190,15 @@ class Stepper(Leaping):
         if self._average is not None:
             state |= self._average.tensors()
         return state
+
+    def whole_tensors(self) -> dict[str, Tensor]:
+        """As of ``Leaping``: one tensor after another is gathered, and kept by the first process, in the processor's memory."""
+        found = self.tensors()
+        for held, value in found.items():
+            part = self.parameter(held)
+            if part is not None and is_divided(part) and value.shape == part.shape:
+                found[held] = gathered(value, part)
+        return found
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up the state that ``tensors`` gave.

@@ -29,7 +29,6 @@ from .unigrams import write_counts
 
 if TYPE_CHECKING:
     from ..inference import KnowledgeGraph
-    from ..optim.leaping import Leaping
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class Fitted:
     """What a fit gives: the model, the settings it was made with, and the record of data and result.
 
     counts: of a language model, how often each token was seen, for its baseline; None where that is not known.
-    stepper: what made the last steps, where a training may go on from here.
+    optimizer: its steps and its state after the last one, where a training may go on from here.
     """
 
     trained: Predictor | TextLanguage | KnowledgeGraph
@@ -45,13 +44,13 @@ class Fitted:
     data: dict[str, Any]
     result: dict[str, Any]
     counts: NDArray[np.int64] | None = None
-    stepper: Leaping | None = None
+    optimizer: tuple[int, dict[str, Any]] | None = None
 
     def save(self, folder: Path) -> None:
         """Write the model's files, and in a folder of its own what another training needs to go on from it."""
         self.trained.save(folder)
-        if self.stepper is not None:
-            checkpoint.save(folder / OPTIMIZER, self.stepper.steps, self.stepper.tensors(), {})
+        if self.optimizer is not None:
+            checkpoint.save(folder / OPTIMIZER, *self.optimizer, {})
         if self.counts is not None:
             write_counts(folder, self.counts)
 
@@ -97,9 +96,9 @@ def fit_corpora(
             from . import counted
 
             return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
-        last: deque[Leaping] = deque(maxlen=1)
-        if not settings.spec.no_further and settings.sharding != "fsdp":  # there each process has a part of it
-            callbacks = replace(callbacks, ended=last.append)
+        last: deque[tuple[int, dict[str, Any]]] = deque(maxlen=1)
+        if not settings.spec.no_further:
+            callbacks = replace(callbacks, ended=lambda stepper: last.append((stepper.steps, stepper.whole_tensors())))
         if not is_labelled(settings, corpora):
             from . import language
 

@@ -100,8 +100,6 @@ def train(
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
     suited = None if start is None else start.fill(network)
     begin = None if start is None or suited is None else partial(start.take_up, suited=suited)
-    if start is not None and settings.sharding == "fsdp":
-        start.said, begin = "with --sharding fsdp each process has a part of it", None
     state = train_sequences(
         network, texts, vocabulary, ends=ends, valid=valid, seed=seed, callbacks=callbacks, resume=resume, config=config,
         threads=threads, languages=languages, teacher=teacher, sharding=settings.sharding,

@@ -15,6 +15,7 @@ from ..core.own import check_trusted
 from ..data import Corpus, Features
 from ..inference import NetworkPredictor, TextLanguage
 from ..models import Spec
+from ..optim import parts
 from ..record.checksums import OPTIMIZER
 from ..tasks import LabelTask
 from ..tokens import Tokenizer
@@ -129,7 +130,13 @@ class Start:
                 own[at] = old
                 found[own] = _Place(old.shape, at)
         as_weights = () if self._given else optim.build(self.optimizer).weights_kept
-        return lambda parameter, kept, begun: found[parameter].suited(parameter, kept, begun, as_weights)
+
+        def suited(parameter: Tensor, kept: dict[str, Any], begun: dict[str, Any]) -> dict[str, Any]:
+            if parts.is_divided(parameter):  # of a language model, which is as large as it was
+                return {key: _own(value, parameter) for key, value in kept.items()}
+            return found[parameter].suited(parameter, kept, begun, as_weights)
+
+        return suited
 
     def calibrate(self, predictor: NetworkPredictor) -> None:
         """Give a predictor the run's temperature and thresholds, which stand where no rows are held out to find others."""
@@ -148,7 +155,7 @@ class Start:
         elif now.full_batch:
             self.said = f"what {optim.render(now)} keeps is of the rows that it was trained on"
         elif stepper.by_rows is not any(name.startswith("rows.") for name in self.state):
-            self.said = f"{self.name} kept it otherwise, on another kind of device"
+            self.said = f"{self.name} kept it otherwise, on another kind of device or with weights that were divided otherwise"
         else:
             stepper.go_on(dict(self.state), suited)
 
@@ -191,6 +198,12 @@ class _Place:
             else:
                 found[key] = value
         return found
+
+
+def _own(value: Any, part: Tensor) -> Any:
+    """What stands beside this process's part of a divided parameter, where it is of the whole."""
+    whole = isinstance(value, torch.Tensor) and value.shape == parts.whole_shape(part)
+    return parts.own(value, part).clone() if whole else value
 
 
 def _spec(config: Mapping[str, Any]) -> Spec:

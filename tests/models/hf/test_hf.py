@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from lossworks.engine import Callbacks
 from lossworks.models.hf import HfSpec
 from lossworks.models.hf import model as hf
 from lossworks.models.hf.classifier import load_classifier
+from lossworks.models.hf.encoder import load_encoder
 from lossworks.models.hf.model import HfNetwork, load_hf
 from lossworks.scores import dense, fused
 from lossworks.tokens import Vocabulary
@@ -190,6 +192,16 @@ def test_changed_logits() -> None:
     made = transformers.GraniteForCausalLM(transformers.GraniteConfig(**COMMON, **GROUPED, logits_scaling=3.0))
     with pytest.raises(UsageError, match="the logits of GraniteForCausalLM are not its last layer's"):
         HfNetwork(made)
+
+
+@pytest.mark.parametrize("read", [load_hf, lambda folder: load_encoder(str(folder), "float32")])
+def test_more_layers_than_tensors(read: Callable[[Path], Any], written: Callable[..., tuple[Path, Any]]) -> None:
+    """A configuration of 10⁹ layers, which transformers would make one by one, is refused before."""
+    folder, _ = written("llama")
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"num_hidden_layers": 10**9}), "utf-8")
+    with pytest.raises(RecordError, match=r"config\.json tells of 1,000,000,000 layers, and its weights are \d+ tensors"):
+        read(folder)
 
 
 @pytest.mark.parametrize("value", [torch.nan, -torch.inf])

@@ -19,7 +19,7 @@ from ..neural.classifier import alike, padded
 from ..neural.weights import check_finite
 from .classifier import POOLER, check, pad_of
 from .int8 import in_int8
-from .library import FOLDER, kept_config, package, quiet, told, write_config
+from .library import FOLDER, check_layers, kept_config, package, quiet, told, write_config
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -101,6 +101,8 @@ def load_encoder(name: str, dtype: str) -> Encoder:
     """
     classes, here = package("transformers"), Path(name).is_dir()
     with first_weights(0), told(name, here, _AUTO), quiet():
+        if here:
+            check_layers(Path(name))
         model, found = classes.AutoModel.from_pretrained(
             name,
             output_loading_info=True,

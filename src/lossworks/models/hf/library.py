@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from ...core.errors import LossworksError, NotInstalled, RecordError, UsageError
 from ...record import read_object, write_atomic
 from ...record.files import make_folder
@@ -17,6 +19,8 @@ PREDICTS_END = "predicts_end"
 """The key of ``tokenizer_config.json`` by which an export says that its model predicts the end token after each text."""
 FOLDER = "hf"
 """Of a run, where the model's own files stand: the run's ``config.json`` has the same name."""
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+"""How configurations name the number of layers."""
 _WHAT = {
     "AutoModelForCausalLM": "causal language model",
     "AutoModelForSequenceClassification": "classifier of texts",
@@ -104,6 +108,24 @@ def kept_config(folder: Path, **more: Any) -> Any:
         raise RecordError(f"{folder / FOLDER / 'config.json'} is missing. Restore it from a copy, or fit again.")
     config = package("transformers").AutoConfig
     return config.from_pretrained(folder / FOLDER, trust_remote_code=False, local_files_only=True, **more)
+
+
+def check_layers(folder: Path) -> None:
+    """Refuse a configuration of more layers than the directory's safetensors have tensors: transformers makes all of them, one
+    after another, before it looks for their weights.
+
+    Raises:
+        ValueError: it is one.
+    """
+    config = read_object(folder / "config.json")
+    each = [config, *(part for part in config.values() if isinstance(part, dict))]
+    told = (part[key] for part in each for key in _LAYERS if isinstance(part.get(key), int | float))
+    layers, tensors = max(told, default=0), 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "numpy") as file:
+            tensors += len(file.keys())
+    if tensors and layers > tensors:
+        raise ValueError(f"config.json tells of {layers:,} layers, and its weights are {tensors:,} tensors")
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from ...tokens import Vocabulary
 from ..neural.model import NeuralModel
 from ..neural.network import LanguageNetwork, check_length
 from ..neural.weights import check_finite
-from .library import FOLDER, package, told
+from .library import FOLDER, check_layers, package, told
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -168,6 +168,8 @@ def _pretrained(name: str | Path) -> Any:
         if here and (folder / "adapter_config.json").exists():
             model = package("peft").AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
         else:
+            if here:
+                check_layers(folder)
             model = classes.AutoModelForCausalLM.from_pretrained(
                 name, use_safetensors=True, trust_remote_code=False, local_files_only=here
             )
