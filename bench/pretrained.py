@@ -5,7 +5,7 @@
     LOSSWORKS_PEERS     an interpreter with sentence-transformers, for `reading`; with setfit, for `accuracy`
 
     python bench/pretrained.py speed DATA [ROUNDS]    examples/s of fine-tuning: ours, transformers' Trainer, a loop in PyTorch
-    python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how far the vectors are apart: ours, sentence-transformers
+    python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how near the vectors are: ours, sentence-transformers
     python bench/pretrained.py accuracy DATA EACH DRAWS [SIDE …]
         of EACH training rows a class (0: all), in so many draws (or FIRST:LAST, the last not among them), by the sides frozen,
         contrastive, fine-tuned, setfit (its library's defaults) and setfit-20 (its paper's: 20 pairs of each row's class and 20
@@ -149,7 +149,7 @@ encoder, texts, out = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3]
 """
 OURS = """
 from lossworks.models import build
-features = build(f"hf_frozen:{encoder}").features()
+features = build(f"hf_frozen:{encoder}{sys.argv[4]}").features()
 features.prepare([texts])
 features.states(texts[:50])
 began, found = time.perf_counter(), []
@@ -172,23 +172,30 @@ print(json.dumps({"seconds": seconds}))
 
 
 def reading(encoder: str, name: str, texts: list[str], rounds: int) -> None:
-    """Texts a second of each side in fresh processes, and the largest difference of the vectors, at length 1."""
+    """Texts a second of each side in fresh processes, and how near the vectors are to the peer's."""
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder, each) for each in ("texts.json", "ours.npy", "theirs.npy")]
-        paths[0].write_text(json.dumps(texts))
+        given = Path(folder, "texts.json")
+        given.write_text(json.dumps(texts))
+        peer = "sentence-transformers"
+        outs = {side: Path(folder, f"{side}.npy") for side in ("Lossworks", "Lossworks, float32", peer)}
         sides: dict[str, Callable[..., dict[str, Any]]] = {
-            "Lossworks": partial(_bench.run, sys.executable, READ + OURS, encoder, *map(str, paths[:2])),
-            "sentence-transformers": partial(_bench.run, _bench.peers(), READ + THEIRS, encoder, str(paths[0]), str(paths[2])),
+            side: partial(
+                _bench.run,
+                _bench.peers() if side == peer else sys.executable,
+                READ + (THEIRS if side == peer else OURS),
+                *(encoder, str(given), str(out), ",dtype=float32" if "float32" in side else ""),
+            )
+            for side, out in outs.items()
         }
         found = _bench.in_turn(sides, rounds)
-        vectors = [np.load(path) for path in paths[1:]]
-    one, other = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in vectors)
+        vectors = [np.load(path) for path in outs.values()]
+    one, exact, other = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in vectors)
     rates = {side: len(texts) / each["seconds"] for side, each in found.items()}
     table = [[side, rate, rates["Lossworks"] / rate] for side, rate in rates.items()]
     _bench.table([f"{name}, {len(texts):,} texts", "texts/s", "Lossworks / it"], table)
-    print(f"largest difference {float(np.abs(one - other).max()):.1e}\n")
+    print(f"smallest cosine {float((one * other).sum(1).min()):.4f}, of float32 {float((exact * other).sum(1).min()):.7f}\n")
 
 
 SETFIT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +12,16 @@ import torch
 
 import shapes
 
+gc.disable()  # what imports and collection make stays: to look through it again and again is a quarter of their time
 shapes.install("lossworks")
 
 from lossworks.core import threads as room  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, of what the tests make, and less often than in a program of few objects."""
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,10 @@ def played(page: str) -> Iterator[tuple[re.Match[str], str]]:
     """Each block of a page, and what stands there if it is run now, in this folder."""
     names: dict[str, object] = {"__name__": "__main__"}
     for found in BLOCK.finditer(page):
-        if found[1] == "python":
+        if (named := re.match(r"# (\w+\.py)\n", found[2])) is not None:  # a block that is a file
+            Path(named[1]).write_text(found[2], "utf-8")
+            yield found, found[0]
+        elif found[1] == "python":
             printed = _printed(lambda code=found[2]: exec(compile(code, "example", "exec"), names))
             after = f"\n```text\n{kept(found[3] or '', printed)}```\n" if printed else ""
             yield found, f"```python\n{found[2]}```\n{after}"

@@ -13,6 +13,7 @@ from lossworks import metrics
 from lossworks.api.cross_validation import cuts
 from lossworks.core.errors import DataError, UsageError
 from lossworks.tasks import Classify, LabelTask, Multilabel
+from lossworks.training import Settings
 
 BAYES = {"model": "naive_bayes:chars=0"}
 LINEAR = {"model": "linear:bits=8,chars=0", "epochs": 1}
@@ -81,6 +82,7 @@ def test_what_folds_do_not_go_with(tmp_path: Path) -> None:
     rows = [(f"w{i}", "ab"[i % 2]) for i in range(40)]
     for how, why in (
         ({"test": 0.2}, "--test does not go with --folds"),
+        ({"settings": Settings(test=0.2)}, "--test does not go with --folds"),  # as a TOML file says
         ({"valid": rows}, "--valid FILE or --test FILE does not"),
         ({"folds": 1}, "folds"),
         ({"folds": 41}, "wanted 2 to 40"),

@@ -93,7 +93,7 @@ def test_knowledge_is_shown(labels: Fused) -> None:
     """The second classifier saw five times as many rows: that is more than a twin of the first brings."""
     (verdict,) = labels.facts["verdicts"]
     assert verdict["word"] == "helps"
-    assert [check["than"] for check in verdict["checks"]][-1] == "a twin of the first source"
+    assert [check["than"] for check in verdict["checks"]][-1] == "a second seed of the first source"
 
 
 def test_without_a_twin_nothing_is_claimed(runs: dict[str, Any]) -> None:

@@ -85,8 +85,18 @@ def test_skipped_rows_are_counted(command: Command, put: Put) -> None:
     assert (data["rows"], data["skipped"]) == (60, 2)
     assert data["bad"] == ["line 62: expected 2 columns, found 3", "line 63: the text is empty"]
     assert "2 bad rows left out, the first: line 62" in ended.err
-    ended = command("evaluate", "run", path, "--bad-rows", "skip")
-    assert "2 bad rows left out" in ended.err
+    put("text.csv", "text\na fine thing\n \n")
+    for call in (
+        ("evaluate", "run", path),
+        ("evaluate", "run", path, "-q"),
+        ("fit", path, "--out", "quiet", *SMALL, "-q"),
+        ("compare", path, "--out", "both", *SMALL, "--trials", 0, "--seeds", 1, "--loss", "mse", "--loss", "focal", "-q"),
+        ("predict", "run", "text.csv", "-q"),
+        ("predict", "run", "text.csv", "-q", "--out", "out.csv"),
+    ):  # rows that are lost are told in any case
+        ended = command(*call, "--bad-rows", "skip")
+        assert ended.code == 0, ended.err
+        assert ended.err.count("bad row") == 1
 
 
 def test_all_rows_bad(command: Command, put: Put) -> None:

@@ -26,7 +26,7 @@ PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_combination(optimizer: str) -> None:
-    """Every optimiser trains under every penalty, for classes and numbers, on the models in turn; a search refuses corners."""
+    """Every optimiser trains under every penalty, for classes and numbers and on the models in turn; a search refuses corners."""
     for number, penalty in enumerate(PENALTIES):
         model = ("linear:bits=10,chars=3", "bag:dim=4,bits=10")[(number + len(optimizer)) % 2]
         chosen = {"model": model, "optimizer": optimizer, "penalty": penalty, "epochs": 1}
@@ -34,9 +34,11 @@ def test_every_combination(optimizer: str) -> None:
             with pytest.raises(UsageError, match="smooth"):
                 lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen)
             continue
-        assert 0 <= lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics["nll"]["value"] < 2
-        metrics = lossworks.fit(NUMERIC, task="regress", valid=0.2, test=0.2, **chosen).metrics
-        assert 0 < metrics["mse"]["value"] < 100
+        if (number // 2 + len(optimizer)) % 2:
+            assert 0 <= lossworks.fit(reviews(48), valid=0.2, test=0.2, **chosen).metrics["nll"]["value"] < 2
+        else:
+            metrics = lossworks.fit(NUMERIC, task="regress", valid=0.2, test=0.2, **chosen).metrics
+            assert 0 < metrics["mse"]["value"] < 100
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,10 @@ def test_config_errors(command: Command, put: Put, content: str, message: str) -
     [
         (["--epoch", "2"], "--epochs"),
         (["--model", "liner"], "unknown model 'liner'. Did you mean 'linear'?"),
+        (
+            ["--model", "gpt2"],
+            "unknown model 'gpt2'. A model of Hugging Face is 'hf:gpt2': a directory, or a name whose files are",
+        ),
         (["--model", "linear:bit=12"], "unknown key of model 'linear': 'bit'. Did you mean 'bits'? Known: bits, chars, "),
         (["--model", "bag:vectors=glove.txt"], "unknown key of model 'bag': 'vectors'. Known: bits, dim, dropout, hidden, "),
         (["--model", "linear:bits=99"], "model 'linear': bits is 99; wanted 8 to 28."),

@@ -37,7 +37,8 @@ def test_whole_run(command: Command, put: Put, tokens: str, texts: str) -> None:
     assert {"run.json", "config.json", "tokenizer.json", "model.safetensors", "report.html"} <= {
         p.name for p in Path("run").iterdir()
     }
-    scored = [line.split("\t") for line in command("score", "run", "the cat sat", "zebra").out.splitlines()]
+    heads, *scored = [line.split("\t") for line in command("score", "run", "the cat sat", "zebra").out.splitlines()]
+    assert heads == ["bits", "perplexity", "text"]
     assert [line[2] for line in scored] == ["the cat sat", "zebra"]
     assert float(scored[0][1]) < float(scored[1][1])
     for table in ("word", "token"):

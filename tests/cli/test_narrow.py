@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from rich.cells import cell_len
 
 from lossworks.cli import listing, tables
 from lossworks.cli.progress import Watcher
@@ -26,6 +27,29 @@ def test_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
         assert told.count(part) == 1, part
     assert ("\n  95 % interval: 0.7969 to 0.9477\n" in told) == (width == 40)
     assert (len(told.splitlines()) == 3) == (width >= 80)
+
+
+PROSE = "    No difference shown: 电影 \u4e2d\u6587 +0.0032 nats, with 2 seeds and 66 rows; a better one may lie beyond these."
+SHELL = "Next:  lossworks compare reviews.csv --loss cross_entropy --loss focal:gamma=2 --seeds 16 --out 'a very long name'"
+
+
+@pytest.mark.parametrize("width", [200, 60, 31])
+def test_prose(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """It breaks between words and keeps its indent; a command stays in one line, and what is piped is left alone."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    tables.console().print(f"{PROSE}\n\n{SHELL}\n")
+    tables.say(PROSE.strip(), "yellow")
+    told = capsys.readouterr()
+    *lines, blank, shell, end = told.out.splitlines()
+    assert (blank, shell, end) == ("", SHELL, "")
+    assert all(line.startswith("    ") and cell_len(line) <= width for line in lines)
+    assert len(lines) > 1 or width == 200
+    assert " ".join(line.strip() for line in lines) == PROSE.strip()
+    assert told.err.split() == PROSE.split()
+    assert max(map(cell_len, told.err.splitlines())) <= width
+    monkeypatch.delenv("COLUMNS")
+    tables.console().print(PROSE)
+    assert capsys.readouterr().out == f"{PROSE}\n"
 
 
 @pytest.mark.parametrize("width", [140, 60])

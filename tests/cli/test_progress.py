@@ -6,9 +6,11 @@ import random
 import re
 
 import pytest
+from numba.core import event
 
 import lossworks
 from lossworks.cli.progress import Pace, Watcher
+from lossworks.core import kernels
 from lossworks.core.wording import remaining
 from lossworks.engine import Callbacks
 
@@ -53,6 +55,32 @@ def test_lines_become_rare(capsys: pytest.CaptureFixture[str]) -> None:
     clock.now += 1000
     watcher("train", {"epoch": 10.0, "examples_per_second": 800, "loss": 0.5})
     assert "about 1 h" in capsys.readouterr().err  # 4,600 s for the first, 9/8 of it for the second
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_compiling(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    """That code is compiled is said once it has taken two seconds in all, and to nobody when it takes less or is over."""
+    clock = Clock()
+    monkeypatch.setattr(event, "timer", clock)
+
+    def compiled(seconds: float) -> str:
+        with event.trigger_event("numba:compile"), event.trigger_event("numba:compile"):  # what a function calls is within
+            clock.now += seconds
+        return capsys.readouterr().err
+
+    with Watcher(quiet, clock) as watcher:
+        for tell in kernels.before_compiling:  # as a kernel that is to be compiled
+            tell()
+        assert compiled(1.9) == ""
+        assert ("code is being compiled" in compiled(0.2)) == (not quiet)
+        assert compiled(9.0) == ""
+    assert kernels.before_compiling == []
+    with Watcher(quiet, clock) as watcher:
+        watcher("note", {"text": "it has not said anything by its end"})
+    assert "compiled" not in compiled(9.0)
+    with Watcher(quiet, clock) as watcher:
+        watcher("note", {"text": "where Numba is there by then"})
+        assert ("code is being compiled" in compiled(9.0)) == (not quiet)
 
 
 def test_words() -> None:

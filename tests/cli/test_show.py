@@ -64,3 +64,18 @@ def test_errors(command: Command, name: str, said: str) -> None:
     ended = command("show", name)
     assert ended.code == 2
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["show", "words:min_count=2"], 0, "min_count=2"),
+        (["show", "nothing_such"], 2, "lossworks list names all there is"),
+        (["train", "reviews.csv"], 2, "unknown verb 'train'. Did you mean 'fit'?"),
+        (["evaluat"], 2, "unknown verb 'evaluat'. Did you mean 'evaluate'?"),
+    ],
+)
+def test_what_is_not_there(command: Command, arguments: list[str], code: int, said: str) -> None:
+    """A tokenizer is shown like a loss; a name or verb that there is not says what was meant, or where all are told."""
+    ended = command(*arguments)
+    assert (ended.code, said in ended.out + ended.err) == (code, True), ended.err

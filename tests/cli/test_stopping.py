@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -66,15 +68,44 @@ def test_stopped_and_resumed(command: Command, monkeypatch: pytest.MonkeyPatch, 
         _sending(patch, number, "valid")
         ended = command(*call, "run")
     assert ended.code == 130
-    assert "The same command with --resume goes on from there." in ended.err
+    again = re.search(r"stopped after step \d+\. Go on with:\n  lossworks (.*)\n", ended.err)
+    assert again is not None
+    assert shlex.split(again[1]) == [*map(str, call[:-1]), "--out", "run", "--resume"]
     assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
     assert len(list(Path("run/checkpoints").iterdir())) == 1
     assert Path("run/report.html").exists()
-    ended = command(*call, "run", "--resume")
+    ended = command(*shlex.split(again[1]))
     assert ended.code == 0, ended.err
     assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
     assert not Path("run/checkpoints").exists()
     assert json.loads(Path("run/run.json").read_text())["status"] == "finished"
+
+
+def test_a_comparison_stopped_and_resumed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a comparison says how much is done, and the whole command that goes on, which counts from there."""
+    call = ("compare", REVIEWS, "--model", SMALL[1], "--epochs", 1, "--trials", 2, "--seeds", 2, "--loss", "mse")
+    call += ("--loss", "cross_entropy", "--minutes", "9")
+    with monkeypatch.context() as patch:
+        patch.setattr("lossworks.cli.running.time.strftime", lambda form: "now")
+        seen = [0]
+        shown = Watcher.__call__
+
+        def watch(self: Watcher, event: str, fields: dict[str, Any]) -> None:
+            shown(self, event, fields)
+            seen[0] += event == "training"
+            if (event, seen[0]) == ("training", 3):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        patch.setattr(Watcher, "__call__", watch)
+        ended = command(*call)
+    assert ended.code == 130
+    again = re.search(r"stopped: 3 of 8 trainings are done and kept\. Go on with:\n  lossworks (.*)\n", ended.err)
+    assert again is not None
+    assert shlex.split(again[1]) == [*map(str, call[:-2]), "--out", "runs/reviews-now", "--resume"]
+    ended = command(*shlex.split(again[1]))
+    assert ended.code == 0
+    assert "8 trainings in all, 3 of them done" in ended.err
+    assert re.findall(r"^(\d) of 8", ended.err, re.M) == ["4", "5", "6", "7", "8"]
 
 
 def test_stopped_twice(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_rates(kind: str) -> None:
         values = mean + (sums / size - mean) * share
     else:
         counts = metrics.SegmentCounts(
-            np.r_[0, size.cumsum()].astype(np.int64), size.astype(np.int64), size, size.astype(np.int64)
+            np.r_[0, size.cumsum()].astype(np.int64), size.astype(np.int64), size, *np.zeros((2, len(size)), np.int64)
         )
         values = np.array([[metrics.by_segment(nats, counts)["nats_per_token"] for nats in of] for of in sums])
     texts = np.arange(N) // 2  # pairs

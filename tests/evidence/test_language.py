@@ -12,6 +12,7 @@ import torch
 
 import lossworks
 from lossworks import metrics
+from lossworks.api import evaluate, side_by_side
 from lossworks.api.compare import plan_of
 from lossworks.core.errors import Interrupted, UsageError
 from lossworks.core.seeds import generator
@@ -40,7 +41,7 @@ def test_units() -> None:
     """The mean over units of each metric is the metric of the whole, whatever the units' sizes; from the values come the sums."""
     draw = generator(0, "units")
     nats, bounds, sizes = draw.exponential(size=50), np.array([0, 1, 1, 20, 34, 50]), np.array([3, 0, 44, 17, 30])
-    units = metrics.SegmentCounts(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64))
+    units = metrics.SegmentCounts(bounds, np.diff(bounds), sizes.astype(float), np.zeros(5, np.int64), np.array([2, 0, 9, 0, 1]))
     whole, rows = metrics.surprisal(-nats, units), metrics.by_segment(units.sums(nats), units)
     for name in ("nats_per_token", "bits_per_byte"):
         assert rows[name].mean() == pytest.approx(whole[name].value)
@@ -49,25 +50,35 @@ def test_units() -> None:
 
 @pytest.mark.parametrize("texts", ["file", "line"])
 def test_figures_are_those_of_a_fit(text: Path, texts: str) -> None:
-    """Counted families, which a fit ends in the same way, get the figures that ``fit`` tells, whichever the tokens; seeds change
-    nothing, tokens that differ are compared by bits a byte alone, and nothing is tuned.
+    """Counted families, which a fit ends in the same way, get the figures that ``fit`` tells, whichever the tokens, and that
+    ``evaluate`` tells of the same rows, alone and side by side, with unknown tokens among them; seeds change nothing, tokens that
+    differ are compared by bits a byte alone, and nothing is tuned.
     """
+    lines = text.read_text().splitlines()
+    text.write_text("\n".join(line + chr(0x4E00 + i) * (i % 8 == 0) for i, line in enumerate(lines)))  # each but once
     asked: dict[str, Any] = {"task": "lm", "document_unit": texts, "model": ["ngram:order=2", "ngram:order=4"], "seeds": 2}
     found = lossworks.compare(text, tokenizer=["chars", "bytes"], **asked)
     assert found.record["result"]["metric"] == "bits_per_byte"
     for arm in found.arms:
         of = arm["settings"]
-        fitted = lossworks.fit(text, task="lm", document_unit=texts, model=of["model"], tokenizer=of["tokenizer"])
+        own = {"task": "lm", "document_unit": texts, "model": of["model"], "tokenizer": of["tokenizer"]}
+        fitted = lossworks.fit(text, out=text.parent / arm["name"].replace("/", " "), **own)
         for name in ("bits_per_byte", "nats_per_token"):
             assert arm["metrics"][name] == pytest.approx(fitted.record["result"]["metrics"][name]["value"])
         if of["tokenizer"] == "chars":
             unigram = fitted.record["result"]["baseline"]["metrics"]["bits_per_byte"]["value"]
             assert found.record["result"]["prior"] == pytest.approx(unigram)
+            assert fitted.metrics["unknown_rate"]["value"] > 0
+        (beside,) = side_by_side({"it": fitted})["runs"]
+        for told in (evaluate(fitted), beside):
+            assert told["metrics"]["bits_per_byte"]["value"] == pytest.approx(fitted.metrics["bits_per_byte"]["value"])
         assert (arm["tuning"]["trials"], arm["settings"]["loss"]) == ([], None)
         assert arm["seeds"][0]["value"] == arm["seeds"][1]["value"]
     assert "ngram:order=2 · tokenizer=chars" in found.verdicts
     with pytest.raises(UsageError, match="nats_per_token does not compare between the arms' tokens"):
         lossworks.compare(text, tokenizer=["chars", "bytes"], metric="nats_per_token", **asked)
+    with pytest.raises(UsageError, match="to words:max_size=3 more than 5% of the test part's tokens are unknown"):
+        lossworks.compare(text, tokenizer=["words:max_size=3", "bytes"], **asked)
 
 
 def test_paired(text: Path) -> None:
@@ -93,6 +104,8 @@ def test_last_weights(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def stepped() -> None:
             weights[:] = [p.detach().clone() for p in training.loop.objective.network.parameters()]
 
+        sharded = benchmark.training(benchmark.resolve({"shards": 2}), Callbacks(), (VALID,))
+        assert sharded.loop.callbacks.world.shards == 2
         training = benchmark.training(benchmark.resolve({}), Callbacks(stepped=stepped), (VALID,))
         training.run()
         assert next(scores) - 1 == training.scores > 1

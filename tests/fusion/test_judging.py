@@ -53,7 +53,7 @@ def test_knowledge_helps(kind: str) -> None:
     (found,) = world.verdicts(base, world.source(2.0), twin=twin, kind=kind)
     assert found.word == HELPS
     assert {check.than for check in found.checks} == {
-        "without it", "cut from its texts", "its mean answer alone", "a twin of the first source",
+        "without it", "cut from its texts", "its mean answer alone", "a second seed of the first source",
     }  # fmt: skip
     assert all(check.high < 0 for check in found.checks)
 

@@ -114,13 +114,19 @@ def odd(ends: bool, only: tuple[int, ...]) -> Odd:
 
 
 def test_special_tokens_are_not_drawn() -> None:
-    """Whatever a model gives to the start and end tokens, text holds neither; the end ends it where texts have one."""
+    """Whatever a model gives to the start, the end and what stands for the unknown, drawn or searched text holds none of them;
+    the end ends it where texts have one. A vocabulary without unknown tokens is drawn from whole.
+    """
     drawn = generate(odd(False, tuple(range(6))), [], 500, Sampling(), np.random.default_rng(0))
-    assert set(drawn) == {0, 3, 4, 5}
+    assert set(drawn) == {3, 4, 5}
     assert len(drawn) == 500
     ended = generate(odd(True, tuple(range(6))), [], 500, Sampling(), np.random.default_rng(0))
     assert len(ended) < 100
-    assert not {1, 2} & set(ended)
+    assert not {0, 1, 2} & set(ended)
+    model = odd(False, (0, 3))
+    assert {*beam_search(model, [], 4, Beams(width=2))[0][0]} == {3}
+    model.vocabulary = Vocabulary(6, unknown=None)
+    assert set(generate(model, [], 50, Sampling(), np.random.default_rng(0))) == {0, 3}
     assert generate(odd(False, (1, 2)), [], 9, Sampling(), np.random.default_rng(0)) == []
 
 
@@ -139,6 +145,7 @@ def test_frequencies() -> None:
     model, random = fitted(), np.random.default_rng(2)
     p = np.exp(model.next(model.start()))
     drawn = [(generate(model, [], 1, Sampling(temperature=2.0), random) or [2])[0] for _ in range(4000)]
+    p[0] = 0.0  # what stands for the unknown
     wanted = p**0.5 / (p**0.5).sum()
     assert np.bincount(drawn, minlength=6) / 4000 == pytest.approx(wanted, abs=0.03)
 
@@ -157,7 +164,7 @@ def test_wide_beams() -> None:
     """A beam as wide as all texts finds the most probable of all, by the penalty of choice, and their log-probabilities."""
     model = fitted()
     for penalty in (0.0, 1.0, 3.0):
-        texts = [list(text) for n in range(4) for text in product((0, 3, 4, 5), repeat=n)]
+        texts = [list(text) for n in range(4) for text in product((3, 4, 5), repeat=n)]
         flat = Ragged(np.array([token for text in texts for token in text], np.uint16), np.cumsum([0, *map(len, texts)]))
         logp = np.split(model.logp(flat), model.bounds(flat)[1:-1])
         all_of = [(text, float(each.sum() / len(each) ** penalty)) for text, each in zip(texts, logp, strict=True)]

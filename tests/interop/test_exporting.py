@@ -56,6 +56,19 @@ def same_scores(model: Any, other: Any) -> None:
         assert one.nats == pytest.approx(two.nats, abs=1e-5)
 
 
+def test_the_end_of_a_name_says_the_format(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Python as by the command: ONNX, quantised or not, where the path ends so; what is asked for goes before."""
+    written: list[str] = []
+    monkeypatch.setattr(exporting, "export_onnx", lambda network, path: written.append(path.name))
+    lossworks.export(model, tmp_path / "a.onnx")
+    lossworks.export(model, tmp_path / "b", to="onnx")
+    lossworks.export(model, tmp_path / "c.onnx", to="hf")
+    assert written == ["a.onnx", "b"]
+    assert (tmp_path / "c.onnx/config.json").exists()
+    assert exporting.format_of("x.onnx", None, "run") == "onnx"
+    assert [exporting.format_of("x", to, "run") for to in (None, "onnx")] == ["run", "onnx"]
+
+
 def listed(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, and what it holds."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

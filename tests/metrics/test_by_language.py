@@ -84,7 +84,7 @@ def test_language_models() -> None:
     """Texts that say the same are compared by what they cost whole; a text that is impossible makes its language's metrics so."""
     nats = np.concatenate([np.full(30, 60.0), np.full(30, 40.0)]) + np.tile(np.linspace(-1, 1, 30), 2)
     positions = np.r_[np.full(30, 30), np.full(30, 10)]
-    counts = SegmentCounts(np.r_[0, positions.cumsum()], positions, positions * 2.0, np.zeros(60, np.int64))
+    counts = SegmentCounts(np.r_[0, positions.cumsum()], positions, positions * 2.0, *np.zeros((2, 60), np.int64))
     told = Languages(("mya", "zho"), np.repeat(np.array([0, 1], np.int32), 30))
     said = texts_by_language(nats, counts, np.arange(60), told)
     worst, other = said["rows"]

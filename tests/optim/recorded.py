@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lossworks.optim import Optimizer, Stepper, build
-from optim.battery import Weights, logistic, step
+from optim.battery import Weights, descent, step_by
 
 
 @cache
@@ -41,7 +41,7 @@ def check_recorded(optimizer: Optimizer, run: dict[str, Any], kind: torch.dtype 
         )
 
     for number in range(100):
-        step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
+        step_by(stepper, descent(model, number, inputs, target))
         if str(number + 1) in run["after"]:
             check(run["after"][str(number + 1)], f"after {number + 1} steps")
     stepper.eval_weights()

@@ -23,6 +23,27 @@ def table(which: str) -> list[tuple[str, Any]]:
     return [pair for name in NAMES for pair in getattr(told(name), which, {}).items()]
 
 
+def test_slopes_that_are_worked_out() -> None:
+    """Autograd has the same heights and slopes, laid out alike."""
+    inputs, target, matrix, bias = battery.problem()
+    model = Weights(matrix.t().contiguous().t(), bias)
+    for number in range(5):
+        found = []
+        for closure in (
+            battery.descent(model, number, inputs, target),
+            battery.closure_of(model, lambda at=number: battery.logistic(model, at, inputs, target)),
+        ):
+            height = torch.tensor(closure())
+            found.append([height, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+            assert model.matrix.grad is not None
+            assert model.matrix.grad.stride() == model.matrix.stride()
+        torch.testing.assert_close(*found, rtol=1e-12, atol=1e-14)
+    for valley, at in ((battery.quadratic, torch.linspace(-2, 1, 6)[None]), (battery.rosenbrock, torch.tensor([[-1.2, 1.0]]))):
+        w, moved = at.double(), torch.eye(at.shape[1], dtype=torch.float64) * 1e-6
+        numbers = [(valley(w + by)[0] - valley(w - by)[0]) / 2e-6 for by in moved]
+        assert valley(w)[1][0].tolist() == pytest.approx(numbers, rel=1e-6)
+
+
 @pytest.mark.parametrize(("spec", "wanted"), table("HAND"))
 def test_by_hand(spec: str, wanted: list[tuple[float, float]]) -> None:
     """Two steps worked out on paper."""
@@ -121,7 +142,7 @@ def test_layout(name: str) -> None:
         model = Weights(start, bias)
         stepper = Stepper(build(f"{name}:lr=0.02"), model)
         for number in range(12):
-            battery.step(stepper, model, lambda at=number, m=model: battery.logistic(m, at, inputs, target))
+            battery.step_by(stepper, battery.descent(model, number, inputs, target))
         stepper.eval_weights()
         ends.append(model.matrix.detach().contiguous())
     with pytest.raises(AssertionError) if hasattr(told(name), "LAYOUT") else nullcontext():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lossworks.optim import Stepper, build
-from optim.battery import Weights, logistic, problem, step
+from optim.battery import Weights, descent, problem, step_by
 
 RUNS: dict[str, dict[str, list[float]]] = json.loads(Path(__file__).with_name("matrix_reference.json").read_text())["runs"]
 
@@ -21,7 +21,7 @@ def furthest(spec: str, wanted: dict[str, list[float]]) -> float:
     stepper, apart = Stepper(build(spec), model), 0.0
     assert model.flat().tolist() == wanted["0"]
     for number in range(100):
-        step(stepper, model, lambda at=number: logistic(model, at, inputs, target))
+        step_by(stepper, descent(model, number, inputs, target))
         if str(number + 1) in wanted:
             there = torch.tensor(wanted[str(number + 1)], dtype=torch.float64)
             apart = max(apart, float((model.flat() - there).abs().max()))

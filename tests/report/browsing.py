@@ -64,8 +64,15 @@ return found;
 """
 
 
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """The Chromium, which afterwards goes on drawing nothing: a page with a surface draws as long as it is open."""
+    yield chromium
+    chromium.get("about:blank")
+
+
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One Chromium for all tests, with its own profile."""
     if not (BROWSER and DRIVER):
         pytest.skip("chromium and chromedriver are not installed")

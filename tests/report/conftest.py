@@ -1,5 +1,5 @@
 """The browser, for the tests that look at pages."""
 
-from .browsing import browser
+from .browsing import browser, chromium
 
-__all__ = ["browser"]
+__all__ = ["browser", "chromium"]

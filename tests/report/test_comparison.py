@@ -260,6 +260,25 @@ def test_what_is_next(tmp_path: Path, word: str, seeds_share: float | None, flag
     assert step.command in Page(report.write(run)).text
 
 
+@pytest.mark.parametrize("word", ["no difference shown", "better"])
+def test_more_trials_where_they_are_advised(tmp_path: Path, word: str) -> None:
+    """Where all arms chose the same end of the rates, the command that is given has more trials, as the advice says."""
+    arms = [arm(name, what, 0) for name, what in (("a", "baseline"), ("b", word))]
+    run = comparison(tmp_path, arms, command="lossworks compare a.csv --trials 4 --out x")
+    record = Run(run).summary
+    for trials, wanted in ((4, 12), (9, 18)):
+        record["protocol"]["trials"] = trials
+        for one in record["result"]["arms"]:
+            one["tuning"]["chosen"] = {"lr": 1.0}
+            one["tuning"]["trials"] = [{"lr": lr, "score": 1.0, "note": "", "seconds": 1.0} for lr in (0.1, 0.5, 1.0)]
+        assert "raise --trials" in rates_alike(record["result"])
+        step = next_step(record, run)
+        assert step is not None
+        assert re.search(rf"--trials {wanted}\b", step.command)
+        assert step.command.count("--trials") == 1
+        assert "starts a new comparison with seeds of its own" in step.why
+
+
 def test_nothing_is_next(tmp_path: Path) -> None:
     """Where all is shown nothing is advised; what was stopped goes on in its place, and Python's own calls are not spelled."""
     arms = [arm("base", "baseline", 0), arm("better", "better", 1), arm("equal", "equivalent", 2)]

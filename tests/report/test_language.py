@@ -95,6 +95,30 @@ def test_hardly_trained(tmp_path: Path, training: Json, value: float, vocabulary
     assert "hardly" not in words.verdict(record).sentence
 
 
+@pytest.mark.parametrize(
+    ("apart", "tone", "headline", "said"),
+    [
+        ((0.2, 0.1, 0.3), "unsure", "Better than the baseline, worse than a 5-gram model", "worse by 0.200 (0.100 to 0.300)"),
+        ((-0.2, -0.3, -0.1), "good", "Better than the baseline", "better by 0.200 (0.100 to 0.300)."),
+        ((0.1, -0.1, 0.3), "good", "Better than the baseline", "from which the network is not shown to differ."),
+        ((0.1, None, None), "good", "Better than the baseline", "from which the network is not shown to differ."),
+    ],
+)
+def test_beside_an_n_gram(tmp_path: Path, apart: tuple[float | None, ...], tone: str, headline: str, said: str) -> None:
+    """A verdict tells what an n-gram model reaches, and whether the network is shown to be worse or better."""
+    run = Run(language_run(tmp_path))
+    record = run.summary
+    difference = dict(zip(("value", "low", "high"), apart, strict=True))
+    record["result"]["ngram"] = {"name": "5-gram model", "metrics": {"bits_per_byte": metric(0.3, 0.1)}, "difference": difference}
+    found = words.verdict(record)
+    assert (found.tone, found.headline) == (tone, headline)
+    assert "A 5-gram model counted on the same tokens reaches 0.300" in found.sentence
+    assert said in found.sentence
+    record["result"]["ngram"] = {"note": "No n-gram model was counted."}
+    run.write_summary(record)
+    assert "No n-gram model was counted." in Page(report.write(run.path)).text
+
+
 @pytest.mark.parametrize("nats", [None, float("inf")])
 def test_an_impossible_token_is_the_darkest(nats: float | None) -> None:
     """A token of probability 0 has infinite nats, which a record that was read has as None: the page can still be made."""

@@ -356,4 +356,3 @@ def test_in_a_browser(browser: Any, tmp_path: Path, theme: str, width: int) -> N
             run.write_summary({key: value for key, value in run.summary.items() if key != "format"} | {"status": "finished"})
             waited(lambda: browser.execute_script(shown, "headline") == "Finished")
     waited(lambda: browser.execute_script(shown, "headline") == "Not connected")
-    browser.get("about:blank")  # the page would go on asking, and the next test hear it complain

@@ -216,8 +216,12 @@ def test_cuts() -> None:
 
 
 def test_texts_without_spaces_are_read_by_characters() -> None:
-    """Where no tokenizer is named; words of scripts with spaces stay words."""
+    """Where no tokenizer is named, also among others, and for classes; words of scripts with spaces stay words."""
     unspaced = ["这个产品让我很失望，包装破损，客服也不回复", "我非常喜欢这个产品，物流很快，质量也好得很"] * 10
     assert str(fit(unspaced, model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
     assert str(fit(unspaced, model="ngram:order=2", tokenizer="words").record["config"]["tokenizer"]) == "words"
     assert str(fit(LINES, model="ngram:order=2").record["config"]["tokenizer"]) == "words"
+    assert str(fit([*LINES, *unspaced * 5], model="ngram:order=2").record["config"]["tokenizer"]) == "chars"
+    for texts, tokenizer in ((unspaced, "chars"), (LINES, "words")):
+        classes = lossworks.fit([(text, "ab"[i % 2]) for i, text in enumerate(texts)], model="ngram:order=1", task="classify")
+        assert classes.record["config"]["tokenizer"] == tokenizer

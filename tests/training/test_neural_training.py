@@ -257,6 +257,22 @@ def test_plan_fills_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert short.config.window == 16
 
 
+@pytest.mark.parametrize(("size", "steps"), [(150, 40), (5000, 98)])
+def test_few_texts_are_not_learnt_by_heart(monkeypatch: pytest.MonkeyPatch, size: int, steps: int) -> None:
+    """However much time there is, 40 passes are taken at most, by the smallest network where they show no more tokens a weight,
+    and an n-gram model is named; a length that is told is kept.
+    """
+    timed(monkeypatch, lambda weights: 1e-9 * weights)
+    settings = for_language(Settings(task="lm", model="transformer"), "lm")
+    found = plan(stream(size), VOCABULARY, settings, ends=False, clock=WoundClock())
+    assert (found.config.steps, found.config.epochs) == (steps, 40)
+    assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
+    assert f"{steps} steps are taken, 40 passes" in found.said[-1]
+    assert "--model ngram" in found.said[-1]
+    told = plan(stream(size), VOCABULARY, replace(settings, steps=900), ends=False, clock=WoundClock())
+    assert (told.config.steps, told.said) == (900, ())
+
+
 @pytest.mark.parametrize(("model", "threads"), [("transformer:dim=64", 1), ("transformer:dim=256", 2), ("rnn:dim=64", 2)])
 def test_a_narrow_transformer_has_one_thread_of_pytorch(model: str, threads: int) -> None:
     """Where nothing is measured: its other threads would wait beside ours for longer than they help."""
@@ -282,7 +298,7 @@ def test_a_plan_has_the_time_that_is_left(
     settings = for_language(Settings(task="lm", model="transformer:layers=1,dim=16,heads=2", minutes=1), "lm")
     clock = WoundClock()
     clock.pass_by(7.0 + spent)
-    found = plan(stream(5000), VOCABULARY, settings, ends=False, began=7.0, test_tokens=test_tokens, clock=clock)
+    found = plan(stream(6000), VOCABULARY, settings, ends=False, began=7.0, test_tokens=test_tokens, clock=clock)
     assert (found.config.steps, found.config.evals, found.tested) == (steps, evals, pytest.approx(tested))
     assert found.config.eval_tokens == max(2048, int(0.07 * steps * 3 * 2048 / 12))
     left = 60 - spent - tested * test_tokens / (3 * 2048) * a_step
@@ -309,6 +325,16 @@ def test_tokens_fit_the_time(monkeypatch: pytest.MonkeyPatch, characters: int, s
     assert tokens_for("rnn", characters, -1.0, "cpu", "float32")[0] == "chars"
     if tokens == "bpe:size=2000":  # a network of one's own that is larger has time for fewer
         assert tokens_for("transformer:layers=4,heads=4,dim=128", characters, seconds, "cpu", "float32")[0] == "chars"
+
+
+def test_faster_steps_make_no_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that turn out faster than measured are planned again, and no more passes are taken than 40."""
+    timed(monkeypatch, lambda weights: 1.0)  # 52 steps
+    clock = WoundClock()
+    callbacks = Callbacks(stepped=lambda: clock.pass_by(0.01), clock=clock)
+    how: dict[str, Any] = {"model": "transformer:layers=1,dim=16,heads=2", "minutes": 1, "patience": 99, "batch_tokens": 512}
+    found = lossworks.fit([f"the cat {n} sat" for n in range(60)], task="lm", callbacks=callbacks, **how).record["result"]
+    assert (found["training"]["steps"], found["training"]["passes"]) == (80, 40)
 
 
 @pytest.mark.parametrize("unit", ["line", "file"])

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..checks import plain_faults as faults
 from ..data import Corpus, ReadOptions, load_all, read_options
+from ..data.room import compared
 from ..preparation import NEAR, Texts
 from ..preparation.near import check_threshold
 from ..preparation.personal import masked
@@ -87,7 +88,7 @@ def check_data(
         read = replace(read, texts="line")  # blank lines part texts, and are none
     with temporary() as scratch:
         sources = [(source, None) for source in (data, *others)]
-        with load_all(sources, read, scratch) as corpora:
+        with load_all(sources, read, scratch, compared) as corpora:
             return DataCheck(_checked(corpora, threshold))
 
 

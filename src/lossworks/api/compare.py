@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core import values
+from ..core import own, values
 from ..core.errors import UsageError
 from ..data import ReadOptions
 from ..data.formats.prepared import apart
@@ -136,7 +136,7 @@ class Asked:
         values.number("margin", margin)
         data, valid, test = apart(data, valid, test)
         shares, given = held_out(valid, test)
-        choices |= shares
+        choices, arms = own.settled(choices | shares), [own.settled(arm) for arm in arms]
         named = {key: list(value) for key, value in choices.items() if isinstance(value, list | tuple)}
         common = {**_given(settings), **{key: value for key, value in choices.items() if key not in named}}
         check_names("compare", common, "arms", "read", "seeds", "trials", "tune", "out", "settings")
@@ -198,7 +198,9 @@ class Asked:
                 (_rows(corpus, self.of_language) if source == "-" else source, part)
                 for (source, part), corpus in zip(sources, benchmark.corpora, strict=True)
             )
-        name = json.dumps([self.given(), metric, benchmark.describe()["fingerprint"]], sort_keys=True, default=str)
+        own_files = own.files_of(self.given())
+        told = [self.given(), metric, benchmark.describe()["fingerprint"], *(file.digest for file in own_files)]
+        name = json.dumps(told, sort_keys=True, default=str)
         return Design(
             name=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             sources=sources,
@@ -215,6 +217,7 @@ class Asked:
             controls=self.lineup.controls,
             pools=self.lineup.pools,
             teachers=self.teachers,
+            own=tuple((file.path, file.digest) for file in own_files),
         )
 
     def given(self) -> dict[str, Any]:
@@ -238,9 +241,10 @@ def _check_pools(pools: Sequence[Pool], task: str) -> None:
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
     """What settings say beyond what any say."""
     if not isinstance(settings, Settings):
-        return {name: value for name, value in renamed(settings or {}).items() if value is not None}
+        return {name: value for name, value in own.settled(renamed(settings or {})).items() if value is not None}
     blank = Settings()
-    return {name: value for name in Settings.__dataclass_fields__ if (value := getattr(settings, name)) != getattr(blank, name)}
+    fields = Settings.__dataclass_fields__
+    return own.settled({name: value for name in fields if (value := getattr(settings, name)) != getattr(blank, name)})
 
 
 def _of_language(task: str, families: Sequence[str]) -> bool:

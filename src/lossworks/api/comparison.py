@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
-from ..core.errors import LossworksError, RecordError, UsageError
+from ..core.errors import Interrupted, LossworksError, RecordError, UsageError
 from ..core.machine import machine, versions
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks
@@ -20,10 +22,11 @@ from ..evidence.benchmark import Benchmark
 from ..evidence.plan import plan
 from ..evidence.results import results, write_table
 from ..evidence.runs import Design, work, work_together
-from ..evidence.store import RUN
+from ..evidence.store import RUN, Store
 from ..record import Run
 from ..report import words
-from .recording import ended_by
+from ..report.comparison_next import resumed
+from .recording import check_own_files, ended_by, keep_own_files, own_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,6 +109,7 @@ class Recorder:
             "given": json.loads(json.dumps(asked.given(), default=str)),
             "versions": versions("torch", "numpy", "numba", "scipy"),
             "machine": machine(),
+            **own_files(asked.given()),
         }
 
     def record(self, minutes: float | None) -> Comparison:
@@ -128,12 +132,13 @@ class Recorder:
                 if minutes is not None and not self.in_parts:
                     self._check_time(benchmark, design, minutes, end)
                 store = design.store()
-                doubles = self._begin(benchmark, design)
-                if self.asked.jobs > 1:
-                    deadline = None if minutes is None else time.monotonic() + end - clock()
-                    work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
-                else:
-                    work(design, benchmark, store, self._watch, lambda: clock() >= end)
+                doubles = self._begin(benchmark, design, len(store.finished()))
+                with self._stopping(design, store):
+                    if self.asked.jobs > 1:
+                        deadline = None if minutes is None else time.monotonic() + end - clock()
+                        work_together(design, self.asked.jobs, self._watch, self.callbacks.stop, deadline)
+                    else:
+                        work(design, benchmark, store, self._watch, lambda: clock() >= end)
                 done = store.finished()
                 found = results(design, done, benchmark, self.asked.margin, doubles.test_rows)
             whole = sum(key.stage == RUN for key in done) == len(design.arms) * design.seeds
@@ -166,8 +171,21 @@ class Recorder:
             f"{', or '.join(ways)}. With --resume --minutes is a part of the work, and the same command goes on."
         )
 
-    def _begin(self, benchmark: Benchmark[Any], design: Design) -> Duplicates:
-        """Describe data and protocol, in the record and to whoever watches."""
+    @contextmanager
+    def _stopping(self, design: Design, store: Store) -> Iterator[None]:
+        """Who stops it is told what is done, and how to go on."""
+        try:
+            yield
+        except Interrupted:
+            done = f"stopped: {len(store.finished())} of {design.total} trainings are done"
+            if not self.kept:
+                raise Interrupted(f"{done}, and without out none is kept.", "") from None
+            stopped = Interrupted(f"{done} and kept.", "goes on")
+            stopped.command = resumed(str(self.summary["command"]), self.run.path, "--minutes")
+            raise stopped from None
+
+    def _begin(self, benchmark: Benchmark[Any], design: Design, done: int) -> Duplicates:
+        """Describe data and protocol, and how many trainings are ``done``, in the record and to whoever watches."""
         doubles = benchmark.duplicates()
         about = benchmark.describe()
         self.summary |= {
@@ -191,9 +209,11 @@ class Recorder:
             raise UsageError(
                 "--resume: the data is not what it was when the comparison began. Restore it, or choose another --out."
             )
+        keep_own_files(self.run.path, self.summary["given"])
         self.run.write_summary(self.summary)
         self.run.note("resume" if self.resume else "start", step=0, trainings=design.total)
-        self.callbacks.watch("comparison", {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")})
+        told = {key: self.summary[key] for key in ("task", "data", "duplicates", "protocol")}
+        self.callbacks.watch("comparison", {**told, "done": done})
         return doubles
 
     def _watch(self, event: str, fields: dict[str, Any]) -> None:
@@ -219,6 +239,7 @@ class Recorder:
                     f"--resume: {key} was {told.get(key)!r} and is now {value!r}. "
                     "Repeat the command as it was, or choose another --out."
                 )
+        check_own_files(before, self.summary, path)
         self.summary["created"] = created
 
     def _leave(self) -> None:

@@ -104,7 +104,7 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
 def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool) -> dict[str, Any]:
     whole = model.document_unit == "file"
     with temporary() as scratch:
-        test = in_tokens(corpus.blocks(), model.trained.tokenizer, scratch, "data", whole=whole)
+        test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp = logp_of(model.model, test.texts)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)

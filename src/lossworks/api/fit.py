@@ -20,6 +20,7 @@ from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
 from ..training.settings import SHARDS
+from ..training.sizes import beyond
 from .cross_validation import check_folds, judged_by_folds
 from .graph import Graph
 from .held import as_begun, as_trained
@@ -87,7 +88,9 @@ def fit(
     shares, given = held_out(valid, test)
     if folds is not None:
         values.whole("folds", folds, least=2)
-        shares = {"test": 0.0, **shares}
+        usual = Settings().test
+        said = usual if settings is None else settings.test  # which is refused below, where it is another
+        shares = {"test": 0.0 if said == usual else said, **shares}
     origin = None if start is None else _origin(start)
     settings = chosen(settings, choices | shares) if origin is None else origin.settings(settings, choices | shares)
     callbacks = callbacks or Callbacks()
@@ -156,7 +159,7 @@ def _fit(
     is_first = callbacks.world.is_first
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
-        with load_all(sources, reading, scratch) as corpora:
+        with load_all(sources, reading, scratch, beyond(settings)) as corpora:
             fixed = [part for _, part in sources]
             try:
                 told = callbacks if folds is None else replace(callbacks, watch=_with_folds(callbacks, folds))
@@ -170,7 +173,7 @@ def _fit(
             except KeyboardInterrupt:
                 if settings.by_gradients:
                     raise
-                raise Interrupted("stopped. The same command with --resume starts it again.") from None
+                raise Interrupted("stopped.", "starts it again") from None
 
     if out is None:
         with temporary() as scratch:

@@ -63,7 +63,7 @@ def fuse(
     command: str | None = None,
 ) -> Fused:
     """Make one model of several sources, with the weights that make held-out text most probable; and judge each source but the
-    first by what the pool loses without it, with its link to the text cut, and with a twin of the first in its place.
+    first by what the pool loses without it, with its link to the text cut, and with a second seed of the first in its place.
 
     Args:
         sources: two or more. The first is what the others are added to. Of labels: runs, ``lexicon:FILE``, ``votes:FILE``,
@@ -92,7 +92,9 @@ def fuse(
     if kind not in (*KINDS, SOUP):
         raise UsageError(f"kind is {kind!r}; wanted {', '.join(KINDS)} or {SOUP}.")
     if kind == SOUP and (by_context or twin is not None):
-        raise UsageError("a soup is one model: it has no weights by context, and no twin to be judged beside. Leave them out.")
+        raise UsageError(
+            "a soup is one model, without weights by context (--by-context) or a second seed (--twin). Leave them out."
+        )
     if len(sources) < 2:
         raise UsageError("a pool takes two sources or more: lossworks fuse RUN SOURCE --on VALID --out POOL.")
     with ExitStack() as stack:
@@ -176,7 +178,7 @@ class _Work:
         return rule, facts
 
     def _heard(self, part: Part, chosen: NDArray[np.int64], keep: bool) -> list[Said]:
-        sources = self.opened.named() + ([("the twin", self.twin)] if self.twin is not None else [])
+        sources = self.opened.named() + ([("the second seed", self.twin)] if self.twin is not None else [])
         watch = self.callbacks.watch
 
         def tell(name: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..core.seeds import generator
 from ..inference import Beams, Sampling, TextLanguage, beam_search, check_stop, check_tokens, pieces, sample_tokens
+from ..metrics.segments import unknown_of
 from .held import Held, several
 from .scored import Scored, perplexity
 
@@ -76,9 +77,11 @@ class Language(Held):
         encoded = self.trained.encode(texts)
         spelled, nats = self.trained.spelled(encoded), -self.model.logp(encoded)
         bounds = self.model.bounds(encoded).tolist()
-        parts = zip(texts, bounds[:-1], bounds[1:], strict=True)
+        unspelled = np.append(0, unknown_of(encoded, self.tokenizer, lambda: [list(texts)])[1].cumsum())[encoded.offsets]
+        parts = zip(texts, bounds[:-1], bounds[1:], np.diff(unspelled).tolist(), strict=True)
         return [
-            Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0, self._spans(text)) for text, first, last in parts
+            Scored(text, tuple(spelled[first:last]), nats[first:last] + 0.0, self._spans(text), size)
+            for text, first, last, size in parts
         ]
 
     def perplexity(self, texts: Sequence[str]) -> float:
@@ -116,7 +119,8 @@ class Language(Held):
     ) -> list[str] | list[list[str]]:
         """Texts that begin with ``prompt``, each up to ``max_new_tokens`` tokens longer; of several prompts a list for each.
 
-        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it.
+        What is drawn is a function of the seed, the prompt's tokens and the sample's number, whatever stands beside it. What
+        stands for unknown tokens is never drawn, however probable.
 
         Args:
             prompt: a text, or a list of them.

@@ -15,7 +15,7 @@ from ..data import ReadOptions
 from ..data.parallel import Parallel, load_parallel
 from ..evidence.by_language import word_of
 from ..evidence.statistics import holm
-from ..metrics import bits_per
+from ..metrics import MOST_UNKNOWN, bits_per
 from ..metrics.contrast import Estimate, Sample, mean_of
 from ..metrics.intervals import Interval
 from ..metrics.parallel import premiums
@@ -23,7 +23,7 @@ from ..metrics.segments import Segments
 from .held import as_trained
 from .language import Language
 from .scored import BIT
-from .side_by_side import MOST_UNKNOWN, measure
+from .side_by_side import measure
 
 Floats = NDArray[np.float64]
 _FEWEST = 2  # lines that an interval takes

@@ -101,7 +101,7 @@ def prepare(
         if not job.finished:
             pool.run(job, workers, tell) if scheduler is None else dask.run(job, scheduler, tell)
     except KeyboardInterrupt:
-        raise Interrupted("stopped; the same command goes on where it was.") from None
+        raise Interrupted("stopped; the same command goes on where it was.", "") from None
     return dict(read_object(job.out / MANIFEST))
 
 

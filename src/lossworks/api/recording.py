@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import report
+from ..core import own
 from ..core.errors import Diverged, Interrupted, LossworksError, RecordError, UsageError
 from ..core.machine import machine, versions
 from ..engine import Callbacks, checkpoint
 from ..record import Run
 from ..record.checksums import checksums
-from ..record.files import unwritable
+from ..record.files import make_folder, unwritable, write_atomic
 from ..record.scratch import of_writing
+from ..report.comparison_next import resumed
 from .trackers import tracking
 
 _LOGGED = (
@@ -61,6 +63,7 @@ class Recorder:
             "given": given,
             "versions": versions("torch", "numpy", "numba"),
             "machine": machine(),
+            **own_files(given),
         }
         self.tracked = None if log is None else tracking(log, self.run.path, self.summary, self._warn)
 
@@ -92,6 +95,8 @@ class Recorder:
             self.summary |= ended_by(failed)
             raise failed from error
         except BaseException as error:
+            if isinstance(error, Interrupted) and self.callbacks.world.size == 1:
+                error.command = resumed(str(self.summary["command"]), run.path)
             self.summary |= ended_by(error)
             raise
         finally:
@@ -148,6 +153,7 @@ class Recorder:
                     f"--resume: {key} was {told.get(key)!r} and is now {given.get(key)!r}. "
                     "Repeat the command as it was, or choose another --out."
                 )
+        check_own_files(before, self.summary, path)
         self.summary["created"] = created
 
     def _watch(self, event: str, fields: dict[str, Any]) -> None:
@@ -157,6 +163,7 @@ class Recorder:
                 raise UsageError("--resume: the data is not what it was when the run began. Restore it, or choose another --out.")
             data = {key: value for key, value in fields.items() if key not in ("config", "reason", "task", "labels")}
             self.summary |= {"task": fields["task"], "labels": fields["labels"], "config": fields["config"], "data": data}
+            keep_own_files(self.run.path, self.summary["given"])
             self.run.write_summary(self.summary)
         elif event == "config":
             self.summary["config"] = fields["config"]
@@ -169,6 +176,26 @@ class Recorder:
 
     def _warn(self, text: str) -> None:
         self.callbacks.watch("note", {"text": text})
+
+
+def own_files(given: Any) -> dict[str, Any]:
+    """What a record says of files with losses and the like of the user's own, where settings name some."""
+    return {"own": [file.to_json() for file in found]} if (found := own.files_of(given)) else {}
+
+
+def keep_own_files(folder: Path, given: Any) -> None:
+    """Copy these files into a run directory."""
+    for file in own.files_of(given):
+        make_folder(folder / own.FOLDER)
+        write_atomic(folder / own.FOLDER / file.path.name, lambda part, text=file.text: part.write_bytes(text))  # type: ignore[misc]
+
+
+def check_own_files(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
+    """Raise UsageError where a run was begun with another content of these files."""
+    digests = [{file["names"][0]: file["xxh3"] for file in record.get("own", ())} for record in (before, now)]
+    if digests[0] != digests[1]:
+        kept = ", ".join(str(path / own.FOLDER / Path(file["kept"]).name) for file in before.get("own", ()))
+        raise UsageError(f"--resume: the code is not what it was when the run began, which is kept: {kept}. Name that file.")
 
 
 def is_unfinished(out: Path) -> bool:

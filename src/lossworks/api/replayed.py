@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import RecordError, UsageError
+from ..core.own import check_trusted
 from ..data import ReadOptions, load_all
 from ..engine import Callbacks
 from ..models import is_language
@@ -136,6 +137,7 @@ def settings_of(run: Run, record: dict[str, Any], device: str | None) -> Setting
             f"{run.path} was taught by {config['teach']}, and training it again with its teacher is not supported. Fit "
             "without --teach to see this."
         )
+    check_trusted(record, run.path, config)
     try:
         return from_values(config, f"configuration of {run.path}")
     except UsageError as error:

@@ -54,12 +54,14 @@ class Scored:
 
     nats: the surprisals.
     spans [tokens, 2]: which characters each token stands for, the end for none: the first, and the one after the last.
+    unspelled: how many bytes of the text are of unknown tokens.
     """
 
     text: str
     tokens: tuple[str, ...]
     nats: NDArray[np.float64]
     spans: NDArray[np.int64]
+    unspelled: int = 0
 
     @property
     def bits(self) -> NDArray[np.float64]:
@@ -136,12 +138,13 @@ class Scored:
 def by_language(scored: Sequence[Scored], languages: Languages) -> dict[str, Any]:
     """The texts' surprisal by language: nats a token, bits a byte, nats a text; as ``languages`` of ``evaluate``."""
     nats = np.array([row.nats.sum() for row in scored], np.float64)
-    positions, sizes = (
-        np.array(of, np.int64) for of in zip(*((len(row.nats), len(row.text.encode())) for row in scored), strict=True)
-    )
+    counts = ((len(row.nats), len(row.text.encode()), row.unspelled) for row in scored)
+    positions, sizes, unspelled = (np.array(each, np.int64) for each in zip(*counts, strict=True))
+    some = (unspelled > 0).astype(np.int64)  # texts that hold what is unknown: how many tokens that are does not matter here
+    of = metrics.SegmentCounts(np.append(0, positions.cumsum()), positions, sizes.astype(float), some, unspelled)
 
     def metrics_of(rows: NDArray[np.int64]) -> dict[str, metrics.Interval]:
-        return metrics.of_texts(nats[rows], positions[rows], sizes[rows])
+        return metrics.of_texts(nats[rows], of.take(rows))
 
     texts = np.array([row.text for row in scored])
     return metrics.by_language("nats_per_text", metrics.whole_texts(nats, texts), languages, metrics_of)

@@ -28,10 +28,6 @@ from .model import Model
 from .sliced import label_losses, of_label_models, of_language_models
 from .tested import corpus_for
 
-_A_BYTE = 8.0  # bits that an unknown token is charged for each byte: what spelling costs that knows nothing
-MOST_UNKNOWN = 0.05
-"""The share of unknown tokens from which on a model's bits a byte are too much of that charge for it to be called the best."""
-
 
 def side_by_side(
     models: Mapping[str, Language],
@@ -79,7 +75,7 @@ def side_by_side(
             runs = {name: (found.nats / math.log(2), texts.bytes, found.unknown) for name, found in measured.items()}
             sliced["slices"] = of_language_models(runs, models, texts, corpus, read, "bits_per_byte")
     order = sorted(measured, key=lambda name: measured[name].value)
-    best = next((name for name in order if measured[name].metrics["unknown_rate"].value <= MOST_UNKNOWN), None)
+    best = next((name for name in order if measured[name].metrics["unknown_rate"].value <= figures.MOST_UNKNOWN), None)
     beside = best or order[0]
     return {
         "task": "lm",
@@ -152,13 +148,9 @@ class Measured:
 def measure(model: Language, texts: Segments) -> Measured:
     """What a model says of texts, with 8 bits for each byte of what is unknown to it."""
     with temporary() as scratch:
-        encoded = in_tokens(texts.blocks(), model.tokenizer, scratch, "data", whole=texts.cuts is not None).texts
+        encoded = in_tokens(texts.blocks, model.tokenizer, scratch, "data", whole=texts.cuts is not None).texts
         logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
-    nats = units.sums(-logp)
-    if units.unknown.any():  # the texts are tokenized again for these
-        nats = nats + math.log(2) * _A_BYTE * texts.unspelled(encoded, model.tokenizer, model.model.ends)
-    metrics = figures.surprisal(logp, units)
-    metrics["bits_per_byte"] = figures.bits_per(nats, texts.bytes)
+    nats, metrics = units.spelled(units.sums(-logp)), figures.surprisal(logp, units)
     metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)
     return Measured(nats, units.unknown, int(np.isneginf(logp).sum()), metrics)

@@ -1,4 +1,4 @@
-"""Sources by their names, opened: runs, files of knowledge, and what needs no training; and the twin of a run."""
+"""Sources by their names, opened: runs, files of knowledge, and what needs no training; and a second seed of a run."""
 
 from __future__ import annotations
 
@@ -174,19 +174,21 @@ def open_twin(twin: Given | None, opened: Opened, device: str, callbacks: Callba
     base, name = opened.base, opened.names[0]
     if str(twin) == "auto":
         if base is None or base.path is None or not has_seed(base):
-            raise UsageError(f"{name} has no twin: nothing in its training is random. Leave --twin out.")
+            raise UsageError(
+                f"--twin: a second seed of {name} is the same model, as nothing is random in its training. Leave it out."
+            )
         callbacks.watch("fuse", {"doing": "twin", "source": name})
         model: Model | Language | None = _trained_twin(base, device)
     else:
         model = _loaded(twin, device)
         if model is None:
-            raise UsageError(f"the twin is {twin}; wanted a run like {name} but for its seed, or auto.")
+            raise UsageError(f"--twin is {twin}; wanted a run like {name} but for its seed, or auto.")
     if isinstance(base, Language) and isinstance(model, Language):
-        if said := same_tokens([name, "the twin"], [base.trained.tokens, model.trained.tokens]):
+        if said := same_tokens([name, str(twin)], [base.trained.tokens, model.trained.tokens]):
             raise UsageError(f"{said}. Fit it on the same tokens: --tokenizer {name}/tokenizer.json.")
         return model.model  # type: ignore[no-any-return]
     if opened.task is None or not isinstance(model, Model) or model.predictor.task.labels != opened.task.labels:
-        raise UsageError(f"the twin is of other outcomes than {name}. Give a run like it but for its seed.")
+        raise UsageError(f"--twin {twin} is of other outcomes than {name}. Give a run like it but for its seed.")
     return RunSource(model.predictor)
 
 

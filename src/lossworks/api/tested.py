@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
         UsageError, DataError: it is not there, or no longer the same.
     """
     with reopened(name, model, None) as (corpora, fixed, settings):
-        blocks = divide(corpora, fixed, settings).blocks(TRAIN)
+        blocks = partial(divide(corpora, fixed, settings).blocks, TRAIN)
         return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
 
 

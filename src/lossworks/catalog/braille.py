@@ -70,7 +70,7 @@ def descent(surface: Surface, wide: int) -> list[str]:
     logs = [value for one in trajectories for _, value in one]
     low, high = min(logs), max(*logs, min(logs) + 1)
     rows, columns = _plotted(trajectories, [], ((0.0, float(STEPS)), (low, high)), wide)
-    return _framed("function value by step", rows, (f"{10**high:.2g}", f"{10**low:.2g}"), ("0", str(STEPS)), columns)
+    return _framed("function value (log) by step", rows, (f"{10**high:.2g}", f"{10**low:.2g}"), ("0", str(STEPS)), columns)
 
 
 def legend(names: Iterable[str]) -> list[str]:

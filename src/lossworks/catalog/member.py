@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..balances import balances
+from ..core import own
 from ..core.errors import UnknownName, UsageError
 from ..core.registry import Registry
 from ..losses import BinaryLoss, CategoricalLoss, EmbeddingLoss, Loss, PreferenceLoss, RegressionLoss, build, losses, render
@@ -16,6 +18,7 @@ from ..penalties import Penalty, penalties
 from ..risks import Risk, risks
 from ..schedules import Schedule, schedules
 from ..tasks import Classify, LanguageModeling, Multilabel, Regress, Task
+from ..tokens import tokenizers
 from . import numbers, outcomes, rates, trajectories, weights
 from .curve import Curve
 from .facts import Facts, facts
@@ -30,7 +33,7 @@ _TASKS: dict[str, Task] = {
     "lm": LanguageModeling(),
 }
 
-REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, schedules, optimizers, models)
+REGISTRIES: tuple[Registry[Any], ...] = (losses, penalties, risks, balances, schedules, optimizers, models, tokenizers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +62,15 @@ def find(spec: str) -> tuple[Member, ...]:
         UnknownName: no registry has the name.
         UsageError: a parameter or a value is wrong, or terms cannot be added.
     """
+    spec = own.without_files(spec)
     name = spec.partition(":")[0]
     homes = [registry for registry in REGISTRIES if name in registry]
     words = re.findall(r"[A-Za-z]\w*", spec)
     if not homes and re.search(r"[-+*]", spec) and any(word in losses for word in words):
         homes = [losses]
     if not homes:
-        raise UnknownName("name", name, {entry.name for registry in REGISTRIES for entry in registry})
+        known = {entry.name for registry in REGISTRIES for entry in registry}
+        raise UnknownName("name", name, known, where="lossworks list names all there is; lossworks help tells of the rest.")
     found: list[Member] = []
     wrong: list[UsageError] = []
     for home in homes:  # a name of two kinds is shown as both, if both have the given parameters

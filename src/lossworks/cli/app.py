@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from .. import __version__
-from ..core.errors import LossworksError, PeerLost
+from ..core.errors import LossworksError, PeerLost, UnknownName
 from .coercion import spare
 from .headings import under_headings
 from .running import is_first
@@ -49,6 +49,8 @@ VERBS = {
     "tokens": "tokens",
 }
 """Verb → its module, which has a ``command``, or an ``app`` of several."""
+_MEANT = {"train": ["fit"], "finetune": ["fit"], "fine-tune": ["fit"], "test": ["evaluate"], "sample": ["generate"]}
+"""What verbs are called elsewhere."""
 
 
 def app(verbs: Iterable[str] = VERBS) -> typer.Typer:
@@ -112,6 +114,12 @@ def _command() -> Any:
         completion.teach(made := _built(asked if asked in VERBS else None))
         return made
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    if asked not in VERBS and asked[:1].isalpha():
+        raise UnknownName("verb", asked, VERBS, near=_MEANT.get(asked, ()), where="lossworks --help tells of all verbs.")
+    if asked in ("--install-completion", "--show-completion"):
+        from . import completion
+
+        completion.complete_at_once()
     return _built(asked if asked in VERBS else None)
 
 
@@ -163,6 +171,10 @@ def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> No
         sys.exit(code)
     if "--json" in sys.argv:
         print(json.dumps({"error": message or said, "exit_code": code}, ensure_ascii=False))
-    if said:
+    if said and sys.stderr.isatty():
+        from .tables import say
+
+        say(f"lossworks: {said}")
+    elif said:
         print(f"lossworks: {said}", file=sys.stderr)
     sys.exit(code)

@@ -221,14 +221,15 @@ def _watcher(quiet: bool) -> Any:
         ended, total = 0, 0
 
         def _comparison(self, fields: dict[str, Any]) -> None:
-            self.training, self.total = True, fields["protocol"]["trainings"]
+            self.training, self.ended, self.total = True, fields["done"], fields["protocol"]["trainings"]
             data, doubles = fields["data"], fields["duplicates"]
             parts, what = (data["tokens"], "token") if "tokens" in data else (data["parts"], "row")
             sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
             say(f"{data['source']}: {counted(sum(parts.values()), what)} ({sizes})")
             say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
             say_notes(composed_note(data.get("composed", 0), data["rows"]))
-            say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all")
+            done = f", {self.ended} of them done" if self.ended else ""
+            say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all{done}")
             say(f"score  of seeds {fields['protocol']['metric']} on test rows, of trials the proper score on validation rows")
             for text in untrained(fields["protocol"]):
                 say(f"note   {text}", "yellow")

@@ -18,6 +18,11 @@ from .listing import KINDS, members
 from .topics import TOPICS
 
 _PACKAGE = Path(__file__).parents[1]
+_FIRST = """
+if [[ $funcstack[1] == _%(prog_name)s ]]; then
+  %(complete_func)s "$@"
+fi
+"""
 _DEEP = 2  # folders between here and a run
 
 
@@ -110,3 +115,10 @@ def _begun(values: Callable[[str], Iterator[_Offer]], context: Any, begun: str) 
         return sorted({offer for offer in values(begun) if offer.value.startswith(begun)}, key=lambda offer: offer.value)
     except outline.Unread:  # there is no source: no help is better than a wait
         return []
+
+
+def complete_at_once() -> None:
+    """Have typer's script for zsh complete when it is first called too, by which zsh but loads it."""
+    from typer import _completion_shared
+
+    _completion_shared._completion_scripts["zsh"] += _FIRST

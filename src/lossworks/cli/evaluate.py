@@ -148,7 +148,8 @@ def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
     from .tables import say, say_notes
 
-    say_notes([] if quiet else result.get("notes", []))
+    notes = result.get("notes", [])
+    say_notes(notes[: bool(result.get("skipped"))] if quiet else notes)
     if "runs" not in result:
         if result["trained_on"]:
             say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")

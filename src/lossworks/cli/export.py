@@ -21,7 +21,7 @@ def command(
         typer.Option(
             "--to",
             help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network. run: with --quantize.  "
-            "[default: onnx for FILE.onnx, else arpa; with --quantize run]",
+            "[default: onnx for FILE.onnx, else arpa, with --quantize run]",
             show_default=False,
         ),
     ] = None,
@@ -47,23 +47,22 @@ def command(
     from .tables import say_notes
 
     if quantize:
-        _quantize(run, file, to or "run", max_size, json)
+        _quantize(run, file, to, max_size, json)
         return
     if max_size is not None or to == "run":
         raise UsageError(f"{'--to run' if max_size is None else '--max-size'} is for quantised models. Say --quantize too.")
-    from ..interop.exporting import export
+    from ..interop.exporting import export, format_of
 
-    to = to or ("onnx" if file.suffix == ".onnx" else "arpa")
     with Watcher(quiet or json) as watcher:
         said = export(load_text(run), file, to=to, watch=watcher)
     if json:
-        print_json({"run": str(run), "file": str(file), "format": to, "notes": said})
+        print_json({"run": str(run), "file": str(file), "format": format_of(file, to), "notes": said})
     else:
         say_notes(said)
         print(file)
 
 
-def _quantize(run: Path, file: Path, to: str, max_size: str | None, json: bool) -> None:
+def _quantize(run: Path, file: Path, to: str | None, max_size: str | None, json: bool) -> None:
     from ..api import load_text
     from ..interop.quantizing import quantize
     from .paired import tell_paired

@@ -137,7 +137,7 @@ def tell_verdicts(verdicts: Sequence[Mapping[str, Any]], beside: str = "") -> No
         screen.print(Text(f"{verdict['word']}  ", style) + verdict["sentence"])
         for check in verdict["checks"]:
             ends = f"{check['low']:+.4f} to {check['high']:+.4f}"
-            screen.print(f"  beside {beside}{check['than']:<28} {check['value']:+.4f}  {ends}", style="dim")
+            screen.print(f"  beside {beside}{check['than']:<34} {check['value']:+.4f}  {ends}", style="dim")
 
 
 def _tell(event: str, fields: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def _tell(event: str, fields: dict[str, Any]) -> None:
             "reading": "asking",
             "weights": "finding the weights",
             "verdicts": "judging: each pool again without, and cut from, each source",
-            "twin": "training a twin of",
+            "twin": "training, with a second seed,",
             "training": "training a layer, on the rows of the first run, over",
         }[fields["doing"]]
         say(f"fuse   {what} {fields.get('source', '')}".rstrip())

@@ -106,7 +106,7 @@ def read_options(
 
 def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: bool = False) -> Iterator[list[str]]:
     """The texts of one argument, in blocks: a file's, stdin's, or the argument itself; what stands after ``--`` is text. They are
-    in the form that the model with this ``record`` reads; how many were not is said, unless ``quiet``.
+    in the form that the model with this ``record`` reads; how many were not is said, unless ``quiet``, rows left out always.
 
     Raises:
         UsageError: it looks like the name of a file that is not there.
@@ -123,7 +123,7 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
         return
     corpus = data.load(source, read)
     try:
-        _say(() if quiet else corpus.notes)
+        _say(corpus.losses if quiet else corpus.notes)
         yield from corpus.blocks()
     finally:
         corpus.close()

@@ -115,7 +115,7 @@ def _write(
         print_json({"run": run, **written.to_json()})
         return
     say_notes(() if quiet else written.notes)
-    if written.skipped and not quiet:
+    if written.skipped:
         from ..core.wording import counted
 
         say(f"note   {counted(written.skipped, 'bad row')} left out", "yellow")

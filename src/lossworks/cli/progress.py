@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..core.wording import amount, counted, leaked_note, remaining, skipped_note
 from ..tokens.graphemes import composed_note
+from .compile_notice import Compiling
+from .running import is_first
 from .tables import console, number, say, say_notes
 
 _LINE_EVERY = 2.0  # seconds between plain lines
@@ -50,9 +52,12 @@ class Watcher:
         self._pace = Pace(clock)
         self._told = clock()
         self._metric = ""
+        self._compiling = Compiling(lambda said: self._note({"text": said}))
         self._more = 0.0  # how much of a training's time another one will take, on the validation rows too
 
     def __enter__(self) -> Watcher:
+        if not self.quiet:
+            self._compiling.open()
         if not self.quiet and sys.stderr.isatty():
             columns = (
                 TextColumn("{task.description}"),
@@ -67,6 +72,7 @@ class Watcher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._compiling.close()
         if self.bar is not None:
             self.bar.stop()
 
@@ -74,7 +80,11 @@ class Watcher:
         """Show one event."""
         self.training |= event in ("start", "resume")
         if not self.quiet:
+            self._compiling.look()
             getattr(self, f"_{event}", lambda _: None)(fields)
+        elif event in ("data", "comparison") and is_first():  # rows that are not there are no progress
+            data = fields if event == "data" else fields["data"]
+            say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
 
     def _data(self, fields: dict[str, Any]) -> None:
         if fields.get("imported"):

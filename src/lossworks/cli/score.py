@@ -76,6 +76,7 @@ def command(
     elif sys.stdout.isatty():
         _show(scored)
     else:
+        print("bits\tperplexity\ttext")
         for row in scored:
             print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
 
@@ -93,7 +94,7 @@ def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool)
     check_apart(read, model.document_unit)
     read = as_trained(replace(read, texts=model.document_unit), model.record)
     with closing(load(together(sources), read)) as corpus:
-        say_notes(() if quiet else corpus.notes)
+        say_notes(corpus.losses if quiet else corpus.notes)
         scored = [row for block in corpus.blocks() for row in model.score(block)]
         assert corpus.languages is not None
         return scored, {"languages": by_language(scored, corpus.languages)}

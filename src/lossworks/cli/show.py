@@ -12,7 +12,10 @@ from .options import print_json
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="A loss, penalty, risk, optimizer or model, or its spec: focal:gamma=5.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="What lossworks list names (a loss, model, tokenizer, …), or its spec: focal:gamma=5."),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Write a page with curves to look at closely instead.", show_default=False)
     ] = None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..api.side_by_side import MOST_UNKNOWN
+from ..metrics import MOST_UNKNOWN
 from ..report.words import rows_of
 from .tables import console, number, print_whole, table_of
 

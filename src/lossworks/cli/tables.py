@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from textwrap import fill
 from typing import Any
@@ -13,22 +14,28 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
+_SHELL = re.compile(r"Next:  | {7}|  lossworks ")
+"""How lines begin that are typed into a shell."""
 _ORDER_DOWN = ("nll", "brier", "ece", "mse", "rmse", "mae", "nats_per_token", "perplexity", "bits_per_byte", "unknown_rate")
 """Metrics of which less is better."""
 
 
 def metrics_table(result: dict[str, Any], title: str) -> Table:
-    """Each metric with its interval, the baseline's beside it, and what it was before temperature scaling."""
+    """Each metric with its interval, beside it the baseline's, what an n-gram model reaches beside a network, and what it was
+    before temperature scaling.
+    """
     table = table_of(title)
-    baseline, before = result.get("baseline", {}), result.get("uncalibrated", {})
-    columns = ["value", "95 % interval", baseline.get("name", "baseline"), *(["before scaling"] if before else [])]
-    for name in columns:
+    rivals = [result.get(kind) or {} for kind in ("baseline", "ngram")]
+    beside = {rival["name"]: rival["metrics"] for rival in rivals if "metrics" in rival}
+    if before := result.get("uncalibrated", {}):
+        beside["before scaling"] = before
+    for name in ("value", "95 % interval", *beside):
         table.add_column(name, justify="right")
     for name, metric in result["metrics"].items():
         arrow = " ↓" if name in _ORDER_DOWN else ""
         interval = f"{number(metric['low'])} to {number(metric['high'])}"
-        beside = [number(of[name]["value"]) if name in of else "" for of in (baseline.get("metrics", {}), before)]
-        table.add_row(name + arrow, number(metric["value"]), interval, *beside[: len(columns) - 2])
+        figures = [number(of[name]["value"]) if name in of else "" for of in beside.values()]
+        table.add_row(name + arrow, number(metric["value"]), interval, *figures)
     return table
 
 
@@ -49,12 +56,11 @@ def table_of(title: str) -> Table:
 def print_whole(table: Table) -> None:
     """Print a table with no figure broken: on a narrow screen its headings are, and if that is not enough, each row is a list."""
     screen = console()
-    narrow = screen.is_terminal or "COLUMNS" in os.environ  # what is piped has no width
 
     def wide() -> int:
         return Measurement.get(screen, screen.options.update(max_width=1000), table).maximum
 
-    if narrow and wide() > screen.width:
+    if has_width(screen) and wide() > screen.width:
         for column in table.columns:
             column.header = _broken(column)
         if wide() > screen.width:
@@ -83,9 +89,31 @@ def _listed(table: Table) -> Text:
     return Text("\n").join(lines)
 
 
+class Screen(Console):
+    """A console that breaks prose between words where it is too wide; what is for the shell stays whole, to be copied."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As Rich's own."""
+        told = Text(objects[0]) if len(objects) == 1 and isinstance(objects[0], str) else next(iter(objects), None)
+        if len(objects) > 1 or not isinstance(told, Text) or not has_width(self) or cell_len(told.plain) <= self.width:
+            super().print(*objects, **how)
+            return
+        for line in told.split("\n", allow_blank=True):
+            indent = len(line.plain) - len(line.plain.lstrip())
+            whole = cell_len(line.plain) <= self.width or _SHELL.match(line.plain)
+            parts = [line] if whole else [Text(" " * indent) + part for part in line[indent:].wrap(self, self.width - indent)]
+            for part in parts:
+                super().print(part, **how)
+
+
+def has_width(screen: Console) -> bool:
+    """Whether lines should fit: what is piped has no width."""
+    return screen.is_terminal or "COLUMNS" in os.environ
+
+
 def console(stderr: bool = False) -> Console:
     """A console that does not colour what a user's text happens to look like."""
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
+    return Screen(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
 
 
 def say_notes(notes: Iterable[str]) -> None:

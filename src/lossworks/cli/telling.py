@@ -46,13 +46,6 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(f"       lossworks {verb} {shlex.quote(str(out))}{rest}")
 
 
-def _of_unknown(rate: float) -> str:
-    """That what unknown tokens spell is in no figure here."""
-    if not rate:
-        return ""
-    return f", but these leave out how the {rate:.1%} unknown tokens are spelled, which evaluate counts where it compares runs"
-
-
 def _by_folds(result: dict[str, Any], main: str) -> str:
     """What the figures are of, and how the folds differ in the ``main`` metric."""
     found, mean = [each[main] for each in result["folds"]], result["trainings"][main]
@@ -96,12 +89,13 @@ def _language(record: dict[str, Any]) -> list[str]:
     tokens, size = data["tokens"]["train"], data["bytes_per_token"]
     seconds = words.duration(result["seconds"], " ")
     lines = [f"Trained on {tokens:,} tokens ({data['vocabulary']:,} different, {size:.2f} bytes each) in {seconds}."]
+    if note := result.get("ngram", {}).get("note"):
+        lines.append(note)
     if stop_by := record["config"].get("stop_by"):
         lines.append(f"It was judged, and its weights chosen, by {stop_by} of the validation texts.")
     if result["part"] is not None:
         lines.append(
             f"Intervals are from {result['units']}, accuracy is at {result['accuracy_positions']:,} tokens. Perplexities of "
-            "other tokens do not compare, bits per byte do"
-            f"{_of_unknown(result['metrics']['unknown_rate']['value'])}."
+            "other tokens do not compare, bits per byte do."
         )
     return lines

@@ -35,10 +35,12 @@ class UsageError(LossworksError, ValueError):
 
 class UnknownName(UsageError):
     """A name that is not among the known ones. ``known`` feeds the suggestion, ``near`` are those of them that speak of it;
-    ``others`` are kinds that have the name.
+    ``others`` are kinds that have the name. Where nothing is like it all are told, or instead ``where`` they are.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = (), near: Iterable[str] = ()) -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], others: Iterable[str] = (), near: Iterable[str] = (), where: str = ""
+    ) -> None:
         known = sorted(set(known))
         within = [each for each in known if name.lower() in each.split("_")]
         close = dict.fromkeys([*near, *within[:_HINTS], *difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)])
@@ -46,7 +48,7 @@ class UnknownName(UsageError):
         if close:
             hints.append(f"Did you mean {' or '.join(map(repr, close))}?")
         if not close or len(known) <= _FEW:
-            hints.append(f"Known: {', '.join(known)}.")
+            hints.append(where or f"Known: {', '.join(known)}.")
         super().__init__(f"unknown {kind} {name!r}. {' '.join(hints)}")
         self.name = name
 
@@ -76,9 +78,21 @@ class OutOfMemory(LossworksError):
 
 
 class Interrupted(LossworksError):
-    """Stopped by the user or by the machine; the run directory can be resumed."""
+    """The user has stopped it. ``how``: what --resume then does, empty where there is nothing to resume; ``command``: the whole
+    command that does, where it is known.
+    """
 
     exit_code = 130
+    command = ""
+
+    def __init__(self, said: str, how: str = "goes on from there") -> None:
+        super().__init__(said, how)
+
+    def __str__(self) -> str:
+        said, how = self.args
+        if self.command:
+            return f"{said} Go on with:\n  {self.command}"
+        return f"{said} The same command with --resume {how}." if how else str(said)
 
 
 class PeerLost(LossworksError):

@@ -83,6 +83,8 @@ class Kernel:
                 if code is None:
                     from .compiling import compiled
 
+                    for each in before_compiling:
+                        each()
                     code = compiled(self, arguments, _ENTRY)
                     if path is not None:
                         _keep(path, code, f"{name}-*.kernel")
@@ -110,6 +112,8 @@ class Kernel:
 
 
 _lock = threading.RLock()
+before_compiling: list[Callable[[], None]] = []
+"""Whom to tell that a kernel will be compiled, once Numba is imported."""
 
 
 def _flatten(arguments: Iterable[Any], kinds: list[Any], numbers: list[Any]) -> None:

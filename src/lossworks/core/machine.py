@@ -49,5 +49,18 @@ def fast_dtype(device: str = "cpu") -> str:
 
     if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of PyTorch that does not tell: none
-    return "bfloat16" if device == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "float32"
+    return "bfloat16" if device == "cpu" and _able("avx512_bf16", "amx_bf16") else "float32"
+
+
+def reading_dtype(device: str = "cpu") -> str:
+    """The same of a network that is not trained: "int8" where a processor has that and no bfloat16."""
+    found = fast_dtype(device)
+    return "int8" if found == "float32" and device == "cpu" and _able("avx512_vnni", "avx_vnni") else found
+
+
+def _able(*instructions: str) -> bool:
+    """Whether the processor has one of these; of PyTorch that does not tell it has none."""
+    import torch
+
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(able.get(each) for each in instructions)

@@ -69,6 +69,19 @@ def _numbers(path: Path) -> dict[str, int]:
     return {name: int(number) for name, number, *_ in map(str.split, path.read_text("utf-8").splitlines())}
 
 
+def taken() -> float:
+    """Bytes that this process has in memory, its code and files left out; 0 where that is not told."""
+    with suppress(OSError, ValueError):
+        _, resident, shared, *_ = map(int, _PAGES.read_text("utf-8").split())
+        return float((resident - shared) * resource.getpagesize())
+    return 0.0
+
+
+def in_gb(size: float) -> str:
+    """Bytes as people say them."""
+    return f"{size / 1e9:,.2g} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"
+
+
 def rows_at_once(width: int, most: int) -> int:
     """How many rows of ``width`` numbers are worked on at once: ``most``, and fewer where the rows are wide; at least one."""
     return max(1, min(most, _AT_ONCE // max(width, 1)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from . import specs
+from . import own, specs
 from .errors import UnknownName, UsageError
 
 T = TypeVar("T")
@@ -36,21 +36,25 @@ class Entry(Generic[T]):
 class Registry(Generic[T]):
     """The members of one kind ("loss", "optimizer", ...), found by importing every module of ``package``.
 
-    All extend ``base``; ``remedy`` says what to give in the place of what does not.
+    All extend ``base``; ``remedy`` says what to give in the place of what does not, ``elsewhere`` what else a name that is like
+    none of them may be, with ``{}`` for the name.
     """
 
-    def __init__(self, kind: str, package: str, base: Any, remedy: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, package: str, base: Any, remedy: str, elsewhere: str = "") -> None:
+        self.kind, self._elsewhere = kind, elsewhere
         self._package, self._base, self._remedy = package, base, remedy
         self._entries: dict[str, Entry[T]] = {}
         self._discovered = False
         _REGISTRIES.append(self)
 
     def add(self, name: str, *, source: str) -> Callable[[type[T]], type[T]]:
-        """Decorator that registers a member under ``name``."""
+        """Decorator that registers a member under ``name``; one that is defined anew, as in a notebook, takes its own place."""
 
         def register(thing: type[T]) -> type[T]:
-            if name in self._entries:
+            if not thing.__module__.startswith(self._package):
+                self._import_home(_key(name))
+            before = self._entries.get(name)
+            if before is not None and _place(before.thing) != _place(thing):
                 raise ValueError(f"two members of {self._package} are named {name!r}")
             self._entries[name] = Entry(name, thing, source)
             return thing
@@ -59,7 +63,8 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         if name not in self:
-            raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name))
+            where = f"{self._elsewhere.format(name)} Known: {', '.join(sorted(self._entries))}." if self._elsewhere else ""
+            raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name), where)
         return self._entries[_key(name)]
 
     def __contains__(self, name: str) -> bool:
@@ -72,6 +77,10 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[Entry[T]]:
         self._discover()
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def added(self) -> list[Entry[T]]:
+        """The members so far, without looking for others."""
+        return list(self._entries.values())
 
     def known(self, thing: type[Any]) -> str | None:
         """What a class is registered as; None: it is not."""
@@ -107,7 +116,7 @@ class Registry(Generic[T]):
         """
         thing = spec
         if isinstance(spec, str):
-            spec = self.resolved(spec)
+            spec = self.resolved(own.without_files(spec, self.kind))
             name = spec.partition(":")[0]
             thing = specs.read(self[name].thing, spec, f"{self.kind} {name!r}")
         if not isinstance(thing, base):
@@ -164,6 +173,15 @@ class Registry(Generic[T]):
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self._package}.{module.name}")
             self._discovered = True
+
+
+def _place(thing: type[Any]) -> tuple[str, str]:
+    return thing.__module__, thing.__qualname__
+
+
+def every() -> list[Registry[Any]]:
+    """All registries that have been imported."""
+    return list(_REGISTRIES)
 
 
 def _key(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,13 +68,17 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An opened source: its rows to come, what its places count, and the columns that were chosen, and kept."""
+    """An opened source: its rows to come, what its places count, and the columns that were chosen, and kept.
+
+    expected: how many rows it has in all, told how many were read so far; None: that is not known.
+    """
 
     rows: Iterator[Rows]
     unit: str = "line"
     text_column: str | None = None
     label_column: str | None = None
     kept: tuple[str, ...] = ()
+    expected: Callable[[int], float | None] = lambda rows: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,11 @@ class Corpus:
         return np.concatenate([np.ones(size, np.float32) if part is None else part for part, size in parts])
 
     @property
+    def held(self) -> int:
+        """Bytes of texts that stand in memory."""
+        return self._store.held
+
+    @property
     def fingerprint(self) -> str:
         """Hex digest of all texts and labels in their order; the same rows in another format have the same."""
         return hashlib.blake2b(b"".join(running.digest() for running in self._hashes), digest_size=16).hexdigest()
@@ -111,8 +116,12 @@ class Corpus:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of the rows, and changed in the texts, as they were read."""
-        left_out = [skipped_note(self.skipped, self.bad)] if self.skipped else []
-        return (*left_out, *composed_note(self.composed or 0, len(self)))
+        return (*self.losses, *composed_note(self.composed or 0, len(self)))
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What was left out of the rows: of the notes, what is said where nothing else is."""
+        return (skipped_note(self.skipped, self.bad),) if self.skipped else ()
 
     def blocks(self) -> Iterator[list[str]]:
         """All texts in row order, some MB at a time. Do not change the lists."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, UsageError
+from ..core.memory import available
 from ..record.scratch import temporary
 from .archives import within
 from .checked_rows import Reading, check
@@ -20,8 +21,9 @@ from .encodings import Block, blocks
 from .formats import delimited, excel, folders, frames, jsonl, lines, pairs, parquet, prepared, sniff
 from .labels import LabelBook
 from .languages import LanguageBook, of_files
-from .options import AUTO, FILE, ReadOptions, read_options
-from .sources import chunks, matching
+from .options import AUTO, FILE, ROWS_WANTED, ReadOptions, read_options
+from .room import Beyond, Room, little, sizes_of
+from .sources import Meter, chunks, matching
 from .store import TextStore
 
 _FEW = 0.01  # of the rows: so many bad ones are left out by "few"
@@ -35,6 +37,7 @@ def load(
     *,
     budget: int = BUDGET,
     spill: Path | None = None,
+    beyond: Beyond = little,
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
@@ -46,13 +49,15 @@ def load(
         source: the data.
         options: how it is read; by default found by looking.
         budget, spill: texts beyond so many bytes go to a temporary file in that folder (the system's for such files if None),
-            which ``Corpus.close`` removes.
+            which ``Corpus.close`` removes. Of little memory a quarter is the budget.
+        beyond: what memory is taken by what is done with the rows.
 
     Raises:
         DataError: the source is missing, empty, in the wrong encoding, or has bad rows and the policy is "error".
+        OutOfMemory: the rows, and what is done with them, do not fit into memory.
         RecordError: the temporary file cannot be written.
     """
-    options = read_options(options)
+    options, budget = read_options(options), int(min(budget, available() / 4))
     files: list[Any] = matching(source) if isinstance(source, str | os.PathLike) else [source]
     languages: list[str | None] = [None] * len(files)
     if options.language == FILE:
@@ -68,7 +73,7 @@ def load(
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
         corpus.composed = 0 if options.composes else None
         try:
-            _fill(corpus, chain([first], opened), options)
+            _fill(corpus, chain([first], opened), options, Room(source, sizes_of(files), options, budget, beyond))
         except BaseException:
             corpus.close()
             raise
@@ -76,23 +81,26 @@ def load(
 
 
 @contextmanager
-def load_all(sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, scratch: Path) -> Iterator[list[Corpus]]:
+def load_all(
+    sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, scratch: Path, beyond: Beyond = little
+) -> Iterator[list[Corpus]]:
     """The corpora of ``sources``, each (source, part), as ``load`` reads them; what waits on disk is let go of at the end."""
     corpora: list[Corpus] = []
     with ExitStack() as stack:
         for source, _ in sources:
-            corpora.append(load(source, options, spill=scratch))
+            corpora.append(load(source, options, spill=scratch, beyond=beyond))
             stack.callback(corpora[-1].close)
             if options is not None and options.label_sep == "auto":  # labels are parted alike in all of them
                 options = replace(options, label_sep=corpora[-1].label_sep or "auto")
         yield corpora
 
 
-def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], options: ReadOptions) -> None:
+def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], options: ReadOptions, room: Room) -> None:
     """Read all rows of ``opened`` files: the name of each, its rows, and the language of all of them, where it is its file's."""
     book = LabelBook(optional=options.unlabelled, separator=options.label_sep)
     told = None if options.language is None else LanguageBook(identified=options.language == AUTO)
-    for name, reading, language in opened:
+    for file, (name, reading, language) in enumerate(opened):
+        before = len(corpus)
         for rows in reading.rows:
             if language is not None:
                 rows.languages = [language] * len(rows.texts)
@@ -101,7 +109,9 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
                     f"{name} has no columns, so none holds the language (--language {options.language}). Give a table or JSON "
                     "lines with one, or where each language has a file of its own, all files and --language file."
                 )
-            corpus.add(*check(rows, book, told, compose=options.composes), None if name == corpus.source else name)
+            checked, faults = check(rows, book, told, compose=options.composes)
+            corpus.add(checked, faults, None if name == corpus.source else name)
+            room.look(corpus, file, before, reading.expected(len(corpus) - before), checked.texts)
             if told is not None:
                 told.check(str(options.language), name)
     if told is not None:
@@ -112,7 +122,7 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
     if corpus.skipped and (corpus.skipped > most or not len(corpus)):
         raise _bad_rows(corpus)
     if not len(corpus):
-        raise DataError(f"{corpus.source} holds no rows.")
+        raise DataError(f"{corpus.source} holds no rows. {ROWS_WANTED}")
 
 
 def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path | None) -> tuple[str, Reading]:
@@ -138,18 +148,20 @@ def open_rows(source: Any, options: ReadOptions, stack: ExitStack, spill: Path |
     if path is not None and excel.is_workbook(path):
         _check_unit(options, path, "a workbook")
         return str(path), excel.read(path, options)
-    name = "stdin" if path is None else str(path)
-    format, data, lines_of = look(path, options)
+    name, meter = "stdin" if path is None else str(path), Meter()
+    format, data, lines_of = look(path, options, meter)
     if format == "parquet":
         plain = path is not None and parquet.is_plain(path)
         return name, parquet.read(path if path and plain else _on_disk(data, stack, spill), options, name)
     if format == "jsonl":
-        return name, jsonl.read(lines_of, options, name)
-    if format == "fasttext":
-        return name, lines.read_fasttext(lines_of)
-    if format == "lines":
-        return name, lines.read_plain(lines_of, options.texts)
-    return name, delimited.read(lines_of, options, name, format)
+        reading = jsonl.read(lines_of, options, name)
+    elif format == "fasttext":
+        reading = lines.read_fasttext(lines_of)
+    elif format == "lines":
+        reading = lines.read_plain(lines_of, options.texts)
+    else:
+        reading = delimited.read(lines_of, options, name, format)
+    return name, replace(reading, expected=lambda rows: rows / meter.share if meter.share else None)
 
 
 def _one(source: str | os.PathLike[str]) -> Path:
@@ -160,17 +172,18 @@ def _one(source: str | os.PathLike[str]) -> Path:
     return Path(names[0])
 
 
-def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes], Iterator[Block]]:
+def look(path: Path | None, options: ReadOptions, meter: Meter | None = None) -> tuple[str, Iterator[bytes], Iterator[Block]]:
     """The format of a file (of stdin, if None), its unpacked bytes, and its lines; of Parquet, which has none, the bytes alone.
+    ``meter`` is as of ``chunks``.
 
     Raises:
         DataError: it is empty, cannot be read, or its format cannot be told.
     """
     name = "stdin" if path is None else str(path)
-    data = chunks(path)
+    data = chunks(path, meter)
     first = next(data, b"")
     if not first:
-        raise DataError(f"{name} is empty.")
+        raise DataError(f"{name} is empty. {ROWS_WANTED}")
     data = chain([first], data)
     format = options.format or (path and sniff.by_name(path)) or ("lines" if options.texts in ("paragraph", "file") else None)
     if format not in (None, "lines"):
@@ -180,13 +193,13 @@ def look(path: Path | None, options: ReadOptions) -> tuple[str, Iterator[bytes],
     lines_of = blocks(data, options.encoding, name)
     head = next(lines_of, None)
     if head is None:
-        raise DataError(f"{name} is empty.")
+        raise DataError(f"{name} is empty. {ROWS_WANTED}")
     return options.format or sniff.by_look(head, options, format or None), data, chain([head], lines_of)
 
 
 def _check_unit(options: ReadOptions, name: str | Path, format: str) -> None:
     if options.texts in ("paragraph", "file"):
-        raise UsageError(f"--texts {options.texts} is for plain text; {name} is read as {format}, where each row is a text.")
+        raise UsageError(f"--document-unit {options.texts} is for plain text; {name} is read as {format}, a text in each row.")
 
 
 @contextmanager

@@ -107,6 +107,8 @@ class ReadOptions:
         return (self.text,) if isinstance(self.text, str | int) else tuple(self.text)
 
 
+ROWS_WANTED = "Give at least one row with a text, and a label where labels are learned."
+"""What to do about data without rows."""
 AS_READ = ReadOptions(normalize="none")
 """For rows that were read before: their text is in the form that it was brought into."""
 

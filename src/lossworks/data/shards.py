@@ -15,7 +15,10 @@ from ..core.seeds import generator
 from ..record.files import unwritable
 from .ragged import Ragged
 
-_PIECES = 64
+BUDGET = 256 << 20
+"""Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
+PIECES = 64
+"""What is on disk is in so many."""
 
 
 class Shards:
@@ -24,7 +27,7 @@ class Shards:
     def __init__(self, folder: Path, seed: str, budget: int, name: str) -> None:
         self.pieces = 1
         self._draw = generator(0, "shards", seed)
-        self._paths = [folder / f"{name}-{piece}.bin" for piece in range(_PIECES)]
+        self._paths = [folder / f"{name}-{piece}.bin" for piece in range(PIECES)]
         self._rows: list[list[NDArray[np.int64]]] = [[]]
         self._lengths: list[list[NDArray[np.int64]]] = [[]]
         self._ids = np.empty(budget // 4, np.uint32)  # the system gives memory as it is written to, so this costs nothing yet
@@ -58,22 +61,22 @@ class Shards:
         return Ragged(self._ids[: self._used] if self.pieces == 1 else np.fromfile(self._paths[piece], np.uint32), offsets)
 
     def close(self) -> None:
-        """Let go of what is held in memory and remove what was put on disk."""
-        self._ids = np.empty(0, np.uint32)
+        """Let go of what is held in memory and remove what was put on disk; then there are no rows."""
+        self._ids, self._rows, self._lengths = np.empty(0, np.uint32), [[] for _ in self._rows], [[] for _ in self._rows]
         for path in self._paths if self.pieces > 1 else ():
             path.unlink(missing_ok=True)
 
     def _to_disk(self) -> None:
         """Move what is held to the files."""
         held, rows = self.load(0), self.rows(0)
-        self.pieces, self._ids = _PIECES, np.empty(0, np.uint32)
+        self.pieces, self._ids = PIECES, np.empty(0, np.uint32)
         self._rows, self._lengths = [[] for _ in self._paths], [[] for _ in self._paths]
         for path in self._paths:
             path.unlink(missing_ok=True)  # what a killed run left would come before ours
         self._write(rows, held, np.arange(len(held)))
 
     def _write(self, rows: NDArray[np.int64], ragged: Ragged, which: NDArray[np.int64]) -> None:
-        piece_of = self._draw.integers(0, _PIECES, len(rows))
+        piece_of = self._draw.integers(0, PIECES, len(rows))
         for piece, path in enumerate(self._paths):
             chosen = np.flatnonzero(piece_of == piece)
             part = ragged.take(which[chosen])

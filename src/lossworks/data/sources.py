@@ -118,8 +118,22 @@ def _alternatives(pattern: str) -> list[str]:
     return [each for choice in braces[1].split(",") for each in _alternatives(before + choice + after)]
 
 
-def chunks(path: Path | None) -> Iterator[bytes]:
-    """The unpacked bytes of ``path``, or of stdin if it is None.
+class Meter:
+    """``share``: how much of a file has been read, by its own bytes, which may be packed; None: that is not known."""
+
+    def __init__(self) -> None:
+        self.share: float | None = None
+
+    def watched(self, data: Iterator[bytes], file: io.BufferedReader) -> Iterator[bytes]:
+        """The same chunks, which come from ``file``."""
+        size = os.fstat(file.fileno()).st_size
+        for chunk in data:
+            self.share = file.tell() / size if size else None  # a pipe has none
+            yield chunk
+
+
+def chunks(path: Path | None, meter: Meter | None = None) -> Iterator[bytes]:
+    """The unpacked bytes of ``path``, or of stdin if it is None; ``meter`` is kept told, but of a file in a zip.
 
     Raises:
         DataError: the file is missing, cannot be read, holds no text, or its compression is damaged or cut off.
@@ -133,6 +147,7 @@ def chunks(path: Path | None) -> Iterator[bytes]:
             else:
                 file = cast(io.BufferedReader, sys.stdin.buffer) if path is None else stack.enter_context(_opened(path))
                 data = _unpacked(file, name)
+                data = data if path is None or meter is None else meter.watched(data, file)
             first = next(data, b"")
             for mark, what in FOREIGN:
                 if re.match(mark, first, re.DOTALL):

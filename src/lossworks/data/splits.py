@@ -81,14 +81,18 @@ def _assign(strata: NDArray[np.int32], sizes: NDArray[np.int32], valid: float, t
     del lots
     strata, sizes = strata[order], sizes[order]
     ends = sizes.cumsum(dtype=np.int64)
-    lasts = np.r_[_starts(strata)[1:], len(strata)] - 1  # the last group of each stratum
-    rank = np.repeat(np.arange(len(lasts), dtype=np.int32), np.diff(lasts, prepend=-1))
-    counts = np.diff(ends[lasts], prepend=0)
+    firsts = _starts(strata)  # of each stratum, its first group
+    upto = ends[np.r_[firsts[1:], len(strata)] - 1]
+    counts = np.diff(upto, prepend=0)
     tests, valids = _shares(counts, valid, test)
-    begins = ends[lasts] - counts
+    begins = upto - counts
+    middles = ends  # twice where the middle of each group lies, and there it belongs; they grow from group to group
+    middles *= 2
+    middles -= sizes
     parts = np.full(len(strata), TRAIN, np.uint8)
     for limit, part in ((begins + tests + valids, VALID), (begins + tests, TEST)):
-        parts[2 * ends - sizes < (2 * limit)[rank]] = part  # a group belongs where its middle lies
+        for first, last in zip(firsts, np.searchsorted(middles, 2 * limit), strict=True):
+            parts[first:last] = part
     result = np.empty_like(parts)
     result[order] = parts
     return result

@@ -48,7 +48,7 @@ class TextStore:
     """Blocks of texts in row order. ``budget`` is in bytes of Python strings."""
 
     def __init__(self, budget: int, spill: Path | None) -> None:
-        self._left = budget
+        self._budget = self._left = budget
         self._folder = spill
         self._file: BinaryIO | None = None
         self._blocks: list[list[str] | Spilled] = []
@@ -67,6 +67,11 @@ class TextStore:
         """All texts, a block at a time; the lists are the store's own, to be read only."""
         for block in self._blocks:
             yield block.all() if isinstance(block, Spilled) else block
+
+    @property
+    def held(self) -> int:
+        """Bytes of the texts that are in memory."""
+        return self._budget - self._left + self._size
 
     def texts(self, rows: Sequence[int] | NDArray[np.integer]) -> list[str]:
         """The texts of ``rows``, in their order."""

@@ -11,7 +11,7 @@ from ..core.errors import DataError
 from .checked_rows import Checked, Reading, check
 from .labels import LabelBook
 from .loading import open_rows
-from .options import ALL, ReadOptions
+from .options import ALL, ROWS_WANTED, ReadOptions
 
 
 @contextmanager
@@ -68,5 +68,7 @@ class Stream:
                 yield found
         if empty:
             raise DataError(
-                f"{self.source} holds no rows" + (f" that are good; {self.skipped:,} are bad." if self.skipped else ".")
+                f"{self.source} holds no rows that are good; {self.skipped:,} are bad. Repair them."
+                if self.skipped
+                else f"{self.source} holds no rows. {ROWS_WANTED}"
             )

@@ -74,6 +74,7 @@ class Course(ABC):
     patience: held-out scores without a better one before training stops.
     eval_every: steps between held-out scores; None: one after each epoch.
     seconds: that training should take; after each score the steps left are planned again by how long those so far took.
+    most: steps then, in all; None: as many as the seconds allow.
     last_epoch, last_step: where training ends sooner than the clock, which the schedule goes by, says.
     followed: held-out scores of a training before, one an epoch, for a schedule to go by; None: by this one's own.
     keeps_best: whether the weights are those of the best score, or of the last step.
@@ -85,6 +86,7 @@ class Course(ABC):
     patience: int
     eval_every: int | None = None
     seconds: float | None = None
+    most: int | None = None
     last_epoch: int | None = None
     last_step: int | None = None
     followed: tuple[float, ...] | None = None
@@ -297,7 +299,7 @@ class Course(ABC):
             self.save()
         if stop:
             self._settle()
-            raise Interrupted(f"stopped after step {self.state.step:,}. The same command with --resume goes on from there.")
+            raise Interrupted(f"stopped after step {self.state.step:,}.")
 
     def _log_train(self) -> None:
         now = self.callbacks.clock()

@@ -216,6 +216,7 @@ class Loop(Course):
             return
         spent = world.gather(state.seconds, device=self.objective.device)[0][0]  # the same for all
         state.steps = state.step + max(1, int((seconds - spent) / spent * state.step))
+        state.steps = state.steps if self.most is None else min(state.steps, self.most)
         if not 0.9 < state.steps / self.clock.steps < 1.1:
             text = f"steps take {duration(spent / state.step, ' ')} now: {state.steps:,} instead of {self.clock.steps:,}"
             self.callbacks.watch("note", {"text": text})

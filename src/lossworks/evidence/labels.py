@@ -16,6 +16,7 @@ from .. import metrics, models
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
+from ..data.shards import BUDGET
 from ..engine import Callbacks, Loop, TrainState
 from ..inference import NetworkPredictor
 from ..models.pool.weights import constant
@@ -26,7 +27,6 @@ from ..training.classifier import default_loss, loss_for
 from ..training.dataset import LEFT_OUT, Dataset, assemble, read_features
 from ..training.describing import describe
 from ..training.examples import ExampleObjective
-from ..training.fitting import BUDGET
 from ..training.judging import calibration, scored
 from ..training.refit import training
 from ..training.resolving import for_examples

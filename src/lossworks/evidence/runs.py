@@ -18,7 +18,9 @@ from typing import Any
 import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
+from ..core.own import run_again
 from ..data import ReadOptions, load_all
+from ..data.room import compared
 from ..record.scratch import temporary
 from ..training import Settings
 from ..training.teaching import Teacher
@@ -39,7 +41,7 @@ class Design:
     """All that a worker needs to know; the same for every worker of a comparison.
 
     name: in the storage; the same on every machine that takes part.    sources: as ``load`` takes them, each with its part.
-    controls, pools: as of ``Lineup``.    teachers: as of ``Benchmark``.
+    controls, pools: as of ``Lineup``.    teachers: as of ``Benchmark``.    own: files that register losses and the like.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Design:
     controls: dict[int, dict[str, int]] = field(default_factory=dict)
     pools: tuple[Pool, ...] = ()
     teachers: dict[str, Callable[[], Teacher]] = field(default_factory=dict)
+    own: tuple[tuple[Path, str], ...] = ()
 
     @property
     def members(self) -> set[int]:
@@ -140,7 +143,7 @@ def opened(
     """
     with ExitStack() as stack:
         scratch = stack.enter_context(temporary())
-        corpora = stack.enter_context(load_all(sources, read, scratch))
+        corpora = stack.enter_context(load_all(sources, read, scratch, compared))
         kind = TextBenchmark if of_language else LabelBenchmark
         parts = [part for _, part in sources]
         yield kind(corpora, parts, common, scratch, watch, stop or threading.Event(), teachers or {})
@@ -170,9 +173,7 @@ def work(
                 break
         else:
             if benchmark.stop.wait(_POLL):
-                raise Interrupted(
-                    "stopped while other processes were at the last trainings. The same command with --resume goes on."
-                )
+                raise Interrupted("stopped while other processes were at the last trainings.")
 
 
 def told(design: Design, key: Key, point: dict[str, float], outcome: Outcome) -> dict[str, Any]:
@@ -223,7 +224,7 @@ def work_together(design: Design, jobs: int, watch: Watch, stop: threading.Event
     if error is not None:
         raise error
     if stop.is_set():
-        raise Interrupted("stopped; the trainings that had finished are kept. The same command with --resume goes on.")
+        raise Interrupted("stopped; the trainings that had finished are kept.")
     if lost := [worker.exitcode for worker in ours.values() if worker.exitcode]:
         raise LossworksError(
             f"a worker ended with code {lost[0]}. The same command with --resume goes on without what it was at."
@@ -244,6 +245,7 @@ def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> 
     stop = threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     try:
+        run_again(design.own)
         how = design.sources, design.read, design.common, design.of_language
         with opened(*how, stop=stop, teachers=design.teachers) as benchmark:
             over = math.inf if deadline is None else deadline

@@ -207,12 +207,17 @@ class TextBenchmark(Benchmark[Reading]):
         metric = Benchmark.metric(self, asked or ("bits_per_byte" if mixed else None), arms)
         if mixed and metric != "bits_per_byte":
             raise UsageError(f"{metric} does not compare between the arms' tokens, which differ. Say --metric bits_per_byte.")
-        if mixed and (lossy := [one.tokenizer for one in arms if self.ready(one).units.unknown.any()]):
+        if mixed and (lossy := [one.tokenizer for one in arms if self._unknown(one) > metrics.MOST_UNKNOWN]):
             raise UsageError(
-                f"{lossy[0]} does not know some tokens of the test part, which cost too little then beside other arms' tokens. "
-                "Compare tokenizers that spell everything: chars of a closed alphabet, bytes, bpe."
+                f"to {lossy[0]} more than {metrics.MOST_UNKNOWN:.0%} of the test part's tokens are unknown, and too much of its "
+                "bits a byte is what spelling these is charged. Compare tokenizers that know more: chars, bytes, bpe."
             )
         return metric
+
+    def _unknown(self, settings: Settings) -> float:
+        """The share of the test part's tokens that are unknown to an arm."""
+        units = self.ready(settings).units
+        return float(units.unknown.sum() / units.tokens.sum())
 
     def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
         reading, spec, languages = self.ready(settings), settings.spec, self._drawn(settings.balance)
@@ -235,8 +240,9 @@ class TextBenchmark(Benchmark[Reading]):
         held_out = None
         if judged is not None:
             held_out = HeldOut.of(Positions.of(judged, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
-        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed, "callbacks": callbacks}
-        loop = token_loop(network, train, vocabulary, config, languages=languages, **how)
+        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed}
+        sharded = callbacks.with_shards(settings.shards)
+        loop = token_loop(network, train, vocabulary, config, languages=languages, callbacks=sharded, **how)
         loop.keeps_best = False
         return ByGradients(loop, reading, parts)
 

@@ -1,4 +1,4 @@
-"""Whether it was a source's knowledge that helped: the pool beside the same pool without it, with it cut, and with a twin."""
+"""Whether it was a source's knowledge that helped: the pool beside the same without it, with it cut, and with a second seed."""
 
 from __future__ import annotations
 
@@ -90,12 +90,15 @@ def _checks(
     rivals = {WITHOUT: other(None, None), CUT: np.mean(cut, 0)}
     rivals["its mean answer alone"] = other(here.prior(here.mean), there.prior(here.mean))
     if twin is not None:
-        rivals["a twin of the first source"] = other(*twin)
+        rivals["a second seed of the first source"] = other(*twin)
     made = {name: units.difference(loss, rival) for name, rival in rivals.items()}
     return tuple(Check(name, one.value, one.low, one.high, one.p) for name, one in made.items())
 
 
 def _verdict(name: str, base: str, checks: tuple[Check, ...], p: float, lacks_twin: bool) -> Verdict:
     words = Words("the pool", "loss", "nats", lambda than: f"the same pool {phrase(than)}")
-    lacking = f"so may any second model: no twin of {base} was beside it. Give one with --twin RUN, or auto."
+    lacking = (
+        f"so may any second model, such as {base} trained with another seed, which was not tried. Name such a run "
+        "with --twin RUN, or have one trained: --twin auto."
+    )
     return words.verdict(name, checks, p, lacking if lacks_twin else "")

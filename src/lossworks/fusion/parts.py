@@ -56,7 +56,7 @@ class Part:
     @classmethod
     def of_language(cls, corpus: Corpus, base: TextLanguage, scratch: Path, *, whole: bool) -> Part:
         """Of plain texts; ``whole``: as one text, whose units are segments."""
-        encoded = in_tokens(corpus.blocks(), base.tokenizer, scratch, "fused", whole=whole)
+        encoded = in_tokens(corpus.blocks, base.tokenizer, scratch, "fused", whole=whole)
         counts = Segments.of(corpus.blocks, whole=whole).of_tokens(encoded.texts, base.tokenizer, base.model.ends)
         targets = base.model.targets(encoded.texts)
         unit = np.searchsorted(counts.bounds, np.arange(len(targets)), "right") - 1

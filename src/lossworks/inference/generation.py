@@ -85,11 +85,12 @@ def _completing(text: Sequence[int], n: int) -> list[int]:
 
 
 def never_drawn(model: LanguageModel) -> list[int]:
-    """The special tokens that stand in no text, to which a network leaves a little probability. The end may be the start token
-    as well (GPT-2's).
+    """The tokens that are no text: the start, the end where texts have none, and what stands for all that is unknown, which says
+    nothing though it may be probable. The end may be the start token as well (GPT-2's).
     """
     vocabulary = model.vocabulary
-    return list({vocabulary.start, vocabulary.end} - ({vocabulary.end} if model.ends else set()))
+    marks = {vocabulary.start, vocabulary.end, vocabulary.unknown} - {None, vocabulary.end if model.ends else None}
+    return [token for token in marks if token is not None]
 
 
 def sample_tokens(

@@ -16,21 +16,27 @@ from .onnx import export_onnx
 FORMATS = ("arpa", "hf", "onnx")
 
 
+def format_of(path: Path | str, to: str | None, usual: str = "arpa") -> str:
+    """The format that is asked for; where none is, the one that the end of a path names, else the ``usual`` one."""
+    return to or ("onnx" if Path(path).suffix == ".onnx" else usual)
+
+
 def export(
-    model: Language | Model, path: Path | str, *, to: str = "arpa", watch: Watch = lambda event, fields: None
+    model: Language | Model, path: Path | str, *, to: str | None = None, watch: Watch = lambda event, fields: None
 ) -> list[str]:
     """Write a model from ``fit`` or ``load``; what there is to know of the outcome is returned in words.
 
     Args:
         path: a file, of "hf" a folder, replaced as a whole or not at all; an ARPA file is packed where it ends in ``.gz``.
         to: "arpa", n-grams as KenLM and SRILM read them; "hf", a directory that Hugging Face's transformers, and whatever takes
-            such, reads: of a Transformer of ours Llama's; "onnx", networks for any runtime.
+            such, reads: of a Transformer of ours Llama's; "onnx", networks for any runtime. None: as ``format_of`` the path.
         watch: of an ARPA file told ``("write", {"rows": n-grams done, "of": all})``.
 
     Raises:
         UsageError: the format does not hold such a model.
         RecordError: the place cannot be written.
     """
+    to = format_of(path, to)
     if to not in FORMATS:
         raise UnknownName("format", to, FORMATS)
     if to == "arpa":

@@ -21,6 +21,7 @@ from ..record import write_json
 from ..record.checksums import checksums
 from ..record.files import encode_json, write_folder
 from ..record.run import FORMAT, Run
+from .exporting import format_of
 
 Json = dict[str, Any]
 FINEST = 0.02
@@ -28,7 +29,7 @@ FINEST = 0.02
 _CLOSE = 1.01  # steps between which the search for a size ends
 
 
-def quantize(model: Model | Language, path: Path | str, *, to: str = "run", max_size: str | int | None = None) -> Json:
+def quantize(model: Model | Language, path: Path | str, *, to: str | None = None, max_size: str | int | None = None) -> Json:
     """Write a trained model in few bytes, and tell what that changed.
 
     Args:
@@ -36,6 +37,7 @@ def quantize(model: Model | Language, path: Path | str, *, to: str = "run", max_
         path: where to: of "run" a folder, which is made or replaced; of "onnx" a file.
         to: "run", a run directory that ``load`` and ``lossworks predict`` read, of ``linear`` and ``bag``: their weights rounded,
             features left out whose weights are then all zero. "onnx", the network with its products' weights in int8.
+            None: "onnx" where the path ends in .onnx.
         max_size: of a run directory, the most bytes that it may have ("1MB"): the largest model below that is written. None:
             weights are rounded until the errors are 2 % of them.
 
@@ -46,7 +48,7 @@ def quantize(model: Model | Language, path: Path | str, *, to: str = "run", max_
         UsageError: the model has no such form, or no run; the size is too small for any of it; a package is missing.
         RecordError: the place cannot be written.
     """
-    path = Path(path)
+    path, to = Path(path), format_of(path, to, "run")
     if to not in ("run", "onnx"):
         raise UnknownName("quantized format", to, ("run", "onnx"))
     if model.path is None:
@@ -57,7 +59,7 @@ def quantize(model: Model | Language, path: Path | str, *, to: str = "run", max_
                 "--max-size is for run directories of linear and bag; ONNX in int8 has the size that it has. Leave it out."
             )
         if isinstance(model, Model) and isinstance(getattr(model.predictor, "features", None), HashedFeatures):
-            raise UsageError("onnxruntime quantises products, and linear and bag are sums of rows. Leave out --to onnx.")
+            raise UsageError("onnxruntime quantises products, and linear and bag are sums of rows. Name a folder, and no --to.")
         from .onnx_int8 import write_int8
 
         after, sizes = write_int8(model, path)

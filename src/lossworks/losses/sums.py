@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from ..core import own
 from ..core.errors import UsageError
 from .base import BinaryLoss, CategoricalLoss, Loss, RegressionLoss, losses
 
@@ -147,6 +148,8 @@ def build(spec: str | Loss) -> Loss:
     Raises:
         UsageError: an unknown name or key, a value outside its domain, or terms that do not add up.
     """
+    if isinstance(spec, str):
+        spec = own.without_files(spec, losses.kind)
     if isinstance(spec, str) and (terms := _split(spec)):
         return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else _sum(terms)
     return losses.build(spec)

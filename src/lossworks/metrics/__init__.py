@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .intervals import Interval, over_trainings, paired
     from .language import (
         MAX_SEGMENTS,
+        MOST_UNKNOWN,
         SegmentCounts,
         bits_between,
         bits_per,
@@ -59,6 +60,7 @@ __all__ = [
     "MAX_SEGMENTS",
     "METRICS",
     "MOST_DECISIONS",
+    "MOST_UNKNOWN",
     "NO_MEANS",
     "PROPER",
     "RISING",

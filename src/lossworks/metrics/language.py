@@ -21,21 +21,36 @@ from .intervals import Floats, Interval, Ints, ratio
 
 MAX_SEGMENTS, _SHORTEST = 100, 20
 """Segments that one long text is cut into at most, and the fewest positions of one."""
+_A_BYTE = 8 * math.log(2)  # nats that an unknown token is charged for each byte: what spelling costs that knows nothing
+MOST_UNKNOWN = 0.05
+"""The share of unknown tokens from which on a model's bits a byte are too much of that charge for it to be called the best."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCounts:
-    """Tokens, bytes in UTF-8 and unknown tokens of each segment [U]. ``bounds`` [U + 1]: its positions, those of predictions."""
+    """Tokens, bytes in UTF-8, unknown tokens and the bytes of these of each segment [U]. ``bounds`` [U + 1]: its positions, those
+    of predictions.
+    """
 
     bounds: Ints
     tokens: Ints
     bytes: Floats
     unknown: Ints
+    unspelled: Ints
 
     @property
     def positions(self) -> Ints:
         """How many positions each has."""
         return np.diff(self.bounds)
+
+    def take(self, rows: Ints) -> SegmentCounts:
+        """Of some of the segments, side by side."""
+        bounds = np.concatenate([[0], np.cumsum(self.positions[rows])])
+        return SegmentCounts(bounds, self.tokens[rows], self.bytes[rows], self.unknown[rows], self.unspelled[rows])
+
+    def spelled(self, nats: Floats) -> Floats:
+        """What segments that cost ``nats`` [U] in tokens cost with every byte paid for: 8 bits for each of an unknown token."""
+        return nats + _A_BYTE * self.unspelled
 
     def sums(self, values: NDArray[Any]) -> Floats:
         """Sums over each segment of values at each position; infinite where one of them is."""
@@ -45,34 +60,42 @@ class SegmentCounts:
         return found
 
 
-def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[Any]) -> SegmentCounts:
-    """Counts of the texts, or of segments of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are."""
+def count_segments(offsets: Ints, ends: bool, sizes: Ints, unknown: NDArray[Any], unspelled: NDArray[Any]) -> SegmentCounts:
+    """Counts of the texts, or of segments of a single one. ``sizes`` [texts]: bytes; ``unknown`` [tokens]: which are, and how
+    many bytes that leaves ``unspelled``.
+    """
     if len(offsets) == 2 and not ends:
         count = int(offsets[1])
         bounds = np.linspace(0, count, max(min(MAX_SEGMENTS, count // _SHORTEST), 1) + 1).astype(np.int64)
         shares = np.diff(bounds)
-        return SegmentCounts(bounds, shares, shares * (float(sizes[0]) / max(count, 1)), _between(unknown, bounds))
+        even = shares * (float(sizes[0]) / max(count, 1))
+        return SegmentCounts(bounds, shares, even, _between(unknown, bounds), _between(unspelled, bounds))
     bounds = offsets + (np.arange(len(offsets)) if ends else 0)
-    return SegmentCounts(bounds, np.diff(offsets), sizes.astype(np.float64), _between(unknown, offsets))
+    tokens, unknown, unspelled = np.diff(offsets), _between(unknown, offsets), _between(unspelled, offsets)
+    return SegmentCounts(bounds, tokens, sizes.astype(np.float64), unknown, unspelled)
 
 
-def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[Any]) -> SegmentCounts:
+def count_between(begins: Ints, cuts: Ints, sizes: Ints, unknown: NDArray[Any], unspelled: NDArray[Any]) -> SegmentCounts:
     """Counts of the segments of one text between the characters ``cuts``, the same for every tokenizer: a token is of the segment
-    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each segment; ``unknown`` [tokens]: which are.
+    that it begins in. ``begins`` [tokens], rising: characters; ``sizes``: bytes of each segment; ``unknown`` and ``unspelled`` as
+    of ``count_segments``.
     """
     bounds = np.searchsorted(begins, cuts).astype(np.int64)
-    return SegmentCounts(bounds, np.diff(bounds), sizes.astype(np.float64), _between(unknown, bounds))
+    tokens, unknown, unspelled = np.diff(bounds), _between(unknown, bounds), _between(unspelled, bounds)
+    return SegmentCounts(bounds, tokens, sizes.astype(np.float64), unknown, unspelled)
 
 
 def surprisal(logp: Floats, of: SegmentCounts) -> dict[str, Interval]:
-    """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]."""
-    return surprisal_of(of.sums(-logp), of.positions, of.bytes)
+    """nats_per_token, perplexity and bits_per_byte of log-probabilities [positions]. In the last, which compares between
+    tokenizers, an unknown token costs 8 bits more for each of its bytes: it is predicted, but not spelled.
+    """
+    return surprisal_of(of.sums(-logp), of)
 
 
-def surprisal_of(nats: Floats, positions: Ints, sizes: NDArray[Any]) -> dict[str, Interval]:
-    """The same of segments' ``nats``, ``positions`` and ``sizes`` in bytes, each [U]."""
-    token = ratio(nats, positions.astype(np.float64), low=0.0)
-    byte = ratio(nats / math.log(2), sizes.astype(np.float64), low=0.0)
+def surprisal_of(nats: Floats, of: SegmentCounts) -> dict[str, Interval]:
+    """The same of segments' ``nats`` [U]."""
+    token = ratio(nats, of.positions.astype(np.float64), low=0.0)
+    byte = bits_per(of.spelled(nats), of.bytes)
     perplexity = Interval(*(_exp(number) for number in (token.value, token.low, token.high)))
     return {"nats_per_token": token, "perplexity": perplexity, "bits_per_byte": byte}
 
@@ -81,7 +104,7 @@ def by_segment(nats: Floats, of: SegmentCounts) -> dict[str, Floats]:
     """nats_per_token and bits_per_byte of each segment [U], from the segments' ``nats``, for comparisons: the plain mean over the
     segments is the metric itself, and a segment counts by its size (value + U × its influence on the ratio of sums).
     """
-    return {"nats_per_token": _linear(nats, of.positions), "bits_per_byte": _linear(nats / math.log(2), of.bytes)}
+    return {"nats_per_token": _linear(nats, of.positions), "bits_per_byte": _linear(of.spelled(nats) / math.log(2), of.bytes)}
 
 
 def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
@@ -90,14 +113,14 @@ def linear_sums(values: Floats, sizes: NDArray[Any]) -> Floats:
     return np.asarray(value * sizes + (values - value) * (float(sizes.sum()) / len(values)))
 
 
-def bits_between(nats: Floats, others: Floats, sizes: Ints) -> Interval:
+def bits_between(nats: Floats, others: Floats, sizes: NDArray[Any]) -> Interval:
     """How many bits a byte more ``nats`` are than ``others``, both sums over the same segments [U] of ``sizes`` bytes. The
     interval is that of the paired differences: what makes a segment hard for both does not widen it.
     """
     return ratio((nats - others) / math.log(2), sizes.astype(np.float64))
 
 
-def bits_per(nats: Floats, sizes: Ints) -> Interval:
+def bits_per(nats: Floats, sizes: NDArray[Any]) -> Interval:
     """Bits a character or a byte, from sums over segments [U] and their ``sizes`` in these."""
     return ratio(nats / math.log(2), sizes.astype(np.float64), low=0.0)
 
@@ -112,9 +135,9 @@ def hit_rate(hits: Sequence[int], positions: Sequence[int]) -> Interval:
     return ratio(np.array(hits, np.float64), np.array(positions, np.float64), 0.0, 1.0)
 
 
-def of_texts(nats: Floats, positions: Ints, sizes: NDArray[Any]) -> dict[str, Interval]:
+def of_texts(nats: Floats, of: SegmentCounts) -> dict[str, Interval]:
     """``surprisal_of`` texts that are apart, and nats_per_text."""
-    return {**surprisal_of(nats, positions, sizes), "nats_per_text": ratio(nats, np.ones(len(nats)), low=0.0)}
+    return {**surprisal_of(nats, of), "nats_per_text": ratio(nats, np.ones(len(nats)), low=0.0)}
 
 
 def texts_by_language(nats: Floats, of: SegmentCounts, keys: NDArray[Any], languages: Languages) -> dict[str, Any]:
@@ -124,11 +147,10 @@ def texts_by_language(nats: Floats, of: SegmentCounts, keys: NDArray[Any], langu
     Args:
         of: the texts' counts. keys: equal for equal texts [U]. languages: of the texts.
     """
-    tokens, unknown = of.tokens.astype(np.float64), of.unknown.astype(np.float64)
 
     def metrics_of(rows: NDArray[np.int64]) -> dict[str, Interval]:
-        found = of_texts(nats[rows], of.positions[rows], of.bytes[rows])
-        return found | {"unknown_rate": ratio(unknown[rows], tokens[rows], 0.0, 1.0)}
+        own = of.take(rows)
+        return of_texts(nats[rows], own) | {"unknown_rate": unknown_rate(own)}
 
     return by_language("nats_per_text", whole_texts(nats, keys), languages, metrics_of)
 

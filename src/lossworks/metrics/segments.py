@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,22 +46,10 @@ class Segments:
 
     def of_tokens(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> metrics.SegmentCounts:
         """Their counts in the texts' tokens."""
-        return self._counts(texts, tokenizer, ends, _unknown(texts, tokenizer))
-
-    def unspelled(self, texts: Ragged, tokenizer: Tokenizer, ends: bool) -> NDArray[np.int64]:
-        """How many of their bytes are of unknown tokens."""
-        unknown, sizes, at = _unknown(texts, tokenizer), np.zeros(len(texts.ids), np.int64), 0
-        for _, text in _pieces(self.blocks):
-            spans = tokenizer.spans(text)
-            for token in np.flatnonzero(unknown[at : at + len(spans)]):
-                sizes[at + token] = len(text[slice(*spans[token])].encode())
-            at += len(spans)
-        return self._counts(texts, tokenizer, ends, sizes[: len(unknown)]).unknown
-
-    def _counts(self, texts: Ragged, tokenizer: Tokenizer, ends: bool, unknown: NDArray[Any]) -> metrics.SegmentCounts:
+        found = unknown_of(texts, tokenizer, self.blocks)
         if self.cuts is None:
-            return metrics.count_segments(texts.offsets, ends, self.bytes, unknown)
-        return metrics.count_between(_begins(tokenizer, self.blocks), self.cuts, self.bytes, unknown)
+            return metrics.count_segments(texts.offsets, ends, self.bytes, *found)
+        return metrics.count_between(_begins(tokenizer, self.blocks), self.cuts, self.bytes, *found)
 
     def texts(self) -> list[str]:
         """Their text."""
@@ -73,10 +60,22 @@ class Segments:
         return [whole[first:last] for first, last in pairwise(cuts)]
 
 
-def _unknown(texts: Ragged, tokenizer: Tokenizer) -> NDArray[np.bool_]:
-    """Which tokens are unknown."""
+def unknown_of(texts: Ragged, tokenizer: Tokenizer, blocks: Blocks) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which tokens are unknown, and the bytes that each of these leaves unspelled; none where the text has the very mark of what
+    is unknown, as the Penn Treebank's texts do. The texts are tokenized again where they hold any.
+    """
     ids, mark = texts.ids[: texts.offsets[-1]], tokenizer.vocabulary.unknown
-    return np.zeros(len(ids), bool) if mark is None else np.asarray(ids == mark)
+    unknown, sizes, at = np.zeros(len(ids), bool), np.zeros(len(ids), np.int64), 0
+    if mark is None or not (unknown := np.asarray(ids == mark)).any():
+        return unknown, sizes
+    shown = tokenizer.spelling(mark)
+    for _, text in _pieces(blocks):
+        spans = tokenizer.spans(text)
+        for token in np.flatnonzero(unknown[at : at + len(spans)]):
+            piece = text[slice(*spans[token])]
+            sizes[at + token] = 0 if piece == shown else len(piece.encode())
+        at += len(spans)
+    return unknown, sizes
 
 
 def _pieces(blocks: Blocks) -> Iterator[tuple[int, str]]:

@@ -97,7 +97,13 @@ class ArraySpec(ModelSpec):
 
 
 Spec = ModelSpec | CountedSpec | LanguageSpec | GraphSpec
-models: Registry[Spec] = Registry("model", "lossworks.models", Spec, "Give a spec such as 'linear' or 'ngram:order=5'.")
+models: Registry[Spec] = Registry(
+    "model",
+    "lossworks.models",
+    Spec,
+    "Give a spec such as 'linear' or 'ngram:order=5'.",
+    "A model of Hugging Face is 'hf:{}': a directory, or a name whose files are on this disk.",
+)
 render = models.render
 """The spec that spells a model."""
 

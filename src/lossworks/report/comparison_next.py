@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +11,7 @@ from statistics import fmean
 from .words import Json
 
 _OPEN = ("no difference shown", "not enough to say")
-_USUAL_SEEDS, _USUAL_SHARE, _LARGEST_SHARE = 8, 0.1, 0.4
+_USUAL_SEEDS, _USUAL_TRIALS, _USUAL_SHARE, _LARGEST_SHARE = 8, 12, 0.1, 0.4
 _OF_ONE_RUN = ("--resume", "--out", "--minutes")  # flags that another comparison does not have from this one
 
 
@@ -28,13 +28,15 @@ def next_step(summary: Json, path: Path) -> Next | None:
     result, protocol = summary["result"], summary["protocol"]
     if result["done"] < result["of"]:
         why = f"{result['done']} of {result['of']} trainings are done; --resume goes on."
-        return Next(why, _again(summary["command"], {"--out": str(path), "--resume": None}))
+        return Next(why, resumed(summary["command"], path, "--minutes"))
     left = [arm["verdict"] for arm in result["arms"][1:] if arm["verdict"]["word"] in _OPEN]
     shares = [verdict["shares"]["seeds"] for verdict in left if verdict["shares"]]
-    if protocol["seeds"] > 1 and not shares:  # all is shown, or the arms are the same on every row
-        return None
     seeds, new = protocol["seeds"], {"--seed": str(protocol["split_seed"] + protocol["seeds"] + 1)}
+    if alike := rates_alike(result):
+        new["--trials"] = str(max(2 * protocol["trials"], _USUAL_TRIALS))
     anew = "The command below starts a new comparison with seeds of its own: nothing is added after a look."
+    if protocol["seeds"] > 1 and not shares:  # all is shown, or the arms are the same on every row
+        return Next(f"{anew[:-1]}, and has more trials.", _again(summary["command"], new)) if alike else None
     if seeds == 1 or fmean(shares) >= 0.5:
         due = (
             f"{fmean(shares):.0%} of the variance is due to the seeds" if shares else "One seed does not show how much seeds vary"
@@ -66,14 +68,19 @@ def _place(rates: list[float], chosen: float) -> str:
     return "middle" if len(rates) == 3 else ""
 
 
-def _again(command: str, new: Mapping[str, str | None]) -> str:
-    """The command with some flags given anew, None for one that has no value."""
-    if not command.startswith("lossworks compare "):
+def resumed(command: str, path: Path, *left_out: str) -> str:
+    """The command that goes on with what this one began in ``path``, without the flags that are left out."""
+    return _again(command, {"--out": str(path), "--resume": None}, left_out)
+
+
+def _again(command: str, new: Mapping[str, str | None], left_out: Sequence[str] = _OF_ONE_RUN) -> str:
+    """The command with some flags given anew, None for one that has no value; nothing where it is Python's."""
+    if not command.startswith("lossworks "):
         return ""
     kept, words = list[str](), iter(shlex.split(command))
     for word in words:
         flag, given, _ = word.partition("=")
-        if flag not in (*_OF_ONE_RUN, *new):
+        if flag not in (*left_out, *new):
             kept.append(word)
         elif not given and flag != "--resume":
             next(words, None)

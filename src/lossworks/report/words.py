@@ -104,6 +104,10 @@ def verdict(summary: Json) -> Verdict:
         sentence += f" The model does worse than {simple}."
     else:
         sentence += " The interval includes the baseline, so the model is not shown to be better."
+    beaten, told = _beside_counts(result)
+    sentence += f" {told}" * bool(told)
+    if better and beaten:
+        tone, headline = "unsure", f"{headline}, worse than a {result['ngram']['name']}"
     if better and (told := _worse_probabilities(result, main)):
         return Verdict("unsure", f"{headline}, with worse probabilities", f"{sentence} {told}")
     if told := _hardly_trained(summary, better):
@@ -116,6 +120,24 @@ def _leaked(data: Json, noun: str) -> str:
     leaked = data.get("leaked")
     note = leaked_note({"test": leaked["test"]}, data["parts"], noun) if isinstance(leaked, dict) else ""
     return f" {note}, which flatters the model." if note else ""
+
+
+def _beside_counts(result: Json) -> tuple[bool, str]:
+    """Whether a network is shown to be worse than an n-gram model of the same tokens, and both in words; empty without one."""
+    rival = result.get("ngram") or {}  # nor has an earlier record
+    if "metrics" not in rival:
+        return False, ""
+    apart, name = rival["difference"], rival["name"]
+    low, high = apart["low"], apart["high"]
+    worse, better = low is not None and low > 0, high is not None and high < 0
+    said = number("bits_per_byte", rival["metrics"]["bits_per_byte"]["value"])
+    sentence = f"A {name} counted on the same tokens reaches {said}, from which the network is not shown to differ."
+    if worse or better:
+        low, high = (low, high) if worse else (-high, -low)
+        by, between = number("bits_per_byte", abs(apart["value"])), interval("bits_per_byte", {"low": low, "high": high})
+        word, advice = ("worse", ": prefer --model ngram, or train on more text") if worse else ("better", "")
+        sentence = f"A {name} counted on the same tokens reaches {said}; the network is {word} by {by} ({between}){advice}."
+    return worse, sentence
 
 
 def _worse_probabilities(result: Json, main: str) -> str:

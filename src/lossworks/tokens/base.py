@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import OutOfMemory
+from ..core.memory import available, in_gb, taken
 from ..core.registry import Registry
 from ..record import write_json
 from ..record.scratch import temporary
@@ -120,9 +122,24 @@ def write(path: Path, spec: TokenizerSpec, **learned: Any) -> None:
 
 
 def counted(texts: Iterable[Sequence[str]], progress: Progress) -> Iterable[Sequence[str]]:
-    """The same blocks, with word of how many texts have been read after each."""
-    read = 0
+    """The same blocks, with word of how many texts have been read after each.
+
+    Raises:
+        OutOfMemory: what was taken meanwhile leaves less than it for a vocabulary to be made of the words.
+    """
+    read, before = 0, taken()
     for block in texts:
         yield block
         read += len(block)
         progress(read)
+        if (needed := taken() - before) > (there := available()):
+            raise too_many(needed, there)
+
+
+def too_many(needed: float, there: float) -> OutOfMemory:
+    """The one error for words that there is no memory for: what would be ``needed`` yet, and what is free."""
+    return OutOfMemory(
+        "the training texts have too many different words, all of which are counted in memory: to make a vocabulary of them "
+        f"would take {in_gb(needed)} or more, and {in_gb(there)} are free. `lossworks data prepare` learns a tokenizer from 100 "
+        "MB of the texts (--tokenizer words, or bpe:size=8000), and fit takes it from there."
+    )

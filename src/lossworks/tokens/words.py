@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, UsageError
-from .base import END, SPECIALS, START, UNKNOWN, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, write
+from ..core.memory import available
+from .base import END, SPECIALS, START, UNKNOWN, Encoded, Progress, Tokenizer, TokenizerSpec, counted, tokenizers, too_many, write
 from .vocabulary import Vocabulary
 from .word_table import WordTable, words_of
+
+_A_WORD = 270  # bytes of a dictionary, a sorted list and two tables, beside those that counting takes
 
 
 @tokenizers.add("words", source="Mikolov et al. 2010, Interspeech (the Penn Treebank's texts, already cut)")
@@ -42,6 +45,8 @@ class WordsSpec(TokenizerSpec):
         for texts in counted(blocks, progress):
             words = words_of(texts, self.lower, self.ascii)
             spelled += map(words.spelled, table.add(words.hashes))
+            if (needed := _A_WORD * table.used) > (there := available()):
+                raise too_many(needed, there)
         counts = dict(zip(spelled, table.counts[: table.used].tolist(), strict=True))
         marks = sum(counts.pop(mark, 0) for mark in (START, END))
         counts.pop(UNKNOWN, None)

@@ -76,7 +76,7 @@ class Ahead:
             if callbacks.stop.is_set():
                 self._stop.set()
         if callbacks.stop.is_set():
-            raise Interrupted("stopped in the second training. The same command with --resume goes on from the end of the first.")
+            raise Interrupted("stopped in the second training.", "goes on from the end of the first")
         if epochs in self._after and isinstance(self._course, ArrayCourse):
             self._course.put(self._after[epochs])
             return self._course

@@ -70,6 +70,11 @@ class Part:
             self._at, self._selected = number, self.features.select(self.shards.load(number))
         return self.shards.rows(number), self._selected
 
+    def close(self) -> None:
+        """Let go of the rows, in memory and on disk."""
+        self._selected, self._at = None, -1
+        self.shards.close()
+
     def pieces(self) -> Iterator[tuple[NDArray[np.int64], Selected]]:
         """All pieces in turn."""
         return (self.piece(number) for number in range(self.shards.pieces))
@@ -191,7 +196,7 @@ class Dataset:
         """Let go of the parts."""
         for part in (self.train, self.valid, self.test):
             if part is not None:
-                part.shards.close()
+                part.close()
 
     def _find(self, row: int) -> tuple[Corpus, int]:
         number = int(np.searchsorted(self.starts, row, "right")) - 1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.errors import DataError, OutOfMemory, UsageError
 from ..core.memory import is_out_of_memory
 from ..data import Corpus
+from ..data.shards import BUDGET
 from ..engine import Callbacks, checkpoint
 from ..engine.distributed import World, check_alone
 from ..inference import Predictor, TextLanguage
@@ -28,9 +29,6 @@ from .unigrams import write_counts
 
 if TYPE_CHECKING:
     from ..inference import KnowledgeGraph
-
-BUDGET = 256 << 20
-"""Bytes of hashed text of each part held in memory; what is beyond waits on disk."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from .language_training import train as train_language_model
 from .refit import with_validation_rows
 from .resolving import for_language
 from .settings import Settings
+from .token_parts import UNSPACED, unspaced
 
 _ROWS_AT_ONCE = 1 << 14
 
@@ -61,6 +62,9 @@ def fit(
     shares = settings.valid, settings.test
     data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
     check_counted(data, settings)
+    if settings.tokenizer is None and unspaced(next(data.blocks(TRAIN))[1]):
+        callbacks.watch("plan", {"text": UNSPACED})
+        settings = replace(settings, tokenizer="chars")
     settings = for_language(settings, data.task.kind)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
     callbacks.watch("start", {"step": 0})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from ..models.neural import NeuralSpec
 from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from .balancing import check_languages, drawn, group_count
+from .beside_counts import beside_counts
 from .describing import leaked, of_corpora
-from .language_metrics import judge, samples
-from .language_training import recalled, tokens_chosen, train
+from .language_metrics import judge, logp_of, samples
+from .language_training import Trained, recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
 from .start import Start
@@ -102,7 +103,7 @@ def fit(
         judged = {"judged_by": found.settings.stop_by or LanguageModeling().proper}
         result["training"] = _training(found.state) | judged | {"peak_memory": peak_memory(found.settings.device)}
     if callbacks.world.is_first:
-        result |= _result(trained, parts[TEST], counts, found.settings)
+        result |= _result(trained, parts, counts, found, scratch, result["seconds"])
     return trained, found.settings, data, result, counts
 
 
@@ -119,13 +120,20 @@ def _training(state: TrainState) -> dict[str, Any]:
     return {"steps": state.step, "epochs": state.epoch, "passes": state.passes, "scores": state.scores, **ended}
 
 
-def _result(trained: TextLanguage, test: Encoded, counts: NDArray[np.int64], settings: Settings) -> dict[str, Any]:
+def _result(
+    trained: TextLanguage, parts: Mapping[int, Encoded], counts: NDArray[np.int64], found: Trained, scratch: Path, seconds: float
+) -> dict[str, Any]:
+    """What is said of how good the model is that took ``seconds``."""
+    settings, test = found.settings, parts[TEST]
     length = _SAMPLE.get((settings.tokenizer or "").partition(":")[0], _LONGER)
     made_up = {"samples": samples(trained, settings.seed, length)}
     if not len(test.texts.ids):
         note = "no texts were held out to test on, so nothing is known of how good this is"
         return {"part": None, "rows": 0, "note": note, **made_up}
-    return {"part": "test", **judge(trained, test, counts, settings.seed), **made_up}
+    logp, beside = logp_of(trained.model, test.texts), dict[str, Any]()
+    if found.state is not None:
+        beside = {"ngram": beside_counts(trained, parts[TRAIN].texts, test, logp, seconds, scratch)}
+    return {"part": "test", **judge(trained, test, counts, settings.seed, logp), **beside, **made_up}
 
 
 def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]) -> dict[str, Any]:

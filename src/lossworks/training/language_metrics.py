@@ -32,10 +32,8 @@ def judge(
     """Metrics with 95 % intervals beside those of a unigram model of the same tokens (``counts`` [V] from the training part;
     None where they are not known, and so no such model), and the most and least surprising texts. logp: what ``logp_of`` says.
     """
-    model, vocabulary = trained.model, trained.tokenizer.vocabulary
-    ids = test.texts.ids[: test.texts.offsets[-1]]
-    unknown = np.zeros(len(ids), bool) if vocabulary.unknown is None else np.asarray(ids == vocabulary.unknown)
-    units = metrics.count_segments(test.texts.offsets, model.ends, test.bytes, unknown)
+    model = trained.model
+    units = test.units(trained.tokenizer, model.ends)
     logp = logp_of(model, test.texts) if logp is None else logp
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
@@ -52,7 +50,7 @@ def judge(
         languages = {"languages": by_language}
     return {
         "rows": len(test.texts),
-        "tokens": len(ids),
+        "tokens": int(test.texts.offsets[-1]),
         "positions": len(logp),
         "bytes": int(test.bytes.sum()),
         "units": "texts" if len(test.texts) == len(units.tokens) else f"{len(units.tokens)} segments",

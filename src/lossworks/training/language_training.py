@@ -25,11 +25,10 @@ from .resolving import check_stopping
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .sizing import tokens_for
 from .start import Start
-from .token_parts import Division, repeated
+from .token_parts import UNSPACED, Division, repeated, unspaced
 from .tokens import new_network, train_sequences
 
 _PLAN = "plan.json"
-_LONGEST_WORDS = 15  # characters, spaces too, in the mean: of words of a script with spaces they are 5 to 9
 _PLANNED = ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience", "clip")
 
 
@@ -146,9 +145,8 @@ def tokens_chosen(settings: Settings, division: Division, callbacks: Callbacks, 
     if before is not None:
         return replace(settings, tokenizer=before.tokenizer), ""
     if not is_timed(settings):
-        if str(settings.tokenizer).startswith("words") and _unspaced(division):
-            why = "tokens are characters, for hardly any spaces stand between the words; --tokenizer words says otherwise"
-            return replace(settings, tokenizer="chars"), why
+        if str(settings.tokenizer).startswith("words") and unspaced(next(division.blocks(TRAIN), [])):
+            return replace(settings, tokenizer="chars"), UNSPACED
         return settings, ""
     found = None
     if callbacks.world.is_first:
@@ -157,12 +155,6 @@ def tokens_chosen(settings: Settings, division: Division, callbacks: Callbacks, 
         found = tokens_for(str(settings.model), size, left, settings.device, settings.dtype or fast_dtype(settings.device))
     tokenizer, why = _of_first(found, settings, callbacks)
     return replace(settings, tokenizer=tokenizer), why
-
-
-def _unspaced(division: Division) -> bool:
-    """Whether the texts that are read first have no spaces between words, as in Chinese, Japanese or Thai."""
-    texts = next(division.blocks(TRAIN), [])
-    return sum(map(len, texts)) > _LONGEST_WORDS * sum(len(text.split()) for text in texts)
 
 
 def _planned(

@@ -105,5 +105,5 @@ def _trial(
     except Diverged:
         return Trial(lr, None, "diverged")
     except Interrupted:
-        raise Interrupted("stopped in the search for a learning rate. The same command with --resume begins it anew.") from None
+        raise Interrupted("stopped in the search for a learning rate.", "begins it anew") from None
     return Trial(lr, state.best if math.isfinite(state.best) else None, "" if math.isfinite(state.best) else "no score")

@@ -27,7 +27,7 @@ from ..models.transformer import TransformerSpec
 from ..tokens import Vocabulary
 from .config import TrainConfig
 from .settings import BY_STEPS, OF_TOKENS, Settings
-from .sizing import Probe, Sized, named, sized
+from .sizing import MOST_PASSES, Probe, Sized, named, sized
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
@@ -122,16 +122,23 @@ def plan(
         testing = test_tokens / (_FASTER * config.batch_tokens) * a_step
         tested = min(1.0, _TESTING * max(left, 0.0) / testing) if testing else 1.0
         left -= tested * testing
-        steps = max(1, int(_TRAINING * left / a_step))
-        epochs = steps * config.batch_tokens / len(Positions.of(texts, vocabulary, ends))
+        positions = len(Positions.of(texts, vocabulary, ends))
+        a_pass = max(1.0, positions / config.batch_tokens)  # steps: none has more than all texts
+        fit, most = max(1, int(_TRAINING * left / a_step)), math.ceil(MOST_PASSES * a_pass)
+        steps = min(fit, most)
         enough = max((_TRAINING + _EVALUATING) * left, a_step)  # where all else took it all, a step still
         evals = max(1, min(EVALS, steps // _FEWEST_BETWEEN))
-        config = replace(config, steps=steps, seconds=enough, epochs=math.ceil(epochs) + 1, evals=evals)
+        config = replace(config, steps=steps, seconds=enough, epochs=MOST_PASSES, evals=evals)
         said.append(
-            f"{counted(steps, 'step')} of {config.batch_tokens:,} tokens at {duration(a_step, ' ')} each in {dtype} fill the "
-            f"{duration(max(left, 0), ' ')} left of {duration(seconds, ' ')}: {epochs:.3g} passes over the texts. --minutes, "
-            "--steps or --epochs say otherwise."
+            f"{counted(fit, 'step')} of {config.batch_tokens:,} tokens at {duration(a_step, ' ')} each in {dtype} fill the "
+            f"{duration(max(left, 0), ' ')} left of {duration(seconds, ' ')}: {fit / a_pass:.3g} passes over the texts. "
+            "--minutes, --steps or --epochs say otherwise."
         )
+        if most < fit:
+            said.append(
+                f"{counted(most, 'step')} are taken, {MOST_PASSES} passes: with more a network learns {positions:,} tokens by "
+                "heart. An n-gram model (--model ngram) makes more of few texts; --epochs says otherwise."
+            )
         if tested < 1:
             said.append(
                 f"{tested:.2g} of the test part is scored at the end, drawn at random; lossworks evaluate RUN scores all of it."

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from .. import losses, models
 from ..core.errors import DataError
 from ..data import Corpus
+from ..data.shards import BUDGET
 from ..engine import Callbacks, Loop, checkpoint
 from .classifier import loss_for
 from .dataset import Dataset, assemble
 from .describing import fingerprint
-from .fitting import BUDGET, memory_named
+from .fitting import memory_named
 from .refit import Ended, again, with_validation_rows
 from .settings import Settings
 

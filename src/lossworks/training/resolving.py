@@ -14,7 +14,7 @@ from ..tasks import GraphCompletion, LabelTask, LanguageModeling
 from .settings import AUTO, BY_LANGUAGE, Settings, spelled
 
 _SMALLEST_BATCH = 16
-_CLASS_TOKENS = "words"  # what tells classes apart best: docs/BENCHMARKS.md
+_CLASS_TOKENS = "words"  # what tells classes apart best where spaces part them: docs/BENCHMARKS.md
 
 
 def for_examples(settings: Settings, task: LabelTask, rows: int) -> Settings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
-from ..core import specs, units, values
+from ..core import own, specs, units, values
 from ..core.devices import check_device
 from ..core.errors import UnknownName, UsageError
 from ..data.options import UNITS, ReadOptions
@@ -192,7 +192,7 @@ class Settings:
             plain["glosses"] = f"{len(plain['glosses']):,} descriptions given as a dict"
         elif plain.get("glosses") is not None:
             plain["glosses"] = str(plain["glosses"])
-        return plain
+        return {key: own.plain(value) if key in own.KINDS else value for key, value in plain.items()}
 
     def _check_values(self) -> None:
         for name in (

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .. import models, optim
 from ..core.errors import OutOfMemory
-from ..core.memory import available
+from ..core.memory import available, in_gb
 from ..data import TEST, TRAIN, VALID
+from ..data.room import Beyond
+from ..data.shards import BUDGET, PIECES
 from ..models.linear import LinearSpec
-from .dataset import Dataset
+from ..tasks import LanguageModeling
+from .dataset import MOST_TEST, MOST_VALID, Dataset
 from .settings import BY_STEPS, LABELS, OF_EXAMPLES, TEACH, Settings
 
 _LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
 _MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few rows each: docs/BENCHMARKS.md
-_BYTES = 4  # a weight
+_BYTES = 4  # a weight, and an n-gram of a text
+_SPLIT, _KEPT = 60, 29  # of a row, while rows are split, and from then on: its part, target, weight, number and length
+_CODE = 120 << 20  # what is compiled, and libraries
+_A_BUCKET = 24  # of the table of n-grams, and of weights
+_FEW = 200  # texts that tell how many n-grams one has
 
 
 def with_model(settings: Settings, data: Dataset) -> Settings:
@@ -39,7 +47,7 @@ def with_model(settings: Settings, data: Dataset) -> Settings:
     table, outputs = _BYTES * linear.parameters(len(features), data.task.outputs), data.task.outputs
     data.notes.append(
         f"{outputs:,} classes: the model is {_MANY} instead of {LABELS}, whose table of {len(features):,} features a class "
-        f"would take {_in_gb(table)}. --model says otherwise"
+        f"would take {in_gb(table)}. --model says otherwise"
     )
     return replace(settings, model=_MANY, optimizer=settings.optimizer or _RULE, epochs=settings.epochs or _EPOCHS)
 
@@ -56,6 +64,24 @@ def _for_few(settings: Settings, data: Dataset) -> Settings:
         f"{named},contrastive=false or any setting of training says otherwise"
     )
     return replace(settings, model=few_named)
+
+
+def beyond(settings: Settings) -> Beyond:
+    """What a fit takes of rows beside what is held of them once they are read: to be asked while they are."""
+    spec = settings.spec
+    hashed = isinstance(spec, LinearSpec) and settings.task != LanguageModeling.kind
+    features = spec.features() if hashed and isinstance(spec, LinearSpec) else None
+
+    def needed(rows: float, sample: Sequence[str]) -> float:
+        if features is None or not isinstance(spec, LinearSpec):
+            return max(_SPLIT * rows, _CODE + _KEPT * rows)
+        each = _BYTES * len(features.read(few := sample[:_FEW]).ids) / len(few)
+        train, *held = (each * count for count in (rows, min(rows / 10, MOST_VALID), min(rows / 10, MOST_TEST)))
+        on_disk = max(BUDGET + sum(held), 3 * train / PIECES + 2 * sum(held))  # a piece, and what its features weigh
+        read = on_disk if train > BUDGET else 1.5 * train + 2 * sum(held)
+        return max(_SPLIT * rows, _CODE + _KEPT * rows + _A_BUCKET * (1 << spec.bits) + read)
+
+    return needed
 
 
 def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trainings: int = 1) -> None:
@@ -90,19 +116,15 @@ def check_memory(spec: models.ModelSpec, data: Dataset, settings: Settings, trai
         "a smaller dim or vocabulary"
         if isinstance(spec, BagSpec)
         else (
-            f"--model {_MANY}, which has one small table of features and one of classes (about {_in_gb(instead)}), or fewer "
+            f"--model {_MANY}, which has one small table of features and one of classes (about {in_gb(instead)}), or fewer "
             "features: min_count=2, chars=0, fewer bits"
         )
     )
     raise OutOfMemory(
         f"{models.render(spec)} does not fit into memory: with {features:,} features and {outputs:,} outputs it has {weights:,} "
-        f"weights, and training would take about {_in_gb(needed)}, of which {_in_gb(there)} are free. Try {remedy}."
+        f"weights, and training would take about {in_gb(needed)}, of which {in_gb(there)} are free. Try {remedy}."
     )
 
 
 def _is_large(spec: LinearSpec, features: int, data: Dataset) -> bool:
     return _BYTES * spec.parameters(features, data.task.outputs) > _LARGEST
-
-
-def _in_gb(size: float) -> str:
-    return f"{size / 1e9:,.2g} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"

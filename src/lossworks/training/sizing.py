@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.seeds import generator
 from ..data import Ragged
+from ..data.layouts import Positions
 from ..models import build_language, render
 from ..models.neural import NeuralSpec
 from ..models.rnn import RnnSpec
@@ -22,6 +23,10 @@ Sized = TransformerSpec | RnnSpec
 _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 512, 8), (12, 768, 12))  # layers, dim, heads
 _TOKENS_A_WEIGHT = 4.0
 """Tokens seen in training for each weight, at least: docs/LOG.md has what more and fewer gave."""
+MOST_PASSES = 40
+"""Over the texts, where the time decides: few texts are learned by heart from some 25 on (docs/LOG.md), and repeating them more
+than about 40 times was worth nothing to large networks either (Muennighoff et al. 2023, arXiv:2305.16264).
+"""
 _VOCABULARIES = (8000, 4000, 2000, 1000, 500)
 _CHARACTERS_A_TOKEN = 200  # of the training texts, for each token of a vocabulary: one that is rare teaches little
 _CHARACTERS_A_SECOND = 20_000  # of the training texts, for each second there is: with more, learning to tokenize takes too much
@@ -51,13 +56,14 @@ class Probe:
 
 
 def sized(spec: Sized, config: TrainConfig, probe: Probe, seconds: float) -> tuple[Sized, str]:
-    """The largest size of the ladder that sees enough tokens a weight in the ``seconds``, and why."""
+    """The largest size of the ladder that sees enough tokens a weight in the ``seconds`` and ``MOST_PASSES``, and why."""
     smallest, tried, *larger = (_at(spec, *size) for size in _LADDER)
     size = probe.vocabulary.size
     a_product = probe.a_product(tried, config)
+    most = MOST_PASSES * len(Positions.of(probe.texts, probe.vocabulary, probe.ends))
 
     def seen(at: Sized) -> float:
-        return seconds / (a_product * _products(at, size, config.window))
+        return min(seconds / (a_product * _products(at, size, config.window)), most)
 
     def sees_enough(at: Sized) -> bool:
         return seen(at) >= _TOKENS_A_WEIGHT * at.parameters(size)
@@ -66,8 +72,8 @@ def sized(spec: Sized, config: TrainConfig, probe: Probe, seconds: float) -> tup
     weights, enough = chosen.parameters(size), f"{_TOKENS_A_WEIGHT:g} tokens each or more"
     why = f"the most that see {enough}" if sees_enough(chosen) else f"the fewest there are, though they do not see {enough}"
     return chosen, (
-        f"{render(chosen)}: {weights:,} weights, {why} in {max(seconds, 0):.3g} s of steps on this machine (about "
-        f"{max(seen(chosen), 0) / weights:.2g}). Name layers or dim to choose yourself."
+        f"{render(chosen)}: {weights:,} weights, {why} in {max(seconds, 0):.3g} s of steps on this machine and "
+        f"{MOST_PASSES} passes (about {max(seen(chosen), 0) / weights:.2g}). Name layers or dim to choose yourself."
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import models, optim
 from ..core.errors import UsageError
 from ..core.lazy import Later
+from ..core.own import check_trusted
 from ..data import Corpus, Features
 from ..inference import NetworkPredictor, TextLanguage
 from ..models import Spec
@@ -69,6 +71,7 @@ def settings_after(name: str, record: Mapping[str, Any], settings: Settings | No
     elif str(own.get("optimizer")).startswith("given:"):
         raise UsageError(f"--from {name}: its optimizer was given as Python, which no record holds. Name one with --optimizer.")
     own["model"] = _whole(_spec(config))
+    check_trusted(record, Path(name), {key: value for key, value in own.items() if key not in said})
     return Settings(**(own | said))
 
 

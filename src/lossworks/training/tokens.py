@@ -265,6 +265,7 @@ def token_loop(
         patience=config.patience,
         eval_every=_eval_every(config, steps),
         seconds=config.seconds,
+        most=config.epochs * per_epoch,
         overfitting=None if config.stop_by == "accuracy" else Overfitting(),
     )
     loop.state.stopped = "all epochs done" if config.steps is None else "all steps done"

@@ -54,7 +54,7 @@ def test_states_are_the_mean_of_theirs(kind: str, folders: dict[str, Path]) -> N
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
     tokenizer.enable_truncation(24)
-    found = reading(folders[kind]).states(TEXTS)
+    found = reading(folders[kind], ",dtype=float32").states(TEXTS)
     for text, state in zip(TEXTS, found, strict=True):
         with torch.no_grad():
             wanted = theirs(input_ids=torch.tensor([tokenizer.encode(text).ids or [0]])).last_hidden_state[0].mean(0).numpy()
@@ -218,15 +218,35 @@ def test_resumes(folders: dict[str, Path], tmp_path: Path) -> None:
     assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(ended).items())
 
 
-def test_dtype_is_kept(folders: dict[str, Path], tmp_path: Path) -> None:
-    """bfloat16 products give states near those of float32, and a run reads on in the dtype that it was trained with."""
-    exact, rough = reading(folders["bert"]).states(TEXTS), reading(folders["bert"], ",dtype=bfloat16").states(TEXTS)
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_dtype_is_kept(dtype: str, folders: dict[str, Path], tmp_path: Path) -> None:
+    """Rougher products give states near those of float32, and a run reads on in the dtype that it was trained with."""
+    exact, rough = (reading(folders["bert"], f",dtype={each}").states(TEXTS) for each in ("float32", dtype))
     assert 0 < abs(exact - rough).max() < 0.1
-    lossworks.fit(rows(), model=f"hf:{folders['bert']},frozen,dtype=bfloat16", out=tmp_path / "run")
+    lossworks.fit(rows(), model=f"hf:{folders['bert']},frozen,dtype={dtype}", out=tmp_path / "run")
     loaded = load_predictor(tmp_path / "run")
     assert isinstance(loaded, NetworkPredictor)
     assert isinstance(loaded.features, HfStates)
     assert np.array_equal(loaded.features.states(TEXTS), rough)
+
+
+def test_int8_of_each_text_alone(folders: dict[str, Path]) -> None:
+    """A text's state has the same bits whatever is read beside it at the same length."""
+    features = reading(folders["bert"], ",dtype=int8")
+    texts = ["a lovely thing", "a dreadful thing"]
+    assert np.array_equal(features.states(texts)[1], features.states(texts[1:])[0])
+
+
+@pytest.mark.parametrize(
+    ("instructions", "dtype"),
+    [((), "float32"), (("avx512_vnni",), "int8"), (("avx_vnni",), "int8"), (("avx512_vnni", "amx_bf16"), "bfloat16")],
+)
+def test_dtype_by_processor(
+    instructions: tuple[str, ...], dtype: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the processor is fast in is chosen where none is named."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(instructions, True))
+    assert reading(folders["bert"]).encoder.dtype == dtype
 
 
 def test_damaged_directories(folders: dict[str, Path], tmp_path: Path) -> None:

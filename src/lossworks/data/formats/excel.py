@@ -12,7 +12,7 @@ from ...core.errors import DataError, NotInstalled
 from ..archives import UNUSABLE, WORKBOOKS, container
 from ..checked_rows import Reading, Rows
 from ..limits import check_ratio
-from ..options import ReadOptions
+from ..options import ROWS_WANTED, ReadOptions
 from . import frames
 
 
@@ -51,7 +51,9 @@ def read(path: Path, options: ReadOptions) -> Reading:
         raise DataError(f"{book} has no sheet {sheet!r}. It has: {', '.join(names)}.")
     if len(filled) != 1:
         raise DataError(
-            f"{book} holds the sheets {', '.join(filled)}. Name one: {book}/{filled[0]}." if filled else f"{book} holds no rows."
+            f"{book} holds the sheets {', '.join(filled)}. Name one: {book}/{filled[0]}."
+            if filled
+            else f"{book} holds no rows. {ROWS_WANTED}"
         )
     frame = pl.read_excel(
         book, sheet_name=filled[0], has_header=options.header is not False, drop_empty_rows=False, infer_schema_length=None

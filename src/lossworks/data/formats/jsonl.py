@@ -15,7 +15,7 @@ from ..checked_rows import Fault, Reading, Rows
 from ..columns import Columns, choose
 from ..encodings import Block
 from ..limits import check_line
-from ..options import ReadOptions
+from ..options import ROWS_WANTED, ReadOptions
 
 Decoder = msgspec.json.Decoder[Any]
 
@@ -68,7 +68,7 @@ def _elements(blocks: list[Block], source: str) -> Iterator[Block]:
     except UNREADABLE as error:
         raise DataError(f"{source}: the JSON array is damaged, cut off, or not all that the file holds ({error}).") from None
     if not elements:
-        raise DataError(f"{source} holds no rows.")
+        raise DataError(f"{source} holds no rows. {ROWS_WANTED}")
     for start in range(0, len(elements), AT_ONCE):
         lines = [bytes(element).replace(b"\n", b" ") for element in elements[start : start + AT_ONCE]]
         yield Block(source, start + 1, b"\n".join(lines), len(lines) - 1)

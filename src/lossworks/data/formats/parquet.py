@@ -49,7 +49,18 @@ def read(path: Path, options: ReadOptions, source: str) -> Reading:
     named = [names[i] for i in columns.chosen]
     spelled = [pl.col(n).cast(pl.String) if schema[n] in (pl.Categorical, pl.Enum) else pl.col(n) for n in named]
     found = _rows(frame.select(spelled), columns, _class_names(path, columns.label_column), source)
-    return Reading(found, "row", columns.text_column, columns.label_column, columns.kept_names)
+    count = _count(frame)
+    return Reading(found, "row", columns.text_column, columns.label_column, columns.kept_names, lambda rows: count)
+
+
+def _count(frame: pl.LazyFrame) -> int | None:
+    """How many rows the file says that it has."""
+    import polars as pl
+
+    try:
+        return int(frame.select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # said where the rows are read
+        return None
 
 
 def _class_names(path: Path, column: str | None) -> list[str]:

@@ -131,7 +131,8 @@ def read(path: Path, options: ReadOptions) -> Reading:
     columns = choose(["text", "label"] if labelled else ["text"], options, str(path))
     if columns.label is None and not options.unlabelled:
         raise DataError(f"{path}: the texts have no labels. What learns without any is a model of language: --task lm.")
-    return Reading(_rows(prepared), "row", columns.text_column, columns.label_column)
+    count = sum(said["rows"] for _, said in prepared.shards)
+    return Reading(_rows(prepared), "row", columns.text_column, columns.label_column, expected=lambda rows: count)
 
 
 def open_shard(path: Path, said: Fields) -> tuple[dict[str, Any], dict[str, str]]:

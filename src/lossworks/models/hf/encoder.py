@@ -18,6 +18,7 @@ from ...data import Batch, valid
 from ..neural.classifier import alike, padded
 from ..neural.weights import check_finite
 from .classifier import POOLER, check, pad_of
+from .int8 import in_int8
 from .library import FOLDER, check_layers, kept_config, package, quiet, told, write_config
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _AT_ONCE = 1024  # tokens, padding included, that a thread reads at once: more t
 class Encoder:
     """A model [T tokens → T states of ``size``] as it is.
 
-    dtype: of its matrix products: "float32" or "bfloat16"; the mean is taken in float32.
+    dtype: of its matrix products: "float32", "bfloat16" or, on the processor, "int8"; the mean is taken in float32.
     """
 
     def __init__(self, model: Any, dtype: str) -> None:
@@ -39,6 +40,8 @@ class Encoder:
         self.dtype, self.pad = dtype, pad_of(model.config.get_text_config())
         self.config = model.config
         self.size: int = model.config.get_text_config().hidden_size
+        if dtype == "int8":
+            in_int8(model)
 
     @property
     def device(self) -> torch.device:

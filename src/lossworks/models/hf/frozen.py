@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core import domains
 from ...core.errors import UnknownName
-from ...core.machine import fast_dtype
+from ...core.machine import reading_dtype
 from ...data import Features, Moments, StateFeatures
 from ...record.tensors import under
 from ..base import models
@@ -22,7 +22,7 @@ from .classifier_spec import HfFeatures
 from .encoder import Encoder, load_encoder, restore_encoder
 from .library import named
 
-_DTYPES = ("float32", "bfloat16")
+_DTYPES = ("float32", "bfloat16", "int8")
 _KEPT = 1 << 25
 """Numbers of states that a first training keeps for the second, which is of few rows."""
 
@@ -35,8 +35,8 @@ class HfFrozenSpec(StateSpec):
     Spelled hf:PATH,frozen or hf_frozen:PATH. Each text is read once: its state is the mean of its tokens' last states. For few
     rows, or little time. Weights are safetensors; a run is read without PATH. Keys: path, a directory that ``save_pretrained``
     wrote, or a name at the hub; context, tokens read of a text (none: as many as the model was made for, 512 at most); dtype, of
-    the model's products, float32 or bfloat16 (none: as the processor is fast in); cut, whether its tokens' first vectors are
-    dealt out among them anew, the control of what it knows.
+    the model's products, float32, bfloat16 or int8 (none: what the processor is fast in); cut, whether its tokens' first vectors
+    are dealt out among them anew, the control of what it knows.
     """
 
     path: str = ""
@@ -88,7 +88,7 @@ class HfStates(StateFeatures):
     def prepare(self, training: Iterable[Sequence[str]]) -> None:
         if self._encoder is None:
             self.tokens.prepare(training)
-            self._encoder = load_encoder(self.tokens.path, self._dtype or fast_dtype(self._device))
+            self._encoder = load_encoder(self.tokens.path, self._dtype or reading_dtype(self._device))
             if self._cut:
                 marks = self.tokens.marks()
                 self._encoder.cut([*marks.before, *marks.after, marks.blank])
@@ -117,10 +117,10 @@ class HfStates(StateFeatures):
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
         weights = {f"encoder.{name}": value for name, value in self.encoder.save(folder).items()}
-        own = {"bfloat16": np.array(self.encoder.dtype == "bfloat16"), **weights}
+        own = {"dtype": np.array(_DTYPES.index(self.encoder.dtype)), **weights}
         return {**StateFeatures.save(self, folder), **self.tokens.save(folder), **own}
 
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.tokens.load(folder, arrays)
-        self._encoder = restore_encoder(folder, under(dict(arrays), "encoder."), _DTYPES[int(arrays["bfloat16"])])
+        self._encoder = restore_encoder(folder, under(dict(arrays), "encoder."), _DTYPES[int(arrays["dtype"])])
         StateFeatures.load(self, folder, arrays)

@@ -62,7 +62,7 @@ def read_piece(job: Job, number: int, output: Path) -> None:
             if batch is not None:
                 _note(batch, piece, source, counted.unit, told)
                 held.append(batch)
-            if held and (batch is None or sum(len(each.texts.bytes) for each in held) >= job.full):
+            if held and (batch is None or sum(weight(len(each.texts.bytes), len(each.texts)) for each in held) >= job.full):
                 _write_chunk(job, held, chunk_path(output, len(told.chunks)), told)
                 held = []
     if told.bad and options.bad_rows != "skip":
@@ -78,6 +78,16 @@ def read_piece(job: Job, number: int, output: Path) -> None:
 def chunk_path(summary: Path, number: int) -> Path:
     """Where a piece's chunk is kept."""
     return summary.with_name(f"{summary.stem}-{number:04}.safetensors")
+
+
+def weight(size: int, rows: int) -> int:
+    """What so many rows of so many bytes in all count as, where memory is shared out: a row takes some, however short it is."""
+    return size + 32 * rows
+
+
+def text_path(chunk: Path) -> Path:
+    """Where the texts of a chunk are kept, until they are in a shard."""
+    return chunk.with_suffix(".text.safetensors")
 
 
 def read_against(job: Job, _: int, output: Path) -> None:
@@ -139,7 +149,8 @@ def _write_chunk(job: Job, held: Sequence[Batch], path: Path, told: Told) -> Non
     labels = _labels(held)
     if labels is not None:
         arrays["labels"], notes["labels"] = _coded([labels[row] for row in kept.tolist()])
-    arrays |= {"text": texts.bytes, "offsets": texts.offsets, "places": places[kept], "digest": digest}
+    write_tensors(text_path(path), {"text": texts.bytes}, {})
+    arrays |= {"offsets": texts.offsets, "places": places[kept], "digest": digest}
     for name, keys, values in (("digest", digest[:, :1], digest), ("band", band, None)):
         if keys is not None:
             order, starts = divided(keys, job.ranges)

@@ -16,7 +16,7 @@ from ...record import read_object
 from ...record.files import Fields
 from ...record.tensors import map_tensors
 from .. import Texts
-from .chunks import chunk_path
+from .chunks import chunk_path, text_path, weight
 from .job import Job
 
 
@@ -45,10 +45,11 @@ class Layout:
             summary = read_object(job.work / "read" / f"{number:05}.json")
             summaries.append(summary)
             for place, chunk in enumerate(summary["chunks"]):
-                if size and size + chunk["bytes"] > job.window:
+                more = weight(chunk["bytes"], chunk["rows"])
+                if size and size + more > job.window:
                     windows.append(len(paths))
                     size = 0
-                size += chunk["bytes"]
+                size += more
                 paths.append(chunk_path(job.work / "read" / f"{number:05}.json", place))
                 pieces.append(number)
                 rows.append(chunk["rows"])
@@ -61,6 +62,10 @@ class Layout:
     def chunk(self, number: int) -> dict[str, Any]:
         """The arrays of a chunk, mapped."""
         return _mapped(self.paths[number])[0]
+
+    def chunk_texts(self, number: int) -> Texts:
+        """The texts of a chunk, mapped."""
+        return Texts(_mapped(text_path(self.paths[number]))[0]["text"], self.chunk(number)["offsets"])
 
     def label_names(self, number: int) -> str | None:
         """The table of a chunk's labels, as JSON; None where its rows have none."""
@@ -76,8 +81,7 @@ class Layout:
         parts, places = [], np.empty(len(rows), np.int64)
         done = 0
         for number, chosen in self._by_chunk(rows):
-            arrays = self.chunk(number)
-            parts.append(Texts(arrays["text"], arrays["offsets"]).take(rows[chosen] - self.starts[number]))
+            parts.append(self.chunk_texts(number).take(rows[chosen] - self.starts[number]))
             places[chosen] = np.arange(done, done + len(chosen))
             done += len(chosen)
         return Texts.joined(parts).take(places)
@@ -119,6 +123,6 @@ class Layout:
             yield number, order[begin:end]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return map_tensors(path)

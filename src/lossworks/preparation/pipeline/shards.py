@@ -17,13 +17,15 @@ from ...record.checksums import checksum
 from ...record.files import make_folder, write_atomic
 from ...record.tensors import map_tensors, write_tensors
 from .. import Texts
-from .chunks import EMPTY
+from .chunks import EMPTY, text_path
 from .duplicates import KEPT
 from .layout import Layout
 
 
 def write(layout: Layout, window: int, output: Path) -> None:
-    """The shards of a window and the table of what went of it; ``output`` says what they are."""
+    """The shards of a window and the table of what went of it; ``output`` says what they are. Then the chunks' own copies of the
+    texts go, so that the disk holds each text twice at most, with its source.
+    """
     fate = map_tensors(layout.job.output("decide", 0))[0]
     first, last = layout.windows[window]
     shards: dict[str, Any] = {}
@@ -33,6 +35,8 @@ def write(layout: Layout, window: int, output: Path) -> None:
         if any(map(len, chosen)):
             shards[name] = _write_shard(layout, window, name, dict(zip(range(first, last), chosen, strict=True)))
     write_json(output, {"shards": shards, "removed": _write_removed(layout, window, fate)})
+    for chunk in range(first, last):
+        text_path(layout.paths[chunk]).unlink(missing_ok=True)
 
 
 def _kept(layout: Layout, chunk: int, state: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -49,13 +53,13 @@ def _kept(layout: Layout, chunk: int, state: NDArray[np.uint8]) -> tuple[NDArray
 def _write_shard(layout: Layout, window: int, part: str, chosen: dict[int, NDArray[np.int64]]) -> dict[str, Any]:
     texts, codes, tables = [], [], []
     for chunk, rows in chosen.items():
-        arrays = layout.chunk(chunk)
-        texts.append(Texts(arrays["text"], arrays["offsets"]).take(rows))
+        texts.append(layout.chunk_texts(chunk).take(rows))
         names = layout.label_names(chunk)
         tables.append([json.dumps(name, ensure_ascii=False) for name in json.loads(names or "[]")])
-        codes.append(np.full(len(rows), -1, np.int32) if names is None else arrays["labels"][rows])
+        codes.append(np.full(len(rows), -1, np.int32) if names is None else layout.chunk(chunk)["labels"][rows])
     whole = Texts.joined(texts)
-    arrays, notes = {"text": whole.bytes, "offsets": whole.offsets}, {}
+    arrays: dict[str, Any] = {"text": whole.bytes, "offsets": whole.offsets}
+    notes: dict[str, str] = {}
     table = sorted({name for names in tables for name in names})
     if table:
         index = {name: code for code, name in enumerate(table)}

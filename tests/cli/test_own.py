@@ -1,0 +1,208 @@
+"""Losses and the like in a user's own file: named by it, kept with the run, and never run unless it is named."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import lossworks
+from lossworks import losses, penalties
+from lossworks.api.replayed import settings_of
+from lossworks.catalog.member import REGISTRIES
+from lossworks.core import own
+from lossworks.core.errors import UsageError
+from lossworks.evidence import runs
+from lossworks.record import Run
+
+from .conftest import REVIEWS, SMALL, Command
+from .test_stopping import _sending
+
+MEMBERS = '''
+from __future__ import annotations
+from dataclasses import dataclass
+from pathlib import Path
+from lossworks.losses.base import CategoricalLoss, losses
+from lossworks.penalties.base import penalties
+from lossworks.penalties.l1 import L1
+
+with Path("ran").open("a") as file:
+    file.write(".")
+
+@losses.add("sharpened", source="an example")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharpened(CategoricalLoss):
+    """(-log p)^power, with p the target's probability.
+
+    Domain: power > 0.  Limit: power = 1 is cross-entropy.
+    """
+
+    power: float = POWER
+
+    def values(self, scores):
+        return (-scores.logp).clamp_min(1e-12) ** self.power
+
+@penalties.add("half_l1", source="an example")
+class HalfL1(L1):
+    """As l1."""
+'''
+SPEC = "sharpened:power=1.2"
+
+
+@pytest.fixture(autouse=True)
+def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """``forget()``: what files have registered is gone, as in a new process; so it is after each test."""
+    ours = {registry: {entry.name: entry for entry in registry} for registry in REGISTRIES}
+
+    def forgetting() -> None:
+        for registry, entries in ours.items():
+            monkeypatch.setattr(registry, "_entries", dict(entries))
+        monkeypatch.setattr(own, "_FILES", {})
+
+    forgetting()
+    return forgetting
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The file."""
+    path = tmp_path / "my-own.py"
+    path.write_text(MEMBERS.replace("POWER", "1.5"))
+    return path
+
+
+def ran() -> int:
+    """How often such a file was run."""
+    return len(Path("ran").read_text()) if Path("ran").exists() else 0
+
+
+def test_named_by_a_file(command: Command, mine: Path, forget: Callable[[], None]) -> None:
+    """Any kind of member is; the record has plain specs, the file's place, digest and a copy; answering runs no copy."""
+    fit = ("fit", REVIEWS, *SMALL, "-q", "--out")
+    ended = command(*fit, "run", "--loss", f"0.5*my-own.py:{SPEC}+cross_entropy", "--penalty", "my-own.py:half_l1")
+    assert ended.code == 0, ended.err
+    record = json.loads(Path("run/run.json").read_text())
+    assert record["config"]["loss"] == f"0.5*{SPEC}+cross_entropy"
+    assert record["given"]["penalty"] == "half_l1"
+    (kept,) = record["own"]
+    assert (kept["path"], kept["kept"], kept["names"]) == (str(mine), "own/my-own.py", ["half_l1", "sharpened"])
+    assert Path("run/own/my-own.py").read_text() == mine.read_text()
+    assert ran() == 1  # twice named, once run
+    command(*fit, "plain", "--loss", "cross_entropy")
+    assert "own" not in json.loads(Path("plain/run.json").read_text())
+    assert not Path("plain/own").exists()
+    command(*fit, "there", "--loss", SPEC)  # in the process that has run it the name alone will do
+    assert Path("there/own/my-own.py").exists()
+    mine.unlink()
+    forget()
+    for verb in (("predict", "run", "a text"), ("evaluate", "run"), ("export", "run", "small", "--quantize")):
+        assert command(*verb).code == 0
+    assert ran() == 1
+    assert "power = 1 is cross-entropy" in command("show", "run/own/my-own.py:sharpened").out
+
+
+def test_resumed(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]) -> None:
+    """Where the file has changed or moved, resuming says which copy to name, and with it ends in the same bits."""
+    fit = ("fit", REVIEWS, *SMALL, "--epochs", "4", "-q", "--out")
+    command(*fit, "whole", "--loss", f"my-own.py:{SPEC}")
+    with monkeypatch.context() as patch:
+        _sending(patch, 2, "valid")
+        assert command(*fit, "run", "--loss", f"my-own.py:{SPEC}").code == 130
+    mine.write_text(MEMBERS.replace("POWER", "2.0"))
+    ended = command(*fit, "run", "--loss", f"my-own.py:{SPEC}", "--resume")
+    assert (ended.code, "run/own/my-own.py" in ended.err) == (2, True)
+    mine.unlink()
+    forget()
+    assert "RUN/own/my-own.py" in command(*fit, "run", "--loss", f"my-own.py:{SPEC}", "--resume").err
+    assert command(*fit, "run", "--loss", f"run/own/my-own.py:{SPEC}", "--resume").code == 0
+    assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+def test_a_record_runs_nothing(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]) -> None:
+    """To train again by a record needs the code: it is refused until the user has named that very file; a record cannot."""
+    command("fit", REVIEWS, *SMALL, "-q", "--out", "run", "--loss", f"my-own.py:{SPEC}")
+    run = Run("run")
+    forget()
+    for trusted in (None, "elsewhere.py", "other.py"):
+        Path("other.py").write_text(mine.read_text() + "# changed\n")
+        if trusted:
+            monkeypatch.setenv("LOSSWORKS_OWN", trusted)
+        with pytest.raises(UsageError, match=r"LOSSWORKS_OWN=run/own/my-own\.py before the command"):
+            settings_of(run, run.summary, None)
+        with pytest.raises(UsageError, match=r"LOSSWORKS_OWN=run/own/my-own\.py"):
+            lossworks.fit(REVIEWS, start="run", epochs=1)
+    assert ran() == 1
+    damaged = json.loads(json.dumps(run.summary).replace(SPEC, f"run/own/my-own.py:{SPEC}"))
+    Path("run/run.json").write_text(json.dumps(damaged))
+    for again in (lambda: settings_of(run, run.summary, None), lambda: lossworks.fit(REVIEWS, start="run", epochs=1)):
+        with pytest.raises(UsageError, match="Do not trust it"):
+            again()
+    assert ran() == 1
+    monkeypatch.setenv("LOSSWORKS_OWN", "run/own/my-own.py")
+    Path("run/run.json").write_text(json.dumps({**damaged, "config": run.summary["config"] | {"loss": SPEC}}))
+    assert settings_of(run, run.summary, None).loss == SPEC
+    assert ran() == 2
+
+
+def test_compared(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]) -> None:
+    """Workers of a comparison, which begin with nothing, run the file too; it is kept there, and may not change meanwhile."""
+
+    class Process:
+        exitcode = 0
+
+        def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+            self.start = lambda: (forget(), target(*args), args[1].close())
+            self.join = lambda: None
+
+    context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=Process)
+    monkeypatch.setenv("LOSSWORKS_THREADS", "1")
+    monkeypatch.setattr(runs, "_listen", lambda pipe, stop: None)
+    monkeypatch.setattr(runs, "multiprocessing", SimpleNamespace(get_context=lambda kind: context))
+    call = ("compare", REVIEWS, "--model", "linear:bits=12,chars=3", "--epochs", 1, "--trials", 0, "--seeds", 1, "--jobs", 2)
+    ended = command(*call, "--loss", "cross_entropy", "--loss", f"my-own.py:{SPEC}", "--out", "run", "--json")
+    assert ended.code == 0, ended.err
+    assert [arm["name"] for arm in ended.json["result"]["arms"]] == ["cross_entropy", SPEC]
+    assert ran() == 3
+    assert Path("run/own/my-own.py").read_text() == mine.read_text()
+    mine.write_text(MEMBERS.replace("POWER", "2.0"))
+    with pytest.raises(UsageError, match="has changed while it was in use"):
+        own.run_again([(mine, ended.json["own"][0]["xxh3"])])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot read other.py: No such file"),
+        ("import numpy\n\n1 / 0\n", "other.py, line 3: ZeroDivisionError: division by zero"),
+        ("a = 1\nb = = 2\n", "other.py, line 2: SyntaxError: invalid syntax"),
+        ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add(name, source=…)."),
+        (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"sharp"'), "no loss 'sharpened'. It has sharp."),
+        (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"focal"'), "two members of lossworks.losses are named 'focal'"),
+    ],
+)
+def test_bad_files(command: Command, content: str | None, said: str) -> None:
+    """What is wrong is said with its line; a built-in member is not replaced."""
+    if content is not None:
+        Path("other.py").write_text(content)
+    ended = command("fit", REVIEWS, *SMALL, "--loss", "other.py:sharpened", "--out", "run")
+    assert ended.code == 2
+    assert said in ended.err
+    assert not Path("run").exists()
+    assert not [name for name in sys.modules if name.startswith("lossworks_own_other") and content is None]
+
+
+def test_changed_in_a_notebook(mine: Path, command: Command) -> None:
+    """A file that has changed takes its own place; another one of the same names does not."""
+    assert losses.build("my-own.py:sharpened").power == 1.5  # type: ignore[attr-defined]
+    mine.write_text(MEMBERS.replace("POWER", "2.0"))
+    assert losses.build("my-own.py:sharpened").power == 2.0  # type: ignore[attr-defined]
+    assert penalties.render(penalties.build("my-own.py:half_l1")) == "half_l1"
+    Path("other.py").write_text(MEMBERS.replace("POWER", "3.0"))
+    with pytest.raises(UsageError, match=r"two members of lossworks\.losses are named 'sharpened'"):
+        losses.build("other.py:sharpened")
