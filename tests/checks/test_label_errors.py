@@ -58,7 +58,8 @@ def test_settings_of_the_default_models() -> None:
     """Counted models need no validation rows, numbers a robust loss; the seed and the task are those asked for."""
     bayes, linear = settings_for("classify", None, 3, "cpu")
     assert (bayes.valid, linear.valid, bayes.test, linear.test) == (0.0, 0.1, 0.0, 0.0)
-    assert [bayes.model, linear.model] == list(MODELS["classify"])
+    assert [bayes.model, linear.model] == [each["model"] for each in MODELS["classify"]]
+    assert bayes.tokenizer == "words"
     (number,) = settings_for("regress", None, 3, "cpu")
     assert (number.loss, number.task, number.seed) == ("huber", "regress", 3)
     assert [each.model for each in settings_for("classify", ["bag"], 0, "cpu")] == ["bag"]

@@ -57,7 +57,7 @@ def test_a_table_is_what_is_predicted(
     big = json.loads(re.sub(r'("(?:texts|false_positives)": )(\d+)', r"\g<1>1\g<2>23", json.dumps(found)))
     tell_thresholds(big, "run")
     table = capfd.readouterr().out.splitlines()[2:-2]
-    assert (len(table), max(map(len, table)) <= 80) == (15, True)
+    assert (len(table), max(map(len, table)) <= 80) == (16, True)
     tell_thresholds({**found, "label": None}, "run")
     assert len(re.findall(r"^0\.\d+ .*–", capfd.readouterr().out, re.M)) == len(found["answered"])
     tell_labels(result["per_class"] * 11)

@@ -28,7 +28,8 @@ def test_compare(command: Command) -> None:
         r"mse\n    nll \S+, the mean of 2 seeds, with lr \S+ of \d trials?. Equivalent to the baseline within 0.5 nats", ended.out
     )
     assert "12 of 12" in ended.err
-    assert ended.out.endswith("\n\nNext:  open run/report.html\n       lossworks.Comparison.load('run').table()\n")
+    assert re.search(r"\n\nNext:  lossworks compare .* --trials 12\n       open run/report.html\n", ended.out), ended.out
+    assert ended.out.endswith("\n       lossworks.Comparison.load('run').table()\n")
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["kind"], record["command"].split()[1]) == ("finished", "comparison", "compare")
     table = pl.read_parquet("run/results.parquet")

@@ -31,7 +31,7 @@ def told(put: Put, tmp_path: Path) -> Callable[..., str]:
 
     def tell(*flags: str) -> str:
         sources = [f"{tmp_path}/one", f"{tmp_path}/two", "cache"]
-        done = run.invoke(app(), ["fuse", *sources, "--on", f"{tmp_path}/on.txt", *flags])
+        done = run.invoke(app(), ["fuse", *sources, "--on", f"{tmp_path}/on.txt", *flags], env={"COLUMNS": None})
         assert done.exit_code == 0, done.output
         return done.stdout
 

@@ -115,7 +115,7 @@ def test_config_file(command: Command, put: Put) -> None:
 
 def test_classes(command: Command) -> None:
     """Classes by language models flow as any classifier: predict, evaluate, report, and an explanation by tokens."""
-    assert command("fit", REVIEWS, "--model", "ngram:order=2", "--out", "run", "-q").code == 0
+    assert command("fit", REVIEWS, "--model", "ngram:order=2", "--tokenizer", "words", "--out", "run", "-q").code == 0
     assert command("predict", "run", "I love it, wonderful!").out.startswith("positive")
     assert "accuracy" in command("evaluate", "run", REVIEWS).out
     (explained,) = command("explain", "run", "wonderful", "--json").json["explanations"]

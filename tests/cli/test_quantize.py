@@ -45,7 +45,7 @@ def test_numbers(command: Command, tmp_path: Path) -> None:
         (["--to", "run"], "Say --quantize too"),
         (["--quantize", "--to", "arpa"], "onnx"),
         (["--quantize", "--max-size", "much"], "much"),
-        (["--quantize", "--to", "onnx"], "Leave out --to onnx"),
+        (["--quantize", "--to", "onnx"], "Name a folder, and no --to"),
     ],
 )
 def test_flags(command: Command, fitted: Path, tmp_path: Path, flags: list[str], said: str) -> None:

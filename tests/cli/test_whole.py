@@ -18,7 +18,8 @@ CALL = [sys.executable, "-m", "lossworks"]
 
 
 def _run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CALL, *map(str, arguments)], capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload, no-any-return]
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # which pytest-xdist sets; a pipe has no width
+    return subprocess.run([*CALL, *map(str, arguments)], capture_output=True, text=True, check=False, env=env, **more)  # type: ignore[call-overload, no-any-return]
 
 
 def test_main_job(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from ..training import Settings
 from ..training.settings import for_family
 from .label_noise import Floats, label_loss, pooled
 
+_LINEAR = {"model": "linear"}
 MODELS = {
-    "classify": ("ngram:order=1,smoothing=additive,delta=0.3", "linear"),
-    "multilabel": ("linear",),
-    "regress": ("linear",),
+    "classify": ({"model": "ngram:order=1,smoothing=additive,delta=0.3", "tokenizer": "words"}, _LINEAR),
+    "multilabel": (_LINEAR,),
+    "regress": (_LINEAR,),
 }
-"""What ranks the rows where no model is named. Naive Bayes hardly learns single mistakes, ``linear`` is the better classifier;
-together they rank well on all kinds of data (docs/EXPLAIN.md)."""
+"""What ranks the rows where no model is named. Naive Bayes, of words whatever the script, hardly learns single mistakes, ``linear``
+is the better classifier; together they rank well on all kinds of data (docs/EXPLAIN.md)."""
 _ROBUST = {"regress": "huber"}  # with squared errors a few wrong numbers would pull the model
 
 
@@ -50,8 +51,8 @@ class Ranked:
 def settings_for(kind: str, models: Sequence[str] | None, seed: int, device: str) -> list[Settings]:
     """What to train for a task, in each fold on all of its rows: a counted model needs none to validate on."""
     found = []
-    for model in models or MODELS[kind]:
-        settings = for_family({"task": kind, "seed": seed, "test": 0.0, "device": device}, {"model": model})
+    for choices in [{"model": model} for model in models] if models else MODELS[kind]:
+        settings = for_family({"task": kind, "seed": seed, "test": 0.0, "device": device}, choices)
         if not settings.by_gradients:
             settings = replace(settings, valid=0.0)
         elif kind in _ROBUST:
