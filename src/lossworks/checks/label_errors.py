@@ -23,8 +23,8 @@ MODELS = {
     "multilabel": (_LINEAR,),
     "regress": (_LINEAR,),
 }
-"""What ranks the rows where no model is named. Naive Bayes, of words whatever the script, hardly learns single mistakes, ``linear``
-is the better classifier; together they rank well on all kinds of data (docs/EXPLAIN.md)."""
+"""What ranks the rows where no model is named. Naive Bayes, of words in any script, hardly learns single mistakes, ``linear`` is
+the better classifier; together they rank well on all kinds of data (docs/EXPLAIN.md)."""
 _ROBUST = {"regress": "huber"}  # with squared errors a few wrong numbers would pull the model
 
 
