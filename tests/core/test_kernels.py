@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ def test_kept_for_later_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     plain = compiling.compiled
     monkeypatch.setattr(compiling, "compiled", lambda *of: made.append(of) or plain(*of))
     monkeypatch.setattr(kernels, "_KEPT", 3)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python's own goes by the second that a file is from, and its size
 
     def run(source: str = SOURCE, dtype: Any = np.int64) -> tuple[list[float], int]:
         """What a process that loads the module finds, and how often it compiled."""
