@@ -106,13 +106,14 @@ def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices
     with temporary() as scratch:
         test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
-        logp = logp_of(model.model, test.texts)
-        result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp)
+        logp, units = logp_of(model.model, test.texts), test.units(model.tokenizer, model.model.ends)
+        result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
         if conflict:
             result["conflict"] = of_language_model(model, corpus, test.texts)
         if slices:
             texts = Segments.of(corpus.blocks, whole=whole)
-            units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
+            if whole:
+                units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
     return {**_source(model, corpus), "task": "lm", **result}

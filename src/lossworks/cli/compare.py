@@ -226,7 +226,7 @@ def _watcher(quiet: bool) -> Any:
             parts, what = (data["tokens"], "token") if "tokens" in data else (data["parts"], "row")
             sizes = ", ".join(f"{parts[name]:,} {name}" for name in ("train", "valid", "test"))
             say(f"{data['source']}: {counted(sum(parts.values()), what)} ({sizes})")
-            say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
+            say_notes(skipped_note(data.get("skipped", 0), data.get("bad", ())))
             say_notes(composed_note(data.get("composed", 0), data["rows"]))
             done = f", {self.ended} of them done" if self.ended else ""
             say(f"arms   {len(fields['protocol']['arms'])}, {self.total} trainings in all{done}")

@@ -104,7 +104,8 @@ def _write(
     """Write the answers to a file, and say so."""
     from ..api import Graph
     from ..api.predicted import write_predictions
-    from .tables import console, say, say_notes
+    from ..core.wording import skipped_note
+    from .tables import console, say_notes
 
     if isinstance(model, Graph):
         read = replace(read, format="lines")
@@ -115,10 +116,7 @@ def _write(
         print_json({"run": run, **written.to_json()})
         return
     say_notes(() if quiet else written.notes)
-    if written.skipped:
-        from ..core.wording import counted
-
-        say(f"note   {counted(written.skipped, 'bad row')} left out", "yellow")
+    say_notes(skipped_note(written.skipped, ()))
     left = f", {written.unanswered:,} of them without an answer, below the threshold" if written.unanswered else ""
     console().print(f"Rows:  {written.path} ({written.rows:,}{left})")
 

@@ -84,7 +84,7 @@ class Watcher:
             getattr(self, f"_{event}", lambda _: None)(fields)
         elif event in ("data", "comparison") and is_first():  # rows that are not there are no progress
             data = fields if event == "data" else fields["data"]
-            say_notes([skipped_note(data["skipped"], data["bad"])] if data.get("skipped") else [])
+            say_notes(skipped_note(data.get("skipped", 0), data.get("bad", ())))
 
     def _data(self, fields: dict[str, Any]) -> None:
         if fields.get("imported"):
@@ -104,8 +104,7 @@ class Watcher:
             say(f"lang   {_languages(languages)}")
         say(f"train  {_plan(fields)}")
         say_notes([*composed_note(fields.get("composed", 0), fields["rows"]), *fields.get("notes", [])])
-        if fields["skipped"]:
-            say_notes([skipped_note(fields["skipped"], fields["bad"])])
+        say_notes(skipped_note(fields["skipped"], fields["bad"]))
         if note := leaked_note(fields["leaked"], parts):
             say(f"note   {note}", "yellow")
         if fields["parts"]["test"] == 0 and "folds" not in fields:

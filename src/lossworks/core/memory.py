@@ -79,7 +79,7 @@ def taken() -> float:
 
 def in_gb(size: float) -> str:
     """Bytes as people say them."""
-    return f"{size / 1e9:,.3g} GB" if size < 1e12 else f"{size / 1e9:,.0f} GB"
+    return f"{size / 1e9:,.3g} GB" if size < 1e11 else f"{size / 1e9:,.0f} GB"
 
 
 def rows_at_once(width: int, most: int) -> int:

@@ -39,9 +39,11 @@ def amount(number: float) -> str:
     return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:.3g}"
 
 
-def skipped_note(skipped: int, bad: Sequence[str]) -> str:
-    """What is said of rows that were left out; ``bad``: the first of them, each with its place and reason."""
-    return f"{counted(skipped, 'bad row')} left out, the first: {bad[0]}" if bad else f"{counted(skipped, 'bad row')} left out"
+def skipped_note(skipped: int, bad: Sequence[str]) -> tuple[str, ...]:
+    """A note on rows that were left out, none where none were; ``bad``: the first of them, each with its place and reason."""
+    if not skipped:
+        return ()
+    return (f"{counted(skipped, 'bad row')} left out{f', the first: {bad[0]}' if bad else ''}",)
 
 
 def leaked_note(leaked: Mapping[str, int], rows: Mapping[str, int], noun: str = "row") -> str:

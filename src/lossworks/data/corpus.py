@@ -121,7 +121,7 @@ class Corpus:
     @property
     def losses(self) -> tuple[str, ...]:
         """What was left out of the rows: of the notes, what is said where nothing else is."""
-        return (skipped_note(self.skipped, self.bad),) if self.skipped else ()
+        return skipped_note(self.skipped, self.bad)
 
     def blocks(self) -> Iterator[list[str]]:
         """All texts in row order, some MB at a time. Do not change the lists."""

@@ -130,10 +130,11 @@ def _result(
     if not len(test.texts.ids):
         note = "no texts were held out to test on, so nothing is known of how good this is"
         return {"part": None, "rows": 0, "note": note, **made_up}
-    logp, beside = logp_of(trained.model, test.texts), dict[str, Any]()
+    logp, units = logp_of(trained.model, test.texts), test.units(trained.tokenizer, trained.model.ends)
+    result = {"part": "test", **judge(trained, test, counts, settings.seed, logp, units), **made_up}
     if found.state is not None:
-        beside = {"ngram": beside_counts(trained, parts[TRAIN].texts, test, logp, seconds, scratch)}
-    return {"part": "test", **judge(trained, test, counts, settings.seed, logp), **beside, **made_up}
+        result["ngram"] = beside_counts(trained.model, parts[TRAIN].texts, test.texts, units, logp, seconds, scratch)
+    return result
 
 
 def describe(division: Division, tokenizer: Tokenizer, parts: dict[int, Encoded]) -> dict[str, Any]:

@@ -27,14 +27,14 @@ def judge(
     test: Encoded,
     counts: NDArray[np.int64] | None,
     seed: int,
-    logp: NDArray[np.float64] | None = None,
+    logp: NDArray[np.float64],
+    units: metrics.SegmentCounts,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals beside those of a unigram model of the same tokens (``counts`` [V] from the training part;
     None where they are not known, and so no such model), and the most and least surprising texts. logp: what ``logp_of`` says.
+    units: those of ``test``.
     """
     model = trained.model
-    units = test.units(trained.tokenizer, model.ends)
-    logp = logp_of(model, test.texts) if logp is None else logp
     guessed = _guesses(model, test.texts, seed)
     baseline: dict[str, Any] = {}
     if counts is not None:

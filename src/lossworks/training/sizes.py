@@ -69,17 +69,16 @@ def _for_few(settings: Settings, data: Dataset) -> Settings:
 def beyond(settings: Settings) -> Beyond:
     """What a fit takes of rows beside what is held of them once they are read: to be asked while they are."""
     spec = settings.spec
-    hashed = isinstance(spec, LinearSpec) and settings.task != LanguageModeling.kind
-    features = spec.features() if hashed and isinstance(spec, LinearSpec) else None
+    if not isinstance(spec, LinearSpec) or settings.task == LanguageModeling.kind:
+        return lambda rows, sample: max(_SPLIT * rows, _CODE + _KEPT * rows)
+    features, table = spec.features(), _A_BUCKET * (1 << spec.bits)
 
     def needed(rows: float, sample: Sequence[str]) -> float:
-        if features is None or not isinstance(spec, LinearSpec):
-            return max(_SPLIT * rows, _CODE + _KEPT * rows)
         each = _BYTES * len(features.read(few := sample[:_FEW]).ids) / len(few)
         train, *held = (each * count for count in (rows, min(rows / 10, MOST_VALID), min(rows / 10, MOST_TEST)))
         on_disk = max(BUDGET + sum(held), 3 * train / PIECES + 2 * sum(held))  # a piece, and what its features weigh
         read = on_disk if train > BUDGET else 1.5 * train + 2 * sum(held)
-        return max(_SPLIT * rows, _CODE + _KEPT * rows + _A_BUCKET * (1 << spec.bits) + read)
+        return max(_SPLIT * rows, _CODE + _KEPT * rows + table + read)
 
     return needed
 

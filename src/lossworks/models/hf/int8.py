@@ -48,11 +48,9 @@ class Int8Linear(nn.Linear):
             self._rounded = whole.t(), scales, bias
         weight, scales, bias = self._rounded
         whole, sizes = _rounded(x.reshape(-1, self.in_features))
-        sums, found = (
-            _sums(len(whole) * self.out_features).view(-1, self.out_features),
-            torch.empty(len(whole), self.out_features),
-        )
+        sums = _sums(len(whole) * self.out_features).view(-1, self.out_features)
         torch._int_mm(whole, weight, out=sums)
+        found = torch.empty(sums.shape)
         _scale(sums.numpy(), sizes, scales, bias, found.numpy())
         return found.view(*x.shape[:-1], self.out_features)
 
