@@ -230,7 +230,14 @@ def test_clients_that_never_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             client.sendall(b"GET")
         ended = clients[3].recv(1) == b""  # at once, while the others are still served
         assert (ended, waited(lambda: [client.recv(9) for client in clients[:3]])) == (True, [b""] * 3)
-        assert waited(lambda: got(server.address)[0]) == 200
+
+        def answered() -> int | None:
+            try:
+                return got(server.address)[0]
+            except ConnectionError:  # a place is free some time after its client was hung up on
+                return None
+
+        assert waited(answered) == 200
 
 
 def test_client_that_never_reads(tmp_path: Path) -> None:
