@@ -71,7 +71,7 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert "nats_per_token" in command("evaluate", "run", corpus).out
     page = Path("run/report.html").read_text()
     assert "Learning" in page
-    assert "float32" in page
+    assert record["config"]["dtype"] in page
 
 
 def test_time_is_kept_and_said(command: Command, put: Put) -> None:

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.language import neural
+from lossworks.api import Language, Model
 
 from .conftest import REVIEWS, SMALL, Command
 
@@ -227,3 +229,25 @@ def test_classifiers_side_by_side(command: Command, fitted: Path, run: str) -> N
     assert "nothing compares" in command("evaluate", fitted, run, REVIEWS).err
     assert "language models" in command("evaluate", fitted, "second", REVIEWS, "--stride", 2).err
     assert json.loads(command("evaluate", fitted, run, REVIEWS, "--json").out)["exit_code"] == 2
+
+
+def test_answers_are_printed_as_they_come(
+    command: Command, put: Put, run: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A block of texts is on stdout before the next one is read by the model, so that none has to be held."""
+    assert command("fit", REVIEWS, *SMALL, "--out", "labels").code == 0
+    seen = list[str]()
+
+    def watched(ask: Callable[[Any, list[str]], Any]) -> Callable[[Any, list[str]], Any]:
+        def asking(self: Any, texts: list[str]) -> Any:
+            seen.append(capfd.readouterr().out)
+            return ask(self, texts)
+
+        return asking
+
+    monkeypatch.setattr(Language, "score", watched(Language.score))
+    monkeypatch.setattr(Model, "predict_proba", watched(Model.predict_proba))
+    for verb in (("score", run), ("score", run, "--by", "word"), ("predict", "labels")):
+        seen.clear()
+        assert command(*verb, "cat", "dog").code == 0
+        assert ("cat" in seen[0], "cat" in seen[1]) == (False, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
@@ -72,13 +73,14 @@ def command(
     if out is not None:
         _write(model, texts or ["-"], out, read, str(run), json, quiet, keep=keep or None, top=top, threshold=least)
         return
+    rows: Iterable[dict[str, Any]]
     if isinstance(model, Graph):
         rows = _facts(model, texts or ["-"], read, TOP if top is None else top, quiet)
     else:
         blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, model.record, quiet=quiet))
-        rows = [row for block in blocks for row in answers(model, block, top=top, threshold=least, every=json)]
+        rows = (row for block in blocks for row in answers(model, block, top=top, threshold=least, every=json))
     if json:
-        print_json(answered.predictions(str(run), model, rows))
+        print_json(answered.predictions(str(run), model, list(rows)))
     else:
         _print(rows, top is not None)
 
@@ -131,11 +133,12 @@ def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet:
     return answered.facts(graph, queries, top)
 
 
-def _print(rows: list[dict[str, Any]], ranked: bool) -> None:
-    """A table for people, tab-separated lines for programs."""
-    lines = [line for row in rows for line in ([_line(row, ranked)] if "text" in row else _ranked(row))]
+def _print(rows: Iterable[dict[str, Any]], ranked: bool) -> None:
+    """A table for people; for programs tab-separated lines, as they come."""
+    lines = (line for row in rows for line in ([_line(row, ranked)] if "text" in row else _ranked(row)))
     if not sys.stdout.isatty():
-        print("\n".join("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line) for line in lines))
+        for line in lines:
+            print("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line))
         return
     from rich.table import Table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as _json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -60,11 +60,12 @@ def command(
     if html is not None:
         from ..api import write_scored
 
+        scored = list(scored)
         config = model.record.get("config", {})
         facts = [str(config[key]) for key in ("model", "tokenizer") if config.get(key)]
         page = write_scored(scored, html, name=run.resolve().name, facts=facts)
     if json:
-        print_json(answered.scores(str(run), scored) | by_languages | ({"page": str(page)} if page else {}))
+        print_json(answered.scores(str(run), list(scored)) | by_languages | ({"page": str(page)} if page else {}))
     elif by is not None:
         _print_table(by, scored)
     elif by_languages:
@@ -81,10 +82,10 @@ def command(
             print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
 
 
-def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool) -> tuple[list[Scored], dict[str, Any]]:
-    """The scored texts, and where languages are told apart, what is said of each."""
+def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool) -> tuple[Iterable[Scored], dict[str, Any]]:
+    """The scored texts, each when it is asked for; and where languages are told apart, what is said of each, all at once."""
     if read.language is None:
-        return [row for block in _blocks(model, sources, read, quiet) for row in model.score(block)], {}
+        return (row for block in _blocks(model, sources, read, quiet) for row in model.score(block)), {}
     from ..api.fit import check_apart
     from ..api.held import as_trained
     from ..api.scored import by_language
@@ -108,7 +109,7 @@ def _blocks(model: Language, sources: list[str], read: ReadOptions, quiet: bool)
         yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.document_unit == "file" else blocks
 
 
-def _print_table(by: str, scored: list[Scored]) -> None:
+def _print_table(by: str, scored: Iterable[Scored]) -> None:
     """Every word, or every token: a table for people, tab-separated lines for programs."""
     terminal = sys.stdout.isatty()
     rows = (_by_word if by == "word" else _by_token)(scored, terminal)
@@ -129,7 +130,7 @@ def _print_table(by: str, scored: list[Scored]) -> None:
     console().print(table)
 
 
-def _by_word(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
+def _by_word(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
     for number, row in enumerate(scored, 1):
         bits = row.bits.tolist()
         for word in row.words:
@@ -138,7 +139,7 @@ def _by_word(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
             yield str(number), in_line(word.text), f"{word.bits:.4f}", told
 
 
-def _by_token(scored: list[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
+def _by_token(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
     for number, row in enumerate(scored, 1):
         bits, nats = row.bits.tolist(), row.nats.tolist()
         for word in row.words:
@@ -152,7 +153,7 @@ def _json_of(parts: list[tuple[str, float]]) -> str:
     return _json.dumps(rows, ensure_ascii=False)
 
 
-def _show(scored: list[Scored]) -> None:
+def _show(scored: Iterable[Scored]) -> None:
     """Every token in the colour of its surprisal, and the sums of each text."""
     from ..core.wording import counted
     from .tables import console
