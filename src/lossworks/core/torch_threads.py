@@ -21,6 +21,11 @@ class Do(Protocol):
     def __call__(self, tasks: Sequence[Callable[[], T]]) -> list[T]: ...
 
 
+def in_turn(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Each task after the one before it, by the caller."""
+    return [task() for task in tasks]
+
+
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
     """PyTorch works on ``count`` threads for a while, for the calling thread alone; None: as it is."""
@@ -74,7 +79,7 @@ def team(count: int) -> Iterator[Do]:
 
         def do(tasks: Sequence[Callable[[], T]]) -> list[T]:
             if count == 1 or len(tasks) < 2:
-                return [task() for task in tasks]
+                return in_turn(tasks)
             if not pools:
                 pools.append(stack.enter_context(single_threaded(count)))
             gradients, inference, context = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), copy_context()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Barrier, get_ident
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lossworks.core.torch_threads import team
 from lossworks.models.hmm import Chain, HmmModel, expectation
-from lossworks.models.hmm.expectation import Counts, expectations
+from lossworks.models.hmm.expectation import Counts, expectations, log_probability, threads
 from models.hmm.cases import KINDS, VOCABULARY, chain, packed, ragged, random_texts
 
 lengths = st.lists(st.integers(0, 12), min_size=1, max_size=8).filter(any)
@@ -109,3 +111,28 @@ def test_one_long_text(kind: str) -> None:
     counts = expectations(model.chain, packed(texts, rows=300), 300)
     assert counts.logp == pytest.approx(total, rel=1e-12)
     assert counts.factors[-1].sum() == pytest.approx(4999, rel=1e-10)
+
+
+def test_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are counted on several threads, in the bits of one; on no more of them than memory has room for."""
+    of, batches = chain(states=6), list(packed(random_texts([30, 1, 7, 30, 2, 12, 9, 9]), width=2))
+    seen, forward = set[int](), expectation._forward
+
+    def watched(*given: Any) -> Any:
+        seen.add(get_ident())
+        together.wait(20)
+        return forward(*given)
+
+    found = []
+    for count in (1, 2):
+        together = Barrier(count)  # each thread has a batch before any goes on
+        seen.clear()
+        monkeypatch.setattr(expectation, "_forward", watched)
+        with team(count) as do:
+            counts = expectations(of, batches, 10**6, do)
+            found.append((counts.emission, counts.factors[0], counts.start, log_probability(of, batches, 10**6, do)))
+        assert (len(seen), get_ident() in seen) == (count, count == 1)
+    assert all(torch.equal(torch.as_tensor(one), torch.as_tensor(other)) for one, other in zip(*found, strict=True))
+    monkeypatch.setattr(expectation, "available", lambda: 4)
+    largest = max(len(batch.ids) for batch in batches)
+    assert [threads(batches, rows) for rows in (1, largest, 2 * largest, 10 * largest)] == [1, 1, 2, 4]

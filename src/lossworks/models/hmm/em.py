@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.torch_threads import Do, in_turn, team
 from .chain import Chain
-from .expectation import Counts, expectations, log_probability
+from .expectation import Counts, expectations, log_probability, threads
 from .packing import Packed
 
 if TYPE_CHECKING:
@@ -60,15 +61,21 @@ class BaumWelch:
         Raises:
             DataError: a text is impossible under the chain, so nothing is expected of it.
         """
+        with team(threads([*batches, *(held_out or [])], self.rows)) as do:
+            return self._run(chain, batches, held_out, watch, do)
+
+    def _run(
+        self, chain: Chain, batches: list[Packed], held_out: list[Packed] | None, watch: Callable[[dict[str, Any]], None], do: Do
+    ) -> Trained:
         best, history, stale = Trained(chain, [], math.inf), list[float](), 0
         for iteration in range(1, self.iterations + 1):
             began = time.monotonic()
-            counts = expectations(chain, batches, self.rows)
+            counts = expectations(chain, batches, self.rows, do)
             history.append(-counts.logp / counts.tokens)
             if not math.isfinite(history[-1]):
                 raise DataError("a training text has probability 0 under the model. Give tokens that it can emit, or a prior.")
             chain = maximised(chain, counts, self.prior)
-            score = history[-1] if held_out is None else nll(chain, held_out, self.rows)
+            score = history[-1] if held_out is None else nll(chain, held_out, self.rows, do)
             figures = {"nll": history[-1]} | ({} if held_out is None else {"held_out": score})
             watch({"iteration": iteration, "of": self.iterations, **figures, "seconds": time.monotonic() - began})
             gain = best.score - score
@@ -90,9 +97,9 @@ def maximised(chain: Chain, counts: Counts, prior: float = 0.0) -> Chain:
     return Chain(first, factors, emission, chain.block).to(dtype=chain.start.dtype)
 
 
-def nll(chain: Chain, batches: list[Packed], rows: int) -> float:
+def nll(chain: Chain, batches: list[Packed], rows: int, do: Do = in_turn) -> float:
     """Nats a token."""
-    return -log_probability(chain, batches, rows) / max(1, sum(len(batch.ids) for batch in batches))
+    return -log_probability(chain, batches, rows, do) / max(1, sum(len(batch.ids) for batch in batches))
 
 
 def _rows(table: Float[Tensor, "rows n"], count: Float[Tensor, "rows n"], prior: float) -> Float[Tensor, "rows n"]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ...core.threads import available
+from ...core.torch_threads import Do, in_turn
 from . import batched, per_sequence
 from .chain import Chain
 from .packing import Packed, Segment
@@ -22,6 +24,8 @@ _BYTES = 768 << 20  # that a batch's rows may take where nothing is said
 _TABLES = 3  # numbers of a row's states that stand at once: alpha, weight, gamma
 _CHUNK = 8192  # rows to a product of counts
 _ALONGSIDE = 2000  # states times texts, from which on a product of matrices is worth its overhead
+_GROUPS = 16  # of batches, at most, that are counted apart
+_APART = 64 << 20  # bytes that their counts may take
 
 
 @dataclass(slots=True)
@@ -33,6 +37,25 @@ class Counts:
     emission: Float[Tensor, "V m"]
     logp: float = 0.0
     tokens: int = 0
+
+    @classmethod
+    def none(cls, chain: Chain) -> Counts:
+        """Nothing counted yet."""
+        start, *factors, emission = (torch.zeros_like(table, dtype=torch.float64) for table in chain.tables())
+        return cls(start, tuple(factors), emission)
+
+    def add(self, other: Counts) -> Counts:
+        """These and the other's, in the room of these."""
+        for own, more in zip(
+            (self.start, *self.factors, self.emission), (other.start, *other.factors, other.emission), strict=True
+        ):
+            own.add_(more)
+        self.logp += other.logp
+        self.tokens += other.tokens
+        return self
+
+    def _tables(self) -> tuple[Tensor, ...]:
+        return self.start, *self.factors, self.emission
 
 
 @dataclass(slots=True)
@@ -62,10 +85,33 @@ def filtered(chain: Chain, batches: Iterable[Packed], rows: int) -> Iterator[tup
             yield batch, found
 
 
-def log_probability(chain: Chain, batches: Iterable[Packed], rows: int) -> float:
-    """Of all the texts together, in nats."""
-    parts = (found.scale[found.segment.new].double().log().sum() for _, found in filtered(chain, batches, rows))
-    return math.fsum(float(part) for part in parts)
+def groups(chain: Chain, batches: Sequence[Packed]) -> list[Sequence[Packed]]:
+    """The batches in parts that may be gone through at once. How many depends on the chain and the batches alone, so that sums
+    are made in the same order on any number of threads.
+
+    One part elsewhere than on the CPU, where an operation is divided rather than the batches, of blocks, which divide each batch
+    themselves, and of tables so large that there is no room for the counts of several.
+    """
+    size = 8 * sum(table.numel() for table in chain.tables())
+    apart = chain.blocks == 1 and chain.start.device.type == "cpu"
+    many = max(1, min(len(batches), _GROUPS, _APART // size)) if apart else 1
+    return [batches[first::many] for first in range(many)]
+
+
+def threads(batches: Sequence[Packed], rows: int) -> int:
+    """How many threads can hold a batch each, where ``rows`` rows may stand in memory."""
+    largest = max((len(batch.ids) for batch in batches), default=1)
+    return max(1, min(available(), rows // max(1, largest)))
+
+
+def log_probability(chain: Chain, batches: Sequence[Packed], rows: int, do: Do = in_turn) -> float:
+    """Of all the texts together, in nats; ``do``: as of ``expectations``."""
+
+    def of(group: Sequence[Packed]) -> float:
+        parts = (found.scale[found.segment.new].double().log().sum() for _, found in filtered(chain, group, rows))
+        return math.fsum(map(float, parts))
+
+    return math.fsum(do([partial(of, group) for group in groups(chain, batches)]))
 
 
 def smoothed(chain: Chain, batches: Iterable[Packed], rows: int) -> Iterator[tuple[Packed, Filtered, Tensor, Tensor]]:
@@ -92,13 +138,25 @@ def smoothed(chain: Chain, batches: Iterable[Packed], rows: int) -> Iterator[tup
                 after = weight[first].clone(), segment.ids[first]
 
 
-def expectations(chain: Chain, batches: Iterable[Packed], rows: int) -> Counts:
+def expectations(chain: Chain, batches: Sequence[Packed], rows: int, do: Do = in_turn) -> Counts:
     """The expected counts of all texts.
 
     Rabiner 1989, eqs. 40; of low-rank transitions the rank is a hidden variable too, between a state and the next.
+
+    Args:
+        rows: of a batch that stand in memory at once.
+        do: counts the groups of batches.
     """
-    start, *factors, emission = (torch.zeros_like(table, dtype=torch.float64) for table in chain.tables())
-    counts = Counts(start, tuple(factors), emission)
+    counts = reduce(Counts.add, do([partial(_counted, chain, group, rows) for group in groups(chain, batches)]))
+    for total, factor in zip(counts.factors, chain.factors, strict=True):
+        total.mul_(factor)
+    return counts
+
+
+def _counted(chain: Chain, batches: Sequence[Packed], rows: int) -> Counts:
+    """The counts of some batches, those of transitions without the factors that they have in common."""
+    counts = Counts.none(chain)
+    start, factors, emission = counts.start, counts.factors, counts.emission
     for _, found, weight, gamma in smoothed(chain, batches, rows):
         segment = found.segment
         new = segment.new
@@ -114,12 +172,10 @@ def expectations(chain: Chain, batches: Iterable[Packed], rows: int) -> Counts:
             per_sequence.count_transitions(chain, segment, found.alpha, weight, factors[0])
         else:
             _count_transitions(chain, found, weight, factors)
-    for total, factor in zip(factors, chain.factors, strict=True):
-        total.mul_(factor)
     return counts
 
 
-def _count_transitions(chain: Chain, found: Filtered, weight: Float[Tensor, "n S"], totals: list[Tensor]) -> None:
+def _count_transitions(chain: Chain, found: Filtered, weight: Float[Tensor, "n S"], totals: Sequence[Tensor]) -> None:
     """Add what stands on both sides of each factor, over the segment's transitions, to its total."""
     before, rows = found.segment.pairs
     for number, right in enumerate(torch.split(weight[rows], _CHUNK)):
