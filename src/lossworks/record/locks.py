@@ -25,9 +25,17 @@ def locked(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise unwritable(path.parent, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = True
-        except BlockingIOError:
-            ours = False
-        yield ours
+        yield taken(file.fileno(), fcntl.LOCK_EX)
+
+
+def taken(file: int, kind: int) -> bool:
+    """Whether the lock of an open file is now ours, shared or alone by its ``kind``; no other process is waited for.
+
+    Raises:
+        OSError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from ..core.errors import RecordError, UsageError
 from .events import Events
 from .files import Fields, encode_json, read_json, unwritable, write_json
+from .locks import taken
 
 FORMAT = 1
 RENAMED = {"tokens": "tokenizer", "texts": "document_unit"}
@@ -111,7 +112,7 @@ class Run:
         try:
             with contextlib.suppress(OSError):  # a file system without locks
                 for _ in range(_LOOKS):
-                    if _locked(folder, fcntl.LOCK_EX):
+                    if taken(folder, fcntl.LOCK_EX):
                         break
                     time.sleep(_APART)
                 else:
@@ -128,7 +129,7 @@ class Run:
         except OSError as error:
             raise RecordError(f"cannot read {self.path}: {error.strerror or error}.") from error
         try:
-            return not _locked(folder, fcntl.LOCK_SH)
+            return not taken(folder, fcntl.LOCK_SH)
         except OSError:
             return True
         finally:
@@ -153,12 +154,3 @@ class Run:
             with contextlib.suppress(OSError):
                 self._log.close()
             self._log = None
-
-
-def _locked(folder: int, kind: int) -> bool:
-    """Whether the lock is now ours; OSError where there are no locks."""
-    try:
-        fcntl.flock(folder, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
