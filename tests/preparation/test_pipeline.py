@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import zstandard
@@ -19,8 +20,9 @@ from lossworks.core.errors import DataError, Interrupted, LossworksError, Record
 from lossworks.data import ReadOptions, load
 from lossworks.engine import Callbacks
 from lossworks.preparation import Texts, jaccard
-from lossworks.preparation.pipeline import Job
+from lossworks.preparation.pipeline import Job, Stage, layout, stages, work_through
 from lossworks.preparation.pipeline import job as jobs
+from lossworks.preparation.pipeline.layout import Layout
 from lossworks.training import token_parts
 
 from .conftest import Put, sentence
@@ -235,3 +237,39 @@ def test_lines_are_read_like_rows(put: Put, tmp_path: Path) -> None:
         len(text.split()) for block in rows.blocks() for text in block
     ]
     assert texts(tmp_path / "out")[::3] == ["one", "six"]
+
+
+@pytest.mark.usefixtures("small")
+def test_tasks_of_others_are_counted(sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress counts what all workers have done, not what this one has seen done; else what is left is told twice over."""
+    job, perform, told = Job.begin(tmp_path / "made", wanted(sources[0])), Stage.perform, []
+
+    def by_others(self: Stage, job: Job, number: int) -> bool:
+        return perform(self, job, number) and number % 2 == 0  # of the odd ones the other tells nobody
+
+    def tell(stage: str, done: int, of: int) -> None:
+        if stage == "read":
+            told.append((done, len(list((job.work / "read").glob("*.json"))), of))
+
+    monkeypatch.setattr(Stage, "perform", by_others)
+    work_through(job, tell)
+    assert len(told) > 2
+    assert all(done == there for done, there, _ in told)
+    assert told[-1][0] == told[-1][2]
+
+
+def test_few_texts_are_read_alone(put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a few texts of a chunk nothing around them is read: on a disk, that would be megabytes for each."""
+    lines = [sentence(number) for number in range(400)]
+    job = Job.begin(tmp_path / "made", wanted([put("a.txt", "\n".join(lines))]))
+    reading = next(stages(job))
+    assert all(reading.perform(job, number) for number in range(len(reading.outputs)))
+    found, seen = Layout.of(job), list[bool]()
+    mapped = layout.map_tensors
+    monkeypatch.setattr(
+        layout, "map_tensors", lambda path, scattered: seen.append(scattered) or mapped(path, scattered=scattered)
+    )
+    layout._mapped.cache_clear()
+    for rows in ([7, 300], range(0, 400, 2)):
+        assert found.texts(np.array(rows)).strings() == [lines[row] for row in rows]
+    assert seen == [True, False, False]  # the texts, where they begin, and all texts

@@ -52,6 +52,17 @@ def test_the_library_reads_it(path: Path) -> None:
         np.testing.assert_array_equal(array, ARRAYS[name])
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell how memory is mapped")
+@pytest.mark.parametrize("scattered", [False, True])
+def test_scattered(path: Path, scattered: bool) -> None:
+    """Where few places are looked at, the system is told to read nothing around them."""
+    arrays, _ = map_tensors(path, scattered=scattered)
+    np.testing.assert_array_equal(arrays["wide"], ARRAYS["wide"])
+    ours = Path("/proc/self/smaps").read_text().partition(str(path))[2]
+    flags = next(line for line in ours.splitlines() if line.startswith("VmFlags:"))
+    assert ("rr" in flags.split()) == scattered
+
+
 def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays larger than a piece, mapped or not contiguous, are written whole, and progress is told to the end."""
     monkeypatch.setattr(tensors, "_PIECE", 64)

@@ -87,10 +87,13 @@ def forget(array: Array) -> None:
         array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
-def map_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+def map_tensors(path: Path, *, scattered: bool = False) -> tuple[dict[str, Array], dict[str, str]]:
     """The arrays of a file that ``write_tensors`` or safetensors wrote, mapped read-only, and its notes.
 
     Takes milliseconds whatever the size: the header is checked against the file's size, the arrays are not looked at.
+
+    Args:
+        scattered: few places will be looked at, far apart, so nothing around them is read (else up to megabytes are).
 
     Raises:
         RecordError: the file is missing, cannot be read, or is damaged.
@@ -101,7 +104,11 @@ def map_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
             if length > _LONGEST_HEADER:
                 raise ValueError(f"its header would have {length} bytes")
             header = json.loads(file.read(length).decode())
-        data = np.memmap(path, np.uint8, "r", offset=8 + length) if path.stat().st_size > 8 + length else np.empty(0, np.uint8)
+        data = np.empty(0, np.uint8)
+        if path.stat().st_size > 8 + length:
+            data = np.memmap(path, np.uint8, "r", offset=8 + length)
+            if scattered:
+                data._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
         notes = header.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in notes.values()):
             raise ValueError("its notes are no text")

@@ -19,6 +19,8 @@ from .. import Texts
 from .chunks import chunk_path, text_path, weight
 from .job import Job
 
+_FEW = 64  # one text in so many, or fewer, is sooner read by itself than with all around it
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -63,9 +65,9 @@ class Layout:
         """The arrays of a chunk, mapped."""
         return _mapped(self.paths[number])[0]
 
-    def chunk_texts(self, number: int) -> Texts:
-        """The texts of a chunk, mapped."""
-        return Texts(_mapped(text_path(self.paths[number]))[0]["text"], self.chunk(number)["offsets"])
+    def chunk_texts(self, number: int, *, scattered: bool = False) -> Texts:
+        """The texts of a chunk, mapped; ``scattered``: few of them will be read."""
+        return Texts(_mapped(text_path(self.paths[number]), scattered)[0]["text"], self.chunk(number)["offsets"])
 
     def label_names(self, number: int) -> str | None:
         """The table of a chunk's labels, as JSON; None where its rows have none."""
@@ -81,7 +83,9 @@ class Layout:
         parts, places = [], np.empty(len(rows), np.int64)
         done = 0
         for number, chosen in self._by_chunk(rows):
-            parts.append(self.chunk_texts(number).take(rows[chosen] - self.starts[number]))
+            local = rows[chosen] - self.starts[number]
+            few = len(local) * _FEW < self.starts[number + 1] - self.starts[number]
+            parts.append(self.chunk_texts(number, scattered=few).take(local))
             places[chosen] = np.arange(done, done + len(chosen))
             done += len(chosen)
         return Texts.joined(parts).take(places)
@@ -124,5 +128,5 @@ class Layout:
 
 
 @lru_cache(maxsize=16)
-def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    return map_tensors(path)
+def _mapped(path: Path, scattered: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
+    return map_tensors(path, scattered=scattered)

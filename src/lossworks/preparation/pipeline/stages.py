@@ -81,10 +81,11 @@ def work_through(job: Job, tell: Tell = lambda stage, done, of: None) -> None:
         for stage in stages(job):
             left, of = list(range(len(stage.outputs))), len(stage.outputs)
             while left:
-                undone = []
+                undone = list[int]()
                 for place, number in enumerate(left):
                     if not stage.perform(job, number):
                         undone.append(number)
+                    undone = [each for each in undone if not stage.outputs[each].exists()]  # meanwhile others have done some
                     tell(stage.name, of - len(left) + place + 1 - len(undone), of)
                 if len(undone) == len(left):
                     time.sleep(_PATIENCE)
