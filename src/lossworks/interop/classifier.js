@@ -1,7 +1,7 @@
 // A classifier of texts by Lossworks: `predict(text)` answers as `lossworks predict` does. It sends nothing and needs nothing else.
 "use strict";
 
-const SPACE = 0, LETTER = 1;  // what a code point is; all else stands by itself
+const SPACE = 0, LETTER = 1, UNKNOWN = 4, KINDS = 5;  // what a code point is; UNKNOWN is space that Unicode had not assigned
 const POINTS = 0x110000, EDGE = POINTS + 1;  // how many code points there are; what stands for a word's edge
 const SHORTEST = 2;  // characters in the shortest character n-gram
 
@@ -25,6 +25,18 @@ const mix = () => {
 const start = () => { high = 0xcbf29ce4 | 0; low = 0x84222325 | 0; };
 const add = (point) => { low ^= point; multiply(0x100, 0x1b3); };
 
+// In the composed form, as it was when the model was written: the browser may know of more characters that join or change places.
+const composed = (text, kinds) => {
+  let done = "", part = "";
+  for (const character of text) {
+    if (kinds[character.codePointAt(0)] === UNKNOWN) {
+      done += part.normalize("NFC") + character;
+      part = "";
+    } else part += character;
+  }
+  return done + part.normalize("NFC");
+};
+
 // Calls `found` with the bucket of each n-gram of a text: those of the characters in words first, then those of words.
 const ngrams = (text, { words, chars, bits, kinds, lower }, found) => {
   const points = Array.from(text, (character) => character.codePointAt(0));
@@ -33,7 +45,7 @@ const ngrams = (text, { words, chars, bits, kinds, lower }, found) => {
   for (let at = 0, end; at < points.length; at = end) {
     const kind = kinds[points[at]];
     end = at + 1;
-    if (kind === SPACE) continue;
+    if (kind === SPACE || kind === UNKNOWN) continue;
     if (kind !== LETTER) {
       high = 0x9e3779b9 | 0;
       low = lower[points[at]] + 0x7f4a7c15;
@@ -132,7 +144,7 @@ const sigmoid = (logit) => (logit < 0 ? Math.exp(logit) : 1) / (1 + Math.exp(-Ma
 const answer = (text, model) => {
   if (typeof text !== "string") throw new TypeError(`got ${text}; wanted a text`);
   const { task, labels, thresholds, temperature, compose } = model;
-  const found = Array.from(outputs(compose ? text.normalize("NFC") : text, model));
+  const found = Array.from(outputs(compose ? composed(text, model.kinds) : text, model));
   if (task === "regress") return { value: model.center + model.spread * found[0] };
   const two = task === "classify" && labels.length === 2;
   const logits = (two ? [0, ...found] : found).map((logit) => logit / temperature);
@@ -171,7 +183,7 @@ const read = async ({ unicode, table: packed, ...model }) => {
   const [runs, cased, gaps, kind, codes] = await Promise.all(streams.map(whole));
   const kinds = new Uint8Array(POINTS), lower = Uint32Array.from({ length: POINTS }, (_, point) => point);
   let at = 0;
-  for (const run of runs) kinds.fill(run % 4, at, (at += Math.floor(run / 4)));
+  for (const run of runs) kinds.fill(run % KINDS, at, (at += Math.floor(run / KINDS)));
   at = -1;
   for (let place = 0; place < cased.length; place += 2) {
     at += cased[place] + 1;

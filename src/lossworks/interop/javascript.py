@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from ..inference import NetworkPredictor
 from ..inference.quantized import TABLE, Arrays, pack, zigzag
 from ..report.classifier import classifier_page
 from ..report.words import number
-from ..tokens.characters import classes, lower
+from ..tokens.characters import SPACE, classes, lower
 
 Json = dict[str, Any]
 _CODE = Path(__file__).with_name("classifier.js")
+_UNKNOWN = 4  # of the kinds of code points: not assigned, which is read as a space but never composed
 _STREAMS = ("gaps", "kinds", "codes", "weights", "scales")
 
 
@@ -79,8 +81,10 @@ def _told(model: Model, arrays: Arrays) -> Json:
 def _unicode() -> Json:
     """Where classes of code points change, and each letter that has a lower case with the distance to it."""
     kinds = classes().astype(np.int64)
+    spaces = np.flatnonzero(kinds == SPACE)
+    kinds[[point for point in spaces.tolist() if unicodedata.category(chr(point)) == "Cn"]] = _UNKNOWN
     first = np.flatnonzero(np.diff(kinds, prepend=-1))
-    runs = np.diff(first, append=len(kinds)) * 4 + kinds[first]
+    runs = np.diff(first, append=len(kinds)) * (_UNKNOWN + 1) + kinds[first]
     small = lower().astype(np.int64)
     cased = np.flatnonzero(small != np.arange(len(small)))
     pairs = np.stack([np.diff(cased, prepend=-1) - 1, zigzag(small[cased] - cased)], 1)

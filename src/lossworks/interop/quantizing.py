@@ -117,7 +117,7 @@ def _as_script(model: Model, path: Path, to: str, most: int | None) -> tuple[Mod
     """The same of a page, or of a module alone."""
 
     def made(arrays: Arrays, held_out: Json | None = None) -> bytes:
-        return (page(model, arrays, held_out) if to == "html" else script(model, arrays)).encode()
+        return (page(model, arrays, held_out) if to == "html" else script(model, arrays)).encode("utf-8", "replace")
 
     arrays = _rounded(model, most, lambda arrays: len(made(arrays)) + _SENTENCE)
     with temporary() as scratch:

@@ -24,7 +24,7 @@ const row = ({ label, chance, said }) => {
 
 const show = () => {
   const found = predict(place("text").value), said = found.labels ?? [found.label ?? found.value];
-  const answer = found.labels ? said.join(", ") || "no label" : "value" in found ? said[0].toPrecision(6) : String(said[0]);
+  const answer = found.labels ? said.join(", ") || "no label" : "value" in found ? String(Number(said[0].toPrecision(6))) : String(said[0]);
   if (place("answer").textContent !== answer) place("answer").textContent = answer;  // else it would be read out again
   if (!found.probabilities) return;
   const all = labels.map((label) => ({ label, chance: found.probabilities[label], said: said.includes(label) }));
