@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -200,9 +204,6 @@ def test_many_labels(browser: webdriver.Chrome, tmp_path: Path) -> None:
 
 def test_module(tmp_path: Path) -> None:
     """The same code in Node: labels in their own type, answers as ``predict --json`` spells them, and only texts are taken."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
     for name, wanted in (("five", ("label", "probability")), ("sets", ("labels",)), ("number", ("value",))):
         model, arrays = MODELS[name]()
         (tmp_path / "model.mjs").write_text(script(model, arrays), "utf-8")
@@ -213,9 +214,7 @@ def test_module(tmp_path: Path) -> None:
             "console.log(JSON.stringify([labels, predict('a good film'), refused]));\n",
             "utf-8",
         )
-        found = subprocess.run([node, tmp_path / "asking.mjs"], capture_output=True, check=True, text=True)
-        assert found.stderr == ""
-        labels, answer, refused = json.loads(found.stdout)
+        labels, answer, refused = json.loads(node(tmp_path / "asking.mjs"))
         assert tuple(labels) == model.labels
         assert refused == "got 3; wanted a text"
         (told,) = lossworks.api.predicted.answers(model, ["a good film"])
@@ -224,3 +223,45 @@ def test_module(tmp_path: Path) -> None:
             assert answer[key] == (pytest.approx(told[key]) if key in ("probability", "value") else told[key])
         if model.labels:
             assert answer["probabilities"] == pytest.approx({str(label): p for label, p in told["probabilities"].items()})
+
+
+def test_guide(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """The guide's own page, served, and its program for Node do what is said of them."""
+    guide = (Path(__file__).parents[2] / "docs/guides/export.md").read_text("utf-8")
+    blocks = {kind: re.findall(rf"^```{kind}\n(.*?)^```", guide, re.M | re.S) for kind in ("html", "js")}
+    model, arrays = made("classify", ["negative", "positive"], "linear:bits=12")
+    (tmp_path / "reviews.mjs").write_text(script(model, arrays), "utf-8")
+    (tmp_path / "index.html").write_text(
+        "<!DOCTYPE html><meta charset='utf-8'><link rel='icon' href='data:,'>" + blocks["html"][0]
+    )
+    label, chance = model.predict(["good"])[0], model.predict_proba(["good"])[0].max()
+    said(browser)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        look(browser, f"http://127.0.0.1:{server.server_port}/index.html")
+        browser.find_element(By.TAG_NAME, "textarea").send_keys("good")
+        answer = browser.find_element(By.TAG_NAME, "output").text
+        server.shutdown()
+    assert answer == f"{label} ({100 * chance:.0f} %)"
+    assert said(browser) == []
+    (tmp_path / "asking.mjs").write_text(blocks["js"][0], "utf-8")
+    first, second = node(tmp_path / "asking.mjs").splitlines()
+    assert first == "[ 'negative', 'positive' ]"
+    assert re.fullmatch(r"(negative|positive) 0\.\d\d", second)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def node(program: Path) -> str:
+    """What a program prints in Node, which has nothing against it."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("node is not installed")
+    ended = subprocess.run([found, program], capture_output=True, check=True, text=True)
+    assert ended.stderr == ""
+    return ended.stdout
