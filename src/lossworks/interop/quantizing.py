@@ -19,6 +19,7 @@ from ..data import HashedFeatures, ReadOptions
 from ..inference import NetworkPredictor
 from ..inference.quantized import FILE, TABLE, Arrays, Table
 from ..models.bag import BagSpec
+from ..models.base import ModelSpec
 from ..models.linear import LinearSpec
 from ..record import write_atomic, write_json
 from ..record.checksums import checksums
@@ -85,9 +86,10 @@ def quantize(model: Model | Language, path: Path | str, *, to: str | None = None
 def _check_hashed(model: Model | Language, to: str) -> None:
     """Raise UsageError but for ``linear`` and ``bag``."""
     predictor = model.predictor if isinstance(model, Model) else None
-    if isinstance(predictor, NetworkPredictor) and isinstance(predictor.features, HashedFeatures):
-        if to == "run" or isinstance(predictor.spec, LinearSpec | BagSpec):  # the script knows the networks of these alone
-            return
+    known = LinearSpec | BagSpec if to != "run" else ModelSpec  # a script knows the networks of these two alone
+    hashed = isinstance(predictor, NetworkPredictor) and isinstance(predictor.features, HashedFeatures)
+    if predictor is not None and hashed and isinstance(predictor.spec, known):
+        return
     kind = model.record.get("config", {}).get("model", "another model")
     if to == "run":
         raise UsageError(f"only linear and bag are quantised as runs, and {model.path} is {kind}. Try --to onnx.")
