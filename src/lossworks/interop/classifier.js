@@ -158,7 +158,11 @@ const answer = (text, model) => {
 };
 
 // Reading what Python wrote: arrays in base64, whole numbers in 7 bits of each byte, deflated.
-const bytes = (packed) => Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+const bytes = (packed) => {
+  const text = atob(packed), found = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) found[at] = text.charCodeAt(at);
+  return found;
+};
 const floats = (packed) => new Float32Array(bytes(packed).buffer);
 const whole = async (packed) => {
   const stream = new Blob([bytes(packed)]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -181,7 +185,8 @@ const signed = (number) => (number % 2 ? -(number + 1) / 2 : number / 2);
 const read = async ({ unicode, table: packed, ...model }) => {
   const streams = [unicode.kinds, unicode.lower, packed.gaps, packed.kinds, packed.codes];
   const [runs, cased, gaps, kind, codes] = await Promise.all(streams.map(whole));
-  const kinds = new Uint8Array(POINTS), lower = Uint32Array.from({ length: POINTS }, (_, point) => point);
+  const kinds = new Uint8Array(POINTS), lower = new Uint32Array(POINTS);
+  for (let point = 0; point < POINTS; point++) lower[point] = point;
   let at = 0;
   for (const run of runs) kinds.fill(run % KINDS, at, (at += Math.floor(run / KINDS)));
   at = -1;
