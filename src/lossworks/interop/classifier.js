@@ -133,8 +133,9 @@ const outputs = (text, model) => {
   return state;
 };
 
+const highest = (numbers) => numbers.reduce((most, each) => Math.max(most, each));  // there may be more than a call can take
 const softmax = (logits) => {
-  const most = Math.max(...logits), likely = logits.map((logit) => Math.exp(logit - most));
+  const most = highest(logits), likely = logits.map((logit) => Math.exp(logit - most));
   const all = likely.reduce((sum, each) => sum + each);
   return likely.map((each) => each / all);
 };
@@ -153,7 +154,7 @@ const answer = (text, model) => {
   if (task === "multilabel") {
     return { labels: labels.filter((label, at) => chances[at] >= (thresholds ? thresholds[at] : 0.5)), probabilities };
   }
-  const best = two && thresholds ? Number(chances[1] >= thresholds[0]) : chances.indexOf(Math.max(...chances));
+  const best = two && thresholds ? Number(chances[1] >= thresholds[0]) : chances.indexOf(highest(chances));
   return { label: labels[best], probability: chances[best], probabilities };
 };
 
