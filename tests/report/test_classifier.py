@@ -19,6 +19,7 @@ import pytest
 import torch
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 import lossworks
 from lossworks.api import Model
@@ -118,10 +119,12 @@ def opened(browser: webdriver.Chrome, tmp_path: Path, model: Model, arrays: dict
     path = tmp_path / "page.html"
     path.write_text(page(model, arrays, None), "utf-8", "replace")
     look(browser, path, **how)
-    assert browser.execute_async_script("""
-        const done = arguments[0], ask = () => document.getElementById("said").hidden ? setTimeout(ask, 5) : done(true);
-        ask();
-    """)
+    wait(browser, "return !document.getElementById('said').hidden")
+
+
+def wait(browser: webdriver.Chrome, ready: str) -> None:
+    """Wait until the page has read its model, by what a script returns."""
+    WebDriverWait(browser, 20, poll_frequency=0.02).until(lambda it: it.execute_script(ready))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -157,6 +160,7 @@ def test_runs(browser: webdriver.Chrome, tmp_path: Path) -> None:
     told = lossworks.quantize(small, tmp_path / "page.html")
     assert told["held_out"]["largest_change"] == 0
     look(browser, tmp_path / "page.html")
+    wait(browser, "return !document.getElementById('said').hidden")
     right = small.metrics or lossworks.evaluate(small)["metrics"]
     assert f"right in {100 * right['accuracy']['value']:.1f}" in browser.find_element(By.CLASS_NAME, "facts").text
     seen = np.array([chances for _, chances in browser.execute_script(TYPED, json.dumps(texts))])
@@ -239,6 +243,7 @@ def test_guide(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         look(browser, f"http://127.0.0.1:{server.server_port}/index.html")
+        wait(browser, "return document.querySelector('textarea').oninput !== null")
         browser.find_element(By.TAG_NAME, "textarea").send_keys("good")
         answer = browser.find_element(By.TAG_NAME, "output").text
         server.shutdown()
