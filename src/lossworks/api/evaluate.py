@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, read_options
+from ..losses import build
 from ..metrics.segments import Segments
 from ..record.scratch import temporary
 from ..tasks import GraphCompletion, LanguageModeling
@@ -98,6 +99,8 @@ def _check_losses(model: Model | Language | Graph, losses: Sequence[str | Loss])
     """Raise UsageError for a loss that is not for the task, before anything is read."""
     kinds = {Language: LanguageModeling, Graph: GraphCompletion}
     for spec in losses:
+        if needed := build(spec).needs.removesuffix("s"):
+            raise UsageError(f"the loss {spec!r} compares with a {needed} at each position, and evaluate has none. Leave it out.")
         (model.predictor.task if isinstance(model, Model) else kinds[type(model)]()).loss(spec)
 
 
