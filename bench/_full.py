@@ -60,6 +60,7 @@ JOBS = {
     "export, arpa.gz": "export N disk/out.arpa.gz --quiet",
     "export, hf": "export T disk/out --to hf --quiet",
     "export, onnx": "export E disk/out.onnx --to onnx --quiet",
+    "export, html": "export L disk/out.html --quiet",
     "export --quantize, run": "export L disk/out --quantize --quiet",
     "export --quantize, onnx": "export E disk/out.onnx --to onnx --quantize --quiet",
     "import, arpa": "import model.arpa --quiet --out disk/out",

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import lossworks
+from lossworks.core.errors import UsageError
+
 from .conftest import SMALL, Command, csv_of, reviews
 
 
@@ -20,6 +23,42 @@ def test_labels(command: Command, fitted: Path, tmp_path: Path) -> None:
         assert name in said.out
     assert "Answers agree on" in said.out
     assert command("predict", tmp_path / "small", "a good film").code == 0
+
+
+@pytest.mark.parametrize("name", ["page.html", "model.js", "model.mjs"])
+def test_browsers(command: Command, fitted: Path, tmp_path: Path, name: str) -> None:
+    """The end of a path names a page or a script; its size and what was lost are told, with ``--quantize`` too."""
+    said = command("export", fitted, name)
+    assert said.code == 0, said.err
+    told = command("export", fitted, name, "--quantize", "--json").json
+    before, after = told["bytes"]
+    assert after == (tmp_path / name).stat().st_size < before
+    assert f"{before:,} → {after:,} bytes" in said.out
+    assert "Answers agree on" in said.out
+    assert ("Next:  open page.html" in said.out) is (told["format"] == "html")
+    script = (tmp_path / name).read_text("utf-8")
+    assert "export const { labels, predict } = await made(" in script
+    assert ("<textarea" in script) is (told["format"] == "html")
+    few = command("export", fitted, "other", "--to", told["format"], "--max-size", "22KB")
+    assert few.code == 0, few.err
+    assert 20 * 1024 < (tmp_path / "other").stat().st_size <= 22 * 1024
+
+
+def test_what_has_no_page(command: Command, tmp_path: Path) -> None:
+    """Other families, and sizes below the code's own, are refused by name, and nothing is written."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text(csv_of(reviews(80)), "utf-8")
+    assert command("fit", rows, "--model", "naive_bayes", "--out", "run", "--quiet").code == 0
+    ended = command("export", "run", "page.html")
+    assert ended.code == 2
+    assert "only linear and bag answer in a browser by themselves, and run is naive_bayes. Fit one of those." in ended.err
+    assert command("fit", rows, "--out", "words", *SMALL, "--quiet").code == 0
+    small = command("export", "words", "page.html", "--max-size", "9KB")
+    assert small.code == 2
+    assert "--max-size is 9,216 bytes, and" in small.err
+    assert not (tmp_path / "page.html").exists()
+    with pytest.raises(UsageError, match=r"lossworks\.quantize writes it"):
+        lossworks.export(lossworks.load("words"), "page.html")
 
 
 def test_numbers(command: Command, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,33 @@ def test_stopped_twice(command: Command, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "stopped at once" in ended.err
     assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
     assert command("fit", REVIEWS, *SMALL, "--out", "run", "--resume", "-q").code == 0
+
+
+IMPATIENT = """
+import atexit, os, signal, sys
+from lossworks.api import recording
+from lossworks.cli.app import main
+from lossworks.cli.progress import Watcher
+
+def again(*ignored):
+    os.kill(os.getpid(), signal.SIGINT)
+
+shown = Watcher.__call__
+Watcher.__call__ = lambda self, event, fields: (shown(self, event, fields), event == "valid" and again())
+recording.report.write = again
+atexit.register(again)
+main()
+"""
+
+
+def test_stopped_while_saving(command: Command, tmp_path: Path) -> None:
+    """Ctrl-C again while the run is being saved, and when all is said: one line, exit code 130, a run to go on with."""
+    call = ["fit", str(REVIEWS), *SMALL, "--out", "run", "-q"]
+    ended = subprocess.run([sys.executable, "-c", IMPATIENT, *call], cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "lossworks: stopped at once. The same command with --resume goes on with a run that had begun.\n"
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.lstrip("\n") == said
+    assert command(*call, "--resume").code == 0
 
 
 @pytest.mark.parametrize("when", ["data", "read"])

@@ -217,6 +217,23 @@ def test_two_tokenizers_of_one_name(command: Command, put: Put, run: str) -> Non
     assert "compare only" in out
 
 
+def test_mean_losses(command: Command, fitted: Path, run: str) -> None:
+    """Every loss named has a line with its interval and the baseline's; one that does not fit is refused, and says why."""
+    flags = ("--loss", "cross_entropy", "--loss", "focal:gamma=2+1e-3*z_loss")
+    out = command("evaluate", fitted, REVIEWS, *flags).out
+    told = command("evaluate", fitted, REVIEWS, *flags, "--json").json
+    assert told["losses"]["metrics"]["cross_entropy"] == pytest.approx(told["metrics"]["nll"])
+    (table,) = re.findall(r"^Mean loss\n(.*\n.*\n.*\n)", out, re.M)
+    for each in (table.splitlines()[1].split()[0], table.splitlines()[2].split()[0]):
+        assert each in flags
+    assert "constant baseline" in table
+    assert f"{told['losses']['metrics'][flags[3]]['value']:.4f}" in table
+    refused = command("evaluate", fitted, REVIEWS, "--loss", "huber")
+    assert refused.code == 2
+    assert "it is not over outcomes. Losses that are: asymmetric" in refused.err
+    assert "Mean loss" in command("evaluate", run, "corpus.txt", "--loss", "focal").out
+
+
 def test_classifiers_side_by_side(command: Command, fitted: Path, run: str) -> None:
     """Classifiers of the same labels in one table; beside a model of language they are refused."""
     command("fit", REVIEWS, "--out", "second", *SMALL, "--seed", 1, "-q")
@@ -228,6 +245,7 @@ def test_classifiers_side_by_side(command: Command, fitted: Path, run: str) -> N
     assert told["runs"][1]["metrics"] == alone["metrics"]
     assert "nothing compares" in command("evaluate", fitted, run, REVIEWS).err
     assert "language models" in command("evaluate", fitted, "second", REVIEWS, "--stride", 2).err
+    assert "--loss is of one model" in command("evaluate", fitted, "second", REVIEWS, "--loss", "focal").err
     assert json.loads(command("evaluate", fitted, run, REVIEWS, "--json").out)["exit_code"] == 2
 
 

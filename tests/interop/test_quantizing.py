@@ -116,6 +116,21 @@ def test_size(linear: Any, tmp_path: Path) -> None:
         quantize(linear, linear.path)
 
 
+@pytest.mark.parametrize("to", ["run", "html", "js"])
+def test_a_disk_that_takes_no_more(linear: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str) -> None:
+    """What stood there is still there, nothing half written is, and the error is ours."""
+    quantize(linear, tmp_path / "out", to=to)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*of: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RecordError, match="No space left"):
+        quantize(linear, tmp_path / "out", to=to, max_size="30KB")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_nothing_claimed(data: Path, tmp_path: Path) -> None:
     """Where the data is gone, or no longer the same, there are no figures, and it is said why."""
     copy = tmp_path / "rows.jsonl"

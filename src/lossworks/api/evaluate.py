@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, read_options
+from ..losses import build
 from ..metrics.segments import Segments
 from ..record.scratch import temporary
+from ..tasks import GraphCompletion, LanguageModeling
 from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
+from . import loss_means
 from .conflicts import of_label_model, of_language_model
 from .fit import Source, check_apart
 from .graph import Graph
@@ -24,6 +28,9 @@ from .language import Language
 from .model import Model
 from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
+
+if TYPE_CHECKING:
+    from ..losses import Loss
 
 
 def evaluate(
@@ -34,6 +41,7 @@ def evaluate(
     stride: int | None = None,
     slices: bool = False,
     conflict: bool = False,
+    losses: Sequence[str | Loss] = (),
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts, of a knowledge graph the filtered ranks.
@@ -52,9 +60,13 @@ def evaluate(
             with intervals and p after Holm's correction. `write_slices` makes a page of them.
         conflict: whether to compare the gradients of languages at the model: ``conflict`` has a ``verdict``, and each pair with
             the cosine, its interval, and p after Holm's correction (``attribution.conflict``).
+        losses: specs of losses, or losses. ``losses`` then has the mean of each over rows (positions of a language model, queries
+            of a knowledge graph) with its 95 % interval, and the baseline's: of calibrated answers, and of numbers in the data's
+            own units.
 
     Raises:
-        UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts.
+        UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts; a loss
+            that is not for the model's task.
         DataError: the data cannot be read, or holds a label, or names, that the fit had not seen.
     """
     if not isinstance(model, Language) and stride is not None:
@@ -68,14 +80,28 @@ def evaluate(
             flag = "--slices" if slices else "--conflict" if conflict else "--language"
             raise UsageError(f"{flag} is for texts, and a knowledge graph has none. Leave it out.")
         read = replace(read_options(read), triples=True, unlabelled=True)
+    _check_losses(model, losses)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
         if isinstance(model, Graph):
-            return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, model.trained.names.read(corpus))}
+            facts = model.trained.names.read(corpus)
+            means = {"losses": loss_means.of_facts(model.trained, losses, facts)} if losses else {}
+            return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
         if isinstance(model, Language):
-            return _surprisal(model, corpus, read, slices, conflict)
+            return _surprisal(model, corpus, read, slices, conflict, losses)
         scores = scores_of(model, corpus)
         found = of_labels(model, corpus, scores) | ({"conflict": of_label_model(model, corpus)} if conflict else {})
+        if losses:
+            found["losses"] = loss_means.of_labels(model, losses, scores, corpus, _trained_on(model))
         return found | ({"slices": of_label_models({_name(model): model}, [scores], corpus, read)} if slices else {})
+
+
+def _check_losses(model: Model | Language | Graph, losses: Sequence[str | Loss]) -> None:
+    """Raise UsageError for a loss that is not for the task, before anything is read."""
+    kinds = {Language: LanguageModeling, Graph: GraphCompletion}
+    for spec in losses:
+        if needed := build(spec).needs.removesuffix("s"):
+            raise UsageError(f"the loss {spec!r} compares with a {needed} at each position, and evaluate has none. Leave it out.")
+        (model.predictor.task if isinstance(model, Model) else kinds[type(model)]()).loss(spec)
 
 
 def scores_of(model: Model, corpus: Corpus) -> NDArray[Any]:
@@ -101,13 +127,17 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     }
 
 
-def _surprisal(model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool) -> dict[str, Any]:
+def _surprisal(
+    model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool, losses: Sequence[str | Loss]
+) -> dict[str, Any]:
     whole = model.document_unit == "file"
     with temporary() as scratch:
         test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp, units = logp_of(model.model, test.texts), test.units(model.tokenizer, model.model.ends)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
+        if losses:
+            result["losses"] = loss_means.of_texts(model, losses, test.texts, units)
         if conflict:
             result["conflict"] = of_language_model(model, corpus, test.texts)
         if slices:

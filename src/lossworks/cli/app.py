@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -86,6 +88,15 @@ def main() -> None:
     """Run the command. Exit codes: 0 fine, 2 usage or data, 3 diverged, 4 out of memory, 5 a process lost, 130 interrupted."""
     _open_streams()
     try:
+        _run()
+    except KeyboardInterrupt:  # also one that comes while the command ends otherwise
+        said = "stopped at once. The same command with --resume goes on with a run that had begun."
+        _end(said, 130, silent=not is_first())
+
+
+def _run() -> None:
+    """Run the command, and exit as its errors want."""
+    try:
         if _command()(prog_name="lossworks", standalone_mode=False) == 130:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -95,9 +106,6 @@ def main() -> None:
     except LossworksError as error:
         speaks = error.speaks if isinstance(error, PeerLost) else is_first()
         _end(str(error), error.exit_code, silent=not speaks)
-    except KeyboardInterrupt:
-        said = "stopped at once. The same command with --resume goes on with a run that had begun."
-        _end(said, 130, silent=not is_first())
     except OSError as error:
         _end_writing(error)
     except SystemExit as ended:  # typer makes one of a broken pipe
@@ -167,6 +175,9 @@ def _of_printing(error: OSError) -> bool:
 
 def _end(said: str, code: int, message: str = "", *, silent: bool = False) -> None:
     """Exit with ``code``: say why to people, and with ``--json`` to programs; ``silent``: another process says it."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # or Python would print, or the exit code be, that of one more of them
+        with contextlib.suppress(ValueError):  # not in the main thread, which alone hears signals
+            signal.signal(number, signal.SIG_IGN)
     if silent:
         sys.exit(code)
     if "--json" in sys.argv:

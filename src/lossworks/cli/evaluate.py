@@ -37,6 +37,12 @@ def command(
     conflict: Annotated[
         bool, typer.Option("--conflict", help="Compare the gradients of languages: which pull the weights apart.")
     ] = False,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--loss", help="The mean of this loss too, with its interval: any that fits the task. Repeatable.", show_default=False
+        ),
+    ] = None,
     parallel: Annotated[
         bool,
         typer.Option("--parallel", help="The files say the same line by line, each in a language: bits a sentence of each."),
@@ -74,8 +80,8 @@ def command(
     if parallel:
         from .parallel import evaluate_parallel
 
-        if slices or html is not None or language is not None:
-            raise UsageError("--slices, --language and --html are for one text, and not for parallel text. Leave them out.")
+        if slices or loss or html is not None or language is not None:
+            raise UsageError("--slices, --loss, --language and --html are not for parallel text. Leave them out.")
         evaluate_parallel(runs_data, reference, read, stride=stride, device=device, json=json, quiet=quiet)
         return
     if reference is not None:
@@ -92,10 +98,12 @@ def command(
         raise UsageError("--html is one page, of slices or of conflicts. Leave out --slices or --conflict.")
     if conflict and len(runs) > 1:
         raise UsageError("--conflict is of one model. Name one run, or leave it out.")
+    if loss and len(runs) > 1:
+        raise UsageError("--loss is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
     how: dict[str, Any] = {"stride": stride, "slices": slices}
     result = (
-        evaluate(models[runs[0]], data, read, **how, conflict=conflict)
+        evaluate(models[runs[0]], data, read, **how, conflict=conflict, losses=loss or ())
         if len(runs) == 1
         else _together(models, data, read, **how)
     )
@@ -111,6 +119,8 @@ def command(
         tell(result)
     else:
         print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+        if "losses" in result:
+            print_whole(metrics_table(result["losses"], "Mean loss"))
         if result.get("per_class"):
             tell_labels(result["per_class"])
         if result.get("by_threshold"):

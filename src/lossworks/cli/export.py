@@ -20,21 +20,24 @@ def command(
         str | None,
         typer.Option(
             "--to",
-            help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network. run: with --quantize.  "
-            "[default: onnx for FILE.onnx, else arpa, with --quantize run]",
+            help="arpa: n-grams, for KenLM, SRILM. hf: a transformer, as Llama. onnx: any network. html: linear and bag as a "
+            "page that answers by itself. js: as JavaScript. run: with --quantize.  "
+            "[default: onnx, html, js for FILE.onnx, .html, .js, else arpa, with --quantize run]",
             show_default=False,
         ),
     ] = None,
     quantize: Annotated[
         bool,
         typer.Option(
-            "--quantize", help="In few bytes, and what that changed: linear and bag as a run directory, others as ONNX in int8."
+            "--quantize",
+            help="In few bytes, and what that changed: linear and bag as a run directory, others as ONNX in int8. "
+            "A page or script always is.",
         ),
     ] = False,
     max_size: Annotated[
         str | None,
         typer.Option(
-            "--max-size", help="With --quantize: the largest run directory below this, such as 1MB.", show_default=False
+            "--max-size", help="The largest page, script or, with --quantize, run directory below this: 1MB.", show_default=False
         ),
     ] = None,
     json: options.Json = False,
@@ -43,16 +46,15 @@ def command(
     """A model in the form of other programs; `lossworks import` reads ARPA files and Llama directories back. Or in few bytes."""
     from ..api import load_text
     from ..core.errors import UsageError
+    from ..interop.exporting import export, format_of
     from .progress import Watcher
     from .tables import say_notes
 
-    if quantize:
+    if quantize or format_of(file, to) in ("html", "js"):
         _quantize(run, file, to, max_size, json)
         return
     if max_size is not None or to == "run":
         raise UsageError(f"{'--to run' if max_size is None else '--max-size'} is for quantised models. Say --quantize too.")
-    from ..interop.exporting import export, format_of
-
     with Watcher(quiet or json) as watcher:
         said = export(load_text(run), file, to=to, watch=watcher)
     if json:
@@ -74,9 +76,12 @@ def _quantize(run: Path, file: Path, to: str | None, max_size: str | None, json:
         return
     before, after = found["bytes"]
     kept = "; {1:,} of {0:,} features".format(*found["features"]) if "features" in found else ""
-    print(f"{file}: {before:,} → {after:,} bytes, {before / after:.1f} times smaller{kept}")
+    times = f", {before / after:.1f} times smaller" if after < before else ""
+    print(f"{file}: {before:,} → {after:,} bytes{times}{kept}")
     if found["held_out"] is None:
         say_notes([f"what that changed was not measured. {found['unmeasured']}"])
         print(f"Next:  lossworks evaluate {run} {file} DATA")
         return
     tell_paired(found["held_out"], f"On the test part of {run}")
+    if found["format"] == "html":
+        print(f"Next:  open {file}")

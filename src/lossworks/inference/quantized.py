@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import HashedFeatures
-from ..record.tensors import map_tensors, write_tensors
+from ..record.tensors import map_tensors
 
 FILE = "quantized.safetensors"
 TABLE = "network.table.weight"
@@ -67,7 +67,7 @@ class Table:
         return {
             "gaps": pack(np.diff(self.buckets[kept], prepend=-1) - 1),
             "kinds": pack(kind),
-            "codes": pack(_zigzag(codes[kept].T.reshape(-1))),
+            "codes": pack(zigzag(codes[kept].T.reshape(-1))),
             "weights": self.weights[kinds],
             "scales": (step / self.importances[kinds]).astype(np.float32),
         }
@@ -93,8 +93,8 @@ def restored(kept: Mapping[str, NDArray[Any]]) -> Arrays:
     buckets, kind = np.cumsum(unpack(kept["gaps"]) + 1) - 1, unpack(kept["kinds"])
     if len(kind) != len(buckets) or (len(kind) and not 0 <= kind.min() <= kind.max() < len(kept["weights"])):
         raise ValueError("the features' kinds do not fit their buckets")
-    zigzag = unpack(kept["codes"])
-    codes = (zigzag >> 1) ^ -(zigzag & 1)
+    folded = unpack(kept["codes"])
+    codes = (folded >> 1) ^ -(folded & 1)
     width = len(codes) // max(len(buckets), 1)
     table = codes.reshape(width, len(buckets)).T * kept["scales"][kind].astype(np.float64)[:, None]
     return {
@@ -102,11 +102,6 @@ def restored(kept: Mapping[str, NDArray[Any]]) -> Arrays:
         _WEIGHTS: kept["weights"][kind].astype(np.float32),
         TABLE: np.ascontiguousarray(table, np.float32),
     }
-
-
-def write_quantized(folder: Path, kept: Arrays, rest: Mapping[str, NDArray[Any]]) -> None:
-    """Write what was kept of the table, and the ``rest`` of the predictor's arrays, in one step."""
-    write_tensors(folder / FILE, {**kept, **rest}, {})
 
 
 def read_quantized(folder: Path) -> Arrays:
@@ -123,7 +118,7 @@ def read_quantized(folder: Path) -> Arrays:
         raise ValueError(f"{FILE} is damaged: {error}") from None
 
 
-def _zigzag(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def zigzag(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """0, -1, 1, -2, … as 0, 1, 2, 3, …"""
     return np.asarray((values << 1) ^ (values >> 63))
 

@@ -13,12 +13,15 @@ from .arpa import export_arpa
 from .hugging_face import export_hf
 from .onnx import export_onnx
 
-FORMATS = ("arpa", "hf", "onnx")
+FORMATS = ("arpa", "hf", "onnx", "html", "js", "run")
+QUANTIZED = ("run", "onnx", "html", "js")
+"""Those that ``quantize`` writes: all of them but ONNX are always quantised."""
+_ENDS = {".onnx": "onnx", ".html": "html", ".js": "js", ".mjs": "js"}
 
 
 def format_of(path: Path | str, to: str | None, usual: str = "arpa") -> str:
     """The format that is asked for; where none is, the one that the end of a path names, else the ``usual`` one."""
-    return to or ("onnx" if Path(path).suffix == ".onnx" else usual)
+    return to or _ENDS.get(Path(path).suffix.lower(), usual)
 
 
 def export(
@@ -39,6 +42,8 @@ def export(
     to = format_of(path, to)
     if to not in FORMATS:
         raise UnknownName("format", to, FORMATS)
+    if to in QUANTIZED and to != "onnx":
+        raise UsageError(f"the format {to!r} holds a quantised model. lossworks.quantize writes it, and tells what that changed.")
     if to == "arpa":
         export_arpa(model, Path(path), watch)
         return []

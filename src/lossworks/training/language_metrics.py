@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,17 @@ def judge(
 
 def logp_of(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
     """Log-probabilities at all positions, asked for some texts at a time."""
-    parts, first = [np.empty(0)], 0
+    return np.concatenate([np.empty(0), *map(model.logp, some_at_a_time(texts))])
+
+
+def some_at_a_time(texts: Ragged) -> Iterator[Ragged]:
+    """The texts, as many together as one asks for log-probabilities of."""
+    first = 0
     while first < len(texts):
         last = int(np.searchsorted(texts.offsets, texts.offsets[first] + _AT_ONCE, side="right")) - 1
         last = min(max(last, first + 1), len(texts))
-        parts.append(model.logp(_rows(texts, first, last)))
+        yield _rows(texts, first, last)
         first = last
-    return np.concatenate(parts)
 
 
 def samples(trained: TextLanguage, seed: int, tokens: int) -> list[str]:
