@@ -76,6 +76,8 @@ def test_counts_on_the_way(capsys: pytest.CaptureFixture[str]) -> None:
     row = text | {"config": {"model": "ngram"}, "rows": 1, "skipped": 1, "bad": ["line 7: the text is empty"]}
     step = {"epoch": 2.3456, "examples_per_second": 1, "loss": 1.0}
     for event, fields, told in (
+        ("rows", {"rows": 15_240, "of": 24_060.4}, "reading 15,240 of 24,060 rows"),
+        ("rows", {"rows": 15_240, "of": None}, "reading 15,240 rows\n"),
         ("read", {"rows": 15_240, "of": 24_060}, "reading 15,240 of 24,060\n"),
         ("train", step, "training 2.35 of 1 epochs "),
         ("data", text, "it: 3 pieces (1 train, 1 valid, 1 test)"),

@@ -159,7 +159,10 @@ def _fit(
     is_first = callbacks.world.is_first
 
     def work(callbacks: Callbacks, scratch: Path) -> Fitted:
-        with load_all(sources, reading, scratch, beyond(settings)) as corpora:
+        def tell(rows: int, of: float | None) -> None:
+            callbacks.watch("rows", {"rows": rows, "of": of})
+
+        with load_all(sources, reading, scratch, beyond(settings), tell) as corpora:
             fixed = [part for _, part in sources]
             try:
                 told = callbacks if folds is None else replace(callbacks, watch=_with_folds(callbacks, folds))

@@ -113,6 +113,9 @@ class Watcher:
     def _fold(self, fields: dict[str, Any]) -> None:
         self._show("training without each fold", fields["number"], fields["of"], fields["model"] or "")
 
+    def _rows(self, fields: dict[str, Any]) -> None:
+        self._show("reading", fields["rows"], fields["of"], "", "rows")
+
     def _read(self, fields: dict[str, Any]) -> None:
         self._show("reading", fields["rows"], fields["of"], "")
 
@@ -182,14 +185,16 @@ class Watcher:
     def _retrain(self, fields: dict[str, Any]) -> None:
         self._show("training again", fields["number"], fields["of"], "models")
 
-    def _show(self, what: str, done: float, total: float, now: str, unit: str = "", again: float = 0.0) -> None:
-        """``unit``: what is counted, where ``what`` does not say it. ``again``: work that follows, as a share of the total."""
+    def _show(self, what: str, done: float, total: float | None, now: str, unit: str = "", again: float = 0.0) -> None:
+        """``total``: None where it is not known. ``unit``: what is counted, where ``what`` does not say it. ``again``: work that
+        follows, as a share of the total.
+        """
         seconds = self._pace.left(what, done, total * (1 + again)) if total and done else None
         left = "" if seconds is None else remaining(seconds)
         if self.bar is not None:
             self.bar.update(self._task, description=what, completed=done, total=total, now=now, left=left)
         elif self._is_due():
-            so_far = f"{what} {amount(done)} of {amount(total)}"
+            so_far = f"{what} {amount(done)}" + (f" of {amount(total)}" if total else "")
             say("  ".join(filter(None, (f"{so_far} {unit}".rstrip(), left, now))))
 
     def _is_due(self) -> bool:

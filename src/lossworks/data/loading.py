@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -29,6 +29,12 @@ from .store import TextStore
 _FEW = 0.01  # of the rows: so many bad ones are left out by "few"
 BUDGET = 256 << 20
 """Bytes of text held in memory; what is beyond waits in a temporary file."""
+Tell = Callable[[int, float | None], object]
+"""Is told how many rows were read, and of how many; None: that is not known."""
+
+
+def _nobody(rows: int, of: float | None) -> None:
+    """Is told of rows."""
 
 
 def load(
@@ -38,6 +44,7 @@ def load(
     budget: int = BUDGET,
     spill: Path | None = None,
     beyond: Beyond = little,
+    tell: Tell = _nobody,
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
@@ -51,6 +58,7 @@ def load(
         budget, spill: texts beyond so many bytes go to a temporary file in that folder (the system's for such files if None),
             which ``Corpus.close`` removes. Of little memory a quarter is the budget.
         beyond: what memory is taken by what is done with the rows.
+        tell: is told of rows as they are read.
 
     Raises:
         DataError: the source is missing, empty, in the wrong encoding, or has bad rows and the policy is "error".
@@ -73,7 +81,7 @@ def load(
         corpus = Corpus(name, reading.unit, reading.text_column, reading.label_column, TextStore(budget, spill))
         corpus.composed = 0 if options.composes else None
         try:
-            _fill(corpus, chain([first], opened), options, Room(source, sizes_of(files), options, budget, beyond))
+            _fill(corpus, chain([first], opened), options, Room(source, sizes_of(files), options, budget, beyond), tell)
         except BaseException:
             corpus.close()
             raise
@@ -82,20 +90,26 @@ def load(
 
 @contextmanager
 def load_all(
-    sources: Iterable[tuple[Any, Any]], options: ReadOptions | None, scratch: Path, beyond: Beyond = little
+    sources: Iterable[tuple[Any, Any]],
+    options: ReadOptions | None,
+    scratch: Path,
+    beyond: Beyond = little,
+    tell: Tell = _nobody,
 ) -> Iterator[list[Corpus]]:
     """The corpora of ``sources``, each (source, part), as ``load`` reads them; what waits on disk is let go of at the end."""
     corpora: list[Corpus] = []
     with ExitStack() as stack:
         for source, _ in sources:
-            corpora.append(load(source, options, spill=scratch, beyond=beyond))
+            corpora.append(load(source, options, spill=scratch, beyond=beyond, tell=tell))
             stack.callback(corpora[-1].close)
             if options is not None and options.label_sep == "auto":  # labels are parted alike in all of them
                 options = replace(options, label_sep=corpora[-1].label_sep or "auto")
         yield corpora
 
 
-def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], options: ReadOptions, room: Room) -> None:
+def _fill(
+    corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], options: ReadOptions, room: Room, tell: Tell
+) -> None:
     """Read all rows of ``opened`` files: the name of each, its rows, and the language of all of them, where it is its file's."""
     book = LabelBook(optional=options.unlabelled, separator=options.label_sep)
     told = None if options.language is None else LanguageBook(identified=options.language == AUTO)
@@ -111,7 +125,9 @@ def _fill(corpus: Corpus, opened: Iterable[tuple[str, Reading, str | None]], opt
                 )
             checked, faults = check(rows, book, told, compose=options.composes)
             corpus.add(checked, faults, None if name == corpus.source else name)
-            room.look(corpus, file, before, reading.expected(len(corpus) - before), checked.texts)
+            expected = reading.expected(len(corpus) - before)
+            room.look(corpus, file, before, expected, checked.texts)
+            tell(len(corpus), room.rows(file, before, expected))
             if told is not None:
                 told.check(str(options.language), name)
     if told is not None:

@@ -65,10 +65,7 @@ class Room:
         if len(corpus) < max(self._next, _FIRST):
             return
         self._next = len(corpus) * _MORE
-        rows = float(len(corpus))
-        if expected is not None:
-            known = sum(self.sizes[: file + 1])
-            rows = max(rows, (before + expected) * (sum(self.sizes) / known if known else 1.0))
+        rows = max(float(len(corpus)), self.rows(file, before, expected) or 0.0)
         held = corpus.held
 
         def needed(rows: float) -> float:
@@ -82,6 +79,13 @@ class Room:
                 f"{corpus.source} does not fit into memory: {self._count(rows, expected)} rows, and what is to be made of them, "
                 f"would take about {in_gb(needed(rows))}, and {in_gb(there)} are free. {self._remedy(part)}"
             )
+
+    def rows(self, file: int, before: int, expected: float | None) -> float | None:
+        """How many rows all files have, by those at hand; None: that is not known. The arguments are those of ``look``."""
+        if expected is None:
+            return None
+        known = sum(self.sizes[: file + 1])
+        return (before + expected) * (sum(self.sizes) / known if known else 1.0)
 
     def _count(self, rows: float, expected: float | None) -> str:
         return f"about {rows:,.0f}" if expected is not None else f"the first {rows:,.0f}"
