@@ -140,13 +140,14 @@ def test_words_that_are_too_many(spec: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert tokens.build(spec).learn([["few words"] * 1000] * 60).vocabulary.size > 4
 
 
-def test_rows_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_rows_are_told(tmp_path: Path, known: bool) -> None:
     """Whoever waits is told how many rows were read and of how many, as far as that is known; at last that they all are."""
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("text,label\n" + "some words,x\nothers,y\n" * 20_000)
-    for source, known in ((tmp_path / "[ab].csv", True), (iter([("some words", "x"), ("others", "y")] * 20_000), False)):
-        told: list[tuple[int, float | None]] = []
-        with closing(load(source, tell=lambda *both: told.append(both))) as corpus:
-            assert (len(told) > 1, told[-1][0]) == (True, len(corpus))
-        assert told == sorted(told, key=lambda each: each[0])
-        assert all((of == pytest.approx(80_000, rel=0.05)) if known else of is None for _, of in told)
+    told: list[tuple[int, float | None]] = []
+    source = tmp_path / "[ab].csv" if known else iter([("some words", "x"), ("others", "y")] * 20_000)
+    with closing(load(source, tell=lambda *both: told.append(both))) as corpus:
+        assert (len(told) > 1, told[-1][0]) == (True, len(corpus))
+    assert told == sorted(told, key=lambda each: each[0])
+    assert all((of == pytest.approx(80_000, rel=0.05)) if known else of is None for _, of in told)
