@@ -57,6 +57,7 @@ def one_thread() -> Iterator[None]:
 class _Stdin:
     def __init__(self, data: bytes) -> None:
         self.buffer = io.BufferedReader(io.BytesIO(data))  # type: ignore[type-var]
+        self.close = self.buffer.close
 
 
 @pytest.fixture
