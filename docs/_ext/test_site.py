@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from sphinx.cmd.build import main
 
 import forks
 from lossworks.catalog import trajectories
@@ -20,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def build(out: Path) -> None:
     """What ``make docs`` does, in a process of its own."""
+    from sphinx.cmd.build import main  # only here: each worker collects all tests
+
     gc.disable()  # which looks through half a million nodes again and again: a quarter of the time
     warnings.resetwarnings()
     trajectories.RATES, trajectories.STEPS = (0.1,), 15  # of eight and 150: no link and no warning depends on what is drawn
