@@ -98,8 +98,8 @@ def fitted(command: Command, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workers_here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """``workers_here(first)``: a comparison's workers are no processes, but calls in turn, ``first`` before each. What each is given
-    has been sent to it all the same.
+    """``workers_here(first)``: a comparison's workers are no processes, but calls in turn, ``first`` before each. What each is
+    given has been sent to it all the same.
     """
 
     def install(first: Callable[[], object] = lambda: None) -> None:
