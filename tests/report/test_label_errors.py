@@ -92,7 +92,7 @@ def test_answers_by_button_and_key(browser: webdriver.Chrome, tmp_path: Path) ->
         body.send_keys(key)
     assert shown(browser)[0] == "Row 5 of 12"
     browser.refresh()
-    assert shown(browser)[0] == "Row 5 of 12"
+    wait(browser).until(lambda _: shown(browser)[0] == "Row 5 of 12")
     browser.find_element(By.ID, "download").click()
     file = tmp_path / "answers.json"
     wait(browser).until(lambda _: file.exists())
