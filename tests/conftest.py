@@ -62,6 +62,12 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     _forget()
 
 
+@pytest.fixture
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of few rows train once, for tests of other things than the second training with the validation rows among them."""
+    monkeypatch.setattr("lossworks.training.refit.REFIT_AT_MOST", 0)
+
+
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> Iterator[None]:
     """Steps as small as these are many times slower when PyTorch shares them among threads."""

@@ -56,7 +56,7 @@ def test_learns(graph: Graph) -> None:
 def test_families_and_losses(model: str, loss: str) -> None:
     """Each family by any loss over outcomes, on steps along a line (which a translation can follow, unlike a circle)."""
     line = [fact for fact in FACTS if fact[0] < fact[2]]
-    fitted = lossworks.fit(line, task="graph", model=model, loss=loss, batch_size=8, epochs=20, valid=0.0, test=0.0)
+    fitted = lossworks.fit(line, task="graph", model=model, loss=loss, batch_size=8, epochs=12, valid=0.0, test=0.0)
     assert isinstance(fitted, Graph)
     found = evaluate(fitted, line)["metrics"]["mrr"]["value"]
     assert found > 2 * np.mean(1 / np.arange(1, SIZE + 1))  # twice what ranks drawn by lot would reach

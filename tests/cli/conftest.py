@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from lossworks.cli.app import main
+from lossworks.evidence import runs
 
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 TOPICS = Path(__file__).parents[1] / "data/topics.jsonl"
@@ -57,6 +61,7 @@ def one_thread() -> Iterator[None]:
 class _Stdin:
     def __init__(self, data: bytes) -> None:
         self.buffer = io.BufferedReader(io.BytesIO(data))  # type: ignore[type-var]
+        self.close = self.buffer.close
 
 
 @pytest.fixture
@@ -89,6 +94,30 @@ def fitted(command: Command, tmp_path: Path) -> Path:
     """The directory of a small finished run."""
     assert command("fit", REVIEWS, "--out", tmp_path / "fitted", *SMALL, "--quiet").code == 0
     return tmp_path / "fitted"
+
+
+@pytest.fixture
+def workers_here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``workers_here(first)``: a comparison's workers are no processes, but calls in turn, ``first`` before each. What each is
+    given has been sent to it all the same.
+    """
+
+    def install(first: Callable[[], object] = lambda: None) -> None:
+        class Process:
+            exitcode = 0
+
+            def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+                design, pipe, *more = args
+                sent = pickle.dumps(design)
+                self.start = lambda: (first(), target(pickle.loads(sent), pipe, *more), pipe.close())
+                self.join = lambda: None
+
+        context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=Process)
+        monkeypatch.setenv("LOSSWORKS_THREADS", "1")
+        monkeypatch.setattr(runs, "_listen", lambda pipe, stop: None)
+        monkeypatch.setattr(runs, "multiprocessing", SimpleNamespace(get_context=lambda kind: context))
+
+    return install
 
 
 def reviews(count: int = 60) -> Rows:

@@ -24,6 +24,7 @@ OPTIMIZERS = [*(entry.name for entry in optimizers), "gradient_descent:line_sear
 PENALTIES = [None, *(f"{entry.name}:strength=0.001" for entry in penalties)]
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_combination(optimizer: str) -> None:
     """Every optimiser trains under every penalty, for classes and numbers and on the models in turn; a search refuses corners."""
@@ -41,6 +42,7 @@ def test_every_combination(optimizer: str) -> None:
             assert 0 < metrics["mse"]["value"] < 100
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize(
     ("optimizer", "risk"),
     [
@@ -68,6 +70,7 @@ TASKS: dict[str, tuple[str, list[tuple[str, Any]]]] = {
 }
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("name", [entry.name for entry in losses])
 def test_every_loss(name: str) -> None:
     """Every loss trains every task that it is for, and is refused with a reason elsewhere; two models, no flags but its name."""

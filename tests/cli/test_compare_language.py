@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,9 @@ def test_compare(command: Command, text: Path) -> None:
     assert command("report", "run").code == 0
 
 
-def test_stdin_and_jobs(command: Command, text: Path) -> None:
+def test_stdin_and_jobs(command: Command, text: Path, workers_here: Callable[..., None]) -> None:
     """Text that comes by stdin is had by every process, and by bits a byte arms are judged as well."""
+    workers_here()
     flags = [*TINY, *SMALL, *TWO, "--metric", "bits_per_byte", "--json", "-q"]
     alone = command("compare", text, *flags, "--out", "a").json
     shared = command("compare", "-", *flags, "--jobs", "2", "--out", "b", stdin=text.read_bytes()).json

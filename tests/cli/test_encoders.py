@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import REVIEWS, STARS, TOPICS, Command, csv_of, reviews
 
+pytestmark = pytest.mark.usefixtures("once")
+
 Put = Callable[[str, str | bytes], Path]
 SMALL = ["--epochs", "2", "--model"]
 TRANSFORMER, RNN = "transformer_encoder:heads=2,dim=8", "rnn_encoder:dim=6"

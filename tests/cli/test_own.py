@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,7 +15,6 @@ from lossworks.api.replayed import settings_of
 from lossworks.catalog.member import REGISTRIES
 from lossworks.core import own
 from lossworks.core.errors import UsageError
-from lossworks.evidence import runs
 from lossworks.record import Run
 
 from .conftest import REVIEWS, SMALL, Command
@@ -150,20 +146,9 @@ def test_a_record_runs_nothing(command: Command, monkeypatch: pytest.MonkeyPatch
     assert ran() == 2
 
 
-def test_compared(command: Command, monkeypatch: pytest.MonkeyPatch, mine: Path, forget: Callable[[], None]) -> None:
+def test_compared(command: Command, workers_here: Callable[..., None], mine: Path, forget: Callable[[], None]) -> None:
     """Workers of a comparison, which begin with nothing, run the file too; it is kept there, and may not change meanwhile."""
-
-    class Process:
-        exitcode = 0
-
-        def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
-            self.start = lambda: (forget(), target(*args), args[1].close())
-            self.join = lambda: None
-
-    context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=Process)
-    monkeypatch.setenv("LOSSWORKS_THREADS", "1")
-    monkeypatch.setattr(runs, "_listen", lambda pipe, stop: None)
-    monkeypatch.setattr(runs, "multiprocessing", SimpleNamespace(get_context=lambda kind: context))
+    workers_here(forget)
     call = ("compare", REVIEWS, "--model", "linear:bits=12,chars=3", "--epochs", 1, "--trials", 0, "--seeds", 1, "--jobs", 2)
     ended = command(*call, "--loss", "cross_entropy", "--loss", f"my-own.py:{SPEC}", "--out", "run", "--json")
     assert ended.code == 0, ended.err

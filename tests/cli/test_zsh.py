@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import shutil
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -28,8 +30,9 @@ def test_the_first_tab_completes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     terminal, theirs = pty.openpty()
     places = {"HOME": str(tmp_path), "PATH": f"{home}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "ready> "}
     shell = subprocess.Popen(
-        ["zsh", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **places}, start_new_session=True
-    )
+        ["zsh", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **places}, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # it hangs up, and so ends, where this process is killed
+    )  # fmt: skip
     try:
         read_until(terminal, "ready> ")
         os.write(terminal, b"lossworks expla\t")

@@ -66,7 +66,7 @@ def round_trip(registry: Registry[Any], cls: type[Any], data: st.DataObject) -> 
 
 
 some = settings(
-    max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
 
 
@@ -78,7 +78,7 @@ def test_round_trip(registry: Registry[Any], name: str, data: st.DataObject) -> 
     round_trip(registry, registry[name].thing, data)
 
 
-@some
+@settings(some, max_examples=50)
 @given(data=st.data())
 def test_round_trip_of_every_type(data: st.DataObject) -> None:
     """Numbers, truth values, words, none and tuples, empty ones too."""

@@ -20,6 +20,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lossworks.interop.sklearn import TextClassifier, TextRegressor
 
+pytestmark = pytest.mark.usefixtures("once")
+
 WITHOUT_ARRAYS = [
     "check_do_not_raise_errors_in_init_or_set_params",
     "check_estimator_cloneable",

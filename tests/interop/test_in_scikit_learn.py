@@ -44,10 +44,11 @@ def labels() -> list[str]:
 
 
 @pytest.fixture
-def processes() -> Iterator[None]:
-    """Leaves no worker behind."""
-    yield
-    get_reusable_executor().shutdown(wait=True)
+def processes() -> Iterator[Any]:
+    """joblib's, of which one will do; it is not left behind."""
+    executor = get_reusable_executor(max_workers=1)
+    yield executor
+    executor.shutdown(wait=True)
 
 
 def small(**choices: Any) -> TextClassifier:
@@ -90,15 +91,23 @@ def alone(texts: list[str], labels: list[str]) -> Any:
     return GridSearchCV(small(), GRID, cv=2, scoring="neg_log_loss").fit(texts, labels).cv_results_["mean_test_score"]
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-@pytest.mark.usefixtures("processes")
-def test_grid_search_in_parallel(backend: str, texts: list[str], labels: list[str], alone: Any) -> None:
-    """Two fits at once give the very figures of one after the other: models with random steps in them, too."""
-    with parallel_config(backend, n_jobs=2):
-        search = GridSearchCV(small(), GRID, cv=2, scoring="neg_log_loss").fit(texts, labels)
+def same_figures(search: Any, texts: list[str], alone: Any) -> None:
+    """The very figures of one fit after the other: of models with random steps in them, too."""
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone)
     assert np.isfinite(alone).all()
     assert search.predict(texts).shape == (90,)
+
+
+def test_grid_search_in_threads(texts: list[str], labels: list[str], alone: Any) -> None:
+    """Two fits at once."""
+    with parallel_config("threading", n_jobs=2):
+        same_figures(GridSearchCV(small(), GRID, cv=2, scoring="neg_log_loss").fit(texts, labels), texts, alone)
+
+
+def test_grid_search_in_another_process(processes: Any, texts: list[str], labels: list[str], alone: Any) -> None:
+    """A new one of joblib's, which has loaded nothing: what is sent to it and back is all that counts."""
+    search = processes.submit(GridSearchCV(small(), GRID, cv=2, scoring="neg_log_loss").fit, texts, labels)
+    same_figures(search.result(), texts, alone)
 
 
 def test_estimators_of_estimators(texts: list[str], labels: list[str]) -> None:

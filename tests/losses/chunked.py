@@ -110,7 +110,7 @@ def fused_precision(case: Case) -> None:
     for dtype in (torch.float32, torch.bfloat16):
         errors = torch.zeros(3, 2)  # squared: ours, dense's and the size, of the hidden states and of the layer
         for seed in range(2):
-            given, weights = layer(case, 300, seed=seed, dtype=dtype), torch.ones(300)
+            given, weights = layer(case, 150, seed=seed, dtype=dtype), torch.ones(150)
             exact = tuple(t.detach().double().requires_grad_() for t in given[:3])
             truth = _parts(by_dense(case, (*exact, given[3]), weights.double())[1])
             with cut(64, 32, case.classes):

@@ -28,7 +28,7 @@ def normaliser(z: Tensor, t: float) -> Tensor:
     with torch.no_grad():
         low = z.amax(-1, keepdim=True)
         high = low - log_t(torch.tensor(1 / z.shape[-1], dtype=z.dtype), t)
-        for _ in range(200):
+        for _ in range(80):
             middle = (low + high) / 2
             above = exp_t(z - middle, t).sum(-1, keepdim=True) > 1
             low, high = torch.where(above, middle, low), torch.where(above, high, middle)

@@ -92,11 +92,9 @@ def test_the_loop_is_compiled_once_for_all_processes() -> None:
     stepped("lion", [torch.ones(3)])
     program = """
 import torch
-from lossworks.optim import build, multi_tensor
+from lossworks.optim import multi_tensor
 from lossworks.optim.rules import lion
-weight = torch.nn.Parameter(torch.ones(3))
-weight.grad = torch.ones(3)
-build("lion").over([weight]).step()
+multi_tensor.run(lion._rule, [((torch.ones(3), torch.ones(3), torch.zeros(3)), (0.1, 0.9, 0.8, 0.2, 0.7, 0.3))])
 stats = multi_tensor._loop(lion._rule, 3).stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """

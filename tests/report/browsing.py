@@ -15,6 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+PATIENCE = 100
+"""Seconds: a machine may be busy."""
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -85,9 +87,15 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     except WebDriverException as error:
         pytest.skip(f"Chromium does not start here: {error.msg}")
+    driver.set_script_timeout(PATIENCE)
     driver.get("about:blank")  # away from the new-tab page, whose own resources would be counted
     yield driver
     driver.quit()
+
+
+def wait(browser: webdriver.Chrome) -> WebDriverWait[webdriver.Chrome]:
+    """For what comes soon, where the machine is not busy."""
+    return WebDriverWait(browser, PATIENCE, poll_frequency=0.05)
 
 
 def look(browser: webdriver.Chrome, page: Path | str, *, theme: str = "light", width: int = 1100) -> None:
@@ -97,7 +105,7 @@ def look(browser: webdriver.Chrome, page: Path | str, *, theme: str = "light", w
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page if isinstance(page, str) else page.as_uri())
-    WebDriverWait(browser, 20, poll_frequency=0.05).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
+    wait(browser).until(lambda b: all(area > 10_000 for _, area in b.execute_script(DRAWN)))
 
 
 def requests(browser: webdriver.Chrome) -> list[str]:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 import lossworks
 from lossworks import report
@@ -22,7 +21,7 @@ from lossworks.catalog import find
 from lossworks.data import ReadOptions
 from lossworks.report.by_language import write_languages
 
-from .browsing import DRAWN, INVALID, illegible, look, requests, unreadable
+from .browsing import DRAWN, INVALID, illegible, look, requests, unreadable, wait
 from .records import HOSTILE, classify_run, diverged_run, landscape, multilabel_run, regress_run, watched_run
 
 
@@ -196,7 +195,7 @@ def test_landscapes_are_drawn_and_turned(browser: webdriver.Chrome, tmp_path: Pa
     before = browser.execute_script(eye)
     turn = browser.find_element("css selector", ".turn")
     turn.send_keys(Keys.ARROW_RIGHT)
-    moved = WebDriverWait(browser, 10, poll_frequency=0.05)
+    moved = wait(browser)
     moved.until(lambda b: b.execute_script(eye)["x"] != pytest.approx(before["x"], abs=1e-3))
     after = browser.execute_script(eye)
     assert math.hypot(*after.values()) == pytest.approx(math.hypot(*before.values()))

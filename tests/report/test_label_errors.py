@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from lossworks.checks import answers
 from lossworks.checks.hand_check import Design, estimate
 from lossworks.report import write_label_errors
 
-from .browsing import illegible, look, requests, said, unreadable
+from .browsing import illegible, look, requests, said, unreadable, wait
 from .records import HOSTILE
 
 DESIGN = Design.of(400, 12, 0)
@@ -93,10 +92,10 @@ def test_answers_by_button_and_key(browser: webdriver.Chrome, tmp_path: Path) ->
         body.send_keys(key)
     assert shown(browser)[0] == "Row 5 of 12"
     browser.refresh()
-    assert shown(browser)[0] == "Row 5 of 12"
+    wait(browser).until(lambda _: shown(browser)[0] == "Row 5 of 12")
     browser.find_element(By.ID, "download").click()
     file = tmp_path / "answers.json"
-    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda _: file.exists())
+    wait(browser).until(lambda _: file.exists())
     assert answers.matched(answers.read(file), CHECK, DESIGN) == ["wrong", "right", "unsure", "right"]
     body = browser.find_element(By.TAG_NAME, "body")
     for _ in range(10):
@@ -104,7 +103,7 @@ def test_answers_by_button_and_key(browser: webdriver.Chrome, tmp_path: Path) ->
     assert shown(browser) == ["All 12 rows are answered.", "Download the answers.", ""]
     file.unlink()
     browser.find_element(By.ID, "download").click()
-    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda _: file.exists())
+    wait(browser).until(lambda _: file.exists())
     assert len(json.loads(file.read_text("utf-8"))["answers"]) == 12
 
 

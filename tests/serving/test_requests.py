@@ -136,7 +136,7 @@ class Held:
 
 def test_what_waits(runs: dict[str, Path]) -> None:
     """One comes alone and does not wait; what comes meanwhile is one batch; too many are told to come again."""
-    with served({"labels": runs["labels"]}, Limits(queue=3, timeout=5), names=["me"]) as ask, ThreadPoolExecutor(8) as pool:
+    with served({"labels": runs["labels"]}, Limits(queue=3, timeout=60), names=["me"]) as ask, ThreadPoolExecutor(8) as pool:
         held = Held(ask, "labels", "predict")
         asked = [pool.submit(ask, "/predict", {"texts": [TEXTS[0]]})]
         until(lambda: held.sizes == [1])
@@ -153,7 +153,7 @@ def test_what_waits(runs: dict[str, Path]) -> None:
 
 def test_out_of_time(runs: dict[str, Path]) -> None:
     """Is told to who waits too long, however the request waits; its place is free again."""
-    with served({"words": runs["words"]}, Limits(queue=1, timeout=0.2)) as ask, ThreadPoolExecutor(2) as pool:
+    with served({"words": runs["words"]}, Limits(queue=2, timeout=0.2)) as ask, ThreadPoolExecutor(2) as pool:
         held = Held(ask, "words", "generate")
         found = list(pool.map(lambda stream: ask("/generate", {"stream": stream}), (False, True)))
         assert [(each.status, "no answer within 0.2 s" in each.json["error"]) for each in found] == [(504, True)] * 2

@@ -11,6 +11,8 @@ import torch
 
 import lossworks
 
+pytestmark = pytest.mark.usefixtures("once")
+
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
 ROWS = [(f"{WORDS[n % 6]} {WORDS[n * n % 5]} n{n % 17}", "yes" if n % 6 < 2 else "no") for n in range(160)]
 TEXTS = [text for text, _ in ROWS]

@@ -17,6 +17,8 @@ from lossworks.core.errors import OutOfMemory
 from lossworks.core.memory import is_out_of_memory
 from lossworks.models import linear_network
 
+pytestmark = pytest.mark.usefixtures("once")
+
 REVIEWS = Path(__file__).parents[2] / "src/lossworks/data/reviews.csv"
 CHOICES: dict[str, Any] = {"model": "linear:bits=12,chars=3", "optimizer": "adam:lr=0.01", "batch_size": 64, "epochs": 2}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,13 @@ def _stop_at(step: int, stop: threading.Event, event: str, fields: dict[str, Any
         stop.set()
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "evals": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}])
+AVERAGED, FREE = {"ema": 0.9, "evals": 7, "steps": 50}, {"optimizer": "schedule_free_adamw:lr=0.01"}
+
+
+@pytest.mark.parametrize(
+    ("case", "settings"),
+    [*((case, {}) for case in CASES), *product(("packed", "carried"), (AVERAGED, FREE))],
+)
 def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path: Path) -> None:
     """Stopped twice in mid-epoch with dropout on, carried states and averages included, training ends in the same bits."""
     whole, plain = fit(case, DROPPED, **settings)

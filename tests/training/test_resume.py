@@ -88,10 +88,10 @@ def _in_child(out: Path, choices: dict[str, Any], hook: Hook | None = None, afte
     if after is not None:
         log = out / "log.jsonl"
         size = log.stat().st_size if log.exists() else 0
-        deadline = time.monotonic() + 30
-        while not (log.exists() and log.stat().st_size > size) and time.monotonic() < deadline:
-            if os.waitpid(child, os.WNOHANG)[0]:
-                pytest.fail("the run ended before it trained")
+        ended = None
+        while not (log.exists() and log.stat().st_size > size):
+            assert ended is None, "the run ended before it trained"
+            ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             time.sleep(0.001)
         time.sleep(after)
         os.kill(child, signal.SIGKILL)

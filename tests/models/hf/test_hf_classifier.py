@@ -29,7 +29,11 @@ transformers = pytest.importorskip("transformers")
 from models.hf import hf_files  # noqa: E402
 from models.hf.hf_files import TEXTS, rows  # noqa: E402
 
-pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("once"),
+]
 MARKS = {"bert": 2, "roberta": 2, "distilbert": 2, "gpt2": 0}
 
 

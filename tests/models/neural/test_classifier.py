@@ -21,6 +21,8 @@ from lossworks.tasks import label_task
 from lossworks.training import Settings
 from lossworks.training.resolving import for_examples
 
+pytestmark = pytest.mark.usefixtures("once")
+
 SPECS = [
     "transformer_encoder:dim=16,heads=2,window=3",
     "transformer_encoder:dim=16,heads=2,pooling=first",
