@@ -118,7 +118,7 @@ def _attend(part, parts, query, kept, first, stop, found):  # type: ignore[no-un
         own, sums = query[head * width : (head + 1) * width], found[head * width : (head + 1) * width]
         for place in range(len(scores)):
             scores[place] = dot(own, keys[place]) * scale
-        norm = exponentials(scores, len(scores))
+        norm = exponentials(scores)
         sums[:] = 0
         for place in range(len(scores)):
             prob, value = scores[place] * norm, values[place]

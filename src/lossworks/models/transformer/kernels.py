@@ -20,6 +20,7 @@ BLOCK = 256
 """Rows over which a gradient is summed before the sums are added up, where there is no other reason for a number."""
 _SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
 _LANES = 16  # elements of a vector
+_PLACE = np.uint64  # a place that is reckoned: below 0 it would count from the end, and be looked at one by one
 compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
 
 
@@ -69,12 +70,10 @@ def _exp(x: Any) -> Any:
     return y * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(nogil=True, fastmath={*_SUM, "nnan"})
-def _largest(x):  # type: ignore[no-untyped-def]
-    found = x[0]
-    for i in range(len(x)):
-        found = x[i] if x[i] > found else found
-    return found
+@register_jitable
+def _ordered(bits: Any) -> Any:
+    """The bits of a float32 as an integer that is in order with other floats', and back: integers' maxima fill the vector units."""
+    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
 @register_jitable(fastmath=_SUM)
@@ -155,48 +154,56 @@ def norm_backward(part, parts, x, weight, scales, grad_output, before, grad, cop
 def apply_rotary(part, parts, qkv, cosines, sines, queries, keys, values):  # type: ignore[no-untyped-def]
     """All heads side by side [B·T, many·h], as queries and keys [B, heads, T, h], rotated to their positions, and values."""
     _, heads, size, width = queries.shape
-    shared, half = keys.shape[1], width // 2
-    given = qkv.reshape(len(qkv), heads + 2 * shared, width)
+    shared, half = keys.shape[1], _PLACE(width // 2)
     for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
         text, place = row // size, row % size
         for head in range(heads):
+            at = _PLACE(head * width)
             for i in range(half):
-                low, high = upcast(given[row, head, i]), upcast(given[row, head, half + i])
+                low, high = upcast(qkv[row, at + i]), upcast(qkv[row, at + half + i])
                 queries[text, head, place, i] = downcast(low * cosines[place, i] + high * sines[place, i], queries)
                 turned = high * cosines[place, half + i] + low * sines[place, half + i]
                 queries[text, head, place, half + i] = downcast(turned, queries)
         for head in range(shared):
+            at = _PLACE((heads + head) * width)
             for i in range(half):
-                low, high = upcast(given[row, heads + head, i]), upcast(given[row, heads + head, half + i])
+                low, high = upcast(qkv[row, at + i]), upcast(qkv[row, at + half + i])
                 keys[text, head, place, i] = downcast(low * cosines[place, i] + high * sines[place, i], keys)
                 turned = high * cosines[place, half + i] + low * sines[place, half + i]
                 keys[text, head, place, half + i] = downcast(turned, keys)
-            for i in range(width):
-                values[text, head, place, i] = given[row, heads + shared + head, i]
+            at = _PLACE((heads + shared + head) * width)
+            for i in range(_PLACE(width)):
+                values[text, head, place, i] = qkv[row, at + i]
 
 
 @compiled
 def rotary_backward(part, parts, queries, keys, values, cosines, sines, qkv):  # type: ignore[no-untyped-def]
     """The gradient of what ``apply_rotary`` was given, from those of what it made: rotated back."""
     _, heads, size, width = queries.shape
-    shared, half = keys.shape[1], width // 2
-    found = qkv.reshape(len(qkv), heads + 2 * shared, width)
+    shared, half = keys.shape[1], _PLACE(width // 2)
     for row in range(len(qkv) * part // parts, len(qkv) * (part + 1) // parts):
         text, place = row // size, row % size
         for head in range(heads):
+            at = _PLACE(head * width)
             for i in range(half):
                 low, high = upcast(queries[text, head, place, i]), upcast(queries[text, head, place, half + i])
-                found[row, head, i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+                qkv[row, at + i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+            for i in range(half):
+                low, high = upcast(queries[text, head, place, i]), upcast(queries[text, head, place, half + i])
                 turned = high * cosines[place, half + i] - low * sines[place, half + i]
-                found[row, head, half + i] = downcast(turned, qkv)
+                qkv[row, at + half + i] = downcast(turned, qkv)
         for head in range(shared):
+            at = _PLACE((heads + head) * width)
             for i in range(half):
                 low, high = upcast(keys[text, head, place, i]), upcast(keys[text, head, place, half + i])
-                found[row, heads + head, i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+                qkv[row, at + i] = downcast(low * cosines[place, i] - high * sines[place, i], qkv)
+            for i in range(half):
+                low, high = upcast(keys[text, head, place, i]), upcast(keys[text, head, place, half + i])
                 turned = high * cosines[place, half + i] - low * sines[place, half + i]
-                found[row, heads + head, half + i] = downcast(turned, qkv)
-            for i in range(width):
-                found[row, heads + shared + head, i] = values[text, head, place, i]
+                qkv[row, at + half + i] = downcast(turned, qkv)
+            at = _PLACE((heads + shared + head) * width)
+            for i in range(_PLACE(width)):
+                qkv[row, at + i] = values[text, head, place, i]
 
 
 @compiled
@@ -224,17 +231,14 @@ def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(fastmath=_SUM)
-def exponentials(scores: Any, count: Any) -> Any:
-    """Leave exp(score - the largest) of the first ``count`` scores in their place, 0 in that of the others; 1 / their sum."""
-    total = np.float32(0)
-    for i in range(count, len(scores)):
-        scores[i] = -np.inf
-    largest = _largest(scores)
+def exponentials(scores: Any) -> Any:
+    """Leave exp(score - the largest) in the place of each score; 1 / their sum."""
+    total, largest = np.float32(0), np.int32(-(2**31))
     for i in range(len(scores)):
-        scores[i] = _exp(scores[i] - largest)
-    for i in range(count, len(scores)):
-        scores[i] = 0
+        largest = max(largest, _ordered(np.float32(scores[i]).view(np.int32)))
+    shift = np.int32(_ordered(largest)).view(np.float32)
     for i in range(len(scores)):
+        scores[i] = _exp(scores[i] - shift)
         total += scores[i]
     return np.float32(1) / total
 
@@ -245,14 +249,14 @@ def causal_softmax(part, parts, scores, scale, row_scores):  # type: ignore[no-u
     many, size, _ = scores.shape
     for head in range(many * part // parts, many * (part + 1) // parts):
         for place in range(size):
-            row, stop = scores[head, place], min(size, (place // _LANES + 1) * _LANES)  # whole vectors
-            wide = row_scores[:stop]
-            for i in range(stop):
-                wide[i] = upcast(row[i]) * scale
-            share = exponentials(wide, place + 1)
-            for i in range(stop):
-                row[i] = downcast(wide[i] * share, row)
-            row[stop:] = 0
+            seen = row_scores[: place + 1]
+            for i in range(place + 1):
+                seen[i] = upcast(scores[head, place, i]) * scale
+            share = exponentials(seen)
+            for i in range(place + 1):
+                scores[head, place, i] = downcast(seen[i] * share, scores)
+            for i in range(place + 1, size):
+                scores[head, place, i] = 0
 
 
 @compiled

@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from ...core.threads import dividing, share
 from . import kernels
 from .ops import RmsNorm
+from .tape import AtOnce, Steps, Tape, tapes
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _LONGEST = 256  # tokens; the attention probabilities of a longer row take more memory than they save time
 _EVEN = 1.1  # the most that a thread may have to do beyond its share
 _ALL = 0, 1  # of a kernel's rows: the threads have divided them already
+Stage = Callable[[WorkspaceSlice, Steps], None]
 _PACE = 16  # weights are multiplied this much faster than ``share`` reckons
 
 
@@ -87,10 +89,9 @@ class _Stack(Function):
         heads, shared, head = spec.heads, spec.shared_heads, spec.head_width
         sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, dtype, dividing())
         lease = WorkspaceLease(body.workspaces, body.workspaces.take(sizes))
-        found = torch.empty_like(x)
         with torch.autocast("cpu", enabled=False):
-            run = _Run(lease.workspace, layer_weights(lease.workspace, weights), norm.detach().numpy(), body)
-            run.forward(x.detach().view(-1, x.shape[2]).numpy(), found.view(-1, x.shape[2]).numpy())
+            run = _Run(lease.workspace, [w.detach() for w in weights], norm.detach(), body)
+            found = run.forward(x.detach().view(-1, width)).view_as(x)
         ctx.save_for_backward(norm, *weights)  # PyTorch sees by them whether a weight was changed before its gradient is made
         ctx.lease, ctx.run = lease, run
         return found
@@ -98,10 +99,10 @@ class _Stack(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        _, *weights = ctx.saved_tensors
+        width = ctx.saved_tensors[0].numel()  # asked for, they are seen to be as they were
         given = grad_output.contiguous()
         with torch.autocast("cpu", enabled=False):
-            grad, norms, matrices = ctx.run.backward(given.view(-1, given.shape[2]).numpy(), weights)
+            grad, norms, matrices = ctx.run.backward(given.view(-1, width))
         found = [norms[-1]]
         for layer, (qkv, o_proj, gate_up, down) in enumerate(matrices):
             found += [norms[2 * layer], qkv, o_proj, norms[2 * layer + 1], gate_up, down]
@@ -111,108 +112,141 @@ class _Stack(Function):
 class _Run:
     """One forward and backward pass through a workspace."""
 
-    def __init__(self, workspace: Workspace, layers: list[Weights], norm: Any, body: Body) -> None:
-        self.workspace, self.layers, self.norm, self.eps = workspace, layers, norm, body.spec.eps
-        self.tables = body.cosines[: workspace.sizes.tokens].numpy(), body.sines[: workspace.sizes.tokens].numpy()
+    def __init__(self, workspace: Workspace, weights: list[Tensor], norm: Tensor, body: Body) -> None:
+        self.workspace, self.weights, self.norm, self.eps = workspace, weights, norm, body.spec.eps
+        self.tables = body.cosines[: workspace.sizes.tokens], body.sines[: workspace.sizes.tokens]
         self.scale = np.float32(workspace.sizes.head**-0.5)
-        matrices = sum(m.weight.numel() for w in layers for m in (w.qkv, w.o_proj, w.gate_up, w.down))
-        self.work = len(workspace.grad) * matrices // _PACE
+        self.matrices = [w for w in weights if w.ndim == 2]
+        self.work = len(workspace.grad) * sum(w.numel() for w in self.matrices) // _PACE
 
-    def forward(self, x: Any, found: Any) -> None:
+    @functools.cached_property
+    def layers(self) -> list[Weights]:
+        """The weights as products and kernels read them."""
+        return layer_weights(self.workspace, self.weights)
+
+    def forward(self, x: Tensor) -> Tensor:
         """All texts through all layers."""
+        found = torch.empty_like(x)
+        self.workspace.streams[0] = x
 
-        def work(part: WorkspaceSlice) -> None:
+        def work(part: WorkspaceSlice, steps: Steps) -> None:
             before, added = part.layers[0].first.stream, part.nothing
-            before[:] = x[part.rows]
             for kept, weights in zip(part.layers, self.layers, strict=True):
-                self._layer(part, kept, weights, before, added)
+                self._layer(part, kept, weights, before, added, steps)
                 before, added = kept.second.stream, part.stream.array
-            last = part.last
-            kernels.add_norm(*_ALL, before, added, self.norm, self.eps, last.stream, last.scales, found[part.rows])
+            given, last = (before, added, self.norm.numpy(), self.eps), part.last
+            steps.run(kernels.add_norm, *given, last.stream, last.scales, found[part.rows].numpy())
 
-        self._share(work)
+        self._share("forward", [work], [found])
+        return found
 
-    def _layer(self, part: WorkspaceSlice, kept: Layer, weights: Weights, before: Any, added: Any) -> None:
+    def _layer(self, part: WorkspaceSlice, kept: Layer, weights: Weights, before: Any, added: Any, steps: Steps) -> None:
         first, second, heads = kept.first, kept.second, kept.attention
         queries, keys, values, attn_probs = heads.grouped
-        kernels.add_norm(*_ALL, before, added, weights.attention_norm, self.eps, first.stream, first.scales, first.normed.array)
-        torch.mm(first.normed.tensor, weights.qkv.transposed, out=part.qkv.tensor)
-        kernels.apply_rotary(*_ALL, part.qkv.array, *self.tables, heads.queries.array, heads.keys.array, heads.values.array)
-        torch.bmm(queries, keys.transpose(1, 2), out=attn_probs)
-        kernels.causal_softmax(*_ALL, heads.attn_probs.array, self.scale, part.row_scores)
-        torch.bmm(attn_probs, values, out=part.grads.grouped[0])
-        kernels.merge_heads(*_ALL, part.grads.queries.array, kept.attn_out.array)
-        torch.mm(kept.attn_out.tensor, weights.o_proj.transposed, out=part.stream.tensor)
+        given = before, added, weights.attention_norm, self.eps
+        steps.run(kernels.add_norm, *given, first.stream, first.scales, first.normed.array)
+        steps.multiply(first.normed.tensor, weights.qkv.transposed, part.qkv.tensor)
+        given = part.qkv.array, *self._tables
+        steps.run(kernels.apply_rotary, *given, heads.queries.array, heads.keys.array, heads.values.array)
+        steps.multiply(queries, keys.transpose(1, 2), attn_probs)
+        steps.run(kernels.causal_softmax, heads.attn_probs.array, self.scale, part.row_scores)
+        steps.multiply(attn_probs, values, part.grads.grouped[0])
+        steps.run(kernels.merge_heads, part.grads.queries.array, kept.attn_out.array)
+        steps.multiply(kept.attn_out.tensor, weights.o_proj.transposed, part.stream.tensor)
         given = first.stream, part.stream.array, weights.ffn_norm, self.eps
-        kernels.add_norm(*_ALL, *given, second.stream, second.scales, second.normed.array)
-        torch.mm(second.normed.tensor, weights.gate_up.transposed, out=kept.gate_up.tensor)
-        kernels.swiglu(*_ALL, kept.gate_up.array, kept.inner.array)
-        torch.mm(kept.inner.tensor, weights.down.transposed, out=part.stream.tensor)
+        steps.run(kernels.add_norm, *given, second.stream, second.scales, second.normed.array)
+        steps.multiply(second.normed.tensor, weights.gate_up.transposed, kept.gate_up.tensor)
+        steps.run(kernels.swiglu, kept.gate_up.array, kept.inner.array)
+        steps.multiply(kept.inner.tensor, weights.down.transposed, part.stream.tensor)
 
-    def backward(self, grad_output: Any, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
+    def backward(self, grad_output: Tensor) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
         """The gradients of the stream, of all norms' weights, and of each layer's matrices."""
         workspace, layers = self.workspace, len(self.layers)
-        matrices = [[w for w in weights[6 * layer : 6 * layer + 6] if w.ndim == 2] for layer in range(layers)]
-        found = [[torch.empty_like(w) for w in of_layer] for of_layer in matrices]
+        found = [torch.empty_like(w) for w in self.matrices]
+        of_layers = [found[4 * layer : 4 * layer + 4] for layer in range(layers)]
 
-        def work(part: WorkspaceSlice, layer: int) -> None:
+        def work(part: WorkspaceSlice, steps: Steps, layer: int) -> None:
             if layer == layers - 1:
                 last, copy, nothing = part.last, part.layers[-1].grad_end.array, part.grad[:0]
-                read = last.stream, self.norm, last.scales, grad_output[part.rows], nothing
-                kernels.norm_backward(*_ALL, *read, part.grad, copy, last.by_text)
+                read = last.stream, self.norm.numpy(), last.scales, grad_output[part.rows].numpy(), nothing
+                steps.run(kernels.norm_backward, *read, part.grad, copy, last.by_text)
             else:
-                self._products(part, layer + 1, found[layer + 1])
+                self._products(part, layer + 1, of_layers[layer + 1], steps)
             if layer >= 0:
-                self._layer_back(part, part.layers[layer], self.layers[layer])
+                self._layer_back(part, part.layers[layer], self.layers[layer], steps)
 
-        for layer in range(layers - 1, -2, -1):
-            self._share(functools.partial(work, layer=layer))
-        return workspace.grad.clone(), workspace.by_text.sum(1), found
+        stages = [functools.partial(work, layer=layer) for layer in range(layers - 1, -2, -1)]
+        self._share("backward", stages, [grad_output, *found])
+        return workspace.grad.clone(), workspace.by_text.sum(1), of_layers
 
-    def _layer_back(self, part: WorkspaceSlice, kept: Layer, weights: Weights) -> None:
+    def _layer_back(self, part: WorkspaceSlice, kept: Layer, weights: Weights, steps: Steps) -> None:
         first, second, heads, grads = kept.first, kept.second, kept.attention, part.grads
         queries, keys, values, attn_probs = heads.grouped
         grad_queries, grad_keys, grad_values, grad_probs = grads.grouped
         grad_normed = part.stream
-        torch.mm(kept.grad_end.tensor, weights.down.weight, out=part.inner.tensor)
-        kernels.swiglu_backward(*_ALL, kept.gate_up.array, part.inner.array, kept.grad_gate_up.array)
-        torch.mm(kept.grad_gate_up.tensor, weights.gate_up.weight, out=grad_normed.tensor)
+        steps.multiply(kept.grad_end.tensor, weights.down.weight, part.inner.tensor)
+        steps.run(kernels.swiglu_backward, kept.gate_up.array, part.inner.array, kept.grad_gate_up.array)
+        steps.multiply(kept.grad_gate_up.tensor, weights.gate_up.weight, grad_normed.tensor)
         read = second.stream, weights.ffn_norm, second.scales, grad_normed.array, part.grad
-        kernels.norm_backward(*_ALL, *read, part.grad, kept.grad_middle.array, second.by_text)
+        steps.run(kernels.norm_backward, *read, part.grad, kept.grad_middle.array, second.by_text)
 
-        torch.mm(kept.grad_middle.tensor, weights.o_proj.weight, out=part.grad_attn_out.tensor)
-        kernels.split_heads(*_ALL, part.grad_attn_out.array, part.apart.array)
+        steps.multiply(kept.grad_middle.tensor, weights.o_proj.weight, part.grad_attn_out.tensor)
+        steps.run(kernels.split_heads, part.grad_attn_out.array, part.apart.array)
         grad_attn_out = part.apart.tensor.view_as(grad_queries)
-        torch.bmm(attn_probs.transpose(1, 2), grad_attn_out, out=grad_values)
-        torch.bmm(grad_attn_out, values.transpose(1, 2), out=grad_probs)
-        kernels.softmax_backward(*_ALL, heads.attn_probs.array, self.scale, grads.attn_probs.array)
-        torch.bmm(grad_probs, keys, out=grad_queries)
-        torch.bmm(grad_probs.transpose(1, 2), queries, out=grad_keys)
+        steps.multiply(attn_probs.transpose(1, 2), grad_attn_out, grad_values)
+        steps.multiply(grad_attn_out, values.transpose(1, 2), grad_probs)
+        steps.run(kernels.softmax_backward, heads.attn_probs.array, self.scale, grads.attn_probs.array)
+        steps.multiply(grad_probs, keys, grad_queries)
+        steps.multiply(grad_probs.transpose(1, 2), queries, grad_keys)
         given = grads.queries.array, grads.keys.array, grads.values.array
-        kernels.rotary_backward(*_ALL, *given, *self.tables, kept.grad_qkv.array)
-        torch.mm(kept.grad_qkv.tensor, weights.qkv.weight, out=grad_normed.tensor)
+        steps.run(kernels.rotary_backward, *given, *self._tables, kept.grad_qkv.array)
+        steps.multiply(kept.grad_qkv.tensor, weights.qkv.weight, grad_normed.tensor)
         read = first.stream, weights.attention_norm, first.scales, grad_normed.array, part.grad
-        kernels.norm_backward(*_ALL, *read, part.grad, kept.grad_end_before.array, first.by_text)
+        steps.run(kernels.norm_backward, *read, part.grad, kept.grad_end_before.array, first.by_text)
 
-    def _products(self, part: WorkspaceSlice, layer: int, found: list[Tensor]) -> None:
+    def _products(self, part: WorkspaceSlice, layer: int, found: list[Tensor], steps: Steps) -> None:
         """This slice's rows of the gradients of a layer's matrices, which all have made the factors of."""
         for (a, b), product in zip(self.workspace.products[layer], found, strict=True):
             parts = self.workspace.sizes.parts
             rows = slice(len(product) * part.number // parts, len(product) * (part.number + 1) // parts)
-            if a.dtype is product.dtype:
-                torch.mm(a[:, rows].t(), b, out=product[rows])
-            else:
-                product[rows] = torch.mm(a[:, rows].t(), b)
+            steps.multiply(a[:, rows].t(), b, product[rows])
 
-    def _share(self, work: Callable[[WorkspaceSlice], None]) -> None:
-        """``work`` of all slices, among threads, where PyTorch has to do with one and has to be told that there is no graph."""
-        before, slices = torch.get_num_threads(), self.workspace.slices
+    @functools.cached_property
+    def _tables(self) -> tuple[Any, Any]:
+        return self.tables[0].numpy(), self.tables[1].numpy()
+
+    def _share(self, name: str, stages: list[Stage], moving: list[Tensor]) -> None:
+        """Have each of the ``stages`` done for all slices before the next begins, played from their tape where there can be one.
+
+        moving: the tensors that lie elsewhere at each pass, besides the weights.
+        """
+        slices, workspace = self.workspace.slices, self.workspace
+        if workspace.sizes.dtype is not torch.float32 or not tapes():
+            at_once = AtOnce()
+            for stage in stages:
+                self._among_threads(lambda number, stage=stage: stage(slices[number], at_once))
+            return
+        moving = [*moving, self.norm, *self.tables, *self.weights]
+        if (tape := workspace.tapes.get(name)) is None:
+            tape = workspace.tapes[name] = Tape(moving)
+            for stage in stages:
+                for part in slices:
+                    stage(part, tape)
+                    tape.cut()
+            tape.close()
+        tape.aim(moving)
+        for number in range(len(stages)):
+            self._among_threads(lambda part, number=number: tape.play(number * len(slices) + part))
+
+    def _among_threads(self, work: Callable[[int], None]) -> None:
+        """``work`` of all slices, where PyTorch has to do with one thread and has to be told that there is no graph."""
+        before, slices = torch.get_num_threads(), len(self.workspace.slices)
 
         def some(part: int, parts: int) -> None:
             if parts > 1 and torch.get_num_threads() > 1:
                 torch.set_num_threads(1)
             with torch.no_grad():
-                for each in slices[len(slices) * part // parts : len(slices) * (part + 1) // parts]:
+                for each in range(slices * part // parts, slices * (part + 1) // parts):
                     work(each)
 
         try:

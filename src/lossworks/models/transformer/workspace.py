@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .tape import Tape
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -136,6 +138,7 @@ class Workspace:
         self.slices = [self._slice(number, slice(*ends)) for number, ends in enumerate(itertools.pairwise(cuts))]
         self.products = [self._products(layer) for layer in range(s.layers)]
         self.downcast: list[Tensor] = []
+        self.tapes: dict[str, Tape] = {}  # of the passes through it
 
     def _products(self, layer: int) -> tuple[tuple[Tensor, Tensor], ...]:
         now = layer % 2
