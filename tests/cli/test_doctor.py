@@ -58,7 +58,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("instructions", {"capability": "DEFAULT"}, "DEFAULT", "no wide vectors"),
     ("instructions", {"capability": "AVX512", "able": {"amx_bf16": True}}, "AVX512, AMX BF16", ""),
     ("dtype", {"able": {"amx_bf16": True}}, "bfloat16 on the processor", ""),
-    ("dtype", {"able": {}}, "float32 on the processor", "has no instructions (AVX-512 BF16, AMX)"),
+    ("dtype", {"able": {}}, "float32 on the processor", "this one is not"),
     ("GPU", {}, "none: ", "linear, bag and ngram need no GPU"),
     ("disk of runs", {"free": 1 << 30}, "1.0 GiB free", "--out"),
     ("disk of runs", {"free": 9 << 30}, "9.0 GiB free", ""),

@@ -86,7 +86,7 @@ def _processor() -> list[Finding]:
         )
         slow = f"PyTorch uses no wide vectors, so networks train several times more slowly than with AVX2: {why}."
     dtype = fast_dtype()
-    plain = "Networks train faster in bfloat16, for which this processor has no instructions (AVX-512 BF16, AMX)."
+    plain = "Networks train faster in bfloat16 on processors quick in it (by AMX, or AMD's AVX-512 BF16); this one is not."
     return [
         Finding("instructions", ", ".join([used, *extra]), slow),
         Finding("dtype", f"{dtype} on the processor", plain if dtype == "float32" else ""),

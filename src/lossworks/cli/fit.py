@@ -128,7 +128,7 @@ def command(
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where the CPU has it]", show_default=False
+            help="For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where that is quick]", show_default=False
         ),
     ] = None,
     sharding: Annotated[

@@ -80,7 +80,7 @@ class Settings:
         named, or "uniform"; of classifiers, after "cut:", the same with its answers dealt out anew. Losses may then compare
         with it (``forward_kl``, …).
     glosses: of a graph, descriptions of its entities: a file of lines "entity<tab>description", or {entity: description}.
-    pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where the CPU has it.
+    pack: several texts in a row, none of which sees another. dtype: of a network's products; None: bfloat16 where that is quick.
     sharding: of a network trained by several processes: "fsdp" divides weights and the optimizer's state among them; "none", or
         None: each has all of them. Sums then depend on how many they are, so there are no ``shards``.
     shards: of a step's rows, each with a gradient and random numbers of its own; any number of processes that divides them ends

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import lossworks
+from lossworks.core import machine
 from lossworks.core.errors import Interrupted, RecordError, UnknownName, UsageError
 from lossworks.engine import Callbacks
 from lossworks.inference import NetworkPredictor, load_predictor
@@ -238,14 +239,22 @@ def test_int8_of_each_text_alone(folders: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instructions", "dtype"),
-    [((), "float32"), (("avx512_vnni",), "int8"), (("avx_vnni",), "int8"), (("avx512_vnni", "amx_bf16"), "bfloat16")],
+    ("processor", "instructions", "dtype"),
+    [
+        ("Intel(R) Xeon(R)", (), "float32"),
+        ("Intel(R) Xeon(R)", ("avx512_vnni",), "int8"),
+        ("Intel(R) Core(TM)", ("avx_vnni",), "int8"),
+        ("Intel(R) Xeon(R)", ("avx512_vnni", "avx512_bf16", "amx_bf16"), "bfloat16"),
+        ("Intel(R) Xeon(R)", ("avx512_vnni", "avx512_bf16"), "int8"),
+        ("AMD EPYC", ("avx512_vnni", "avx512_bf16"), "bfloat16"),
+    ],
 )
 def test_dtype_by_processor(
-    instructions: tuple[str, ...], dtype: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    processor: str, instructions: tuple[str, ...], dtype: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the processor is fast in is chosen where none is named."""
+    """What the processor is fast in is chosen where none is named; in bfloat16 Intel's are so by AMX alone."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(instructions, True))
+    monkeypatch.setattr(machine, "processor", lambda: processor)
     assert reading(folders["bert"]).encoder.dtype == dtype
 
 

@@ -72,7 +72,7 @@ def _exp(x: Any) -> Any:
 
 @register_jitable
 def _ordered(bits: Any) -> Any:
-    """The bits of a float32 as an integer that is in order with other floats', and back: integers' maxima fill the vector units."""
+    """The bits of a float32 as an integer in the same order, and back: the maximum of integers fills the vector units."""
     return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 

@@ -54,12 +54,28 @@ def product(address, rows, columns, inner, a, a_stride, a_turned, b, b_stride, b
     BLAS has columns where we have rows: it is asked for bᵀ · aᵀ.
     """
     of_b, of_a = (84 if b_turned else 78), (84 if a_turned else 78)  # T and N
-    _call(address, of_b, of_a, columns, rows, inner, np.float32(1), b, b_stride, a, a_stride, np.float32(0), out, out_stride)
+    one, zero = np.float32(1), np.float32(0)
+    _call(address, of_b, of_a, columns, rows, inner, one, b, b_stride, a, a_stride, zero, out, out_stride)  # type: ignore[call-arg]
 
 
 @intrinsic
-def _call(typing: Any, address: Any, of_b: Any, of_a: Any, n: Any, m: Any, k: Any, alpha: Any, b: Any, ldb: Any, a: Any,
-          lda: Any, beta: Any, c: Any, ldc: Any) -> Any:
+def _call(
+    typing: Any,
+    address: Any,
+    of_b: Any,
+    of_a: Any,
+    n: Any,
+    m: Any,
+    k: Any,
+    alpha: Any,
+    b: Any,
+    ldb: Any,
+    a: Any,
+    lda: Any,
+    beta: Any,
+    c: Any,
+    ldc: Any,
+) -> Any:
     """A call in Fortran's way: by the addresses of all values. 64 bits of a number serve one who reads 32, too."""
     number, real = types.int64, types.float32
 

@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from ...core.threads import dividing, share
 from . import kernels
 from .ops import RmsNorm
-from .tape import AtOnce, Steps, Tape, tapes
+from .tape import AtOnce, Steps, Tape, playable
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class _Run:
 
     def __init__(self, workspace: Workspace, weights: list[Tensor], norm: Tensor, body: Body) -> None:
         self.workspace, self.weights, self.norm, self.eps = workspace, weights, norm, body.spec.eps
-        self.tables = body.cosines[: workspace.sizes.tokens], body.sines[: workspace.sizes.tokens]
+        self.tables = [table[: workspace.sizes.tokens] for table in (body.cosines, body.sines)]
         self.scale = np.float32(workspace.sizes.head**-0.5)
         self.matrices = [w for w in weights if w.ndim == 2]
         self.work = len(workspace.grad) * sum(w.numel() for w in self.matrices) // _PACE
@@ -146,8 +146,8 @@ class _Run:
         given = before, added, weights.attention_norm, self.eps
         steps.run(kernels.add_norm, *given, first.stream, first.scales, first.normed.array)
         steps.multiply(first.normed.tensor, weights.qkv.transposed, part.qkv.tensor)
-        given = part.qkv.array, *self._tables
-        steps.run(kernels.apply_rotary, *given, heads.queries.array, heads.keys.array, heads.values.array)
+        turned = heads.queries.array, heads.keys.array, heads.values.array
+        steps.run(kernels.apply_rotary, part.qkv.array, *map(Tensor.numpy, self.tables), *turned)
         steps.multiply(queries, keys.transpose(1, 2), attn_probs)
         steps.run(kernels.causal_softmax, heads.attn_probs.array, self.scale, part.row_scores)
         steps.multiply(attn_probs, values, part.grads.grouped[0])
@@ -175,7 +175,7 @@ class _Run:
             if layer >= 0:
                 self._layer_back(part, part.layers[layer], self.layers[layer], steps)
 
-        stages = [functools.partial(work, layer=layer) for layer in range(layers - 1, -2, -1)]
+        stages: list[Stage] = [functools.partial(work, layer=layer) for layer in range(layers - 1, -2, -1)]
         self._share("backward", stages, [grad_output, *found])
         return workspace.grad.clone(), workspace.by_text.sum(1), of_layers
 
@@ -199,7 +199,7 @@ class _Run:
         steps.multiply(grad_probs, keys, grad_queries)
         steps.multiply(grad_probs.transpose(1, 2), queries, grad_keys)
         given = grads.queries.array, grads.keys.array, grads.values.array
-        steps.run(kernels.rotary_backward, *given, *self._tables, kept.grad_qkv.array)
+        steps.run(kernels.rotary_backward, *given, *map(Tensor.numpy, self.tables), kept.grad_qkv.array)
         steps.multiply(kept.grad_qkv.tensor, weights.qkv.weight, grad_normed.tensor)
         read = first.stream, weights.attention_norm, first.scales, grad_normed.array, part.grad
         steps.run(kernels.norm_backward, *read, part.grad, kept.grad_end_before.array, first.by_text)
@@ -211,32 +211,24 @@ class _Run:
             rows = slice(len(product) * part.number // parts, len(product) * (part.number + 1) // parts)
             steps.multiply(a[:, rows].t(), b, product[rows])
 
-    @functools.cached_property
-    def _tables(self) -> tuple[Any, Any]:
-        return self.tables[0].numpy(), self.tables[1].numpy()
-
     def _share(self, name: str, stages: list[Stage], moving: list[Tensor]) -> None:
-        """Have each of the ``stages`` done for all slices before the next begins, played from their tape where there can be one.
+        """Have each of the ``stages`` done for all slices before the next: from its tape, where there can be one.
 
         moving: the tensors that lie elsewhere at each pass, besides the weights.
         """
-        slices, workspace = self.workspace.slices, self.workspace
-        if workspace.sizes.dtype is not torch.float32 or not tapes():
-            at_once = AtOnce()
+        workspace, slices = self.workspace, self.workspace.slices
+        if workspace.sizes.dtype is not torch.float32 or not playable():
             for stage in stages:
-                self._among_threads(lambda number, stage=stage: stage(slices[number], at_once))
+                self._among_threads(functools.partial(_at_once, stage, slices))
             return
         moving = [*moving, self.norm, *self.tables, *self.weights]
-        if (tape := workspace.tapes.get(name)) is None:
-            tape = workspace.tapes[name] = Tape(moving)
-            for stage in stages:
-                for part in slices:
-                    stage(part, tape)
-                    tape.cut()
-            tape.close()
+        if name not in workspace.tapes:
+            pieces = [functools.partial(stage, part) for stage in stages for part in slices]
+            workspace.tapes[name] = Tape(pieces, moving)
+        tape = workspace.tapes[name]
         tape.aim(moving)
-        for number in range(len(stages)):
-            self._among_threads(lambda part, number=number: tape.play(number * len(slices) + part))
+        for first in range(0, len(stages) * len(slices), len(slices)):
+            self._among_threads(functools.partial(_from_tape, tape, first))
 
     def _among_threads(self, work: Callable[[int], None]) -> None:
         """``work`` of all slices, where PyTorch has to do with one thread and has to be told that there is no graph."""
@@ -254,3 +246,11 @@ class _Run:
         finally:
             if torch.get_num_threads() != before:
                 torch.set_num_threads(before)
+
+
+def _at_once(stage: Stage, slices: list[WorkspaceSlice], number: int) -> None:
+    stage(slices[number], AtOnce())
+
+
+def _from_tape(tape: Tape, first: int, number: int) -> None:
+    tape.play(first + number)

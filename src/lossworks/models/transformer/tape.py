@@ -6,8 +6,10 @@ seventh of a small model's training. On a tape there is one call for all steps b
 
 from __future__ import annotations
 
+import itertools
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,7 +33,7 @@ from .kernels import (
 )
 from .products import product, sgemm
 
-_CELLS = 30  # of a step: what it is, and what it is given
+_CELLS = 25  # of a step, at most: what it is, and what it is given
 _KERNELS = (
     add_norm,
     apply_rotary,
@@ -44,7 +46,8 @@ _KERNELS = (
     softmax_backward,
     rotary_backward,
 )
-_ADD_NORM, _ROTARY, _SOFTMAX, _MERGE, _SWIGLU, _SWIGLU_BACK, _NORM_BACK, _SPLIT, _SOFTMAX_BACK, _ROTARY_BACK = range(1, 11)
+_ADD_NORM, _ROTARY, _SOFTMAX, _MERGE, _SWIGLU, _SWIGLU_BACK, _NORM_BACK, _SPLIT, _SOFTMAX_BACK, _ROTARY_BACK = range(10)
+_MULTIPLY = 10
 
 
 class Steps(Protocol):
@@ -74,68 +77,72 @@ class AtOnce:
         kernel(0, 1, *given)
 
 
-def tapes() -> bool:
+def playable() -> bool:
     """Whether there is a product that compiled code can call."""
     return sgemm() != 0
 
 
 class Tape:
-    """Steps on float32 numbers that lie where they are written down, but those in ``moving``, which lie elsewhere each time."""
+    """Steps on float32 numbers that lie where they are written down, but those in ``moving``, which lie elsewhere each time.
+
+    Args:
+        pieces: each tells its steps, which are then played at once.
+        moving: as they lie while the steps are told.
+    """
+
+    def __init__(self, pieces: Sequence[Callable[[Steps], None]], moving: Sequence[Tensor]) -> None:
+        writer, ends = _Writer(moving), [0]
+        for piece in pieces:
+            piece(writer)
+            ends.append(len(writer.rows))
+        self._table = np.array([row + [0] * (_CELLS - len(row)) for row in writer.rows], np.int64)
+        self._cells, self._whose, self._away = np.array(writer.moved, np.int64).reshape(-1, 3).T
+        self._pieces = [self._table[begin:end] for begin, end in itertools.pairwise(ends)]
+
+    def aim(self, moving: Sequence[Tensor]) -> None:
+        """Say where those that move lie now."""
+        begins = np.fromiter((t.data_ptr() for t in moving), np.int64, len(moving))
+        self._table.reshape(-1)[self._cells] = begins[self._whose] + self._away
+
+    def play(self, piece: int) -> None:
+        """Take the steps of one piece."""
+        _play(sgemm(), self._pieces[piece])
+
+
+class _Writer:
+    """Writes steps down. rows: one a step. moved: a cell, which of ``moving`` it leads into, and how far from its beginning."""
 
     def __init__(self, moving: Sequence[Tensor]) -> None:
-        self._rows: list[list[int]] = []
-        self._ends = [0]
-        self._moved: list[tuple[int, int, int]] = []  # a cell, whose place it holds, how far that is from the beginning
-        order = sorted(range(len(moving)), key=lambda n: moving[n].data_ptr())
-        self._begins = [moving[n].data_ptr() for n in order]
-        self._spans = [(n, moving[n].data_ptr() + moving[n].numel() * moving[n].element_size()) for n in order]
+        self.rows: list[list[int]] = []
+        self.moved: list[tuple[int, int, int]] = []
+        self._spans = sorted((t.data_ptr(), t.data_ptr() + 4 * t.numel(), number) for number, t in enumerate(moving))
 
     def multiply(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         """See ``Steps``."""
-        count = len(a) if a.ndim == 3 else 1
-        row = [0, count, *a.shape[-2:], b.shape[-1]]
+        row = [_MULTIPLY, len(a) if a.ndim == 3 else 1, *a.shape[-2:], b.shape[-1]]
         for each in (a, b, out):
             turned = each.stride(-1) != 1
             self._place(each.data_ptr(), row)
             row += [max(each.stride(-1 if turned else -2), each.shape[-2 if turned else -1]), int(turned)]
             row.append(4 * each.stride(0) if each.ndim == 3 else 0)
-        self._rows.append(row)
+        self.rows.append(row)
 
     def run(self, kernel: Any, *given: Any) -> None:
         """See ``Steps``."""
-        row = [1 + _KERNELS.index(kernel)]
+        row = [_KERNELS.index(kernel)]
         for each in given:
             if isinstance(each, np.ndarray):
                 self._place(each.ctypes.data, row)
                 row += each.shape
             else:
                 row.append(int(np.float64(each).view(np.int64)))
-        self._rows.append(row)
-
-    def cut(self) -> None:
-        """What follows is another part."""
-        self._ends.append(len(self._rows))
-
-    def close(self) -> None:
-        """There are no more steps."""
-        width = max(map(len, self._rows))
-        self._table = np.array([row + [0] * (width - len(row)) for row in self._rows], np.int64)
-        cells, self._whose, self._away = np.array(self._moved, np.int64).reshape(-1, 3).T
-        self._cells = cells // _CELLS * width + cells % _CELLS
-        self._parts = [self._table[begin:end] for begin, end in zip(self._ends, self._ends[1:], strict=False)]
-
-    def aim(self, moving: Sequence[Tensor]) -> None:
-        """Where those that move lie now."""
-        begins = np.fromiter((t.data_ptr() for t in moving), np.int64, len(moving))
-        self._table.reshape(-1)[self._cells] = begins[self._whose] + self._away
-
-    def play(self, part: int) -> None:
-        """Take the steps of one part."""
-        _play(sgemm(), self._parts[part])
+        self.rows.append(row)
 
     def _place(self, address: int, row: list[int]) -> None:
-        if (at := bisect_right(self._begins, address) - 1) >= 0 and address < self._spans[at][1]:
-            self._moved.append((len(self._rows) * _CELLS + len(row), self._spans[at][0], address - self._begins[at]))
+        at = bisect_right(self._spans, (address, math.inf)) - 1
+        if at >= 0 and address < self._spans[at][1]:
+            begin, _, number = self._spans[at]
+            self.moved.append((len(self.rows) * _CELLS + len(row), number, address - begin))
         row.append(address)
 
 
@@ -144,7 +151,7 @@ def _play(sgemm, steps):  # type: ignore[no-untyped-def]
     for step in range(len(steps)):
         s = steps[step]
         kind = s[0]
-        if kind == 0:
+        if kind == _MULTIPLY:
             for n in range(s[1]):
                 a, b, out = s[5] + n * s[8], s[9] + n * s[12], s[13] + n * s[16]
                 product(sgemm, s[2], s[4], s[3], a, s[6], s[7], b, s[10], s[11], out, s[14])
@@ -178,22 +185,22 @@ def _real(cell):  # type: ignore[no-untyped-def]
 
 @compiled
 def _1d(s, at):  # type: ignore[no-untyped-def]
-    return carray(_floats(s[at]), (s[at + 1],))
+    return carray(_floats(s[at]), (s[at + 1],))  # type: ignore[call-arg]
 
 
 @compiled
 def _2d(s, at):  # type: ignore[no-untyped-def]
-    return carray(_floats(s[at]), (s[at + 1], s[at + 2]))
+    return carray(_floats(s[at]), (s[at + 1], s[at + 2]))  # type: ignore[call-arg]
 
 
 @compiled
 def _3d(s, at):  # type: ignore[no-untyped-def]
-    return carray(_floats(s[at]), (s[at + 1], s[at + 2], s[at + 3]))
+    return carray(_floats(s[at]), (s[at + 1], s[at + 2], s[at + 3]))  # type: ignore[call-arg]
 
 
 @compiled
 def _4d(s, at):  # type: ignore[no-untyped-def]
-    return carray(_floats(s[at]), (s[at + 1], s[at + 2], s[at + 3], s[at + 4]))
+    return carray(_floats(s[at]), (s[at + 1], s[at + 2], s[at + 3], s[at + 4]))  # type: ignore[call-arg]
 
 
 @intrinsic
