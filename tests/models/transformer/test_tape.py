@@ -54,6 +54,19 @@ def test_elsewhere() -> None:
     assert torch.equal(before[0], kept[0][0])
 
 
+@pytest.mark.parametrize("parts", [2, 4])
+def test_divided(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients of weights are made of whole rows, each by one of the parts, whatever the matrices' sizes."""
+    network = _made(dim=36, heads=3, ffn=20)
+    wanted = _gradients(network)[1]
+    monkeypatch.setattr(stack, "dividing", lambda: parts)
+    torch.testing.assert_close(_gradients(network)[1], wanted, rtol=1e-4, atol=1e-5)
+    matrices = [torch.empty(shape) for shape in ((100, 7), (3, 90), (48, 48), (1, 5))]
+    shares = [products.share_of_rows(matrices, part, parts) for part in range(parts)]
+    for matrix, rows in zip(matrices, zip(*shares, strict=True), strict=True):
+        assert [row for each in rows for row in range(each.start, each.stop)] == list(range(len(matrix)))
+
+
 def test_without_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the library shows no product, or one that gives something else, there is no tape."""
     idle = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(lambda *given: None)

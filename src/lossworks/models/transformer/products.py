@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from torch import Tensor
 
 from .kernels import compiled
 
 _LIBRARIES = "libtorch_cpu.so", "libtorch_cpu.dylib"
+_ROWS = 16  # are not divided: BLAS would sum those of a sliver in another order
 _ODD = 5, 7, 3  # rows, columns and what is summed over, of the product that is tried
 
 
@@ -45,6 +48,25 @@ def _multiplies(address: int) -> bool:
         if not np.array_equal(found[:, :columns], left @ right) or not (found[:, columns] == -1).all():
             return False
     return True
+
+
+def share_of_rows(matrices: Sequence[Tensor], part: int, parts: int) -> list[slice]:
+    """Of each matrix the rows that one of ``parts`` is to make.
+
+    All numbers in a row are divided, so that a part has to do with as few matrices as can be: each product packs its factors anew.
+    """
+    total = sum(each.numel() for each in matrices)
+    begin, end = total * part // parts, total * (part + 1) // parts
+    found = []
+    for each in matrices:
+        found.append(slice(_row(begin, each), _row(end, each)))
+        begin, end = begin - each.numel(), end - each.numel()
+    return found
+
+
+def _row(edge: int, matrix: Tensor) -> int:
+    """The row at which a matrix is cut by an edge that lies so many numbers behind its beginning."""
+    return len(matrix) if edge >= matrix.numel() else max(edge, 0) // (_ROWS * matrix.shape[1]) * _ROWS
 
 
 @compiled

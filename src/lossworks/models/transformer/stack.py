@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from ...core.threads import dividing, share
 from . import kernels
 from .ops import RmsNorm
+from .products import share_of_rows
 from .tape import AtOnce, Steps, Tape, playable
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
 
@@ -205,11 +206,11 @@ class _Run:
         steps.run(kernels.norm_backward, *read, part.grad, kept.grad_end_before.array, first.by_text)
 
     def _products(self, part: WorkspaceSlice, layer: int, found: list[Tensor], steps: Steps) -> None:
-        """This slice's rows of the gradients of a layer's matrices, which all have made the factors of."""
-        for (a, b), product in zip(self.workspace.products[layer], found, strict=True):
-            parts = self.workspace.sizes.parts
-            rows = slice(len(product) * part.number // parts, len(product) * (part.number + 1) // parts)
-            steps.multiply(a[:, rows].t(), b, product[rows])
+        """This slice's share of the gradients of a layer's matrices, which all have made the factors of."""
+        factors, parts = self.workspace.products[layer], self.workspace.sizes.parts
+        for (a, b), product, rows in zip(factors, found, share_of_rows(found, part.number, parts), strict=True):
+            if rows.start < rows.stop:
+                steps.multiply(a[:, rows].t(), b, product[rows])
 
     def _share(self, name: str, stages: list[Stage], moving: list[Tensor]) -> None:
         """Have each of the ``stages`` done for all slices before the next: from its tape, where there can be one.
@@ -228,7 +229,7 @@ class _Run:
         tape = workspace.tapes[name]
         tape.aim(moving)
         for first in range(0, len(stages) * len(slices), len(slices)):
-            self._among_threads(functools.partial(_from_tape, tape, first))
+            self._among_threads(functools.partial(tape.play, first))
 
     def _among_threads(self, work: Callable[[int], None]) -> None:
         """``work`` of all slices, where PyTorch has to do with one thread and has to be told that there is no graph."""
@@ -250,7 +251,3 @@ class _Run:
 
 def _at_once(stage: Stage, slices: list[WorkspaceSlice], number: int) -> None:
     stage(slices[number], AtOnce())
-
-
-def _from_tape(tape: Tape, first: int, number: int) -> None:
-    tape.play(first + number)

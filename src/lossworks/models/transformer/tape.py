@@ -104,9 +104,9 @@ class Tape:
         begins = np.fromiter((t.data_ptr() for t in moving), np.int64, len(moving))
         self._table.reshape(-1)[self._cells] = begins[self._whose] + self._away
 
-    def play(self, piece: int) -> None:
-        """Take the steps of one piece."""
-        _play(sgemm(), self._pieces[piece])
+    def play(self, first: int, number: int = 0) -> None:
+        """Take the steps of the piece that is so many behind ``first``."""
+        _play(sgemm(), self._pieces[first + number])
 
 
 class _Writer:
