@@ -53,7 +53,7 @@ def _multiplies(address: int) -> bool:
 def share_of_rows(matrices: Sequence[Tensor], part: int, parts: int) -> list[slice]:
     """Of each matrix the rows that one of ``parts`` is to make.
 
-    All numbers in a row are divided, so that a part has to do with as few matrices as can be: each product packs its factors anew.
+    They are divided as one row of numbers, so that a part has to do with few matrices: each product packs its factors anew.
     """
     total = sum(each.numel() for each in matrices)
     begin, end = total * part // parts, total * (part + 1) // parts
