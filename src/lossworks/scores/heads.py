@@ -149,7 +149,7 @@ class Module(Head):
 
 @cache
 def _multiplies_halves() -> bool:
-    """Whether the processor does; one that does not takes three times as long for such a product as for one in float32."""
+    """Whether it is quick in them; a processor that is not takes two or three times as long as for a product in float32."""
     return fast_dtype() == "bfloat16"
 
 
