@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 
 from lossworks.core import threads as room
@@ -66,6 +68,24 @@ def test_a_pool_ends_with_its_thread(threads: Callable[[int], None]) -> None:
     assert len(helpers) == 1
     helpers[0].join(60)
     assert not helpers[0].is_alive()
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_no_part_goes_on_after_an_error(failing: int, threads: Callable[[int], None]) -> None:
+    """An error or interrupt is raised when no other part writes any more to what the caller then lets go of."""
+    threads(3)
+    begun, ended = threading.Barrier(3), list[int]()
+
+    def work(part: int, parts: int) -> None:
+        begun.wait(60)
+        if part == failing:
+            raise KeyboardInterrupt
+        time.sleep(0.1)
+        ended.append(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        room.share(work, 1 << 30)
+    assert sorted(ended) == [part for part in range(3) if part != failing]
 
 
 def test_single_threaded() -> None:

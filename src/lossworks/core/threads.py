@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,12 +71,21 @@ def divided_among(count: int | None) -> Iterator[None]:
 
 
 def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
-    """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing."""
+    """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing.
+
+    No part goes on after an error or an interrupt has been raised here.
+    """
     parts = available() if work > WORTH_SHARING else 1
-    others = [_pool().submit(kernel, part, parts, *arguments) for part in range(1, parts)]
-    kernel(0, parts, *arguments)
-    for other in others:
-        other.result()
+    others = list[Future[Any]]()
+    try:
+        for part in range(1, parts):
+            others.append(_pool().submit(kernel, part, parts, *arguments))
+        kernel(0, parts, *arguments)
+        for other in others:
+            other.result()
+    except BaseException:
+        wait(others)
+        raise
 
 
 def renew() -> None:

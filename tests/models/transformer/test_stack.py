@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import prune
+from torch.utils.flop_counter import FlopCounterMode
 
 from lossworks.models.transformer import TransformerSpec, stack
 from lossworks.models.transformer import model as transformer
-from lossworks.models.transformer.model import Transformer
+from lossworks.models.transformer.model import Block, Transformer
 from models.neural.checks import V, lively, tokens
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -111,6 +113,40 @@ def test_changed_weight() -> None:
         loss.backward()
 
 
+def test_changed_states() -> None:
+    """What came out may be changed in place."""
+    network = _made()
+    network.hidden(tokens(2, 8)).mul_(2).sum().backward()
+    doubled = network.body.norm.weight.grad
+    network.zero_grad()
+    network.hidden(tokens(2, 8)).sum().backward()
+    assert doubled is not None
+    assert network.body.norm.weight.grad is not None
+    assert torch.equal(doubled, 2 * network.body.norm.weight.grad)
+
+
+def test_kept_loss() -> None:
+    """Whoever keeps a loss whose gradient was made keeps no workspace; a second gradient is refused as everywhere in PyTorch."""
+    network = _made()
+    losses = [network.hidden(tokens(2, 8)).sum() for _ in range(2)]
+    assert not network.body.workspaces._free
+    losses[0].backward()
+    assert network.body.workspaces._free
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        losses[0].backward()
+
+
+def test_matrix_of_one_column() -> None:
+    """A weight of one column counts as contiguous whatever its strides; its gradient is as large as it."""
+    network, other = _made(ffn=1), _made(ffn=1)
+    down = network.body.blocks[0].down
+    assert isinstance(down, torch.nn.Linear)
+    down.weight = torch.nn.Parameter(down.weight.detach().as_strided((32, 1), (1, 7)))
+    assert down.weight.is_contiguous()
+    assert _stacks(network)
+    torch.testing.assert_close(_gradients(network)[1], _gradients(other)[1])
+
+
 def test_not_a_number() -> None:
     """What is no number stays none, so that a training that fails is seen, and other texts do not hear of it."""
     network = _made()
@@ -139,12 +175,49 @@ def _longer(network: Transformer) -> None:
     network.body.blocks[1].down.bias = torch.nn.Parameter(torch.ones(32))  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("change", [_frozen, _hooked, _replaced, _longer, Transformer.double, Transformer.bfloat16])
+class _Half(Block):
+    def forward(self, x: Tensor, *given: Any, **named: Any) -> Tensor:
+        return (x + super().forward(x, *given, **named)) / 2
+
+
+def _subclassed(network: Transformer) -> None:
+    network.body.blocks[0] = _Half(network.spec)
+
+
+def _patched(network: Transformer) -> None:
+    network.body.blocks[0].forward = lambda x, *given, **named: x  # type: ignore[method-assign, assignment]
+
+
+def _dropping(network: Transformer) -> None:
+    network.body.blocks[1].dropout.p = 0.5  # type: ignore[union-attr]
+
+
+def _watched(network: Transformer) -> None:
+    network.body.blocks[1].dropout.register_forward_hook(lambda *given: None)  # type: ignore[union-attr, operator]
+
+
+def _pruned(network: Transformer) -> None:
+    prune.random_unstructured(network.body.norm, "weight", 0.5)  # type: ignore[no-untyped-call]
+
+
+CHANGES = [_frozen, _hooked, _replaced, _longer, _subclassed, _patched, _dropping, _watched, _pruned]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, Transformer.double, Transformer.bfloat16])
 def test_left_alone(change: Callable[[Transformer], Any]) -> None:
     """What is not as the spec made it goes block by block."""
     network = _made()
     change(network)
     assert not _stacks(network)
+    assert network.hidden(tokens(2, 8)).requires_grad
+
+
+def test_counted() -> None:
+    """A mode that sees operations sees them."""
+    network = _made()
+    with FlopCounterMode(display=False) as counter:
+        network.hidden(tokens(4, 16))
+    assert counter.get_total_flops() >= 2 * 4 * 16 * sum(p.numel() for p in network.body.blocks.parameters() if p.ndim == 2)
 
 
 def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:

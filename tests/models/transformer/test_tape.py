@@ -54,6 +54,22 @@ def test_elsewhere() -> None:
     assert torch.equal(before[0], kept[0][0])
 
 
+def test_tied() -> None:
+    """Weights that lie in one place have no tape, which could not tell them apart when they lie in two."""
+    network = _made()
+    first, second = (block.down for block in network.body.blocks)
+    assert isinstance(first, torch.nn.Linear)
+    assert isinstance(second, torch.nn.Linear)
+    own = second.weight
+    second.weight = first.weight
+    _gradients(network)
+    second.weight = own
+    states, found = _gradients(network)
+    wanted_states, wanted = _gradients(_made())
+    assert torch.equal(states, wanted_states)
+    assert all(torch.equal(found[name], each) for name, each in wanted.items())
+
+
 @pytest.mark.parametrize("parts", [2, 4])
 def test_divided(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients of weights are made of whole rows, each by one of the parts, whatever the matrices' sizes."""

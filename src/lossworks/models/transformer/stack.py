@@ -22,7 +22,7 @@ from ...core.threads import dividing, share
 from . import kernels
 from .ops import RmsNorm
 from .products import share_of_rows
-from .tape import AtOnce, Steps, Tape, playable
+from .tape import AtOnce, Steps, Tape, apart, playable
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
 
 if TYPE_CHECKING:
@@ -46,28 +46,38 @@ def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
 
 def stackable(body: Body, x: Float[Tensor, "B T d"]) -> bool:
     """Whether there is a gradient to be made, of plain float32 weights on the CPU, and the rows divide among threads."""
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling() or (body.training and body.spec.dropout):
-        return False
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+        return False  # the last: a mode that wants to see each operation
     if not x.is_cpu or x.dtype is not torch.float32 or x.shape[1] > _LONGEST or _autocast_dtype() not in (None, torch.bfloat16):
         return False
     parts = dividing()
     if -(-len(x) // parts) * parts > _EVEN * len(x):
         return False
-    blocks = cast("list[Block]", body.blocks)
-    return _plain(body.norm) and all(_untouched(block) and all(map(_plain, _modules(block))) for block in blocks)
+    return _plain(body.norm) and all(map(_as_made, body.blocks))
+
+
+def _as_made(block: nn.Module) -> bool:
+    """Whether a block does what the spec says, and drops nothing."""
+    from .model import Block
+
+    if type(block) is not Block or not _untouched(block) or not _untouched(block.dropout):
+        return False
+    if type(block.dropout) is not nn.Dropout or (block.dropout.training and block.dropout.p):
+        return False
+    return all(map(_plain, _modules(block)))
 
 
 def _untouched(module: nn.Module) -> bool:
-    """Whether no hook wants to see what goes through."""
+    """Whether no hook wants to see what goes through, and nothing stands in its place."""
     hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
-    return not any(hooks)
+    return not any(hooks) and "forward" not in vars(module)
 
 
 def _plain(module: nn.Module) -> bool:
     """Whether a norm or a linear layer is what the spec made, and its weight is its own and trained."""
     if type(module) not in (RmsNorm, nn.Linear) or list(module._parameters.values())[1:] not in ([], [None]):
         return False
-    weight = module._parameters["weight"]
+    weight = module._parameters.get("weight")
     if type(weight) is not nn.Parameter or not _untouched(module):
         return False
     return weight.dtype is torch.float32 and weight.is_cpu and weight.is_contiguous() and weight.requires_grad
@@ -92,7 +102,8 @@ class _Stack(Function):
         lease = WorkspaceLease(body.workspaces, body.workspaces.take(sizes))
         with torch.autocast("cpu", enabled=False):
             run = _Run(lease.workspace, [w.detach() for w in weights], norm.detach(), body)
-            found = run.forward(x.detach().view(-1, width)).view_as(x)
+            found = torch.empty_like(x)  # no view of what the run makes: that could not be changed in place
+            run.forward(x.detach().view(-1, width), found.view(-1, width))
         ctx.save_for_backward(norm, *weights)  # PyTorch sees by them whether a weight was changed before its gradient is made
         ctx.lease, ctx.run = lease, run
         return found
@@ -104,6 +115,8 @@ class _Stack(Function):
         given = grad_output.contiguous()
         with torch.autocast("cpu", enabled=False):
             grad, norms, matrices = ctx.run.backward(given.view(-1, width))
+        if not torch._C._autograd._get_current_graph_task_keep_graph():
+            del ctx.lease, ctx.run  # whoever keeps the loss keeps no workspace
         found = [norms[-1]]
         for layer, (qkv, o_proj, gate_up, down) in enumerate(matrices):
             found += [norms[2 * layer], qkv, o_proj, norms[2 * layer + 1], gate_up, down]
@@ -125,9 +138,8 @@ class _Run:
         """The weights as products and kernels read them."""
         return layer_weights(self.workspace, self.weights)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """All texts through all layers."""
-        found = torch.empty_like(x)
+    def forward(self, x: Tensor, found: Tensor) -> None:
+        """All texts through all layers, into ``found``."""
         self.workspace.streams[0] = x
 
         def work(part: WorkspaceSlice, steps: Steps) -> None:
@@ -139,7 +151,6 @@ class _Run:
             steps.run(kernels.add_norm, *given, last.stream, last.scales, found[part.rows].numpy())
 
         self._share("forward", [work], [found])
-        return found
 
     def _layer(self, part: WorkspaceSlice, kept: Layer, weights: Weights, before: Any, added: Any, steps: Steps) -> None:
         first, second, heads = kept.first, kept.second, kept.attention
@@ -163,7 +174,7 @@ class _Run:
     def backward(self, grad_output: Tensor) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
         """The gradients of the stream, of all norms' weights, and of each layer's matrices."""
         workspace, layers = self.workspace, len(self.layers)
-        found = [torch.empty_like(w) for w in self.matrices]
+        found = [torch.empty(w.shape) for w in self.matrices]
         of_layers = [found[4 * layer : 4 * layer + 4] for layer in range(layers)]
 
         def work(part: WorkspaceSlice, steps: Steps, layer: int) -> None:
@@ -218,24 +229,27 @@ class _Run:
         moving: the tensors that lie elsewhere at each pass, besides the weights.
         """
         workspace, slices = self.workspace, self.workspace.slices
-        if workspace.sizes.dtype is not torch.float32 or not playable():
-            for stage in stages:
-                self._among_threads(functools.partial(_at_once, stage, slices))
-            return
         moving = [*moving, self.norm, *self.tables, *self.weights]
+        if workspace.sizes.dtype is not torch.float32 or not playable() or not apart(moving):
+            for stage in stages:
+                self._among_threads(functools.partial(_at_once, stage, slices), moving)
+            return
         if name not in workspace.tapes:
             pieces = [functools.partial(stage, part) for stage in stages for part in slices]
             workspace.tapes[name] = Tape(pieces, moving)
         tape = workspace.tapes[name]
         tape.aim(moving)
         for first in range(0, len(stages) * len(slices), len(slices)):
-            self._among_threads(functools.partial(tape.play, first))
+            self._among_threads(functools.partial(tape.play, first), moving)
 
-    def _among_threads(self, work: Callable[[int], None]) -> None:
-        """``work`` of all slices, where PyTorch has to do with one thread and has to be told that there is no graph."""
+    def _among_threads(self, work: Callable[[int], None], moving: list[Tensor]) -> None:
+        """``work`` of all slices, where PyTorch has to do with one thread and has to be told that there is no graph.
+
+        A tape knows ``moving`` and this run by addresses alone; each thread is handed them, so that they stay until it is done.
+        """
         before, slices = torch.get_num_threads(), len(self.workspace.slices)
 
-        def some(part: int, parts: int) -> None:
+        def some(part: int, parts: int, *held: Any) -> None:
             if parts > 1 and torch.get_num_threads() > 1:
                 torch.set_num_threads(1)
             with torch.no_grad():
@@ -243,7 +257,7 @@ class _Run:
                     work(each)
 
         try:
-            share(some, self.work)
+            share(some, self.work, self, moving)
         finally:
             if torch.get_num_threads() != before:
                 torch.set_num_threads(before)

@@ -82,12 +82,17 @@ def playable() -> bool:
     return sgemm() != 0
 
 
+def apart(moving: Sequence[Tensor]) -> bool:
+    """Whether each begins at a place of its own, by which a tape tells it from the others: not so where weights are tied."""
+    return len({t.data_ptr() for t in moving}) == len(moving)
+
+
 class Tape:
     """Steps on float32 numbers that lie where they are written down, but those in ``moving``, which lie elsewhere each time.
 
     Args:
         pieces: each tells its steps, which are then played at once.
-        moving: as they lie while the steps are told.
+        moving: as they lie while the steps are told; ``apart``.
     """
 
     def __init__(self, pieces: Sequence[Callable[[Steps], None]], moving: Sequence[Tensor]) -> None:
