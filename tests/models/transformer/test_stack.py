@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils import prune
 from torch.utils.flop_counter import FlopCounterMode
 
+from lossworks.core.threads import divided_among
 from lossworks.models.transformer import TransformerSpec, stack
 from lossworks.models.transformer import model as transformer
 from lossworks.models.transformer.model import Block, Transformer
@@ -68,6 +69,23 @@ def test_threads(narrow: bool, threads: Callable[[int], None]) -> None:
     for states, found in seen[1:]:
         assert torch.equal(states, seen[0][0])
         assert all(torch.equal(found[name], each) for name, each in seen[0][1].items())
+
+
+def test_threads_of_pytorch(threads: Callable[[int], None]) -> None:
+    """Products are made on one core each, however many PyTorch might take, so their bits are the same."""
+    network, ids, seen = _made(dim=256, context=64), tokens(6, 64), []  # large enough for BLAS to divide products
+    before = torch.get_num_threads()
+    try:
+        for count, of_pytorch in ((1, 1), (1, 2), (1, 4), (2, 2)):
+            threads(count)
+            torch.set_num_threads(of_pytorch)
+            with divided_among(1):
+                seen.append(_gradients(network, ids)[1])
+            assert torch.get_num_threads() == of_pytorch
+    finally:
+        torch.set_num_threads(before)
+    for found in seen[1:]:
+        assert all(torch.equal(found[name], each) for name, each in seen[0].items() if name.startswith("body.blocks"))
 
 
 def test_again() -> None:

@@ -250,7 +250,7 @@ class _Run:
         before, slices = torch.get_num_threads(), len(self.workspace.slices)
 
         def some(part: int, parts: int, *held: Any) -> None:
-            if parts > 1 and torch.get_num_threads() > 1:
+            if torch.get_num_threads() > 1:
                 torch.set_num_threads(1)
             with torch.no_grad():
                 for each in range(slices * part // parts, slices * (part + 1) // parts):
