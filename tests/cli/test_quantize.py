@@ -36,6 +36,10 @@ def test_browsers(command: Command, fitted: Path, tmp_path: Path, name: str) -> 
     assert f"{before:,} → {after:,} bytes" in said.out
     assert "Answers agree on" in said.out
     assert ("Next:  open page.html" in said.out) is (told["format"] == "html")
+    lost = command("export", fitted, f"missing/{name}")
+    assert (lost.code, "there is no folder missing. Make it" in lost.err) == (2, True)
+    spaced = command("export", fitted, f"a {name}")
+    assert ("Next:  open 'a page.html'" in spaced.out) is (told["format"] == "html")
     script = (tmp_path / name).read_text("utf-8")
     assert "export const { labels, predict } = await made(" in script
     assert ("<textarea" in script) is (told["format"] == "html")

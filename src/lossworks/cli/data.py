@@ -4,6 +4,7 @@ model is worth; whether descriptions of a graph's entities help.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -239,7 +240,8 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
         screen.print(visible(f"{line}\n      {shortened(text, 100)}"))
     screen.print(f"\n{sentence(value).replace(THIN, ' ')}")
     if value["estimate"] is None:
-        screen.print(f"Next:  open {page}, answer, download the answers, and give them with --checked answers.json")
+        done = "answer, download the answers, and give them with --checked answers.json"
+        screen.print(f"Next:  open {shlex.quote(str(page))}, {done}")
     else:
         _tell_estimate(value["estimate"], screen)
         screen.print(f"Page:  {page}")

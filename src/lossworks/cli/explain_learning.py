@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def tell_learning(found: Learning, page: Path) -> None:
     screen.print(
         Text("Hard rows may be mislabelled, rare, ambiguous or too much for the model: read them before you change any.", "dim")
     )
-    screen.print(f"Next:  open {page}")
+    screen.print(f"Next:  open {shlex.quote(str(page))}")
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

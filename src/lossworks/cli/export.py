@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -84,4 +85,4 @@ def _quantize(run: Path, file: Path, to: str | None, max_size: str | None, json:
         return
     tell_paired(found["held_out"], f"On the test part of {run}")
     if found["format"] == "html":
-        print(f"Next:  open {file}")
+        print(f"Next:  open {shlex.quote(str(file))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -93,7 +94,7 @@ def command(
         for few, many, ratio, error, inside in past(found):
             off = f"off by {error} (median), {inside} within the interval"
             screen.print(f"  from {few} runs, of {many} up to {ratio} times as large: {off}".replace(THIN, " "))
-    screen.print(f"Next:  open {page}")
+    screen.print(f"Next:  open {shlex.quote(str(page))}")
 
 
 def _pairs(flag: str, given: list[str] | None) -> dict[str, str]:

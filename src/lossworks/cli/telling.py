@@ -39,7 +39,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(in_line(line.replace(words.THIN, " ")))
     if "balance" in result:
         screen.print(in_line(_drawn(result["balance"])))
-    screen.print(f"Next:  open {out / 'report.html'}")
+    screen.print(f"Next:  open {shlex.quote(str(out / 'report.html'))}")
     asked = " $'ENTITY\\tRELATION'" if record["task"] == "graph" else ' "some text"'
     verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", asked),)
     for verb, rest in verbs:

@@ -181,6 +181,8 @@ def test_strange_texts() -> None:
     of.emission[5] = 0
     with pytest.raises(DataError, match="probability 0"):
         EM.run(of, packed(ragged([3, 5]), 2))
+    with pytest.raises(DataError, match="held-out text has probability 0"):
+        EM.run(of, packed(ragged([3, 3]), 2), packed(ragged([3, 5]), 2))
 
 
 @pytest.mark.parametrize(

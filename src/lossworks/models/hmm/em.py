@@ -59,7 +59,7 @@ class BaumWelch:
         """Train on ``batches``; the chain of the best held-out score where there is such.
 
         Raises:
-            DataError: a text is impossible under the chain, so nothing is expected of it.
+            DataError: a text is impossible under the chain, so nothing is expected of it; or a held-out one under every chain.
         """
         with team(threads([*batches, *(held_out or [])], self.rows)) as do:
             return self._run(chain, batches, held_out, watch, do)
@@ -84,6 +84,8 @@ class BaumWelch:
             stale = 0 if gain > self.tolerance else stale + 1
             if stale >= (1 if held_out is None else self.patience):
                 break
+        if not best.nll:
+            raise DataError("a held-out text has probability 0 under the model. Give a prior above 0.")
         return best
 
 
