@@ -89,6 +89,15 @@ def test_words() -> None:
     assert told == ["1 s", "38 s", "1 min", "3 min 20 s", "1 h 7 min"]
 
 
+def test_expectation_maximization_is_ended_at_once() -> None:
+    """Its first Ctrl-C does not wait for a step and a checkpoint, neither of which it has."""
+    watcher = Watcher(True)
+    watcher("start", {"step": 0})
+    assert watcher.training
+    watcher("iteration", {"iteration": 1, "of": 9, "nll": 2.0})
+    assert not watcher.training
+
+
 def test_a_second_training_is_shown() -> None:
     """A fit of few rows says that it will train on the validation rows too, and how far that is."""
     events: list[tuple[str, dict[str, float]]] = []

@@ -79,6 +79,7 @@ class Watcher:
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         """Show one event."""
         self.training |= event in ("start", "resume")
+        self.training &= event != "iteration"  # EM has no checkpoint to end with: Ctrl-C ends it at once
         if not self.quiet:
             self._compiling.look()
             getattr(self, f"_{event}", lambda _: None)(fields)
