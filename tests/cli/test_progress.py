@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import Any
 
 import pytest
 from numba.core import event
@@ -89,13 +90,13 @@ def test_words() -> None:
     assert told == ["1 s", "38 s", "1 min", "3 min 20 s", "1 h 7 min"]
 
 
-def test_expectation_maximization_is_ended_at_once() -> None:
+@pytest.mark.parametrize(("spec", "steps"), [("linear", True), ("ngram:order=2", False), ("hmm:states=2,iterations=2", False)])
+def test_what_has_no_steps_is_ended_at_once(spec: str, steps: bool) -> None:
     """Its first Ctrl-C does not wait for a step and a checkpoint, neither of which it has."""
     watcher = Watcher(True)
-    watcher("start", {"step": 0})
-    assert watcher.training
-    watcher("iteration", {"iteration": 1, "of": 9, "nll": 2.0})
-    assert not watcher.training
+    rows: Any = [(f"a {n % 7} b", "xy"[n % 2]) for n in range(60)] if steps else [f"a {n % 7} b" for n in range(60)]
+    lossworks.fit(rows, model=spec, callbacks=Callbacks(watch=watcher))
+    assert watcher.training == steps
 
 
 def test_a_second_training_is_shown() -> None:

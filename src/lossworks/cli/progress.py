@@ -45,7 +45,7 @@ class Watcher:
 
     def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
-        self.training = False
+        self.training = self._has_steps = False
         self.bar: Progress | None = None
         self._task: Any = None
         self._epochs = 1.0
@@ -78,8 +78,9 @@ class Watcher:
 
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         """Show one event."""
-        self.training |= event in ("start", "resume")
-        self.training &= event != "iteration"  # EM has no checkpoint to end with: Ctrl-C ends it at once
+        if event == "data":  # what counts or runs EM has no step to end after: Ctrl-C ends it at once
+            self._has_steps = "batch_size" in fields["config"]
+        self.training |= self._has_steps and event in ("start", "resume")
         if not self.quiet:
             self._compiling.look()
             getattr(self, f"_{event}", lambda _: None)(fields)

@@ -150,7 +150,7 @@ def unwritable(path: Path, error: Exception) -> RecordError:
     """The one message for a place that cannot be written."""
     number = _OF_SYSTEM.search(str(error))
     reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or error
-    if not path.absolute().parent.is_dir():
+    if isinstance(error, FileNotFoundError) and not path.absolute().parent.is_dir():
         return RecordError(f"cannot write {path}: there is no folder {path.parent}. Make it or choose another place.")
     return RecordError(f"cannot write {path}: {reason}. Free some space or choose another place with --out.")
 

@@ -167,7 +167,8 @@ def chosen(spec: str, **choices: Any) -> tuple[str, str]:
     """The model that a fit on few rows takes, and the notes on the data."""
 
     def watch(event: str, fields: dict[str, Any]) -> None:
-        raise Chosen(fields["config"]["model"], " ".join(fields["notes"]))
+        if event == "data":
+            raise Chosen(fields["config"]["model"], " ".join(fields["notes"]))
 
     with pytest.raises(Chosen) as found:
         lossworks.fit(**{"data": rows(24), "model": spec, "callbacks": Callbacks(watch=watch), **choices})
