@@ -116,6 +116,7 @@ def _executed(text: str) -> str:
     notebook = nbformat.reads(text, 4)
     outputs = [cell.get("outputs") for cell in notebook.cells]
     NotebookClient(notebook).execute()
+    notebook.metadata.language_info.pop("version", None)  # of Python, which differs from machine to machine
     for cell, old in zip(notebook.cells, outputs, strict=True):
         cell.metadata.pop("execution", None)  # when each cell ran
         if old and agree(_said(old), _said(cell.outputs)):

@@ -71,7 +71,8 @@ def test_foretold(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     memory(monkeypatch, 0.85 * everything)
     with pytest.raises(OutOfMemory) as refused:
         load(source, read, beyond=takes, budget=0)
-    assert asked[0] == pytest.approx(ROWS, rel=0.4 if "." in form else 0.1)  # the first time already; packed bytes are read ahead
+    if "." not in form:  # packed bytes are read ahead, few of them all at once
+        assert asked[0] == pytest.approx(ROWS, rel=0.1)  # the first time already
     said = str(refused.value)
     told = re.search(r"about ([\d,]+) rows.*about ([\d.]+) GB, and ([\d.]+) GB.*random (\d+)%.*--valid ([\d.]+)", said)
     assert told, said
@@ -122,7 +123,10 @@ def test_what_a_fit_takes() -> None:
     assert default(few, short) < default(few, long)
     assert words_alone(many, long) < default(many, long)
     assert default(2e7, long) - default(1e7, long) < 1e7 * (60 + 4 * 200 * 3 / 64)
-    assert beyond(Settings(task="lm", model="ngram"))(many, long) == beyond(Settings(task="lm", model="ngram"))(many, short)
+    counted, network = (beyond(Settings(task="lm", model=model)) for model in ("ngram", "transformer"))
+    assert counted(many, long) == counted(many, short) < network(many, short)
+    rows = 13_272_000  # of 24 GB: a network's tokens were killed by the system where 2 GB were granted
+    assert network(rows, long) + 28 * rows + (256 << 20) > 2e9
 
 
 @pytest.mark.parametrize("spec", ["words", "bpe:size=300"])

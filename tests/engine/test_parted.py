@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import pickle
@@ -100,3 +101,12 @@ def test_from_a_copy(folder: Path) -> None:
     saving.save(folder / "no" / "such", 2, {"a": value}, {}, {})
     with pytest.raises(RecordError, match="cannot write"):
         saving.save(folder, 3, {"a": value}, {}, {})
+
+
+def test_paths_of_another_python() -> None:
+    """What Python 3.13 calls a path is read by every version; a name beside it is not."""
+    named = pickle.dumps(Path("a"), protocol=0).replace(b"pathlib._local", b"pathlib")
+    for module in (b"pathlib", b"pathlib._local"):
+        assert parted._Unpickler(io.BytesIO(named.replace(b"pathlib", module))).load() == Path("a")
+    with pytest.raises(pickle.UnpicklingError, match=r"pathlib\._local\.Path,"):
+        parted._Unpickler(io.BytesIO(b"cpathlib._local\nPath\n.")).load()

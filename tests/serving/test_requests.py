@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,9 +63,10 @@ def test_language_models(ask: Asker, runs: dict[str, Path]) -> None:
     assert chosen == answered.choices("words", ["a"], [model.choose("a", [" lovely", " awful"])])
 
 
+DEEP = "nested too deeply" if sys.version_info < (3, 12) else "is not JSON"  # Python has got more room than requests may have
 WRONG: list[tuple[str, Any, int, str, str | None]] = [
     (PREDICT, b'{"texts": ["a"], "threshold": NaN}', 400, "is not JSON", None),
-    (PREDICT, b"[" * 9000, 400, "nested too deeply", None),
+    (PREDICT, b"[" * 9000, 400, DEEP, None),
     (PREDICT, b'{"texts": ["\\ud800 alone"]}', 400, "surrogate", None),
     (PREDICT, b'{"texts": ["\xe9"]}', 400, "is not JSON", None),
     (PREDICT, ["good"], 400, 'wanted an object such as {"texts": ["some text"]}', None),

@@ -239,7 +239,7 @@ class _Reader(FileSystemReader):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if name in _NAMES.get(module, ()) or (module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)):
-            return super().find_class(module, name)
+            return super().find_class(module.removesuffix("._local"), name)  # 3.13 writes what others read
         raise pickle.UnpicklingError(f"it names {module}.{name}, which is no part of a checkpoint")
 
 
@@ -250,4 +250,5 @@ _NAMES = {
     "torch.serialization": ["_get_layout"],
     "torch": ["Size"],
     "pathlib": ["PosixPath", "WindowsPath"],
+    "pathlib._local": ["PosixPath", "WindowsPath"],
 }

@@ -23,6 +23,8 @@ _MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few 
 _BYTES = 4  # a weight, and an n-gram of a text
 _SPLIT, _KEPT = 60, 29  # of a row, while rows are split, and from then on: its part, target, weight, number and length
 _CODE = 120 << 20  # what is compiled, and libraries
+_TOKENS = 92  # of a text in tokens: its part, where it begins, its bytes and keys, and the order of the texts
+_NETWORK = 370 << 20  # libraries, what is compiled, and a small network with its optimizer
 _A_BUCKET = 24  # of the table of n-grams, and of weights
 _FEW = 200  # texts that tell how many n-grams one has
 
@@ -69,7 +71,9 @@ def _for_few(settings: Settings, data: Dataset) -> Settings:
 def beyond(settings: Settings) -> Beyond:
     """What a fit takes of rows beside what is held of them once they are read: to be asked while they are."""
     spec = settings.spec
-    if not isinstance(spec, LinearSpec) or settings.task == LanguageModeling.kind:
+    if settings.task == LanguageModeling.kind:
+        return lambda rows, sample: (_NETWORK if settings.by_gradients else _CODE) + _TOKENS * rows
+    if not isinstance(spec, LinearSpec):
         return lambda rows, sample: max(_SPLIT * rows, _CODE + _KEPT * rows)
     features, table = spec.features(), _A_BUCKET * (1 << spec.bits)
 
