@@ -63,7 +63,7 @@ def test_language_models(ask: Asker, runs: dict[str, Path]) -> None:
     assert chosen == answered.choices("words", ["a"], [model.choose("a", [" lovely", " awful"])])
 
 
-DEEP = "nested too deeply" if sys.version_info < (3, 12) else "is not JSON"  # Python has got more room than requests may have
+DEEP = "nested too deeply" if sys.version_info < (3, 13) else "is not JSON"  # Python has got more room than requests may have
 WRONG: list[tuple[str, Any, int, str, str | None]] = [
     (PREDICT, b'{"texts": ["a"], "threshold": NaN}', 400, "is not JSON", None),
     (PREDICT, b"[" * 9000, 400, DEEP, None),
