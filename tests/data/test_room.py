@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -71,8 +72,10 @@ def test_foretold(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     memory(monkeypatch, 0.85 * everything)
     with pytest.raises(OutOfMemory) as refused:
         load(source, read, beyond=takes, budget=0)
-    if "." not in form:  # packed bytes are read ahead, few of them all at once
-        assert asked[0] == pytest.approx(ROWS, rel=0.1)  # the first time already
+    if form != "csv.gz" or sys.version_info < (3, 13):  # which reads as much of it as there is here at once
+        assert asked[0] == pytest.approx(
+            ROWS, rel=0.4 if "." in form else 0.1
+        )  # the first time already; packed bytes are read ahead
     said = str(refused.value)
     told = re.search(r"about ([\d,]+) rows.*about ([\d.]+) GB, and ([\d.]+) GB.*random (\d+)%.*--valid ([\d.]+)", said)
     assert told, said

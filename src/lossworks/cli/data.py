@@ -4,7 +4,6 @@ model is worth; whether descriptions of a graph's entities help.
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from . import options, prepare
 from .data_check import tell
 from .options import print_json
+from .running import opened
 
 if TYPE_CHECKING:
     from ..api.check_glosses import GlossCheck
@@ -241,7 +241,7 @@ def _tell(found: LabelCheck, page: Path, out: Path | None) -> None:
     screen.print(f"\n{sentence(value).replace(THIN, ' ')}")
     if value["estimate"] is None:
         done = "answer, download the answers, and give them with --checked answers.json"
-        screen.print(f"Next:  open {shlex.quote(str(page))}, {done}")
+        screen.print(f"Next:  {opened(page)}, {done}")
     else:
         _tell_estimate(value["estimate"], screen)
         screen.print(f"Page:  {page}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from ..tokens.graphemes import shortened
 from .options import print_json
+from .running import opened
 from .tables import console, number, print_whole, say, table_of
 from .visible import in_line
 
@@ -57,7 +57,7 @@ def tell_learning(found: Learning, page: Path) -> None:
     screen.print(
         Text("Hard rows may be mislabelled, rare, ambiguous or too much for the model: read them before you change any.", "dim")
     )
-    screen.print(f"Next:  open {shlex.quote(str(page))}")
+    screen.print(f"Next:  {opened(page)}")
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from . import options
 from .options import print_json
+from .running import opened
 
 
 def command(
@@ -85,4 +85,4 @@ def _quantize(run: Path, file: Path, to: str | None, max_size: str | None, json:
         return
     tell_paired(found["held_out"], f"On the test part of {run}")
     if found["format"] == "html":
-        print(f"Next:  open {shlex.quote(str(file))}")
+        print(f"Next:  {opened(file)}")

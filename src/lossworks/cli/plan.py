@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from . import options
 from .options import print_json
+from .running import opened
 
 
 def command(
@@ -94,7 +94,7 @@ def command(
         for few, many, ratio, error, inside in past(found):
             off = f"off by {error} (median), {inside} within the interval"
             screen.print(f"  from {few} runs, of {many} up to {ratio} times as large: {off}".replace(THIN, " "))
-    screen.print(f"Next:  open {shlex.quote(str(page))}")
+    screen.print(f"Next:  {opened(page)}")
 
 
 def _pairs(flag: str, given: list[str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the verbs that make a run share: its place, its command, and how it is stopped."""
+"""What verbs share: where a run goes, its command, how it is stopped, and how a page is opened."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def command_line() -> str:
 def is_first() -> bool:
     """Whether this is the only process, or the first of those that torchrun started: the one that speaks."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def opened(page: Path) -> str:
+    """What opens a page, as it is typed."""
+    return f"open {shlex.quote(str(page))}"
 
 
 def stop_on_signals(callbacks: Any, watcher: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..report import cuts, went_on, words
+from .running import opened
 from .tables import console, metrics_table, print_whole
 from .visible import in_line
 
@@ -39,7 +40,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
         screen.print(in_line(line.replace(words.THIN, " ")))
     if "balance" in result:
         screen.print(in_line(_drawn(result["balance"])))
-    screen.print(f"Next:  open {shlex.quote(str(out / 'report.html'))}")
+    screen.print(f"Next:  {opened(out / 'report.html')}")
     asked = " $'ENTITY\\tRELATION'" if record["task"] == "graph" else ' "some text"'
     verbs = (("score", ' "some text"'), ("generate", "")) if is_language else (("predict", asked),)
     for verb, rest in verbs:

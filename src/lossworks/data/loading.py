@@ -33,10 +33,6 @@ Tell = Callable[[int, float | None], object]
 """Is told how many rows were read, and of how many; None: that is not known."""
 
 
-def _nobody(rows: int, of: float | None) -> None:
-    """Is told of rows."""
-
-
 def load(
     source: str | os.PathLike[str] | Iterable[Any],
     options: ReadOptions | None = None,
@@ -44,7 +40,7 @@ def load(
     budget: int = BUDGET,
     spill: Path | None = None,
     beyond: Beyond = little,
-    tell: Tell = _nobody,
+    tell: Tell = lambda rows, of: None,
 ) -> Corpus:
     """All rows of ``source``: a file, a folder with a sub-folder per class, "-" for stdin, or Python rows.
 
@@ -94,7 +90,7 @@ def load_all(
     options: ReadOptions | None,
     scratch: Path,
     beyond: Beyond = little,
-    tell: Tell = _nobody,
+    tell: Tell = lambda rows, of: None,
 ) -> Iterator[list[Corpus]]:
     """The corpora of ``sources``, each (source, part), as ``load`` reads them; what waits on disk is let go of at the end."""
     corpora: list[Corpus] = []

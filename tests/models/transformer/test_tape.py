@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from lossworks.models.transformer import TransformerSpec, kernels, products, stack
-from lossworks.models.transformer.model import Transformer
-from models.neural.checks import V, lively, tokens
+from lossworks.models.transformer import kernels, products, stack
+from models.transformer.cases import gradients, made
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +23,12 @@ def _playable() -> None:
 @pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"kv_heads": 1, "head_dim": 6}, {"dim": 36, "heads": 3, "ffn": 20}])
 def test_one_by_one(shape: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """States and gradients are those of the same steps without a tape."""
-    network = _made(**shape)
-    states, found = _gradients(network)
+    network = made(**shape)
+    states, found = gradients(network)
     assert set(network.body.workspaces._free[0].tapes) == {"forward", "backward"}
     network.body.workspaces.clear()
     monkeypatch.setattr(stack, "playable", lambda: False)
-    wanted_states, wanted = _gradients(network)
+    wanted_states, wanted = gradients(network)
     assert not network.body.workspaces._free[0].tapes
     torch.testing.assert_close(states, wanted_states, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
@@ -38,16 +36,16 @@ def test_one_by_one(shape: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_elsewhere() -> None:
     """A tape is written once, and weights, states and gradients that lie elsewhere at the next pass are found there."""
-    network = _made()
-    before = _gradients(network)
+    network = made()
+    before = gradients(network)
     (tapes,) = [workspace.tapes for workspace in network.body.workspaces._free]
     kept, written = [before], dict(tapes)
     for p in network.parameters():
         p.data = p.data * 1.5
     network.body.cosines, network.body.sines = network.body.cosines.clone(), network.body.sines.clone()
-    kept.append(_gradients(network))
+    kept.append(gradients(network))
     assert dict(tapes) == written
-    wanted = _gradients(copy.deepcopy(network))
+    wanted = gradients(copy.deepcopy(network))
     assert torch.equal(kept[1][0], wanted[0])
     assert all(torch.equal(kept[1][1][name], each) for name, each in wanted[1].items())
     assert not torch.equal(before[0], wanted[0])
@@ -56,16 +54,16 @@ def test_elsewhere() -> None:
 
 def test_tied() -> None:
     """Weights that lie in one place have no tape, which could not tell them apart when they lie in two."""
-    network = _made()
+    network = made()
     first, second = (block.down for block in network.body.blocks)
     assert isinstance(first, torch.nn.Linear)
     assert isinstance(second, torch.nn.Linear)
     own = second.weight
     second.weight = first.weight
-    _gradients(network)
+    gradients(network)
     second.weight = own
-    states, found = _gradients(network)
-    wanted_states, wanted = _gradients(_made())
+    states, found = gradients(network)
+    wanted_states, wanted = gradients(made())
     assert torch.equal(states, wanted_states)
     assert all(torch.equal(found[name], each) for name, each in wanted.items())
 
@@ -73,10 +71,10 @@ def test_tied() -> None:
 @pytest.mark.parametrize("parts", [2, 4])
 def test_divided(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients of weights are made of whole rows, each by one of the parts, whatever the matrices' sizes."""
-    network = _made(dim=36, heads=3, ffn=20)
-    wanted = _gradients(network)[1]
+    network = made(dim=36, heads=3, ffn=20)
+    wanted = gradients(network)[1]
     monkeypatch.setattr(stack, "dividing", lambda: parts)
-    torch.testing.assert_close(_gradients(network)[1], wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradients(network)[1], wanted, rtol=1e-4, atol=1e-5)
     matrices = [torch.empty(shape) for shape in ((100, 7), (3, 90), (48, 48), (1, 5))]
     shares = [products.share_of_rows(matrices, part, parts) for part in range(parts)]
     for matrix, rows in zip(matrices, zip(*shares, strict=True), strict=True):
@@ -117,18 +115,3 @@ def test_causal_softmax(size: int, shift: float) -> None:
     wanted = (torch.from_numpy(scores) * 0.5).masked_fill(later, -torch.inf).softmax(-1)
     kernels.causal_softmax(0, 1, scores, np.float32(0.5), np.empty(size, np.float32))
     torch.testing.assert_close(torch.from_numpy(scores), wanted, rtol=1e-5, atol=1e-7)
-
-
-def _made(**keys: Any) -> Transformer:
-    spec: dict[str, Any] = {"layers": 2, "heads": 4, "dim": 32, "context": 16, **keys}
-    network = TransformerSpec(**spec).network(V)
-    lively(network, 0.1)
-    assert isinstance(network, Transformer)
-    return network.train()
-
-
-def _gradients(network: Transformer) -> tuple[Tensor, dict[str, Tensor]]:
-    network.zero_grad()
-    states = network.hidden(tokens(4, 16))
-    states.square().sum().backward()
-    return states.detach(), {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
