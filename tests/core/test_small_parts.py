@@ -24,11 +24,11 @@ def test_one_tree_of_errors() -> None:
     assert issubclass(errors.DataError, ValueError)
 
 
-@pytest.mark.parametrize("name", ["cross_entrpy", "Cross_Entropy", "CROSS_ENTROPY"])
+@pytest.mark.parametrize("name", ["cross_entrpy", "Cross_Entropy", "CROSS_ENTROPY", "ce", "CE"])
 def test_suggestions(name: str) -> None:
-    """A typo or other capitals get the name that was meant."""
+    """A typo, other capitals or the initials get the name that was meant."""
     with pytest.raises(errors.UnknownName, match=r"Did you mean 'cross_entropy'\?"):
-        raise errors.UnknownName("loss", name, ["mse", "cross_entropy"])
+        raise errors.UnknownName("loss", name, ["mse", "nce", "cross_entropy"])
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ class UnknownName(UsageError):
     ) -> None:
         known = sorted(set(known))
         within = [each for each in known if name.lower() in each.split("_")]
-        close = dict.fromkeys([*near, *within[:_HINTS], *difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)])
+        short = [each for each in known if name.lower() == "".join(word[:1] for word in each.split("_"))]  # ce: cross_entropy
+        alike = short or difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+        close = dict.fromkeys([*near, *within[:_HINTS], *alike])
         hints = [f"It names a kind of {other}, not of {kind}: give it as {other}={name!r}." for other in others]
         if close:
             hints.append(f"Did you mean {' or '.join(map(repr, close))}?")
