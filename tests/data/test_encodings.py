@@ -75,7 +75,7 @@ def test_no_text_encoding(name):
         ReadOptions(encoding=name)
 
 
-@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*invalid escape sequence:DeprecationWarning")
 def test_every_codec(put):
     """Whatever codec Python has is read with or refused, whatever the bytes."""
     known = {codecs.lookup(name).name for name in NAMES if _taken(name)}
