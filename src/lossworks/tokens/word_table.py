@@ -143,7 +143,7 @@ def _slot(h: Any, keys: Any) -> Any:
 
 @kernel
 def _tally(hashes, keys, numbers, counts, used, places):  # type: ignore[no-untyped-def]
-    """Count words; those that are new get the numbers from ``used[0]`` on, which is raised, and ``places`` says where they are."""
+    """Count words; the new ones get the numbers from ``used[0]`` on, which is raised, and ``places`` says where they are."""
     known, fresh = used[0], 0
     for i in range(len(hashes)):
         slot = _slot(hashes[i], keys)
