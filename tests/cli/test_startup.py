@@ -170,20 +170,22 @@ def test_headings(verb: str, command: Command) -> None:
 
 
 def test_answers_wait_for_nothing_else(fitted: Path, command: Command, tmp_path: Path) -> None:
-    """Who asks a linear or an n-gram model loads neither PyTorch, pages, explanations and comparisons, nor what reads files; and
-    verbs stay functions.
+    """Who asks a linear or an n-gram model loads neither PyTorch, Numba (once its kernels are compiled), pages, explanations and
+    comparisons, nor what reads files; and verbs stay functions.
     """
     (tmp_path / "texts.txt").write_text("good news\nbad news\n" * 20)
     lm, labels = tmp_path / "lm", tmp_path / "labels"
     assert command("fit", tmp_path / "texts.txt", "--model", "ngram:order=2", "--out", lm, "--quiet").code == 0
     assert command("fit", REVIEWS, "--model", "ngram:order=2", "--out", labels, "--quiet").code == 0
     asked = [["predict", fitted, "good"], ["predict", labels, "good"], ["score", lm, "good"], ["next", lm, "a"]]
+    for given in asked:
+        assert command(*given).code == 0
     program = (
         "import json, sys; from lossworks.cli import main\n"
         "for sys.argv in [['lossworks', *given] for given in json.loads(sys.argv[1])]:\n"
         "    try: main()\n"
         "    except SystemExit as ended: assert not ended.code\n"
-        "idle = 'lossworks.report lossworks.attribution lossworks.evidence jinja2 plotly torch polars pydantic'.split()\n"
+        "idle = 'lossworks.report lossworks.attribution lossworks.evidence jinja2 plotly torch polars pydantic numba scipy'.split()\n"
         "assert not set(idle) & set(sys.modules), set(idle) & set(sys.modules)\n"
         "import lossworks.api.fit, lossworks.api as api\n"
         "assert lossworks.fit is api.fit is sys.modules['lossworks.api.fit'].fit\n"

@@ -68,6 +68,13 @@ def test_never_infinite(reverse: bool) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
+def test_what_is_no_number_stays_none(reverse: bool) -> None:
+    """A network that has come apart is seen in its loss, from either side."""
+    teacher = dense(torch.zeros(1, 3), torch.tensor([0]))
+    assert SkewedKL(reverse=reverse)(torch.full((1, 3), math.nan), torch.tensor([0]), teacher=teacher).isnan().all()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
 def test_a_top_k_teacher(reverse: bool) -> None:
     """All the rest is one outcome."""
     logits, theirs = torch.randn(2, 20, 5, dtype=torch.float64)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lossworks.core.errors import UsageError
 from lossworks.losses import CrossEntropy, Unlikelihood
+from lossworks.scores.tile import Tile
 
 
 def formula(loss: Unlikelihood, p: Tensor, y: Tensor) -> Tensor:
@@ -59,6 +60,22 @@ def test_a_negative_that_is_sure(lead: float) -> None:
     slope = torch.autograd.grad(value, logits)[0]
     assert slope[1].item() == pytest.approx(2, abs=0.03)
     assert slope.sum().item() == pytest.approx(0, abs=1e-5)
+
+
+def test_all_outcomes_are_passed_over_for_likely_negatives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a tile, whose numbers may be looked at; values and gradients are those of dense scores either way."""
+    passes = []
+    whole = Tile.sums
+    monkeypatch.setattr(Tile, "sums", lambda self, *given: passes.append(1) or whole(self, *given))
+    logits, target = torch.randn(6, 5, dtype=torch.float64) / 9, torch.tensor([0, 1, 2, 3, 4, 0])
+    logits[5, 3] = 9.0
+    for named, wanted in ((torch.tensor([[4, -1]] * 6), 0), (torch.tensor([[4, 3]] * 6), 1)):
+        tile, z = Tile(logits.clone(), target, None, named, torch.empty_like(logits)), logits.clone().requires_grad_()
+        got, want = Unlikelihood().values(tile), Unlikelihood()(z, target, negatives=named)
+        torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+        slopes = tile.backward(got, torch.ones(6)), torch.autograd.grad(want.sum(), z)[0]
+        torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
+        assert len(passes) == wanted
 
 
 def test_repeats_and_order() -> None:

@@ -77,10 +77,21 @@ def test_a_tile_reads_few_outcomes() -> None:
         seen.append(z.shape[-1])
         return ((z - z.detach()).exp(),)
 
-    for kind in ("wide", "equal"):
-        tile(spread(kind, 2000), target).sums_near(1.0)(width)
+    some = spread("wide", 2000)
+    for at in range(10):  # each of these has a few near outcomes in three of four stripes
+        some[at, : 3 * 125 // 4 + 1] = some[at].max()
+    for logits in (
+        spread("wide", 2000),
+        some,
+        spread("equal", 2000),
+        torch.cat([spread("wide", 2000)[:19], torch.zeros(1, 2000)]),
+    ):
+        tile(logits, target).sums_near(1.0)(width)
     assert seen[0] <= 10
-    assert seen[1] == 2000
+    assert seen[1] <= 110
+    assert seen[2] == 2000
+    some[0] = 0  # a row of which all is near, for which the others would be as wide
+    assert tile(some, target)._near(1.0) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

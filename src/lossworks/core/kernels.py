@@ -120,18 +120,21 @@ def _flatten(arguments: Iterable[Any], kinds: list[Any], numbers: list[Any]) -> 
     """Add what code is compiled for (types, and of arrays how they lie in memory), and what an entry is given: numbers, of arrays
     the addresses of their objects. What tuples hold stands in line.
     """
-    for each in arguments:
+    for each in arguments:  # the commonest first: an answer about one text waits for five calls of some ten arguments
         kind = type(each)
-        if isinstance(each, np.ndarray):
-            kinds += each.dtype.char, each.ndim, each.flags.num & _LAYOUT
+        if kind is np.ndarray or isinstance(each, np.ndarray):
+            kinds.append((each.dtype.char, each.ndim, each.flags.num & _LAYOUT))
             numbers.append(id(each))
+        elif kind in _PLAIN:
+            kinds.append(kind)
+            numbers.append(each)
         elif kind is tuple:
             kinds.append(len(each))
             _flatten(each, kinds, numbers)
         else:
             kinds.append(kind)
             if each is not None:
-                numbers.append(each if kind in _PLAIN else (each.view(np.int64) if kind is np.uint64 else each).item())
+                numbers.append((each.view(np.int64) if kind is np.uint64 else each).item())
 
 
 def _loaded(code: bytes) -> Callable[[bytes], int]:

@@ -41,7 +41,7 @@ class Selected:
     def bags(self, rows: NDArray[np.int64]) -> Bags:
         """The texts ``rows`` as a network reads them."""
         offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(self.lengths[rows], out=offsets[1:])
+        self.lengths[rows].cumsum(out=offsets[1:])
         ids = np.empty(offsets[-1], np.uint32)
         values = np.empty(offsets[-1] if len(self.values) else 0, np.float32)
         share(_gather, len(ids), self.ids, self.values, self.starts, rows, offsets, ids, values)

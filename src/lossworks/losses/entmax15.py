@@ -31,12 +31,12 @@ class Entmax15(CategoricalLoss):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         sums = scores.sums_near(2.0)
         threshold = _threshold(scores, sums)
-        (cubes,) = sums(lambda z, t: ((z / 2 - t).clamp_min(0) ** 3,), threshold.unsqueeze(-1))
-        return 2 * threshold + cubes * (2 / 3) + 4 / 3 - scores.logp
+        (cubes,) = sums(lambda z, t: ((z - t).relu() ** 3,), threshold.unsqueeze(-1))
+        return threshold + cubes / 12 + 4 / 3 - scores.logp
 
 
 def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[Tensor, "*position"]:
-    """τ with Σ max(0, log p / 2 - τ)² = 1, by Newton's method on the root of the sum, which is convex in τ and nearly straight.
+    """2τ with Σ max(0, log p - 2τ)² = 4, by Newton's method on the root of the sum, which is convex in τ and nearly straight.
 
     Where the loss has its minimum in τ, the gradient needs τ alone; the last step, differentiable, is for the second derivative.
     """
@@ -44,11 +44,11 @@ def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[T
     def step(threshold: Tensor) -> Tensor:
         derivative, squared = sums(_above, threshold.unsqueeze(-1))
         length = squared.sqrt()
-        return threshold + (length - 1) * length / derivative
+        return threshold + (length - 2) * length / derivative
 
-    return newton(scores, step, scores.top / 2 - 1, _STEPS)
+    return newton(scores, step, scores.top - 2, _STEPS)
 
 
 def _above(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    above = (z / 2 - threshold).clamp_min_(0)
+    above = (z - threshold).clamp_min_(0)
     return above.detach(), above.square()

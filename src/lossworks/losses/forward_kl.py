@@ -21,6 +21,6 @@ class ForwardKL(Divergence):
     Gradient into z: T (p - q).
     """
 
-    def term(self, own: Tensor, teacher: Tensor) -> Tensor:
+    def sloped(self, own: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         weight, ratio = compared(teacher, own)
-        return weight * ratio
+        return weight * ratio, -weight

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ..core.errors import UsageError
 from .base import losses
-from .divergence import Divergence, log_odds
+from .divergence import Divergence, log_ratio, mixture
 
 
 @losses.add("jensen_shannon", source="Lin 1991, IEEE Trans. Inf. Theory 37:145; Agarwal et al. 2024, arXiv:2306.13649, eq. 1")
@@ -35,34 +31,8 @@ class JensenShannon(Divergence):
                 f"beta is {self.beta}; wanted more than 0 and less than 1. At the ends, use forward_kl or reverse_kl."
             )
 
-    def term(self, own: Tensor, teacher: Tensor) -> Tensor:
-        value, _ = _Term.apply(own, teacher, self.beta)  # type: ignore[no-untyped-call]
-        return value  # type: ignore[no-any-return]
-
-
-class _Term(torch.autograd.Function):
-    """beta q log(q / m) + (1 - beta) p log(p / m), and its gradient into log p, (1 - beta) p log(p / m): all else cancels."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(own: Tensor, teacher: Tensor, beta: float) -> tuple[Tensor, Tensor]:
-        over = log_odds(teacher, own, beta)
-        both = softplus(-over.abs(), threshold=40.0)
-        grad = own.exp().mul_((-over).relu_().add_(both).add_(math.log1p(-beta))).mul_(beta - 1)
-        teachers = teacher.exp().mul_(over.relu_().add_(both).add_(math.log(beta))).mul_(beta)
-        return grad - teachers, grad
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
-        own, teacher, ctx.beta = inputs
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(own, teacher, output[1])
-
-    @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None]:
-        own, teacher, grad = ctx.saved_tensors
-        if torch.is_grad_enabled():  # to be differentiated again
-            away = softplus(-log_odds(teacher, own, ctx.beta), threshold=40.0)
-            grad = (ctx.beta - 1) * own.exp() * (math.log1p(-ctx.beta) + away)
-        return grad_output[0] * grad, None, None
+    def sloped(self, own: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        teachers, p, mixed = mixture(teacher, own, self.beta)
+        log_mixture = mixed.log()
+        slope = log_ratio(own, log_mixture).mul_(p).mul_(1 - self.beta)
+        return log_ratio(teacher, log_mixture).mul_(teachers).mul_(self.beta).add_(slope), slope

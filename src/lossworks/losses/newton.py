@@ -20,7 +20,7 @@ def newton(scores: Scores, step: Callable[[Tensor], Tensor], start: Tensor, step
     with torch.no_grad():
         for _ in range(steps - 1):
             start, before = step(start), start
-            if scores.single_use and start.device.type == "cpu" and _still(start, before, smooth):
+            if scores.readable and _still(start, before, smooth):
                 return start
     return start.detach() if scores.single_use else step(start.detach())
 

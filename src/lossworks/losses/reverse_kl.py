@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..scores.counted import possible
 from .base import losses
 from .divergence import Divergence, compared
 
@@ -23,7 +23,7 @@ class ReverseKL(Divergence):
     Gradient into z: T p (log p - log q - Σ p (log p - log q)).
     """
 
-    def term(self, own: Tensor, teacher: Tensor) -> Tensor:
+    def sloped(self, own: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         weight, ratio = compared(own, teacher)
-        finite = -possible(-ratio, 0.0)
-        return weight * finite + (ratio - finite).detach()  # infinite without a gradient, which would be no number
+        near = ratio.nan_to_num(math.nan, -1.0)  # infinite without a slope, which would be no number
+        return ratio * weight, near.mul_(weight).add_(weight)

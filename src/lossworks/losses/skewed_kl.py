@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ..core.errors import UsageError
 from .base import losses
-from .divergence import Divergence, log_odds
+from .divergence import Divergence, log_ratio, mixture
 
 
 @losses.add("skewed_kl", source="Ko et al. 2024, arXiv:2402.03898, sec. 3.1")
@@ -31,7 +29,9 @@ class SkewedKL(Divergence):
         if not 0 < self.alpha < 1:
             raise UsageError(f"alpha is {self.alpha}; wanted more than 0 and less than 1. For 0, use forward_kl or reverse_kl.")
 
-    def term(self, own: Tensor, teacher: Tensor) -> Tensor:
+    def sloped(self, own: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         a, b = (own, teacher) if self.reverse else (teacher, own)
-        # beyond 40, float64 has no digits for the 1 in log(1 + e^x)
-        return -a.exp() * (math.log(self.alpha) + softplus(log_odds(a, b, self.alpha), threshold=40.0))
+        one, other, mixed = mixture(a, b, self.alpha)
+        value = log_ratio(a, mixed.log()).mul_(one)
+        both = (other / mixed).mul_(one).mul_(1 - self.alpha)
+        return value, value + both if self.reverse else -both

@@ -32,8 +32,8 @@ class Sparsemax(CategoricalLoss):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         sums = scores.sums_near(1.0)
         threshold = _threshold(scores, sums)
-        (squares,) = sums(lambda z, t: ((z - t).clamp_min(0).square() / 2,), threshold.unsqueeze(-1))
-        return threshold + squares + 0.5 - scores.logp
+        (squares,) = sums(lambda z, t: ((z - t).relu().square(),), threshold.unsqueeze(-1))
+        return threshold + squares / 2 + 0.5 - scores.logp
 
 
 def _threshold(scores: Scores, sums: Callable[..., Sequence[Tensor]]) -> Float[Tensor, "*position"]:

@@ -37,7 +37,10 @@ class Unlikelihood(CategoricalLoss):
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         logp, there = scores.logp_of_negatives()
         there = there & (scores.negatives != scores.target.unsqueeze(-1))
-        log_rest = torch.where(logp < _HALF, (-logp.clamp_max(_HALF).exp()).log1p(), _log_rest_of_likely(scores).unsqueeze(-1))
+        likely = there & (logp >= _HALF)
+        log_rest = (-logp.clamp_max(_HALF).exp()).log1p()
+        if not scores.readable or bool(likely.any()):  # else a pass over all outcomes would be for nothing
+            log_rest = torch.where(likely, _log_rest_of_likely(scores).unsqueeze(-1), log_rest)
         return -scores.logp - self.alpha * torch.where(there, log_rest, 0.0).sum(-1)
 
 

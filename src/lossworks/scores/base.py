@@ -37,7 +37,12 @@ class Scores(ABC):
     classes: int
     teacher: Teacher | None = None
     negatives: Int[Tensor, "*position k"] | None = None
-    single_use: bool = False  # read once, for values and their first derivative, outside torch.func: numbers may be looked at
+    single_use: bool = False  # read once, for values and their first derivative, outside torch.func
+
+    @property
+    def readable(self) -> bool:
+        """Whether a loss may look at numbers and leave out what they make needless: on a CPU, where it waits for nothing."""
+        return self.single_use and self.target.device.type == "cpu"
 
     @cached_property
     @torch.enable_grad()

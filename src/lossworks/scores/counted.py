@@ -14,7 +14,7 @@ def counted(weight: Tensor, *logs: Tensor) -> list[Tensor]:
 
     Their gradient is handed on as it is: that of such a product is 0 where the weight is.
     """
-    floor = (weight.detach().abs() * -math.inf).nan_to_num(nan=0.0, neginf=-math.inf)  # -inf, and 0 where the weight is
+    floor = weight.detach().abs().mul_(-math.inf).nan_to_num_(nan=0.0, neginf=-math.inf)  # -inf, and 0 where the weight is
     return [_Floored.apply(log, floor) for log in logs]  # type: ignore[no-untyped-call]
 
 

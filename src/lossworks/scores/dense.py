@@ -60,7 +60,8 @@ class Dense(Scores):
     @torch.enable_grad()
     def log_probabilities(self) -> Float[Tensor, "*position V"]:
         """log p of every outcome."""
-        return torch.log_softmax(self.logits - self._peak, -1)
+        on_cpu = self.logits.device.type == "cpu"  # where log_softmax takes the largest off first, and not as part of a sum
+        return torch.log_softmax(self.logits if on_cpu else self.logits - self._peak, -1)
 
     @cached_property
     @torch.enable_grad()

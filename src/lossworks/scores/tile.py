@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _STRIPES = 16  # outcomes of which only the largest is looked at first
-_FEW = 2  # of so many stripes at most one may hold what is looked for: from more it is not worth picking
+_FEW = 2  # of so many stripes, and of so many outcomes of a row, at most one may be looked for: more are not worth picking
 
 
 class Tile(Dense):
@@ -116,12 +116,14 @@ class Tile(Dense):
         whole = functional.pad(self._given, (0, width * _STRIPES - self.classes), value=-math.inf)
         striped = whole.view(len(floor), _STRIPES, width)
         reached = striped.amax(1) >= floor
-        if bool((reached.sum(-1) * _FEW > reached.shape[-1]).any()):
+        if reached.sum() * _FEW > reached.numel():
             return None
         row, column = reached.nonzero().unbind(-1)
         found, stripe = (striped[row, :, column] >= floor[row]).nonzero().unbind(-1)
         row, ids = row[found], stripe * width + column[found]
         count = row.bincount(minlength=len(floor))
+        if len(count) and count.max() * _FEW > self.classes:  # as wide as its widest row, of which one may hold them all
+            return None
         place = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
         there = torch.arange(int(count.max()) if len(count) else 0, device=row.device) < count.unsqueeze(-1)
         return torch.zeros_like(there, dtype=torch.int64).index_put_((row, place), ids), there

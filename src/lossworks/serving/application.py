@@ -140,7 +140,7 @@ async def _asked(request: Request, runs: Runs, name: str | None, verb: str) -> R
     work = what.read(await _body(request, runs.limits.body))
     if work.stream:
         return await Events(batches, work, patience).begin()
-    asked = batches.put(work, len(work.texts))
+    asked = batches.put(work, len(work.texts), work.length)
 
     def give_up(error: Exception) -> None:
         if not asked.future.done():

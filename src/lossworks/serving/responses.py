@@ -48,7 +48,7 @@ class Events(Response):
         def tell(piece: Any) -> None:
             loop.call_soon_threadsafe(put, piece)
 
-        self._asked = batches.put(work, len(work.texts), tell)
+        self._asked = batches.put(work, len(work.texts), work.length, tell)
         self._asked.future.add_done_callback(lambda _: put(None))
         self._ends = ExitStack()
         self._ends.callback(batches.withdraw, self._asked)

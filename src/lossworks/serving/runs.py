@@ -78,7 +78,7 @@ class Runs:
         for name in ("score", "generate") if isinstance(model, Language) else ("predict",):
             verb = VERBS[name](run.name, model, self.limits)
             most, told = self.limits.batch if verb.gathers else 1, self.meters.batch(run.name, name)
-            batches = Batches(verb.answer, most=most, room=self.limits.queue, told=told)
+            batches = Batches(verb.answer, most=most, foreseen=verb.gathers, room=self.limits.queue, told=told)
             self.meters.waiting(run.name, name, batches)
             run.verbs[name] = verb, batches
 

@@ -29,6 +29,11 @@ class Work(NamedTuple):
     how: dict[str, Any]
     stream: bool = False
 
+    @property
+    def length(self) -> int:
+        """Characters of the texts."""
+        return sum(map(len, self.texts))
+
 
 class Verb(ABC):
     """A verb of one run: ``name`` is its name there, ``model`` what answers."""

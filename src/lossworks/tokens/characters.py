@@ -50,7 +50,7 @@ def lower() -> NDArray[np.uint32]:
 def points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     """All code points of ``texts`` end to end, and the N + 1 offsets at which each text starts."""
     offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
+    np.fromiter(map(len, texts), np.int64, len(texts)).cumsum(out=offsets[1:])
     joined = "".join(texts).encode("utf-32-le", "surrogatepass")
     return np.frombuffer(joined, np.uint32), offsets
 

@@ -92,7 +92,7 @@ def _offsets(codes: NDArray[np.uint32], starts: NDArray[np.int64], words: int, c
     """Where each text's n-grams begin."""
     offsets = np.zeros(len(starts), np.int64)
     share(_count_all, len(codes), codes, starts, classes(), words, chars, offsets)
-    return np.cumsum(offsets, out=offsets)
+    return offsets.cumsum(out=offsets)
 
 
 def _room(texts: Sequence[str]) -> tuple[int, int]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..core.kernels import kernel
 from ..core.threads import share
 from .characters import LIMIT, lower, points, text_of
 from .hashing import FNV_OFFSET, FNV_PRIME, mix
@@ -69,9 +69,10 @@ class WordTable:
                 self._grow()
             piece = hashes[first : first + len(self.counts) - self.used]
             places = np.empty(len(piece), np.int64)
-            used = _tally(piece, self._keys, self._numbers, self.counts, self.used, places)
-            fresh.append(first + places[: used - self.used])
-            self.used = used
+            used = np.array([self.used])
+            _tally(piece, self._keys, self._numbers, self.counts, used, places)
+            fresh.append(first + places[: used[0] - self.used])
+            self.used = int(used[0])
             first += len(piece)
         return np.concatenate(fresh)
 
@@ -97,7 +98,7 @@ def _spaces(ascii_only: bool) -> NDArray[np.bool_]:
     return table
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(part, parts, codes, starts, spaces, counts):  # type: ignore[no-untyped-def]
     """How many words each text of one part has, into ``counts[1:]``."""
     texts = len(starts) - 1
@@ -110,7 +111,7 @@ def _count(part, parts, codes, starts, spaces, counts):  # type: ignore[no-untyp
         counts[text + 1] = words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find(part, parts, codes, starts, spaces, offsets, begin, end, hashes):  # type: ignore[no-untyped-def]
     """The words of the texts of one part, each text's from its offset on. No hash is 0, which marks an empty slot."""
     texts = len(starts) - 1
@@ -130,7 +131,7 @@ def _find(part, parts, codes, starts, spaces, offsets, begin, end, hashes):  # t
             word += 1
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def _slot(h: Any, keys: Any) -> Any:
     """Where ``h`` stands in a table with a power of two of slots, or the empty slot where it belongs."""
     last = np.uint64(len(keys) - 1)
@@ -140,21 +141,22 @@ def _slot(h: Any, keys: Any) -> Any:
     return place
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _tally(hashes, keys, numbers, counts, used, places):  # type: ignore[no-untyped-def]
-    fresh = 0
+    """Count words; the new ones get the numbers from ``used[0]`` on, which is raised, and ``places`` says where they are."""
+    known, fresh = used[0], 0
     for i in range(len(hashes)):
         slot = _slot(hashes[i], keys)
         if keys[slot] == 0:
             keys[slot] = hashes[i]
-            numbers[slot] = used + fresh
+            numbers[slot] = known + fresh
             places[fresh] = i
             fresh += 1
         counts[numbers[slot]] += 1
-    return used + fresh
+    used[0] = known + fresh
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _move(keys, numbers, to_keys, to_numbers):  # type: ignore[no-untyped-def]
     for i in range(len(keys)):
         if keys[i] != 0:
@@ -163,7 +165,7 @@ def _move(keys, numbers, to_keys, to_numbers):  # type: ignore[no-untyped-def]
             to_numbers[slot] = numbers[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _look_up(part, parts, hashes, keys, numbers, values, missing, found):  # type: ignore[no-untyped-def]
     for i in range(len(hashes) * part // parts, len(hashes) * (part + 1) // parts):
         slot = _slot(hashes[i], keys)

@@ -20,9 +20,7 @@ from .positions import length
 from .pruning import prune as entropy_pruned
 from .scanning import Way
 from .smoothing import Smoothing
-from .trie import Level, Trie
-
-LONGEST = 16
+from .trie import LONGEST, Level, Trie
 
 
 def estimate(

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ...core.errors import UsageError
+from ...core.kernels import kernel
 from ...data import Ragged
 from ...tokens import Vocabulary
 
@@ -64,7 +64,7 @@ def depths(tokens: int, reach: int) -> NDArray[np.uint8]:
     return np.minimum(np.arange(tokens), reach).astype(np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lay_out(begin, ids, offsets, start, end, ends, reach, tokens, depth):  # type: ignore[no-untyped-def]
     """The tokens from place ``begin`` of the sequence on; text t begins at ``offsets[t] + t · (1 + ends)``."""
     low, high = 0, len(offsets) - 1

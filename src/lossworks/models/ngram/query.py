@@ -13,11 +13,11 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ...core.errors import RecordError
-from ...core.threads import share
+from ...core.kernels import kernel
+from ...core.threads import available, share
 from ...tokens import Vocabulary
 from .trie import Level, Trie
 
@@ -48,9 +48,10 @@ class Query:
         places: Places = [np.zeros(len(tokens), np.int64), tokens.astype(np.int64)]
         p = self.unigrams[tokens]
         uniform = self.uniform if self.flat else None
+        room = np.empty((available(), _TOGETHER), np.int64), np.empty((available(), 4, _TOGETHER), np.uint64)
         for k in range(2, top + 1):
             found = np.empty(len(tokens), np.int64)
-            self._run(_descend, k, len(tokens), k, tokens, depth, places[-1], found, p, self._weights[k - 1], uniform)
+            self._run(_descend, k, len(tokens), k, tokens, depth, places[-1], found, p, self._weights[k - 1], uniform, *room)
             places.append(found)
         return places, p
 
@@ -154,14 +155,13 @@ def _frozen(level: Level) -> Level:
     return Level(**views)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _descend(  # type: ignore[no-untyped-def]
-    part, parts, k, tokens, depth, old, found, p, weight, uniform, begin, context, total, word, count, mass, prob, faults
-):
-    """From the places ``old`` of (k-1)-grams to those of k-grams, and from p_{k-1} to p_k."""
-    at, code = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.uint64)
-    low, left = np.empty(_TOGETHER, np.uint64), np.empty(_TOGETHER, np.uint64)
-    want = np.empty(_TOGETHER, np.uint64)
+    part, parts, k, tokens, depth, old, found, p, weight, uniform, ats, rooms,
+    begin, context, total, word, count, mass, prob, faults
+):  # fmt: skip
+    """From the places ``old`` of (k-1)-grams to those of k-grams, and from p_{k-1} to p_k; ``ats`` and ``rooms`` to work in."""
+    at, code, low, left, want = ats[part], rooms[part, 0], rooms[part, 1], rooms[part, 2], rooms[part, 3]
     size = np.uint64(len(word))
     i, stop = len(tokens) * part // parts, len(tokens) * (part + 1) // parts
     while i < stop:
@@ -207,7 +207,7 @@ def _descend(  # type: ignore[no-untyped-def]
                 p[i_j] = prob[place] if there else weight[code[j]] + p[i_j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(part, parts, base, weight, floor, out):  # type: ignore[no-untyped-def]
     """``weight`` times the words' probabilities without context, and ``floor`` for each word that can be predicted."""
     for i in range(len(out) * part // parts, len(out) * (part + 1) // parts):
@@ -215,7 +215,7 @@ def _fill(part, parts, base, weight, floor, out):  # type: ignore[no-untyped-def
             out[i, w] = weight[i] * base[w] + (floor[i] if base[w] > 0 else 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add_children(  # type: ignore[no-untyped-def]
     part, parts, places, weight, out, begin, context, total, word, count, mass, prob, faults
 ):

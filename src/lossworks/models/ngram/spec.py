@@ -12,9 +12,9 @@ from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import models
 from ..language import LanguageSpec, Watch
-from .estimate import LONGEST, estimate
 from .model import NgramModel
 from .smoothing import Additive, smoothing
+from .trie import LONGEST
 
 
 @models.add("ngram", source="Chen & Goodman 1999, Computer Speech & Language 13:359; Heafield et al. 2013, ACL")
@@ -52,6 +52,8 @@ class NgramSpec(LanguageSpec):
         scratch: Path | None = None,
         watch: Watch = lambda event, fields: None,
     ) -> NgramModel:
+        from .estimate import estimate  # not above: it needs Numba, which answers do without
+
         method = smoothing(self.smoothing, self.delta)
         trie, facts = estimate(
             texts,

@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST = 16
+"""The highest order."""
+
 
 @dataclass(slots=True)
 class Level:

@@ -1,0 +1,70 @@
+"""Where requests are answered: in a thread, or by the event loop itself where that takes little."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from lossworks.serving import batches as module
+from lossworks.serving.batches import Asked, Batches
+
+
+def answered(works: Sequence[tuple[float, int]], foreseen: bool = True) -> list[bool]:
+    """Whether the event loop itself answered each of some requests that come one after another, of seconds and characters."""
+    found, clock = [], [0.0]
+
+    def answer(batch: Sequence[Asked]) -> list[Any]:
+        found.append(threading.current_thread() is threading.main_thread())
+        clock[0] += sum(asked.work for asked in batch)
+        return [None] * len(batch)
+
+    async def ask() -> None:
+        batches = Batches(answer, most=8, foreseen=foreseen, room=8, told=lambda size: None)
+        for seconds, length in works:
+            await batches.put(seconds, 1, length).future
+        batches.close()
+
+    with patch.object(module, "time", SimpleNamespace(perf_counter=lambda: clock[0])):
+        asyncio.run(ask())
+    return found
+
+
+def test_what_takes_little_is_answered_at_once() -> None:
+    """From the second request on: of the first it is not known; a long text is not expected to be brief."""
+    assert answered([(1e-4, 10), (1e-4, 10), (1e-4, 10**9), (1e-4, 10)]) == [False, True, False, True]
+
+
+def test_what_took_long_leaves_the_event_loop_alone() -> None:
+    """One that was not brief is the last; what is never brief is never tried."""
+    assert answered([(1e-4, 10), (0.2, 10), (1e-4, 10), (1e-4, 10)]) == [False, True, False, False]
+    assert answered([(0.2, 10)] * 3) == [False] * 3
+
+
+def test_what_cannot_be_foreseen_is_never_answered_at_once() -> None:
+    """How long drawing takes is no matter of the prompt's length."""
+    assert answered([(1e-4, 10)] * 3, foreseen=False) == [False] * 3
+
+
+def test_what_comes_at_once_is_answered_together() -> None:
+    """By the event loop too; what is more than one call's is answered by the next."""
+    sizes = list[int]()
+
+    def answer(batch: Sequence[Asked]) -> list[Any]:
+        sizes.append(len(batch))
+        return [asked.work for asked in batch]
+
+    async def ask() -> None:
+        batches = Batches(answer, most=8, foreseen=True, room=20, told=lambda size: None)
+        await batches.put(0, 1, 10).future
+        asked = [batches.put(number, 1, 10) for number in range(20)]
+        assert await asyncio.gather(*(each.future for each in asked)) == [*range(20)]
+        assert await batches.put(20, 1, 10).future == 20
+        batches.close()
+
+    with patch.object(module, "time", SimpleNamespace(perf_counter=lambda: 0.0)):
+        asyncio.run(ask())
+    assert sizes == [1, 8, 8, 4, 1]
