@@ -29,13 +29,13 @@ from ..tasks import LanguageModeling
 from ..tokens import Tokenizer
 from ..training import Settings
 from ..training.balancing import check_languages
+from ..training.choices import for_family
 from ..training.config import OPTIMIZER, TrainConfig
 from ..training.language import describe
 from ..training.language_metrics import logp_of
 from ..training.language_training import config_of
 from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
 from ..training.resolving import for_language
-from ..training.settings import for_family
 from ..training.token_parts import Division, Encoded, divide, encode, repeated
 from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
 from .benchmark import Benchmark, Scored

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from ..core import lazy
 
 if TYPE_CHECKING:
+    from .choices import chosen, toml
     from .fitting import Fitted, fit_corpora, is_labelled
-    from .settings import Settings, chosen, toml
+    from .settings import Settings
     from .tokens import train_sequences
 
 __all__ = ["Fitted", "Settings", "chosen", "fit_corpora", "is_labelled", "toml", "train_sequences"]

@@ -19,10 +19,11 @@ from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
+from .applicable import BY_STEPS, OF_TOKENS
 from .config import OPTIMIZER, TrainConfig
 from .planning import Plan, is_timed, plan, time_of
 from .resolving import check_stopping
-from .settings import BY_STEPS, OF_TOKENS, Settings
+from .settings import Settings
 from .sizing import tokens_for
 from .start import Start
 from .token_parts import UNSPACED, Division, repeated, unspaced
