@@ -22,7 +22,7 @@ from ..evidence.statistics import LEVEL, difference
 from ..metrics.contrast import Sample, mean_of
 from ..record import Run
 from ..training import Settings
-from ..training.token_parts import divide
+from ..training.division import divide
 from .fit import Source, fit
 from .graph import Graph
 from .loading import load

@@ -22,8 +22,9 @@ from ..record.scratch import temporary
 from ..tasks import LabelTask
 from ..training import Settings
 from ..training.dataset import LEFT_OUT, Dataset, assemble
+from ..training.division import divide
 from ..training.replay import check_rows
-from ..training.token_parts import divide, in_tokens
+from ..training.token_parts import in_tokens
 from .fit import Source, reading_for
 from .graph import Graph
 from .held import as_split, as_trained

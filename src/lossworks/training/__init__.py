@@ -16,8 +16,8 @@ from ..core import lazy
 if TYPE_CHECKING:
     from .choices import chosen, toml
     from .fitting import Fitted, fit_corpora, is_labelled
+    from .sequences import train_sequences
     from .settings import Settings
-    from .tokens import train_sequences
 
 __all__ = ["Fitted", "Settings", "chosen", "fit_corpora", "is_labelled", "toml", "train_sequences"]
 
