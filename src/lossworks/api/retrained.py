@@ -20,7 +20,7 @@ from ..metrics.intervals import Interval, proportion
 from ..record import Run
 from ..record.scratch import temporary
 from ..training import Settings
-from ..training.dataset import assemble
+from ..training.assembling import assemble
 from ..training.replay import check_rows
 from .fit import Source, fit
 from .held import as_split

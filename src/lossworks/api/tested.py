@@ -21,7 +21,8 @@ from ..inference import KnowledgeGraph, Predictor, TextLanguage
 from ..record.scratch import temporary
 from ..tasks import LabelTask
 from ..training import Settings
-from ..training.dataset import LEFT_OUT, Dataset, assemble
+from ..training.assembling import assemble
+from ..training.dataset import LEFT_OUT, Dataset
 from ..training.division import divide
 from ..training.replay import check_rows
 from ..training.token_parts import in_tokens

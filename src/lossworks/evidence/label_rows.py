@@ -11,7 +11,8 @@ import numpy as np
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Corpus
 from ..training import Settings
-from ..training.dataset import Dataset, assemble
+from ..training.assembling import assemble
+from ..training.dataset import Dataset
 from ..training.teaching import CUT, Taught, Teacher, teach
 
 

@@ -20,9 +20,10 @@ from ..engine import Callbacks
 from ..models.pool.weights import constant
 from ..tasks import LabelTask
 from ..training import Settings
+from ..training.assembling import read_features
 from ..training.balancing import check_languages
 from ..training.classifier import default_loss, loss_for
-from ..training.dataset import LEFT_OUT, Dataset, read_features
+from ..training.dataset import LEFT_OUT, Dataset
 from ..training.describing import describe
 from ..training.judging import calibration
 from ..training.refit import training

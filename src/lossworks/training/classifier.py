@@ -16,8 +16,9 @@ from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
 from .ahead import Ahead, may_begin
+from .assembling import assemble, read_features
 from .balancing import check_languages, drawn
-from .dataset import Dataset, assemble, read_features
+from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate, judge
 from .refit import Ended, again, course, refit, with_validation_rows

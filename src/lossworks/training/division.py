@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Languages, TextLanguages, split
+from .assembling import FEWEST_TO_HOLD_OUT, MOST_TEST, MOST_VALID
 from .balancing import rates
-from .dataset import FEWEST_TO_HOLD_OUT, MOST_TEST, MOST_VALID
 from .settings import Settings
 
 _MOST_CHARACTERS = 20_000_000  # of a stream, to validate or to test on, likewise

@@ -18,8 +18,9 @@ from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
+from .assembling import assemble
 from .balancing import check_languages, drawn
-from .dataset import Dataset, assemble
+from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate, judge
 from .language_training import train as train_language_model

@@ -12,7 +12,8 @@ from .. import metrics
 from ..data import TRAIN, Languages
 from ..inference import Predictor
 from ..tasks import LabelTask
-from .dataset import FEWEST_TO_HOLD_OUT, Dataset
+from .assembling import FEWEST_TO_HOLD_OUT
+from .dataset import Dataset
 
 
 class Rows(Protocol):

@@ -16,7 +16,8 @@ from ..data.shards import BUDGET, PIECES
 from ..models.linear import LinearSpec
 from ..tasks import LanguageModeling
 from .applicable import BY_STEPS, OF_EXAMPLES, TEACH
-from .dataset import MOST_TEST, MOST_VALID, Dataset
+from .assembling import MOST_TEST, MOST_VALID
+from .dataset import Dataset
 from .settings import LABELS, Settings
 
 _LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
