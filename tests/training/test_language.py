@@ -111,7 +111,7 @@ def test_held_out_files(tmp_path: Path) -> None:
     found = fit(LINES[:100], valid=LINES[100:120], test=LINES[120:140] + LINES[:3], model="ngram:order=2", out=tmp_path / "run")
     assert found.record["data"]["parts"] == {"train": 100, "valid": 20, "test": 23}
     assert found.record["data"]["leaked"] == {"valid": 0, "test": 3}
-    assert "3 of the 23 test texts stand verbatim among the training texts" in words.verdict(found.record).sentence
+    assert "3 of the 23 test texts stand word for word among the training texts" in words.verdict(found.record).sentence
     few = fit(LINES[:10], model="ngram:order=2")
     assert few.metrics == {}
     assert "nothing is known of how good this is" in few.record["result"]["note"]
