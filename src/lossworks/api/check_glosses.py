@@ -27,7 +27,7 @@ from .fit import Source, fit
 from .graph import Graph
 from .loading import load
 from .replayed import settings_of
-from .tested import reopened
+from .run_data import reopened
 
 Floats = NDArray[np.float64]
 OWN, PERMUTED, NONE = "as they are", "permuted among the entities", "none"

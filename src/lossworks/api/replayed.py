@@ -24,7 +24,7 @@ from ..training.choices import from_values
 from ..training.replay import Replayed, flat, replay
 from .fit import Source
 from .held import as_split
-from .tested import sources as recorded
+from .run_data import sources as recorded
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from .held import as_split
 from .language import Language
 from .model import Model
 from .replayed import settings_of
-from .tested import sources
+from .run_data import sources
 
 TRAININGS = 3
 """On shuffled labels; with two, how much they vary would hardly be known."""
