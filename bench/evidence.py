@@ -31,7 +31,8 @@ from scipy import stats
 from lossworks.data import TEST, TRAIN, VALID, load
 from lossworks.engine import Callbacks
 from lossworks.engine.distributed import World
-from lossworks.evidence.labels import ByEpochs, LabelBenchmark
+from lossworks.evidence.label_trainings import ByEpochs
+from lossworks.evidence.labels import LabelBenchmark
 from lossworks.evidence.statistics import difference
 from lossworks.training.examples import ExampleObjective
 

@@ -126,7 +126,7 @@ def test_rows_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def small(folder: Path, seed: str, budget: int, name: str) -> Shards:
         return Shards(folder, seed, 1000, name)
 
-    monkeypatch.setattr("lossworks.training.dataset.Shards", small)
+    monkeypatch.setattr("lossworks.training.assembling.Shards", small)
     rows = texts(count=200)
     model = lossworks.fit(rows, model="linear:bits=10", epochs=5, out=tmp_path / "run")
     found = lossworks.learning(tmp_path / "run", rows).found

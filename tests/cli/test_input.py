@@ -101,7 +101,7 @@ def test_files_for_the_parts(command: Command, put: Put, tmp_path: Path) -> None
     ended = command("fit", train, "--valid", valid, "--test", test, "--out", tmp_path / "run", *SMALL, "--json")
     assert ended.json["data"]["parts"] == {"train": 60, "valid": 30, "test": 62}
     assert ended.json["data"]["leaked"] == {"valid": 0, "test": 2}
-    assert "2 of the 62 test rows stand verbatim among the training rows" in ended.err
+    assert "2 of the 62 test rows stand word for word among the training rows" in ended.err
 
 
 def test_shares_for_the_parts(command: Command, put: Put, tmp_path: Path) -> None:

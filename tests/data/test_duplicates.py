@@ -11,7 +11,8 @@ import pytest
 
 from lossworks.data import TEST, duplicates, load
 from lossworks.training import Settings
-from lossworks.training.dataset import Dataset, assemble
+from lossworks.training.assembling import assemble
+from lossworks.training.dataset import Dataset
 
 WORDS = [f"word{n}" for n in range(400)]
 

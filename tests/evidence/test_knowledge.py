@@ -174,7 +174,7 @@ def test_arms_in_any_order(data: dict[str, Any], tmp_path: Path) -> None:
                 assert outcome.rows is not None
                 found[key] = outcome.rows
             cut = design.arms[2].settings
-            dealt = [benchmark._taught(benchmark.ready(cut), replace(cut, seed=seed)).teacher for seed in (1, 1, 2)]  # type: ignore[attr-defined]
+            dealt = [benchmark._rows.taught(benchmark.ready(cut), replace(cut, seed=seed)).teacher for seed in (1, 1, 2)]  # type: ignore[attr-defined]
             labelled = [benchmark.ready(arm.settings).given for arm in design.arms]
             learned = [int((benchmark.ready(arm.settings).parts == TRAIN).sum()) for arm in design.arms]
         rows.append(found)

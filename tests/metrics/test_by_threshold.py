@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -10,7 +13,10 @@ from sklearn import metrics as sk
 import lossworks
 from lossworks import metrics
 from lossworks.metrics import intervals
+from lossworks.metrics.row_scores import RowScores
 from lossworks.report import by_threshold
+from lossworks.tasks import Classify
+from lossworks.training.judging import figures
 
 RNG = np.random.default_rng(0)
 TRUTH = (RNG.random(400) < 0.8).astype(np.int64)  # class 0 is the rarer one
@@ -70,6 +76,17 @@ def test_intervals_are_those_of_the_accuracy() -> None:
             assert [*told[share].values()] == pytest.approx([*want[share].values()])
     assert [*again["label"]["average_precision"].values()] == pytest.approx([*once["label"]["average_precision"].values()])
     assert [*again["answered"][4]["accuracy"].values()] == pytest.approx([*once["answered"][4]["accuracy"].values()])
+
+
+def test_rows_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model's figures are of one reading of its logits at each temperature; thresholds go by what was read."""
+    want = metrics.by_threshold(LOGITS, TRUTH, ("rare", "often"), temperature=2.0)
+    whole, read = RowScores.read, list[float]()
+    monkeypatch.setattr(RowScores, "read", lambda logits, truth, at: read.append(at) or whole(logits, truth, at))
+    model: Any = SimpleNamespace(task=Classify(("rare", "often")), temperature=2.0, thresholds=None, probabilities=expit)
+    said, *_ = figures(model, LOGITS, TRUTH, TRUTH, None, np.arange(400, dtype=np.uint64))
+    assert said["by_threshold"] == want
+    assert read.count(2.0) == 1
 
 
 def test_average_precision_is_covered() -> None:

@@ -75,8 +75,8 @@ def test_a_penalty_flows_for_as_long_as_the_step() -> None:
     stepper = Stepper(build("adgd:lr=0.01"), model, penalty)
     for _ in range(300):
         step(stepper, model, lambda: ((model.matrix - 1) ** 2).sum() / 200)
-    inner = stepper._torch
-    assert inner is not None
+    assert stepper._whole is not None
+    inner = stepper._whole.inner
     assert inner.param_groups[0]["lr"] > 1  # far above the first rate
     before = model.matrix.detach().clone()
     closure_of(model, lambda: ((model.matrix - 1) ** 2).sum() / 200)()

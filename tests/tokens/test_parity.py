@@ -12,7 +12,7 @@ import pytest
 
 from lossworks import tokens
 from lossworks.core.errors import DataError, UsageError
-from lossworks.tokens import Tokenizer, merging
+from lossworks.tokens import Tokenizer, merging, pair_places
 
 Counts = dict[bytes, int]
 TEXTS = {
@@ -69,7 +69,7 @@ def learnt(spec: str) -> Tokenizer:
 @pytest.mark.parametrize("plain", [0.0, 0.4, 1.0])
 def test_by_counting(plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words of few letters, so that runs, ties and equal spellings abound; tables that must grow; languages that are spent."""
-    monkeypatch.setattr(merging, "_SLOTS", merging._BLOCK)
+    monkeypatch.setattr(merging, "_SLOTS", pair_places.BLOCK)
     for seed in range(8):
         draw = random.Random(seed)
         languages = [

@@ -19,7 +19,7 @@ from lossworks.engine import Callbacks
 from lossworks.losses import build as loss_of
 from lossworks.models import build as model_of
 from lossworks.training import Settings
-from lossworks.training.dataset import assemble, read_features
+from lossworks.training.assembling import assemble, read_features
 from lossworks.training.refit import training
 from lossworks.training.resolving import for_examples
 

@@ -15,7 +15,7 @@ from lossworks.core.errors import DataError, Interrupted, UsageError
 from lossworks.data import loading
 from lossworks.engine import Callbacks
 from lossworks.report import words
-from lossworks.training import token_parts
+from lossworks.training import division
 
 UNIGRAM = "ngram:order=1,smoothing=additive,delta=1"
 LINES = [f"the cat {i} sat on mat {i % 5} and {'purred' if i % 3 else 'slept'}" for i in range(200)]
@@ -111,7 +111,7 @@ def test_held_out_files(tmp_path: Path) -> None:
     found = fit(LINES[:100], valid=LINES[100:120], test=LINES[120:140] + LINES[:3], model="ngram:order=2", out=tmp_path / "run")
     assert found.record["data"]["parts"] == {"train": 100, "valid": 20, "test": 23}
     assert found.record["data"]["leaked"] == {"valid": 0, "test": 3}
-    assert "3 of the 23 test texts stand verbatim among the training texts" in words.verdict(found.record).sentence
+    assert "3 of the 23 test texts stand word for word among the training texts" in words.verdict(found.record).sentence
     few = fit(LINES[:10], model="ngram:order=2")
     assert few.metrics == {}
     assert "nothing is known of how good this is" in few.record["result"]["note"]
@@ -211,8 +211,8 @@ def test_stopped(tmp_path: Path) -> None:
 def test_cuts() -> None:
     """Where a stream's parts begin: at lines where there are any."""
     corpus = loading.load(["ab\ncd\n", "ef\n"], lossworks.ReadOptions(unlabelled=True))
-    assert [token_parts._line_after(corpus, place, 9) for place in range(10)] == [0, 3, 3, 3, 6, 6, 6, 9, 9, 9]
-    assert [token_parts._line_after(loading.load(["abcd"], lossworks.ReadOptions(unlabelled=True)), 2, 4)] == [2]
+    assert [division._line_after(corpus, place, 9) for place in range(10)] == [0, 3, 3, 3, 6, 6, 6, 9, 9, 9]
+    assert [division._line_after(loading.load(["abcd"], lossworks.ReadOptions(unlabelled=True)), 2, 4)] == [2]
 
 
 def test_texts_without_spaces_are_read_by_characters() -> None:

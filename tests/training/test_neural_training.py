@@ -31,9 +31,9 @@ from lossworks.training import Settings
 from lossworks.training.config import TrainConfig
 from lossworks.training.planning import Plan, plan
 from lossworks.training.resolving import for_language
+from lossworks.training.sequences import train_sequences
 from lossworks.training.sizing import tokens_for
 from lossworks.training.step_timing import StepTime, step_time
-from lossworks.training.tokens import train_sequences
 
 V = 12
 VOCABULARY = Vocabulary(V)
@@ -193,7 +193,7 @@ def test_micro_batches_of_lanes() -> None:
     """In parts that fit into memory, carried states go to their own lanes: the result is that of whole steps."""
     whole, _ = fit("carried")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lossworks.training.tokens.SCORES", V * 16)
+        patch.setattr("lossworks.training.sequences.SCORES", V * 16)
         parts, _ = fit("carried")
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)

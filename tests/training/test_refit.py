@@ -17,7 +17,7 @@ from lossworks.data import TRAIN, load
 from lossworks.engine import Callbacks
 from lossworks.training import refit
 from lossworks.training.arrays import ArrayObjective
-from lossworks.training.dataset import assemble
+from lossworks.training.assembling import assemble
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]
 CHOICES: dict[str, Any] = {"model": "linear:bits=12", "optimizer": "adagrad:lr=1", "epochs": 30, "test": 0}

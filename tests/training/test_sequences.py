@@ -18,8 +18,8 @@ from lossworks.models import LanguageModel, SequenceNetwork
 from lossworks.optim import optimizers
 from lossworks.scores import Scores, dense
 from lossworks.tokens import Vocabulary
-from lossworks.training import tokens as sequences
-from lossworks.training.tokens import train_sequences
+from lossworks.training import sequences
+from lossworks.training.sequences import train_sequences
 
 V = 7
 VOCABULARY = Vocabulary(V)

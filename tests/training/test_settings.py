@@ -10,7 +10,7 @@ import pytest
 import lossworks
 from lossworks.core.errors import UsageError
 from lossworks.training import Settings, toml
-from lossworks.training.settings import for_family, from_values
+from lossworks.training.choices import for_family, from_values
 
 ROWS = [("good", "yes"), ("bad", "no")] * 30
 WRONG: list[tuple[str, Any, str]] = [

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import distributed
 
-import lossworks.training.tokens as trainings
+import lossworks.training.sequences as trainings
 from lossworks.core.errors import Diverged, Interrupted, UsageError
 from lossworks.data import Ragged
 from lossworks.engine import Callbacks

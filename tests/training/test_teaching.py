@@ -19,7 +19,8 @@ from lossworks.data import TRAIN, load
 from lossworks.losses import build
 from lossworks.losses.sums import without_target
 from lossworks.tasks import label_task
-from lossworks.training.dataset import DIVERGENCE, LEFT_OUT, assemble
+from lossworks.training.assembling import assemble
+from lossworks.training.dataset import DIVERGENCE, LEFT_OUT
 from lossworks.training.teaching import Taught, Teacher, teach
 
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]

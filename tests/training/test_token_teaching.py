@@ -22,8 +22,9 @@ from lossworks.models.pool import FLOOR, PoolModel, Rule, UniformSpec
 from lossworks.models.rnn import RnnSpec
 from lossworks.models.transformer import TransformerSpec
 from lossworks.scores import Fused
+from lossworks.training.sequences import train_sequences
 from lossworks.training.token_teacher import TokenTeacher
-from lossworks.training.tokens import TokenObjective, train_sequences
+from lossworks.training.tokens import TokenObjective
 
 from .test_neural_training import VOCABULARY, lines, stream
 from .test_sequences import VOCABULARY as FEW

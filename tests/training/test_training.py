@@ -19,7 +19,7 @@ from lossworks.data import TEST, TRAIN, VALID, load
 from lossworks.engine import Callbacks, TrainState
 from lossworks.training import Settings, fit_corpora
 from lossworks.training.arrays import ArrayCourse
-from lossworks.training.dataset import assemble
+from lossworks.training.assembling import assemble
 
 Rows = list[tuple[Any, ...]]
 WORDS = ["good", "fine", "bad", "sad", "odd", "red"]

@@ -22,12 +22,12 @@ from ..evidence.statistics import LEVEL, difference
 from ..metrics.contrast import Sample, mean_of
 from ..record import Run
 from ..training import Settings
-from ..training.token_parts import divide
+from ..training.division import divide
 from .fit import Source, fit
 from .graph import Graph
 from .loading import load
 from .replayed import settings_of
-from .tested import reopened
+from .run_data import reopened
 
 Floats = NDArray[np.float64]
 OWN, PERMUTED, NONE = "as they are", "permuted among the entities", "none"

@@ -27,7 +27,7 @@ from ..evidence.runs import Design, opened
 from ..models import build_language, is_graph, is_language
 from ..record.scratch import temporary
 from ..training import Settings
-from ..training.settings import check_names, for_family, renamed
+from ..training.choices import check_names, for_family, renamed
 from ..training.teaching import CUT, Teacher
 from .comparison import Comparison, Recorder
 from .fit import Source, held_out, reading_for

@@ -19,7 +19,7 @@ from ..record import Run
 from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS
 from ..training import Fitted, Settings, chosen, fit_corpora
-from ..training.settings import SHARDS
+from ..training.applicable import SHARDS
 from ..training.sizes import beyond
 from .cross_validation import check_folds, judged_by_folds
 from .graph import Graph

@@ -26,7 +26,8 @@ from .language import Language
 from .loading import load
 from .model import Model
 from .side_by_side import measure
-from .tested import corpus_for, doubles
+from .tested import corpus_for
+from .trained_on import doubles
 
 _NOTHING = "so nothing is said of what was forgotten"
 

@@ -18,7 +18,7 @@ from .fit import Source
 from .held import several
 from .language import Language
 from .model import Model
-from .tested import TrainingRows, training_rows
+from .trained_on import TrainingRows, training_rows
 
 METHOD = (
     "exact by counts: the loss as it would be had the model been fitted without the row, tokenizer and temperature as they are"

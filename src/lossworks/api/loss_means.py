@@ -19,8 +19,8 @@ from ..data import Corpus, Ragged
 from ..data.triples import Queries, inverted
 from ..inference.graph import KnowledgeGraph
 from ..losses import CategoricalLoss, Loss, build, render
-from ..metrics.evaluation import blocks, group_ids
 from ..metrics.intervals import effective, mean, ratio
+from ..metrics.over_rows import blocks, group_ids
 from ..models import LanguageModel
 from ..models.language import parts
 from ..scores import dense

@@ -20,11 +20,11 @@ from ..models import is_language
 from ..record import Run
 from ..record.scratch import temporary
 from ..training import Settings
+from ..training.choices import from_values
 from ..training.replay import Replayed, flat, replay
-from ..training.settings import from_values
 from .fit import Source
 from .held import as_split
-from .tested import sources as recorded
+from .run_data import sources as recorded
 
 
 @dataclass(slots=True)

@@ -20,14 +20,14 @@ from ..metrics.intervals import Interval, proportion
 from ..record import Run
 from ..record.scratch import temporary
 from ..training import Settings
-from ..training.dataset import assemble
+from ..training.assembling import assemble
 from ..training.replay import check_rows
 from .fit import Source, fit
 from .held import as_split
 from .language import Language
 from .model import Model
 from .replayed import settings_of
-from .tested import sources
+from .run_data import sources
 
 TRAININGS = 3
 """On shuffled labels; with two, how much they vary would hardly be known."""

@@ -21,7 +21,7 @@ from ..metrics.segments import Segments
 from ..tokens import Tokenizer
 from .language import Language
 from .model import Model
-from .tested import like_training
+from .trained_on import like_training
 
 Json = dict[str, Any]
 

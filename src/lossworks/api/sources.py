@@ -27,8 +27,8 @@ from .language import Language
 from .loading import load_text as load_run
 from .model import Model
 from .replayed import settings_of
-from .tested import sources as recorded
-from .tested import training_texts
+from .run_data import sources as recorded
+from .trained_on import training_texts
 
 _NEAREST = "nearest:"
 

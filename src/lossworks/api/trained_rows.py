@@ -24,7 +24,7 @@ from .fit import Source
 from .influence import Influence, remedy, tell
 from .model import Model
 from .replayed import Again, replayed, settings_of
-from .tested import TrainingRows
+from .trained_on import TrainingRows
 
 _GOOD = 0.9  # rank correlation
 _INEXACT = ". The training did not end in the saved model's bits: other versions, or another machine"

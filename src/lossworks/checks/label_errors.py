@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 from ..metrics import fit_temperature
 from ..tasks import LabelTask
 from ..training import Settings
-from ..training.settings import for_family
+from ..training.choices import for_family
 from .label_noise import Floats, label_loss, pooled
 
 _LINEAR = {"model": "linear"}

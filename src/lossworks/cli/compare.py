@@ -235,7 +235,7 @@ def _watcher(quiet: bool) -> Any:
                 say(f"note   {text}", "yellow")
             if found := doubles["exact"]["test"] + doubles["near"]["test"]:
                 stand = f"{counted(found, 'test row')} {'stands' if found == 1 else 'stand'} among the training rows"
-                say(f"note   {stand}, {doubles['exact']['test']:,} verbatim", "yellow")
+                say(f"note   {stand}, {doubles['exact']['test']:,} word for word", "yellow")
 
         def _training(self, fields: dict[str, Any]) -> None:
             self.ended += 1

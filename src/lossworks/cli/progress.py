@@ -79,7 +79,7 @@ class Watcher:
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         """Show one event."""
         if event == "data":  # what counts or runs EM has no step to end after: Ctrl-C ends it at once
-            self._has_steps = "batch_size" in fields["config"]
+            self._has_steps = _has_batches(fields["config"])
         self.training |= self._has_steps and event in ("start", "resume")
         if not self.quiet:
             self._compiling.look()
@@ -226,10 +226,15 @@ class Repeating(Watcher):
         self._metric = f"  look {fields['done']} of {fields['of']}"
 
 
+def _has_batches(config: dict[str, Any]) -> bool:
+    """Whether training goes by batches of rows."""
+    return "batch_size" in config
+
+
 def _plan(fields: dict[str, Any]) -> str:
     """What is trained and how, in a line."""
     config = fields["config"]
-    if "batch_size" not in config:
+    if not _has_batches(config):
         learnt = [config["model"], *filter(None, [config.get(name) for name in ("tokenizer", "loss", "optimizer")])]
         read = f", {fields['tokens']['train']:,} tokens, {fields['vocabulary']:,} different" if "tokens" in fields else ""
         return " · ".join(learnt) + read

@@ -47,8 +47,8 @@ def skipped_note(skipped: int, bad: Sequence[str]) -> tuple[str, ...]:
 
 
 def leaked_note(leaked: Mapping[str, int], rows: Mapping[str, int], noun: str = "row") -> str:
-    """How many of a part's ``rows`` stand verbatim among the training rows; empty where none does."""
+    """How many of a part's ``rows`` stand word for word among the training rows; empty where none does."""
     names = {"test": "test", "valid": "validation"}
     said = [f"{count:,} of the {rows[part]:,} {names[part]} {noun}s" for part, count in sorted(leaked.items()) if count]
     verb = "stands" if sum(leaked.values()) == 1 else "stand"
-    return f"{' and '.join(said)} {verb} verbatim among the training {noun}s" if said else ""
+    return f"{' and '.join(said)} {verb} word for word among the training {noun}s" if said else ""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,19 +11,7 @@ from .options import ALL, Column, ReadOptions
 
 # in the order they are preferred in
 TEXT_NAMES = (
-    *(
-        "text",
-        "sentence",
-        "review",
-        "content",
-        "comment",
-        "body",
-        "message",
-        "tweet",
-        "question",
-        "description",
-        "title",
-    ),
+    *("text", "sentence", "review", "content", "comment", "body", "message", "tweet", "question", "description", "title"),
     *("review_text", "review_body", "reviewtext", "document", "utterance", "headline", "abstract", "summary", "query"),
     *("post", "prompt", "input"),
 )
@@ -85,23 +71,6 @@ def numbered(count: int) -> list[str]:
     return [str(i + 1) for i in range(count)]
 
 
-def is_header(rows: Sequence[Sequence[str]], options: ReadOptions, *, prose: bool = False) -> bool:
-    """Whether the first of ``rows`` names the columns; where it can be told by names only, the rows may be ``prose``."""
-    if options.header is not None:
-        return options.header
-    if any(isinstance(c, str) and not re.fullmatch(r"[\d,\s]+", c) for c in _given(options)):
-        return True
-    first = rows[0]
-    if any(_as_run(first, options)):
-        return True
-    if options.triples:
-        return _named_triple(first) is not None
-    body = [row for row in rows[1:] if row != first or len(first) == 1]  # files joined repeat the whole header
-    if not all(map(_reads_like_name, first)):
-        return False
-    return _has_known_names(first, body) or (not prose and _stands_out(first, body, options))
-
-
 def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequence[Sequence[str]] = ()) -> Columns:
     """The columns to read. ``sample`` rows tell text from label where two columns have no telling names.
 
@@ -124,7 +93,7 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     if language is not None and language in (*text, weight):
         raise UsageError(f"{source}: --language {options.language} is the column of texts or weights. Name that of languages.")
     taken = asked if language is None else [*asked, language]
-    usual, usual_label = _as_run(names, options)
+    usual, usual_label = as_run(names, options)
     if not text and not {*usual} & {*taken}:
         text = usual
     if label is None and usual_label not in (*text, *taken):
@@ -148,7 +117,7 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
     return Columns(names, text, label, weight, language, kept=kept)
 
 
-def _as_run(names: Sequence[str], options: ReadOptions) -> tuple[tuple[int, ...], int | None]:
+def as_run(names: Sequence[str], options: ReadOptions) -> tuple[tuple[int, ...], int | None]:
     """Where the text and the label columns of the run stand; one that was known by its number may be another in other data."""
     at = {name: i for i, name in enumerate(names) if not name.isdecimal()}
     text, label = (name or "" for name in options.as_run)
@@ -164,7 +133,7 @@ def _kept(options: ReadOptions, names: Sequence[str], source: str) -> tuple[int,
 
 def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
     """The columns called head, relation and tail or the like, or the first three of columns without names."""
-    if (found := _named_triple(names)) is not None:
+    if (found := named_triple(names)) is not None:
         return found
     if list(names) != numbered(len(names)) or len(names) < 3:
         raise DataError(
@@ -174,78 +143,19 @@ def _of_triples(names: Sequence[str], source: str) -> tuple[int, ...]:
     return 0, 1, 2
 
 
-def _named_triple(names: Sequence[str]) -> tuple[int, ...] | None:
+def named_triple(names: Sequence[str]) -> tuple[int, ...] | None:
     """Where the names of a fact's columns stand; None where they are not there."""
-    plain = [_plain(name) for name in names]
+    plain = [folded(name) for name in names]
     return next((tuple(map(plain.index, known)) for known in TRIPLE_NAMES if set(known) <= set(plain)), None)
 
 
-def _has_known_names(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Names of a text and of a label; or of one, which then stands there once: classes may be called like columns."""
-    texts, labels = ([i for i, name in enumerate(first) if _plain(name) in known] for known in (TEXT_NAMES, LABEL_NAMES))
-    if texts and labels:
-        return True
-    again = any(row[i : i + 1] == first[i : i + 1] for row in body for i in texts + labels)
-    return bool(texts or labels) and not again and len(set(first)) == len(first)
-
-
-def _stands_out(first: Sequence[str], body: Sequence[Sequence[str]], options: ReadOptions) -> bool:
-    """Whether names that nobody knows head the columns, for no row may be lost that could be one of the data.
-
-    Either a word stands above numbers alone. Or a label that no row has stands above labels that all but few rows share,
-    beside a text shorter than nearly all: a row that is the only one of its class is rarely both the first and the shortest.
-    """
-    body = [row for row in body if len(row) == len(first)]
-    words = [i for i, cell in enumerate(first) if any(map(str.isalpha, cell)) and cell.casefold() not in MISSING]
-    numbers = ([_is_number(row[i]) for row in body if row[i]] for i in words)
-    if any(len(column) > 2 and all(column) for column in numbers):
-        return True
-    try:
-        columns = choose(first, options, "", body)
-    except (DataError, UsageError):
-        return False
-    if columns.label is None or len(body) < 8:
-        return False
-    label, text = first[columns.label], first[columns.text[0]]
-    classes = Counter(row[columns.label] for row in body)
-    lonely = sum(count == 1 for count in classes.values())
-    cells = [row[columns.text[0]] for row in body]
-    longer = sum(len(cell) > len(text) or len(cell.split()) > len(text.split()) for cell in cells)
-    return (
-        bool(label and text and label not in classes)
-        and len(classes) > 1
-        and 50 * lonely <= len(body)
-        and 10 * longer >= 9 * len(body)
-    )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _given(options: ReadOptions) -> list[Column]:
-    return [
-        c
-        for c in (*options.text_columns, *options.kept_columns, options.label, options.weight, options.language_column)
-        if c is not None
-    ]
-
-
-def _plain(name: str) -> str:
+def folded(name: str) -> str:
+    """A column's name as known ones are spelled."""
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
-def _reads_like_name(cell: str) -> bool:
-    cell = cell.strip()
-    return len(cell) <= 40 and len(cell.split()) <= 4 and not cell.endswith((".", "!", "?")) and not _is_number(cell)
-
-
 def _first_known(known: Sequence[str], names: Sequence[str], taken: Sequence[int]) -> int | None:
-    plain = [_plain(name) for name in names]
+    plain = [folded(name) for name in names]
     places = (plain.index(name) for name in known if name in plain)
     return next((i for i in places if i not in taken), None)
 
@@ -258,11 +168,11 @@ def _positions(column: Column, names: Sequence[str], source: str, what: str) -> 
 
 def _position(column: Column, names: Sequence[str], source: str, what: str) -> int:
     if isinstance(column, str):
-        plain = [_plain(name) for name in names]
+        plain = [folded(name) for name in names]
         if column in names:
             return names.index(column)
-        if _plain(column) in plain:
-            return plain.index(_plain(column))
+        if folded(column) in plain:
+            return plain.index(folded(column))
         if not column.strip().isdecimal():
             close = difflib.get_close_matches(column.casefold(), names, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""

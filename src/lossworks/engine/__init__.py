@@ -15,7 +15,8 @@ from ..core import lazy
 
 if TYPE_CHECKING:
     from .callbacks import Callbacks
-    from .course import Course, Stretch
+    from .contracts import Stretch
+    from .course import Course
     from .loop import Loop
     from .objective import Losses, Objective
     from .state import TrainState

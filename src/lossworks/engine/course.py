@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,49 +21,15 @@ from ..metrics import RISING, missed
 from ..optim.leaping import Leaping
 from ..schedules import Clock, Schedule
 from .callbacks import Callbacks
+from .contracts import Judged, Rows, Stretch
 from .monitors import LogWindow, Overfitting, Spikes
 from .state import TrainState
 
 if TYPE_CHECKING:
     from ..optim import Health
-    from .distributed import World
 
-Rows = Any
-"""The rows of a step, as the objective has them."""
 _LOG_EVERY = 0.2  # seconds between lines of the log
 _STRETCH, _MOST = 0.05, 1024  # seconds that steps taken at once should take, and how many they are at most
-
-
-class Stretch(Protocol):
-    """Takes several steps on the stepper's rows, at some learning rates, up to the first that is none of its business.
-
-    Returns, of each step that was taken, Σ weight · loss and the weight. Its bits do not depend on how many are taken at once.
-    The last one's gradient still stands.
-    """
-
-    def __call__(self, steps: Sequence[Rows], rates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Take them."""
-
-
-class Judged(Protocol):
-    """What a course must know of what it trains; ``engine.Objective`` says it."""
-
-    @property
-    def metric(self) -> str:
-        """The name of the held-out score that training is judged by."""
-
-    @property
-    def unit(self) -> str:
-        """What a step's size counts: "examples" or "tokens"."""
-
-    def steps(self, epoch: int) -> Iterator[Rows] | Sequence[Rows]:
-        """The rows of each step of an epoch."""
-
-    def size(self, rows: Rows) -> int:
-        """How many examples or tokens they are."""
-
-    def held_out(self, world: World) -> dict[str, float] | None:
-        """The held-out score and what else is known of the validation part."""
 
 
 @dataclass(slots=True, kw_only=True)

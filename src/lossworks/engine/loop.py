@@ -20,7 +20,8 @@ from ..optim import Stepper
 from ..optim.parts import is_divided, whole_shape
 from ..record.tensors import under
 from . import checkpoint
-from .course import Course, Rows, Stretch
+from .contracts import Rows, Stretch
+from .course import Course
 from .denormals import flushed
 from .objective import Objective
 from .reduction import Reduction

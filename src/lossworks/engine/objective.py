@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..data import Batch
 from ..optim import Stepper
-from .course import Rows, Stretch
+from .contracts import Rows, Stretch
 from .distributed import World
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..core.errors import OutOfMemory
 from ..core.memory import available, is_out_of_memory
 from ..core.seeds import derive, torch_seeded
 from ..optim import Stepper
-from .course import Rows
+from .contracts import Rows
 from .distributed import World
 from .exchange import GradientSum
 from .objective import Losses, Objective

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from ..tasks import LabelTask
 from ..training import Settings
+from ..training.choices import for_family
 from ..training.resolving import for_examples
-from ..training.settings import for_family
 
 EACH = "each:"
 _BY_ROWS = ("batch_size", "micro_batch", "penalty")  # what the number of rows decides where nothing is said

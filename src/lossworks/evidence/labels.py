@@ -13,27 +13,26 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from .. import metrics, models
-from ..core.errors import UsageError
 from ..data import TEST, TRAIN, VALID, Languages
 from ..data.duplicates import Duplicates, find
 from ..data.shards import BUDGET
-from ..engine import Callbacks, Loop, TrainState
-from ..inference import NetworkPredictor
+from ..engine import Callbacks
 from ..models.pool.weights import constant
 from ..tasks import LabelTask
 from ..training import Settings
+from ..training.assembling import read_features
 from ..training.balancing import check_languages
 from ..training.classifier import default_loss, loss_for
-from ..training.dataset import LEFT_OUT, Dataset, assemble, read_features
+from ..training.dataset import LEFT_OUT, Dataset
 from ..training.describing import describe
-from ..training.examples import ExampleObjective
-from ..training.judging import calibration, scored
+from ..training.judging import calibration
 from ..training.refit import training
 from ..training.resolving import for_examples
-from ..training.teaching import CUT, Taught, teach
 from . import label_diagnostics
 from .benchmark import Benchmark, Scored
 from .each import EachSettings, for_arm, for_rows
+from .label_rows import LabelRows, source_of
+from .label_trainings import ByEpochs
 from .outcome import Outcome
 from .trainings import Constant, Training
 from .verdicts import Measured
@@ -44,55 +43,21 @@ EPOCHS, SCHEDULE = 10, "linear"
 """One length for all arms, and a rate that ends at nothing: the end is then worth evaluating."""
 
 
-class ByEpochs(Training):
-    """A loop over epochs."""
-
-    def __init__(self, loop: Loop, data: Dataset, settings: Settings, parts: Sequence[int]) -> None:
-        self.loop, self.data, self.settings, self.parts = loop, data, settings, parts
-        self.steps, self.scores = loop.clock.steps, int(settings.epochs or 1)
-        self.size = int((data.parts == TRAIN).sum()) * self.scores
-
-    def run(self) -> TrainState:
-        return self.loop.run()
-
-    def stop_after(self, step: int) -> None:
-        self.loop.last_step = step
-
-    def answers(self) -> list[NDArray[Any]]:
-        said = [self.answers_of(part) for part in self.parts]
-        if not isinstance(self.settings, EachSettings) or VALID not in self.parts:
-            return said
-        data, rows = self.data, self.data.parts == VALID  # calibrated by its language's own rows, before those of all
-        weight = None if data.weight is None else data.weight[rows]
-        temperature, _ = calibration(data.task, said[0], data.target[rows], weight, None)
-        return [scores / temperature for scores in said]
-
-    def answers_of(self, part: int) -> NDArray[Any]:
-        """The scores of a part's rows as the network stands, in the order of the data, however the texts are kept."""
-        data, objective = self.data, self.loop.objective
-        rows = {VALID: data.valid, TEST: data.test}[part]
-        assert isinstance(objective, ExampleObjective)
-        assert data.features is not None
-        assert rows is not None
-        spec = models.build(self.settings.spec)  # type: ignore[arg-type]
-        predictor = NetworkPredictor(data.task, spec, data.features, objective.network.eval())
-        scores, _, _, numbers = scored(predictor, data, rows)
-        return scores[np.argsort(numbers)]
-
-
 @dataclass(slots=True)
 class LabelBenchmark(Benchmark[Dataset]):
     """Labelled texts."""
 
     _split: Dataset | None = None
-    _said: dict[str, Taught] = field(default_factory=dict)
-    _whole: dict[Any, Dataset] = field(default_factory=dict)
+    _rows: LabelRows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rows = LabelRows(self.corpora, self.fixed, self.common, self.teachers)
 
     @property
     def split(self) -> Dataset:
         """Parts and targets, no text read yet."""
         if self._split is None:
-            self._split = self._assemble(self.common.get("class_weight"), None)
+            self._split = self._rows.assemble(self.common.get("class_weight"), None)
         return self._split
 
     @property
@@ -124,16 +89,16 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def resolve(self, own: Mapping[str, Any]) -> Settings:
         settings = for_arm({"epochs": EPOCHS, "schedule": SCHEDULE, **self.common}, own)
-        data = self._taught(self._assemble(None, settings.teach), settings)
+        data = self._rows.taught(self._rows.assemble(None, settings.teach), settings)
         settings = replace(settings, loss=settings.loss or default_loss(data))
-        return for_examples(settings, self.task, _rows(data, settings))
+        return for_examples(settings, self.task, _deciding(data, settings))
 
     def check(self, settings: Settings) -> None:
-        loss_for(settings, self._taught(self._assembled(settings), settings))
+        loss_for(settings, self._rows.taught(self._rows.assembled(settings), settings))
         check_languages(settings, self.corpora)
 
     def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
-        read, whole = self.ready(settings), self._assembled(settings)
+        read, whole = self.ready(settings), self._rows.assembled(settings)
         if read.features is None:
             train = whole.target[(read if (read.parts == TRAIN).any() else whole).parts == TRAIN]
             return Constant([self.task.constant_scores(train, read.target[read.parts == part]) for part in parts])
@@ -145,10 +110,10 @@ class LabelBenchmark(Benchmark[Dataset]):
             told.watch(event, fields)
 
         if isinstance(settings, EachSettings):
-            settings = for_rows(settings, self.task, _rows(whole, settings), int((read.parts == TRAIN).sum()))
+            settings = for_rows(settings, self.task, _deciding(whole, settings), int((read.parts == TRAIN).sum()))
         else:
             callbacks, told = replace(callbacks, watch=watch), callbacks
-        data, spec = self._taught(read, settings), models.build(settings.spec)  # type: ignore[arg-type]
+        data, spec = self._rows.taught(read, settings), models.build(settings.spec)  # type: ignore[arg-type]
         loss = loss_for(settings, replace(data, parts=whole.parts))  # a language alone may lack a class
         endless = replace(settings, patience=int(settings.epochs or 1) + 1)
         loop = training(data, spec, loss, endless, callbacks)
@@ -163,7 +128,7 @@ class LabelBenchmark(Benchmark[Dataset]):
 
     def can_train(self, settings: EachSettings) -> bool:
         """Two rows or more differ in what is to be predicted."""
-        target = (data := self._assembled(settings).only(str(settings.language))).target[data.parts == TRAIN]
+        target = (data := self._rows.assembled(settings).only(str(settings.language))).target[data.parts == TRAIN]
         return len(target) > 0 and bool((target != target[0]).any())
 
     def scored(self, answers: Sequence[NDArray[Any]], settings: Settings) -> Scored:
@@ -218,12 +183,12 @@ class LabelBenchmark(Benchmark[Dataset]):
         return {"slices": slices, "reading": label_diagnostics.reading(tested, measured, metric)}
 
     def _key(self, settings: Settings) -> Any:
-        source = _source(settings.teach) if self.teachers and self.split.given is not None else None
+        source = source_of(settings.teach) if self.teachers and self.split.given is not None else None
         language = settings.language if isinstance(settings, EachSettings) else None
         return settings.model, str(settings.class_weight), source, settings.balance, language
 
     def _reading(self, settings: Settings, folder: Path) -> Dataset:
-        data = replace(self._assembled(settings), balance=settings.balance)
+        data = replace(self._rows.assembled(settings), balance=settings.balance)
         if isinstance(settings, EachSettings):
             data = data.only(str(settings.language))
             if not self.can_train(settings):
@@ -233,57 +198,8 @@ class LabelBenchmark(Benchmark[Dataset]):
         read_features(data, features, folder, int(self.common.get("seed", 0)), BUDGET, Callbacks(watch=self.watch))
         return data
 
-    def _assembled(self, settings: Settings) -> Dataset:
-        """The same before any text is read, of all languages."""
-        key = str(settings.class_weight), _source(settings.teach)
-        if key not in self._whole:
-            self._whole[key] = self._assemble(settings.class_weight, settings.teach)
-        return self._whole[key]
 
-    def _assemble(self, class_weight: Any, teach: str | None = None) -> Dataset:
-        """Parts and targets, the same for all arms but that rows without a label are left out where no teacher speaks of them."""
-        common = Settings(**{name: self.common[name] for name in ("task", "valid", "test", "seed") if name in self.common})
-        how = class_weight, common.valid, common.test, common.seed
-        taught = self._says(_source(teach)) if self.teachers else None
-        if taught is not None:
-            silent = taught.silent if teach else np.ones_like(taught.silent)
-            taught = replace(taught, silent=silent, notes=[])
-        data = assemble(self.corpora, self.fixed, common.task, *how, taught)
-        data.teacher, data.posterior = None, False
-        for part, name in ((VALID, "validation"), (TEST, "test")):
-            if not (data.parts == part).any():
-                raise UsageError(
-                    f"{self.corpora[0].source}: no {name} rows {'with a label ' * bool(self.teachers)}are held out, and compare "
-                    "judges by them. Give more rows (40 or more), or files of them with --valid and --test."
-                )
-        return data
-
-    def _taught(self, data: Dataset, settings: Settings) -> Dataset:
-        """The data with the teacher of an arm."""
-        if settings.teach is None:
-            return replace(data, given=None)
-        taught = self._says(_source(settings.teach))
-        rows = np.flatnonzero(data.parts == TRAIN)
-        is_cut = settings.teach.startswith(CUT)
-        says = taught.cut(data.task, rows, settings.seed) if is_cut else taught.of_network(data.task)
-        return replace(data, teacher=says, posterior=taught.posterior)
-
-    def _says(self, teacher: str | None) -> Taught:
-        """What a teacher says of the rows. What the first one says completes the labels, for the strata that all arms share."""
-        first = next(iter(self.teachers))
-        for name in (first, teacher or first):
-            if name not in self._said:
-                found = teach(self.corpora, self.fixed, self.common.get("task", "auto"), self.teachers[name]())
-                self._said[name] = found if name == first else replace(found, given=self._said[first].given)
-        return self._said[teacher or first]
-
-
-def _source(teach: str | None) -> str | None:
-    """The teacher of an arm, cut or not."""
-    return teach.removeprefix(CUT) if teach else None
-
-
-def _rows(data: Dataset, settings: Settings) -> int:
+def _deciding(data: Dataset, settings: Settings) -> int:
     """How many training rows decide the choices of an arm; of one model for each language, those of the largest."""
     train, languages = data.parts == TRAIN, data.languages
     if not isinstance(settings, EachSettings) or languages is None:

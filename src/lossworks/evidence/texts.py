@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,109 +13,31 @@ from numpy.typing import NDArray
 
 from .. import losses, metrics, optim, schedules
 from ..core.errors import UsageError
-from ..data import TEST, TRAIN, VALID, Languages, Ragged, TextLanguages
+from ..data import TEST, TRAIN, VALID, Languages, TextLanguages
 from ..data.duplicates import Duplicates, find, nothing
 from ..data.layouts import Positions
-from ..engine import Callbacks, Loop, TrainState
+from ..engine import Callbacks
 from ..metrics.segments import Segments
-from ..models import LanguageModel, LanguageSpec
 from ..models.neural import NeuralSpec
 from ..models.pool.weights import constant
 from ..models.transformer import TransformerSpec
 from ..tasks import LanguageModeling
-from ..tokens import Tokenizer
 from ..training import Settings
 from ..training.balancing import check_languages
-from ..training.config import OPTIMIZER, TrainConfig
+from ..training.choices import for_family
+from ..training.config import OPTIMIZER
+from ..training.division import Division, divide
 from ..training.language import describe
-from ..training.language_metrics import logp_of
-from ..training.language_training import config_of
-from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE, by_texts
+from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE
 from ..training.resolving import for_language
-from ..training.settings import for_family
-from ..training.token_parts import Division, Encoded, divide, encode, repeated
-from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
+from ..training.token_parts import encode
 from .benchmark import Benchmark, Scored
 from .each import EachSettings, for_arm
 from .outcome import Outcome
 from .text_diagnostics import apart
+from .text_trainings import Reading, by_gradients, in_one_call
 from .trainings import Constant, Training
 from .verdicts import Measured
-
-_EVALS, _EVAL_TOKENS = 8, 10_000  # scores on the way, each of so many validation tokens, the same for all; the last is of all
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The parts as a tokenizer reads them, and the test part's texts or segments, which are the rows of metrics."""
-
-    tokenizer: Tokenizer
-    parts: dict[int, Encoded]
-    units: metrics.SegmentCounts
-
-
-class _OfTokens(Training):
-    """What trainings of language models have in common: what they answer."""
-
-    reading: Reading
-    judged: Sequence[int]
-
-    @property
-    @abstractmethod
-    def model(self) -> LanguageModel:
-        """The model as it stands."""
-
-    def answers(self) -> list[NDArray[Any]]:
-        return [logp_of(self.model, self.reading.parts[part].texts) for part in self.judged]
-
-
-class ByGradients(_OfTokens):
-    """A loop over tokens."""
-
-    def __init__(self, loop: Loop, reading: Reading, judged: Sequence[int]) -> None:
-        self.loop, self.reading, self.judged = loop, reading, judged
-        assert isinstance(loop.objective, TokenObjective)
-        self.network = loop.objective.network
-        self.steps = loop.clock.steps
-        self.scores = math.ceil(self.steps / (loop.eval_every or self.steps))
-        self.size = round(self.steps / loop.clock.per_epoch * float(loop.objective.layout.lengths.sum()))
-
-    def run(self) -> TrainState:
-        return self.loop.run()
-
-    def stop_after(self, step: int) -> None:
-        self.loop.last_step = step
-
-    @property
-    def model(self) -> LanguageModel:
-        return self.network.model()
-
-
-class InOneCall(_OfTokens):
-    """A family that learns by a method of its own, in one step."""
-
-    steps, scores = 1, 0
-
-    def __init__(
-        self, learn: Callable[[], LanguageModel], size: int, callbacks: Callbacks, reading: Reading, judged: Sequence[int]
-    ) -> None:
-        self.learn, self.size, self.callbacks, self.reading, self.judged = learn, size, callbacks, reading, judged
-        self._model: LanguageModel | None = None
-
-    def run(self) -> TrainState:
-        began = self.callbacks.clock()
-        self._model = self.learn()
-        if self.callbacks.stepped is not None:
-            self.callbacks.stepped()
-        return TrainState(step=1, seconds=self.callbacks.clock() - began)
-
-    def stop_after(self, step: int) -> None:
-        """It has one step."""
-
-    @property
-    def model(self) -> LanguageModel:
-        assert self._model is not None
-        return self._model
 
 
 @dataclass(slots=True)
@@ -207,44 +126,23 @@ class TextBenchmark(Benchmark[Reading]):
         metric = Benchmark.metric(self, asked or ("bits_per_byte" if mixed else None), arms)
         if mixed and metric != "bits_per_byte":
             raise UsageError(f"{metric} does not compare between the arms' tokens, which differ. Say --metric bits_per_byte.")
-        if mixed and (lossy := [one.tokenizer for one in arms if self._unknown(one) > metrics.MOST_UNKNOWN]):
+        if mixed and (lossy := [one.tokenizer for one in arms if self.ready(one).unknown > metrics.MOST_UNKNOWN]):
             raise UsageError(
                 f"to {lossy[0]} more than {metrics.MOST_UNKNOWN:.0%} of the test part's tokens are unknown, and too much of its "
                 "bits a byte is what spelling these is charged. Compare tokenizers that know more: chars, bytes, bpe."
             )
         return metric
 
-    def _unknown(self, settings: Settings) -> float:
-        """The share of the test part's tokens that are unknown to an arm."""
-        units = self.ready(settings).units
-        return float(units.unknown.sum() / units.tokens.sum())
-
     def _training(self, settings: Settings, callbacks: Callbacks, parts: Sequence[int]) -> Training:
-        reading, spec, languages = self.ready(settings), settings.spec, self._drawn(settings.balance)
-        assert isinstance(spec, LanguageSpec)
+        whole = reading = self.ready(settings)
+        languages = self._drawn(settings.balance)
         if isinstance(settings, EachSettings):
-            reading, languages = self._only(reading, settings), None
-        train, valid, vocabulary = reading.parts[TRAIN].texts, reading.parts[VALID].texts, reading.tokenizer.vocabulary
-        if not len(train.ids):
-            return Constant([self._unigram(self.ready(settings), reading.parts[part].texts) for part in parts])
-        judged = valid if len(valid.ids) else None
-        if not settings.by_gradients:
-            train = repeated(train, None if languages is None else languages.times(settings.seed), self.scratch)
-            how: dict[str, Any] = {"ends": self.ends, "valid": judged, "seed": settings.seed, "memory": settings.memory}
-            learn = partial(spec.fit, train, vocabulary, scratch=self.scratch, **how)
-            return InOneCall(learn, len(Positions.of(train, vocabulary, self.ends)), callbacks, reading, parts)
-        spec, config = self._config(settings, reading)
-        seed, device, dtype = settings.seed, settings.device, settings.dtype
-        network = new_network(spec, train, vocabulary, ends=self.ends, seed=seed, device=device, dtype=dtype)
-        vocabulary = network.model().vocabulary  # a model that was made elsewhere has its own special tokens
-        held_out = None
-        if judged is not None:
-            held_out = HeldOut.of(Positions.of(judged, vocabulary, self.ends), config, int(self.common.get("seed", 0)))
-        how = {"ends": self.ends, "held_out": held_out, "seed": settings.seed}
-        sharded = callbacks.with_shards(settings.shards)
-        loop = token_loop(network, train, vocabulary, config, languages=languages, callbacks=sharded, **how)
-        loop.keeps_best = False
-        return ByGradients(loop, reading, parts)
+            reading, languages = self._only(whole, settings), None
+        if not len(reading.parts[TRAIN].texts.ids):
+            return Constant([whole.unigram(reading.parts[part].texts) for part in parts])
+        if settings.by_gradients:
+            return by_gradients(settings, reading, languages, callbacks, parts, int(self.common.get("seed", 0)))
+        return in_one_call(settings, reading, languages, callbacks, parts, self.scratch)
 
     def places(self, settings: Settings, part: int) -> dict[str, NDArray[np.int64]]:
         texts, languages = self.ready(settings).parts[part].texts, self._divided().languages(part)
@@ -271,19 +169,11 @@ class TextBenchmark(Benchmark[Reading]):
     def prior(self, metric: str) -> NDArray[np.float64]:
         """How frequent each token is, whatever stands before it."""
         reading = self.ready(self._usual())
-        logp = self._unigram(reading, reading.parts[TEST].texts)
+        logp = reading.unigram(reading.parts[TEST].texts)
         return metrics.by_segment(reading.units.sums(-logp), reading.units)[metric]
 
     def can_train(self, settings: EachSettings) -> bool:
         return len(self._only(self.ready(settings), settings).parts[TRAIN].texts.ids) > 0
-
-    def _unigram(self, reading: Reading, texts: Ragged) -> NDArray[np.float64]:
-        """The log-probability of each token of texts, whatever stands before it: as frequent as in all training texts."""
-        vocabulary = reading.tokenizer.vocabulary
-        counts = Positions.of(reading.parts[TRAIN].texts, vocabulary, self.ends).counts(vocabulary.size)
-        positions = Positions.of(texts, vocabulary, self.ends)
-        text = np.repeat(np.arange(len(texts)), np.diff(positions.bounds))
-        return metrics.unigram(counts, vocabulary.start)[positions.tokens(np.arange(len(positions)), text)]
 
     def _only(self, reading: Reading, settings: EachSettings) -> Reading:
         """The texts of the settings' language, in the same tokens."""
@@ -312,7 +202,7 @@ class TextBenchmark(Benchmark[Reading]):
                     f"{self.corpora[0].source}: no {name} texts are held out, and compare judges by them. Give more text (40 "
                     "texts, or a file of 1,000 characters), or files with --valid and --test."
                 )
-        return Reading(tokenizer, parts, self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends))
+        return Reading(tokenizer, parts, self.segments.of_tokens(parts[TEST].texts, tokenizer, self.ends), self.ends)
 
     def _usual(self) -> Settings:
         """What is common to all arms, with the family and tokenizer of the first where they are arms' own. How languages
@@ -337,17 +227,6 @@ class TextBenchmark(Benchmark[Reading]):
                 )
             self._division = divide(self.corpora, self.fixed, self._usual())
         return self._division
-
-    def _config(self, settings: Settings, reading: Reading) -> tuple[LanguageSpec, TrainConfig]:
-        """The family with every number chosen, and how it is trained: to the end, with few looks on the way."""
-        spec = settings.spec
-        assert isinstance(spec, LanguageSpec)
-        if isinstance(spec, NeuralSpec):
-            spec, config = by_texts(reading.parts[TRAIN].texts, reading.tokenizer.vocabulary, settings, ends=self.ends)
-        else:
-            config = config_of(settings)
-        epochs = settings.epochs or settings.steps or 1  # an epoch has a step or more
-        return spec, replace(config, epochs=epochs, evals=_EVALS, eval_tokens=_EVAL_TOKENS, patience=_EVALS + 1)
 
 
 def _check_length(settings: Settings, optimizer: optim.Optimizer) -> None:

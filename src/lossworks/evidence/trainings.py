@@ -1,4 +1,4 @@
-"""What a training of an arm is, whatever it trains; several as one, each for its language; and one that learns nothing."""
+"""What a training of an arm is, whatever it trains: by a loop; several as one, each for its language; one that learns nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Diverged
-from ..engine import TrainState
+from ..engine import Loop, TrainState
 
 Where = Mapping[int, Mapping[str, NDArray[np.int64]]]
 """Of each part the places of each language's answers."""
@@ -57,6 +57,18 @@ class Constant(Training):
 
     def answers(self) -> list[NDArray[Any]]:
         return self.said
+
+
+class Looped(Training):
+    """One by the engine's loop."""
+
+    loop: Loop
+
+    def run(self) -> TrainState:
+        return self.loop.run()
+
+    def stop_after(self, step: int) -> None:
+        self.loop.last_step = step
 
 
 class Apart(Training):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .classification import RowScores
-from .evaluation import group_ids
 from .intervals import FEW, Floats, Interval, Ints, effective, proportion
+from .over_rows import group_ids
 from .probabilities import sigmoid
+from .row_scores import RowScores
 
 GRID = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _POINTS = 100  # of a precision-recall curve
@@ -29,6 +29,7 @@ def by_threshold(
     temperature: float = 1.0,
     weights: NDArray[Any] | None = None,
     groups: NDArray[Any] | None = None,
+    read: RowScores | None = None,
 ) -> dict[str, Any]:
     """Logits [N, K] against classes [N], decided by one threshold after another, for the record.
 
@@ -46,11 +47,11 @@ def by_threshold(
 
     Args:
         labels: the names of the classes.
-        temperature, weights, groups: as of ``classify``.
+        temperature, weights, groups: as of ``classify``. read: the ``rows`` of what that found of them; None: read now.
     """
     truth: Ints = np.asarray(target).astype(np.int64)
     rows = Rows(None if weights is None else np.asarray(weights, np.float64), group_ids(groups, len(truth)))
-    scores = RowScores.read(np.asarray(logits), truth, temperature)
+    scores = read or RowScores.read(np.asarray(logits), truth, temperature)
     right = scores.top == truth
     answered = [
         {

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.seeds import generator
-from .evaluation import ratio
 from .intervals import FEW, Floats, Interval, Ints, clipped
+from .over_rows import ratio
 from .roots import root
 
 BINS = 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from . import intervals
-from .calibration import Reliability
-from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
+from .evaluation import Evaluation
 from .intervals import Floats, Interval, Ints
+from .over_rows import check, check_weights, group_ids, per_class, ratio
+from .row_scores import RowScores
 
 MANY, TOP = 20, 5
 """Classes from which on it counts whether the true one is among the ``TOP`` most probable."""
@@ -95,57 +95,8 @@ def classify(
         confidence=confidence,
         confusion=_confusion(truth, predicted, classes) if classes <= _MOST_CONFUSED else None,
         per_class=per_class(hits, named, true, np.bincount(truth, minlength=classes).astype(np.float64)),
+        rows=rows,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RowScores:
-    """What is kept of each row [N]: never the probabilities [N, K] of all rows at once.
-
-    ahead: how many classes are more probable than the true one, or as probable and of a lower number.
-    """
-
-    nll: Floats
-    brier: Floats
-    top: Ints
-    confidence: Floats
-    last: Floats
-    ahead: Ints
-
-    @classmethod
-    def read(cls, logits: NDArray[Any], truth: Ints, temperature: float) -> RowScores:
-        out = cls(*(np.empty(len(truth), kind) for kind in (float, float, np.int64, float, float, np.int64)))
-        classes = np.arange(logits.shape[1])
-        for block in blocks(len(truth), len(classes)):
-            index = np.arange(block.stop - block.start)
-            z = logits[block].astype(np.float64) / temperature
-            out.top[block] = top = z.argmax(1)
-            own = z[index, truth[block]][:, None]
-            out.ahead[block] = ((z > own) | ((z == own) & (classes < truth[block][:, None]))).sum(1)
-            z -= z[index, top][:, None]  # the largest exponential is 1: nothing overflows, the sum is never 0
-            away = z[index, truth[block]]
-            p = np.exp(z, out=z)
-            total = p.sum(1)
-            p /= total[:, None]
-            out.nll[block] = np.log(total) - away
-            out.brier[block] = np.maximum(np.einsum("nk,nk->n", p, p) - 2 * p[index, truth[block]] + 1, 0)
-            out.confidence[block] = 1 / total
-            out.last[block] = p[:, -1]
-        return out
-
-    def proper(
-        self, scale: Floats, truth: Ints, clusters: Ints | None, seed: int
-    ) -> tuple[dict[str, Interval], list[dict[str, float]]]:
-        reliability = Reliability(1, clusters)
-        for block in blocks(len(truth)):
-            right = self.top[block] == truth[block]
-            reliability.add(self.confidence[block, None], right[:, None], scale[block])
-        metrics = {
-            "nll": intervals.mean(self.nll, scale, clusters, low=0),
-            "brier": intervals.mean(self.brier, scale, clusters, low=0, high=2),
-            "ece": reliability.ece(seed),
-        }
-        return metrics, reliability.bins
 
 
 def _confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contrast import FEWEST, LEVEL, Losses, mean_of
-from .evaluation import per_class
+from .over_rows import per_class
 from .probabilities import sigmoid
 from .rows import by_row
 from .swaps import Answers, swapped

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from . import intervals
 from .calibration import Reliability
-from .evaluation import Evaluation, blocks, check, check_weights, group_ids, per_class, ratio
+from .evaluation import Evaluation
 from .intervals import Floats, Interval, Ints
+from .over_rows import blocks, check, check_weights, group_ids, per_class, ratio
 from .probabilities import sigmoid
 
 

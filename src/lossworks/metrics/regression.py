@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..core.seeds import generator
 from . import intervals
-from .evaluation import Evaluation, check, check_weights, group_ids
+from .evaluation import Evaluation
 from .intervals import FEW, TAIL, Floats, Interval, Ints
+from .over_rows import check, check_weights, group_ids
 from .student import quantile
 
 POINTS = 2000  # as many as a scatter plot can show

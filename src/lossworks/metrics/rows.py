@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from .classification import RowScores
-from .evaluation import ratio
 from .intervals import Floats
+from .over_rows import ratio
 from .probabilities import sigmoid
+from .row_scores import RowScores
 
 PROPER = {"classify": "nll", "multilabel": "nll", "regress": "mse", "lm": "nats_per_token", "graph": "mrr"}
 """The proper score that each kind of task is judged by if no metric is given."""

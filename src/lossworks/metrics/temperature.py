@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation import check, check_weights
+from .over_rows import check, check_weights
 from .probabilities import sigmoid
 
 FEWEST = 20  # validation rows below which nothing is fitted

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation import check, check_weights, ratio
 from .intervals import Floats
+from .over_rows import check, check_weights, ratio
 from .temperature import FEWEST
 
 _PARTS = 20  # of the rows, each left out once

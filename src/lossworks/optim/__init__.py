@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .factory import Given, build, check_together, render
     from .health import Health
     from .roles import Role, roles
-    from .stepper import Stepper, Suited
+    from .stepper import Stepper
+    from .whole import Suited
 
 __all__ = [
     "CustomOptimizer",

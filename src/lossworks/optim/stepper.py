@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +20,9 @@ from .leaping import Leaping
 from .parts import gathered, is_divided, part_of
 from .roles import roles
 from .rows import Penalty, Rows, has_rows
-from .state_dict_io import pack, read, text, unpack
+from .state_dict_io import read, text
+from .whole import Suited, Whole
 
-Suited = Callable[[Tensor, dict[str, Any], dict[str, Any]], dict[str, Any]]
-"""Of a parameter, what another training kept of it by name, and what a new one begins with (zeros, where nothing is said): what
-to go on with; empty where it begins anew."""
 _DIVIDING = "adamw, muon, sgd, lion, adan, sophia"
 
 
@@ -72,20 +69,21 @@ class Stepper(Leaping):
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._gradients = Gradients({part_of(p): at for at, p in model.named_parameters() if p.requires_grad}, self._rows)
         self._tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-        self._torch = None if by_rows else theirs or self.optimizer.over(model)
-        self._rates = [] if self._torch is None else [float(group["lr"]) for group in self._torch.param_groups]
+        self._whole = None
+        if not by_rows:
+            self._whole = Whole(theirs or self.optimizer.over(model), self.optimizer, penalty, parameters, self._gradients)
         self._average = None if ema is None else MovingAverage(parameters, ema)
         self.lr = self.optimizer.lr
 
     @property
     def by_rows(self) -> bool:
         """Whether parameters are stepped by rows, by code of ours; a PyTorch optimiser does it otherwise."""
-        return self._torch is None
+        return self._whole is None
 
     @property
     def wants_curvature(self) -> bool:
         """Whether ``observe_curvature`` is due before the next step."""
-        return bool(getattr(self._torch, "wants_curvature", False))
+        return self._whole is not None and self._whole.wants_curvature
 
     def train_weights(self, batch: Batch | None = None) -> None:
         """Bring what ``batch`` reads up to date; the weights are those to train with."""
@@ -119,11 +117,10 @@ class Stepper(Leaping):
 
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
-        inner: Any = self._torch
+        assert self._whole is not None
         self._gradients.collect()
         self._check_finite()
-        self._spread()
-        inner.observe_curvature(examples)
+        self._whole.observe_curvature(examples)
         self.zero_grad()
 
     @torch.no_grad()
@@ -154,8 +151,9 @@ class Stepper(Leaping):
         self.lr = self.optimizer.lr * factor
         for rows in self._rows:
             rows.step(step, self.lr)
-        if self._torch is not None:
-            self._step(self._torch, factor, closure)
+        if self._whole is not None:
+            self._whole.step(step, factor, closure, self._check_finite)
+            self.zero_grad()
         if self._average is not None:
             self._average.update(step)
         self.steps = step
@@ -171,7 +169,7 @@ class Stepper(Leaping):
             if rows.parameter is parameter:
                 state = {name: torch.from_numpy(value) for name, value in rows.state.items()}
                 return torch.as_tensor(self.optimizer.divisor(state)).expand(rows.scalars.shape).reshape(parameter.shape)
-        return self.optimizer.divisor(self._torch.state[parameter]) if self._torch is not None else 1.0
+        return 1.0 if self._whole is None else self.optimizer.divisor(self._whole.inner.state[parameter])
 
     @torch.no_grad()
     def eval_weights(self) -> None:
@@ -185,8 +183,8 @@ class Stepper(Leaping):
         state = {"steps": torch.tensor(self.steps), "clipped": torch.tensor(self.clipped), "optimizer": text(self._name)}
         for number, rows in enumerate(self._rows):
             state |= {f"rows.{number}.{held}": torch.from_numpy(value) for held, value in rows.arrays().items()}
-        if self._torch is not None:
-            state |= {f"dense.{held}": value for held, value in pack(self._torch.state_dict()).items()}
+        if self._whole is not None:
+            state |= {f"dense.{held}": value for held, value in self._whole.tensors().items()}
         if self._average is not None:
             state |= self._average.tensors()
         return state
@@ -212,8 +210,8 @@ class Stepper(Leaping):
         for number, rows in enumerate(self._rows):
             for held, array in rows.arrays().items():
                 array[...] = state[f"rows.{number}.{held}"].numpy()
-        if self._torch is not None:
-            self._torch.load_state_dict(unpack(under(state, "dense.")))
+        if self._whole is not None:
+            self._whole.load(under(state, "dense."))
         if self._average is not None:
             self._average.load(state)
 
@@ -236,12 +234,8 @@ class Stepper(Leaping):
             kept = {held: state[f"rows.{number}.{held}"] for held in begun}
             for held, value in suited(rows.parameter, kept, begun).items():
                 begun[held].copy_(value)
-        if self._torch is not None:
-            saved = unpack(under(state, "dense."))
-            own = [p for group in self._torch.param_groups for p in group["params"]]
-            found = {number: suited(own[number], held, {}) for number, held in saved["state"].items()}
-            saved["state"] = {number: held for number, held in found.items() if held}
-            self._torch.load_state_dict(saved)
+        if self._whole is not None:
+            self._whole.go_on(under(state, "dense."), suited)
         if self._average is not None and "trained.0" in state:
             self._average.trained = [
                 suited(p, {"trained": state[f"trained.{number}"]}, {"trained": p.detach()})["trained"].to(p)
@@ -252,73 +246,21 @@ class Stepper(Leaping):
     def parameter(self, name: str) -> Tensor | None:
         """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""
         kind, _, place = name.partition(".")
-        if kind == "dense" and place.startswith("state.") and self._torch is not None:
-            inner: list[Tensor] = [p for group in self._torch.param_groups for p in group["params"]]
-            return inner[int(place.split(".")[1])]
+        if kind == "dense" and place.startswith("state.") and self._whole is not None:
+            return self._whole.stepped[int(place.split(".")[1])]
         return list(self.roles)[int(place)] if kind in ("average", "trained") else None
 
     @property
     def _name(self) -> str:
-        return type(self._torch).__qualname__ if isinstance(self.optimizer, Given) else name(self.optimizer)
-
-    def _step(self, inner: torch.optim.Optimizer, factor: float, closure: Callable[[], float] | None) -> None:
-        for group, rate in zip(inner.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
-        if self.optimizer.needs_closure:
-            if closure is None:
-                raise UsageError(f"{render(self.optimizer)!r} evaluates the loss again within a step: give step a closure.")
-            before = [p.detach().clone() for p in self.roles]
-            inner.step(self._checked_first(closure))
-            if not all(bool(p.isfinite().all()) for p in self.roles):
-                torch._foreach_copy_(list(self.roles), before)
-                raise Diverged(
-                    f"the search of step {self.steps + 1:,} ended in weights that are not finite; those before it were put back. "
-                    f"Try a lower --lr than {self.optimizer.lr:g}."
-                )
-        else:
-            self._spread()
-            inner.step()
-            for group in inner.param_groups if self.penalty is not None else []:
-                for p in group["params"]:
-                    if p.ndim > 1 and p.grad is not None:
-                        self.optimizer.penalise(p, inner.state[p], group, self.penalty.prox)  # type: ignore[union-attr]
-        self.zero_grad()
-
-    def _checked_first(self, closure: Callable[[], float]) -> Callable[[], float]:
-        """The closure with the penalty, first evaluated at the weights that stand: a search can turn back from any others."""
-        first = True
-
-        def evaluate() -> float:
-            nonlocal first
-            loss = self._penalised(closure)
-            if first and math.isfinite(loss):
-                self._check_finite()
-            first = False
-            return loss
-
-        return evaluate
-
-    @torch.enable_grad()
-    def _penalised(self, closure: Callable[[], float]) -> float:
-        loss = closure()
-        self._gradients.collect()
-        self._spread()
-        if self.penalty is not None:
-            added = torch.stack([self.penalty.value(p) for p in self.roles if p.ndim > 1]).sum()
-            added.backward()  # type: ignore[no-untyped-call]
-            loss += added.item()
-        return loss
+        if isinstance(self.optimizer, Given) and self._whole is not None:
+            return type(self._whole.inner).__qualname__
+        return name(self.optimizer)
 
     def _watch(self) -> Watch:
         return Watch(self.roles.items())
 
     def _norm(self) -> float:
         return self._gradients.norm()
-
-    def _spread(self) -> None:
-        """Have our optimisers, which know no sparse gradients, given whole ones."""
-        if not isinstance(self.optimizer, Given):
-            self._gradients.spread()
 
     def _check_divided(self) -> None:
         """Raise UsageError where parameters are divided among processes and the optimiser or the penalty needs them whole."""
@@ -345,6 +287,5 @@ class Stepper(Leaping):
         """Show the weights to train with, or to evaluate with, where these are not the same."""
         if self._average is not None:
             (self._average.hide if training else self._average.show)()
-        change = getattr(self._torch, "train" if training else "eval", None)
-        if change is not None:
-            change()
+        if self._whole is not None:
+            self._whole.to(training=training)

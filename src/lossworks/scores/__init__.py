@@ -18,10 +18,11 @@ from ..core import lazy
 if TYPE_CHECKING:
     from .adaptive import Adaptive, AdaptiveHead
     from .base import Scores
+    from .between import replicated
     from .dense import Dense, binary, dense
     from .fused import Fused, fused
     from .sampled import Noise, sampled
-    from .sharded import Sharded, replicated, sharded
+    from .sharded import Sharded, sharded
     from .shared import Shared, shared
     from .teacher import TopK
 

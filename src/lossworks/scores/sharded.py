@@ -1,13 +1,7 @@
 """Scores whose outcomes are divided among processes: each holds the logits of its slice of the vocabulary.
 
 Positions and targets are the same on every process, and so is every statistic: a local reduction, then an all-reduce of one
-number a position. Each process computes the same loss, and the loss counts once. So there are two ways between a value that
-is the same everywhere and one that is a process's own, and each is the other's derivative:
-
-    partial sums → their sum       all-reduce forward, identity backward    (Megatron's g)
-    same value → each one's work   identity forward, all-reduce backward    (Megatron's f)
-
-Source: Shoeybi et al. 2019, arXiv:1909.08053, sec. 3.
+number a position. Each process computes the same loss, and the loss counts once (``between``).
 """
 
 from __future__ import annotations
@@ -16,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, distributed
@@ -24,6 +18,7 @@ from torch.nn import functional
 
 from ..core.errors import UsageError
 from .base import Scores, upcast
+from .between import reduced, replicated, summed
 from .dense import check_given, check_range
 
 if TYPE_CHECKING:
@@ -48,8 +43,7 @@ class Slice:
 
     def total(self, part: Tensor) -> Tensor:
         """The sum of all processes' parts."""
-        total: Tensor = _Total.apply(part, self.group)  # type: ignore[no-untyped-call]
-        return total
+        return summed(part, self.group)
 
 
 class Sharded(Scores):
@@ -82,7 +76,7 @@ class Sharded(Scores):
 
     @cached_property
     def _peak(self) -> Float[Tensor, "*position 1"]:
-        return _reduced(_largest(self._logits.detach()), distributed.ReduceOp.MAX, self._slice.group)
+        return reduced(_largest(self._logits.detach()), distributed.ReduceOp.MAX, self._slice.group)
 
     @cached_property
     @torch.enable_grad()
@@ -113,10 +107,10 @@ class Sharded(Scores):
 
     def _first_of_largest(self, local: Float[Tensor, "*position local"]) -> Int[Tensor, "*position"]:
         best = _largest(local.detach())
-        peak = _reduced(best, distributed.ReduceOp.MAX, self._slice.group)
+        peak = reduced(best, distributed.ReduceOp.MAX, self._slice.group)
         place = local.detach().argmax(-1, keepdim=True) if local.shape[-1] else torch.zeros_like(best, dtype=torch.int64)
         first = torch.where(best == peak, self._slice.start + place, self.classes - 1)
-        return _reduced(first, distributed.ReduceOp.MIN, self._slice.group).squeeze(-1)
+        return reduced(first, distributed.ReduceOp.MIN, self._slice.group).squeeze(-1)
 
     @cached_property
     @torch.enable_grad()
@@ -242,45 +236,6 @@ def sharded(
     check_range(target, sum(sizes))
     start = sum(sizes[: distributed.get_rank(group)])
     return Sharded(logits, target, Slice(start, start + logits.shape[-1], sum(sizes), group), teacher, negatives)
-
-
-def replicated(hidden: Tensor, group: ProcessGroup | None = None) -> Tensor:
-    """``hidden``, which is the same on every process and enters work that is each one's own: its gradient is summed over them."""
-    same: Tensor = _Replicated.apply(hidden, group)  # type: ignore[no-untyped-call]
-    return same
-
-
-class _Total(torch.autograd.Function):
-    """Partial sums to their sum; the loss counts once, so each part's gradient is the sum's."""
-
-    @staticmethod
-    def forward(ctx: Any, part: Tensor, group: ProcessGroup | None) -> Tensor:
-        ctx.group = group
-        return _reduced(part, distributed.ReduceOp.SUM, group)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
-        return replicated(grad_output[0], ctx.group), None
-
-
-class _Replicated(torch.autograd.Function):
-    """One value to each process's own work; its gradient is the sum of what each one's work sends back."""
-
-    @staticmethod
-    def forward(ctx: Any, same: Tensor, group: ProcessGroup | None) -> Tensor:
-        ctx.group = group
-        return same.view_as(same)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
-        total: Tensor = _Total.apply(grad_output[0], ctx.group)  # type: ignore[no-untyped-call]
-        return total, None
-
-
-def _reduced(tensor: Tensor, how: Any, group: ProcessGroup | None) -> Tensor:
-    result = tensor.clone(memory_format=torch.contiguous_format)
-    distributed.all_reduce(result, how, group=group)
-    return result
 
 
 def _largest(local: Float[Tensor, "*position local"]) -> Float[Tensor, "*position 1"]:

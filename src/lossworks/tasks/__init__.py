@@ -8,9 +8,10 @@ graph        the third name of a fact
 from typing import Any
 
 from ..data.labels import original
-from .base import Kind, LabelTask, Task
+from .base import Kind, Task
 from .classify import Classify, parse_class_weight
 from .graph import GraphCompletion
+from .labelled import LabelTask
 from .lm import LanguageModeling
 from .multilabel import Multilabel
 from .regress import Regress

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from .. import data, losses, metrics, scores
 from ..core.errors import UsageError
 from ..metrics.probabilities import softmax
-from .base import Kind, LabelTask, Link
+from .base import Kind
+from .labelled import LabelTask, Link
+from .misfits import misfit_of_one_class
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
@@ -24,27 +26,6 @@ if TYPE_CHECKING:
     from ..losses import Loss
     from ..metrics import Evaluation
     from ..scores import Dense
-
-
-def misfit_of_outcomes(loss: Loss, *, taught: bool = False) -> str:
-    """Why a loss cannot compare one outcome (``taught``: and a teacher) with its probabilities alone; empty where it can."""
-    if not isinstance(loss, losses.CategoricalLoss):
-        return "it is not over outcomes"
-    if loss.needs and not (taught and loss.needs == "teacher"):
-        remedy = ". Name one with --teach" if loss.needs == "teacher" else ""
-        return f"it needs a {loss.needs.removesuffix('s')} at each position{remedy}"
-    if not loss.looks_at_target:
-        return f"it does not look at the target. Add it to a loss that does: cross_entropy+0.001*{losses.render(loss)}"
-    return ""
-
-
-def misfit_of_one_class(loss: Loss, *, two: bool, taught: bool = False) -> str:
-    """The same where just one outcome is true at each position, of ``two`` or more."""
-    if (reason := misfit_of_outcomes(loss, taught=taught)) or not isinstance(loss, losses.CategoricalLoss):
-        return reason
-    if isinstance(loss, losses.BinaryLoss) and not two:
-        return "it is for two outcomes"
-    return "its positions are the labels of one example" if loss.positions_interact else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +113,7 @@ class Classify(LabelTask):
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
         return (self._scores(outputs, target).argmax == target).double()
 
-    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+    def correct_of_scores(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
         return np.asarray(scores.argmax(1) == target, np.float64)
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .base import Kind, Task
-from .classify import misfit_of_one_class
+from .misfits import misfit_of_one_class
 
 if TYPE_CHECKING:
     from ..losses import Loss

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics, scores
 from ..metrics.probabilities import sigmoid
-from .base import Kind, LabelTask, Link
-from .classify import misfit_of_outcomes
+from .base import Kind
+from .labelled import LabelTask, Link
+from .misfits import misfit_of_outcomes
 from .unseen import refuse_unseen
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Multilabel(LabelTask):
     def correct(self, outputs: Float[Tensor, "N outputs"], target: Tensor) -> Float[Tensor, "N"] | None:
         return (scores.binary(outputs, target).argmax == target).double().mean(-1)
 
-    def right(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
+    def correct_of_scores(self, scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64] | None:
         return np.asarray(((scores > 0) == target.astype(bool)).mean(1))
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .. import data, losses, metrics
 from ..core.errors import DataError
-from .base import Kind, LabelTask, Link
+from .base import Kind
+from .labelled import LabelTask, Link
 
 if TYPE_CHECKING:
     from jaxtyping import Float

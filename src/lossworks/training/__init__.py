@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from ..core import lazy
 
 if TYPE_CHECKING:
+    from .choices import chosen, toml
     from .fitting import Fitted, fit_corpora, is_labelled
-    from .settings import Settings, chosen, toml
-    from .tokens import train_sequences
+    from .sequences import train_sequences
+    from .settings import Settings
 
 __all__ = ["Fitted", "Settings", "chosen", "fit_corpora", "is_labelled", "toml", "train_sequences"]
 

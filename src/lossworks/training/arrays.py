@@ -106,9 +106,9 @@ class ArrayObjective(Drawing):
                 trained: NDArray[Any] = data.loss_weight[numbers]
                 own: NDArray[Any] = np.ones(len(numbers)) if data.weight is None else data.weight[numbers]
                 scores = task.readable(outputs)
-                score, right = task.by_row(scores, target)[task.proper], task.right(scores, target)
+                score, correct = task.by_row(scores, target)[task.proper], task.correct_of_scores(scores, target)
                 values = {"loss": (self.values(outputs, target), trained), data.held_out_metric: (score, trained)}
-                values |= {task.held_out_metric: (score, own)} | ({} if right is None else {"accuracy": (right, own)})
+                values |= {task.held_out_metric: (score, own)} | ({} if correct is None else {"accuracy": (correct, own)})
                 found.append(sums(values))
                 said.append((outputs, numbers))
         if not found:

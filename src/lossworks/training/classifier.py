@@ -16,8 +16,9 @@ from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
 from .ahead import Ahead, may_begin
+from .assembling import assemble, read_features
 from .balancing import check_languages, drawn
-from .dataset import Dataset, assemble, read_features
+from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate, judge
 from .refit import Ended, again, course, refit, with_validation_rows
@@ -42,22 +43,10 @@ def fit(
 ) -> tuple[NetworkPredictor, Settings, dict[str, Any], dict[str, Any]]:
     """The predictor, its resolved settings, and the record of data and result; arguments and errors as of ``fit_corpora``."""
     check_languages(settings, corpora)
-    taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
-    shares = settings.valid, settings.test
-    task = None if start is None else start.task(corpora[0])
-    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance, task)
-    if start is not None:
-        data.reason = f"{data.task.kind}, as of {start.name}"
-    if taught is not None and str(settings.teach).startswith(CUT):
-        data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
-    settings = settings if start is not None else with_model(settings, data)
-    settings = replace(settings, loss=settings.loss or default_loss(data))
-    settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
-    check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
-    loss, spec = loss_for(settings, data), models.build(settings.spec)  # type: ignore[arg-type]
-    settings = replace(settings, loss=losses.render(loss))
-    about = {"reason": data.reason, **describe(data), "config": settings.to_json()}
-    callbacks.watch("data", about)
+    data = _assembled(corpora, fixed, settings, teacher, start)
+    settings, loss = _resolved(settings, data, known=start is not None)
+    spec = models.build(settings.spec)  # type: ignore[arg-type]
+    callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
     features = spec.features() if start is None else start.features()
     features.to(settings.device)
     read_features(data, features, scratch, settings.seed, budget, callbacks, known=start is not None)
@@ -68,15 +57,7 @@ def fit(
     refit_rows = None if whole is None else int((whole.parts == TRAIN).sum())
     if refit_rows is not None:
         callbacks.watch("twice", {"rows": refit_rows, "of": int((data.parts == TRAIN).sum())})
-    found = None
-    if settings.lr == AUTO:
-        from .lr_search import search
-
-        found = (checkpoint.search_in(callbacks.checkpoints) if resume else None) or search(
-            data, spec, loss, settings, callbacks, start
-        )
-        settings = settings.with_lr(found["chosen"])
-        callbacks.watch("config", {"config": settings.to_json()})
+    settings, found = _searched(data, spec, loss, settings, callbacks, start, resume=resume)
     loop = course(data, spec, loss, settings, callbacks, start=start)
     if resume:
         loop.resume()
@@ -111,6 +92,53 @@ def fit(
     }
     data.close()
     return predictor, settings, describe(data), result
+
+
+def _assembled(
+    corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, teacher: Teacher | None, start: Start | None
+) -> Dataset:
+    """Parts, targets and weights, and what a teacher says of the rows; the labels as what training starts from knows them."""
+    taught = None if teacher is None else teach(corpora, fixed, settings.task, teacher)
+    shares = settings.valid, settings.test
+    task = None if start is None else start.task(corpora[0])
+    data = assemble(corpora, fixed, settings.task, settings.class_weight, *shares, settings.seed, taught, settings.balance, task)
+    if start is not None:
+        data.reason = f"{data.task.kind}, as of {start.name}"
+    if taught is not None and str(settings.teach).startswith(CUT):
+        data.teacher = taught.cut(data.task, np.flatnonzero(data.parts != TEST), settings.seed)
+    return data
+
+
+def _resolved(settings: Settings, data: Dataset, *, known: bool) -> tuple[Settings, losses.Loss]:
+    """The settings with every choice made, but for a learning rate that is to be found, and the loss; ``known``: the model is."""
+    settings = settings if known else with_model(settings, data)
+    settings = replace(settings, loss=settings.loss or default_loss(data))
+    settings = for_examples(settings, data.task, int((data.parts == TRAIN).sum()))
+    check_stopping(settings, data.task.kind, judged=bool((data.parts == VALID).any()) and not data.judged_by_teacher)
+    loss = loss_for(settings, data)
+    return replace(settings, loss=losses.render(loss)), loss
+
+
+def _searched(
+    data: Dataset,
+    spec: models.ModelSpec,
+    loss: losses.Loss,
+    settings: Settings,
+    callbacks: Callbacks,
+    start: Start | None,
+    *,
+    resume: bool,
+) -> tuple[Settings, dict[str, Any] | None]:
+    """The settings with a learning rate found by short runs, where that is asked for, and what was found."""
+    if settings.lr != AUTO:
+        return settings, None
+    from .lr_search import search
+
+    before = checkpoint.search_in(callbacks.checkpoints) if resume else None
+    found = before or search(data, spec, loss, settings, callbacks, start)
+    settings = settings.with_lr(found["chosen"])
+    callbacks.watch("config", {"config": settings.to_json()})
+    return settings, found
 
 
 def loss_for(settings: Settings, data: Dataset) -> losses.Loss:

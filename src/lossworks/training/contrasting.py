@@ -20,7 +20,8 @@ from ..engine.reduction import Reduction
 from ..losses import EmbeddingLoss, losses
 from ..models.hf.contrastive import ContrastedStates, MeanStates
 from ..schedules import Clock
-from .dataset import LEFT_OUT, Dataset, read_features
+from .assembling import read_features
+from .dataset import LEFT_OUT, Dataset
 from .drawing import Rows
 from .examples import ExampleObjective
 

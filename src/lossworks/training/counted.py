@@ -15,8 +15,9 @@ from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..models import CountedSpec
 from ..tokens.scripts import FIRST, script_counts, scripts
+from .assembling import assemble
 from .balancing import check_languages, drawn
-from .dataset import Dataset, assemble
+from .dataset import Dataset
 from .describing import describe
 from .generative import check_counted
 from .judging import calibrate, judge

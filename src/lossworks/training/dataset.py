@@ -1,52 +1,29 @@
-"""From corpora to what the engine needs: parts, targets, weights, and features learned from the training part."""
+"""Labelled rows as the engine needs them: parts, targets, weights, features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError
 from ..core.lazy import Later
-from ..data import (
-    TEST,
-    TRAIN,
-    VALID,
-    Batch,
-    Corpus,
-    Features,
-    Languages,
-    Selected,
-    Shards,
-    TextLanguages,
-    infer_task,
-    joined,
-    split,
-)
-from ..tasks import LABEL_TASKS, LabelTask
+from ..data import TRAIN, Batch, Corpus, Features, Languages, Selected, Shards, TextLanguages
+from ..tasks import LabelTask
 from .balancing import rates
-from .teaching import Taught
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from ..engine import Callbacks
 else:
     torch = Later("torch")
 
-FEWEST_TO_HOLD_OUT = 40
-"""With fewer rows than this nothing is held out: a figure from a handful of rows would say nothing."""
 DIVERGENCE = "divergence"
 """The metric of validation rows that have no labels: in nats, from the teacher."""
 LEFT_OUT = 3
 """The part of rows that are neither trained on nor judged by."""
-MOST_VALID, MOST_TEST = 20_000, 100_000  # rows; more would cost time and tell no more
-_MOST_SCORES = 50_000_000  # of the rows held out, one a class: what stands in memory when a model is judged
 
 
 @dataclass(slots=True)
@@ -201,135 +178,3 @@ class Dataset:
     def _find(self, row: int) -> tuple[Corpus, int]:
         number = int(np.searchsorted(self.starts, row, "right")) - 1
         return self.corpora[number], row - self.starts[number]
-
-
-def assemble(
-    corpora: Sequence[Corpus],
-    fixed: Sequence[int | None],
-    kind: str,
-    class_weight: Any,
-    valid: float,
-    test: float,
-    seed: int,
-    taught: Taught | None = None,
-    balance: str | None = None,
-    task: LabelTask | None = None,
-) -> Dataset:
-    """Decide the task, the parts and the targets. ``fixed``: the part that a corpus was given as, None for the one to split;
-    ``taught``: what a teacher says of the rows, whose labels are then complete; ``task``: of ``kind``, with its labels, where
-    they are known before.
-
-    Raises:
-        DataError: one class only, a label of the wrong kind, a label outside the training part.
-        UsageError: class weights that do not fit the labels.
-    """
-    main = corpora[0]
-    if taught is None:
-        inferred, reason = infer_task(main.labels)
-        kind, reason = (inferred, reason) if kind == "auto" else (kind, f"{kind}, as asked for")
-    else:
-        kind, reason = taught.task.kind, taught.reason
-    given = [np.full(len(corpus), TRAIN if part is None else part, np.uint8) for corpus, part in zip(corpora, fixed, strict=True)]
-    if len(main) >= FEWEST_TO_HOLD_OUT:
-        most = _MOST_SCORES // len(set(main.labels)) if kind == "classify" else MOST_TEST
-        valid = 0.0 if VALID in fixed else min(valid, min(MOST_VALID, most) / len(main))
-        test = 0.0 if TEST in fixed else min(test, min(MOST_TEST, most) / len(main))
-        given[0] = split(main, kind, valid, test, seed)
-    parts = np.concatenate(given)
-    if task is None:
-        task = taught.task if taught is not None and taught.task.labels else LABEL_TASKS[kind].of(main, given[0] == TRAIN)
-    target = np.concatenate([task.targets(corpus) for corpus in corpora])
-    weight = _weights(corpora)
-    loss_weight = np.ones(len(parts), np.float32) if weight is None else weight.copy()
-    by_teacher = taught is not None and _place(parts, taught)
-    metric = DIVERGENCE if by_teacher else task.held_out_metric
-    if class_weight is not None:
-        own = loss_weight.copy()
-        loss_weight *= task.class_factors(class_weight, target, parts == TRAIN)
-        metric = metric if by_teacher or np.array_equal(loss_weight, own) else f"weighted_{metric}"
-    if not loss_weight[parts == TRAIN].sum() > 0:
-        raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
-    starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
-    teacher = None if taught is None else taught.of_network(task)
-    labelled = None if taught is None or taught.given.all() else taught.given
-    beside: dict[str, Any] = {"balance": balance, "teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
-    beside["posterior"] = taught is not None and taught.posterior
-    return Dataset(corpora, task, reason, parts, target, weight, loss_weight, metric, **beside)
-
-
-def _place(parts: NDArray[np.uint8], taught: Taught) -> bool:
-    """Take rows without a label out of the parts that judge, as far as others judge; whether validation rows have none."""
-    bare = ~taught.given
-    parts[bare & (parts == TEST)] = TRAIN
-    labelled = (~bare & (parts == VALID)).any()
-    if labelled:
-        parts[bare & (parts == VALID)] = TRAIN
-    parts[bare & taught.silent] = LEFT_OUT
-    return not labelled and bool((parts == VALID).any())
-
-
-def read_features(
-    data: Dataset,
-    features: Features,
-    folder: Path,
-    seed: int,
-    budget: int,
-    callbacks: Callbacks,
-    *,
-    known: bool = False,
-) -> None:
-    """Read every text, learn the features from the training part, and keep the parts for the epochs; who watches is told of it.
-    Features that are ``known`` are extended alone.
-
-    Raises:
-        Interrupted: features that are trained by labels were to stop.
-    """
-    data.features = features
-    if not known:
-        features.prepare(data.training_texts(seed))
-        if features.by_labels:
-            from .contrasting import contrast
-
-            contrast(data, features, folder, seed, budget, callbacks)
-    stores = [Shards(folder, f"{seed}/{part}", budget, f"part-{part}") for part in (TRAIN, VALID, TEST)]
-    counter = features.counter()
-    row = 0
-    for corpus in data.corpora:
-        for texts in _blocks(corpus, features.at_once):
-            rows = row + np.flatnonzero(data.parts[row : row + len(texts)] != LEFT_OUT)
-            read, part_of = features.read([texts[at] for at in rows - row]), data.parts[rows]
-            counter.add(read, part_of == TRAIN)
-            for part, store in enumerate(stores):
-                chosen = np.flatnonzero(part_of == part)
-                if len(chosen):
-                    store.append(rows[chosen], read, chosen)
-            row += len(texts)
-            callbacks.watch("read", {"rows": row, "of": len(data.parts)})
-    (features.extend if known else features.learn)(counter)
-    data.train, data.valid, data.test = (Part(store, features) for store in stores)
-
-
-def _blocks(corpus: Corpus, size: int | None) -> Iterator[list[str]]:
-    """The blocks of a corpus, cut into those of ``size`` texts at most."""
-    for texts in corpus.blocks():
-        yield from (texts[start : start + (size or len(texts))] for start in range(0, len(texts), size or len(texts)))
-
-
-def _label_notes(corpus: Corpus, kind: str) -> list[str]:
-    """How several labels in a cell were read, or that they were not."""
-    if kind == "multilabel" and corpus.label_sep and any(isinstance(label, tuple) and len(label) > 1 for label in corpus.labels):
-        return [f"several labels in a cell are parted by {corpus.label_sep!r} (--label-sep)"]
-    if kind == "classify" and (found := joined(set(corpus.labels))):
-        label, mark = found
-        return [f"labels such as {label!r} are taken as one class each; if they are several, part them with --label-sep {mark!r}"]
-    return []
-
-
-def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:
-    """A weight per row, 1 in corpora without; None where no corpus has any."""
-    given = [corpus.weights for corpus in corpora]
-    if all(weight is None for weight in given):
-        return None
-    pairs = zip(corpora, given, strict=True)
-    return np.concatenate([np.ones(len(corpus), np.float32) if weight is None else weight for corpus, weight in pairs])

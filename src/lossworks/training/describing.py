@@ -67,7 +67,7 @@ def fingerprint(data: Dataset) -> str:
 
 
 def leaked(corpora: Sequence[Corpus], parts: NDArray[np.uint8] | None) -> dict[str, int]:
-    """How many validation and test texts, given as data of their own, stand verbatim among the training texts."""
+    """How many validation and test texts, given as data of their own, stand word for word among the training texts."""
     if len(corpora) == 1 or parts is None:
         return {"valid": 0, "test": 0}
     keys = np.concatenate([corpus.keys for corpus in corpora])

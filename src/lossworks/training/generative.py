@@ -18,15 +18,15 @@ from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
+from .assembling import assemble
 from .balancing import check_languages, drawn
-from .dataset import Dataset, assemble
+from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate, judge
 from .language_training import train as train_language_model
 from .refit import with_validation_rows
-from .resolving import for_language
+from .resolving import by_spaces, for_language
 from .settings import Settings
-from .token_parts import UNSPACED, unspaced
 
 _ROWS_AT_ONCE = 1 << 14
 
@@ -62,9 +62,10 @@ def fit(
     shares = settings.valid, settings.test
     data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
     check_counted(data, settings)
-    if settings.tokenizer is None and unspaced(next(data.blocks(TRAIN))[1]):
-        callbacks.watch("plan", {"text": UNSPACED})
-        settings = replace(settings, tokenizer="chars")
+    if settings.tokenizer is None:
+        settings, why = by_spaces(settings, next(data.blocks(TRAIN))[1])
+        if why:
+            callbacks.watch("plan", {"text": why})
     settings = for_language(settings, data.task.kind)
     callbacks.watch("data", {"reason": data.reason, **describe(data), "config": settings.to_json()})
     callbacks.watch("start", {"step": 0})

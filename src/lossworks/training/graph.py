@@ -28,9 +28,9 @@ from ..schedules import Clock
 from ..schedules import build as schedule_of
 from ..tasks import GraphCompletion
 from .describing import leaked, of_corpora
+from .division import divide
 from .resolving import check_stopping, for_graph
 from .settings import Settings
-from .token_parts import divide
 from .triples import TripleObjective
 
 _SCORES = 1 << 24  # of entities, that stand in memory at once while a step's gradient is made

@@ -12,7 +12,8 @@ from .. import metrics
 from ..data import TRAIN, Languages
 from ..inference import Predictor
 from ..tasks import LabelTask
-from .dataset import FEWEST_TO_HOLD_OUT, Dataset
+from .assembling import FEWEST_TO_HOLD_OUT
+from .dataset import Dataset
 
 
 class Rows(Protocol):
@@ -78,12 +79,13 @@ def figures(
     """
     task, cuts = predictor.task, predictor.thresholds
     evaluation = task.evaluate(scores, target, weight, temperature=predictor.temperature, thresholds=cuts, groups=keys)
+    how: dict[str, Any] = {"temperature": predictor.temperature, "weights": weight, "groups": keys, "read": evaluation.rows}
     said = {
         "rows": len(target),
         "texts": len(np.unique(keys)),
         **evaluation.to_json(task.labels),
         "baseline": task.baseline(train, target, weights=weight, groups=keys),
-        "by_threshold": task.by_threshold(scores, target, temperature=predictor.temperature, weights=weight, groups=keys),
+        "by_threshold": task.by_threshold(scores, target, **how),
     }
     if languages is not None:
         said["languages"] = _by_language(predictor, scores, target, weight, keys, languages)

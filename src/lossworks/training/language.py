@@ -22,13 +22,14 @@ from ..tokens import Tokenizer
 from .balancing import check_languages, drawn, group_count
 from .beside_counts import beside_counts
 from .describing import leaked, of_corpora
+from .division import Division, divide
 from .language_metrics import judge, logp_of, samples
 from .language_training import Trained, recalled, tokens_chosen, train
 from .resolving import for_language
 from .settings import Settings
 from .start import Start
 from .teaching import Teacher
-from .token_parts import Division, Encoded, divide, encode, encode_fewer
+from .token_parts import Encoded, encode, encode_fewer
 
 _SAMPLE = {"words": 40, "bpe": 60}
 _LONGER = 150  # tokens of a made-up text, where they are but characters

@@ -19,14 +19,16 @@ from ..models.neural import NeuralSpec
 from ..record import read_json, write_json
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
+from .applicable import BY_STEPS, OF_TOKENS
 from .config import OPTIMIZER, TrainConfig
+from .division import Division
 from .planning import Plan, is_timed, plan, time_of
-from .resolving import check_stopping
-from .settings import BY_STEPS, OF_TOKENS, Settings
+from .resolving import by_spaces, check_stopping
+from .sequences import new_network, train_sequences
+from .settings import Settings
 from .sizing import tokens_for
 from .start import Start
-from .token_parts import UNSPACED, Division, repeated, unspaced
-from .tokens import new_network, train_sequences
+from .token_parts import repeated
 
 _PLAN = "plan.json"
 _PLANNED = ("optimizer", "schedule", "loss", "steps", "batch_tokens", "patience", "clip")
@@ -145,9 +147,8 @@ def tokens_chosen(settings: Settings, division: Division, callbacks: Callbacks, 
     if before is not None:
         return replace(settings, tokenizer=before.tokenizer), ""
     if not is_timed(settings):
-        if str(settings.tokenizer).startswith("words") and unspaced(next(division.blocks(TRAIN), [])):
-            return replace(settings, tokenizer="chars"), UNSPACED
-        return settings, ""
+        words = str(settings.tokenizer).startswith("words")
+        return by_spaces(settings, next(division.blocks(TRAIN), [])) if words else (settings, "")
     found = None
     if callbacks.world.is_first:
         size = sum(len(text) for texts in division.blocks(TRAIN) for text in texts)

@@ -25,8 +25,9 @@ from ..models.hf import HfSpec
 from ..models.neural import NeuralSpec
 from ..models.transformer import TransformerSpec
 from ..tokens import Vocabulary
+from .applicable import BY_STEPS, OF_TOKENS
 from .config import TrainConfig
-from .settings import BY_STEPS, OF_TOKENS, Settings
+from .settings import Settings
 from .sizing import MOST_PASSES, Probe, Sized, named, sized
 
 MINUTES = 5.0

@@ -18,8 +18,9 @@ from ..inference import NetworkPredictor
 from ..schedules import Clock
 from .ahead import Ahead
 from .arrays import array_course
+from .assembling import read_features
 from .balancing import group_count
-from .dataset import Dataset, read_features
+from .dataset import Dataset
 from .settings import AUTO, Settings
 from .sizes import check_memory
 from .start import Start

@@ -18,8 +18,9 @@ from ..core.errors import DataError
 from ..data import Corpus
 from ..data.shards import BUDGET
 from ..engine import Callbacks, Loop, checkpoint
+from .assembling import assemble
 from .classifier import loss_for
-from .dataset import Dataset, assemble
+from .dataset import Dataset
 from .describing import fingerprint
 from .fitting import memory_named
 from .refit import Ended, again, with_validation_rows

@@ -9,40 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
-from ..core import own, specs, units, values
+from ..core import own, units, values
 from ..core.devices import check_device
 from ..core.errors import UnknownName, UsageError
-from ..data.options import UNITS, ReadOptions
+from ..data.options import UNITS
 from ..metrics import STOPPING
 from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
-from ..record.run import RENAMED
 from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
+from .applicable import ALWAYS, BY_STEPS, OF_TOKENS, SHARDS, TEACH, applicable, misplaced
 
 AUTO = "auto"
 BY_LABEL, BY_LANGUAGE, BY_BOTH = "label", "language", "language,label"
 """What the groups of a risk are."""
-LABELS, LANGUAGE, GRAPH = "linear", "ngram", "complex"
-"""The family where none is named, of texts with labels, of language models and of knowledge graphs."""
-_DEFAULTS = {"lm": LANGUAGE, "graph": GRAPH}
-_DTYPES = ("float32", "bfloat16")
-SHARDINGS = ("none", "fsdp")
-_ALWAYS = ("task", "model", "valid", "test", "seed", "device")
-BY_STEPS = ("loss", "optimizer", "lr", "schedule", "epochs", "patience", "stop_by", "clip", "ema")
-"""What any training by gradients has."""
-OF_EXAMPLES = ("penalty", "risk", "groups", "balance", "batch_size", "micro_batch", "class_weight")
-"""What only a classifier or regression over features has."""
-TEACH = "teach"
-"""What these and language models that are trained by gradients have."""
-OF_FACTS = ("batch_size", "glosses")
-"""What a model of a knowledge graph has."""
-SHARDS = "shards"
-"""What whatever is trained by gradients has, for several processes."""
-OF_TEXTS = ("tokenizer", "document_unit", "memory", "balance")
-"""What every language model has."""
-OF_TOKENS = ("steps", "batch_tokens", "pack", "risk")
-"""What a language model has that is trained by gradients,"""
-OF_NETWORKS = ("minutes", "dtype", "sharding")
-"""and what of these only a network has."""
+LABELS = "linear"
+"""The family where none is named, unless the task has one of its own."""
+_DEFAULTS = {"lm": "ngram", "graph": "complex"}
+_ALLOWED: dict[str, Iterable[str]] = {
+    "task": TASKS,
+    "document_unit": UNITS,
+    "dtype": ("float32", "bfloat16"),
+    "sharding": ("none", "fsdp"),
+    "groups": (BY_LABEL, BY_LANGUAGE, BY_BOTH),
+}
+_WORDS = ("model", "tokenizer", "loss", "penalty", "risk", "balance", "schedule", "stop_by", "teach", "device")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +120,14 @@ class Settings:
         self._check_fit(spec)
 
     @property
+    def named(self) -> str:
+        """The model as it was named, or the family of the task."""
+        return self.model or _DEFAULTS.get(self.task, LABELS)
+
+    @property
     def spec(self) -> Spec:
         """The family; where the task is one of labels, the form that it has for them."""
-        name = self.model or _DEFAULTS.get(self.task, LABELS)
+        name = self.named
         if self.task == "graph" or (self.task == "auto" and models.is_graph(name)):
             return models.build_graph(name)
         if self.task in LABEL_TASKS and models.is_language(name):
@@ -182,7 +176,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values of all that applies, for the record."""
-        applies = (*_ALWAYS, *_applicable(self.spec))
+        applies = (*ALWAYS, *applicable(self.spec))
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name in applies}
         if "optimizer" in plain and not isinstance(self.optimizer, str | None):
             plain["optimizer"] = optim.render(optim.build(self.optimizer))
@@ -195,31 +189,9 @@ class Settings:
         return {key: own.plain(value) if key in own.KINDS else value for key, value in plain.items()}
 
     def _check_values(self) -> None:
-        for name in (
-            "task",
-            "model",
-            "tokenizer",
-            "document_unit",
-            "loss",
-            "penalty",
-            "risk",
-            "groups",
-            "balance",
-            "schedule",
-            "stop_by",
-            "teach",
-            "dtype",
-            "sharding",
-            "device",
-        ):
+        for name in (*_ALLOWED, *_WORDS):
             values.text(name, getattr(self, name))
-        for name, allowed in (
-            ("task", TASKS),
-            ("document_unit", UNITS),
-            ("dtype", _DTYPES),
-            ("sharding", SHARDINGS),
-            ("groups", (BY_LABEL, BY_LANGUAGE, BY_BOTH)),
-        ):
+        for name, allowed in _ALLOWED.items():
             if (value := getattr(self, name)) is not None and value not in allowed:
                 raise UnknownName(name.replace("_", " "), value, allowed)
         for name in ("epochs", "steps", "batch_tokens", "patience", SHARDS):
@@ -273,115 +245,18 @@ class Settings:
         """Raise UsageError where something is set that does not apply to the family."""
         if isinstance(spec, LanguageSpec) and spec.made_by:
             raise UsageError(f"--model {self.model}: {spec.made_by}")
-        applies = _applicable(spec)
+        applies = applicable(spec)
         for field in fields(Settings):
-            if field.name not in (*_ALWAYS, *applies) and getattr(self, field.name) is not None:
-                raise _misplaced(field.name, self, spec)
+            if field.name not in (*ALWAYS, *applies) and getattr(self, field.name) is not None:
+                raise misplaced(field.name, self.named, spec)
         counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
         if counted and self.device != "cpu":
-            raise _misplaced("device", self, spec)
+            raise misplaced("device", self.named, spec)
         if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH, SHARDS)):
             flag = f"--{next(iter(said)).replace('_', '-')}"
             raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
 
-def chosen(settings: Settings | None, choices: Mapping[str, Any]) -> Settings:
-    """``settings`` with single ``choices`` over them.
-
-    Raises:
-        UsageError: an unknown name, a value outside its domain, or one that does not apply to the model.
-    """
-    check_names("fit", choices, "out", "read", "resume", "start", "folds", "log", "settings")
-    return replace(settings or Settings(), **choices)
-
-
-def check_names(verb: str, choices: Iterable[str], *others: str) -> None:
-    """Raise UsageError where a choice is no field of ``Settings``; ``others`` are the arguments that ``verb`` takes besides."""
-    known = Settings.__dataclass_fields__
-    for name in choices:
-        if name in ReadOptions.__dataclass_fields__:
-            raise UsageError(f"{name} is a choice about reading. Give it as read=lossworks.ReadOptions({name}=…).")
-        if name not in known:
-            raise UnknownName(f"argument of {verb}:", name, [*known, *others])
-
-
-def toml(path: Path, over: Mapping[str, Any]) -> Settings:
-    """The settings that a TOML file spells, those in ``over`` instead of its own.
-
-    Raises:
-        DataError: no such file, or not TOML.
-        UsageError: an unknown key or a value that does not fit.
-    """
-    return from_values({**specs.read_toml(path), **over}, f"configuration {path}")
-
-
-def from_values(told: Mapping[str, Any], what: str) -> Settings:
-    """Settings from keys and values; those of before this version's names are understood.
-
-    Raises:
-        UsageError: an unknown key or a value that does not fit; ``what`` is what it was read from.
-    """
-    known = {field.name for field in fields(Settings)}
-    told = renamed(told)
-    for key in told:
-        if key not in known:
-            raise UnknownName(f"key of {what}:", key, known)
-    try:
-        return Settings(**told)
-    except UsageError as error:
-        raise UsageError(f"{what}: {error}") from None
-
-
-def renamed(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys and values, the keys as this version spells them."""
-    return {RENAMED.get(key, key): value for key, value in told.items()}
-
-
-def for_family(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Settings:
-    """Settings of ``own`` choices and of those ``shared`` by several families, as far as they apply to this one."""
-    both = {**shared, **own}
-    bare = Settings(**{name: both[name] for name in ("task", "model") if both.get(name) is not None})
-    spec = bare.spec
-    if isinstance(spec, LanguageSpec) and not spec.by_gradients and not both.get("loss") and not both.get("optimizer"):
-        applies: tuple[str, ...] = (*_ALWAYS, *OF_TEXTS)
-        both = {name: value for name, value in both.items() if name != "device" or name in own}
-    else:
-        applies = (*_ALWAYS, *_applicable(spec))
-    return Settings(**{name: value for name, value in both.items() if name in own or name in applies})
-
-
 def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:
     """Its spec, where one can say what it is."""
     return optimizer if isinstance(optimizer, optim.Given) else optim.render(optimizer)
-
-
-def _applicable(spec: Spec) -> tuple[str, ...]:
-    """The settings that mean something to the family."""
-    if isinstance(spec, GraphSpec):
-        return (*BY_STEPS, *OF_FACTS, SHARDS)
-    if isinstance(spec, CountedSpec):
-        return ("balance",)
-    if not isinstance(spec, LanguageSpec):
-        return (*BY_STEPS, *OF_EXAMPLES, TEACH, SHARDS)
-    if spec.by_gradients:
-        return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", *OF_NETWORKS, TEACH, SHARDS)
-    if type(spec).sequence_network is LanguageSpec.sequence_network:  # it makes no network to train
-        return OF_TEXTS
-    return (*BY_STEPS, *OF_TEXTS, *OF_TOKENS, "groups", TEACH, SHARDS)
-
-
-def _misplaced(name: str, settings: Settings, spec: Spec) -> UsageError:
-    """The error for a setting that does not apply to the family."""
-    model, flag = settings.model or _DEFAULTS.get(settings.task, LABELS), f"--{name.replace('_', '-')}"
-    if name == "tokenizer" and hasattr(spec, "tokens") and not isinstance(spec, LanguageSpec):
-        return UsageError(f"{flag} is for language models. Say it in the model: --model {model.partition(':')[0]}:tokens=bpe.")
-    if isinstance(spec, LanguageSpec | CountedSpec) and name in (*BY_STEPS, *OF_TOKENS, TEACH, SHARDS):
-        return UsageError(f"{flag} is for families trained by gradients; {model} is counted. Leave it out.")
-    whose = "language models (ngram, hmm)"
-    if name in (*OF_NETWORKS, "device"):
-        whose = "neural families (transformer, rnn)"
-    elif name == "glosses":
-        whose = "models of knowledge graphs (complex, rotate, …)"
-    elif name in (*OF_EXAMPLES, TEACH):
-        whose = "classifiers over features (linear, bag, encoders)" + ", and for transformer and rnn" * (name == TEACH)
-    return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")

@@ -15,8 +15,10 @@ from ..data.room import Beyond
 from ..data.shards import BUDGET, PIECES
 from ..models.linear import LinearSpec
 from ..tasks import LanguageModeling
-from .dataset import MOST_TEST, MOST_VALID, Dataset
-from .settings import BY_STEPS, LABELS, OF_EXAMPLES, TEACH, Settings
+from .applicable import BY_STEPS, OF_EXAMPLES, TEACH
+from .assembling import MOST_TEST, MOST_VALID
+from .dataset import Dataset
+from .settings import LABELS, Settings
 
 _LARGEST = 1 << 27  # bytes of a table of weights that is made where no model is named
 _MANY, _RULE, _EPOCHS = "bag", "adagrad:lr=0.3", 8  # for many classes with few rows each: docs/BENCHMARKS.md

@@ -16,8 +16,8 @@ from ..models.rnn import RnnSpec
 from ..models.transformer import TransformerSpec
 from ..tokens import Vocabulary
 from .config import TrainConfig
+from .sequences import new_network
 from .step_timing import ROUNDS, StepTime, step_time
-from .tokens import new_network
 
 Sized = TransformerSpec | RnnSpec
 _LADDER = ((2, 64, 2), (4, 128, 4), (6, 192, 6), (6, 256, 8), (6, 384, 6), (8, 512, 8), (12, 768, 12))  # layers, dim, heads

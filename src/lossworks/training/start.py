@@ -19,7 +19,8 @@ from ..optim import parts
 from ..record.checksums import OPTIMIZER
 from ..tasks import LabelTask
 from ..tokens import Tokenizer
-from .settings import Settings, renamed
+from .choices import renamed
+from .settings import Settings
 
 if TYPE_CHECKING:
     import torch

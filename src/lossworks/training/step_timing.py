@@ -24,7 +24,7 @@ from ..optim import Stepper
 from ..optim import build as optimizer_of
 from ..tokens import Vocabulary
 from .config import TrainConfig
-from .tokens import lay_out
+from .sequences import lay_out
 
 ROUNDS = 3
 _BEHIND = 1.5  # times as slow as the fastest

@@ -15,8 +15,9 @@ from statistics import mode
 
 from ...core.errors import DataError
 from ..checked_rows import Fault, Reading, Rows
-from ..columns import Columns, choose, is_header, numbered
+from ..columns import Columns, choose, numbered
 from ..encodings import Block
+from ..headers import is_header
 from ..limits import longest_line
 from ..options import ReadOptions
 

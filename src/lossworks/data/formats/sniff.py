@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from ...core.errors import DataError
-from ..columns import is_header
 from ..encodings import Block
+from ..headers import is_header
 from ..options import ReadOptions
 from .delimited import SEPARATOR
 from .jsonl import ARRAY

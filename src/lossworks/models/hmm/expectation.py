@@ -46,9 +46,7 @@ class Counts:
 
     def add(self, other: Counts) -> Counts:
         """These and the other's, in the room of these."""
-        for own, more in zip(
-            (self.start, *self.factors, self.emission), (other.start, *other.factors, other.emission), strict=True
-        ):
+        for own, more in zip(self._tables(), other._tables(), strict=True):
             own.add_(more)
         self.logp += other.logp
         self.tokens += other.tokens

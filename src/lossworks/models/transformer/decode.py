@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, float32, nn
 
 from ...core.threads import share
-from .kernels import apply_rotary, compiled, dot, exponentials, rms_scale, silu
+from .elements import compiled, dot, exponentials, rms_scale, silu
+from .kernels import apply_rotary
 
 if TYPE_CHECKING:
     from .model import Block, Body

@@ -3,103 +3,20 @@
 ``ops`` makes them differentiable one by one, ``stack`` all at once, ``decode`` builds its own of their inner parts. A kernel is
 called with ``part, parts`` (``core.threads.share``): which rows, texts or heads it works on. No sum depends on ``parts``.
 
-Activations are float32 or bfloat16, which NumPy does not know: there its bits are uint16, and ``upcast`` and ``downcast``
-read and write them. A view of a row can cost as much as working on it, so most kernels name elements by all their places.
+A view of a row can cost as much as working on it, so most kernels name elements by all their places.
 Norms, sums, exponentials and what the gradients of the stream add up to are float32 in any case.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import overload, register_jitable
+
+from .elements import compiled, downcast, exp, exponentials, scale_of, silu, upcast
 
 BLOCK = 256
 """Rows over which a gradient is summed before the sums are added up, where there is no other reason for a number."""
-_SUM = {"reassoc", "contract", "nsz"}  # sums may be reordered at compilation, so that they fill the vector units
 _LANES = 16  # elements of a vector
 _PLACE = np.uint64  # a place that is reckoned: below 0 it would count from the end, and be looked at one by one
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUM)
-
-
-def upcast(x: Any) -> Any:
-    """An element of an array, in float32."""
-    raise NotImplementedError
-
-
-def downcast(x: Any, like: Any) -> Any:
-    """A float32 as what the array ``like`` holds; bfloat16 rounds to the nearest, ties to even."""
-    raise NotImplementedError
-
-
-@overload(upcast)
-def _upcast(x):  # type: ignore[no-untyped-def]
-    if x == types.uint16:
-        return lambda x: np.uint32(np.uint32(x) << np.uint32(16)).view(np.float32)
-    return lambda x: x
-
-
-@overload(downcast)
-def _downcast(x, like):  # type: ignore[no-untyped-def]
-    if like.dtype == types.uint16:
-
-        def rounded(x, like):  # type: ignore[no-untyped-def]
-            bits = np.float32(x).view(np.uint32)
-            return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
-
-        return rounded
-    return lambda x, like: x
-
-
-@register_jitable(fastmath=_SUM)
-def _exp(x: Any) -> Any:
-    """e**x to about one unit in the last place, in operations that the vector units have (Cephes' expf)."""
-    x = min(max(x, np.float32(-87)), np.float32(88))
-    whole = np.floor(x * np.float32(1.44269504088896341) + np.float32(0.5))
-    x = x - whole * np.float32(0.693359375)
-    x = x + whole * np.float32(2.12194440e-4)
-    y = np.float32(1.9875691500e-4)
-    y = y * x + np.float32(1.3981999507e-3)
-    y = y * x + np.float32(8.3334519073e-3)
-    y = y * x + np.float32(4.1665795894e-2)
-    y = y * x + np.float32(1.6666665459e-1)
-    y = y * x + np.float32(5.0000001201e-1)
-    y = y * x * x + x + np.float32(1)
-    return y * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-
-
-@register_jitable
-def _ordered(bits: Any) -> Any:
-    """The bits of a float32 as an integer in the same order, and back: the maximum of integers fills the vector units."""
-    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
-
-
-@register_jitable(fastmath=_SUM)
-def dot(a: Any, b: Any) -> Any:
-    """Σ a · b."""
-    total = np.float32(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
-
-
-@register_jitable(fastmath=_SUM)
-def _rms_scale(squares: Any, width: Any, eps: Any) -> Any:
-    return np.float32(1 / np.sqrt(squares / width + eps))
-
-
-@register_jitable(fastmath=_SUM)
-def rms_scale(x: Any, eps: Any) -> Any:
-    """What makes the root mean square of x 1."""
-    return _rms_scale(dot(x, x), len(x), eps)
-
-
-@register_jitable(fastmath=_SUM)
-def silu(x: Any) -> Any:
-    """x · sigmoid(x)."""
-    return x / (np.float32(1) + _exp(-x))
 
 
 @compiled
@@ -116,7 +33,7 @@ def add_norm(part, parts, x, added, weight, eps, summed, scales, normed):  # typ
         squares = np.float32(0)
         for i in range(width):
             squares += summed[row, i] * summed[row, i]
-        scale = _rms_scale(squares, width, eps)
+        scale = scale_of(squares, width, eps)
         scales[row] = scale
         for i in range(width):
             normed[row, i] = downcast(summed[row, i] * scale * weight[i], normed)
@@ -230,19 +147,6 @@ def split_heads(part, parts, together, apart):  # type: ignore[no-untyped-def]
                 apart[text, head, place, i] = together[row, at + i]
 
 
-@register_jitable(fastmath=_SUM)
-def exponentials(scores: Any) -> Any:
-    """Leave exp(score - the largest) in the place of each score; 1 / their sum."""
-    total, largest = np.float32(0), np.int32(-(2**31))
-    for i in range(len(scores)):
-        largest = max(largest, _ordered(np.float32(scores[i]).view(np.int32)))
-    shift = np.int32(_ordered(largest)).view(np.float32)
-    for i in range(len(scores)):
-        scores[i] = _exp(scores[i] - shift)
-        total += scores[i]
-    return np.float32(1) / total
-
-
 @compiled
 def causal_softmax(part, parts, scores, scale, row_scores):  # type: ignore[no-untyped-def]
     """Softmax, in place, of [B·heads, T, T] · scale, each query over the keys up to itself; ``row_scores`` is memory for [T]."""
@@ -293,7 +197,7 @@ def swiglu_backward(part, parts, gate_up, grad_output, grad):  # type: ignore[no
         of_gates, of_ups = grad[row, :width], grad[row, width:]
         for i in range(width):
             gate, given = upcast(gates[i]), upcast(of[i])
-            sigmoid = np.float32(1) / (np.float32(1) + _exp(-gate))
+            sigmoid = np.float32(1) / (np.float32(1) + exp(-gate))
             of_gates[i] = downcast(
                 given * upcast(ups[i]) * sigmoid * (np.float32(1) + gate * (np.float32(1) - sigmoid)), of_gates
             )

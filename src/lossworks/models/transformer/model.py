@@ -18,7 +18,7 @@ from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .decode import Weights
 from .ops import RmsNorm, rotary_heads, swiglu
 from .stack import stackable, stacked
-from .workspace import WorkspacePool
+from .workspace_pool import WorkspacePool
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
 
-from .kernels import compiled
+from .elements import compiled
 
 _LIBRARIES = "libtorch_cpu.so", "libtorch_cpu.dylib"
 _ROWS = 16  # are not divided: BLAS would sum those of a sliver in another order

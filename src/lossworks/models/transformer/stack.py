@@ -23,7 +23,8 @@ from . import kernels
 from .ops import RmsNorm
 from .products import share_of_rows
 from .tape import AtOnce, Steps, Tape, apart, playable
-from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceLease, WorkspaceSlice, layer_weights
+from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceSlice, layer_weights
+from .workspace_pool import WorkspaceLease
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -47,7 +48,7 @@ def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
 def stackable(body: Body, x: Float[Tensor, "B T d"]) -> bool:
     """Whether there is a gradient to be made, of plain float32 weights on the CPU, and the rows divide among threads."""
     if not torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return False  # the last: a mode that wants to see each operation
+        return False  # the last: a mode that wants to see each operation; what watches calls alone must not change the bits
     if not x.is_cpu or x.dtype is not torch.float32 or x.shape[1] > _LONGEST or _autocast_dtype() not in (None, torch.bfloat16):
         return False
     parts = dividing()

@@ -18,11 +18,11 @@ from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from torch import Tensor
 
+from .elements import compiled
 from .kernels import (
     add_norm,
     apply_rotary,
     causal_softmax,
-    compiled,
     merge_heads,
     norm_backward,
     rotary_backward,

@@ -1,0 +1,132 @@
+"""The rows and texts that a model was trained on, and which others stand among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UsageError
+from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions
+from ..data.duplicates import find
+from ..inference import KnowledgeGraph, Predictor, TextLanguage
+from ..training import Settings
+from ..training.dataset import LEFT_OUT
+from ..training.division import divide
+from ..training.token_parts import in_tokens
+from .fit import Source
+from .language import Language
+from .model import Model
+from .run_data import parts_of, reopened
+
+
+def doubles(
+    name: str,
+    before: Model | Language,
+    tested: Corpus,
+    corpora: Sequence[Corpus],
+    fixed: Sequence[int | None],
+    settings: Settings,
+    trained: Predictor | TextLanguage | KnowledgeGraph,
+    result: Mapping[str, Any],
+) -> tuple[NDArray[np.int64], int]:
+    """Of a training that went on from the run ``name`` with other ``corpora``: which of the run's ``tested`` rows stand in its
+    training part, and how many rows of its test part the run had been trained on, word for word or nearly.
+
+    Raises:
+        UsageError, DataError: the run's training data is not there, or no longer the same.
+    """
+    parts = parts_of(corpora, fixed, settings, trained)
+    assert parts is not None
+    taught = np.where(np.isin(parts, _taught(result)), np.uint8(TRAIN), np.uint8(LEFT_OUT))
+    known = find([*corpora, tested], np.concatenate([taught, np.full(len(tested), TEST, np.uint8)])).test_rows
+    with reopened(name, before, None) as (old, given, split):
+        model = before.trained if isinstance(before, Language) else before.predictor
+        parts_then = parts_of(old, given, split, model)
+        assert parts_then is not None
+        then = np.isin(parts_then, _taught(before.record["result"]))
+        both = [np.where(then, np.uint8(TRAIN), np.uint8(LEFT_OUT)), np.where(parts == TEST, np.uint8(TEST), np.uint8(LEFT_OUT))]
+        return known, len(find([*old, *corpora], np.concatenate(both)).test_rows)
+
+
+def like_training(name: str, model: Model | Language, corpus: Corpus, read: ReadOptions | None) -> NDArray[np.int64]:
+    """The rows of ``corpus`` whose text stands, word for word or nearly, among the texts that the model was trained on.
+
+    Raises:
+        UsageError, DataError: its training data is not there, or no longer the same.
+    """
+    with reopened(name, model, read) as (corpora, fixed, settings):
+        parts = parts_of(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
+        if parts is None:
+            raise UsageError(f"{name} was trained on one long text, which has no rows to be like.")
+        parts = np.concatenate(
+            [np.where(_trained(model, parts), np.uint8(TRAIN), np.uint8(VALID)), np.full(len(corpus), TEST, np.uint8)]
+        )
+        return find([*corpora, corpus], parts).test_rows
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The rows that a run's model was last trained on: texts, labels (None: there are none), and where each stands."""
+
+    texts: list[str]
+    labels: list[Any]
+    places: Sequence[tuple[Corpus, int]]
+
+    @classmethod
+    def of(cls, corpora: Sequence[Corpus], chosen: NDArray[np.bool_]) -> TrainingRows:
+        """Those that are ``chosen`` of all rows of the corpora."""
+        rows = np.flatnonzero(chosen)
+        places = [(corpus, within) for corpus in corpora for within in range(len(corpus))]
+        labels = [label for corpus in corpora for label in corpus.labels]
+        texts = [text for corpus in corpora for block in corpus.blocks() for text in block]
+        return cls([texts[row] for row in rows], [labels[row] for row in rows], [places[row] for row in rows])
+
+    def place(self, row: int) -> str:
+        """Where a row stands, in words."""
+        corpus, within = self.places[row]
+        return corpus.place(within)
+
+
+@contextmanager
+def training_rows(
+    name: str, model: Model | Language, read: ReadOptions | None, given: Mapping[str, Source | None], remedy: str
+) -> Iterator[TrainingRows]:
+    """The rows that a run was last trained on. ``given``: "data", "valid" and "test" that are not where the record says;
+    ``remedy``: the command that gives the data.
+
+    Raises:
+        UsageError, DataError: they are not there, or no longer the same; they are one long text.
+    """
+    with reopened(name, model, read, given, remedy) as (corpora, fixed, settings):
+        parts = parts_of(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
+        if parts is None:
+            raise UsageError(f"{name} was trained on one long text, which has no rows.")
+        yield TrainingRows.of(corpora, _trained(model, parts))
+
+
+def training_texts(name: str, model: Language, scratch: Path) -> Ragged:
+    """What a language model was trained on, in its tokens, in a file in ``scratch``.
+
+    Raises:
+        UsageError, DataError: it is not there, or no longer the same.
+    """
+    with reopened(name, model, None) as (corpora, fixed, settings):
+        blocks = partial(divide(corpora, fixed, settings).blocks, TRAIN)
+        return in_tokens(blocks, model.tokenizer, scratch, "remembered", whole=settings.document_unit == "file").texts
+
+
+def _trained(model: Model | Language, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows the model was last trained on."""
+    return np.isin(parts, _taught(model.record["result"]))
+
+
+def _taught(result: Mapping[str, Any]) -> tuple[int, ...]:
+    """The parts that a model with this result was last trained on."""
+    return (TRAIN, VALID) if result.get("refit_rows") else (TRAIN,)
