@@ -85,7 +85,7 @@ def evaluate(
         if isinstance(model, Graph):
             facts = model.trained.names.read(corpus)
             means = {"losses": loss_means.of_facts(model.trained, losses, facts)} if losses else {}
-            return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
+            return {**_about(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
         if isinstance(model, Language):
             return _surprisal(model, corpus, read, slices, conflict, losses)
         scores = scores_of(model, corpus)
@@ -115,11 +115,10 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     target, weight = task.targets(corpus), corpus.weights
     said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys, corpus.languages)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
+    about = _about(model, corpus)
     return {
-        "source": corpus.source,
-        "skipped": corpus.skipped,
-        "notes": [*corpus.notes, *predictor.remarks(corpus.blocks())],
-        "trained_on": model.was_trained_on(corpus.fingerprint),
+        **about,
+        "notes": [*about["notes"], *predictor.remarks(corpus.blocks())],
         "task": task.kind,
         "labels": list(task.labels) or None,
         **said,
@@ -146,13 +145,17 @@ def _surprisal(
                 units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
-    return {**_source(model, corpus), "task": "lm", **result}
+    return {**_about(model, corpus), "task": "lm", **result}
 
 
-def _source(model: Language | Graph, corpus: Corpus) -> dict[str, Any]:
-    """What is said of the data whatever the task."""
-    trained_on = model.was_trained_on(corpus.fingerprint)
-    return {"source": corpus.source, "skipped": corpus.skipped, "notes": list(corpus.notes), "trained_on": trained_on}
+def _about(model: Model | Language | Graph, corpus: Corpus) -> dict[str, Any]:
+    """What is said of the data whatever the task, and whether it is what the model was trained on."""
+    return {**source_of(corpus), "trained_on": model.was_trained_on(corpus.fingerprint)}
+
+
+def source_of(corpus: Corpus) -> dict[str, Any]:
+    """Where data is from, how many rows were left out, the first of those that were ``bad``, and what to know of it all."""
+    return {"source": corpus.source, "skipped": corpus.skipped, "bad": corpus.bad, "notes": list(corpus.notes)}
 
 
 def _name(model: Model | Language | Graph) -> str:

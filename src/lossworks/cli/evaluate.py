@@ -156,10 +156,10 @@ def _together(
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
+    from ..core.wording import skipped_note
     from .tables import say, say_notes
 
-    notes = result.get("notes", [])
-    say_notes(notes[: bool(result.get("skipped"))] if quiet else notes)
+    say_notes(skipped_note(result["skipped"], result["bad"]) if quiet else result["notes"])
     if "runs" not in result:
         if result["trained_on"]:
             say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")

@@ -162,6 +162,7 @@ def command(
     }  # fmt: skip
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
+    over = {"test": 0.0} if folds is not None and test is None else {}  # --folds is in the place of the file's test too
     source = together(data)
     read = options.read_options(
         text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
@@ -178,7 +179,7 @@ def command(
             test=parsed(test),
             out=out,
             read=read,
-            settings=toml(config, flags) if config else None,
+            settings=toml(config, over | flags) if config else None,
             resume=resume,
             folds=folds,
             start=start,
