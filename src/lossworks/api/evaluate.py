@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions, read_options
+from ..core.errors import DataError, RecordError, UsageError
+from ..data import Corpus, Ragged, ReadOptions, read_options
 from ..losses import build
+from ..metrics import SegmentCounts
 from ..metrics.segments import Segments
 from ..record.scratch import temporary
 from ..tasks import GraphCompletion, LanguageModeling
+from ..training.beside_counts import beside_counts, too_long
 from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
@@ -27,7 +30,7 @@ from .graph import Graph
 from .language import Language
 from .model import Model
 from .sliced import of_label_models, of_language_models
-from .tested import corpus_for
+from .tested import corpus_for, training_texts
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -135,6 +138,8 @@ def _surprisal(
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp, units = logp_of(model.model, test.texts), test.units(model.tokenizer, model.model.ends)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
+        if "training" in model.record.get("result", {}):
+            result["ngram"] = _beside_counts(model, test.texts, units, logp, scratch)
         if losses:
             result["losses"] = loss_means.of_texts(model, losses, test.texts, units)
         if conflict:
@@ -146,6 +151,19 @@ def _surprisal(
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
     return {**_about(model, corpus), "task": "lm", **result}
+
+
+def _beside_counts(
+    model: Language, test: Ragged, units: SegmentCounts, logp: NDArray[np.float64], scratch: Path
+) -> dict[str, Any]:
+    """What counting the texts that a network was trained on reaches, where they are few and still there."""
+    try:
+        if note := too_long(model.record["data"]["tokens"]["train"] + int(test.offsets[-1])):
+            return {"note": note}
+        texts = training_texts(_name(model), model, scratch)
+    except (UsageError, DataError, RecordError):
+        return {"note": "No n-gram model was counted beside it: the texts that it was trained on are not there, or have changed."}
+    return beside_counts(model.model, texts, test, units, logp, 0.0, scratch)
 
 
 def _about(model: Model | Language | Graph, corpus: Corpus) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def _tell(found: Comparison) -> None:
     from ..report.by_language import NOT_KEPT
     from ..report.comparison import mean_of
     from ..report.comparison_next import next_step, rates_alike
+    from ..report.comparison_rows import beside_counts
     from .fuse import tell_verdicts
     from .tables import console
     from .visible import in_line
@@ -154,6 +155,8 @@ def _tell(found: Comparison) -> None:
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
     if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
         screen.print(f"By language: {NOT_KEPT.format(found.record['result']['metric'])}")
+    if counted := beside_counts(found.record["result"]):
+        screen.print(f"\n{counted}")
     if claims := found.knowledge:
         screen.print()
         tell_verdicts(claims)

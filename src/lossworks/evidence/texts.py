@@ -39,6 +39,7 @@ from ..training.settings import for_family
 from ..training.token_parts import Division, Encoded, divide, encode, repeated
 from ..training.tokens import HeldOut, TokenObjective, new_network, token_loop
 from .benchmark import Benchmark, Scored
+from .counting import beside_counts
 from .each import EachSettings, for_arm
 from .outcome import Outcome
 from .text_diagnostics import apart
@@ -300,6 +301,9 @@ class TextBenchmark(Benchmark[Reading]):
     ) -> dict[str, Any]:
         sizes = [self.sizes(metric, one) for one in arms]
         return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
+
+    def counted(self, arms: Sequence[Measured], metric: str, settings: Sequence[Settings], unit: str) -> dict[str, Any]:
+        return beside_counts(self, arms, metric, settings, self._usual(), unit)
 
     def _key(self, settings: Settings) -> Any:
         return settings.tokenizer

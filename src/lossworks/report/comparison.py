@@ -9,7 +9,7 @@ from . import comparison_charts as charts
 from . import words
 from .by_language import pairs
 from .comparison_next import next_step, rates_alike
-from .comparison_rows import MARKS, diagnostics, grid, number, signed
+from .comparison_rows import MARKS, beside_counts, diagnostics, grid, number, signed
 from .frame import write_page
 from .words import THIN, Json
 
@@ -52,6 +52,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "knowledge": [_claim(one) for one in (result or {}).get("knowledge", [])],  # missing in earlier records
         "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
+        "beside_counts": "" if result is None else beside_counts(result),
         "diagnostics": None if result is None else diagnostics(summary),
         "by_language": told,
         "steps": steps(summary),

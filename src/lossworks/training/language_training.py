@@ -13,6 +13,7 @@ import torch
 from ..core.errors import RecordError
 from ..core.machine import fast_dtype
 from ..data import TRAIN, Ragged, TextLanguages
+from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
@@ -20,7 +21,7 @@ from ..record import read_json, write_json
 from ..tasks import LanguageModeling
 from ..tokens import Vocabulary
 from .config import OPTIMIZER, TrainConfig
-from .planning import Plan, is_timed, plan, time_of
+from .planning import Plan, few_tokens, is_timed, plan, time_of
 from .resolving import check_stopping
 from .settings import BY_STEPS, OF_TOKENS, Settings
 from .sizing import tokens_for
@@ -95,6 +96,9 @@ def train(
         spec, config, threads, tested = _announced(planned, callbacks), planned.config, planned.threads, planned.tested
         settings = _as_planned(settings, planned)
         callbacks.watch("config", {"config": settings.to_json()})
+        note = few_tokens(spec, vocabulary, len(Positions.of(texts, vocabulary, ends)))
+        if note and start is None and teacher is None and not resume:  # these know more than the texts tell, or it was said
+            callbacks.watch("note", {"text": note})
     else:
         config = config_of(settings)
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)
