@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import DataError, RecordError, UsageError
+from ..core.errors import DataError, RecordError, UnknownName, UsageError
 from ..data import Corpus, Ragged, ReadOptions, read_options
 from ..losses import build
 from ..metrics import SegmentCounts
@@ -102,9 +102,23 @@ def _check_losses(model: Model | Language | Graph, losses: Sequence[str | Loss])
     """Raise UsageError for a loss that is not for the task, before anything is read."""
     kinds = {Language: LanguageModeling, Graph: GraphCompletion}
     for spec in losses:
-        if needed := build(spec).needs.removesuffix("s"):
+        if needed := _built(model, spec).needs.removesuffix("s"):
             raise UsageError(f"the loss {spec!r} compares with a {needed} at each position, and evaluate has none. Leave it out.")
         (model.predictor.task if isinstance(model, Model) else kinds[type(model)]()).loss(spec)
+
+
+def _built(model: Model | Language | Graph, spec: str | Loss) -> Loss:
+    """The loss that is spelled; an unknown one that the model was trained with is told by the file that the run keeps of it."""
+    try:
+        return build(spec)
+    except UnknownName as error:
+        kept = next((own["kept"] for own in model.record.get("own", ()) if error.name in own["names"]), None)
+        if kept is None:
+            raise
+        raise UsageError(
+            f"{error.name!r} is a loss in a file, to be named with it. The run keeps the one that it was trained with; if you "
+            f"trust that: --loss {model.path}/{kept}:{str(spec)[str(spec).find(error.name) :]}"
+        ) from None
 
 
 def scores_of(model: Model, corpus: Corpus) -> NDArray[Any]:

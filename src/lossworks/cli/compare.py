@@ -24,7 +24,7 @@ def _repeated(said: str) -> Any:
 
 def command(
     data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
-    loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
+    loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, …; or FILE.py:NAME.")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
     model: Annotated[
         Many, _repeated("linear, bag:dim=32, …; each:linear, one for each --language; pool:linear+bag pools trained arms.")

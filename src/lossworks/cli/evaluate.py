@@ -40,7 +40,9 @@ def command(
     loss: Annotated[
         list[str] | None,
         typer.Option(
-            "--loss", help="The mean of this loss too, with its interval: any that fits the task. Repeatable.", show_default=False
+            "--loss",
+            help="The mean of this loss too, with its interval: any that fits the task, or FILE.py:NAME. Repeatable.",
+            show_default=False,
         ),
     ] = None,
     parallel: Annotated[

@@ -57,7 +57,7 @@ def command(
     memory: Annotated[
         str | None, setting("Bytes that counting stays below (half of those free): 2G; the rest goes to files.")
     ] = None,
-    loss: Annotated[str | None, setting("cross_entropy, focal:gamma=2, …: lossworks list losses.")] = None,
+    loss: Annotated[str | None, setting("cross_entropy, focal:gamma=2, …: lossworks list losses; or FILE.py:NAME.")] = None,
     optimizer: Annotated[str | None, setting("adamw, sgd:momentum=0.9, …: lossworks list optimizers.")] = None,
     penalty: Annotated[str | None, setting("l1, l2, elastic_net, group_lasso: l1:strength=1e-5.")] = None,
     risk: Annotated[str | None, setting("mean, cvar, or over groups group_dro, worst_group.")] = None,
