@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
+from typing import Any
 
 import _bench
 import torch
@@ -33,20 +34,22 @@ class Model(nn.Module):
         self.embedding, self.body = nn.Embedding(size, WIDTH), nn.GRU(WIDTH, WIDTH, batch_first=True)
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self.body(self.embedding(ids.clamp_min(0)))[0]
+        states: Tensor = self.body(self.embedding(ids.clamp_min(0)))[0]
+        return states
 
 
-def mean(spec: str, model: Model, ids: Tensor) -> Tensor:
+def mean(spec: str, model: Model, ids: Tensor) -> Any:
     """The loss of each next word; its negatives are the words before it."""
     earlier = ids[:, None, :-1].expand(-1, ids.shape[1] - 1, -1)
     before = torch.ones_like(earlier, dtype=torch.bool).tril()
-    given = {"negatives": earlier.where(before, -1)} if "unlikelihood" in spec else {}
+    negatives = earlier.where(before, -1) if "unlikelihood" in spec else None
     hidden, target = model(ids)[:, :-1], ids[:, 1:]
-    return lossworks.fused(spec, hidden, model.embedding.weight, target.clamp_min(0), keep=target >= 0, **given)
+    weight = model.embedding.weight
+    return lossworks.fused(spec, hidden, weight, target.clamp_min(0), keep=target >= 0, negatives=negatives)
 
 
 @torch.no_grad()
-def said(model: Model, begun: Tensor, marks: list[int], *, drawn: bool) -> list[list[int]]:
+def said(model: Model, begun: Tensor, marks: list[int | None], *, drawn: bool) -> list[list[int]]:
     """What follows the first words of texts: the most probable words, or drawn ones; none of the marks."""
     text, draw = begun, torch.Generator().manual_seed(0)
     for _ in range(LENGTH):
@@ -90,7 +93,8 @@ def main() -> None:
             model, began = Model(vocabulary.size), time.monotonic()
             optimizer = optim.build("adamw:lr=0.003").over(model)
             for _ in range(EPOCHS):
-                for batch in train[torch.randperm(len(train))].split(BATCH):
+                order = torch.randperm(len(train))
+                for batch in (train[order[first : first + BATCH]] for first in range(0, len(train), BATCH)):
                     optimizer.zero_grad()
                     mean(spec, model, batch[:, : int((batch >= 0).sum(1).max())]).backward()
                     optimizer.step()

@@ -32,6 +32,12 @@ def grid(result: Json) -> Json | None:
     return {"of": tuple(_PARTS[place] for place in varied), "rows": down, "columns": across, "cells": cells}
 
 
+def rows_are(result: Json) -> str:
+    """What test units are called: rows (of fewer different texts, where some recur), texts or segments."""
+    name = str(result.get("rows_are", "test rows"))  # missing in earlier records
+    return f"{name} ({texts:,} different texts)" if (texts := result.get("test_texts")) else name
+
+
 def beside_counts(result: Json) -> str:
     """What an n-gram model of the same tokens reaches, and which arms have beaten it; empty where none was to be counted."""
     rival = result.get("ngram")  # missing in earlier records
