@@ -190,7 +190,7 @@ def test_bad_files(command: Command, content: str | None, said: str) -> None:
         ("my-own.py:Sharpened", "my-own.py registers Sharpened as 'sharpened': my-own.py:sharpened."),
         ("my-own.py:CategoricalLoss", "It defines CategoricalLoss, and registers but sharpened: put @losses.add("),
         ("my-own.py:half_l1", "my-own.py registers no loss 'half_l1'. It has sharpened."),
-        ("sharper", "unknown loss 'sharper'. One in a file of yours is FILE.py:sharper. Known: "),
+        ("sharper", "z_loss. One in a file of yours is FILE.py:sharper."),
     ],
 )
 def test_names_that_are_not_registered(command: Command, mine: Path, spec: str, said: str) -> None:
