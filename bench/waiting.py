@@ -8,6 +8,7 @@ What says nothing by then has no figure. The machine should do nothing else.
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -24,35 +25,37 @@ LEFT = re.compile(r"about (?:(\d+) h ?)?(?:(\d+) min ?)?(?:(\d+) s)? ?left")
 UNITS = (3600, 60, 1)
 
 COMMANDS = {
-    "linear": "fit {ag_news} --text 2 --label 1 --no-header --out {out} --epochs 40",
-    "linear-default": "fit {ag_news} --text 2 --label 1 --no-header --out {out}",
-    "bag": "fit {ag_news} --text 2 --label 1 --no-header --out {out} --model bag --epochs 5",
-    "encoder": "fit {reviews} --out {out} --model transformer --epochs 4",
-    "rnn": "fit {shakespeare} --task lm --out {out} --model rnn --tokenizer chars --steps 120",
-    "transformer": "fit {shakespeare} --task lm --out {out} --model transformer --tokenizer bpe:size=1000 --steps 60",
-    "hmm": "fit {shakespeare} --task lm --out {out} --model hmm --tokenizer chars",
-    "ngram": "fit {poems} --task lm --out {out} --model ngram",
-    "folds": "fit {ag_news} --text 2 --label 1 --no-header --out {out} --folds 5",
-    "compare": "compare {reviews} --out {out} --loss cross_entropy --loss focal --seeds 6 --trials 4",
-    "prepare": "data prepare {poems} --out {out}",
+    "fit, linear": "fit {poems} --text text --label dynasty --out {out}",
+    "fit, bag": "fit {poems} --text text --label dynasty --out {out} --model bag --epochs 3",
+    "fit, naive_bayes": "fit {poems} --text text --label author --out {out} --model naive_bayes",
+    "fit, transformer of labels": "fit {trec} --out {out} --model transformer --epochs 3",
+    "fit, rnn": "fit {shakespeare} --task lm --out {out} --model rnn --tokenizer chars --steps 400",
+    "fit, transformer": "fit {shakespeare} --task lm --out {out} --model transformer --tokenizer bpe:size=1000 --steps 60",
+    "fit, hmm": "fit {shakespeare} --task lm --out {out} --model hmm --tokenizer chars",
+    "fit, ngram": "fit {poems} --task lm --out {out} --model ngram",
+    "fit --folds": "fit {trec} --out {out} --folds 20",
+    "compare": "compare {reviews} --out {out} --loss cross_entropy --loss focal --seeds 10 --trials 10",
+    "data prepare": "data prepare {poems} --out {out}",
 }
 
 
 def main() -> None:
     """Print a row for each command."""
     data = _bench.data()
-    places = {
-        "ag_news": data / "ag-news" / "ag_news_test.csv",
-        "reviews": Path(lossworks.__file__).parent / "data" / "reviews.csv",
-        "shakespeare": data / "tiny-shakespeare.txt",
-        "poems": data / "poetry.jsonl",
-    }
     _bench.machine()
     rows = []
-    for name in sys.argv[1:] or COMMANDS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = COMMANDS[name].format(**places, out=f"{folder}/out").split()
-            rows.append((name, *measured(command)))
+    with tempfile.TemporaryDirectory() as folder:
+        places = {
+            "reviews": Path(lossworks.__file__).parent / "data" / "reviews.csv",
+            "shakespeare": data / "tiny-shakespeare.txt",
+            "poems": data / "poetry.jsonl",
+            "trec": Path(folder) / "trec.csv",
+        }
+        with places["trec"].open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *_bench.trec(0)[0]])
+        for name in sys.argv[1:] or COMMANDS:
+            out = Path(folder) / name.replace(" ", "")
+            rows.append((name, *measured([part.format(**places, out=out) for part in COMMANDS[name].split()])))
     _bench.table(("command", "s", *(f"at {share:.0%}" for share in SHARES)), rows)
 
 

@@ -82,7 +82,7 @@ def test_what_folds_do_not_go_with(tmp_path: Path) -> None:
     rows = [(f"w{i}", "ab"[i % 2]) for i in range(40)]
     for how, why in (
         ({"test": 0.2}, "--test does not go with --folds"),
-        ({"settings": Settings(test=0.2)}, "--test does not go with --folds"),  # as a TOML file says
+        ({"settings": Settings(test=0.2)}, "--test does not go with --folds"),
         ({"valid": rows}, "--valid FILE or --test FILE does not"),
         ({"folds": 1}, "folds"),
         ({"folds": 41}, "wanted 2 to 40"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,20 @@ def test_skipped_rows_are_counted(command: Command, put: Put) -> None:
         ended = command(*call, "--bad-rows", "skip")
         assert ended.code == 0, ended.err
         assert ended.err.count("bad row") == 1
+
+
+def test_quiet_tells_what_is_lost_alone(command: Command, fitted: Path, put: Put, tmp_path: Path) -> None:
+    """With -q rows left out are told and nothing else, of one run and of several; JSON has them in any case."""
+    rows = [(text, {"good": "positive"}.get(label, "negative")) for text, label in reviews()]
+    path = put("a.csv", csv_of([*rows, ("cafe\u0301", "positive"), (" ", "negative")]))
+    shutil.copytree(fitted, tmp_path / "again")
+    for runs in ([fitted], [fitted, "again"]):
+        call = ("evaluate", *runs, path, "--bad-rows", "skip")
+        loud, quiet = command(*call), command(*call, "-q")
+        assert (loud.code, quiet.code) == (0, 0), loud.err
+        assert "NFC: 1 of 61 texts changed" in loud.err
+        assert quiet.err == "note   1 bad row left out, the first: line 63: the text is empty\n"
+        assert command(*call, "--json").json["bad"] == ["line 63: the text is empty"]
 
 
 def test_all_rows_bad(command: Command, put: Put) -> None:

@@ -48,6 +48,9 @@ def test_compare(command: Command, text: Path) -> None:
     assert "tokens (" in ended.err
     assert re.search(r"cross_entropy\n    \S+ \S+, the mean of \d seeds, with lr \S+ of \d trials?. The baseline", ended.out)
     assert "nats a token" in ended.out
+    assert re.search(
+        r"\nA 5-gram model counted on the same tokens has nats_per_token \S+\. .*: \S+ by \S+ \(\S+ to \S+\)", ended.out
+    )
     record = json.loads(Path("run/run.json").read_text())
     assert (record["status"], record["task"], record["result"]["metric"]) == ("finished", "lm", "nats_per_token")
     page = Path("run/report.html").read_text("utf-8")

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import lossworks
+from lossworks.api import evaluate
 from lossworks.api.whole_texts import fuse_texts
 from lossworks.cli.app import app
 
@@ -76,6 +77,19 @@ def test_whole_texts(told: Callable[..., str], tmp_path: Path, put: Put) -> None
     mixed = fuse_texts(sources, on=data)
     alone = [lossworks.load(source).score(["line 1"])[0].logp for source in sources]  # type: ignore[union-attr]
     assert mixed.logp(["line 1"])[0] == pytest.approx(np.log(mixed.weights @ np.exp(alone)))
+
+
+def test_whole_texts_pay_for_every_byte(tmp_path: Path, put: Put) -> None:
+    """What is unknown to a source costs it as many bits a byte as evaluate says, and the mixture no less for it."""
+    data = str(put("lines.txt", "".join(f"line {n} of the text, {n}\n" for n in range(80))))
+    other = str(put("other.txt", "".join(f"line {n} of the 電 text\n" for n in range(40))))
+    for tokens in ("chars", "bytes"):
+        lossworks.fit(data, task="lm", model="ngram:order=3", tokenizer=tokens, out=tmp_path / tokens)
+    mixed = fuse_texts([tmp_path / "chars", tmp_path / "bytes"], on=data, test=other)
+    told = [evaluate(lossworks.load(path), other)["metrics"]["bits_per_byte"]["value"] for path in mixed.sources]
+    assert [row["loss"]["value"] for row in mixed.facts["sources"]] == pytest.approx(told)
+    assert told[0] > 8 * 3 / 24
+    assert mixed.facts["loss"]["value"] > 8 * 3 / 24
 
 
 def test_whole_texts_as_a_run(told: Callable[..., str], tmp_path: Path) -> None:

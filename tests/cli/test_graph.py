@@ -27,13 +27,15 @@ def run(command: Command, put: Put) -> Path:
 
 def test_whole_run(command: Command, put: Put, run: Path) -> None:
     """Answers to queries given, in files and on stdin, as lines and as JSON; figures on the test part and on other facts."""
-    lines = [line.split("\t") for line in command("predict", run, "e1\t+2", "--top", 3).out.splitlines()]
-    assert [line[2] for line in lines] == ["e1 +2"] * 3
+    names, *lines = [line.split("\t") for line in command("predict", run, "e1\t+2", "--top", 3).out.splitlines()]
+    assert names == ["entity", "probability", "known", "text"]
+    assert [line[3] for line in lines] == ["e1 +2"] * 3
+    assert {line[2] for line in lines} <= {"yes", "no"}
     queries = put("queries.tsv", "e1\t+2\n?\t+2\te3\n")
     found = command("predict", run, queries, "--json").json
     assert [row["query"] for row in found["predictions"]] == ["e1\t+2", "?\t+2\te3"]
     assert [len(row["answers"]) for row in found["predictions"]] == [10, 10]
-    assert command("predict", run, stdin=b"e1\t+2\n").out.count("\n") == 10
+    assert command("predict", run, stdin=b"e1\t+2\n").out.count("\n") == 1 + 10
     wrote = command("predict", run, queries, "--out", "a.jsonl", "--top", 2, "--json").json
     assert (wrote["rows"], wrote["columns"]) == (4, ["text", "rank", "entity", "probability", "known"])
     assert command("evaluate", run, "--json").json["metrics"] == command("evaluate", run, "--json").json["metrics"]

@@ -142,8 +142,9 @@ def test_other_tasks(command: Command, tmp_path: Path, data: Path, task: str, me
     assert f"task   {task}" in ended.err
     assert metric in ended.out
     assert metric in command("evaluate", run, data).out
-    answer = command("predict", run, "电池鼓包了。").out.split("\t")[0]
-    assert answer if task == "multilabel" else 0 < float(answer) < 6
+    heads, said = (line.split("\t") for line in command("predict", run, "电池鼓包了。").out.splitlines())
+    assert heads == ["predicted", *["probabilities"] * (task == "multilabel"), "text"]
+    assert said[0] if task == "multilabel" else 0 < float(said[0]) < 6
     assert command("report", run).out.strip() == str(run / "report.html")
 
 
@@ -163,7 +164,7 @@ def test_scripts_without_spaces(
     rows = [((good, bad)[i % 2].format(i), ("good", "bad")[i % 2]) for i in range(60)]
     ended = command("fit", put("a.csv", csv_of(rows)), "--model", model, "--out", tmp_path / "run", "--epochs", "12", "-q")
     assert ended.code == 0, ended.err
-    assert command("predict", tmp_path / "run", question).out.startswith("bad\t")
+    assert command("predict", tmp_path / "run", question).out.startswith("predicted\tprobability\ttext\nbad\t")
 
 
 def test_predict_input(command: Command, fitted: Path, put: Put) -> None:
@@ -174,9 +175,11 @@ def test_predict_input(command: Command, fitted: Path, put: Put) -> None:
     ended = command("predict", fitted, lines, long, table, "-", "", "--json", stdin="最后\n".encode())
     said = [row["text"] for row in ended.json["predictions"]]
     assert said == ["first of all", "then, this", long, "a table's", "最后", ""]
-    assert len(command("predict", fitted, stdin=b"one\ntwo\n").out.splitlines()) == 2
+    names, *answers = command("predict", fitted, "--top", 2, stdin=b"one\ntwo\n").out.splitlines()
+    assert (names, len(answers)) == ("predicted\tprobabilities\ttext", 2)
+    assert command("predict", fitted, "no.csv").out == ""  # an error stands alone
 
 
 def test_missing_labels_to_predict(command: Command, fitted: Path, put: Put) -> None:
     """Text to predict on may be a labelled file; its labels are not needed."""
-    assert len(command("predict", fitted, put("a.csv", csv_of(reviews(7)))).out.splitlines()) == 7
+    assert len(command("predict", fitted, put("a.csv", csv_of(reviews(7)))).out.splitlines()) == 1 + 7

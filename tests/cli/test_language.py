@@ -113,10 +113,20 @@ def test_config_file(command: Command, put: Put) -> None:
     assert "penalty" in command("fit", corpus, "--config", put("b.toml", 'task = "lm"\npenalty = "l1"\n')).err
 
 
+def test_folds_win_over_the_file(command: Command, put: Put) -> None:
+    """--folds is in the place of a TOML file's share of test rows, whatever that is; both as flags are refused."""
+    for share in (0.1, 0.3):
+        config = put("fit.toml", f'model = "naive_bayes"\ntest = {share}\n')
+        record = command("fit", REVIEWS, "--config", config, "--folds", 2, "--out", f"run{share}", "--json").json
+        assert (record["config"]["test"], record["data"]["parts"]["test"], record["result"]["rows"]) == (0.0, 0, 656)
+    refused = command("fit", REVIEWS, "--config", config, "--folds", 2, "--test", 0.1, "--out", "both")
+    assert "--test does not go with --folds" in refused.err
+
+
 def test_classes(command: Command) -> None:
     """Classes by language models flow as any classifier: predict, evaluate, report, and an explanation by tokens."""
     assert command("fit", REVIEWS, "--model", "ngram:order=2", "--tokenizer", "words", "--out", "run", "-q").code == 0
-    assert command("predict", "run", "I love it, wonderful!").out.startswith("positive")
+    assert command("predict", "run", "I love it, wonderful!").out.splitlines()[1].startswith("positive")
     assert "accuracy" in command("evaluate", "run", REVIEWS).out
     (explained,) = command("explain", "run", "wonderful", "--json").json["explanations"]
     assert explained["details"][0]["token"] == "wonderful"

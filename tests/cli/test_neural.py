@@ -56,10 +56,34 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert command("score", "run", "the cat sat").code == 0
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
     assert command("generate", "run", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
-    assert "nats_per_token" in command("evaluate", "run", corpus).out
+    told = command("evaluate", "run", corpus)
+    assert "nats_per_token" in told.out
+    assert "A 5-gram model counted on the same tokens reaches" in told.out
+    assert "counted" not in told.err
+    corpus.rename("elsewhere.txt")
+    assert "No n-gram model was counted beside it" in command("evaluate", "run", "elsewhere.txt").err
+    assert "counted" not in command("evaluate", "run", "elsewhere.txt", "-q").err
     page = Path("run/report.html").read_text()
     assert "Learning" in page
     assert record["config"]["dtype"] in page
+
+
+def test_few_tokens_are_told_once(command: Command, put: Put) -> None:
+    """A network with fewer training tokens than weights is told to count, once, in terminal and report; no other is."""
+    lines = ["fit", put("corpus.txt", TEXT), "--task", "lm", "--tokenizer", "words", "--out"]
+    for name, rest in (("steps", ["--steps", 2]), ("minutes", ["--minutes", "0.02"])):
+        ended = command(*lines, name, "--model", "rnn:layers=1,dim=64", *rest)
+        assert re.search(r"note   [\d,]+ training tokens are few for a network of [\d,]+ weights\. From so few", ended.err)
+        assert ended.err.count("--model ngram") == 1
+        assert Path(name, "report.html").read_text().count("training tokens are few") == 1
+    for name, rest in (
+        ("small", ["rnn:layers=1,dim=4", "--steps", 2]),
+        ("ngram", ["ngram"]),
+        ("on", ["--from", "steps", "--steps", 2]),
+    ):
+        ended = command(*lines, name, *(["--model"] if name != "on" else []), *rest)
+        assert ended.code == 0, ended.err
+        assert "are few for" not in ended.err
 
 
 def test_time_is_kept_and_said(command: Command, put: Put) -> None:

@@ -166,7 +166,7 @@ def test_compared(command: Command, workers_here: Callable[..., None], mine: Pat
         (None, "cannot read other.py: No such file"),
         ("import numpy\n\n1 / 0\n", "other.py, line 3: ZeroDivisionError: division by zero"),
         ("a = 1\nb = = 2\n", "other.py, line 2: SyntaxError: invalid syntax"),
-        ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add(name, source=…)."),
+        ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add('sharpened', source=…)."),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"sharp"'), "no loss 'sharpened'. It has sharp."),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"focal"'), "two members of lossworks.losses are named 'focal'"),
     ],
@@ -180,6 +180,55 @@ def test_bad_files(command: Command, content: str | None, said: str) -> None:
     assert said in ended.err
     assert not Path("run").exists()
     assert not [name for name in sys.modules if name.startswith("lossworks_own_other") and content is None]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("my-own.py", "which loss of it is meant is not said: my-own.py:sharpened. It has sharpened."),
+        ("0.5*my-own.py+cross_entropy", "my-own.py:sharpened. It has sharpened."),
+        ("my-own.py:Sharpened", "my-own.py registers Sharpened as 'sharpened': my-own.py:sharpened."),
+        ("my-own.py:CategoricalLoss", "It defines CategoricalLoss, and registers but sharpened: put @losses.add("),
+        ("my-own.py:half_l1", "my-own.py registers no loss 'half_l1'. It has sharpened."),
+        ("sharper", "z_loss. One in a file of yours is FILE.py:sharper."),
+    ],
+)
+def test_names_that_are_not_registered(command: Command, mine: Path, spec: str, said: str) -> None:
+    """What to write is said: of a file alone, a class by its own name, what is not registered, a name without its file."""
+    ended = command("fit", REVIEWS, *SMALL, "--loss", spec, "--out", "run")
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+
+
+def test_a_fault_while_it_is_used(command: Command, mine: Path) -> None:
+    """What a loss does wrong while it is used is said with its line in the file, in training and in evaluate."""
+    line = 1 + mine.read_text().splitlines().index("        return (-scores.logp).clamp_min(1e-12) ** self.power")
+    mine.write_text(mine.read_text().replace("clamp_min(1e-12)", "nothing()"))
+    assert command("fit", REVIEWS, *SMALL, "-q", "--out", "run").code == 0
+    for call in (("fit", REVIEWS, *SMALL, "-q", "--out", "other"), ("evaluate", "run")):
+        ended = command(*call, "--loss", f"my-own.py:{SPEC}")
+        assert ended.code == 2
+        assert ended.err == f"lossworks: my-own.py, line {line}: AttributeError: 'Tensor' object has no attribute 'nothing'\n"
+
+
+def test_a_model_is_no_file_to_run(mine: Path) -> None:
+    """Where no member is asked for, a path that ends in .py is a path."""
+    assert own.without_files("hf:my-own.py", "model") == "hf:my-own.py"
+    assert ran() == 0
+
+
+def test_in_a_folder_with_a_space(command: Command, mine: Path, forget: Callable[[], None]) -> None:
+    """Such a path is one path, in a sum too; and evaluate of the run takes the loss, or says how to name it."""
+    folder = mine.parent / "my losses"
+    folder.mkdir()
+    mine.rename(folder / "mine.py")
+    ended = command("fit", REVIEWS, *SMALL, "-q", "--out", "run", "--loss", f"cross_entropy + 0.5*my losses/mine.py:{SPEC}")
+    assert ended.code == 0, ended.err
+    forget()
+    ended = command("evaluate", "run", "--loss", SPEC)
+    assert (ended.code, "--loss run/own/mine.py:sharpened:power=1.2" in ended.err) == (2, True), ended.err
+    assert ran() == 1
+    told = command("evaluate", "run", "--loss", f"run/own/mine.py:{SPEC}", "--json")
+    assert told.json["losses"]["metrics"][SPEC]["value"] > 0
 
 
 def test_changed_in_a_notebook(mine: Path, command: Command) -> None:

@@ -66,7 +66,7 @@ def test_a_threshold(command: Command, run: Path, tmp_path: Path) -> None:
         f"{want.count(None)} of them without an answer"
         in command("predict", run, *flags, "--out", "a.jsonl", "--keep", "text").out
     )
-    assert command("predict", run, "x", "--threshold", 1).out.startswith("–\t")
+    assert command("predict", run, "x", "--threshold", 1).out.splitlines()[1].startswith("–\t")
     for wrong, why in (("1.5", "wanted a probability"), ("god=.5", "Did you mean 'good'"), ("high", "wanted a probability")):
         assert why in command("predict", run, "x", "--threshold", wrong).err
 

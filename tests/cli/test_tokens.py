@@ -43,6 +43,11 @@ def test_tokens_and_bits(command: Command, tmp_path: Path) -> None:
     assert "b less a, in bits/line" in both.out
     assert "worse" in both.out
     assert command("evaluate", "a", "b", *files, "--parallel", "--json").json["best"] == "a"
+    with Path(files[1]).open("a") as tha, Path(files[0]).open("a") as eng:
+        tha.write("\n")
+        eng.write("the end\n")
+    for call in (("evaluate", "a", *files, "--parallel"), ("tokens", "report", *files)):
+        assert command(*call, "-q").err == "note   1 line left out, blank in one file or more\n"
 
 
 def test_wrong(command: Command, tmp_path: Path) -> None:

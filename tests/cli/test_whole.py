@@ -35,7 +35,7 @@ def test_main_job(tmp_path: Path) -> None:
     assert "Then refitted on all 590 training and validation rows, for as many epochs as were best." in fit.stdout
     assert "590 training and validation rows" in (tmp_path / "run/report.html").read_text("utf-8")
     predict = _run("predict", "run", cwd=tmp_path, input="I love it, wonderful!\n非常失望，退货了。\n")
-    assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["positive", "negative"]
+    assert [line.split("\t")[0] for line in predict.stdout.splitlines()] == ["predicted", "positive", "negative"]
     assert (tmp_path / "run/report.html").stat().st_size > 100_000
 
 

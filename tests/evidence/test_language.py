@@ -19,6 +19,7 @@ from lossworks.core.seeds import generator
 from lossworks.data import VALID, ReadOptions
 from lossworks.engine import Callbacks
 from lossworks.evidence.runs import opened
+from lossworks.training import beside_counts
 from lossworks.training.tokens import TokenObjective
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "by", "a", "mat", "fen")
@@ -141,6 +142,28 @@ def test_beside_counts(text: Path) -> None:
     assert (len(counted["tuning"]["trials"]), len(trained["tuning"]["trials"])) == (0, 2)
     assert counted["settings"]["schedule"] is None
     assert trained["verdict"]["word"] in ("worse", "no difference shown")
+
+
+def test_counting_beside_trained_arms(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a fit of an n-gram tells on the same rows, and each arm's paired difference from it; not where an arm counts."""
+    asked: dict[str, Any] = {**SHORT, "optimizer": ["adamw", "adamw:lr=1e-6"], "trials": 0, "seeds": 3}
+    found = lossworks.compare(text, out=text.parent / "run", **asked)
+    rival = found.record["result"]["ngram"]
+    counted = lossworks.fit(text, task="lm", document_unit="file", tokenizer="chars", model="ngram")
+    assert rival["value"] == pytest.approx(counted.metrics["nats_per_token"]["value"])
+    assert [one["arm"] for one in rival["arms"]] == [arm["name"] for arm in found.arms]
+    for arm, one in zip(found.arms, rival["arms"], strict=True):
+        assert one["value"] == pytest.approx(arm["value"] - rival["value"])
+        assert 0 < one["low"] < one["value"] < one["high"]
+        assert one["word"] == "worse"
+    page = (text.parent / "run" / "report.html").read_text()
+    assert f"A 5-gram model counted on the same tokens has nats_per_token {rival['value']:.3f}" in page
+    assert "Worse than that: " in page
+    both = lossworks.compare(text, **{**asked, "seeds": 1, "model": ["ngram:order=3", TINY], "optimizer": None})
+    assert "ngram" not in both.record["result"]
+    monkeypatch.setattr(beside_counts, "_FEW", 0)
+    few = lossworks.compare(text, **{**asked, "seeds": 1})
+    assert "take longer than a moment" in few.record["result"]["ngram"]["note"]
 
 
 def test_stopped_and_resumed(text: Path, tmp_path: Path) -> None:

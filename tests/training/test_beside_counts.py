@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import lossworks
 from api.language import LINES, fitted
+from lossworks.api import evaluate
 from lossworks.training import beside_counts
 
 TINY = {"model": "transformer:layers=1,heads=2,dim=16,context=16", "steps": 3, "batch_tokens": 128}
 
 
-def test_counted_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_counted_beside(tmp_path: Path) -> None:
     """The metrics are those of a fit of an n-gram, the difference is the network's bits a byte less these; the report says so."""
-    monkeypatch.setattr(beside_counts, "_SHARE", 1e9)
     lines = [line + chr(0x4E00 + i) * (i % 9 == 0) for i, line in enumerate(LINES)]  # some characters are unknown
     network = lossworks.fit(lines, task="lm", tokenizer="chars", out=tmp_path / "run", **TINY)
     found, counted = network.record["result"]["ngram"], fitted("ngram", "chars", lines)
@@ -29,10 +30,31 @@ def test_counted_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert "worse by" in page
 
 
+@pytest.mark.parametrize("unit", ["line", "file"])
+def test_counted_beside_in_evaluate(tmp_path: Path, unit: str) -> None:
+    """On other text a network stands beside what the texts that it was trained on are counted to; gone or changed, it is said."""
+    corpus, other = tmp_path / "corpus.txt", tmp_path / "other.txt"
+    corpus.write_text("\n".join(LINES))
+    other.write_text("\n".join(line.replace("cat", "fox") for line in LINES))
+    how = {"document_unit": unit}
+    network = fitted(spelled="chars", data=corpus, out=tmp_path / "run", **TINY, **how)
+    counted = fitted("ngram", data=corpus, out=tmp_path / "counted", **how)
+    for data in (None, other):
+        found, alone = evaluate(network, data)["ngram"], evaluate(counted, data)
+        assert found["metrics"]["bits_per_byte"] == alone["metrics"]["bits_per_byte"]
+        assert "ngram" not in alone
+    assert evaluate(network)["ngram"]["difference"] == network.record["result"]["ngram"]["difference"]
+    corpus.write_text("\n".join(LINES[1:]))
+    assert "are not there, or have changed" in evaluate(network, other)["ngram"]["note"]
+
+
 def test_not_counted_where_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fit of a moment has a note instead, and a counted family nothing at all."""
-    assert beside_counts._SHARE * 30 < beside_counts._ONCE  # half a minute is a moment
+    """Many tokens, more than a long fit has a moment for, have a note instead; a counted family has nothing at all."""
+    assert not beside_counts.too_long(1_000_000)
+    assert beside_counts.too_long(1_000_001)
+    assert [bool(beside_counts.too_long(10_000_000, 60 * minutes)) for minutes in (2, 4)] == [True, False]
+    monkeypatch.setattr(beside_counts, "_FEW", 0)
     monkeypatch.setattr(beside_counts, "_SHARE", 0.0)
     found = fitted(**TINY).record["result"]["ngram"]
-    assert found == {"note": "No n-gram model was counted beside it: that takes more than 0% of the time of this fit."}
+    assert re.fullmatch(r"No n-gram model was counted beside it: [\d,]+ tokens take longer than a moment\. .*", found["note"])
     assert "ngram" not in fitted().record["result"]

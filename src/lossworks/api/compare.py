@@ -29,7 +29,8 @@ from ..record.scratch import temporary
 from ..training import Settings
 from ..training.choices import check_names, for_family, renamed
 from ..training.teaching import CUT, Teacher
-from .comparison import Comparison, Recorder
+from .comparing import Recorder
+from .comparison import Comparison
 from .fit import Source, held_out, reading_for
 from .held import as_begun
 from .teaching import open_teacher

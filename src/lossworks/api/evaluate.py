@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import UsageError
-from ..data import Corpus, ReadOptions, read_options
+from ..core.errors import DataError, RecordError, UnknownName, UsageError
+from ..data import Corpus, Ragged, ReadOptions, read_options
 from ..losses import build
+from ..metrics import SegmentCounts
 from ..metrics.segments import Segments
 from ..record.scratch import temporary
 from ..tasks import GraphCompletion, LanguageModeling
+from ..training.beside_counts import beside_counts, too_long
 from ..training.graph import judge as judge_facts
 from ..training.judging import figures
 from ..training.language_metrics import judge, logp_of
@@ -28,6 +31,7 @@ from .language import Language
 from .model import Model
 from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
+from .trained_on import training_texts
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -85,7 +89,7 @@ def evaluate(
         if isinstance(model, Graph):
             facts = model.trained.names.read(corpus)
             means = {"losses": loss_means.of_facts(model.trained, losses, facts)} if losses else {}
-            return {**_source(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
+            return {**_about(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
         if isinstance(model, Language):
             return _surprisal(model, corpus, read, slices, conflict, losses)
         scores = scores_of(model, corpus)
@@ -99,9 +103,23 @@ def _check_losses(model: Model | Language | Graph, losses: Sequence[str | Loss])
     """Raise UsageError for a loss that is not for the task, before anything is read."""
     kinds = {Language: LanguageModeling, Graph: GraphCompletion}
     for spec in losses:
-        if needed := build(spec).needs.removesuffix("s"):
+        if needed := _built(model, spec).needs.removesuffix("s"):
             raise UsageError(f"the loss {spec!r} compares with a {needed} at each position, and evaluate has none. Leave it out.")
         (model.predictor.task if isinstance(model, Model) else kinds[type(model)]()).loss(spec)
+
+
+def _built(model: Model | Language | Graph, spec: str | Loss) -> Loss:
+    """The loss that is spelled; an unknown one that the model was trained with is told by the file that the run keeps of it."""
+    try:
+        return build(spec)
+    except UnknownName as error:
+        kept = next((own["kept"] for own in model.record.get("own", ()) if error.name in own["names"]), None)
+        if kept is None:
+            raise
+        raise UsageError(
+            f"{error.name!r} is a loss in a file, to be named with it. The run keeps the one that it was trained with; if you "
+            f"trust that: --loss {model.path}/{kept}:{str(spec)[str(spec).find(error.name) :]}"
+        ) from None
 
 
 def scores_of(model: Model, corpus: Corpus) -> NDArray[Any]:
@@ -115,11 +133,10 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
     target, weight = task.targets(corpus), corpus.weights
     said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys, corpus.languages)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
+    about = _about(model, corpus)
     return {
-        "source": corpus.source,
-        "skipped": corpus.skipped,
-        "notes": [*corpus.notes, *predictor.remarks(corpus.blocks())],
-        "trained_on": model.was_trained_on(corpus.fingerprint),
+        **about,
+        "notes": [*about["notes"], *predictor.remarks(corpus.blocks())],
         "task": task.kind,
         "labels": list(task.labels) or None,
         **said,
@@ -136,6 +153,8 @@ def _surprisal(
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
         logp, units = logp_of(model.model, test.texts), test.units(model.tokenizer, model.model.ends)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
+        if "training" in model.record.get("result", {}):
+            result["ngram"] = _beside_counts(model, test.texts, units, logp, scratch)
         if losses:
             result["losses"] = loss_means.of_texts(model, losses, test.texts, units)
         if conflict:
@@ -146,13 +165,30 @@ def _surprisal(
                 units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
-    return {**_source(model, corpus), "task": "lm", **result}
+    return {**_about(model, corpus), "task": "lm", **result}
 
 
-def _source(model: Language | Graph, corpus: Corpus) -> dict[str, Any]:
-    """What is said of the data whatever the task."""
-    trained_on = model.was_trained_on(corpus.fingerprint)
-    return {"source": corpus.source, "skipped": corpus.skipped, "notes": list(corpus.notes), "trained_on": trained_on}
+def _beside_counts(
+    model: Language, test: Ragged, units: SegmentCounts, logp: NDArray[np.float64], scratch: Path
+) -> dict[str, Any]:
+    """What counting the texts that a network was trained on reaches, where they are few and still there."""
+    try:
+        if note := too_long(model.record["data"]["tokens"]["train"] + int(test.offsets[-1])):
+            return {"note": note}
+        texts = training_texts(_name(model), model, scratch)
+    except (UsageError, DataError, RecordError):
+        return {"note": "No n-gram model was counted beside it: the texts that it was trained on are not there, or have changed."}
+    return beside_counts(model.model, texts, test, units, logp, 0.0, scratch)
+
+
+def _about(model: Model | Language | Graph, corpus: Corpus) -> dict[str, Any]:
+    """What is said of the data whatever the task, and whether it is what the model was trained on."""
+    return {**source_of(corpus), "trained_on": model.was_trained_on(corpus.fingerprint)}
+
+
+def source_of(corpus: Corpus) -> dict[str, Any]:
+    """Where data is from, how many rows were left out, the first of those that were ``bad``, and what to know of it all."""
+    return {"source": corpus.source, "skipped": corpus.skipped, "bad": corpus.bad, "notes": list(corpus.notes)}
 
 
 def _name(model: Model | Language | Graph) -> str:

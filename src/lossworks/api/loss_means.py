@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..core import own
 from ..core.lazy import Later
 from ..data import Corpus, Ragged
 from ..data.triples import Queries, inverted
@@ -105,8 +106,8 @@ def of_facts(graph: KnowledgeGraph, specs: Specs, facts: NDArray[np.int64]) -> J
 
 
 def _built(specs: Specs, made: Callable[[Loss], Loss]) -> dict[str, Loss]:
-    """Each loss by its spec as it was given, told what it asks for."""
-    return {spec if isinstance(spec, str) else render(spec): made(build(spec)) for spec in specs}
+    """Each loss by its spec as it was given but for a file in it, told what it asks for."""
+    return {own.plain(spec) if isinstance(spec, str) else render(spec): made(build(spec)) for spec in specs}
 
 
 def _of_rows(task: LabelTask, loss: Loss, answers: NDArray[Any], target: NDArray[Any], temperature: float) -> Floats:

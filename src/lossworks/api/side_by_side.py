@@ -20,7 +20,7 @@ from ..metrics.segments import Segments
 from ..record.scratch import temporary
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
-from .evaluate import of_labels, scores_of
+from .evaluate import of_labels, scores_of, source_of
 from .f1 import f1_by_language
 from .fit import Source, check_apart
 from .language import Language
@@ -79,9 +79,7 @@ def side_by_side(
     beside = best or order[0]
     return {
         "task": "lm",
-        "source": corpus.source,
-        "skipped": corpus.skipped,
-        "notes": list(corpus.notes),
+        **source_of(corpus),
         "rows": 1 if read.texts == "file" else len(corpus),
         "bytes": int(texts.bytes.sum()),
         "characters": int(texts.characters.sum()),
@@ -122,7 +120,7 @@ def labels_side_by_side(
             if "macro_f1" in figures.METRICS[task.kind]:
                 told += f1_by_language(models, scores, corpus, corpus.languages)
             sliced["by_language"] = told
-    same = ("task", "source", "skipped", "rows", "texts")
+    same = ("task", "source", "skipped", "bad", "rows", "texts")
     shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
     rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
     return {**shared, "notes": list(corpus.notes), "runs": rows, **sliced}

@@ -16,7 +16,7 @@ from ..core.errors import UsageError
 from ..data import ReadOptions, load
 from ..engine import Callbacks
 from ..fusion.judging import Units
-from ..inference import text_logp
+from ..metrics.segments import Segments
 from ..models.pool import BY_TEXT, Rule
 from ..models.pool.weights import mixture
 from .fit import Source
@@ -27,6 +27,7 @@ from .loading import load_language
 from .pool_run import PoolRun, pool_of
 from .recording import Recorder
 from .scored import BIT
+from .side_by_side import measure
 from .soup import measured, source_row
 from .sources import Opened, open_sources
 
@@ -48,7 +49,7 @@ class WholeTexts:
     path: Path | None = None
 
     def logp(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """log p of each text [N], in nats."""
+        """log p of each text [N], in nats; a token that is unknown to a source costs it 8 bits more for each byte."""
         return np.asarray(
             logsumexp(
                 _logp(self.sources, several(texts, *(source.record for source in self.sources.values()))),
@@ -151,10 +152,7 @@ def _texts(data: Source, read: ReadOptions) -> list[str]:
 
 
 def _logp(sources: Mapping[str, Language], texts: Sequence[str]) -> NDArray[np.float64]:
-    """log p of whole texts by source [S, N]."""
-    found = []
-    for model in sources.values():
-        chunks = (texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE))
-        encoded = [model.trained.encode(chunk) for chunk in chunks]
-        found.append(np.concatenate([text_logp(model.model, each) for each in encoded]))
-    return np.stack(found)
+    """log p of whole texts by source [S, N], every byte paid for as in all bits a byte."""
+    chunks = [list(texts[first : first + _AT_ONCE]) for first in range(0, len(texts), _AT_ONCE)]
+    units = Segments.of(lambda: chunks, whole=False)
+    return np.stack([-measure(model, units).nats for model in sources.values()])

@@ -108,6 +108,12 @@ def _run() -> None:
         _end(str(error), error.exit_code, silent=not speaks)
     except OSError as error:
         _end_writing(error)
+    except Exception as error:
+        from ..core import own
+
+        if not (said := own.raised(error)):
+            raise
+        _end(said, 2)
     except SystemExit as ended:  # typer makes one of a broken pipe
         if not isinstance(ended.__context__, OSError):
             raise

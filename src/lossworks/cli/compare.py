@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .options import print_json
+from .options import print_json, setting
 from .running import command_line, new_run, stop_on_signals
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ Many = list[str] | None
 
 
 def _repeated(said: str) -> Any:
-    return typer.Option(help=f"{said} Repeat it for several.", show_default=False)
+    return setting(f"{said} Repeat it for several.")
 
 
 def command(
     data: Annotated[str, typer.Argument(help="Labelled text, or for language models any, as `lossworks fit` takes it.")],
-    loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, ….")] = None,
+    loss: Annotated[Many, _repeated("cross_entropy, focal:gamma=2, …; or FILE.py:NAME.")] = None,
     optimizer: Annotated[Many, _repeated("adam, sgd:momentum=0.9, ….")] = None,
     model: Annotated[
         Many, _repeated("linear, bag:dim=32, …; each:linear, one for each --language; pool:linear+bag pools trained arms.")
@@ -40,55 +40,33 @@ def command(
     lr: Annotated[Many, _repeated("Rates as given, for --trials 0.")] = None,
     tokenizer: Annotated[Many, _repeated("For language models: chars, words, bytes, bpe:size=8000, ….")] = None,
     class_weight: Annotated[Many, _repeated("none, balanced, or label=factor,….")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A TOML file with settings in common, and [[arms]]; flags win over it.", show_default=False),
-    ] = None,
+    config: Annotated[Path | None, setting("A TOML file with settings in common, and [[arms]]; flags win over it.")] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each arm that count.")] = 8,
     trials: Annotated[int, typer.Option(help="Trainings to tune each arm with; 0: rates as given.")] = 12,
-    tune: Annotated[Many, typer.Option(help="lr, or part.key=low:high; repeat.  [default: lr]", show_default=False)] = None,
+    tune: Annotated[Many, setting("lr, or part.key=low:high; repeat.  [default: lr]")] = None,
     metric: Annotated[
-        str | None,
-        typer.Option(
-            help="What verdicts are about: nll, brier, accuracy, macro_f1, mse, …; nats_per_token, bits_per_byte.",
-            show_default=False,
-        ),
+        str | None, setting("What verdicts are about: nll, brier, accuracy, macro_f1, mse, …; nats_per_token, bits_per_byte.")
     ] = None,
-    margin: Annotated[float | None, typer.Option(help="A difference small enough to be none.", show_default=False)] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="What all must fit into; with --resume, a part of the work.", show_default=False)
-    ] = None,
+    margin: Annotated[float | None, setting("A difference small enough to be none.")] = None,
+    minutes: Annotated[float | None, setting("What all must fit into; with --resume, a part of the work.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
-    storage: Annotated[
-        str | None, typer.Option(help="postgresql://…, shared by machines with the same command.", show_default=False)
-    ] = None,
+    storage: Annotated[str | None, setting("postgresql://…, shared by machines with the same command.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what will run and how long it takes, and leave.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="The directory to make.  [default: runs/NAME-TIME]", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, setting("The directory to make.  [default: runs/NAME-TIME]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the comparison in --out; repeat the command.")] = False,
-    valid: Annotated[
-        str | None, typer.Option(help="Validation rows: a file, or a share.  [default: 0.1]", show_default=False)
-    ] = None,
-    test: Annotated[str | None, typer.Option(help="Test rows: a file, or a share.  [default: 0.1]", show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(help="auto, classify, multilabel, regress, lm.", show_default=False)] = None,
-    epochs: Annotated[str | None, typer.Option(help="Passes over the training rows.  [default: 10]", show_default=False)] = None,
+    valid: Annotated[str | None, setting("Validation rows: a file, or a share.  [default: 0.1]")] = None,
+    test: Annotated[str | None, setting("Test rows: a file, or a share.  [default: 0.1]")] = None,
+    task: Annotated[str | None, setting("auto, classify, multilabel, regress, lm.")] = None,
+    epochs: Annotated[str | None, setting("Passes over the training rows.  [default: 10]")] = None,
     document_unit: Annotated[
-        str | None,
-        typer.Option(help="For language models, what is one text: line, paragraph, file.  [default: line]", show_default=False),
+        str | None, setting("For language models, what is one text: line, paragraph, file.  [default: line]")
     ] = None,
-    steps: Annotated[
-        str | None, typer.Option(help="For language models: the number of updates, in the place of --epochs.", show_default=False)
-    ] = None,
-    batch_tokens: Annotated[
-        str | None, typer.Option(help="For language models: tokens a step.  [default: 2048]", show_default=False)
-    ] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Rows a step.", show_default=False)] = None,
-    clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
-    seed: Annotated[
-        str | None, typer.Option(help="Seed of the split and the trials; the seeds that count come after it.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
+    steps: Annotated[str | None, setting("For language models: the number of updates, in the place of --epochs.")] = None,
+    batch_tokens: Annotated[str | None, setting("For language models: tokens a step.  [default: 2048]")] = None,
+    batch_size: Annotated[str | None, setting("Rows a step.")] = None,
+    clip: Annotated[str | None, setting("Norm that the gradient is cut to.")] = None,
+    seed: Annotated[str | None, setting("Seed of the split and the trials; the seeds that count come after it.")] = None,
+    device: Annotated[str | None, setting("cpu, cuda, cuda:1, …")] = None,
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,
@@ -161,6 +139,7 @@ def _tell(found: Comparison) -> None:
     from ..report.by_language import NOT_KEPT
     from ..report.comparison import mean_of
     from ..report.comparison_next import next_step, rates_alike
+    from ..report.comparison_rows import beside_counts
     from .fuse import tell_verdicts
     from .tables import console
     from .visible import in_line
@@ -176,6 +155,8 @@ def _tell(found: Comparison) -> None:
             screen.print(f"    Its best {ends} stood at the end of what was tried: a better one may lie beyond.")
     if "by_language" in found.record["result"] and found.record["result"]["by_language"] is None:
         screen.print(f"By language: {NOT_KEPT.format(found.record['result']['metric'])}")
+    if counted := beside_counts(found.record["result"]):
+        screen.print(f"\n{counted}")
     if claims := found.knowledge:
         screen.print()
         tell_verdicts(claims)

@@ -40,7 +40,9 @@ def command(
     loss: Annotated[
         list[str] | None,
         typer.Option(
-            "--loss", help="The mean of this loss too, with its interval: any that fits the task. Repeatable.", show_default=False
+            "--loss",
+            help="The mean of this loss too, with its interval: any that fits the task, or FILE.py:NAME. Repeatable.",
+            show_default=False,
         ),
     ] = None,
     parallel: Annotated[
@@ -68,13 +70,13 @@ def command(
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
     from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
-    from ..report.words import rows_of
+    from ..report.words import THIN, beside_counts, rows_of
     from .by_language import tell_languages, tell_pairs
     from .by_threshold import tell_labels, tell_thresholds
     from .conflict import tell_conflict
     from .side_by_side import tell
     from .slices import tell_slices
-    from .tables import metrics_table, print_whole
+    from .tables import console, metrics_table, print_whole
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if parallel:
@@ -119,6 +121,8 @@ def command(
         tell(result)
     else:
         print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+        if counted := beside_counts(result)[1]:
+            console().print(f"\n{counted}".replace(THIN, " "))
         if "losses" in result:
             print_whole(metrics_table(result["losses"], "Mean loss"))
         if result.get("per_class"):
@@ -156,10 +160,12 @@ def _together(
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
+    from ..core.wording import skipped_note
     from .tables import say, say_notes
 
-    notes = result.get("notes", [])
-    say_notes(notes[: bool(result.get("skipped"))] if quiet else notes)
+    say_notes(skipped_note(result["skipped"], result["bad"]) if quiet else result["notes"])
+    if not quiet and "note" in result.get("ngram", {}):
+        say_notes([result["ngram"]["note"]])
     if "runs" not in result:
         if result["trained_on"]:
             say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")

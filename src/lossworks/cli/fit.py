@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .options import print_json
+from .options import print_json, setting
 from .running import command_line, is_first, new_run, stop_on_signals
 
 
@@ -23,181 +23,107 @@ def command(
     text: options.Text = None,
     label: options.Label = None,
     weight: options.Weight = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run directory to make.  [default: runs/NAME-TIME]", show_default=False)
-    ] = None,
-    valid: Annotated[
-        str | None, typer.Option(help="Validation rows: a file, or a share of DATA.  [default: 0.1]", show_default=False)
-    ] = None,
-    test: Annotated[
-        str | None, typer.Option(help="Test rows: a file, or a share of DATA.  [default: 0.1]", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, setting("The run directory to make.  [default: runs/NAME-TIME]")] = None,
+    valid: Annotated[str | None, setting("Validation rows: a file, or a share of DATA.  [default: 0.1]")] = None,
+    test: Annotated[str | None, setting("Test rows: a file, or a share of DATA.  [default: 0.1]")] = None,
     folds: Annotated[
         int | None,
-        typer.Option(
-            "--folds",
-            help="K-fold cross-validation in the place of --test: figures by K more models; the one kept has all rows.",
-            show_default=False,
+        setting(
+            "K-fold cross-validation in the place of --test: figures by K more models; the one kept has all rows.", "--folds"
         ),
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(
+        setting(
+            "A finished run to go on from: weights, optimizer, features, settings; labels it does not know are appended.",
             "--from",
-            help="A finished run to go on from: weights, optimizer, features, settings; labels it does not know are appended.",
-            show_default=False,
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file with any of the settings below; flags win over it.", show_default=False)
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="auto, classify, multilabel, regress, lm (no labels), graph (facts).", show_default=False)
-    ] = None,
+    config: Annotated[Path | None, setting("A TOML file with any of the settings below; flags win over it.")] = None,
+    task: Annotated[str | None, setting("auto, classify, multilabel, regress, lm (no labels), graph (facts).")] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="linear, bag, ngram, hmm, rnn, transformer, hf:PATH, complex; keys: bag:dim=32. hf:PATH,frozen: a layer on it.",
-            show_default=False,
-        ),
+        setting("linear, bag, ngram, hmm, rnn, transformer, hf:PATH, complex; keys: bag:dim=32. hf:PATH,frozen: a layer on it."),
     ] = None,
     vectors: Annotated[
-        str | None,
-        typer.Option(
-            help="A file of word vectors (GloVe, word2vec): a layer over their mean; --model vectors:FILE.", show_default=False
-        ),
+        str | None, setting("A file of word vectors (GloVe, word2vec): a layer over their mean; --model vectors:FILE.")
     ] = None,
     tokenizer: Annotated[
-        str | None,
-        typer.Option(
-            help="For language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.", show_default=False
-        ),
+        str | None, setting("For language models: words:min_count=2, chars, bytes, bpe:size=8000, or a .json file.")
     ] = None,
     document_unit: Annotated[
-        str | None,
-        typer.Option(help="What of plain text is one text: line, paragraph, file.  [default: line]", show_default=False),
+        str | None, setting("What of plain text is one text: line, paragraph, file.  [default: line]")
     ] = None,
     memory: Annotated[
-        str | None,
-        typer.Option(
-            help="Bytes that counting stays below (half of those free): 2G; the rest goes to files.", show_default=False
-        ),
+        str | None, setting("Bytes that counting stays below (half of those free): 2G; the rest goes to files.")
     ] = None,
-    loss: Annotated[
-        str | None, typer.Option(help="cross_entropy, focal:gamma=2, …: lossworks list losses.", show_default=False)
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="adamw, sgd:momentum=0.9, …: lossworks list optimizers.", show_default=False)
-    ] = None,
-    penalty: Annotated[
-        str | None, typer.Option(help="l1, l2, elastic_net, group_lasso: l1:strength=1e-5.", show_default=False)
-    ] = None,
-    risk: Annotated[
-        str | None, typer.Option(help="mean, cvar, or over groups group_dro, worst_group.", show_default=False)
-    ] = None,
+    loss: Annotated[str | None, setting("cross_entropy, focal:gamma=2, …: lossworks list losses; or FILE.py:NAME.")] = None,
+    optimizer: Annotated[str | None, setting("adamw, sgd:momentum=0.9, …: lossworks list optimizers.")] = None,
+    penalty: Annotated[str | None, setting("l1, l2, elastic_net, group_lasso: l1:strength=1e-5.")] = None,
+    risk: Annotated[str | None, setting("mean, cvar, or over groups group_dro, worst_group.")] = None,
     groups: Annotated[
         str | None,
-        typer.Option(
-            help="What a risk over groups compares: label, language, or both: language,label.  [default: label; for lm language]",
-            show_default=False,
-        ),
+        setting("What a risk over groups compares: label, language, or both: language,label.  [default: label; for lm language]"),
     ] = None,
     balance: Annotated[
-        str | None,
-        typer.Option(help="How often each --language is drawn: proportional, alpha:0.3, unimax:repeats=4.", show_default=False),
+        str | None, setting("How often each --language is drawn: proportional, alpha:0.3, unimax:repeats=4.")
     ] = None,
-    lr: Annotated[
-        str | None, typer.Option(help="Learning rate, over the optimizer's own; auto: found by short runs.", show_default=False)
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="How the learning rate changes: cosine:warmup=5%, wsd, plateau, ….", show_default=False)
-    ] = None,
-    epochs: Annotated[str | None, typer.Option(help="Passes over the training rows at most.", show_default=False)] = None,
-    steps: Annotated[str | None, typer.Option(help="For rnn and transformer: the number of updates.", show_default=False)] = None,
-    minutes: Annotated[
-        str | None,
-        typer.Option(help="For rnn and transformer: as many updates as fit into this.  [default: 5]", show_default=False),
-    ] = None,
-    batch_tokens: Annotated[str | None, typer.Option(help="For language models: tokens per step.", show_default=False)] = None,
+    lr: Annotated[str | None, setting("Learning rate, over the optimizer's own; auto: found by short runs.")] = None,
+    schedule: Annotated[str | None, setting("How the learning rate changes: cosine:warmup=5%, wsd, plateau, ….")] = None,
+    epochs: Annotated[str | None, setting("Passes over the training rows at most.")] = None,
+    steps: Annotated[str | None, setting("For rnn and transformer: the number of updates.")] = None,
+    minutes: Annotated[str | None, setting("For rnn and transformer: as many updates as fit into this.  [default: 5]")] = None,
+    batch_tokens: Annotated[str | None, setting("For language models: tokens per step.")] = None,
     pack: Annotated[
-        bool | None,
-        typer.Option(
-            "--pack", help="For transformer: several texts in one row, which do not see one another.", show_default=False
-        ),
+        bool | None, setting("For transformer: several texts in one row, which do not see one another.", "--pack")
     ] = None,
     dtype: Annotated[
-        str | None,
-        typer.Option(
-            help="For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where that is quick]", show_default=False
-        ),
+        str | None, setting("For rnn and transformer: float32 or bfloat16.  [default: bfloat16 where that is quick]")
     ] = None,
     sharding: Annotated[
-        str | None,
-        typer.Option(
-            help="Under torchrun: fsdp divides weights and optimizer state among the processes; none: each has all.",
-            show_default=False,
-        ),
+        str | None, setting("Under torchrun: fsdp divides weights and optimizer state among the processes; none: each has all.")
     ] = None,
-    batch_size: Annotated[
-        str | None, typer.Option(help="Rows per step; auto: in the largest micro-batches that fit.", show_default=False)
-    ] = None,
+    batch_size: Annotated[str | None, setting("Rows per step; auto: in the largest micro-batches that fit.")] = None,
     micro_batch: Annotated[
-        str | None,
-        typer.Option(help="Rows in memory at once, with the same gradient.  [default: what suits the model]", show_default=False),
+        str | None, setting("Rows in memory at once, with the same gradient.  [default: what suits the model]")
     ] = None,
     shards: Annotated[
         str | None,
-        typer.Option(
-            help="Parts of each step's rows, for torchrun: any number of processes that divides it ends in the same bits.  "
-            "[default: 4 under torchrun]",
-            show_default=False,
+        setting(
+            "Parts of each step's rows, for torchrun: any number of processes that divides it ends in the same bits.  "
+            "[default: 4 under torchrun]"
         ),
     ] = None,
-    clip: Annotated[str | None, typer.Option(help="Norm that the gradient is cut to.", show_default=False)] = None,
-    ema: Annotated[
-        str | None, typer.Option(help="Evaluate and save a moving average of the weights: 0.999.", show_default=False)
-    ] = None,
-    patience: Annotated[
-        str | None, typer.Option(help="Held-out scores without a better one before stopping.", show_default=False)
-    ] = None,
+    clip: Annotated[str | None, setting("Norm that the gradient is cut to.")] = None,
+    ema: Annotated[str | None, setting("Evaluate and save a moving average of the weights: 0.999.")] = None,
+    patience: Annotated[str | None, setting("Held-out scores without a better one before stopping.")] = None,
     stop_by: Annotated[
         str | None,
-        typer.Option(
-            "--stop-by",
-            help="Metric of the validation rows that stops training and chooses the weights: macro_f1, accuracy, ….  "
+        setting(
+            "Metric of the validation rows that stops training and chooses the weights: macro_f1, accuracy, ….  "
             "[default: the proper score]",
-            show_default=False,
+            "--stop-by",
         ),
     ] = None,
-    class_weight: Annotated[str | None, typer.Option(help="balanced, or label=factor,label=factor.", show_default=False)] = None,
+    class_weight: Annotated[str | None, setting("balanced, or label=factor,label=factor.")] = None,
     teach: Annotated[
         str | None,
-        typer.Option(
-            help="A teacher beside the labels, or in their place: RUN (of language too), votes:FILE, lexicon:FILE, uniform; "
-            "posterior:lexicon:FILE, …: times what the model says.",
-            show_default=False,
+        setting(
+            "A teacher beside the labels, or in their place: RUN (of language too), votes:FILE, lexicon:FILE, uniform; "
+            "posterior:lexicon:FILE, …: times what the model says."
         ),
     ] = None,
     glosses: Annotated[
-        str | None,
-        typer.Option(help="For graphs: a file that describes entities, ENTITY, a tab and TEXT on each line.", show_default=False),
+        str | None, setting("For graphs: a file that describes entities, ENTITY, a tab and TEXT on each line.")
     ] = None,
-    seed: Annotated[
-        str | None, typer.Option(help="Seed of the split, the order of rows and the first weights.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default=False)] = None,
+    seed: Annotated[str | None, setting("Seed of the split, the order of rows and the first weights.")] = None,
+    device: Annotated[str | None, setting("cpu, cuda, cuda:1, …")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; repeat the command as it was.")] = False,
     checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
     async_checkpoints: Annotated[
         bool, typer.Option("--async-checkpoints", help="Write them while training goes on, from a copy in memory.")
     ] = False,
-    log: Annotated[
-        str | None,
-        typer.Option(
-            help="tensorboard, wandb, mlflow, or several: the numbers there too, offline.",
-            show_default=False,
-        ),
-    ] = None,
+    log: Annotated[str | None, setting("tensorboard, wandb, mlflow, or several: the numbers there too, offline.")] = None,
     encoding: options.Encoding = "utf-8",
     bad_rows: options.BadRows = "few",
     format: options.Format = None,
@@ -236,6 +162,7 @@ def command(
     }  # fmt: skip
     given |= {name: parsed(value) for name, value in numbers.items()}
     flags = {name: value for name, value in given.items() if value is not None}
+    over = {"test": 0.0} if folds is not None and test is None else {}  # --folds is in the place of the file's test too
     source = together(data)
     read = options.read_options(
         text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language,
@@ -252,7 +179,7 @@ def command(
             test=parsed(test),
             out=out,
             read=read,
-            settings=toml(config, flags) if config else None,
+            settings=toml(config, over | flags) if config else None,
             resume=resume,
             folds=folds,
             start=start,

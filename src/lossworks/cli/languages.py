@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from . import options
 from .options import print_json
-from .visible import in_line
-
-if TYPE_CHECKING:
-    from ..api.languages import Identified
+from .rows import print_rows
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Which language a text is in, by a model of your own.")
 
@@ -88,29 +84,11 @@ def identify(
     from ..api.languages import identified, opened
 
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    held, rows = opened(model), []
-    for source in texts or ["-"]:
-        for block in options.texts_of(source, read, held.record, quiet=json):
-            found = identified(block, held, least=least)
-            if json:
-                rows += [{"text": each, **asdict(one)} for each, one in zip(block, found, strict=True)]
-            else:
-                _print(block, found)
+    held = opened(model)
+    blocks = (block for source in texts or ["-"] for block in options.texts_of(source, read, held.record, quiet=json))
+    found = (pair for block in blocks for pair in zip(block, identified(block, held, least=least), strict=True))
     if json:
-        print_json({"texts": rows})
-
-
-def _print(texts: list[str], found: list[Identified]) -> None:
-    """A table for people, tab-separated lines for programs."""
-    lines = [(one.language, one.script, f"{one.probability:.4f}", in_line(text)) for text, one in zip(texts, found, strict=True)]
-    if not sys.stdout.isatty():
-        print("\n".join(map("\t".join, lines)))
+        print_json({"texts": [{"text": text, **asdict(one)} for text, one in found]})
         return
-    from rich.table import Table
-
-    from .tables import console
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for line in lines:
-        table.add_row(*line)
-    console().print(table)
+    rows = ((one.language, one.script, f"{one.probability:.4f}", text) for text, one in found)
+    print_rows(("language", "script", "probability", "text"), rows, right=("probability",))

@@ -13,6 +13,12 @@ import typer
 if TYPE_CHECKING:
     from ..data import ReadOptions
 
+
+def setting(said: str, *names: str) -> Any:
+    """A flag whose default is not typer's to show; ``names``: unless they are made of the argument's."""
+    return typer.Option(*names, help=said, show_default=False)
+
+
 _FILE = re.compile(r"\S+\.(txt|csv|tsv|jsonl?|parquet|ft|zip|xlsx)(\.(gz|zst|bz2|xz))?", re.IGNORECASE)
 Texts = Annotated[
     list[str] | None, typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of texts, or - for stdin (the default).")

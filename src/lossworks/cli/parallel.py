@@ -30,6 +30,7 @@ def evaluate_parallel(
     from ..api import load_language
     from ..api.parallel import parallel_bits
     from ..core.errors import UsageError
+    from ..data.parallel import blank_note
 
     runs = [name for name in runs_files if Path(name, "run.json").exists()]
     if not runs:
@@ -39,9 +40,9 @@ def evaluate_parallel(
     if json:
         print_json(found)
         return
+    say_notes(blank_note(found["left_out"]) if quiet else found["notes"])
     if not quiet:
         seen = [run for run in found["runs"] if run["trained_on"]]
-        say_notes(found["notes"])
         say_notes(f"{run['run']} was trained on {', '.join(run['trained_on'])}: its figures flatter it" for run in seen)
     for run in found["runs"]:
         print_whole(_bits(run, found))

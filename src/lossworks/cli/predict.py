@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from json import dumps
@@ -13,6 +12,7 @@ import typer
 
 from . import options
 from .options import print_json
+from .rows import print_rows
 
 if TYPE_CHECKING:
     from ..api import Graph, Model
@@ -82,7 +82,8 @@ def command(
     if json:
         print_json(answered.predictions(str(run), model, list(rows)))
     else:
-        _print(rows, top is not None)
+        lines = (line for row in rows for line in ([_line(row, top is not None)] if "text" in row else _ranked(row)))
+        print_rows(_columns(model, top is not None), lines, right=("probability",))
 
 
 def _threshold(given: list[str] | None) -> float | dict[str, float] | None:
@@ -133,30 +134,25 @@ def _facts(graph: Graph, sources: list[str], read: ReadOptions, top: int, quiet:
     return answered.facts(graph, queries, top)
 
 
-def _print(rows: Iterable[dict[str, Any]], ranked: bool) -> None:
-    """A table for people; for programs tab-separated lines, as they come."""
-    lines = (line for row in rows for line in ([_line(row, ranked)] if "text" in row else _ranked(row)))
-    if not sys.stdout.isatty():
-        for line in lines:
-            print("\t".join(part.replace("\t", " ").replace("\n", " ") for part in line))
-        return
-    from rich.table import Table
+def _columns(model: Model | Graph, ranked: bool) -> tuple[str, ...]:
+    """What the columns are called, as in the file of --out."""
+    from ..api import Graph
 
-    from .tables import console
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for line in lines:
-        table.add_row(*line)
-    console().print(table)
+    if isinstance(model, Graph):
+        return "entity", "probability", "known", "text"
+    if not model.predictor.task.has_probabilities:
+        return "predicted", "text"
+    several = ranked or model.predictor.task.kind == "multilabel"
+    return "predicted", "probabilities" if several else "probability", "text"
 
 
 def _name(label: Any) -> str:
     return label if isinstance(label, str) else dumps(label)
 
 
-def _line(row: dict[str, Any], ranked: bool) -> tuple[str, str, str]:
+def _line(row: dict[str, Any], ranked: bool) -> tuple[str, ...]:
     if "value" in row:
-        return f"{row['value']:.6g}", "", row["text"]
+        return f"{row['value']:.6g}", row["text"]
     if "labels" in row:
         likely = row["probabilities"] if ranked else row["labels"]
         shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in likely)
@@ -167,9 +163,9 @@ def _line(row: dict[str, Any], ranked: bool) -> tuple[str, str, str]:
     return "–" if row["label"] is None else _name(row["label"]), shown, row["text"]
 
 
-def _ranked(row: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _ranked(row: dict[str, Any]) -> list[tuple[str, ...]]:
     """The answers to a query, the most probable first."""
+    query = row["query"].replace("\t", " ")
     return [
-        (answer["entity"], f"{answer['probability']:.4f}{' known' if answer['known'] else ''}", row["query"])
-        for answer in row["answers"]
+        (answer["entity"], f"{answer['probability']:.4f}", "yes" if answer["known"] else "no", query) for answer in row["answers"]
     ]

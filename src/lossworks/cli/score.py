@@ -15,7 +15,8 @@ import typer
 
 from . import options
 from .options import print_json
-from .visible import in_line, visible
+from .rows import print_rows
+from .visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -67,7 +68,8 @@ def command(
     if json:
         print_json(answered.scores(str(run), list(scored)) | by_languages | ({"page": str(page)} if page else {}))
     elif by is not None:
-        _print_table(by, scored)
+        rows = (_by_word if by == "word" else _by_token)(scored, sys.stdout.isatty())
+        print_rows(_TABLES[by], rows, right=("bits", "probability"))
     elif by_languages:
         from .by_language import tell_languages
 
@@ -77,9 +79,7 @@ def command(
     elif sys.stdout.isatty():
         _show(scored)
     else:
-        print("bits\tperplexity\ttext")
-        for row in scored:
-            print(f"{row.bits.sum():.4f}\t{row.perplexity:.6g}\t{row.text.replace(chr(9), ' ').replace(chr(10), ' ')}")
+        print_rows(("bits", "perplexity", "text"), _sums(scored))
 
 
 def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool) -> tuple[Iterable[Scored], dict[str, Any]]:
@@ -109,25 +109,9 @@ def _blocks(model: Language, sources: list[str], read: ReadOptions, quiet: bool)
         yield from [["".join(piece for pieces in blocks for piece in pieces)]] if model.document_unit == "file" else blocks
 
 
-def _print_table(by: str, scored: Iterable[Scored]) -> None:
-    """Every word, or every token: a table for people, tab-separated lines for programs."""
-    terminal = sys.stdout.isatty()
-    rows = (_by_word if by == "word" else _by_token)(scored, terminal)
-    if not terminal:
-        print("\t".join(_TABLES[by]))
-        for row in rows:
-            print("\t".join(row))
-        return
-    from rich.table import Table
-
-    from .tables import console
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in _TABLES[by]:
-        table.add_column(name, justify="right" if name in ("bits", "probability") else "left")
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
+def _sums(scored: Iterable[Scored]) -> Iterator[tuple[str, ...]]:
+    for row in scored:
+        yield f"{row.bits.sum():.4f}", f"{row.perplexity:.6g}", row.text
 
 
 def _by_word(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
@@ -136,7 +120,7 @@ def _by_word(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, ..
         for word in row.words:
             parts = list(zip(row.tokens[word.first : word.last], bits[word.first : word.last], strict=True))
             told = "  ".join(f"{token!r} {each:.2f}" for token, each in parts) if terminal else _json_of(parts)
-            yield str(number), in_line(word.text), f"{word.bits:.4f}", told
+            yield str(number), word.text, f"{word.bits:.4f}", told
 
 
 def _by_token(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, ...]]:
@@ -144,8 +128,8 @@ def _by_token(scored: Iterable[Scored], terminal: bool) -> Iterator[tuple[str, .
         bits, nats = row.bits.tolist(), row.nats.tolist()
         for word in row.words:
             for i in range(word.first, word.last):
-                token = repr(row.tokens[i]) if terminal else in_line(row.tokens[i])
-                yield str(number), in_line(word.text), token, f"{bits[i]:.4f}", f"{math.exp(-nats[i]):.4g}"
+                token = repr(row.tokens[i]) if terminal else row.tokens[i]
+                yield str(number), word.text, token, f"{bits[i]:.4f}", f"{math.exp(-nats[i]):.4g}"
 
 
 def _json_of(parts: list[tuple[str, float]]) -> str:

@@ -79,9 +79,10 @@ def report(
 def _tell(found: dict[str, Any], quiet: bool) -> None:
     from rich.text import Text
 
+    from ..data.parallel import blank_note
     from .tables import console, number, print_whole, say_notes, table_of
 
-    say_notes(() if quiet else found["notes"])
+    say_notes(blank_note(found["left_out"]) if quiet else found["notes"])
     rows = found["languages"]
     if any(row["unknown"] for row in rows) and not quiet:
         say_notes(["unknown tokens stand for text of any length, so where there are many a language looks cheaper than it is"])

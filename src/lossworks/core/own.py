@@ -24,9 +24,12 @@ TRUSTED = "LOSSWORKS_OWN"
 """The environment variable with files whose code may be run where a record asks for it."""
 KINDS = ("loss", "optimizer", "penalty", "risk", "balance", "schedule")
 """Settings whose specs may name a file."""
+ELSEWHERE = "One in a file of yours is FILE.py:{}."
+"""What else a name that none of them has may be."""
 FOLDER = "own"
 """Of a run directory, with the copies."""
-_NAMED = re.compile(r"(?P<path>[^\s:*+,=]+\.py):(?P<name>\w*)")
+_PATH = r"(?P<path>[^\s:*+,=](?:[^:*+,=\n]*[^\s:*+,=])?\.py)"
+_NAMED, _NAMELESS = re.compile(rf"{_PATH}:(?P<name>\w*)"), re.compile(rf"{_PATH}(?![\w:.])")
 _WORD = re.compile(r"[A-Za-z]\w*+(?!\s*=)")
 
 
@@ -56,10 +59,11 @@ def without_files(spec: str, kind: str = "") -> str:
     Raises:
         UsageError: a file cannot be read or run, or does not register what is asked of it.
     """
-    for path, name in _NAMED.findall(spec):
-        if name not in (known := _registered(_run(Path(path)), kind)):
-            has = f"It has {', '.join(known)}." if known else "Register it with @losses.add(name, source=…)."
-            raise UsageError(f"{path} registers no {kind or 'member'} {name!r}. {has}")
+    nameless = _NAMELESS.findall(spec) if kind in ("", *KINDS) else []
+    for path, name in [*_NAMED.findall(spec), *((path, "") for path in nameless)]:
+        module = _run(Path(path))
+        if name not in (known := _registered(module, kind)):
+            raise UsageError(_unregistered(path, name, kind or "member", known, getattr(sys.modules[module], name, None)))
     return str(plain(spec))
 
 
@@ -94,6 +98,14 @@ def run_again(files: Iterable[tuple[Path, str]]) -> None:
     for path, digest in files:
         if _FILES[_run(path)].digest != digest:
             raise UsageError(f"{path} has changed while it was in use. Repeat the command with another --out.")
+
+
+def raised(error: Exception) -> str:
+    """Where in a user's file, and why, code of it has failed while it was used; empty of an error that has passed none."""
+    for path in (str(sys.modules[module].__file__) for module in _FILES):
+        if line := _line(error, path):
+            return f"{path}{line}: {type(error).__name__}: {error}"
+    return ""
 
 
 def check_trusted(record: Mapping[str, Any], folder: Path, values: Any) -> None:
@@ -149,18 +161,30 @@ def _run(path: Path) -> str:
     return name
 
 
+def _unregistered(path: str, name: str, kind: str, known: Mapping[str, type[Any]], defined: Any) -> str:
+    """What to do about a name that a file does not register, of those that it does; ``defined``: what else it calls so."""
+    has = f"It has {', '.join(known)}." if known else f"Register it with @losses.add({name or 'name'!r}, source=…)."
+    if not name:
+        return f"{path} is a file, and which {kind} of it is meant is not said: {path}:{next(iter(known), 'NAME')}. {has}"
+    if under := [each for each, thing in known.items() if thing is defined]:
+        return f"{path} registers {name} as {under[0]!r}: {path}:{under[0]}."
+    if defined is not None and known:
+        has = f"It defines {name}, and registers but {', '.join(known)}: put @losses.add({name!r}, source=…) above it."
+    return f"{path} registers no {kind} {name!r}. {has}"
+
+
 def _line(error: Exception, path: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     found = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     return "" if found is None else f", line {found}"
 
 
-def _registered(module: str, kind: str) -> list[str]:
-    """The names that a module has registered, of one kind or of all."""
+def _registered(module: str, kind: str) -> dict[str, type[Any]]:
+    """What a module has registered, of one kind or of all, by name."""
     from .registry import every
 
     kinds = [registry for registry in every() if kind in ("", registry.kind)]
-    return [entry.name for registry in kinds for entry in registry.added() if entry.thing.__module__ == module]
+    return {entry.name: entry.thing for registry in kinds for entry in registry.added() if entry.thing.__module__ == module}
 
 
 def _words(values: Any) -> set[str]:

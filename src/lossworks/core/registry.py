@@ -63,7 +63,8 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         if name not in self:
-            where = f"{self._elsewhere.format(name)} Known: {', '.join(sorted(self._entries))}." if self._elsewhere else ""
+            elsewhere, file = self._elsewhere.format(name), own.ELSEWHERE.format(name) if self.kind in own.KINDS else ""
+            where = " ".join(filter(None, [elsewhere, f"Known: {', '.join(sorted(self._entries))}.", file]))
             raise UnknownName(self.kind, name, self._entries, self._others(name), self._near(name), where)
         return self._entries[_key(name)]
 

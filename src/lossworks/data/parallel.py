@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from ..core.errors import DataError, UsageError
+from ..core.wording import counted
 from ..tokens.graphemes import composed_note
 from .loading import load
 from .options import ReadOptions, read_options
@@ -33,9 +34,8 @@ class Parallel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What should be known of the texts."""
-        blank = (f"{self.left_out:,} lines left out, blank in one file or more",) if self.left_out else ()
         changed = dict(zip(self.names, self.composed, strict=True))
-        return (*blank, *composed_note(sum(self.composed), sum(map(len, self.texts)), changed))
+        return (*blank_note(self.left_out), *composed_note(sum(self.composed), sum(map(len, self.texts)), changed))
 
     def reference(self, asked: str | None) -> int | None:
         """The number of the language that is ``asked`` for; else of English, if it is there.
@@ -49,6 +49,11 @@ class Parallel:
         if asked not in self.names:
             raise UsageError(f"there is no file of the language {asked!r}. There are {', '.join(sorted(self.names))}.")
         return self.names.index(asked)
+
+
+def blank_note(left_out: int) -> tuple[str, ...]:
+    """A note on lines that were left out of parallel text, none where none were."""
+    return (f"{counted(left_out, 'line')} left out, blank in one file or more",) if left_out else ()
 
 
 def load_parallel(files: Sequence[str | os.PathLike[str]], read: ReadOptions | None = None) -> Parallel:

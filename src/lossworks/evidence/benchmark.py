@@ -198,6 +198,10 @@ class Benchmark(ABC, Generic[Reading]):
     ) -> dict[str, Any]:
         """What stands behind the metrics: ``slices`` of the test rows, and texts to read (``reading``)."""
 
+    def counted(self, arms: Sequence[Measured], metric: str, settings: Sequence[Settings], unit: str) -> dict[str, Any]:
+        """What counting alone reaches (``ngram``), where the arms are language models that are trained; else nothing."""
+        return {}
+
     @abstractmethod
     def pooled(self, members: Sequence[Outcome], settings: Settings, metric: str) -> Outcome:
         """A mixture of trained arms whose ``logp`` was kept, with the weights that make the validation part most probable;

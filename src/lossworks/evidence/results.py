@@ -84,6 +84,7 @@ def results(
         "of": len(design.arms) * design.seeds,
         "knowledge": [verdict.to_json() for verdict in judge_claims(claims, design.metric, UNITS[design.metric])],
         **_by_language(design.metric, benchmark, _within(design.metric, benchmark, measured, ended), words, settings),
+        **benchmark.counted(examples, design.metric, settings, UNITS[design.metric]),
         **benchmark.diagnostics(ended, measured, design.metric, settings),
     }  # fmt: skip
 

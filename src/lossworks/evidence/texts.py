@@ -32,6 +32,7 @@ from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE
 from ..training.resolving import for_language
 from ..training.token_parts import encode
 from .benchmark import Benchmark, Scored
+from .counting import beside_counts
 from .each import EachSettings, for_arm
 from .outcome import Outcome
 from .text_diagnostics import apart
@@ -190,6 +191,9 @@ class TextBenchmark(Benchmark[Reading]):
     ) -> dict[str, Any]:
         sizes = [self.sizes(metric, one) for one in arms]
         return {"slices": None, "reading": {"hard": [], "apart": apart(self.segments, sizes, measured)}}
+
+    def counted(self, arms: Sequence[Measured], metric: str, settings: Sequence[Settings], unit: str) -> dict[str, Any]:
+        return beside_counts(self, arms, metric, settings, self._usual(), unit)
 
     def _key(self, settings: Settings) -> Any:
         return settings.tokenizer

@@ -8,20 +8,12 @@ from pathlib import Path
 from . import comparison_charts as charts
 from . import words
 from .by_language import pairs
+from .comparison_method import steps
 from .comparison_next import next_step, rates_alike
-from .comparison_rows import MARKS, diagnostics, grid, number, signed
+from .comparison_rows import MARKS, beside_counts, diagnostics, grid, number, rows_are, signed
 from .frame import write_page
 from .words import THIN, Json
 
-_SIZES = (
-    "Probabilities are not calibrated. Each text or segment is weighted by its size, so the mean over them is the metric on the "
-    "whole test set."
-)
-_EACH = (
-    "Each training of {} is one model for each language, trained on the rows of that language alone and asked for no others. Its "
-    "models have their settings in common, tuned by the validation rows of all languages. A classifier is calibrated by its "
-    "language's, if they are 20 or more, and then all are together."
-)
 _ORDER = ("better", "equivalent", "no difference shown", "worse", "not enough to say")
 
 
@@ -52,6 +44,7 @@ def write_comparison(name: str, summary: Json, path: Path) -> Path:
         "knowledge": [_claim(one) for one in (result or {}).get("knowledge", [])],  # missing in earlier records
         "grid": None if result is None else _grid(result),
         "few": result is not None and len(result["arms"]) > charts.MOST,
+        "beside_counts": "" if result is None else beside_counts(result),
         "diagnostics": None if result is None else diagnostics(summary),
         "by_language": told,
         "steps": steps(summary),
@@ -114,82 +107,6 @@ def _best(result: Json) -> str:
 def _all(counts: Counter[str]) -> str:
     arms = counts.total()
     return {1: "one arm", 2: "both arms"}.get(arms, f"all {arms} arms") + " against the baseline"
-
-
-def rows_are(result: Json) -> str:
-    """What test units are called: rows (of fewer different texts, where some recur), texts or segments."""
-    name = str(result.get("rows_are", "test rows"))  # missing in earlier records
-    return f"{name} ({texts:,} different texts)" if (texts := result.get("test_texts")) else name
-
-
-def steps(summary: Json) -> list[str]:
-    """The method, step by step."""
-    protocol, result = summary["protocol"], summary.get("result") or {}
-    language, rows = summary["task"] == "lm", rows_are(result)
-    each = [arm["name"] for arm in protocol["arms"] if str(arm.get("model")).startswith("each:")]
-    method = [
-        _split(summary),
-        _tuning(summary),
-        *([_EACH.format(" and ".join(each))] if each else []),
-        *words.untrained(protocol),
-        f"Every arm was then trained with the same {protocol['seeds']} seeds ({_seeds(protocol)}): the same initial weights "
-        "where the shapes allow, and the same order of rows. Each run went to the end of its schedule and was evaluated with its "
-        "final weights.",
-        "The test set was used once, at the end. "
-        + (_SIZES if language else "Probabilities are calibrated with a temperature fitted on the validation rows, as in fit."),
-        f"Differences are paired by seed and over the {rows}. Their intervals account for both sources of variance, the seeds "
-        f"and the {rows} (a two-way layout; half-width after Banerjee 1960). p belongs to the interval and is corrected over "
-        "the arms by Holm's method. A permutation test, which flips signs of seeds, rows and their interaction and assumes no "
-        "normal distribution, must agree: its p must be at most 5 %, or the smallest possible with so few seeds.",
-        "A diverged run counts as the constant baseline, and its arm is never called better.",
-    ]
-    if result.get("margin"):
-        method.append(
-            "Equivalent means that both of two one-sided tests at the ends of the margin reject, after Holm's correction."
-        )
-    return method
-
-
-def _split(summary: Json) -> str:
-    """How the data was split, in rows or in tokens."""
-    data, seed = summary["data"], summary["protocol"]["split_seed"]
-    if "tokens" not in data:
-        parts = data["parts"]
-        sizes = f"{parts['train']:,} rows for training, {parts['valid']:,} for validation, {parts['test']:,} for testing"
-        return f"The data was split once, with seed {seed}: {sizes}. {_duplicates(summary['duplicates'])}"
-    tokens = data["tokens"]
-    sizes = f"{tokens['train']:,} tokens for training, {tokens['valid']:,} for validation, {tokens['test']:,} for testing"
-    if data["units"] == "texts":
-        return f"The texts were split once, with seed {seed}: {sizes}. {_duplicates(summary['duplicates'])}"
-    return f"The text was split once, in two places: {sizes}, the last in {data['units']} of equally many characters."
-
-
-def _duplicates(duplicates: Json) -> str:
-    exact, near = duplicates["exact"], duplicates["near"]
-    if not any([*exact.values(), *near.values()]):
-        return "No held-out text occurs in the training set, exactly or nearly."
-    counts = [
-        f"{exact[part]:,} {name} rows exactly, {near[part]:,} nearly"
-        for part, name in (("test", "test"), ("valid", "validation"))
-    ]
-    return f"Held-out texts that also occur in the training set: {'; '.join(counts)}."
-
-
-def _tuning(summary: Json) -> str:
-    protocol = summary["protocol"]
-    if not protocol["trials"]:
-        return "Nothing was tuned: the learning rates were given."
-    score = "nats per token" if summary["task"] == "lm" else "calibrated nll, or squared error"
-    return (
-        f"For every arm {' and '.join(protocol['tune'])} was tuned with {protocol['trials']} trials, scored on the validation "
-        f"set by a proper scoring rule ({score}) at the end of the schedule, never by the training loss: two thirds of the "
-        "trials spread over the range, the rest around the best of those."
-    )
-
-
-def _seeds(protocol: Json) -> str:
-    first = protocol["split_seed"] + 1
-    return f"{first} to {first + protocol['seeds'] - 1}" if protocol["seeds"] > 1 else str(first)
 
 
 def _facts(summary: Json) -> list[str]:

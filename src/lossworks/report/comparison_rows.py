@@ -32,6 +32,34 @@ def grid(result: Json) -> Json | None:
     return {"of": tuple(_PARTS[place] for place in varied), "rows": down, "columns": across, "cells": cells}
 
 
+def rows_are(result: Json) -> str:
+    """What test units are called: rows (of fewer different texts, where some recur), texts or segments."""
+    name = str(result.get("rows_are", "test rows"))  # missing in earlier records
+    return f"{name} ({texts:,} different texts)" if (texts := result.get("test_texts")) else name
+
+
+def beside_counts(result: Json) -> str:
+    """What an n-gram model of the same tokens reaches, and which arms have beaten it; empty where none was to be counted."""
+    rival = result.get("ngram")  # missing in earlier records
+    if rival is None or "note" in rival:
+        return "" if rival is None else str(rival["note"])
+    told = [f"A {rival['name']} counted on the same tokens has {result['metric']} {number(rival['value'])}."]
+    for word in ("better", "worse", "no difference shown", "not enough to say"):
+        found = [one for one in rival["arms"] if one["word"] == word and one["value"] is not None]
+        by = [f"{one['arm']} by {number(abs(one['value']))}{_between(one)}" for one in found]
+        said = word if word in ("better", "worse") else f"{word} of"
+        told += [f"{said.capitalize()}{' than that' if said == word else ''}: {', '.join(by)}."] if by else []
+    return " ".join(told)
+
+
+def _between(one: Json) -> str:
+    """The interval of a difference whose sign the words tell, or none."""
+    if one["low"] is None:
+        return ""
+    low, high = (one["low"], one["high"]) if one["value"] > 0 else (-one["high"], -one["low"])
+    return f" ({number(low)} to {number(high)})"
+
+
 def diagnostics(summary: Json) -> Json:
     """What the template shows below the verdicts, for the arms in the line charts."""
     result = summary["result"]

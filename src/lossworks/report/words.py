@@ -104,7 +104,7 @@ def verdict(summary: Json) -> Verdict:
         sentence += f" The model does worse than {simple}."
     else:
         sentence += " The interval includes the baseline, so the model is not shown to be better."
-    beaten, told = _beside_counts(result)
+    beaten, told = beside_counts(result)
     sentence += f" {told}" * bool(told)
     if better and beaten:
         tone, headline = "unsure", f"{headline}, worse than a {result['ngram']['name']}"
@@ -122,7 +122,7 @@ def _leaked(data: Json, noun: str) -> str:
     return f" {note}, which flatters the model." if note else ""
 
 
-def _beside_counts(result: Json) -> tuple[bool, str]:
+def beside_counts(result: Json) -> tuple[bool, str]:
     """Whether a network is shown to be worse than an n-gram model of the same tokens, and both in words; empty without one."""
     rival = result.get("ngram") or {}  # nor has an earlier record
     if "metrics" not in rival:

@@ -132,7 +132,7 @@ def _find(part, parts, codes, starts, spaces, offsets, begin, end, hashes):  # t
 
 
 @kernel(inline="always")
-def _slot(h: Any, keys: Any) -> Any:
+def _slot(h, keys):  # type: ignore[no-untyped-def]
     """Where ``h`` stands in a table with a power of two of slots, or the empty slot where it belongs."""
     last = np.uint64(len(keys) - 1)
     place = h & last

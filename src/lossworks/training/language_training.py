@@ -13,6 +13,7 @@ import torch
 from ..core.errors import RecordError
 from ..core.machine import fast_dtype
 from ..data import TRAIN, Ragged, TextLanguages
+from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
@@ -22,7 +23,7 @@ from ..tokens import Vocabulary
 from .applicable import BY_STEPS, OF_TOKENS
 from .config import OPTIMIZER, TrainConfig
 from .division import Division
-from .planning import Plan, is_timed, plan, time_of
+from .planning import Plan, few_tokens, is_timed, plan, time_of
 from .resolving import by_spaces, check_stopping
 from .sequences import new_network, train_sequences
 from .settings import Settings
@@ -97,6 +98,9 @@ def train(
         spec, config, threads, tested = _announced(planned, callbacks), planned.config, planned.threads, planned.tested
         settings = _as_planned(settings, planned)
         callbacks.watch("config", {"config": settings.to_json()})
+        note = few_tokens(spec, vocabulary, len(Positions.of(texts, vocabulary, ends)))
+        if note and start is None and teacher is None and not resume:  # these know more than the texts tell, or it was said
+            callbacks.watch("note", {"text": note})
     else:
         config = config_of(settings)
     network = new_network(spec, texts, vocabulary, ends=ends, seed=seed, device=settings.device, dtype=settings.dtype)

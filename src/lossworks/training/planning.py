@@ -20,7 +20,7 @@ from ..core.machine import fast_dtype
 from ..core.wording import counted, duration
 from ..data import Ragged
 from ..data.layouts import Positions
-from ..models import build_language, render
+from ..models import LanguageSpec, build_language, render
 from ..models.hf import HfSpec
 from ..models.neural import NeuralSpec
 from ..models.transformer import TransformerSpec
@@ -136,9 +136,12 @@ def plan(
             "--minutes, --steps or --epochs say otherwise."
         )
         if most < fit:
+            counting = (
+                "" if few_tokens(spec, vocabulary, positions) else "An n-gram model (--model ngram) makes more of few texts; "
+            )
             said.append(
                 f"{counted(most, 'step')} are taken, {MOST_PASSES} passes: with more a network learns {positions:,} tokens by "
-                "heart. An n-gram model (--model ngram) makes more of few texts; --epochs says otherwise."
+                f"heart. {counting}--epochs says otherwise."
             )
         if tested < 1:
             said.append(
@@ -148,6 +151,19 @@ def plan(
         scored = int(_EVALUATING * config.steps * _FASTER * config.batch_tokens / EVALS)
         config = replace(config, eval_tokens=max(scored, (1 if timed else 4) * config.batch_tokens))
     return Plan(render(spec), config, dtype, threads, tuple(said), settings.tokenizer, tested)
+
+
+def few_tokens(spec: LanguageSpec, vocabulary: Vocabulary, tokens: int) -> str:
+    """What to say where a network is to learn from fewer ``tokens`` than it has weights; empty of others, and of pretrained ones.
+
+    With fewer than one a weight counting was better at every size that was tried (docs/LOG.md), and up to some more.
+    """
+    if not isinstance(spec, Sized) or tokens >= (weights := spec.parameters(vocabulary.size)):
+        return ""
+    return (
+        f"{tokens:,} training tokens are few for a network of {weights:,} weights. From so few, counting (--model ngram) or a "
+        "hidden Markov model (--model hmm) usually learns more."
+    )
 
 
 def is_timed(settings: Settings) -> bool:
