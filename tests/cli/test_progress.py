@@ -10,10 +10,13 @@ import pytest
 from numba.core import event
 
 import lossworks
+from lossworks.api import evaluate, labels_side_by_side, side_by_side
 from lossworks.cli.progress import Pace, Watcher
 from lossworks.core import kernels
 from lossworks.core.wording import remaining
 from lossworks.engine import Callbacks
+from lossworks.inference import predictor
+from lossworks.training import Settings
 
 
 class Clock:
@@ -108,3 +111,54 @@ def test_a_second_training_is_shown() -> None:
     assert names.index("twice") < names.index("start") < names.index("refit")
     assert dict(events)["twice"] == {"rows": 72, "of": 64}
     assert dict(events)["refit"]["epoch"] == dict(events)["refit"]["epochs"]
+
+
+Judged = list[dict[str, Any]]
+
+
+def _watched(judged: Judged) -> Callbacks:
+    return Callbacks(watch=lambda event, fields: judged.append(fields) if event == "judge" else None)
+
+
+def _in_parts(judged: Judged, of: int, things: str, rounds: int = 1) -> None:
+    """So many times it counts up to all in several parts."""
+    done = [fields["done"] for fields in judged]
+    assert {(fields["of"], fields["things"]) for fields in judged} == {(of, things)}
+    assert done.count(of) == rounds < len(done) == rounds * len(set(done))
+
+
+def test_testing_labels_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By evaluate, of one model and of two."""
+    rows: list[Any] = [(f"good day {n}", "a") if n % 2 else (f"bad night {n}", "b") for n in range(80)]
+    model, one, two = lossworks.fit(rows, epochs=1), Judged(), Judged()
+    assert isinstance(model, lossworks.Model)
+    monkeypatch.setattr(predictor, "CHUNK", 16)
+    evaluate(model, rows, callbacks=_watched(one))
+    _in_parts(one, 80, "rows")
+    labels_side_by_side({"x": model, "y": model}, rows, callbacks=_watched(two))
+    _in_parts(two, 80, "rows", 2)
+
+
+def test_testing_language_is_told() -> None:
+    """By fit too."""
+    texts: list[Any] = [f"{n} good days {'and on ' * 40}" for n in range(700)]
+    settings = Settings(task="lm", model="rnn:dim=4,layers=1", steps=1, tokenizer="chars")
+    fits, one, two = Judged(), Judged(), Judged()
+    model = lossworks.fit(texts, settings=settings, callbacks=_watched(fits))
+    assert isinstance(model, lossworks.Language)
+    _in_parts(fits, fits[-1]["done"], "tokens")
+    every = sum(len(text) + 1 for text in texts[:200])
+    evaluate(model, texts[:200], callbacks=_watched(one))
+    _in_parts(one, every, "tokens")
+    side_by_side({"x": model, "y": model}, texts[:200], callbacks=_watched(two))
+    _in_parts(two, every, "tokens", 2)
+
+
+def test_testing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """As lines."""
+    clock = Clock()
+    watcher = Watcher(False, clock)
+    for step in range(1, 4):
+        clock.now = step * 60.0
+        watcher("judge", {"done": step * 4096, "of": 40_960, "things": "rows"})
+    assert capsys.readouterr().err.splitlines()[-1] == "testing 12,288 of 40,960 rows  about 7 min left"

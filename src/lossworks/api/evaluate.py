@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError, RecordError, UnknownName, UsageError
 from ..data import Corpus, Ragged, ReadOptions, read_options
+from ..engine import Callbacks
 from ..losses import build
 from ..metrics import SegmentCounts
 from ..metrics.segments import Segments
@@ -46,6 +47,7 @@ def evaluate(
     slices: bool = False,
     conflict: bool = False,
     losses: Sequence[str | Loss] = (),
+    callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts, of a knowledge graph the filtered ranks.
@@ -67,6 +69,7 @@ def evaluate(
         losses: specs of losses, or losses. ``losses`` then has the mean of each over rows (positions of a language model, queries
             of a knowledge graph) with its 95 % interval, and the baseline's: of calibrated answers, and of numbers in the data's
             own units.
+        callbacks: how to watch: "judge" tells of how many rows, or tokens, the answers are known.
 
     Raises:
         UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts; a loss
@@ -91,8 +94,8 @@ def evaluate(
             means = {"losses": loss_means.of_facts(model.trained, losses, facts)} if losses else {}
             return {**_about(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
         if isinstance(model, Language):
-            return _surprisal(model, corpus, read, slices, conflict, losses)
-        scores = scores_of(model, corpus)
+            return _surprisal(model, corpus, read, slices, conflict, losses, callbacks)
+        scores = scores_of(model, corpus, callbacks)
         found = of_labels(model, corpus, scores) | ({"conflict": of_label_model(model, corpus)} if conflict else {})
         if losses:
             found["losses"] = loss_means.of_labels(model, losses, scores, corpus, _trained_on(model))
@@ -122,9 +125,10 @@ def _built(model: Model | Language | Graph, spec: str | Loss) -> Loss:
         ) from None
 
 
-def scores_of(model: Model, corpus: Corpus) -> NDArray[Any]:
+def scores_of(model: Model, corpus: Corpus, callbacks: Callbacks | None = None) -> NDArray[Any]:
     """A model's answers to all rows, before calibration."""
-    return np.concatenate([model.predictor.scores(texts) for texts in corpus.blocks()])
+    tell = (callbacks or Callbacks()).judging(len(corpus), "rows")
+    return np.concatenate([model.predictor.scores(texts, tell) for texts in corpus.blocks()])
 
 
 def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, Any]:
@@ -145,13 +149,20 @@ def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, A
 
 
 def _surprisal(
-    model: Language, corpus: Corpus, read: ReadOptions | None, slices: bool, conflict: bool, losses: Sequence[str | Loss]
+    model: Language,
+    corpus: Corpus,
+    read: ReadOptions | None,
+    slices: bool,
+    conflict: bool,
+    losses: Sequence[str | Loss],
+    callbacks: Callbacks | None,
 ) -> dict[str, Any]:
     whole = model.document_unit == "file"
     with temporary() as scratch:
         test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
-        logp, units = logp_of(model.model, test.texts), test.units(model.tokenizer, model.model.ends)
+        logp = logp_of(model.model, test.texts, callbacks)
+        units = test.units(model.tokenizer, model.model.ends)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
         if "training" in model.record.get("result", {}):
             result["ngram"] = _beside_counts(model, test.texts, units, logp, scratch)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import metrics as figures
 from ..core.errors import UsageError
 from ..data import Corpus, ReadOptions, read_options
+from ..engine import Callbacks
 from ..evidence.by_language import of_models
 from ..evidence.results import UNITS
 from ..metrics.segments import Segments
@@ -36,6 +37,7 @@ def side_by_side(
     stride: int | None = None,
     *,
     slices: bool = False,
+    callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Models of language on one text, ordered by bits a byte: the one figure that compares between tokenizers.
 
@@ -51,6 +53,7 @@ def side_by_side(
         stride: of the windows in which networks read what is longer than their context; half of it if None.
         slices: whether to look for parts of the texts on which a model's difference from the first named, in bits a byte, is not
             what it is on the rest; as of ``evaluate``.
+        callbacks: as of ``evaluate``.
 
     Raises:
         UsageError: the models were not learnt from the same kind of texts, or have no context to slide.
@@ -67,7 +70,7 @@ def side_by_side(
     check_apart(read, read.texts)
     with closing(corpus_for(models, data, read)) as corpus:
         texts = Segments.of(corpus.blocks, whole=read.texts == "file")
-        measured = {name: measure(model, texts) for name, model in models.items()}
+        measured = {name: measure(model, texts, callbacks) for name, model in models.items()}
         sliced: dict[str, Any] = {}
         if corpus.languages is not None:
             sliced["by_language"] = of_models(_bits(measured, texts, corpus), corpus.languages, UNITS["bits_per_byte"])
@@ -96,12 +99,18 @@ def side_by_side(
 
 
 def labels_side_by_side(
-    models: Mapping[str, Model], data: Source | None = None, read: ReadOptions | None = None, *, slices: bool = False
+    models: Mapping[str, Model],
+    data: Source | None = None,
+    read: ReadOptions | None = None,
+    *,
+    slices: bool = False,
+    callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
 
     ``compare`` tells whether one way to train is better than another; this does not. ``slices``: whether to look for parts of the
-    data on which a model's loss differs from the first one's by more or less than on the rest; as of ``evaluate``.
+    data on which a model's loss differs from the first one's by more or less than on the rest; ``callbacks``: how to watch; both
+    as of ``evaluate``.
 
     Raises:
         UsageError: their labels differ.
@@ -111,7 +120,7 @@ def labels_side_by_side(
     if len(tasks) > 1:
         raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
     with closing(corpus_for(models, data, read)) as corpus:
-        scores = [scores_of(model, corpus) for model in models.values()]
+        scores = [scores_of(model, corpus, callbacks) for model in models.values()]
         found = {name: of_labels(model, corpus, own) for (name, model), own in zip(models.items(), scores, strict=True)}
         sliced: dict[str, Any] = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
         if corpus.languages is not None:
@@ -143,11 +152,12 @@ class Measured:
         return math.inf if self.impossible else self.metrics["bits_per_byte"].value
 
 
-def measure(model: Language, texts: Segments) -> Measured:
+def measure(model: Language, texts: Segments, callbacks: Callbacks | None = None) -> Measured:
     """What a model says of texts, with 8 bits for each byte of what is unknown to it."""
     with temporary() as scratch:
         encoded = in_tokens(texts.blocks, model.tokenizer, scratch, "data", whole=texts.cuts is not None).texts
-        logp, units = logp_of(model.model, encoded), texts.of_tokens(encoded, model.tokenizer, model.model.ends)
+        logp = logp_of(model.model, encoded, callbacks)
+        units = texts.of_tokens(encoded, model.tokenizer, model.model.ends)
     nats, metrics = units.spelled(units.sums(-logp)), figures.surprisal(logp, units)
     metrics["bits_per_character"] = figures.bits_per(nats, texts.characters)
     metrics["unknown_rate"] = figures.unknown_rate(units)

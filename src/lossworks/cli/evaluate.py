@@ -70,10 +70,12 @@ def command(
     """Figures of trained models on other text, with intervals: one beside its baseline, several side by side."""
     from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
+    from ..engine import Callbacks
     from ..report.words import THIN, beside_counts, rows_of
     from .by_language import tell_languages, tell_pairs
     from .by_threshold import tell_labels, tell_thresholds
     from .conflict import tell_conflict
+    from .progress import Watcher
     from .side_by_side import tell
     from .slices import tell_slices
     from .tables import console, metrics_table, print_whole
@@ -103,12 +105,13 @@ def command(
     if loss and len(runs) > 1:
         raise UsageError("--loss is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
-    how: dict[str, Any] = {"stride": stride, "slices": slices}
-    result = (
-        evaluate(models[runs[0]], data, read, **how, conflict=conflict, losses=loss or ())
-        if len(runs) == 1
-        else _together(models, data, read, **how)
-    )
+    with Watcher(quiet or json) as watcher:
+        how: dict[str, Any] = {"stride": stride, "slices": slices, "callbacks": Callbacks(watch=watcher)}
+        result = (
+            evaluate(models[runs[0]], data, read, **how, conflict=conflict, losses=loss or ())
+            if len(runs) == 1
+            else _together(models, data, read, **how)
+        )
     if html is not None:
         write_slices(result["slices"], html, name=result["source"]) if slices else write_languages(
             result, html, name=result["source"]
@@ -139,7 +142,7 @@ def command(
 
 
 def _together(
-    models: dict[str, Model | Language | Graph], data: str | None, read: ReadOptions, *, stride: int | None, slices: bool
+    models: dict[str, Model | Language | Graph], data: str | None, read: ReadOptions, *, stride: int | None, **how: Any
 ) -> dict[str, Any]:
     """Several models side by side, all of language or all of labels."""
     from ..api import Graph, Language, Model, labels_side_by_side, side_by_side
@@ -152,10 +155,10 @@ def _together(
     if languages and labels:
         raise UsageError(f"{next(iter(languages))} is a language model, and {next(iter(labels))} is none: nothing compares.")
     if languages:
-        return side_by_side(languages, data, read, stride, slices=slices)
+        return side_by_side(languages, data, read, stride, **how)
     if stride is not None:
         raise UsageError("--stride is for language models, and these are none. Leave it out.")
-    return labels_side_by_side(labels, data, read, slices=slices)
+    return labels_side_by_side(labels, data, read, **how)
 
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:

@@ -181,6 +181,9 @@ class Watcher:
         names = [name for name in ("divergence", "weighted_nll", "nll", "mse", "accuracy", "mrr") if name in fields]
         self._metric = "".join(f"  {name} {number(fields[name])}" for name in names)
 
+    def _judge(self, fields: dict[str, Any]) -> None:
+        self._show("testing", fields["done"], fields["of"], "", fields["things"])
+
     def _explain(self, fields: dict[str, Any]) -> None:
         self._show("explaining", fields["done"], fields["of"], "texts")
 

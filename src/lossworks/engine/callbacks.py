@@ -37,6 +37,17 @@ class Callbacks:
     clock: Callable[[], float] = time.monotonic
     began: float | None = None
 
+    def judging(self, of: int, things: str) -> Callable[[int], None]:
+        """To be told how many more ``things``, of so many, a model has been judged by; "judge" tells how many that makes."""
+        done = 0
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            self.watch("judge", {"done": done, "of": of, "things": things})
+
+        return tell
+
     def with_shards(self, shards: int | None) -> Callbacks:
         """The same for steps whose rows are dealt into so many shards; None: as they are."""
         return self if shards is None else replace(self, world=replace(self.world, shards=shards))

@@ -76,10 +76,14 @@ class Predictor(ABC):
         """Calibrated probabilities [N, labels]: of the classes (rows sum to 1), or of each label on its own."""
         return self.probabilities(self.scores(texts))
 
-    def scores(self, texts: Sequence[str]) -> NDArray[Any]:
-        """The same for raw texts."""
-        chunks = (texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK))
-        return np.concatenate([self.scores_of(self.prepared(chunk)) for chunk in chunks])
+    def scores(self, texts: Sequence[str], tell: Callable[[int], None] = lambda more: None) -> NDArray[Any]:
+        """The same for raw texts; ``tell`` is told of how many more of them they are known."""
+        found = []
+        for start in range(0, max(len(texts), 1), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            found.append(self.scores_of(self.prepared(chunk)))
+            tell(len(chunk))
+        return np.concatenate(found)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Logits [N, labels] as calibrated probabilities."""

@@ -8,7 +8,7 @@ predicted of them, in order.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -38,6 +38,11 @@ class LanguageModel(ABC):
     @abstractmethod
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
         """Log-probability, in nats, of what stands at each position: of each text's tokens and then (``ends``) its end."""
+
+    def logp_in_parts(self, texts: Ragged) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """``logp`` part by part, as families that take their time find it: positions, in any order, and what it is there."""
+        found = self.logp(texts)
+        yield np.arange(len(found)), found
 
     @abstractmethod
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:

@@ -104,7 +104,7 @@ def fit(
         judged = {"judged_by": found.settings.stop_by or LanguageModeling().proper}
         result["training"] = _training(found.state) | judged | {"peak_memory": peak_memory(found.settings.device)}
     if callbacks.world.is_first:
-        result |= _result(trained, parts, counts, found, scratch, result["seconds"])
+        result |= _result(trained, parts, counts, found, callbacks, scratch, result["seconds"])
     return trained, found.settings, data, result, counts
 
 
@@ -122,7 +122,13 @@ def _training(state: TrainState) -> dict[str, Any]:
 
 
 def _result(
-    trained: TextLanguage, parts: Mapping[int, Encoded], counts: NDArray[np.int64], found: Trained, scratch: Path, seconds: float
+    trained: TextLanguage,
+    parts: Mapping[int, Encoded],
+    counts: NDArray[np.int64],
+    found: Trained,
+    callbacks: Callbacks,
+    scratch: Path,
+    seconds: float,
 ) -> dict[str, Any]:
     """What is said of how good the model is that took ``seconds``."""
     settings, test = found.settings, parts[TEST]
@@ -131,7 +137,8 @@ def _result(
     if not len(test.texts.ids):
         note = "no texts were held out to test on, so nothing is known of how good this is"
         return {"part": None, "rows": 0, "note": note, **made_up}
-    logp, units = logp_of(trained.model, test.texts), test.units(trained.tokenizer, trained.model.ends)
+    logp = logp_of(trained.model, test.texts, callbacks)
+    units = test.units(trained.tokenizer, trained.model.ends)
     result = {"part": "test", **judge(trained, test, counts, settings.seed, logp, units), **made_up}
     if found.state is not None:
         result["ngram"] = beside_counts(trained.model, parts[TRAIN].texts, test.texts, units, logp, seconds, scratch)

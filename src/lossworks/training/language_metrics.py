@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import metrics
 from ..core.seeds import generator
 from ..data import Ragged
+from ..engine import Callbacks
 from ..inference import Sampling, TextLanguage, generate
 from ..models import LanguageModel
 from .token_parts import Encoded
@@ -63,9 +64,17 @@ def judge(
     }
 
 
-def logp_of(model: LanguageModel, texts: Ragged) -> NDArray[np.float64]:
-    """Log-probabilities at all positions, asked for some texts at a time."""
-    return np.concatenate([np.empty(0), *map(model.logp, some_at_a_time(texts))])
+def logp_of(model: LanguageModel, texts: Ragged, callbacks: Callbacks | None = None) -> NDArray[np.float64]:
+    """Log-probabilities at all positions, asked for some texts at a time; "judge" tells how many tokens are done."""
+    every = len(texts.ids) + (len(texts) if model.ends else 0)
+    found, first = np.empty(every), 0
+    tell = (callbacks or Callbacks()).judging(every, "tokens")
+    for some in some_at_a_time(texts):
+        for positions, logp in model.logp_in_parts(some):
+            found[first + positions] = logp
+            tell(len(positions))
+        first += len(some.ids) + (len(some) if model.ends else 0)
+    return found
 
 
 def some_at_a_time(texts: Ragged) -> Iterator[Ragged]:

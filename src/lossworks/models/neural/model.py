@@ -62,15 +62,19 @@ class NeuralModel(LanguageModel):
             raise UsageError(f"stride is {stride}; wanted 1 to the model's context, {self.context} tokens.")
         return NeuralModel(self.network, self.vocabulary, ends=self.ends, stride=stride)
 
-    @torch.inference_mode()
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
+        found = np.empty(len(self.targets(texts)))
+        for positions, logp in self.logp_in_parts(texts):
+            found[positions] = logp
+        return found
+
+    @torch.inference_mode()
+    def logp_in_parts(self, texts: Ragged) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         targets = self.targets(texts)
-        found = np.empty(len(targets))
         for positions, hidden in self._states(texts):
             wanted = torch.from_numpy(targets[positions]).to(hidden.device)
             scores = fused(hidden, self.network.head, wanted, softcap=self.network.softcap)
-            found[positions] = scores.values(lambda each: each.logp).double().cpu().numpy()
-        return found
+            yield positions, scores.values(lambda each: each.logp).double().cpu().numpy()
 
     @torch.inference_mode()
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
