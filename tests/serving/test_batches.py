@@ -50,11 +50,12 @@ def test_what_cannot_be_foreseen_is_never_answered_at_once() -> None:
 
 
 def test_what_comes_at_once_is_answered_together() -> None:
-    """By the event loop too; what is more than one call's is answered by the next."""
-    sizes = list[int]()
+    """In the thread, for whose waking they wait together; what is more than one call's is answered by the next."""
+    sizes, alone = list[int](), list[bool]()
 
     def answer(batch: Sequence[Asked]) -> list[Any]:
         sizes.append(len(batch))
+        alone.append(threading.current_thread() is threading.main_thread())
         return [asked.work for asked in batch]
 
     async def ask() -> None:
@@ -67,4 +68,4 @@ def test_what_comes_at_once_is_answered_together() -> None:
 
     with patch.object(module, "time", SimpleNamespace(perf_counter=lambda: 0.0)):
         asyncio.run(ask())
-    assert sizes == [1, 8, 8, 4, 1]
+    assert (sizes, alone) == ([1, 8, 8, 4, 1], [False, False, False, False, True])

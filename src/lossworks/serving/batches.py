@@ -1,7 +1,8 @@
 """Requests that are gathered: what waits while a call runs is answered together by the next one.
 
 Calls run in a thread, so that the event loop goes on meanwhile. To wake it, and to be woken by it, takes as long as a linear
-model takes for a text, or longer on a busy machine: what is expected to take little is answered by the event loop itself.
+model takes for a text, or longer on a busy machine: a request that comes alone, and is expected to take little, is answered by
+the event loop itself.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Batches:
             return
         self._told(size)
         loop = asyncio.get_running_loop()
-        if not self._foreseen or self._pace * _cost(batch) > _BRIEF:
+        if not self._foreseen or len(batch) > 1 or self._pace * _cost(batch) > _BRIEF:
             self._thread.submit(self._work, batch, loop)
             return
         _settle(batch, self._timed(batch))
