@@ -149,13 +149,7 @@ class Language(Held):
             repetition_penalty=repetition_penalty,
             no_repeat_ngram=no_repeat_ngram,
         )
-        beams = None if beam is None else Beams(width=beam, length_penalty=length_penalty)
-        if beams and (temperature, top_k, top_p, min_p) != (1.0, None, None, None):
-            raise UsageError("beam search draws nothing. Leave temperature, top_k, top_p and min_p out, or beam.")
-        if beams is None and length_penalty != 1:
-            raise UsageError("length_penalty is for beam search. Give a beam too, or leave it out.")
-        if beams and samples > beams.width:
-            raise UsageError(f"samples is {samples}, and a beam of {beam} finds no more than {beam} texts. Widen it.")
+        beams = _beams(beam, length_penalty, sampling, samples)
         ends = (stop,) if isinstance(stop, str) else tuple(stop)
         check_stop(ends)
         prompts = [prompt] if isinstance(prompt, str) else several(prompt, self.record)
@@ -277,3 +271,21 @@ class Language(Held):
 
     def _ids(self, text: str) -> list[int]:
         return [int(token) for token in self.trained.encode(several([text], self.record)).ids]
+
+
+def _beams(beam: int | None, length_penalty: float, sampling: Sampling, samples: int) -> Beams | None:
+    """How the most probable texts are searched for; None: texts are drawn.
+
+    Raises:
+        UsageError: what is said of the search and of drawing does not go together.
+    """
+    if beam is None:
+        if length_penalty != 1:
+            raise UsageError("length_penalty is for beam search. Give a beam too, or leave it out.")
+        return None
+    beams = Beams(width=beam, length_penalty=length_penalty)
+    if (sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p) != (1.0, None, None, None):
+        raise UsageError("beam search draws nothing. Leave temperature, top_k, top_p and min_p out, or beam.")
+    if samples > beams.width:
+        raise UsageError(f"samples is {samples}, and a beam of {beam} finds no more than {beam} texts. Widen it.")
+    return beams
