@@ -35,7 +35,7 @@ from lossworks.scores.teacher import TopK
 from processes import worlds
 from scores.test_dense import STATISTICS
 
-module = importlib.import_module("lossworks.scores.sharded")
+module, between = (importlib.import_module(f"lossworks.scores.{name}") for name in ("sharded", "between"))
 WORLDS = (2, 4)
 WHOLE: dict[str, str] = {}
 """Losses that ask for ``logits``, each with the reason. They must raise."""
@@ -286,7 +286,7 @@ def second_derivatives() -> None:
     def twice(statistic: Callable[[Scores], Tensor], view: Any, z: Tensor) -> Tensor:
         slope = torch.autograd.grad(statistic(view).square().sum(), z, create_graph=True)[0]
         penalty = slope.square().sum()
-        return torch.autograd.grad(module._Total.apply(penalty, None) if isinstance(view, Sharded) else penalty, z)[0]
+        return torch.autograd.grad(between.summed(penalty, None) if isinstance(view, Sharded) else penalty, z)[0]
 
     for statistic in (lambda s: s.logp, lambda s: s.entropy, lambda s: s.max_other_logp, lambda s: s.logsumexp):
         mine = logits.detach()[..., own].clone().requires_grad_()
@@ -358,13 +358,13 @@ def _largest_here(tensor: Tensor, how: Any, group: Any) -> Tensor:
     return tensor.clone() if how == ReduceOp.MAX else REDUCED(tensor, how, group)
 
 
-REDUCED = module._reduced
+REDUCED = between.reduced
 # each: what is put in the place of what, and the check that is there to catch it
 FAULTS: dict[str, tuple[Any, str, Any, str]] = {
-    "gradient of a shared value stays here": (module._Replicated, "backward", _kept_here, "statistic logp"),
-    "loss counts once a process": (module._Total, "backward", _once_a_process, "statistic logp"),
+    "gradient of a shared value stays here": (between._Replicated, "backward", _kept_here, "statistic logp"),
+    "loss counts once a process": (between._Total, "backward", _once_a_process, "statistic logp"),
     "hidden states not replicated": (sys.modules[__name__], "replicated", torch.clone, "loss cross_entropy"),
-    "peak of this process alone": (module, "_reduced", _largest_here, "statistic logp"),
+    "peak of this process alone": (module, "reduced", _largest_here, "statistic logp"),
     "slice of the first process": (module.Slice, "of", lambda own, v: v[..., : own.stop - own.start], "statistic expected_logp"),
 }
 

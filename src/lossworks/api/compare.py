@@ -20,10 +20,11 @@ from ..engine import Callbacks
 from ..evidence import arms as arms_
 from ..evidence import tuning
 from ..evidence.benchmark import Benchmark
+from ..evidence.design import Design
 from ..evidence.each import family_of, is_each
 from ..evidence.lineup import Pool, is_pool, lineup, members_of
 from ..evidence.plan import Plan, plan
-from ..evidence.runs import Design, opened
+from ..evidence.runs import opened
 from ..models import build_language, is_graph, is_language
 from ..record.scratch import temporary
 from ..training import Settings

@@ -19,9 +19,10 @@ from ..core.machine import machine, versions
 from ..data.duplicates import Duplicates
 from ..engine import Callbacks
 from ..evidence.benchmark import Benchmark
+from ..evidence.design import Design
 from ..evidence.plan import plan
 from ..evidence.results import results, write_table
-from ..evidence.runs import Design, work, work_together
+from ..evidence.runs import work, work_together
 from ..evidence.store import RUN, Store
 from ..record import Run
 from ..report import words

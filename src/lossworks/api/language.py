@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..core.seeds import generator
-from ..inference import Beams, Sampling, TextLanguage, beam_search, check_stop, check_tokens, pieces, sample_tokens
+from ..inference import Sampling, TextLanguage, check_stop, check_tokens
 from ..metrics.segments import unknown_of
+from .generating import Generation, Stream, beams_for, texts_after
 from .held import Held, several
 from .scored import Scored, perplexity
 
 if TYPE_CHECKING:
     from ..attribution import Explanation
     from ..scores import Scores
-
-Stream = Callable[[str, int, int], object]
-
-
-class _Generation(TypedDict, total=False):
-    """What ``Language.generate`` takes besides its prompt."""
-
-    max_new_tokens: int
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    repetition_penalty: float
-    no_repeat_ngram: int | None
-    beam: int | None
-    length_penalty: float
-    stop: str | Sequence[str]
-    samples: int
-    seed: int
-    stream: Stream | None
 
 
 @dataclass(slots=True)
@@ -94,10 +74,10 @@ class Language(Held):
         return scores
 
     @overload
-    def generate(self, prompt: str = "", **how: Unpack[_Generation]) -> list[str]: ...
+    def generate(self, prompt: str = "", **how: Unpack[Generation]) -> list[str]: ...
 
     @overload
-    def generate(self, prompt: list[str] | tuple[str, ...], **how: Unpack[_Generation]) -> list[list[str]]: ...
+    def generate(self, prompt: list[str] | tuple[str, ...], **how: Unpack[Generation]) -> list[list[str]]: ...
 
     def generate(
         self,
@@ -149,32 +129,12 @@ class Language(Held):
             repetition_penalty=repetition_penalty,
             no_repeat_ngram=no_repeat_ngram,
         )
-        beams = None if beam is None else Beams(width=beam, length_penalty=length_penalty)
-        if beams and (temperature, top_k, top_p, min_p) != (1.0, None, None, None):
-            raise UsageError("beam search draws nothing. Leave temperature, top_k, top_p and min_p out, or beam.")
-        if beams is None and length_penalty != 1:
-            raise UsageError("length_penalty is for beam search. Give a beam too, or leave it out.")
-        if beams and samples > beams.width:
-            raise UsageError(f"samples is {samples}, and a beam of {beam} finds no more than {beam} texts. Widen it.")
+        beams = beams_for(beam, length_penalty, sampling, samples)
         ends = (stop,) if isinstance(stop, str) else tuple(stop)
         check_stop(ends)
         prompts = [prompt] if isinstance(prompt, str) else several(prompt, self.record)
-        drawn = []
-        for number, each in enumerate(prompts):
-            begun = self._ids(each)
-            text, found = self.tokenizer.decode(begun), list[Iterable[int]]()
-            if beams:
-                found += [tokens for tokens, _ in beam_search(self.model, begun, max_new_tokens, beams, sampling)][:samples]
-            else:
-                state = self.model.read(begun)
-                randoms = [generator(seed, "generate", *begun, sample) for sample in range(samples)]
-                found += [sample_tokens(self.model, state, sampling, random, begun) for random in randoms]
-            drawn.append([""] * len(found))
-            for sample, following in enumerate(found):
-                for piece in chain([text], pieces(self.tokenizer, begun, following, ends, max_new_tokens)):
-                    drawn[number][sample] += piece
-                    if stream is not None:
-                        stream(piece, number, sample)
+        begun, tell = [self._ids(each) for each in prompts], stream or (lambda piece, number, sample: None)
+        drawn = texts_after(self.trained, begun, sampling, beams, ends, max_new_tokens, samples, seed, tell)
         return drawn[0] if isinstance(prompt, str) else drawn
 
     def choose(self, prompt: str, choices: Sequence[str]) -> list[tuple[str, float]]:

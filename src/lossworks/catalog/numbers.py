@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from ..losses import EmbeddingLoss, Pairs, PreferenceLoss, RegressionLoss, losses, render
-from ..losses.margin_ranking import MarginRanking
-from ..losses.supervised_contrastive import SupervisedContrastive
 from .curve import Curve, value_and_grad, value_and_grad_curve
 
 REFERENCE, TOKENS = -20.0, 10  # log-probability of both answers by the reference, and their length
@@ -57,7 +55,7 @@ def pairs(loss: PreferenceLoss) -> Curve:
 
 def rows(loss: EmbeddingLoss) -> Curve:
     """Value and gradient by the cosine similarity of a positive pair; for a ranking loss, by the score difference."""
-    if isinstance(loss, MarginRanking):
+    if loss.ranks:
         caption = "Two scores, of which the first should be higher."
         own = value_and_grad(lambda lead: loss.contrasts(lead, torch.zeros_like(lead), torch.ones_like(lead)), _ERRORS)
         return value_and_grad_curve(caption, ("first score - second", _ERRORS), "first score", (render(loss), own))
@@ -65,13 +63,7 @@ def rows(loss: EmbeddingLoss) -> Curve:
     def values(cosines: Tensor) -> Tensor:
         first, apart = cosines.new_tensor([[1.0, 0.0]]), cosines.new_tensor([[0.0, 1.0]])
         near = torch.stack([cosines, (1 - cosines.square()).sqrt()], -1)
-        return torch.cat([of(first, second.unsqueeze(0), -apart) for second in near])
-
-    def of(first: Tensor, second: Tensor, apart: Tensor) -> Tensor:
-        if not isinstance(loss, SupervisedContrastive):
-            return loss.contrasts(first, second, apart)
-        every = torch.cat([first, second, apart])
-        return loss.contrasts(every, every, torch.tensor([0, 0, 1]))[:1]
+        return torch.cat([loss.of_triple(first, second.unsqueeze(0), -apart) for second in near])
 
     caption = (
         "Unit vectors: an anchor, its positive, and a negative at right angles to the anchor; x is the cosine similarity of "

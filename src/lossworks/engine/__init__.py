@@ -5,6 +5,7 @@ loop          the course of a network               step         its gradients, 
 reduction     losses of a step to one number
 state         where a training stands               checkpoint   what a killed run needs to go on
 monitors      health, spikes, overfitting           distributed  the processes that train together
+contracts     what a course asks of others
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ..data import TEST, VALID
 from ..engine import Callbacks
 from ..training import Settings
 from .benchmark import Benchmark
-from .runs import Design
+from .design import Design
 from .store import RUN, TUNE, Finished, Key
 from .verdicts import FEWEST
 

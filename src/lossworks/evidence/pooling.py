@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .benchmark import Benchmark
+from .design import Design
 from .lineup import Pool
 from .outcome import Outcome
-from .runs import Design
 from .store import RUN, Finished, Key
 
 

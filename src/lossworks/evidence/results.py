@@ -16,11 +16,11 @@ from ..record import write_atomic
 from ..training import Settings
 from .benchmark import Benchmark
 from .by_language import of_arms
+from .design import Design
 from .knowledge import BEST, TWIN, Claim, judge_claims
 from .label_diagnostics import by_label, calibration
 from .outcome import Outcome
 from .pooling import PooledRuns
-from .runs import Design
 from .statistics import LEVEL, by_text
 from .store import RUN, TUNE, Finished, Key
 from .verdicts import Measured, judge, variances_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..core import domains
 from .base import losses
@@ -23,6 +23,7 @@ class MarginRanking(EmbeddingLoss):
     Gradient into the first score: -sign where the margin is not reached, 0 elsewhere; into the second the opposite.
     """
 
+    ranks: ClassVar[bool] = True
     margin: float = 1.0
 
     def __post_init__(self) -> None:

@@ -48,3 +48,9 @@ class SupervisedContrastive(EmbeddingLoss):
         logp = alike.masked_fill(own, torch.finfo(alike.dtype).min).log_softmax(1)  # not -inf: one row alone has no key
         positive = (labels[:, None] == labels) & ~own
         return -logp.masked_fill(~positive, 0.0).sum(1) / positive.sum(1).clamp(min=1)
+
+    def of_triple(
+        self, anchor: Float[Tensor, "1 d"], near: Float[Tensor, "1 d"], apart: Float[Tensor, "1 d"]
+    ) -> Float[Tensor, "1"]:
+        every = torch.cat([anchor, near, apart])
+        return self.contrasts(every, every, torch.tensor([0, 0, 1], device=every.device))[:1]

@@ -15,12 +15,10 @@ from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..models import CountedSpec
 from ..tokens.scripts import FIRST, script_counts, scripts
-from .assembling import assemble
-from .balancing import check_languages, drawn
+from .counting import judged, rows_to_count
 from .dataset import Dataset
 from .describing import describe
-from .generative import check_counted
-from .judging import calibrate, judge
+from .judging import calibrate
 from .refit import with_validation_rows
 from .settings import Settings
 
@@ -57,10 +55,7 @@ def fit(
     Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
     began = callbacks.clock()
-    check_languages(settings, corpora)
-    shares = settings.valid, settings.test
-    data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
-    check_counted(data, settings)
+    data = rows_to_count(corpora, fixed, settings)
     spec = settings.spec
     assert isinstance(spec, CountedSpec)
     balance = settings.balance and balances.render(balances.build(settings.balance))
@@ -74,10 +69,7 @@ def fit(
         again = _counted(whole, spec, settings.seed, callbacks)
         again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
         predictor, data = again, whole
-    ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
-    result = judge(predictor, data, _Part(data, spec, TEST), ended)
-    result |= drawn(data.balance, data.languages, data.parts, data.rates)
-    result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
+    result = judged(predictor, data, _Part(data, spec, TEST), callbacks.clock() - began, twice=whole is not None)
     return predictor, settings, describe(data), result
 
 

@@ -11,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import tokens
-from ..core.errors import DataError, UsageError
 from ..core.seeds import derive
 from ..data import PARTS, TEST, TRAIN, VALID, Corpus, Ragged, TokenFile
 from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
-from .assembling import assemble
-from .balancing import check_languages, drawn
+from .counting import judged, rows_to_count
 from .dataset import Dataset
 from .describing import describe
-from .judging import calibrate, judge
+from .judging import calibrate
 from .language_training import train as train_language_model
 from .refit import with_validation_rows
 from .resolving import by_spaces, for_language
@@ -58,10 +56,7 @@ def fit(
     Arguments, what is returned and errors are as of ``classifier.fit``. Nothing is kept halfway: resumed, it starts again.
     """
     began = callbacks.clock()
-    check_languages(settings, corpora)
-    shares = settings.valid, settings.test
-    data = assemble(corpora, fixed, settings.task, None, *shares, settings.seed, balance=settings.balance)
-    check_counted(data, settings)
+    data = rows_to_count(corpora, fixed, settings)
     if settings.tokenizer is None:
         settings, why = by_spaces(settings, next(data.blocks(TRAIN))[1])
         if why:
@@ -78,25 +73,8 @@ def fit(
         again = _learn(whole, tokenizer, parts, settings, callbacks, scratch)
         again.temperature, again.thresholds = predictor.temperature, predictor.thresholds
         predictor, data = again, whole
-    ended = {"seconds": callbacks.clock() - began, "epochs": None, "best_epoch": None, "stopped": "all texts read"}
-    result = judge(predictor, data, parts[TEST], ended)
-    result |= drawn(data.balance, data.languages, data.parts, data.rates)
-    result["refit_rows"] = None if whole is None else int((whole.parts == TRAIN).sum())
+    result = judged(predictor, data, parts[TEST], callbacks.clock() - began, twice=whole is not None)
     return predictor, settings, describe(data), result
-
-
-def check_counted(data: Dataset, settings: Settings) -> None:
-    """Raise UsageError or DataError where classes cannot be told apart by counting their texts."""
-    if not data.task.groups:
-        raise UsageError(
-            f"{settings.model} tells classes apart, and the task is {data.task.kind}. Use --model linear, or --task lm."
-        )
-    if data.weight is not None:
-        raise UsageError(f"{settings.model} counts texts, and has no use for --weight. Leave it out, or use --model linear.")
-    counts = np.array(data.train_counts())
-    if not counts.all():
-        label = data.task.labels[int(counts.argmin())]
-        raise DataError(f"the label {label!r} has no training rows, so nothing is known of its texts.")
 
 
 def _read(

@@ -52,18 +52,10 @@ def fit(
     has metrics.
     """
     began = callbacks.clock()
-    if teacher is not None:
-        settings = replace(
-            settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=settings.loss or LanguageModeling.taught_losses[0]
-        )
-    settings = replace(settings, tokenizer=settings.tokenizer or prepared.tokenizer(corpora[0].source))
-    asked = settings.tokenizer
-    settings = for_language(settings, LanguageModeling.kind)
-    check_languages(settings, corpora)
-    group_count(settings, None, 0)
+    settings, is_named = _resolved(settings, corpora, teacher)
     division = divide(corpora, fixed, settings)
     before = recalled(settings, callbacks) if resume else None
-    settings, why = (settings, "") if asked else tokens_chosen(settings, division, callbacks, before)
+    settings, why = (settings, "") if is_named else tokens_chosen(settings, division, callbacks, before)
     callbacks.watch("tokens", {"rows": 0, "of": sum(map(len, corpora))})
     known = None if start is None else start.tokenizer
     tokenizer, parts = encode(division, settings, callbacks, scratch, known)
@@ -106,6 +98,21 @@ def fit(
     if callbacks.world.is_first:
         result |= _result(trained, parts, counts, found, callbacks, scratch, result["seconds"])
     return trained, found.settings, data, result, counts
+
+
+def _resolved(settings: Settings, corpora: Sequence[Corpus], teacher: Teacher | None) -> tuple[Settings, bool]:
+    """The settings with every choice made that needs no text, and whether the tokenizer is named: by them, by a teacher, or by
+    whoever prepared the texts.
+    """
+    if teacher is not None:
+        loss = settings.loss or LanguageModeling.taught_losses[0]
+        settings = replace(settings, tokenizer=settings.tokenizer or teacher.tokenizer, loss=loss)
+    settings = replace(settings, tokenizer=settings.tokenizer or prepared.tokenizer(corpora[0].source))
+    is_named = bool(settings.tokenizer)
+    settings = for_language(settings, LanguageModeling.kind)
+    check_languages(settings, corpora)
+    group_count(settings, None, 0)
+    return settings, is_named
 
 
 def _predicted(settings: Settings, tokenizer: Tokenizer) -> Tokens:
