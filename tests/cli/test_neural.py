@@ -69,11 +69,13 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
 
 
 def test_few_tokens_are_told_once(command: Command, put: Put) -> None:
-    """A network with fewer training tokens than weights is told to count, once, in terminal and report; no other is."""
+    """A network with fewer training tokens than a small one has weights is told to count, once; no other is."""
     lines = ["fit", put("corpus.txt", TEXT), "--task", "lm", "--tokenizer", "words", "--out"]
     for name, rest in (("steps", ["--steps", 2]), ("minutes", ["--minutes", "0.02"])):
         ended = command(*lines, name, "--model", "rnn:layers=1,dim=64", *rest)
-        assert re.search(r"note   [\d,]+ training tokens are few for a network of [\d,]+ weights\. From so few", ended.err)
+        assert re.search(
+            r"note   [\d,]+ training tokens are few for a network, of which even a small one has [\d,]+ weights\. From", ended.err
+        )
         assert ended.err.count("--model ngram") == 1
         assert Path(name, "report.html").read_text().count("training tokens are few") == 1
     for name, rest in (

@@ -21,7 +21,7 @@ from lossworks.data import Ragged
 from lossworks.data.layouts import Lanes, Positions
 from lossworks.engine import Callbacks, Loop
 from lossworks.engine.distributed import World, world
-from lossworks.models import LanguageModel
+from lossworks.models import LanguageModel, build_language
 from lossworks.models.neural import NeuralSpec
 from lossworks.models.ngram import NgramSpec
 from lossworks.models.rnn import RnnSpec
@@ -29,7 +29,7 @@ from lossworks.models.transformer import TransformerSpec
 from lossworks.tokens import Vocabulary
 from lossworks.training import Settings
 from lossworks.training.config import TrainConfig
-from lossworks.training.planning import Plan, plan
+from lossworks.training.planning import Plan, few_tokens, plan
 from lossworks.training.resolving import for_language
 from lossworks.training.sequences import train_sequences
 from lossworks.training.sizing import tokens_for
@@ -263,7 +263,7 @@ def test_plan_fills_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert short.config.window == 16
 
 
-@pytest.mark.parametrize(("size", "steps"), [(150, 40), (5000, 98)])
+@pytest.mark.parametrize(("size", "steps"), [(150, 40), (5000, 98), (200_000, 3907)])
 def test_few_texts_are_not_learnt_by_heart(monkeypatch: pytest.MonkeyPatch, size: int, steps: int) -> None:
     """However much time there is, 40 passes are taken at most, by the smallest network where they show no more tokens a weight,
     and an n-gram model is named; a length that is told is kept.
@@ -272,9 +272,10 @@ def test_few_texts_are_not_learnt_by_heart(monkeypatch: pytest.MonkeyPatch, size
     settings = for_language(Settings(task="lm", model="transformer"), "lm")
     found = plan(stream(size), VOCABULARY, settings, ends=False, clock=WoundClock())
     assert (found.config.steps, found.config.epochs) == (steps, 40)
-    assert found.model.startswith("transformer:layers=2,heads=2,dim=64")
-    assert f"{steps} steps are taken, 40 passes" in found.said[-1]
-    assert "--model ngram" in found.said[-1]
+    assert found.model.startswith("transformer:layers=2,heads=2,dim=64") == (size <= 5000)
+    assert f"{steps:,} steps are taken, 40 passes" in found.said[-1]
+    assert ("--model ngram" in found.said[-1]) == (size > 5000)  # where tokens are few a note of its own says it
+    assert ("--model ngram" in few_tokens(build_language(found.model), VOCABULARY, size)) == (size <= 5000)
     told = plan(stream(size), VOCABULARY, replace(settings, steps=900), ends=False, clock=WoundClock())
     assert (told.config.steps, told.said) == (900, ())
 

@@ -28,7 +28,7 @@ from ..tokens import Vocabulary
 from .applicable import BY_STEPS, OF_TOKENS
 from .config import TrainConfig
 from .settings import Settings
-from .sizing import MOST_PASSES, Probe, Sized, named, sized
+from .sizing import MOST_PASSES, Probe, Sized, named, sized, smallest
 
 MINUTES = 5.0
 """How long a network is trained where nothing else is said."""
@@ -154,15 +154,18 @@ def plan(
 
 
 def few_tokens(spec: LanguageSpec, vocabulary: Vocabulary, tokens: int) -> str:
-    """What to say where a network is to learn from fewer ``tokens`` than it has weights; empty of others, and of pretrained ones.
-
-    With fewer than one a weight counting was better at every size that was tried (docs/LOG.md), and up to some more.
+    """What to say where a network is to learn from fewer ``tokens`` than a small one has weights; empty of others, and of
+    pretrained ones. From so few counting learned more in every case that was tried (docs/LOG.md), of small networks all: so the
+    weights of a larger one do not count.
     """
-    if not isinstance(spec, Sized) or tokens >= (weights := spec.parameters(vocabulary.size)):
+    if not isinstance(spec, Sized):
+        return ""
+    weights = min(each.parameters(vocabulary.size) for each in (spec, smallest(spec)))
+    if tokens >= weights:
         return ""
     return (
-        f"{tokens:,} training tokens are few for a network of {weights:,} weights. From so few, counting (--model ngram) or a "
-        "hidden Markov model (--model hmm) usually learns more."
+        f"{tokens:,} training tokens are few for a network, of which even a small one has {weights:,} weights. From so few, "
+        "counting (--model ngram) or a hidden Markov model (--model hmm) usually learns more."
     )
 
 

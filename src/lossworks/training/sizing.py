@@ -84,7 +84,7 @@ def tokens_for(model: str, characters: int, seconds: float, device: str, dtype: 
     spec = build_language(model)
     assert isinstance(spec, Sized)
     if not named(model) & {"layers", "dim", "heads"}:
-        spec = _at(spec, *_LADDER[0])
+        spec = smallest(spec)
     if isinstance(spec, TransformerSpec):
         spec = replace(spec, context=_WINDOW)
     wanted = [size for size in _VOCABULARIES if size * _CHARACTERS_A_TOKEN <= characters <= seconds * _CHARACTERS_A_SECOND]
@@ -100,6 +100,11 @@ def tokens_for(model: str, characters: int, seconds: float, device: str, dtype: 
                     f"bpe:size={size}, as many tokens as there is time to learn. --tokenizer says otherwise.",
                 )
     return "chars", "chars: no more different tokens fit the text and the time. --tokenizer says otherwise."
+
+
+def smallest(spec: Sized) -> Sized:
+    """The family at the smallest size that is chosen where none is said."""
+    return _at(spec, *_LADDER[0])
 
 
 def named(model: str | None) -> set[str]:
