@@ -96,9 +96,8 @@ class _Sequences(NeuralModel):
         assert isinstance(found, NeuralModel)
         return _Sequences(self.session, found)
 
-    def logp(self, texts: Ragged) -> NDArray[np.float64]:
+    def logp_in_parts(self, texts: Ragged) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         targets = self.targets(texts)
-        found = np.empty(len(targets))
         for reading in readings(texts, self.vocabulary.start, self.ends, self.context, self.stride):
             rows, places = np.divmod(reading.scored.numpy(), reading.ids.shape[1])
             for row in range(len(reading.ids)):
@@ -106,5 +105,4 @@ class _Sequences(NeuralModel):
                 here = rows == row
                 positions = reading.positions[here]
                 logp = logits[torch.from_numpy(places[here])].double().log_softmax(-1)
-                found[positions] = logp.gather(1, torch.from_numpy(targets[positions])[:, None])[:, 0].numpy()
-        return found
+                yield positions, logp.gather(1, torch.from_numpy(targets[positions])[:, None])[:, 0].numpy()
