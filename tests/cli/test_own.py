@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +209,21 @@ def test_a_fault_while_it_is_used(command: Command, mine: Path) -> None:
         ended = command(*call, "--loss", f"my-own.py:{SPEC}")
         assert ended.code == 2
         assert ended.err == f"lossworks: my-own.py, line {line}: AttributeError: 'Tensor' object has no attribute 'nothing'\n"
+
+
+@pytest.mark.parametrize(
+    ("instead", "shape"),
+    [("scores.logits[:, :1] * self.power", r"\(\d+, 1\)"), ("-scores.logp.mean() * self.power", r"\(\)")],
+)
+def test_other_than_one_value_a_position(command: Command, mine: Path, instead: str, shape: str) -> None:
+    """It is refused in training, within a sum too, and in evaluate: a mean or a column would broadcast."""
+    mine.write_text(mine.read_text().replace("(-scores.logp).clamp_min(1e-12) ** self.power", instead))
+    assert command("fit", REVIEWS, *SMALL, "-q", "--out", "run").code == 0
+    for spec in (f"my-own.py:{SPEC}", f"cross_entropy+my-own.py:{SPEC}"):
+        for call in (("fit", REVIEWS, *SMALL, "-q", "--out", f"other-{spec[0]}"), ("evaluate", "run")):
+            ended = command(*call, "--loss", spec)
+            said = rf"Sharpened\.values gives a tensor of shape {shape}; wanted \(\d+,\), one value a position"
+            assert (ended.code, bool(re.search(said, ended.err))) == (2, True), ended.err
 
 
 def test_a_model_is_no_file_to_run(mine: Path) -> None:

@@ -136,7 +136,7 @@ def _values(losses: Built, logits: NDArray[Any], target: NDArray[np.int64]) -> d
 
 def _at(loss: Loss, scores: Any) -> Floats:
     assert isinstance(loss, CategoricalLoss)
-    return np.asarray(loss.values(scores).numpy(), np.float64)
+    return np.asarray(loss(scores).numpy(), np.float64)
 
 
 def _joined(losses: Built, pieces: Sequence[Mapping[str, Floats]]) -> Iterator[tuple[str, Floats]]:

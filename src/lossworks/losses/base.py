@@ -87,9 +87,9 @@ class CategoricalLoss(Loss, ABC):
         ``beside`` goes to ``scores.dense`` with the logits: teacher=, negatives=.
 
         Raises:
-            UsageError: logits without a target, or shapes that do not fit.
+            UsageError: logits without a target, shapes that do not fit, or a loss that gives other than one value a position.
         """
-        return self.values(_view(scores, target, beside))
+        return _each(self, _view(scores, target, beside))
 
 
 class BinaryLoss(CategoricalLoss, ABC):
@@ -103,14 +103,25 @@ class BinaryLoss(CategoricalLoss, ABC):
         """As for every categorical loss; two outcomes a position.
 
         Raises:
-            UsageError: there are not two outcomes.
+            UsageError: there are not two outcomes, or the loss gives other than one value a position.
         """
         view = _view(scores, target, beside)
         if view.classes != 2:
             raise UsageError(
                 f"{type(self).__name__} is for two outcomes, got {view.classes}. Give scores.binary(logits, target)."
             )
-        return self.values(view)
+        return _each(self, view)
+
+
+def _each(loss: CategoricalLoss, scores: Scores) -> Tensor:
+    """The loss's values, one a position: others would broadcast to something else without a word."""
+    found, wanted = loss.values(scores), tuple(scores.target.shape)
+    if (shape := tuple(found.shape)) != wanted:
+        raise UsageError(
+            f"{type(loss).__name__}.values gives a tensor of shape {shape}; wanted {wanted}, one value a position, as "
+            "scores.logp has. Sum over the outcomes where each has its own, and leave the mean over positions to the training."
+        )
+    return found
 
 
 def _view(scores: Scores | Tensor, target: Tensor | None, beside: dict[str, Any]) -> Scores:

@@ -61,7 +61,7 @@ class CategoricalSum(Sum, CategoricalLoss):
         return [(factor, loss) for factor, loss in self.terms if isinstance(loss, CategoricalLoss)]
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        parts = [factor * loss.values(scores) for factor, loss in self._categorical]
+        parts = [factor * loss(scores) for factor, loss in self._categorical]
         return sum(parts[1:], start=parts[0])
 
 

@@ -92,7 +92,7 @@ class Classify(LabelTask):
         assert isinstance(loss, losses.CategoricalLoss)
         found = self._scores(outputs, target)
         found.teacher = None if teacher is None else scores.dense(teacher, target)
-        return loss.values(found)
+        return loss(found)
 
     def whole_logits(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N labels"]:
         import torch

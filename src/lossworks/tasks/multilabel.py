@@ -80,7 +80,7 @@ class Multilabel(LabelTask):
         assert isinstance(loss, losses.CategoricalLoss)
         found = scores.binary(outputs, target)
         found.teacher = None if teacher is None else scores.binary(teacher, target)
-        return loss.values(found).mean(-1)
+        return loss(found).mean(-1)
 
     def sampled_losses(self, outputs: Float[Tensor, "N outputs"]) -> Float[Tensor, "N"]:
         return -scores.binary(outputs, outputs.detach().sigmoid().bernoulli().long()).logp.sum(-1)

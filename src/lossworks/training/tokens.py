@@ -103,7 +103,7 @@ class TokenObjective(Objective):
 
     def losses(self, batch: _MicroBatch) -> Losses:
         scores = self.network.scores(*batch)
-        values = scores.values(self.loss) if isinstance(scores, Fused) else self.loss.values(scores)
+        values = scores.values(self.loss) if isinstance(scores, Fused) else self.loss(scores)
         languages = batch[0].languages
         groups = None if languages is None else languages[batch[0].inside]
         return Losses(values, torch.ones_like(values), groups)

@@ -92,7 +92,7 @@ class TripleObjective(Objective):
         values = torch.zeros(len(batch.tail), device=self.device)
         for part in self.network.parts:
             scores, penalties = part.scored(*batch)
-            own = self.loss.values(scores)
+            own = self.loss(scores)
             values = values + (own if penalties is None else own + penalties)
         return Losses(values, torch.ones_like(values))
 
