@@ -101,6 +101,9 @@ def _run() -> None:
             raise KeyboardInterrupt
         sys.stdout.flush()
     except _CommandLineError as error:
+        from . import elsewhere
+
+        elsewhere.hint(error)
         error.show()
         _end("", error.exit_code, error.format_message())
     except LossworksError as error:
