@@ -226,3 +226,15 @@ def test_list_and_show(command: Command) -> None:
     assert {"ngram", "hmm"} <= {member["name"] for member in listed}
     shown = json.dumps(command("show", "ngram:order=2", "--json").json)
     assert "Chen & Goodman" in shown
+
+
+def test_a_text_that_ends_at_once(command: Command, put: Put) -> None:
+    """Where nothing is drawn after the beginning it is said why, but not where something is, is asked for, or is stopped."""
+    corpus = put("lines.txt", "a b\nc d e\n" * 50)
+    assert command("fit", corpus, "--task", "lm", "--tokenizer", "words", "--out", "run", "-q").code == 0
+    ended = command("generate", "run", "--prompt", "a b", "--temperature", 0)
+    assert ended.out == "a b\n"
+    assert "nothing was drawn, for the model took the text to be at its end. To it a text is a line." in ended.err
+    assert "--document-unit file" in ended.err
+    for more in (["-q"], ["--json"], ["--stop", " "], ["--prompt", "a"]):
+        assert not command("generate", "run", "--prompt", "a b", "--temperature", 0, *more).err

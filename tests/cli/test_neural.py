@@ -68,6 +68,16 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert record["config"]["dtype"] in page
 
 
+@pytest.mark.parametrize(
+    ("flags", "others"), [(["--steps", 2], "--steps"), (["--epochs", 1, "--steps", 2], "--steps and --epochs")]
+)
+def test_two_lengths(command: Command, put: Put, flags: list[object], others: str) -> None:
+    """Minutes beside another length are refused, for they would be passed over."""
+    ended = command("fit", put("a.txt", TEXT), "--task", "lm", "--model", "rnn", "--minutes", 1, *flags, "--out", "run")
+    assert (ended.code, f"and so does {others}. Leave one of them out." in ended.err) == (2, True), ended.err
+    assert not Path("run").exists()
+
+
 def test_few_tokens_are_told_once(command: Command, put: Put) -> None:
     """A network with fewer training tokens than a small one has weights is told to count, once; no other is."""
     lines = ["fit", put("corpus.txt", TEXT), "--task", "lm", "--tokenizer", "words", "--out"]

@@ -57,13 +57,6 @@ def test_the_same_error_everywhere(name: str, value: Any, said: str, tmp_path: P
         assert said in str(error.value)
 
 
-@pytest.mark.parametrize("others", [("steps",), ("epochs",), ("steps", "epochs")])
-def test_two_lengths(others: tuple[str, ...]) -> None:
-    """Minutes beside another length are refused, for they would be passed over."""
-    with pytest.raises(UsageError, match=f"so does {' and '.join(f'--{name}' for name in others)}. Leave one of them out"):
-        Settings(minutes=1.0, **dict.fromkeys(others, 3))  # type: ignore[arg-type]
-
-
 def test_numbers_as_text_are_no_numbers() -> None:
     """From Python "3" is text, and said to be."""
     with pytest.raises(UsageError, match="epochs is '3'; wanted a whole number"):

@@ -93,6 +93,7 @@ def fit(
         shares = {"test": 0.0 if said == usual else said, **shares}
     origin = None if start is None else _origin(start)
     settings = chosen(settings, choices | shares) if origin is None else origin.settings(settings, choices | shares)
+    _check_length(settings)
     callbacks = callbacks or Callbacks()
     if folds is not None and origin is not None:
         raise UsageError("--folds judges by models that are each trained anew, and --from goes on with one. Leave one out.")
@@ -106,6 +107,13 @@ def fit(
     with callbacks.world.telling():
         begun, settings = _dealt(callbacks.world, settings, Path(out or "") if resume else None)
         return _fit(data, given, out, read, settings, begun, resume, callbacks, command, log, folds, origin)
+
+
+def _check_length(settings: Settings) -> None:
+    """Raise UsageError where minutes would be passed over, because another length is asked for too."""
+    others = [f"--{name}" for name in ("steps", "epochs") if getattr(settings, name) is not None]
+    if settings.minutes is not None and others:
+        raise UsageError(f"--minutes says how long training is, and so does {' and '.join(others)}. Leave one of them out.")
 
 
 def _origin(start: Path | str) -> Origin:

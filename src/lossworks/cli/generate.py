@@ -96,6 +96,23 @@ def command(
         print_json(answered.samples(str(run), seed, begun, drawn))
     else:
         print()
+        if not quiet and not stop and max_new_tokens:
+            _tell_ended(model, begun, drawn)
+
+
+def _tell_ended(model: Language, begun: list[str], drawn: list[list[str]]) -> None:
+    """Say on stderr why nothing was drawn, where that is so of every text."""
+    if any(text != prompt for prompt, texts in zip(begun, drawn, strict=True) for text in texts):
+        return
+    from .tables import say
+
+    what = {"file": "a text is a whole file"}.get(model.document_unit, f"a text is a {model.document_unit}")
+    longer = "" if model.document_unit == "file" else "; fit with --document-unit file for a model that goes on to the next"
+    say(
+        f"note   nothing was drawn, for the model took the text to be at its end. To it {what}. Try the beginning of one, or "
+        f"another --seed{longer}",
+        "yellow",
+    )
 
 
 def _choose(model: Language, run: Path, begun: list[str], choices: list[str], json: bool) -> None:

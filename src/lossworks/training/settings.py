@@ -207,10 +207,6 @@ class Settings:
         values.number("lr", self.lr, words=(AUTO,))
         for name in ("minutes", "clip"):
             values.number(name, getattr(self, name))
-        if self.minutes is not None and (
-            others := [f"--{name}" for name in ("steps", "epochs") if getattr(self, name) is not None]
-        ):
-            raise UsageError(f"--minutes says how long training is, and so does {' and '.join(others)}. Leave one of them out.")
         values.number("ema", self.ema, below=1.0)
         for name in ("valid", "test"):
             if isinstance(share := getattr(self, name), bool) or not isinstance(share, int | float) or not 0 <= share < 1:
