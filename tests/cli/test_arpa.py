@@ -156,7 +156,9 @@ def test_refusals(command: Command, words: Language, fitted: Path, tmp_path: Pat
     """No such format or file, a classifier, a model of no n-grams, a place that holds a run: each is said with the remedy."""
     assert "arpa" in command("export", tmp_path / "words", "x", "--to", "arap").err
     assert command("import", "nothing.arpa", "--out", "run").code == 2
-    assert "--quantize" in command("export", fitted, "x.arpa").err
+    ended = command("export", fitted, "x.pkl")
+    assert "x.pkl would be an ARPA file" in ended.err
+    assert "ends in .onnx (networks), .html or .js (linear, bag), or say --to" in ended.err
     export(words, tmp_path / "model.arpa")
     assert "already holds a run" in command("import", "model.arpa", "--out", tmp_path / "words").err
     assert "--encoding is for ARPA files" in command("import", tmp_path, "--encoding", "latin-1", "--out", "run").err

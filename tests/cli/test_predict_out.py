@@ -127,3 +127,17 @@ def test_rows_are_read_as_they_are_asked_for() -> None:
         block = next(found.blocks())
         assert next(drawn) == len(block.texts) == 10_000
         assert block.kept == [list(range(10_000))]
+
+
+def test_a_column_of_another_name_is_told(command: Command, run: Path, tmp_path: Path) -> None:
+    """Text that is found where it was not in training is said to be, once; not where it is named, or called the same."""
+    text = csv_of(reviews(9))
+    (tmp_path / "same.csv").write_text(text, "utf-8")
+    for name in ("other.csv", "another.csv"):
+        (tmp_path / name).write_text(text.replace("text,label", "message,label", 1), "utf-8")
+    said = "note   text is read from 'message', as there is no 'text'. --text names another column.\n"
+    out = ("--out", "out.csv")
+    assert command("predict", run, "other.csv").err == said
+    assert command("predict", run, "other.csv", "another.csv", *out).err == said
+    for call in (["other.csv", "-q"], ["other.csv", "-q", *out], ["other.csv", "--text", "message", *out], ["same.csv", *out]):
+        assert command("predict", run, *call).err == ""

@@ -54,6 +54,8 @@ def test_unknown_names(things: Registry[object]) -> None:
             things[name]
     with pytest.raises(UnknownName, match=r"unknown thing 'line'\. Did you mean 'first' or 'second_one'\?"):
         things["line"]
+    with pytest.raises(UnknownName, match=r"unknown thing 'the_first-line'\. Did you mean 'first' or 'second_one'\?"):
+        things["the_first-line"]
     with pytest.raises(UsageError, match="'dict' is not a registered thing"):
         things.name_of(dict)
 

@@ -92,3 +92,16 @@ def several(texts: Sequence[str], *records: dict[str, Any]) -> Sequence[str]:
         if not isinstance(text, str):
             raise UsageError(f"text number {number + 1} is {text!r}, a {type(text).__name__}; wanted text.")
     return composed(texts)[0] if form_of(*records) == "nfc" else texts
+
+
+def found_in(read: ReadOptions, column: str | None) -> tuple[str, ...]:
+    """What is to be said of the ``column`` that text was read from: where it was found by looking, under another name than where
+    the model was trained.
+
+    Args:
+        read: what ``as_trained`` gave.
+    """
+    trained = read.as_run[0]
+    if read.text is not None or None in (column, trained) or column == trained:
+        return ()
+    return (f"text is read from {column!r}, as there is no {trained!r}. --text names another column.",)

@@ -20,7 +20,7 @@ from ..data.options import ReadOptions
 from ..record.rows import check_format, write_rows
 from ..tokens.graphemes import composed_note
 from .graph import Graph
-from .held import as_trained
+from .held import as_trained, found_in
 
 if TYPE_CHECKING:
     from .model import Model
@@ -33,7 +33,8 @@ Threshold = float | Mapping[Any, float]
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written to ``path``: how many ``rows``, their ``columns``, how many texts got no class because none reached its
-    ``threshold`` (None without one), how many bad rows were left out; and what was changed in the texts, in words.
+    ``threshold`` (None without one), how many bad rows were left out; and, in words, where the texts were found and what was
+    changed in them.
     """
 
     path: Path
@@ -167,7 +168,8 @@ def write_predictions(
     mark = read.label_sep if read.label_sep in SEPARATORS else ";"
     write_rows(path, table.rows(sources), mark=mark)
     unanswered = None if threshold is None else table.unanswered
-    return Written(path, table.count, table.columns, unanswered, table.skipped, composed_note(table.composed, table.texts))
+    notes = (*table.found, *composed_note(table.composed, table.texts))
+    return Written(path, table.count, table.columns, unanswered, table.skipped, notes)
 
 
 class _Table:
@@ -176,6 +178,7 @@ class _Table:
     def __init__(self, model: Model | Graph, read: ReadOptions, top: int | None, threshold: Threshold | None) -> None:
         self.model, self.read, self.top, self.threshold = model, read, top, threshold
         self.columns: tuple[str, ...] = ()
+        self.found: dict[str, None] = {}
         self.count = self.texts = self.unanswered = self.skipped = self.composed = 0
 
     def rows(self, sources: Iterable[Any]) -> Iterator[dict[str, Any]]:
@@ -183,6 +186,7 @@ class _Table:
         for source in sources:
             with data.stream(source, self.read) as found:
                 first = first or (found.source, found.names)
+                self.found |= dict.fromkeys(found_in(self.read, found.text_column))
                 if found.names != first[1]:
                     there, own = ", ".join(first[1]), ", ".join(found.names)
                     raise UsageError(

@@ -118,7 +118,7 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
         UsageError: it looks like the name of a file that is not there.
     """
     from .. import data
-    from ..api.held import as_trained
+    from ..api.held import as_trained, found_in
     from ..tokens.graphemes import composed, composed_note
 
     read = as_trained(read, record)
@@ -129,7 +129,7 @@ def texts_of(source: str, read: ReadOptions, record: dict[str, Any], *, quiet: b
         return
     corpus = data.load(source, read)
     try:
-        _say(corpus.losses if quiet else corpus.notes)
+        _say(corpus.losses if quiet else [*found_in(read, corpus.text_column), *corpus.notes])
         yield from corpus.blocks()
     finally:
         corpus.close()

@@ -156,7 +156,8 @@ class Registry(Generic[T]):
         begun, keys = re.fullmatch(r"([\w-]*)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]  # it always matches
         if keys and begun in self:
             return [f"{begun}:{keys.strip('(,) ')}"]
-        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+        spelled = r"[\s_-]+".join(map(re.escape, re.split(r"[\s_-]+", name)))
+        word = re.compile(rf"\b{spelled}\b", re.IGNORECASE)
         return [entry.name for entry in self if len(name) > _WORD and word.search(entry.thing.__doc__ or "")][:_WORD]
 
     def _import_home(self, key: str) -> None:

@@ -40,11 +40,12 @@ def _without_columns(name: str, reading: Reading, options: ReadOptions) -> tuple
 
 class Stream:
     """Rows as they are read. ``names``: of the kept columns. ``skipped``: how many bad rows were left out so far; ``composed``:
-    how many texts were brought into the composed form.
+    how many texts were brought into the composed form; ``text_column``: what the text is read from, None without columns.
     """
 
     def __init__(self, source: str, reading: Reading, options: ReadOptions, beside: tuple[str, ...]) -> None:
         self.source, self.names = source, reading.kept or beside
+        self.text_column = reading.text_column
         self.skipped = self.composed = 0
         self._reading, self._options, self._beside = reading, options, beside
 

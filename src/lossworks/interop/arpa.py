@@ -29,8 +29,9 @@ def export_arpa(model: Language | Model, path: Path, watch: Watch) -> None:
     if not isinstance(model, Language) or not isinstance(found, NgramModel):
         kind = model.record.get("config", {}).get("model", "of another kind")
         raise UsageError(
-            f"an ARPA file holds n-grams, and the model is {kind}. Networks go to --to onnx, transformers to --to hf too; "
-            "--quantize makes any classifier small."
+            f"{path.name} would be an ARPA file, which holds n-grams, and the model is {kind}. Name a file that ends in "
+            ".onnx (networks), .html or .js (linear, bag), or say --to: transformers go to hf too. --quantize makes any "
+            "classifier small."
         )
     words = [model.tokenizer.spelling(token) for token in range(model.tokenizer.vocabulary.size)]
     write_arpa(found, words, path, watch)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @models.add("linear", source="Joachims 1998, ECML; Wang & Manning 2012, ACL; Joulin et al. 2017, arXiv:1607.01759")
 @dataclass(frozen=True, kw_only=True)
 class LinearSpec(ArraySpec):
-    """Hashed n-grams of words (and of characters within words), one weight each and output: sparse, fast, any script.
+    """Hashed n-grams of words (and of characters within words), one weight each and output: sparse, fast, any script. With
+    cross_entropy it is logistic regression, with hinge a linear SVM.
 
     Keys: words, the longest word n-gram; chars, the longest character n-gram (0: none); bits, of the hash;
     min_count, texts a feature must occur in; share, that words have of a text's squared length, characters having the rest;
