@@ -169,6 +169,10 @@ def test_compared(command: Command, workers_here: Callable[..., None], mine: Pat
         ("a = 1\nb = = 2\n", "other.py, line 2: SyntaxError: invalid syntax"),
         ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add('sharpened', source=…)."),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"sharp"'), "no loss 'sharpened'. It has sharp."),
+        (
+            'from lossworks.losses.base import losses\n@losses.add("sharpened", source="")\ndef mine(logits, labels): ...\n',
+            "other.py, line 2: UsageError: a loss is a class derived from Loss, and mine is none. docs/guides/own-loss.md has",
+        ),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"focal"'), "two members of lossworks.losses are named 'focal'"),
     ],
 )

@@ -51,6 +51,12 @@ class Registry(Generic[T]):
         """Decorator that registers a member under ``name``; one that is defined anew, as in a notebook, takes its own place."""
 
         def register(thing: type[T]) -> type[T]:
+            given: Any = thing  # a user's file may decorate a function
+            if not (isinstance(given, type) and issubclass(given, self._base)):
+                raise UsageError(
+                    f"a {self.kind} is a class derived from {self._base.__name__}, and {thing.__name__} is none. "
+                    "docs/guides/own-loss.md has an example."
+                )
             if not thing.__module__.startswith(self._package):
                 self._import_home(_key(name))
             before = self._entries.get(name)
