@@ -167,6 +167,10 @@ def test_compared(command: Command, workers_here: Callable[..., None], mine: Pat
         (None, "cannot read other.py: No such file"),
         ("import numpy\n\n1 / 0\n", "other.py, line 3: ZeroDivisionError: division by zero"),
         ("a = 1\nb = = 2\n", "other.py, line 2: SyntaxError: invalid syntax"),
+        (
+            "def sharpened(logits, labels): ...\n",
+            "no loss 'sharpened'. It defines sharpened, which is no class, as a loss is: docs/guides/own-loss.md has an example.",
+        ),
         ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add('sharpened', source=…)."),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"sharp"'), "no loss 'sharpened'. It has sharp."),
         (

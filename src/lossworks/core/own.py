@@ -168,7 +168,9 @@ def _unregistered(path: str, name: str, kind: str, known: Mapping[str, type[Any]
         return f"{path} is a file, and which {kind} of it is meant is not said: {path}:{next(iter(known), 'NAME')}. {has}"
     if under := [each for each, thing in known.items() if thing is defined]:
         return f"{path} registers {name} as {under[0]!r}: {path}:{under[0]}."
-    if defined is not None and known:
+    if defined is not None and not isinstance(defined, type):
+        has = f"It defines {name}, which is no class, as a {kind} is: docs/guides/own-loss.md has an example."
+    elif defined is not None and known:
         has = f"It defines {name}, and registers but {', '.join(known)}: put @losses.add({name!r}, source=…) above it."
     return f"{path} registers no {kind} {name!r}. {has}"
 
