@@ -53,4 +53,5 @@ def misplaced(name: str, model: str, spec: Spec) -> UsageError:
         whose = "models of knowledge graphs (complex, rotate, …)"
     elif name in (*OF_EXAMPLES, TEACH):
         whose = "classifiers over features (linear, bag, encoders)" + ", and for transformer and rnn" * (name == TEACH)
-    return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.")
+    task = " For a language model say --task lm too." if name in OF_NETWORKS and not isinstance(spec, LanguageSpec) else ""
+    return UsageError(f"{flag} is for {whose}; the model is {model}. Leave it out, or choose another --model.{task}")
