@@ -15,8 +15,10 @@ from lossworks import losses, penalties
 from lossworks.api.replayed import settings_of
 from lossworks.catalog.member import REGISTRIES
 from lossworks.core import own
-from lossworks.core.errors import UsageError
+from lossworks.core.errors import UnknownName, UsageError
+from lossworks.models import models
 from lossworks.record import Run
+from lossworks.tokens import tokenizers
 
 from .conftest import REVIEWS, SMALL, Command
 from .test_stopping import _sending
@@ -172,6 +174,8 @@ def test_compared(command: Command, workers_here: Callable[..., None], mine: Pat
             "no loss 'sharpened'. It defines sharpened, which is no class, as a loss is: docs/guides/own-loss.md has an example.",
         ),
         ("a = 1\n", "registers no loss 'sharpened'. Register it with @losses.add('sharpened', source=…)."),
+        ("import sys\n\nsys.exit(3)\n", "other.py, line 3: SystemExit: 3"),
+        ("import json\ncompile('b = = 2', 'elsewhere', 'exec')\n", "other.py, line 2: SyntaxError: invalid syntax"),
         (MEMBERS.replace("POWER", "1.5").replace('"sharpened"', '"sharp"'), "no loss 'sharpened'. It has sharp."),
         (
             'from lossworks.losses.base import losses\n@losses.add("sharpened", source="")\ndef mine(logits, labels): ...\n',
@@ -208,8 +212,12 @@ def test_names_that_are_not_registered(command: Command, mine: Path, spec: str, 
     assert (ended.code, said in ended.err) == (2, True), ended.err
 
 
-def test_a_fault_while_it_is_used(command: Command, mine: Path) -> None:
-    """What a loss does wrong while it is used is said with its line in the file, in training and in evaluate."""
+def test_a_fault_while_it_is_used(
+    command: Command, workers_here: Callable[..., None], mine: Path, forget: Callable[[], None]
+) -> None:
+    """What a loss does wrong while it is used is said with its line in the file, in training and in evaluate; a comparison's
+    workers send that.
+    """
     line = 1 + mine.read_text().splitlines().index("        return (-scores.logp).clamp_min(1e-12) ** self.power")
     mine.write_text(mine.read_text().replace("clamp_min(1e-12)", "nothing()"))
     assert command("fit", REVIEWS, *SMALL, "-q", "--out", "run").code == 0
@@ -217,6 +225,10 @@ def test_a_fault_while_it_is_used(command: Command, mine: Path) -> None:
         ended = command(*call, "--loss", f"my-own.py:{SPEC}")
         assert ended.code == 2
         assert ended.err == f"lossworks: my-own.py, line {line}: AttributeError: 'Tensor' object has no attribute 'nothing'\n"
+    workers_here(forget)
+    arms = [{"loss": "cross_entropy"}, {"loss": f"my-own.py:{SPEC}"}]
+    with pytest.raises(UsageError, match=rf"my-own\.py, line {line}: AttributeError: 'Tensor' object has no attribute"):
+        lossworks.compare(REVIEWS, arms=arms, model="linear:bits=12,chars=3", epochs=1, trials=0, seeds=1, jobs=2, out="all")
 
 
 @pytest.mark.parametrize(
@@ -235,8 +247,12 @@ def test_other_than_one_value_a_position(command: Command, mine: Path, instead: 
 
 
 def test_a_model_is_no_file_to_run(mine: Path) -> None:
-    """Where no member is asked for, a path that ends in .py is a path."""
-    assert own.without_files("hf:my-own.py", "model") == "hf:my-own.py"
+    """Where no member is asked for, a path that ends in .py is a path; so a model that a run's files name runs nothing."""
+    for spec in ("hf:my-own.py", "my-own.py:rnn"):
+        assert own.without_files(spec, "model") == spec
+    for registry in (models, tokenizers):
+        with pytest.raises(UnknownName):
+            registry.build("my-own.py:half_l1")
     assert ran() == 0
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from losses.test_sparsemax import spread
 from lossworks.core.errors import UsageError
 from lossworks.losses import BiTempered, CrossEntropy
+from lossworks.losses.bi_tempered import _Each
 
 
 def log_t(x: Tensor, t: float) -> Tensor:
@@ -106,3 +107,12 @@ def test_values_outside_the_domain(keys: dict[str, object], message: str) -> Non
     """Each is refused, with what was got and what was wanted."""
     with pytest.raises(UsageError, match=message):
         BiTempered(**keys)
+
+
+@pytest.mark.parametrize("t2", [1.0, 1.5])
+def test_outputs_of_their_own(t2: float) -> None:
+    """What an outcome adds is four tensors, as torch.compile wants; so p has a gradient though what it falls by has none."""
+    z = spread("normal", 5).log_softmax(-1).requires_grad_()
+    cost, p, *others = _Each.apply(z, BiTempered(t2=t2), 0.0)  # type: ignore[no-untyped-call]
+    assert [each.requires_grad for each in (cost, p, *others)] == [True, True, False, False]
+    assert len({each.data_ptr() for each in (cost, p, *others)}) == 4

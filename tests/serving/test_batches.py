@@ -13,8 +13,10 @@ from lossworks.serving import batches as module
 from lossworks.serving.batches import Asked, Batches
 
 
-def answered(works: Sequence[tuple[float, int]], foreseen: bool = True) -> list[bool]:
-    """Whether the event loop itself answered each of some requests that come one after another, of seconds and characters."""
+def answered(works: Sequence[tuple[float, int]], foreseen: bool = True, texts: Sequence[int] = ()) -> list[bool]:
+    """Whether the event loop itself answered each of some requests that come one after another, of seconds and characters;
+    ``texts``: how many of each, if not one.
+    """
     found, clock = [], [0.0]
 
     def answer(batch: Sequence[Asked]) -> list[Any]:
@@ -24,8 +26,8 @@ def answered(works: Sequence[tuple[float, int]], foreseen: bool = True) -> list[
 
     async def ask() -> None:
         batches = Batches(answer, most=8, foreseen=foreseen, room=8, told=lambda size: None)
-        for seconds, length in works:
-            await batches.put(seconds, 1, length).future
+        for (seconds, length), size in zip(works, texts or [1] * len(works), strict=True):
+            await batches.put(seconds, size, length).future
         batches.close()
 
     with patch.object(module, "time", SimpleNamespace(perf_counter=lambda: clock[0])):
@@ -36,6 +38,11 @@ def answered(works: Sequence[tuple[float, int]], foreseen: bool = True) -> list[
 def test_what_takes_little_is_answered_at_once() -> None:
     """From the second request on: of the first it is not known; a long text is not expected to be brief."""
     assert answered([(1e-4, 10), (1e-4, 10), (1e-4, 10**9), (1e-4, 10)]) == [False, True, False, True]
+
+
+def test_many_texts_are_not_brief() -> None:
+    """However short they are, empty even; and that each took little does not let one that is long pass for brief."""
+    assert answered([(1e-4, 10), (1e-4, 10), (0.1, 0), (0.1, 10**5)], texts=[1, 1, 1000, 1]) == [False, True, False, False]
 
 
 def test_what_took_long_leaves_the_event_loop_alone() -> None:

@@ -109,14 +109,14 @@ def _run() -> None:
     except LossworksError as error:
         speaks = error.speaks if isinstance(error, PeerLost) else is_first()
         _end(str(error), error.exit_code, silent=not speaks)
-    except OSError as error:
-        _end_writing(error)
     except Exception as error:
         from ..core import own
 
-        if not (said := own.raised(error)):
+        if said := own.raised(error):
+            _end(said, 2)
+        if not isinstance(error, OSError):
             raise
-        _end(said, 2)
+        _end_writing(error)
     except SystemExit as ended:  # typer makes one of a broken pipe
         if not isinstance(ended.__context__, OSError):
             raise

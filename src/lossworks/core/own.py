@@ -54,13 +54,15 @@ def without_files(spec: str, kind: str = "") -> str:
     """``spec`` with plain names; each file that it names is run, once as long as it is the same.
 
     Args:
-        kind: "loss", …: what is to have been registered; else anything may be.
+        kind: "loss", …: what is to have been registered; else anything may be. Of a kind that is not of ``KINDS`` nothing is
+            run: a model and its tokenizer are built of what a run's own files say, which may be anybody's.
 
     Raises:
         UsageError: a file cannot be read or run, or does not register what is asked of it.
     """
-    nameless = _NAMELESS.findall(spec) if kind in ("", *KINDS) else []
-    for path, name in [*_NAMED.findall(spec), *((path, "") for path in nameless)]:
+    if kind not in ("", *KINDS):
+        return spec
+    for path, name in [*_NAMED.findall(spec), *((path, "") for path in _NAMELESS.findall(spec))]:
         module = _run(Path(path))
         if name not in (known := _registered(module, kind)):
             raise UsageError(_unregistered(path, name, kind or "member", known, getattr(sys.modules[module], name, None)))
@@ -154,7 +156,7 @@ def _run(path: Path) -> str:
     made.__file__ = str(path)
     try:
         exec(compile(text, str(path), "exec"), made.__dict__)  # the user has named it to be run
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(f"{path}{_line(error, str(path))}: {type(error).__name__}: {said}") from error
     _FILES[name] = OwnFile(path.resolve(), text, digest, tuple(sorted(_registered(name, ""))))
@@ -175,9 +177,10 @@ def _unregistered(path: str, name: str, kind: str, known: Mapping[str, type[Any]
     return f"{path} registers no {kind} {name!r}. {has}"
 
 
-def _line(error: Exception, path: str) -> str:
+def _line(error: BaseException, path: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    found = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    itself = isinstance(error, SyntaxError) and error.filename == path  # not what it imports
+    found = error.lineno if itself else lines[-1] if lines else None
     return "" if found is None else f", line {found}"
 
 

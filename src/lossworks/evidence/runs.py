@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ..core.errors import Interrupted, LossworksError, UnknownName, UsageError
-from ..core.own import run_again
+from ..core.own import raised, run_again
 from ..data import ReadOptions, load_all
 from ..data.room import compared
 from ..record.scratch import temporary
@@ -165,6 +165,10 @@ def _worker(design: Design, pipe: Any, deadline: float | None, threads: int) -> 
         pipe.send(
             ("error", error if type(error) is not UnknownName else UsageError(str(error)))
         )  # that one's parts do not travel
+    except Exception as error:
+        if not (said := raised(error)):
+            raise
+        pipe.send(("error", UsageError(said)))  # here: the way it came, by which its line is found, does not travel
 
 
 def _listen(pipe: Any, stop: threading.Event) -> None:

@@ -62,7 +62,7 @@ class BiTempered(CategoricalLoss):
         """
         logp, base = self._log_base(z * (1 - self.t2)) if self.t2 != 1 else (z, None)
         p, rest = logp.exp(), self._power(logp, 1 - self.t1)
-        fall = p if base is None else p / base
+        fall = p.clone() if base is None else p / base  # torch.compile wants each output once
         cost, drop = p * rest, rest * fall
         if elsewhere:
             cost = cost - (2 - self.t1) * elsewhere * self._log(logp)

@@ -19,6 +19,7 @@ from .refusals import SOON, Refused
 
 _BRIEF = 0.001  # seconds that the event loop may be held up for
 _ALWAYS = 1000  # characters that take as long as what each call does in any case
+_EACH = 100  # and as what it does for each text, an empty one too
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +45,7 @@ class Batches:
     Args:
         answer: for requests the answer of each, or the error. Never raises.
         most: texts of several requests in one call; a request by itself may have more.
-        foreseen: whether the time of a call is a matter of the length of its texts, so that what takes little may be told.
+        foreseen: whether the time of a call is a matter of its texts' number and length, so that what takes little may be told.
         room: requests that may wait.
         told: gets the size of each batch, in texts.
     """
@@ -134,7 +135,7 @@ class Batches:
 
 
 def _cost(batch: list[Asked]) -> int:
-    return _ALWAYS + sum(asked.length for asked in batch)
+    return _ALWAYS + sum(asked.length + _EACH * asked.size for asked in batch)
 
 
 def _settle(batch: list[Asked], answers: Sequence[Any]) -> None:
