@@ -56,13 +56,16 @@ def test_whole_run(command: Command, put: Put, model: str, tokens: str, texts: s
     assert command("score", "run", "the cat sat").code == 0
     assert command("next", "run", "the cat", "--top", 3).out.count("\n") == 3
     assert command("generate", "run", "--prompt", "the", "--max-new-tokens", 5).out.startswith("the")
-    told = command("evaluate", "run", corpus)
+    other = put("other.txt", TEXT.upper())
+    told = command("evaluate", "run", other)
     assert "nats_per_token" in told.out
     assert "A 5-gram model counted on the same tokens reaches" in told.out
     assert "counted" not in told.err
+    told = command("evaluate", "run", corpus)
+    assert ("A 5-gram model" in told.out, "of the very texts that are counted it knows each" in told.err) == (False, True)
     corpus.rename("elsewhere.txt")
-    assert "No n-gram model was counted beside it" in command("evaluate", "run", "elsewhere.txt").err
-    assert "counted" not in command("evaluate", "run", "elsewhere.txt", "-q").err
+    assert "the texts that it was trained on are not there" in command("evaluate", "run", other).err
+    assert "counted" not in command("evaluate", "run", other, "-q").err
     page = Path("run/report.html").read_text()
     assert "Learning" in page
     assert record["config"]["dtype"] in page

@@ -71,6 +71,7 @@ def test_unfinished(tmp_path: Path, status: str, said: str) -> None:
         ),
         ({"steps": 5, "passes": 0.05, "scores": [9.2, 9.3]}, 0.4, 67, "hardly been trained: 5 steps, .* a smaller model.$"),
         ({"steps": 1, "passes": 3.0, "scores": []}, 0.4, 67, "hardly been trained: 1 step, 3 passes"),
+        ({"steps": 3, "passes": 1.02, "scores": []}, 0.4, 67, "hardly been trained: 3 steps, 1 pass over"),
         ({"steps": 900, "passes": 40.0, "scores": [9.2, 9.1]}, 1.2, 67, "900 steps, 40 passes"),
         ({"steps": 900, "passes": 40.0, "scores": [9.1, 9.2]}, 1.2, 67, ""),
         ({"steps": 900, "passes": 40.0, "scores": [9.2, 9.1]}, 0.4, 67, ""),

@@ -37,6 +37,8 @@ from .trained_on import training_texts
 if TYPE_CHECKING:
     from ..losses import Loss
 
+_SEEN = "No n-gram model was counted beside it: of the very texts that are counted it knows each by heart."
+
 
 def evaluate(
     model: Model | Language | Graph,
@@ -157,7 +159,7 @@ def _surprisal(
     losses: Sequence[str | Loss],
     callbacks: Callbacks | None,
 ) -> dict[str, Any]:
-    whole = model.document_unit == "file"
+    whole, about = model.document_unit == "file", _about(model, corpus)
     with temporary() as scratch:
         test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
@@ -165,7 +167,8 @@ def _surprisal(
         units = test.units(model.tokenizer, model.model.ends)
         result = judge(model.trained, test, model.counts, model.record["config"]["seed"], logp, units)
         if "training" in model.record.get("result", {}):
-            result["ngram"] = _beside_counts(model, test.texts, units, logp, scratch)
+            seen = about["trained_on"]
+            result["ngram"] = {"note": _SEEN} if seen else _beside_counts(model, test.texts, units, logp, scratch)
         if losses:
             result["losses"] = loss_means.of_texts(model, losses, test.texts, units)
         if conflict:
@@ -176,7 +179,7 @@ def _surprisal(
                 units = texts.of_tokens(test.texts, model.tokenizer, model.model.ends)
             runs = {_name(model): (units.sums(-logp), units.positions, units.unknown)}
             result["slices"] = of_language_models(runs, {_name(model): model}, texts, corpus, read, "nats_per_token")
-    return {**_about(model, corpus), "task": "lm", **result}
+    return {**about, "task": "lm", **result}
 
 
 def _beside_counts(

@@ -160,10 +160,10 @@ def _hardly_trained(summary: Json, better: bool) -> str:
     falling = not scores or scores[-1] == min(scores)
     if passes >= 1 and not (falling and (steps < _FEW_STEPS or not better)):
         return ""
-    size = summary["data"]["vocabulary"]
+    size, often = summary["data"]["vocabulary"], f"{passes:.2g} pass{'' if round(passes, 1) == 1 else 'es'}"
     fewer = f", or fewer different tokens than {size:,} (--tokenizer bpe:size=1000)" if size > 1000 else ""
     return (
-        f"It has hardly been trained: {counted(steps, 'step')}, {passes:.2g} passes over the training texts. Train it "
+        f"It has hardly been trained: {counted(steps, 'step')}, {often} over the training texts. Train it "
         f"longer (--minutes, --steps or --epochs), or have it learn less: a smaller model{fewer}."
     )
 
