@@ -66,9 +66,10 @@ def test_whole_texts(told: Callable[..., str], tmp_path: Path, put: Put) -> None
         given = ["fit", data, "--task", "lm", "--model", "ngram:order=3", "--tokenizer", tokens, "--out", f"{tmp_path}/{name}"]
         assert run.invoke(app(), given).exit_code == 0
     sources = [f"{tmp_path}/bpe", f"{tmp_path}/bytes"]
-    refused = run.invoke(app(), ["fuse", *sources, "--on", data])
-    assert refused.exit_code != 0
-    assert "--per text" in str(refused.exception)
+    for more in ([], ["--per", "text", "--out", f"{tmp_path}/pool"]):
+        refused = run.invoke(app(), ["fuse", *sources, "--on", data, *more])
+        assert refused.exit_code != 0
+        assert "--per text and no --out" in str(refused.exception)
     done = run.invoke(app(), ["fuse", *sources, "--on", data, "--test", data, "--per", "text", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)

@@ -109,7 +109,7 @@ def _open_language(
     if said := same_tokens(list(runs), list(runs.values())):
         raise UsageError(
             f"{said}, so their probabilities are of other things. Fit one again on the tokens of the other: "
-            f"--tokenizer {names[0]}/tokenizer.json; or mix whole texts: --per text."
+            f"--tokenizer {names[0]}/tokenizer.json; or mix whole texts, without a run of it: --per text and no --out."
         )
     opened: list[LabelSource | LanguageModel] = []
     specs: list[LanguageSpec] = []
