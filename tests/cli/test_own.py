@@ -225,6 +225,10 @@ def test_a_fault_while_it_is_used(
         ended = command(*call, "--loss", f"my-own.py:{SPEC}")
         assert ended.code == 2
         assert ended.err == f"lossworks: my-own.py, line {line}: AttributeError: 'Tensor' object has no attribute 'nothing'\n"
+    mine.write_text(mine.read_text().replace("nothing()", "pow(open('/nowhere').read())"))
+    ended = command("evaluate", "run", "--loss", f"my-own.py:{SPEC}")
+    assert ended.err.startswith(f"lossworks: my-own.py, line {line}: FileNotFoundError"), ended.err
+    mine.write_text(mine.read_text().replace("pow(open('/nowhere').read())", "nothing()"))
     workers_here(forget)
     arms = [{"loss": "cross_entropy"}, {"loss": f"my-own.py:{SPEC}"}]
     with pytest.raises(UsageError, match=rf"my-own\.py, line {line}: AttributeError: 'Tensor' object has no attribute"):

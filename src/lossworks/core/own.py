@@ -179,8 +179,9 @@ def _unregistered(path: str, name: str, kind: str, known: Mapping[str, type[Any]
 
 def _line(error: BaseException, path: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    itself = isinstance(error, SyntaxError) and error.filename == path  # not what it imports
-    found = error.lineno if itself else lines[-1] if lines else None
+    found = lines[-1] if lines else None
+    if isinstance(error, SyntaxError) and error.filename == path:  # its own, and not what it imports
+        found = error.lineno
     return "" if found is None else f", line {found}"
 
 
