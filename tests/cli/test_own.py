@@ -270,6 +270,10 @@ def test_in_a_folder_with_a_space(command: Command, mine: Path, forget: Callable
     forget()
     ended = command("evaluate", "run", "--loss", SPEC)
     assert (ended.code, "--loss run/own/mine.py:sharpened:power=1.2" in ended.err) == (2, True), ended.err
+    record = Path("run/run.json").read_text()
+    Path("run/run.json").write_text(record.replace("own/mine.py", "../elsewhere/mine.py"))  # a record leads nowhere else
+    assert "--loss run/own/mine.py:sharpened:power=1.2" in command("evaluate", "run", "--loss", SPEC).err
+    Path("run/run.json").write_text(record)
     assert ran() == 1
     told = command("evaluate", "run", "--loss", f"run/own/mine.py:{SPEC}", "--json")
     assert told.json["losses"]["metrics"][SPEC]["value"] > 0

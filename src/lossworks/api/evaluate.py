@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core import own
 from ..core.errors import DataError, RecordError, UnknownName, UsageError
 from ..data import Corpus, Ragged, ReadOptions, read_options
 from ..engine import Callbacks
@@ -118,12 +119,12 @@ def _built(model: Model | Language | Graph, spec: str | Loss) -> Loss:
     try:
         return build(spec)
     except UnknownName as error:
-        kept = next((own["kept"] for own in model.record.get("own", ()) if error.name in own["names"]), None)
+        kept = next((file["kept"] for file in model.record.get("own", ()) if error.name in file["names"]), None)
         if kept is None:
             raise
         raise UsageError(
             f"{error.name!r} is a loss in a file, to be named with it. The run keeps the one that it was trained with; if you "
-            f"trust that: --loss {model.path}/{kept}:{str(spec)[str(spec).find(error.name) :]}"
+            f"trust that: --loss {model.path}/{own.FOLDER}/{Path(kept).name}:{str(spec)[str(spec).find(error.name) :]}"
         ) from None
 
 
