@@ -135,7 +135,7 @@ def test_like_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_setting() -> None:
     """It is one of networks, and says what it can be."""
     assert Settings(model=SMALL, sharding="fsdp").to_json()["sharding"] == "fsdp"
-    with pytest.raises(UsageError, match="--sharding is for neural families.* say --task lm too"):
+    with pytest.raises(UsageError, match=r"--sharding is for neural families.* say --task lm too"):
         Settings(model="linear", sharding="fsdp")
     with pytest.raises(UsageError, match="Leave --shards out"):
         Settings(model=SMALL, sharding="fsdp", shards=2)
