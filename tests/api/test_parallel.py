@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from lossworks.api.parallel import parallel_bits
 from lossworks.api.tokens import build_tokenizer, report_tokens
 from lossworks.core.errors import DataError, UsageError
 from lossworks.data.parallel import load_parallel, names_of
+from lossworks.engine import Callbacks
 from lossworks.evidence.statistics import holm
 from lossworks.metrics.contrast import Sample, mean_of
 from lossworks.metrics.parallel import gini
@@ -108,7 +110,9 @@ def test_bits(files: list[str]) -> None:
         "poor": fitted("ngram:order=1", "bytes"),
         "words": fitted("ngram", "words"),
     }
-    found = parallel_bits(models, files)
+    told: list[dict[str, Any]] = []
+    found = parallel_bits(models, files, callbacks=Callbacks(watch=lambda _, fields: told.append(fields)))
+    assert told == [{"done": 120 * number, "of": 1080, "things": "lines"} for number in range(1, 10)]
     bits = {
         name: np.array([[own.nats.sum() / math.log(2) for own in models[name].score(lines)] for lines in (LINES, LONG, HARD)])
         for name in ("good", "poor")

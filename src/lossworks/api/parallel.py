@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 from ..data import ReadOptions
 from ..data.parallel import Parallel, load_parallel
+from ..engine import Callbacks
 from ..evidence.by_language import word_of
 from ..evidence.statistics import holm
 from ..metrics import MOST_UNKNOWN, bits_per
@@ -36,6 +37,7 @@ def parallel_bits(
     read: ReadOptions | None = None,
     *,
     stride: int | None = None,
+    callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Bits a sentence of each language of parallel text, the worst first: what compares between scripts, as bits a byte do not.
 
@@ -50,6 +52,7 @@ def parallel_bits(
         reference: the language that the others are compared with; None: English, or without it the one of the fewest bits.
         read: columns, encoding and format of the files.
         stride: of the windows in which networks read what is longer than their context; half of it if None.
+        callbacks: how to watch: "judge" tells of how many lines, of all models and languages together, the bits are known.
 
     Raises:
         UsageError: a model reads a file as one text, or has no context to slide; as of ``load_parallel``.
@@ -64,8 +67,12 @@ def parallel_bits(
     lines = [Segments.of(partial(list, [own]), whole=False) for own in text.texts]
     sizes = np.array([own.bytes for own in lines], np.float64)
     bits, unknown = {}, {}
+    tell = (callbacks or Callbacks()).judging(len(models) * sum(map(len, text.texts)), "lines")
     for name, model in models.items():
-        found = [measure(model.sliding(stride), own) for own in lines]
+        found = []
+        for own, said in zip(lines, text.texts, strict=True):
+            found.append(measure(model.sliding(stride), own))
+            tell(len(said))
         bits[name] = np.array([each.nats / BIT for each in found])
         unknown[name] = [each.metrics["unknown_rate"].value for each in found]
     order = sorted(bits, key=lambda name: float(bits[name].mean()))

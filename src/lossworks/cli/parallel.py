@@ -31,12 +31,16 @@ def evaluate_parallel(
     from ..api.parallel import parallel_bits
     from ..core.errors import UsageError
     from ..data.parallel import blank_note
+    from ..engine import Callbacks
+    from .progress import Watcher
 
     runs = [name for name in runs_files if Path(name, "run.json").exists()]
     if not runs:
         raise UsageError("none of the arguments is a run of a language model. Name one or more, then the files of parallel text.")
     files = [name for name in runs_files if name not in runs]
-    found = parallel_bits({run: load_language(run, device) for run in runs}, files, reference, read, stride=stride)
+    models = {run: load_language(run, device) for run in runs}
+    with Watcher(quiet or json) as watcher:
+        found = parallel_bits(models, files, reference, read, stride=stride, callbacks=Callbacks(watch=watcher))
     if json:
         print_json(found)
         return
