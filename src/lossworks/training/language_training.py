@@ -13,7 +13,6 @@ import torch
 from ..core.errors import RecordError
 from ..core.machine import fast_dtype
 from ..data import TRAIN, Ragged, TextLanguages
-from ..data.layouts import Positions
 from ..engine import Callbacks, TrainState
 from ..models import LanguageModel, LanguageSpec, build_language
 from ..models.neural import NeuralSpec
@@ -98,7 +97,7 @@ def train(
         spec, config, threads, tested = _announced(planned, callbacks), planned.config, planned.threads, planned.tested
         settings = _as_planned(settings, planned)
         callbacks.watch("config", {"config": settings.to_json()})
-        note = few_tokens(spec, vocabulary, len(Positions.of(texts, vocabulary, ends)))
+        note = few_tokens(spec, vocabulary, len(texts.ids))
         if note and start is None and teacher is None and not resume:  # these know more than the texts tell, or it was said
             callbacks.watch("note", {"text": note})
     else:

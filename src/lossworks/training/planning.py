@@ -136,9 +136,8 @@ def plan(
             "--minutes, --steps or --epochs say otherwise."
         )
         if most < fit:
-            counting = (
-                "" if few_tokens(spec, vocabulary, positions) else "An n-gram model (--model ngram) makes more of few texts; "
-            )
+            few = few_tokens(spec, vocabulary, len(texts.ids))  # which is then told by itself
+            counting = "" if few else "An n-gram model (--model ngram) makes more of few texts; "
             said.append(
                 f"{counted(most, 'step')} are taken, {MOST_PASSES} passes: with more a network learns {positions:,} tokens by "
                 f"heart. {counting}--epochs says otherwise."
