@@ -174,6 +174,12 @@ def poetry(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
+def write_csv(path: Path, rows: Pairs) -> None:
+    """Rows as a file with the columns text and label."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+
+
 def _shuffled(rows: Pairs, seed: int, test: int) -> tuple[Pairs, Pairs]:
     random.Random(seed).shuffle(rows)
     return rows[:-test], rows[-test:]

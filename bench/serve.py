@@ -7,7 +7,6 @@ The client is the same for all: so many connections, each of which asks again as
 from __future__ import annotations
 
 import asyncio
-import csv
 import itertools
 import json
 import statistics
@@ -61,8 +60,7 @@ def main() -> None:
     requests = [_request(text) for text, _ in test]
     with tempfile.TemporaryDirectory() as folder:
         table, lines = Path(folder) / "train.csv", Path(folder) / "train.txt"
-        with table.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label"), *train])
+        _bench.write_csv(table, train)
         lines.write_text("".join(f"__label__{label} {text}\n" for text, label in train), "utf-8")
         lossworks.fit(table, out=f"{folder}/run")
         commands = {8231: [sys.executable, "-m", "lossworks", "serve", f"{folder}/run", "--port", "8231"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import subprocess
@@ -64,8 +63,7 @@ def _files(folder: Path) -> dict[str, Path]:
     found = {"reviews": Path(lossworks.__file__).parent / "data" / "reviews.csv"}
     for name, pairs in {"movie-reviews": movies[:6920], "trec": trec, "ag-news": news, "poems": poems}.items():
         found[name] = folder / f"{name}.csv"
-        with found[name].open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label"), *pairs])
+        _bench.write_csv(found[name], pairs)
     return found
 
 

@@ -11,7 +11,6 @@ Each data set has its own directory in OUT, with a report. Run it again until ev
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,8 +86,7 @@ def _files(out: Path, name: str) -> tuple[Path, Path]:
     """The data set as two CSV files, split as the benchmarks split it."""
     paths = out / f"{name}-train.csv", out / f"{name}-test.csv"
     for path, rows in zip(paths, SETS[name](0), strict=True):
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label"), *rows])
+        _bench.write_csv(path, rows)
     return paths
 
 

@@ -8,7 +8,6 @@ What says nothing by then has no figure. The machine should do nothing else.
 
 from __future__ import annotations
 
-import csv
 import re
 import subprocess
 import sys
@@ -51,8 +50,7 @@ def main() -> None:
             "poems": data / "poetry.jsonl",
             "trec": Path(folder) / "trec.csv",
         }
-        with places["trec"].open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label"), *_bench.trec(0)[0]])
+        _bench.write_csv(places["trec"], _bench.trec(0)[0])
         for name in sys.argv[1:] or COMMANDS:
             out = Path(folder) / name.replace(" ", "")
             rows.append((name, *measured([part.format(**places, out=out) for part in COMMANDS[name].split()])))

@@ -25,6 +25,7 @@ from .evaluate import scores_of
 from .language import Language
 from .loading import load
 from .model import Model
+from .run_data import learned_by
 from .side_by_side import measure
 from .tested import corpus_for
 from .trained_on import doubles
@@ -61,7 +62,7 @@ class Origin:
         """
         model = load(self.path, device)
         assert isinstance(model, Model | Language)
-        trained = model.trained if isinstance(model, Language) else model.predictor
+        trained = learned_by(model)
         assert isinstance(trained, NetworkPredictor | TextLanguage)
         check_optimizer(Path(self.path), self.record["files"])
         kept = checkpoint.load_newest(Path(self.path) / OPTIMIZER)

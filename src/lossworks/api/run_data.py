@@ -52,6 +52,11 @@ def sources(
     return found
 
 
+def learned_by(model: Model | Language) -> Predictor | TextLanguage:
+    """What answers for a model, without its record."""
+    return model.trained if isinstance(model, Language) else model.predictor
+
+
 def parts_of(
     corpora: Sequence[Corpus], fixed: Sequence[int | None], settings: Settings, trained: Predictor | TextLanguage | KnowledgeGraph
 ) -> NDArray[np.uint8] | None:

@@ -23,7 +23,7 @@ from ..training.token_parts import in_tokens
 from .fit import Source
 from .language import Language
 from .model import Model
-from .run_data import parts_of, reopened
+from .run_data import learned_by, parts_of, reopened
 
 
 def doubles(
@@ -47,8 +47,7 @@ def doubles(
     taught = np.where(np.isin(parts, _taught(result)), np.uint8(TRAIN), np.uint8(LEFT_OUT))
     known = find([*corpora, tested], np.concatenate([taught, np.full(len(tested), TEST, np.uint8)])).test_rows
     with reopened(name, before, None) as (old, given, split):
-        model = before.trained if isinstance(before, Language) else before.predictor
-        parts_then = parts_of(old, given, split, model)
+        parts_then = parts_of(old, given, split, learned_by(before))
         assert parts_then is not None
         then = np.isin(parts_then, _taught(before.record["result"]))
         both = [np.where(then, np.uint8(TRAIN), np.uint8(LEFT_OUT)), np.where(parts == TEST, np.uint8(TEST), np.uint8(LEFT_OUT))]
@@ -62,7 +61,7 @@ def like_training(name: str, model: Model | Language, corpus: Corpus, read: Read
         UsageError, DataError: its training data is not there, or no longer the same.
     """
     with reopened(name, model, read) as (corpora, fixed, settings):
-        parts = parts_of(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
+        parts = parts_of(corpora, fixed, settings, learned_by(model))
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows to be like.")
         parts = np.concatenate(
@@ -105,7 +104,7 @@ def training_rows(
         UsageError, DataError: they are not there, or no longer the same; they are one long text.
     """
     with reopened(name, model, read, given, remedy) as (corpora, fixed, settings):
-        parts = parts_of(corpora, fixed, settings, model.trained if isinstance(model, Language) else model.predictor)
+        parts = parts_of(corpora, fixed, settings, learned_by(model))
         if parts is None:
             raise UsageError(f"{name} was trained on one long text, which has no rows.")
         yield TrainingRows.of(corpora, _trained(model, parts))

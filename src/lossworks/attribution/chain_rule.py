@@ -45,7 +45,7 @@ def _block(texts: LabelTexts, predictor: GenerativePredictor) -> list[Division]:
     evidence, ends = _evidence(predictor, encoded), predictor.models[0].ends
     places = [_places(predictor, text, ends) for text in texts.texts]
     told = _told(predictor, encoded, evidence, places)
-    starts = encoded.offsets + ends * np.arange(len(encoded) + 1)
+    starts = predictor.models[0].bounds(encoded)
     if ends:
         evidence[starts[1:] - 1] -= nothing[-1]  # the baseline has what the end of an empty text says
     line = np.repeat(np.arange(len(texts)), np.diff(starts))

@@ -57,7 +57,7 @@ class LanguageTexts(Texts):
         asked = zip(variants, kept, strict=True)
         places = [self._counted(n, *each) for n, of in enumerate(asked) for each in zip(*of, strict=True)]
         read, which = _distinct(encoded, [last for _, last in places])
-        bounds = read.offsets + self.language.model.ends * np.arange(len(read) + 1)
+        bounds = self.language.model.bounds(read)
         each = np.split(self.bits(read), bounds[1:-1])
         sums = [each[row][first:last].sum() for row, (first, last) in zip(which.tolist(), places, strict=True)]
         return np.split(np.array(sums), np.cumsum([len(rows) for rows in kept]))[:-1]

@@ -106,7 +106,7 @@ class _Text:
         columns = self.ids[_ranges(first - before, before)], without.ids, self.ids[_ranges(last, after)]
         read = _joined(columns, (before, sizes, after))
         bits = self.texts.bits(read)
-        begins = read.offsets[:-1] + self.texts.language.model.ends * np.arange(len(first)) + before
+        begins = self.texts.language.model.bounds(read)[:-1] + before
         rows = np.arange(len(first))
         new = bits[_ranges(begins, sizes)] * self._counted(windows)
         later = bits[_ranges(begins + sizes, changed)] * self.counted[_ranges(last, changed)]

@@ -122,7 +122,7 @@ class LanguageModel(ABC):
         """The positions that texts begin with, and the one after the last [texts + 1]."""
         return np.asarray(texts.offsets + self.ends * np.arange(len(texts) + 1))
 
-    def logp_by_parts(self, texts: Ragged, numbers: int) -> NDArray[np.float64]:
+    def logp_from_distributions(self, texts: Ragged, numbers: int) -> NDArray[np.float64]:
         """``logp`` for families that know whole distributions alone, of which one takes so many ``numbers``."""
         answers, targets = self.at(texts), self.targets(texts)
         found = np.empty(len(targets))

@@ -66,14 +66,14 @@ def judge(
 
 def logp_of(model: LanguageModel, texts: Ragged, callbacks: Callbacks | None = None) -> NDArray[np.float64]:
     """Log-probabilities at all positions, asked for some texts at a time; "judge" tells how many tokens are done."""
-    every = len(texts.ids) + (len(texts) if model.ends else 0)
-    found, first = np.empty(every), 0
+    every, first = int(model.bounds(texts)[-1]), 0
+    found = np.empty(every)
     tell = (callbacks or Callbacks()).judging(every, "tokens")
     for some in some_at_a_time(texts):
         for positions, logp in model.logp_in_parts(some):
             found[first + positions] = logp
             tell(len(positions))
-        first += len(some.ids) + (len(some) if model.ends else 0)
+        first += int(model.bounds(some)[-1])
     return found
 
 

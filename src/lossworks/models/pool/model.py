@@ -27,7 +27,7 @@ class PoolModel(LanguageModel):
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
         if self.rule.kind == "linear" and self.rule.slopes is None:
             return self.rule.of_targets(np.stack([source.logp(texts) for source in self.sources]), self.vocabulary.size)
-        return self.logp_by_parts(texts, self._numbers)
+        return self.logp_from_distributions(texts, self._numbers)
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         every = parts(len(self.targets(texts)), self._numbers)

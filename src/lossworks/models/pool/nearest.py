@@ -84,7 +84,7 @@ class NearestModel(LanguageModel):
         self.values = torch.from_numpy(np.asarray(values, np.int64)).to(states.device)
 
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        return self.logp_by_parts(texts, self.vocabulary.size)
+        return self.logp_from_distributions(texts, self.vocabulary.size)
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
         return self.at(texts)(np.arange(len(self.targets(texts))))
