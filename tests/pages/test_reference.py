@@ -81,3 +81,15 @@ def test_links(page: str) -> None:
     """What a page beside the site links to is there (within the site, Sphinx sees to it)."""
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (ROOT / page).read_text("utf-8")):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_files_of_the_architecture() -> None:
+    """Every file that it names is there, in the folder that it says."""
+    files = [
+        "/" + path.relative_to(ROOT).as_posix()
+        for folder in ("src", "tests", "docs", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8")))
+    assert len(named) > 50
+    assert [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in files)] == []
