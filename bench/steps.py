@@ -89,6 +89,9 @@ elif name == "muon":
         def step(self):
             for one in self.every: one.step()
     optimizer = Both()
+elif name in (torchs := {"rmsprop": "RMSprop", "adagrad": "Adagrad", "adadelta": "Adadelta", "adamax": "Adamax", "nadam": "NAdam",
+                         "radam": "RAdam"}):
+    optimizer = getattr(torch.optim, torchs[name])(parameters)
 else:
     import pytorch_optimizer
     optimizer = getattr(pytorch_optimizer, {"ademamix": "AdEMAMix", "adan": "Adan", "soap": "SOAP"}[name])(parameters)
@@ -96,9 +99,11 @@ print(json.dumps({"step": timed(optimizer.step)}))
 """
 )
 
-PASSES = {"lion": 5, "ademamix": 9, "adan": 11}
+PASSES = {"lion": 5, "ademamix": 9, "adan": 11, "rmsprop": 5, "adagrad": 5} | dict.fromkeys(
+    ("adadelta", "adamax", "nadam", "radam"), 7
+)
 """Numbers read and written by parameter: weight, gradient and state read, weight and state written."""
-NAMES = ("lion", "ademamix", "adan", "schedule_free_sgd", "schedule_free_adamw", "prodigy", "muon", "soap")
+NAMES = (*PASSES, "schedule_free_sgd", "schedule_free_adamw", "prodigy", "muon", "soap")
 
 
 def main() -> None:

@@ -35,3 +35,18 @@ def test_a_rare_feature_learns_as_much_in_larger_batches(times: int) -> None:
         moved.append(weight.item() / optimizer.lr)
     assert moved[1] == pytest.approx(moved[0], rel=1e-3)
     assert small.lr < large.lr < small.lr * times**0.5
+
+
+def test_one_pass_where_pytorch_has_one() -> None:
+    """Whole gradients on the CPU are stepped fused, and end where others do; sparse ones, which PyTorch cannot fuse, step too."""
+    ends = []
+    for sparse in (False, True, False):
+        table = torch.nn.Embedding.from_pretrained(torch.ones(4, 3), freeze=False, sparse=sparse)
+        inner = build("adagrad:lr=0.1").over(table)
+        table(torch.tensor([0, 2, 2])).square().sum().backward()
+        with torch.sparse.check_sparse_tensor_invariants():
+            inner.step()
+        assert inner.param_groups[0]["fused"] is not sparse
+        ends.append(table.weight.detach())
+    torch.testing.assert_close(ends[0], ends[1])
+    assert torch.equal(ends[0], ends[2])

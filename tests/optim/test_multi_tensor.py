@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lossworks.optim import build, multi_tensor
-from lossworks.optim.custom import on_tensors
+from lossworks.optim import build, foreach, multi_tensor
 from lossworks.optim.rules import lion
 
 SIZES = (0, 1, 5, 70_000, 3, 80_000, 17, 1)  # together enough for threads, which divide them within the large ones
-SPECS = ("adan:weight_decay=0.1", "ademamix", "lion", "prodigy:d0=0.01", "schedule_free_adamw", "schedule_free_sgd")
+SPECS = (
+    *("adan:weight_decay=0.1", "ademamix", "lion", "prodigy:d0=0.01", "schedule_free_adamw", "schedule_free_sgd"),
+    *("adadelta", "adamax", "nadam", "radam", "rmsprop:weight_decay=0.1,coupled=true"),
+)
 
 
 def stepped(spec: str, weights: list[Tensor], steps: int = 3) -> list[Tensor]:
@@ -53,7 +55,7 @@ def test_any_mixture_of_types_and_layouts() -> None:
     """What compiled code cannot work on goes another way, and leaves the others where they are."""
     plain = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
     weights = [plain, plain.double(), plain.bfloat16(), plain.t(), plain + 1, plain.double() - 1]
-    for spec in SPECS[:3]:
+    for spec in [spec for spec in SPECS if not spec.startswith("prodigy")]:
         together = stepped(spec, weights)
         assert all(torch.equal(together[n], alone(spec, weights, n)) for n in range(len(weights)))
         laid_out_anew = [w.contiguous() for w in weights]
@@ -81,7 +83,8 @@ def test_the_loop_is_the_rule(kind: torch.dtype) -> None:
     numbers = [(0.1 * n, 0.9, 0.8, 0.2, 0.7, 0.3) for n in range(1, 5)]
     wanted = [m.clone() for m in memory]
     for place, own in zip(places, numbers, strict=True):
-        wanted[1][place], wanted[2][place] = on_tensors(lion._rule)(*(m[place] for m in memory), *own)
+        after = lion._rule.py_func(*(m[place].numpy() for m in memory), *own)
+        wanted[1][place], wanted[2][place] = map(torch.from_numpy, after)
     multi_tensor.run(lion._rule, [(tuple(m[place] for m in memory), own) for place, own in zip(places, numbers, strict=True)])
     torch.testing.assert_close(memory, wanted, rtol=1e-6, atol=1e-6)
     assert all(torch.equal(m[57:99], w[57:99]) for m, w in zip(memory, wanted, strict=True))
@@ -100,3 +103,40 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "0"]
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("spec", SPECS)
+def test_pytorch_steps_as_the_compiled_loop_does(spec: str, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where compiled code works on nothing, in several goes or in one, weights go the same way; in half precision as exactly as
+    those hold numbers.
+    """
+    weights = [
+        torch.randn(size, generator=torch.Generator().manual_seed(size), dtype=torch.float64).to(kind) for size in (5, 70, 3)
+    ]
+    wanted = stepped(spec, [w.double() for w in weights])
+    monkeypatch.setattr("lossworks.optim.custom.runs_compiled", lambda tensors: False)
+    for at_once in (2**26, 73, 1):
+        monkeypatch.setattr("lossworks.optim.foreach._AT_ONCE", at_once)
+        near = {"rtol": 1e-12, "atol": 1e-14} if kind == torch.float64 else {"rtol": 0.02, "atol": 0.02}
+        torch.testing.assert_close([w.double() for w in stepped(spec, weights)], wanted, **near)
+
+
+def test_pytorch_is_called_for_all_tensors_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often for twenty as for two: on a GPU each call takes its time."""
+    monkeypatch.setattr("lossworks.optim.custom.runs_compiled", lambda tensors: False)
+    called = []
+    monkeypatch.setattr("lossworks.optim.foreach.Together.__add__", lambda a, b: called.append(1) or _added(a, b))
+    for count in (2, 20):
+        called.append(0)
+        stepped("ademamix", [torch.ones(2)] * count, steps=1)
+    assert called[: len(called) // 2] == called[len(called) // 2 :] == [0, *[1] * (len(called) // 2 - 1)]
+    assert len(called) > 2
+
+
+def _added(a: foreach.Together, b: foreach.Together | float) -> foreach.Together:
+    return foreach.Together(
+        [x + y for x, y in zip(a.tensors, b.tensors, strict=True)]
+        if isinstance(b, foreach.Together)
+        else [x + b for x in a.tensors]
+    )

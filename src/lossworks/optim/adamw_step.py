@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from .custom import moments, state_dtype
+from .custom import moments
+from .multi_tensor import state_dtype
 
 
 def adamw_step(states: Any, parameters: list[Tensor], group: dict[str, Any]) -> None:

@@ -2,13 +2,11 @@
 
 A rule says where one weight and its state go, ``rule(gradient, weight, *state, *scalars) -> (weight, *state)``, in plain
 arithmetic and functions of ``np``. On the CPU it is compiled into one pass over memory, divided among threads; on any
-other device, and for other dtypes, the same rule runs on whole tensors, with PyTorch's functions instead of NumPy's.
+other device, and for other dtypes, the same rule runs on all tensors at once, with PyTorch's functions instead of NumPy's.
 """
 
 from __future__ import annotations
 
-import functools
-import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -17,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from .multi_tensor import COMPILED, Row, Rule, run, runs_compiled
+from . import foreach
+from .multi_tensor import Row, Rule, run, runs_compiled, state_dtype
 
 Part = tuple[list[Tensor], dict[str, Any]]
 """Parameters that have a gradient, and their group, which has their ``lr``, ``weight_decay`` and ``role``."""
@@ -90,11 +89,6 @@ def check_whole(optimizer: torch.optim.Optimizer) -> None:
                 )
 
 
-def state_dtype(parameter: Tensor) -> torch.dtype:
-    """What a parameter's state is kept in: never less than float32."""
-    return parameter.dtype if parameter.dtype in COMPILED else torch.float32
-
-
 def moments(state: dict[str, Any], parameter: Tensor, *names: str) -> list[Tensor]:
     """The tensors of these names in the state of ``parameter``, zero where they are new."""
     for name in names:
@@ -124,11 +118,7 @@ def elementwise(rule: Rule, rows: Iterable[Row]) -> None:
     together, others = by_memory(rows)
     for alike in together:
         run(rule, alike)
-    for tensors, scalars in others:
-        dtype = state_dtype(tensors[1])
-        after = on_tensors(rule)(*(t.to(dtype) for t in tensors), *scalars)
-        for tensor, value in zip(tensors[1:], after if isinstance(after, tuple) else (after,), strict=False):
-            tensor.copy_(value)
+    foreach.run(rule, others)
 
 
 def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
@@ -141,22 +131,3 @@ def by_memory(rows: Iterable[Row]) -> tuple[list[list[Row]], list[Row]]:
         tensors = (gradient, *own)
         (together.setdefault(gradient.dtype, []) if runs_compiled(tensors) else others).append((tensors, scalars))
     return list(together.values()), others
-
-
-# What NumPy spells otherwise: PyTorch's maximum and minimum take no plain scalars.
-_FUNCTIONS = types.SimpleNamespace(
-    sqrt=torch.sqrt,
-    sign=torch.sign,
-    abs=torch.abs,
-    maximum=lambda tensor, number: tensor.clamp(min=number),
-    minimum=lambda tensor, number: tensor.clamp(max=number),
-)
-
-
-@functools.cache
-def on_tensors(rule: Rule) -> Callable[..., Any]:
-    """The rule with PyTorch's functions instead of NumPy's."""
-    plain = rule.py_func
-    world = {**plain.__globals__, "np": _FUNCTIONS}
-    called = {name: world[name] for name in plain.__code__.co_names if hasattr(world.get(name), "py_func")}
-    return types.FunctionType(plain.__code__, world | {name: on_tensors(f) for name, f in called.items()}, plain.__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .custom import state_dtype
+from .multi_tensor import state_dtype
 
 
 class MovingAverage:

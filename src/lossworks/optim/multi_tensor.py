@@ -28,6 +28,11 @@ COMPILED = {torch.float32: np.float32, torch.float64: np.float64}
 """The dtypes that compiled code works on."""
 
 
+def state_dtype(parameter: Tensor) -> torch.dtype:
+    """What a parameter's state is kept in: never less than float32."""
+    return parameter.dtype if parameter.dtype in COMPILED else torch.float32
+
+
 def runs_compiled(tensors: Sequence[Tensor]) -> bool:
     """Whether compiled code, which trusts that there are as many scalars of each, can work on them as they lie in memory."""
     kind, size = tensors[0].dtype, tensors[0].numel()

@@ -31,8 +31,8 @@ class Stepper(Leaping):
 
     Use at each step, for each of its batches: ``train_weights(batch)``, then forward and backward; then once ``step()``.
     ``eval_weights()`` before the weights are read (evaluated, saved): they are then those to evaluate with, until
-    ``train_weights``. On the CPU, an optimiser that can work on rows does so for every parameter; its tables then cost what
-    their touched rows do.
+    ``train_weights``. On the CPU, an optimiser that can work on rows does so for every parameter of a model that
+    has tables with gradients of rows; these then cost what their touched rows do.
 
     Args:
         optimizer: one of ours, or a ``torch.optim.Optimizer`` over the model's parameters.
@@ -59,16 +59,18 @@ class Stepper(Leaping):
         self.roles = roles(model)
         parameters = list(self.roles)
         self._check_divided()
-        by_rows = theirs is None and self.optimizer.works_on_rows and ema is None and not any(map(is_divided, parameters))
+        tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
+        self._tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+        by_rows = bool(tables) or any(table.sparse for table in self._tables)  # what has no such table is faster whole
+        by_rows = by_rows and theirs is None and self.optimizer.works_on_rows
+        by_rows = by_rows and ema is None and not any(map(is_divided, parameters))
         by_rows = by_rows and all(map(has_rows, parameters))
         # With a penalty the step size of a row at rest must stand still, or its prox could not be caught up with.
         by_rows = by_rows and (penalty is None or "seen" not in (self.optimizer.row_state or ()))
-        tables: dict[Tensor, SparseEmbedding] = {m.weight: m for m in model.modules() if isinstance(m, SparseEmbedding)}
         for table in tables.values():
             table.gradient = None  # another stepper may have been here
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._gradients = Gradients({part_of(p): at for at, p in model.named_parameters() if p.requires_grad}, self._rows)
-        self._tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
         self._whole = None
         if not by_rows:
             self._whole = Whole(theirs or self.optimizer.over(model), self.optimizer, penalty, parameters, self._gradients)

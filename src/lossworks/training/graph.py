@@ -118,11 +118,12 @@ def _loop(graph: KnowledgeGraph, valid: Ints, settings: Settings, callbacks: Cal
     counts = np.bincount(queries.tails, minlength=len(graph.names.entities)) + 1.0  # for losses that ask how often
     loss = GraphCompletion().loss(settings.loss or "", counts.tolist())
     assert isinstance(loss, CategoricalLoss)
+    tables = [table for table in graph.network.modules() if isinstance(table, nn.Embedding)]
+    for table in tables:
+        table.sparse = bool(graph.network.spec.negatives)  # few vectors are read in a step, and only those are moved
     stepper = Stepper(optimizer_of(settings.optimizer or ""), graph.network, clip=settings.clip, ema=settings.ema)
-    if graph.network.spec.negatives and stepper.by_rows:  # few vectors are read in a step, and only those are moved
-        for table in graph.network.modules():
-            if isinstance(table, nn.Embedding):
-                table.sparse = True
+    for table in tables:
+        table.sparse = table.sparse and stepper.by_rows
     batch_size = len(queries) if stepper.optimizer.full_batch else int(settings.batch_size or 1)
     objective = TripleObjective(graph, loss, queries, valid, Queries.of(graph.facts, relations), batch_size, settings.seed)
     objective.stop_by = settings.stop_by

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, optimizers
+from ..custom import OneRule, moments
+from ..multi_tensor import Row, compiled
 
 
 @optimizers.add("adadelta", source="Zeiler 2012, arXiv:1212.5701, algorithm 1")
@@ -28,9 +31,25 @@ class Adadelta(Optimizer):
     divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps, foreach=True)
+        return _Adadelta(groups, {"lr": self.lr, "rho": self.rho, "eps": self.eps})
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         # The lengths of past steps already hold the step just made: this is the step size that the next one has.
         ratio: Tensor = (state["square_avg"] + self.eps) / (state["acc_delta"] + self.eps)
         return ratio.sqrt()
+
+
+@compiled
+def _rule(g, w, v, d, lr, decay, rho, rest, eps):  # type: ignore[no-untyped-def]
+    g = g + decay * w
+    v = rho * v + rest * g * g
+    step = g * np.sqrt((d + eps) / (v + eps))
+    return w - lr * step, v, rho * d + rest * step * step
+
+
+class _Adadelta(OneRule):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        scalars = (group["lr"], group["weight_decay"], group["rho"], 1 - group["rho"], group["eps"])
+        return [((p, *moments(self.state[p], p, "square_avg", "acc_delta")), scalars) for p in parameters]

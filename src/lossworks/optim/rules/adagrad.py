@@ -38,7 +38,9 @@ class AdaGrad(Optimizer):
     divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        return torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
+        made = torch.optim.Adagrad(groups, lr=self.lr, initial_accumulator_value=self.initial, eps=self.eps)
+        made.register_step_pre_hook(_fuse)
+        return made
 
     def for_batches(self, times: float) -> Self:
         """Both g and √s shrink as a batch grows, so lr need not follow it; the fourth root is for the data, which grows with
@@ -54,6 +56,13 @@ class AdaGrad(Optimizer):
         self, weight: NDArray[Any], state: dict[str, NDArray[Any]], gradient: RowGradient, step: int, lr: float
     ) -> None:
         each_row(adapt, gradient, weight, state["sum"], lr, self.eps)
+
+
+def _fuse(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Step in one pass over memory the groups where PyTorch can: whole gradients that stand, on the CPU."""
+    for group in optimizer.param_groups:
+        grads = [p.grad for p in group["params"] if p.grad is not None]
+        group["fused"] = bool(grads) and not any(grad.is_sparse or not grad.is_cpu for grad in grads)
 
 
 @kernel(error_model="numpy")  # a look at each divisor would keep it from using vectors

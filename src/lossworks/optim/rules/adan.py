@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, optimizers
-from ..custom import OneRule, moments, state_dtype
-from ..multi_tensor import Row, compiled
+from ..custom import OneRule, moments
+from ..multi_tensor import Row, compiled, state_dtype
 
 
 @optimizers.add("adan", source="Xie et al. 2022, arXiv:2208.06677, algorithm 1")

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, Part, moments, state_dtype
+from ..custom import ByGroup, Part, moments
+from ..multi_tensor import state_dtype
 
 
 @optimizers.add("adgd", source="Malitsky & Mishchenko 2020, arXiv:1910.09529, algorithm 1")

@@ -14,7 +14,8 @@ from ...core.errors import UsageError
 from ...core.machine import fast_dtype
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, moments, state_dtype
+from ..custom import ByGroup, moments
+from ..multi_tensor import state_dtype
 from ..parts import own, whole, whole_shape
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from numba import njit
 from torch import Tensor
 
 from ...core.threads import share
+from .. import foreach
 from ..base import Group, Optimizer, optimizers
-from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments, on_tensors, state_dtype
-from ..multi_tensor import Row, array, compiled, tabulated
+from ..custom import CustomOptimizer, Part, by_memory, elementwise, moments
+from ..multi_tensor import Row, array, compiled, state_dtype, tabulated
 
 
 @optimizers.add("prodigy", source="Mishchenko & Defazio 2023, arXiv:2306.06101, Prodigy (Adam version)")
@@ -99,11 +100,9 @@ def _gather(rows: list[Row]) -> tuple[float, float]:
         sums = np.zeros((int(-(-sizes // _BLOCK).sum()), 2))
         share(_averages_kernel, int(sizes.sum()), sums, addresses, sizes, scalars, pulls)
         found.append(torch.from_numpy(sums).sum(0))
-    for (g, w, m, v, s, start), own in others:
-        grad = g.to(m.dtype)
-        for held, value in zip((m, v, s), on_tensors(_averages)(grad, m, v, s, *own), strict=True):
-            held.copy_(value)
-        toward = (grad * (start - w)).sum(dtype=torch.float64) * own[-1]
+    foreach.run(_averages, [((g, m, v, s), own) for (g, _, m, v, s, _), own in others])
+    for (g, w, _, _, s, start), own in others:
+        toward = (g.to(s.dtype) * (start - w)).sum(dtype=torch.float64) * own[-1]
         found.append(torch.stack([toward, s.abs().sum(dtype=torch.float64)]))
     nearer, size = torch.stack([each.to(found[0].device) for each in found]).sum(0).tolist()
     return nearer, size

@@ -13,6 +13,8 @@ from torch import Tensor
 from ...core.kernels import kernel
 from ...data import RowGradient
 from ..base import Group, Optimizer, each_row, optimizers
+from ..custom import OneRule, moments
+from ..multi_tensor import Row, compiled
 
 
 @optimizers.add("rmsprop", source="Tieleman & Hinton 2012, Coursera Neural Networks, lecture 6e")
@@ -32,7 +34,7 @@ class RMSProp(Optimizer):
     divides = True
 
     def torch(self, groups: list[Group]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)
+        return _RMSProp(groups, {"lr": self.lr, "alpha": self.alpha, "eps": self.eps})
 
     def divisor(self, state: dict[str, Any]) -> Tensor:
         return torch.as_tensor(state["square_avg"]).sqrt() + self.eps
@@ -42,6 +44,21 @@ class RMSProp(Optimizer):
     ) -> None:
         scalars = (lr, self.alpha, 1 - self.alpha, self.eps)  # in float32, 1 - alpha would lose two digits of seven
         each_row(_adapt, gradient, weight, state["square_avg"], state["seen"], *scalars, step)
+
+
+@compiled
+def _rule(g, w, v, lr, decay, alpha, rest, eps):  # type: ignore[no-untyped-def]
+    g = g + decay * w
+    v = alpha * v + rest * g * g
+    return w - lr * g / (np.sqrt(v) + eps), v
+
+
+class _RMSProp(OneRule):
+    rule = staticmethod(_rule)
+
+    def rows(self, parameters: list[Tensor], group: dict[str, Any]) -> list[Row]:
+        scalars = (group["lr"], group["weight_decay"], group["alpha"], 1 - group["alpha"], group["eps"])
+        return [((p, *moments(self.state[p], p, "square_avg")), scalars) for p in parameters]
 
 
 @kernel

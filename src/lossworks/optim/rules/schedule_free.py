@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from ...core.errors import UsageError
 from ..base import Group, Optimizer
-from ..custom import OneRule, Part, state_dtype
+from ..custom import OneRule, Part
+from ..multi_tensor import state_dtype
 from ..roles import Model
 
 if TYPE_CHECKING:

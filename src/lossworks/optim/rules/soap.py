@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..adamw_step import adamw_step
 from ..base import Group, Optimizer, optimizers
-from ..custom import ByGroup, state_dtype
+from ..custom import ByGroup
+from ..multi_tensor import state_dtype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
