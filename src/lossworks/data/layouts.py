@@ -44,7 +44,7 @@ class Positions:
         Raises:
             DataError: there are none.
         """
-        bounds = texts.offsets + ends * np.arange(len(texts.offsets))
+        bounds = texts.bounds(ends)
         if not bounds[-1]:
             raise DataError("the texts hold no tokens, so there is nothing to predict.")
         return cls(texts, vocabulary.start, vocabulary.end if ends else None, bounds)

@@ -22,6 +22,10 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def bounds(self, ends: bool) -> NDArray[np.int64]:
+        """Where each row begins and the last one ends, numbered through; ``ends``: each has one place more, for its end."""
+        return self.offsets + ends * np.arange(len(self.offsets))
+
     def take(self, rows: NDArray[np.int64], room: NDArray[np.uint32] | None = None) -> Ragged:
         """A copy of the rows ``rows``, in that order; at the beginning of ``room`` where it is given."""
         offsets = np.zeros(len(rows) + 1, np.int64)

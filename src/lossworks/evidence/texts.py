@@ -32,8 +32,8 @@ from ..training.planning import BATCH_TOKENS, CLIP, SCHEDULE
 from ..training.resolving import for_language
 from ..training.token_parts import encode
 from .benchmark import Benchmark, Scored
-from .counting import beside_counts
 from .each import EachSettings, for_arm
+from .ngram_rival import beside_counts
 from .outcome import Outcome
 from .text_diagnostics import apart
 from .text_trainings import Reading, by_gradients, in_one_call

@@ -120,7 +120,7 @@ class LanguageModel(ABC):
 
     def bounds(self, texts: Ragged) -> NDArray[np.int64]:
         """The positions that texts begin with, and the one after the last [texts + 1]."""
-        return np.asarray(texts.offsets + self.ends * np.arange(len(texts) + 1))
+        return texts.bounds(self.ends)
 
     def logp_from_distributions(self, texts: Ragged, numbers: int) -> NDArray[np.float64]:
         """``logp`` for families that know whole distributions alone, of which one takes so many ``numbers``."""

@@ -93,9 +93,9 @@ def fit_corpora(
 
             return Fitted(*graph.fit(corpora, fixed, settings, callbacks, resume=resume))
         if isinstance(settings.spec, CountedSpec):
-            from . import counted
+            from . import counted_classifier
 
-            return Fitted(*counted.fit(corpora, fixed, settings, callbacks))
+            return Fitted(*counted_classifier.fit(corpora, fixed, settings, callbacks))
         last: deque[tuple[int, dict[str, Any]]] = deque(maxlen=1)
         if not settings.spec.no_further:
             callbacks = replace(callbacks, ended=lambda stepper: last.append((stepper.steps, stepper.whole_tensors())))

@@ -17,7 +17,7 @@ from ..engine import Callbacks
 from ..inference import GenerativePredictor
 from ..models import LanguageModel, LanguageSpec
 from ..tokens import Tokenizer
-from .counting import judged, rows_to_count
+from .classes_in_one_call import judged, rows_to_count
 from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate

@@ -31,7 +31,20 @@ _SHARP = 0.3  # of a first transition's distribution: states that are all alike 
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class Tables:
+    """A number for each first state, each way through the transitions, and each token of a state: of what, its kinds say."""
+
+    start: Float[Tensor, "S"]
+    factors: tuple[Float[Tensor, "_ _"], ...]
+    emission: Float[Tensor, "V m"]
+
+    def tables(self) -> tuple[Tensor, ...]:
+        """Start, factors and emission."""
+        return self.start, *self.factors, self.emission
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Tables):
     """The probabilities of S states over V tokens.
 
     start: of the first state [S].
@@ -41,9 +54,6 @@ class Chain:
     block: the block of each token [V].
     """
 
-    start: Float[Tensor, "S"]
-    factors: tuple[Float[Tensor, "_ _"], ...]
-    emission: Float[Tensor, "V m"]
     block: Int[Tensor, "V"]
 
     @property
@@ -93,10 +103,6 @@ class Chain:
             power = power @ power
             power /= power.sum(1, keepdim=True)
         return self.start.double() @ power
-
-    def tables(self) -> tuple[Tensor, ...]:
-        """Start, factors and emission."""
-        return self.start, *self.factors, self.emission
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Chain:
         """The same elsewhere, or in another precision."""

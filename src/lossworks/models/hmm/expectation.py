@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ...core.threads import available
 from ...core.torch_threads import Do, in_turn
 from . import batched, per_sequence
-from .chain import Chain
+from .chain import Chain, Tables
 from .packing import Packed, Segment
 
 if TYPE_CHECKING:
@@ -28,32 +28,18 @@ _GROUPS = 16  # of batches, at most, that are counted apart
 _APART = 64 << 20  # bytes that their counts may take
 
 
-@dataclass(slots=True)
-class Counts:
+@dataclass(frozen=True, slots=True)
+class Counts(Tables):
     """Expected counts in float64, shaped as the chain's tables; ``logp``, in nats, of all ``tokens`` together."""
 
-    start: Float[Tensor, "S"]
-    factors: tuple[Float[Tensor, "_ _"], ...]
-    emission: Float[Tensor, "V m"]
-    logp: float = 0.0
-    tokens: int = 0
-
-    @classmethod
-    def none(cls, chain: Chain) -> Counts:
-        """Nothing counted yet."""
-        start, *factors, emission = (torch.zeros_like(table, dtype=torch.float64) for table in chain.tables())
-        return cls(start, tuple(factors), emission)
+    logp: float
+    tokens: int
 
     def add(self, other: Counts) -> Counts:
         """These and the other's, in the room of these."""
-        for own, more in zip(self._tables(), other._tables(), strict=True):
+        for own, more in zip(self.tables(), other.tables(), strict=True):
             own.add_(more)
-        self.logp += other.logp
-        self.tokens += other.tokens
-        return self
-
-    def _tables(self) -> tuple[Tensor, ...]:
-        return self.start, *self.factors, self.emission
+        return replace(self, logp=self.logp + other.logp, tokens=self.tokens + other.tokens)
 
 
 @dataclass(slots=True)
@@ -153,13 +139,13 @@ def expectations(chain: Chain, batches: Sequence[Packed], rows: int, do: Do = in
 
 def _counted(chain: Chain, batches: Sequence[Packed], rows: int) -> Counts:
     """The counts of some batches, those of transitions without the factors that they have in common."""
-    counts = Counts.none(chain)
-    start, factors, emission = counts.start, counts.factors, counts.emission
+    start, *factors, emission = (torch.zeros_like(table, dtype=torch.float64) for table in chain.tables())
+    logp, tokens = 0.0, 0
     for _, found, weight, gamma in smoothed(chain, batches, rows):
         segment = found.segment
         new = segment.new
-        counts.logp += float(found.scale[new].double().log().sum())
-        counts.tokens += new.stop - new.start
+        logp += float(found.scale[new].double().log().sum())
+        tokens += new.stop - new.start
         ids = segment.ids[new]
         for part, of in zip(torch.split(gamma[new], _CHUNK), torch.split(ids, _CHUNK), strict=True):
             emission.index_add_(0, of, part.double())
@@ -170,7 +156,7 @@ def _counted(chain: Chain, batches: Sequence[Packed], rows: int) -> Counts:
             per_sequence.count_transitions(chain, segment, found.alpha, weight, factors[0])
         else:
             _count_transitions(chain, found, weight, factors)
-    return counts
+    return Counts(start, tuple(factors), emission, logp, tokens)
 
 
 def _count_transitions(chain: Chain, found: Filtered, weight: Float[Tensor, "n S"], totals: Sequence[Tensor]) -> None:

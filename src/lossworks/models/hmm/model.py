@@ -46,7 +46,7 @@ class HmmModel(LanguageModel):
 
     @torch.no_grad()
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        found = np.empty(self._count(texts))
+        found = np.empty(self.bounds(texts)[-1])
         batches, rows = self._batches(texts)
         for batch, part in filtered(self.chain, batches, rows):
             new = part.segment.new
@@ -55,7 +55,7 @@ class HmmModel(LanguageModel):
 
     @torch.no_grad()
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        found = np.empty((self._count(texts), self.vocabulary.size))
+        found = np.empty((self.bounds(texts)[-1], self.vocabulary.size))
         batches, rows = self._batches(texts)
         most = max(1, _CHUNK // max(self.vocabulary.size, self.chain.states))
         for batch, part in filtered(self.chain, batches, rows):
@@ -91,7 +91,7 @@ class HmmModel(LanguageModel):
     @torch.no_grad()
     def viterbi(self, texts: Ragged) -> NDArray[np.int32]:
         """The states of the most probable way through each text, one a position; of equals, the first state."""
-        chain, found = self.chain.to("cpu"), np.empty(self._count(texts), np.int32)
+        chain, found = self.chain.to("cpu"), np.empty(self.bounds(texts)[-1], np.int32)
         batches, _ = self._batches(texts)
         for batch in batches:
             (whole,) = batch.segments(len(batch.ids))
@@ -103,7 +103,7 @@ class HmmModel(LanguageModel):
     @torch.no_grad()
     def posteriors(self, texts: Ragged) -> NDArray[np.float64]:
         """The probability of each state at each position given the whole text [positions, S]."""
-        found = np.empty((self._count(texts), self.chain.states))
+        found = np.empty((self.bounds(texts)[-1], self.chain.states))
         batches, rows = self._batches(texts)
         for batch, part, _, gamma in smoothed(self.chain, batches, rows):
             new = part.segment.new
@@ -164,9 +164,6 @@ class HmmModel(LanguageModel):
     def _spread(self, inside: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Rows over the states of each token's block as rows over all states."""
         return inside if self.chain.blocks == 1 else self.chain.spread(inside, self.chain.block[ids])
-
-    def _count(self, texts: Ragged) -> int:
-        return int(texts.offsets[-1] - texts.offsets[0]) + (len(texts) if self.ends else 0)
 
     def _batches(self, texts: Ragged) -> tuple[list[Packed], int]:
         width, rows = sizes(self.chain)

@@ -56,7 +56,7 @@ class NgramModel(LanguageModel):
         return self.trie.order
 
     def logp(self, texts: Ragged) -> NDArray[np.float64]:
-        logp, done = np.empty(int(texts.offsets[-1]) + self.ends * len(texts)), 0
+        logp, done = np.empty(int(self.bounds(texts)[-1])), 0
         for tokens, depth, before in stretches(texts, self.vocabulary, self.ends, self._reach):
             found = self.query.logp(tokens, depth)[before:][depth[before:] > 0]
             logp[done : done + len(found)] = found
@@ -64,7 +64,7 @@ class NgramModel(LanguageModel):
         return logp
 
     def distributions(self, texts: Ragged) -> NDArray[np.float64]:
-        return self.at(texts)(np.arange(int(texts.offsets[-1]) + self.ends * len(texts)))
+        return self.at(texts)(np.arange(int(self.bounds(texts)[-1])))
 
     def at(self, texts: Ragged) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
         contexts = [[np.empty(0, np.int64)] for _ in range(self.order)]

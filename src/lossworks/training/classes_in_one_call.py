@@ -1,4 +1,4 @@
-"""Classes told apart by counting their texts: what such a fit begins and ends with, whatever counts."""
+"""What a fit of classes in one call begins and ends with, whether their texts are counted or each has a language model."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ..engine import Callbacks
 from ..inference import CountedPredictor
 from ..models import CountedSpec
 from ..tokens.scripts import FIRST, script_counts, scripts
-from .counting import judged, rows_to_count
+from .classes_in_one_call import judged, rows_to_count
 from .dataset import Dataset
 from .describing import describe
 from .judging import calibrate
