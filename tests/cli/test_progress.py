@@ -93,12 +93,21 @@ def test_words() -> None:
     assert told == ["1 s", "38 s", "1 min", "3 min 20 s", "1 h 7 min"]
 
 
-@pytest.mark.parametrize(("spec", "steps"), [("linear", True), ("ngram:order=2", False), ("hmm:states=2,iterations=2", False)])
-def test_what_has_no_steps_is_ended_at_once(spec: str, steps: bool) -> None:
-    """Its first Ctrl-C does not wait for a step and a checkpoint, neither of which it has."""
+@pytest.mark.parametrize(
+    ("spec", "labelled", "steps"),
+    [
+        ("linear", True, True),
+        ("rnn:dim=4,layers=1", False, True),
+        ("naive_bayes", True, False),
+        ("ngram:order=2", False, False),
+        ("hmm:states=2,iterations=2", False, False),
+    ],
+)
+def test_what_has_no_steps_is_ended_at_once(spec: str, labelled: bool, steps: bool) -> None:
+    """Its first Ctrl-C does not wait for a step and a checkpoint, neither of which it has; a language network's does."""
     watcher = Watcher(True)
-    rows: Any = [(f"a {n % 7} b", "xy"[n % 2]) for n in range(60)] if steps else [f"a {n % 7} b" for n in range(60)]
-    lossworks.fit(rows, model=spec, callbacks=Callbacks(watch=watcher))
+    rows: Any = [(f"a {n % 7} b", "xy"[n % 2]) if labelled else f"a {n % 7} b" for n in range(60)]
+    lossworks.fit(rows, model=spec, callbacks=Callbacks(watch=watcher), **{"steps": 2} if spec.startswith("rnn") else {})
     assert watcher.training == steps
 
 

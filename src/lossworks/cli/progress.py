@@ -45,7 +45,7 @@ class Watcher:
 
     def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
-        self.training = self._has_steps = False
+        self.training = False  # in steps, after each of which it can be ended and gone on with
         self.bar: Progress | None = None
         self._task: Any = None
         self._epochs = 1.0
@@ -78,9 +78,7 @@ class Watcher:
 
     def __call__(self, event: str, fields: dict[str, Any]) -> None:
         """Show one event."""
-        if event == "data":  # what counts or runs EM has no step to end after: Ctrl-C ends it at once
-            self._has_steps = _has_batches(fields["config"])
-        self.training |= self._has_steps and event in ("start", "resume")
+        self.training |= event in ("train", "resume")
         if not self.quiet:
             self._compiling.look()
             getattr(self, f"_{event}", lambda _: None)(fields)
@@ -229,15 +227,10 @@ class Repeating(Watcher):
         self._metric = f"  look {fields['done']} of {fields['of']}"
 
 
-def _has_batches(config: dict[str, Any]) -> bool:
-    """Whether training goes by batches of rows."""
-    return "batch_size" in config
-
-
 def _plan(fields: dict[str, Any]) -> str:
     """What is trained and how, in a line."""
     config = fields["config"]
-    if not _has_batches(config):
+    if "batch_size" not in config:
         learnt = [config["model"], *filter(None, [config.get(name) for name in ("tokenizer", "loss", "optimizer")])]
         read = f", {fields['tokens']['train']:,} tokens, {fields['vocabulary']:,} different" if "tokens" in fields else ""
         return " · ".join(learnt) + read
