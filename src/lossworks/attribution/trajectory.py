@@ -26,7 +26,7 @@ from torch import Tensor
 from .. import optim
 from ..core.errors import OutOfMemory
 from ..core.memory import available
-from ..data import TRAIN, Batch, Selected
+from ..data import TRAIN, Selected
 from ..engine import Loop
 from ..models.linear import LinearSpec
 from ..optim.rules.adagrad import AdaGrad
@@ -34,9 +34,8 @@ from ..training.dataset import Part
 from ..training.examples import ExampleObjective
 from ..training.replay import MEMORY, Replayed
 from ..training.settings import Settings
-from . import trajectory_kernels as kernels
+from .adjoint import Back, Floats, Step
 
-Floats = NDArray[np.float64]
 _ASIDE = 1e-4  # of an output, for differences of gradients
 
 
@@ -78,22 +77,6 @@ class Course:
 
 
 @dataclass(slots=True)
-class _Step:
-    """Rows by their places among the training rows [B], their ids and values with the bias as one more, and of their outputs
-    the gradient [B, C] and the curvature [B, C, C] of the step's loss. rest: what the mean is multiplied by without each row [B].
-    """
-
-    rows: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    values: Floats
-    pull: Floats
-    curvature: Floats
-    rest: Floats
-    rate: float
-
-
-@dataclass(slots=True)
 class Trajectory:
     """A finished training of a linear model by AdaGrad, to be gone along forwards and backwards."""
 
@@ -130,7 +113,7 @@ class Trajectory:
         for number in range(blocks):
             chosen = np.arange(number * size, min((number + 1) * size, len(texts)))
             asked = texts.batch(chosen, torch.empty(0), torch.empty(0))
-            back = _Back(self._optimizer, self._features, self._starts, asked, self.done.data.task.outputs)
+            back = Back(self._optimizer, self._features, self._starts, asked, self.done.data.task.outputs)
             both = chain(map(back.forward, self._steps()), map(back.backward, self._steps(backwards=True)))
             for at, _ in enumerate(both, 1):
                 tell(number * 2 * half + at, blocks * 2 * half)
@@ -170,7 +153,7 @@ class Trajectory:
             )
         return int(max(1, (MEMORY - of_all) // of_text))
 
-    def _steps(self, *, backwards: bool = False) -> Iterator[_Step]:
+    def _steps(self, *, backwards: bool = False) -> Iterator[Step]:
         """The steps in their order, or the last one first; those that did nothing are left out."""
         objective, outputs, shards = self._objective, self.course.outputs, self._train.shards
         way: Callable[[range], Iterator[int]] = reversed if backwards else iter
@@ -183,14 +166,14 @@ class Trajectory:
                 at, piece, chosen = made[number]
                 yield self._step(piece, chosen, pulls[number], curvatures[number], self.course.rates[at])
 
-    def _step(self, piece: int, chosen: NDArray[np.int64], pull: Floats, curvature: Floats, rate: float) -> _Step:
+    def _step(self, piece: int, chosen: NDArray[np.int64], pull: Floats, curvature: Floats, rate: float) -> Step:
         numbers, selected = self._train.piece(piece)
         nothing, rows, bias = torch.empty(0), numbers[chosen], self._features
         batch = selected.batch(chosen, nothing, nothing)
         weight = self.done.data.loss_weight[rows].astype(np.float64)
         total = weight.sum()
         left = np.maximum(total - weight, 1e-9 * total)
-        return _Step(
+        return Step(
             self._place[rows],
             np.insert(batch.ids.astype(np.int64), batch.offsets[1:], bias),
             batch.offsets + np.arange(len(batch.offsets)),
@@ -219,48 +202,3 @@ class Trajectory:
         aside = _ASIDE * torch.eye(middle.shape[1], dtype=torch.float64)
         curvature = np.stack([(gradient(middle + each) - gradient(middle - each)) / (2 * _ASIDE) for each in aside], 2)
         return np.split(gradient(middle), cuts), np.split(curvature, cuts)
-
-
-class _Back:
-    """What stands while a training is gone along for some texts: see ``trajectory_kernels`` for the arrays."""
-
-    def __init__(self, optimizer: AdaGrad, features: int, starts: NDArray[np.int64], texts: Batch, outputs: int) -> None:
-        rows, columns = len(starts) - 1, len(texts) * outputs
-        self.optimizer, self.starts = optimizer, starts
-        self.place = np.full(features + 1, -1)
-        self.sums = np.full((features + 1, outputs), optimizer.initial)
-        self.own = np.zeros((starts[-1], outputs))
-        self.by_weight, self.by_sum = np.zeros((2, features + 1, outputs, columns), np.float32)
-        self.own_by_sum = np.zeros((starts[-1], outputs, columns), np.float32)
-        self.answers = np.zeros((rows, outputs, columns))
-        self.changes = np.zeros((rows, columns))
-        for text in range(len(texts)):
-            within = slice(*texts.offsets[text : text + 2])
-            for output in range(outputs):
-                column = text * outputs + output
-                np.add.at(self.by_weight[:, output, column], texts.ids[within], texts.values[within])
-                self.by_weight[features, output, column] = 1
-
-    def forward(self, step: _Step) -> None:
-        """Take a step."""
-        bags = step.ids, step.offsets, step.values
-        touched = kernels.touch(step.ids, self.place)
-        grad = kernels.gradient(*bags, step.pull, self.place, len(touched))
-        kernels.take_in(*bags, step.pull, step.rest, self.place, touched, grad, self.sums, step.rows, self.starts, self.own)
-        self.place[touched] = -1
-
-    def backward(self, step: _Step) -> None:
-        """Take a step back."""
-        bags, rule = (step.ids, step.offsets, step.values), (step.rate, self.optimizer.eps, self.optimizer.initial)
-        touched = kernels.touch(step.ids, self.place)
-        grad = kernels.gradient(*bags, step.pull, self.place, len(touched))
-        by_grad = kernels.back_to_gradient(*rule, touched, grad, self.sums, self.by_weight, self.by_sum)
-        by_outputs = kernels.back_to_outputs(*bags, self.place, by_grad)
-        together = np.einsum("bc,bcd->d", step.pull, by_outputs)
-        self.changes[step.rows] -= np.multiply.outer(step.rest - 1, together)  # the others weigh more in a mean of one row less
-        kernels.take_out(
-            *bags, step.pull, step.rest, *rule, self.place, grad, self.sums, step.rows, self.starts, self.own,
-            self.by_weight, self.by_sum, by_grad, self.own_by_sum, self.answers, self.changes,
-        )  # fmt: skip
-        kernels.carry_on(*bags, step.curvature, by_outputs, step.rows, self.by_weight, self.answers)
-        self.place[touched] = -1

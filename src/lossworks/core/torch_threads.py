@@ -100,7 +100,7 @@ def team(count: int) -> Iterator[Do]:
 
 
 def watched() -> bool:
-    """Whether a mode of the calling thread sees each of its operations (a counter, fake tensors, a profiler): no other's."""
+    """Whether something sees operations of the calling thread (a counter, fake tensors, a profiler), and would see no other's."""
     modes: int = torch._C._len_torch_dispatch_stack() + torch._C._len_torch_function_stack()
     return modes > 0 or torch._C._autograd._profiler_enabled()
 

@@ -1,8 +1,9 @@
 """Scaling laws fitted to finished runs: what a larger run would reach, with an interval that past forecasts have earned."""
 
 from .cost import Cost, Machine, cost
-from .forecast import Forecast, Past, forecast
+from .forecast import Forecast, forecast
 from .forms import FORMS
+from .past import Past
 from .planned import Planned
 from .runs import Runs, Target
 

@@ -24,10 +24,11 @@ from ..optim.leaping import Leaping
 from ..record.tensors import under
 from ..risks.mean import Mean
 from ..schedules import Clock
+from .allowed import AUTO
 from .dataset import Dataset
 from .drawing import Drawing, Rows, cut, means, sums
 from .played import Played
-from .settings import AUTO, Settings
+from .settings import Settings
 from .sizes import check_memory
 from .stretch import Stretch, played_in
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .. import balances, risks
 from ..core.errors import UsageError
 from ..data import TRAIN, Corpus, Languages
-from .settings import BY_BOTH, BY_LABEL, BY_LANGUAGE, Settings
+from .allowed import BY_BOTH, BY_LABEL, BY_LANGUAGE
+from .settings import Settings
 
 Floats = NDArray[np.float64]
 

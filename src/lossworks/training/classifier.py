@@ -16,6 +16,7 @@ from ..engine import Callbacks, TrainState, checkpoint
 from ..inference import NetworkPredictor
 from ..losses.sums import without_target
 from .ahead import Ahead, may_begin
+from .allowed import AUTO
 from .assembling import assemble, read_features
 from .balancing import check_languages, drawn
 from .dataset import Dataset
@@ -23,7 +24,7 @@ from .describing import describe
 from .judging import calibrate, judge
 from .refit import Ended, again, course, refit, with_validation_rows
 from .resolving import check_stopping, for_examples
-from .settings import AUTO, Settings
+from .settings import Settings
 from .sizes import check_memory, with_model
 from .start import Start
 from .teaching import CUT, Teacher, teach

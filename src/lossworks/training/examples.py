@@ -21,9 +21,9 @@ from ..losses.sums import without_target
 from ..models import MICRO, TextModel
 from ..models.linear_network import Linear
 from ..optim import Stepper
+from .allowed import BY_BOTH, BY_LANGUAGE
 from .dataset import Dataset
 from .drawing import Drawing, Rows, cut, means, sums
-from .settings import BY_BOTH, BY_LANGUAGE
 from .stretch import Stretch, played_in
 
 Said = list[tuple[Tensor, NDArray[np.int64]]]

@@ -17,11 +17,12 @@ from ..engine import Callbacks, Course
 from ..inference import NetworkPredictor
 from ..schedules import Clock
 from .ahead import Ahead
+from .allowed import AUTO
 from .arrays import array_course
 from .assembling import read_features
 from .balancing import group_count
 from .dataset import Dataset
-from .settings import AUTO, Settings
+from .settings import Settings
 from .sizes import check_memory
 from .start import Start
 

@@ -12,7 +12,8 @@ from ..core.memory import rows_at_once
 from ..metrics import STOPPING, check_metric
 from ..models import LanguageSpec
 from ..tasks import GraphCompletion, LabelTask, LanguageModeling
-from .settings import AUTO, BY_LANGUAGE, Settings, spelled
+from .allowed import AUTO, BY_LANGUAGE
+from .settings import Settings, spelled
 
 _SMALLEST_BATCH = 16
 _CLASS_TOKENS = "words"  # what tells classes apart best where spaces part them: docs/BENCHMARKS.md

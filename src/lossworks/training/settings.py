@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .. import balances, losses, models, optim, penalties, risks, schedules, tokens
-from ..core import own, units, values
-from ..core.devices import check_device
-from ..core.errors import UnknownName, UsageError
-from ..data.options import UNITS
-from ..metrics import STOPPING
+from .. import models, optim
+from ..core import own
 from ..models import CountedSpec, GraphSpec, LanguageSpec, Spec
-from ..tasks import LABEL_TASKS, TASKS, parse_class_weight
-from .applicable import ALWAYS, BY_STEPS, OF_TOKENS, SHARDS, TEACH, applicable, misplaced
+from ..tasks import LABEL_TASKS
+from .allowed import check_allowed
+from .applicable import ALWAYS, applicable
 
-AUTO = "auto"
-BY_LABEL, BY_LANGUAGE, BY_BOTH = "label", "language", "language,label"
-"""What the groups of a risk are."""
 LABELS = "linear"
 """The family where none is named, unless the task has one of its own."""
 _DEFAULTS = {"lm": "ngram", "graph": "complex"}
-_ALLOWED: dict[str, Iterable[str]] = {
-    "task": TASKS,
-    "document_unit": UNITS,
-    "dtype": ("float32", "bfloat16"),
-    "sharding": ("none", "fsdp"),
-    "groups": (BY_LABEL, BY_LANGUAGE, BY_BOTH),
-}
-_WORDS = ("model", "tokenizer", "loss", "penalty", "risk", "balance", "schedule", "stop_by", "teach", "device")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +99,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check_values()
-        spec = self.spec
-        self._check_names(spec)
-        self._check_fit(spec)
+        check_allowed(self)
 
     @property
     def named(self) -> str:
@@ -187,74 +169,6 @@ class Settings:
         elif plain.get("glosses") is not None:
             plain["glosses"] = str(plain["glosses"])
         return {key: own.plain(value) if key in own.KINDS else value for key, value in plain.items()}
-
-    def _check_values(self) -> None:
-        for name in (*_ALLOWED, *_WORDS):
-            values.text(name, getattr(self, name))
-        for name, allowed in _ALLOWED.items():
-            if (value := getattr(self, name)) is not None and value not in allowed:
-                raise UnknownName(name.replace("_", " "), value, allowed)
-        for name in ("epochs", "steps", "batch_tokens", "patience", SHARDS):
-            values.whole(name, getattr(self, name), least=1)
-        if self.shards is not None and self.sharding == "fsdp":
-            raise UsageError(
-                "with --sharding fsdp each process makes one shard of a step's rows, and sums depend on how many there are. "
-                "Leave --shards out, or --sharding."
-            )
-        for name in ("batch_size", "micro_batch"):
-            values.whole(name, getattr(self, name), least=1, words=(AUTO,))
-        values.whole("seed", self.seed)
-        values.number("lr", self.lr, words=(AUTO,))
-        for name in ("minutes", "clip"):
-            values.number(name, getattr(self, name))
-        values.number("ema", self.ema, below=1.0)
-        for name in ("valid", "test"):
-            if isinstance(share := getattr(self, name), bool) or not isinstance(share, int | float) or not 0 <= share < 1:
-                raise UsageError(f"{name} is {share!r}; wanted a share, 0 or more and below 1, or a file.")
-        values.flag("pack", self.pack)
-        if self.memory is not None:
-            units.size(self.memory)
-        if self.class_weight not in (None, "balanced"):
-            parse_class_weight(self.class_weight)
-        if not isinstance(self.glosses, Mapping):
-            values.text("glosses", None if isinstance(self.glosses, Path) else self.glosses)
-        elif strange := [pair for pair in self.glosses.items() if not all(isinstance(part, str) for part in pair)]:
-            raise UsageError(f"glosses has {strange[0]!r}; wanted a description in words for the name of an entity.")
-        check_device(self.device)
-
-    def _check_names(self, spec: Spec) -> None:
-        """Specs must spell something, and what is around the optimizer must go with it."""
-        if self.loss:
-            losses.build(self.loss)
-        if self.stop_by is not None and self.stop_by not in (known := dict.fromkeys(chain.from_iterable(STOPPING.values()))):
-            raise UnknownName("metric to stop by", self.stop_by, known)
-        if self.risk:
-            risks.build(self.risk)
-        if self.balance:
-            balances.build(self.balance)
-        if self.schedule:  # a length that nobody can tell is found out now
-            schedules.build(self.schedule).factor(0, schedules.Clock(1, 1.0, 1.0 if isinstance(spec, LanguageSpec) else None))
-        penalty = penalties.build(self.penalty) if self.penalty else None
-        optimizer = self.optimizer or getattr(spec, "optimizer", None)
-        if optimizer is not None:
-            optim.check_together(optim.build(optimizer), penalty, self.clip, self.ema)
-        if self.tokenizer is not None and isinstance(spec, LanguageSpec):
-            tokens.named(self.tokenizer)
-
-    def _check_fit(self, spec: Spec) -> None:
-        """Raise UsageError where something is set that does not apply to the family."""
-        if isinstance(spec, LanguageSpec) and spec.made_by:
-            raise UsageError(f"--model {self.model}: {spec.made_by}")
-        applies = applicable(spec)
-        for field in fields(Settings):
-            if field.name not in (*ALWAYS, *applies) and getattr(self, field.name) is not None:
-                raise misplaced(field.name, self.named, spec)
-        counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)
-        if counted and self.device != "cpu":
-            raise misplaced("device", self.named, spec)
-        if not self.by_gradients and (said := self.said(*BY_STEPS, *OF_TOKENS, TEACH, SHARDS)):
-            flag = f"--{next(iter(said)).replace('_', '-')}"
-            raise UsageError(f"{flag} is for training by gradients: name --optimizer or --loss too, or leave it out.")
 
 
 def spelled(optimizer: optim.Optimizer) -> str | optim.Optimizer:

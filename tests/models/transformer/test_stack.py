@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lossworks.core.threads import divided_among
 from lossworks.models.transformer import model as transformer
-from lossworks.models.transformer import stack
+from lossworks.models.transformer import stackable
 from lossworks.models.transformer.model import Block, Transformer
 from models.neural.checks import V, tokens
 from models.transformer.cases import gradients, made
@@ -239,6 +239,15 @@ def test_counted() -> None:
     assert counter.get_total_flops() >= 2 * 4 * 16 * sum(p.numel() for p in network.body.blocks.parameters() if p.ndim == 2)
 
 
+def test_bits_do_not_depend_on_who_watches() -> None:
+    """A profiler, and a mode that sees calls of PyTorch's functions (such as a default device), leave the pass as it is."""
+    network = made()
+    with torch.autograd.profiler.profile():
+        assert _stacks(network)
+    with torch.device("cpu"):
+        assert _stacks(network)
+
+
 def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     """So does what has dropout, no gradient, long rows, or rows that do not divide among threads; and windows and documents."""
     assert not _stacks(made(dropout=0.1))
@@ -246,7 +255,7 @@ def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _stacks(made(context=512), tokens(1, 300))
     with torch.no_grad():
         assert not _stacks(made())
-    monkeypatch.setattr(stack, "dividing", lambda: 2)
+    monkeypatch.setattr(stackable, "dividing", lambda: 2)
     assert not _stacks(made(), tokens(3, 8))
     monkeypatch.setattr(transformer, "stacked", None)
     assert made(window=3).hidden(tokens(2, 8)).requires_grad
@@ -254,7 +263,7 @@ def test_left_alone_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _stacks(network: Transformer, ids: Tensor | None = None) -> bool:
-    return stack.stackable(network.body, network.body.embedding(tokens(4, 16) if ids is None else ids))
+    return stackable.stackable(network.body, network.body.embedding(tokens(4, 16) if ids is None else ids))
 
 
 def _apart(found: Tensor, wanted: Tensor) -> float:

@@ -17,7 +17,8 @@ from ..neural.spec import NeuralSpec
 from .attention import Cache, Reading, attend, causal_mask, rotary_tables
 from .decode import Weights
 from .ops import RmsNorm, rotary_heads, swiglu
-from .stack import stackable, stacked
+from .stack import stacked
+from .stackable import stackable
 from .workspace_pool import WorkspacePool
 
 if TYPE_CHECKING:

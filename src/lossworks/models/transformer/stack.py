@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ...core.threads import dividing, share
 from . import kernels
-from .ops import RmsNorm
 from .products import share_of_rows
+from .stackable import autocast_dtype, modules_of
 from .tape import AtOnce, Steps, Tape, apart, playable
 from .workspace import Layer, Sizes, Weights, Workspace, WorkspaceSlice, layer_weights
 from .workspace_pool import WorkspaceLease
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from .model import Block, Body
 
-_LONGEST = 256  # tokens; the attention probabilities of a longer row take more memory than they save time
-_EVEN = 1.1  # the most that a thread may have to do beyond its share
 _ALL = 0, 1  # of a kernel's rows: the threads have divided them already
 Stage = Callable[[WorkspaceSlice, Steps], None]
 _PACE = 16  # weights are multiplied this much faster than ``share`` reckons
@@ -40,63 +38,15 @@ _PACE = 16  # weights are multiplied this much faster than ``share`` reckons
 
 def stacked(body: Body, x: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
     """The states after all blocks and the norm, each token seeing those before it; where ``stackable`` says so."""
-    weights = [module.weight for block in body.blocks for module in _modules(cast("Block", block))]
+    weights = [module.weight for block in body.blocks for module in modules_of(cast("Block", block))]
     states: Tensor = _Stack.apply(body, x.contiguous(), body.norm.weight, *weights)  # type: ignore[no-untyped-call]
     return states
-
-
-def stackable(body: Body, x: Float[Tensor, "B T d"]) -> bool:
-    """Whether there is a gradient to be made, of plain float32 weights on the CPU, and the rows divide among threads."""
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return False  # the last: a mode that wants to see each operation; what watches calls alone must not change the bits
-    if not x.is_cpu or x.dtype is not torch.float32 or x.shape[1] > _LONGEST or _autocast_dtype() not in (None, torch.bfloat16):
-        return False
-    parts = dividing()
-    if -(-len(x) // parts) * parts > _EVEN * len(x):
-        return False
-    return _plain(body.norm) and all(map(_as_made, body.blocks))
-
-
-def _as_made(block: nn.Module) -> bool:
-    """Whether a block does what the spec says, and drops nothing."""
-    from .model import Block
-
-    if type(block) is not Block or not _untouched(block) or not _untouched(block.dropout):
-        return False
-    if type(block.dropout) is not nn.Dropout or (block.dropout.training and block.dropout.p):
-        return False
-    return all(map(_plain, _modules(block)))
-
-
-def _untouched(module: nn.Module) -> bool:
-    """Whether no hook wants to see what goes through, and nothing stands in its place."""
-    hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
-    return not any(hooks) and "forward" not in vars(module)
-
-
-def _plain(module: nn.Module) -> bool:
-    """Whether a norm or a linear layer is what the spec made, and its weight is its own and trained."""
-    if type(module) not in (RmsNorm, nn.Linear) or list(module._parameters.values())[1:] not in ([], [None]):
-        return False
-    weight = module._parameters.get("weight")
-    if type(weight) is not nn.Parameter or not _untouched(module):
-        return False
-    return weight.dtype is torch.float32 and weight.is_cpu and weight.is_contiguous() and weight.requires_grad
-
-
-def _modules(block: Block) -> tuple[nn.Module, ...]:
-    return block.attention_norm, block.qkv, block.o_proj, block.ffn_norm, block.gate_up, block.down
-
-
-def _autocast_dtype() -> torch.dtype | None:
-    """What products are in under autocast; None: as they are."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
 
 
 class _Stack(Function):
     @staticmethod
     def forward(ctx: Any, body: Body, x: Tensor, norm: Tensor, *weights: Tensor) -> Tensor:
-        spec, dtype = body.spec, _autocast_dtype() or torch.float32
+        spec, dtype = body.spec, autocast_dtype() or torch.float32
         texts, tokens, width = x.shape
         heads, shared, head = spec.heads, spec.shared_heads, spec.head_width
         sizes = Sizes(texts, tokens, spec.layers, width, heads, shared, head, spec.ffn_width, dtype, dividing())
