@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 import lossworks
 from lossworks import ReadOptions, metrics
-from lossworks.api.compare import Asked, plan_of
+from lossworks.api.compare import plan_of
+from lossworks.api.comparison_asked import Asked
 from lossworks.core.errors import UsageError
 from lossworks.data import TEST, VALID
 from lossworks.engine import Callbacks

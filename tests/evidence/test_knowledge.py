@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import lossworks
-from lossworks.api.compare import Asked
+from lossworks.api.comparison_asked import Asked
 from lossworks.core.errors import UsageError
 from lossworks.data import TEST, TRAIN, VALID
 from lossworks.engine import Callbacks

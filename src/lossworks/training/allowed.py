@@ -100,10 +100,12 @@ def _check_specs(settings: Settings, spec: Spec) -> None:
 
 def _check_family(settings: Settings, spec: Spec) -> None:
     """Raise UsageError where something is set that does not apply to the family."""
+    from .settings import Settings  # which asks for this
+
     if isinstance(spec, LanguageSpec) and spec.made_by:
         raise UsageError(f"--model {settings.model}: {spec.made_by}")
     applies = applicable(spec)
-    for field in fields(settings):
+    for field in fields(Settings):  # kinds of it may have more
         if field.name not in (*ALWAYS, *applies) and getattr(settings, field.name) is not None:
             raise misplaced(field.name, settings.named, spec)
     counted = isinstance(spec, CountedSpec) or (isinstance(spec, LanguageSpec) and not spec.by_gradients)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import report
 from ..core.errors import Interrupted, LossworksError, RecordError, UsageError
@@ -28,11 +28,8 @@ from ..record import Run
 from ..report import words
 from ..report.comparison_next import resumed
 from .comparison import Comparison
+from .comparison_asked import Asked
 from .recording import check_own_files, ended_by, keep_own_files, own_files
-
-if TYPE_CHECKING:
-    from .compare import Asked
-
 
 _ROOM = 0.9  # of the time, what may be planned for when something is said to fit
 
