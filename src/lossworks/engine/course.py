@@ -7,33 +7,27 @@ the optimizer's state and a few counts, and ends in the same bits as one that wa
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Diverged, Interrupted
 from ..metrics import RISING, missed
-from ..optim.leaping import Leaping
-from ..schedules import Clock, Schedule
-from .callbacks import Callbacks
-from .contracts import Judged, Rows, Stretch
-from .monitors import LogWindow, Overfitting, Spikes
+from ..schedules import Schedule
+from .contracts import Rows, Stretch
+from .logged import Logged
 from .state import TrainState
 
-if TYPE_CHECKING:
-    from ..optim import Health
-
-_LOG_EVERY = 0.2  # seconds between lines of the log
 _STRETCH, _MOST = 0.05, 1024  # seconds that steps taken at once should take, and how many they are at most
 
 
 @dataclass(slots=True, kw_only=True)
-class Course(ABC):
+class Course(Logged):
     """Trains; ``run`` leaves the best weights, those to evaluate with.
 
     patience: held-out scores without a better one before training stops.
@@ -46,8 +40,6 @@ class Course(ABC):
     """
 
     schedule: Schedule
-    clock: Clock
-    callbacks: Callbacks
     patience: int
     eval_every: int | None = None
     seconds: float | None = None
@@ -56,20 +48,9 @@ class Course(ABC):
     last_step: int | None = None
     followed: tuple[float, ...] | None = None
     keeps_best: bool = True
-    overfitting: Overfitting | None = None
-    state: TrainState = field(default_factory=TrainState)
-    _window: LogWindow = field(init=False)
-    _spikes: Spikes = field(default_factory=Spikes)
     _stretch: Stretch | None = None
     _at_once: int = 1  # steps that are taken in one go
     _saved: float = 0.0
-
-    if TYPE_CHECKING:  # fields of those that extend it
-        objective: Judged
-        stepper: Leaping
-
-    def __post_init__(self) -> None:
-        self._window = LogWindow(self.callbacks.clock(), clipped=self.stepper.clipped)
 
     def run(self) -> TrainState:
         """Train to the end.
@@ -143,20 +124,16 @@ class Course(ABC):
         """Whether to stop, and to save."""
         return self.callbacks.stop.is_set(), self._is_due
 
-    def _settle(self) -> None:  # noqa: B027  # most write at once
+    def _settle(self) -> None:  # most write at once
         """Wait until the latest checkpoint is on the disk."""
 
-    def _plan_again(self) -> None:  # noqa: B027  # most are told in epochs
+    def _plan_again(self) -> None:  # most are told in epochs
         """After a score: plan the steps that are left, where the time decides."""
 
     @property
     def last(self) -> int:
         """The step that training ends after, at the latest."""
         return min(self.clock.steps, self.last_step or self.clock.steps)
-
-    def log(self, event: str, **fields: Any) -> None:
-        """Tell whoever watches of an event, and where training stands."""
-        self.callbacks.watch(event, {"step": self.state.step, "epoch": round(self._passes, 4), **fields})
 
     def _epoch(self, start: float) -> None:
         state = self.state
@@ -216,19 +193,6 @@ class Course(ABC):
             self._at_once = int(max(1, min(_MOST, 2 * len(steps), _STRETCH / max(seconds, 1e-9))))
         return len(each)
 
-    def _note(self, rows: Rows, amount: float, weight: float, health: Health | None, now: float, seconds: float) -> None:
-        """Take note of a step that was taken, of Σ weight · loss = ``amount``; ``seconds`` that it took until ``now``."""
-        self._window.add(amount, weight, self.objective.size(rows), health, now, seconds)
-        if self.overfitting is not None:
-            self.overfitting.add(amount, weight)
-        usual = self._spikes.usual(amount / weight)
-        if usual is not None:
-            self.log("spike", loss=amount / weight, usual=usual)
-        self._count()
-
-    def _count(self) -> None:
-        self.state.done, self.state.step = self.state.done + 1, self.state.step + 1
-
     def _factor(self, ahead: int = 0) -> float:
         """What the schedule multiplies the learning rate with at the next step, or some ``ahead`` of it."""
         scores = self.state.scores if self.followed is None else self.followed[: self.state.epoch]
@@ -257,26 +221,13 @@ class Course(ABC):
         self._plan_again()
 
     def _between_steps(self) -> None:
-        if self.callbacks.clock() - self._window.since >= _LOG_EVERY:
-            self._log_train()
+        self._log_if_due()
         stop, due = self._wished
         if (due or stop) and self.callbacks.checkpoints is not None:
             self.save()
         if stop:
             self._settle()
             raise Interrupted(f"stopped after step {self.state.step:,}.")
-
-    def _log_train(self) -> None:
-        now = self.callbacks.clock()
-        if self._window.weight:
-            unit = self.objective.unit
-            line = self._window.fields(now, self.stepper.lr, self.stepper.clipped, f"{unit}_per_second")
-            self.log("train", **line, of=self.clock.steps)
-        self._window = self._window.next(now, self.stepper.clipped)
-
-    @property
-    def _passes(self) -> float:
-        return self.state.epoch + self.state.done / max(self.clock.per_epoch, 1)
 
     @property
     def _remedy(self) -> str:
