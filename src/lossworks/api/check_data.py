@@ -16,7 +16,7 @@ from ..preparation.near import check_threshold
 from ..preparation.personal import masked
 from ..record.scratch import temporary
 from ..tokens.scripts import scripts, scripts_of
-from .fit import Source
+from .reading import Source
 
 _LONGEST = 2000  # characters of a text that is shown
 

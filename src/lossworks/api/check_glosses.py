@@ -23,9 +23,10 @@ from ..metrics.contrast import Sample, mean_of
 from ..record import Run
 from ..training import Settings
 from ..training.division import divide
-from .fit import Source, fit
+from .fit import fit
 from .graph import Graph
 from .loading import load
+from .reading import Source
 from .replayed import settings_of
 from .run_data import reopened
 

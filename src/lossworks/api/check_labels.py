@@ -24,7 +24,7 @@ from ..record.rows import write_rows
 from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
-from .fit import Source, reading_for
+from .reading import Source, reading_for
 
 TOP = 100
 """Rows of the ranking that the page and ``to_json`` show."""

@@ -16,8 +16,8 @@ from ..training import Settings
 from .comparison import Comparison
 from .comparison_asked import SEEDS, TRIALS, Asked
 from .comparison_recorder import Recorder
-from .fit import Source
 from .held import as_begun
+from .reading import Source
 
 
 def compare(

@@ -28,7 +28,7 @@ from ..models import build_language, is_graph, is_language
 from ..training import Settings
 from ..training.choices import check_names, for_family, renamed
 from ..training.teaching import CUT, Teacher
-from .fit import Source, held_out, reading_for
+from .reading import Source, held_out, reading_for
 from .teaching import open_teacher
 
 SEEDS, TRIALS = 8, 12

@@ -27,10 +27,10 @@ from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
 from . import loss_means
 from .conflicts import of_label_model, of_language_model
-from .fit import Source, check_apart
 from .graph import Graph
 from .language import Language
 from .model import Model
+from .reading import Source, check_apart
 from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
 from .trained_on import training_texts

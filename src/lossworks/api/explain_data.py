@@ -14,9 +14,9 @@ from ..core.errors import DataError, UsageError
 from ..core.seeds import derive, generator
 from ..data import Corpus, ReadOptions, label_sets, read_options
 from ..engine import Callbacks
-from .fit import Source
 from .language import Language
 from .model import Model
+from .reading import Source
 from .tested import corpus_for
 
 if TYPE_CHECKING:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import values
 from ..core.errors import Interrupted, UsageError
-from ..data import PARTS, TEST, VALID, ReadOptions, load_all, read_options
+from ..data import PARTS, ReadOptions, load_all, read_options
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
 from ..engine.distributed import World, agreed, check_alone, world
@@ -26,14 +26,13 @@ from .graph import Graph
 from .held import as_begun, as_trained
 from .language import Language
 from .model import Model
+from .reading import Source, held_out, reading_for
 from .recording import Recorder
 from .trackers import named as named_logs
 
 if TYPE_CHECKING:
     from ..training.teaching import Teacher
     from .going_on import Origin
-
-Source = str | os.PathLike[str] | Iterable[Any]
 
 
 def fit(
@@ -212,13 +211,6 @@ def _begun_reading(joined: World, read: ReadOptions | None, out: Path, device: s
     return replace(read, normalize=joined.of_first(read.normalize or "", device) or None)
 
 
-def held_out(valid: Source | float | None, test: Source | float | None) -> tuple[dict[str, float], list[tuple[Source, int]]]:
-    """What is held out of the data, as shares by name; and what was given as data of its own, with the part that it is."""
-    given = [(valid, VALID), (test, TEST)]
-    shares = {PARTS[part]: share for share, part in given if isinstance(share, int | float)}
-    return shares, [(source, part) for source, part in given if not isinstance(source, int | float | None)]
-
-
 def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model | Language | Graph:
     """What was fitted as a user holds it."""
     if isinstance(fitted.trained, Predictor):
@@ -226,37 +218,6 @@ def trained(fitted: Fitted, record: dict[str, Any], path: Path | None) -> Model 
     if isinstance(fitted.trained, TextLanguage):
         return Language(fitted.trained, fitted.counts, record, path)
     return Graph(fitted.trained, record, path)
-
-
-def reading_for(settings: Settings, read: ReadOptions | None) -> ReadOptions:
-    """How the data is read: several labels in a cell where rows carry sets of them; texts without labels too, where a language
-    model is, or may be, what is trained, or where something else than labels teaches; facts for a knowledge graph.
-
-    Raises:
-        UsageError: a weight is named for texts that have none, a label for facts, or languages for one long text.
-    """
-    read = read_options(read)
-    check_apart(read, settings.document_unit)
-    if settings.of_graph:
-        if named := [f"--{name}" for name in ("label", "weight", "language") if getattr(read, name) is not None]:
-            raise UsageError(f"{named[0]} is for texts; a fact has but three names. Leave it out.")
-        return replace(read, triples=True, unlabelled=True)
-    if settings.task == "multilabel" and read.label_sep is None:
-        read = replace(read, label_sep="auto")
-    if not settings.of_language:
-        return read if settings.teach is None else replace(read, unlabelled=True)
-    if settings.task in LABEL_TASKS or (settings.task == "auto" and read.label is not None):
-        return read
-    if read.weight is not None:
-        raise UsageError("--weight is for texts with labels; a language model counts every text once. Leave it out.")
-    label = None if settings.task == "lm" else read.label
-    return replace(read, unlabelled=True, label=label, texts=settings.document_unit or "line")
-
-
-def check_apart(read: ReadOptions, document_unit: str | None) -> None:
-    """Raise UsageError where languages are asked for of what is read as one text."""
-    if read.language is not None and document_unit == "file":
-        raise UsageError("--language is for texts that are apart, and --document-unit file makes one of all. Leave it out.")
 
 
 def _check_place(out: Path | str | None, resume: bool, log: str | None) -> None:

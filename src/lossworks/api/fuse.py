@@ -22,10 +22,10 @@ from ..models import LanguageModel
 from ..models.pool import KINDS, Rule
 from ..models.pool.weights import left_open
 from ..record.scratch import temporary
-from .fit import Source
 from .language import Language
 from .model import Model
 from .pool_run import PoolRun, pool_of
+from .reading import Source
 from .recording import Recorder, is_unfinished
 from .soup import SOUP, measured, souped, source_row
 from .sources import Given, Opened, has_seed, open_sources, open_twin

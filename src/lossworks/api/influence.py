@@ -14,10 +14,10 @@ from ..data import ReadOptions, named
 from ..engine import Callbacks
 from ..inference import GenerativePredictor, NetworkPredictor
 from ..models.ngram import NgramModel
-from .fit import Source
 from .held import several
 from .language import Language
 from .model import Model
+from .reading import Source
 from .trained_on import TrainingRows, training_rows
 
 METHOD = (

@@ -20,11 +20,12 @@ from ..engine import Callbacks
 from ..evidence.statistics import LEVEL, Floats, Variances, by_text
 from ..inference import Predictor
 from ..training import Settings
-from .fit import Source, fit
+from .fit import fit
 from .graph import Graph
 from .held import as_trained
 from .language import Language
 from .model import Model
+from .reading import Source
 
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Labels a class that are tried, as far as there are rows."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import UnknownName, UsageError
 from ..data import ReadOptions
 from ..engine import Callbacks
-from .fit import Source
+from .reading import Source
 from .replayed import replayed
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from ..record import Run
 from ..training.describing import form
 from ..training.unigrams import write_counts
 from .evaluate import evaluate
-from .fit import Source
 from .language import Language
 from .model import Model
+from .reading import Source
 from .soup import SOUP
 from .sources import Opened
 

@@ -22,8 +22,8 @@ from ..record.scratch import temporary
 from ..training import Settings
 from ..training.choices import from_values
 from ..training.replay import Replayed, flat, replay
-from .fit import Source
 from .held import as_split
+from .reading import Source
 from .run_data import sources as recorded
 
 

@@ -22,10 +22,11 @@ from ..record.scratch import temporary
 from ..training import Settings
 from ..training.assembling import assemble
 from ..training.replay import check_rows
-from .fit import Source, fit
+from .fit import fit
 from .held import as_split
 from .language import Language
 from .model import Model
+from .reading import Source
 from .replayed import settings_of
 from .run_data import sources
 

@@ -20,11 +20,11 @@ from ..training.assembling import assemble
 from ..training.dataset import Dataset
 from ..training.division import divide
 from ..training.replay import check_rows
-from .fit import Source, reading_for
 from .graph import Graph
 from .held import as_split
 from .language import Language
 from .model import Model
+from .reading import Source, reading_for
 
 _SPLIT = ("task", "model", "document_unit", "valid", "test", "seed")
 """The settings by which data is read and split."""

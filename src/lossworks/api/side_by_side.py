@@ -23,9 +23,9 @@ from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
 from .evaluate import of_labels, scores_of, source_of
 from .f1 import f1_by_language
-from .fit import Source, check_apart
 from .language import Language
 from .model import Model
+from .reading import Source, check_apart
 from .sliced import label_losses, of_label_models, of_language_models
 from .tested import corpus_for
 

@@ -21,11 +21,12 @@ from ..record import Run
 from ..record.scratch import temporary
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Settings
-from .fit import Source, fit
+from .fit import fit
 from .held import as_trained
 from .language import Language
 from .loading import load_text as load_run
 from .model import Model
+from .reading import Source
 from .replayed import settings_of
 from .run_data import sources as recorded
 from .trained_on import training_texts

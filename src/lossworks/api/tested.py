@@ -12,11 +12,11 @@ from ..core.errors import UsageError
 from ..data import TEST, Corpus, Languages, ReadOptions, load
 from ..data.formats import prepared
 from ..training.division import divide
-from .fit import Source
 from .graph import Graph
 from .held import as_trained
 from .language import Language
 from .model import Model
+from .reading import Source
 from .run_data import assembled, reopened
 
 

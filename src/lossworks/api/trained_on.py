@@ -20,9 +20,9 @@ from ..training import Settings
 from ..training.dataset import LEFT_OUT
 from ..training.division import divide
 from ..training.token_parts import in_tokens
-from .fit import Source
 from .language import Language
 from .model import Model
+from .reading import Source
 from .run_data import learned_by, parts_of, reopened
 
 

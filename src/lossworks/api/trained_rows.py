@@ -20,9 +20,9 @@ from ..data import TRAIN, ReadOptions, Selected
 from ..engine import Callbacks, Loop
 from ..inference import NetworkPredictor
 from ..record import Run
-from .fit import Source
 from .influence import Influence, remedy, tell
 from .model import Model
+from .reading import Source
 from .replayed import Again, replayed, settings_of
 from .trained_on import TrainingRows
 

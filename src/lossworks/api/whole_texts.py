@@ -19,12 +19,12 @@ from ..fusion.judging import Units
 from ..metrics.segments import Segments
 from ..models.pool import BY_TEXT, Rule
 from ..models.pool.weights import mixture
-from .fit import Source
 from .fuse import check_data
 from .held import as_trained, several
 from .language import Language
 from .loading import load_language
 from .pool_run import PoolRun, pool_of
+from .reading import Source
 from .recording import Recorder
 from .scored import BIT
 from .side_by_side import measure

@@ -86,8 +86,8 @@ def _scored(model: Language, sources: list[str], read: ReadOptions, quiet: bool)
     """The scored texts, each when it is asked for; and where languages are told apart, what is said of each, all at once."""
     if read.language is None:
         return (row for block in _blocks(model, sources, read, quiet) for row in model.score(block)), {}
-    from ..api.fit import check_apart
     from ..api.held import as_trained
+    from ..api.reading import check_apart
     from ..api.scored import by_language
     from ..data import load, together
     from .tables import say_notes
