@@ -14,7 +14,7 @@ import torch
 from lossworks import losses
 from lossworks.core.errors import RecordError, UsageError
 from lossworks.engine import Callbacks
-from lossworks.models.hf import HfSpec
+from lossworks.models.hf import HfSpec, classifier
 from lossworks.models.hf import model as hf
 from lossworks.models.hf.classifier import load_classifier
 from lossworks.models.hf.encoder import load_encoder
@@ -194,7 +194,15 @@ def test_changed_logits() -> None:
         HfNetwork(made)
 
 
-@pytest.mark.parametrize("read", [load_hf, lambda folder: load_encoder(str(folder), "float32")])
+@pytest.mark.parametrize(
+    "read",
+    [
+        load_hf,
+        lambda folder: load_encoder(str(folder), "float32"),
+        lambda folder: load_classifier(str(folder), 2),
+        lambda folder: classifier.outline(str(folder)),
+    ],
+)
 def test_more_layers_than_tensors(read: Callable[[Path], Any], written: Callable[..., tuple[Path, Any]]) -> None:
     """A configuration of 10⁹ layers, which transformers would make one by one, is refused before."""
     folder, _ = written("llama")

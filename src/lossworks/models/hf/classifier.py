@@ -16,7 +16,7 @@ from ...core.seeds import first_weights
 from ...data import valid
 from ..neural.classifier import PaddedModel, begin_small
 from ..neural.weights import check_finite
-from .library import FOLDER, kept_config, package, quiet, told, write_config
+from .library import FOLDER, configuration, kept_config, package, pretrained, quiet, told, write_config
 from .unpadded import prepared, without_padding
 
 if TYPE_CHECKING:
@@ -43,15 +43,13 @@ def load_classifier(name: str, outputs: int, *, lora: int | None = None, seed: i
     if here and (Path(name) / "adapter_config.json").exists():
         raise UsageError(f"{name} holds adapters alone. Merge them into their model (peft: merge_and_unload) and save that.")
     with first_weights(seed), told(name, here, _AUTO), quiet():
-        model, found = classes.AutoModelForSequenceClassification.from_pretrained(
+        model, found = pretrained(
+            classes.AutoModelForSequenceClassification,
             name,
             num_labels=outputs,
             ignore_mismatched_sizes=True,  # the last layer's; others are looked for below
             output_loading_info=True,
             dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=here,
         )
         check_finite(model.named_parameters(), name)
         network = HfClassifier(model, outputs)
@@ -98,7 +96,7 @@ def outline(name: str) -> Outline:
     """
     classes, here = package("transformers"), Path(name).is_dir()
     with told(name, here, _AUTO), quiet():
-        whole = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+        whole = configuration(name)
         check(whole)
         with torch.device("meta"):
             body = classes.AutoModel.from_config(whole, trust_remote_code=False)

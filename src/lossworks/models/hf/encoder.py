@@ -19,7 +19,7 @@ from ..neural.classifier import alike, padded
 from ..neural.weights import check_finite
 from .classifier import POOLER, check, pad_of
 from .int8 import in_int8
-from .library import FOLDER, check_layers, kept_config, package, quiet, told, write_config
+from .library import FOLDER, kept_config, package, pretrained, quiet, told, write_config
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -101,16 +101,7 @@ def load_encoder(name: str, dtype: str) -> Encoder:
     """
     classes, here = package("transformers"), Path(name).is_dir()
     with first_weights(0), told(name, here, _AUTO), quiet():
-        if here:
-            check_layers(Path(name))
-        model, found = classes.AutoModel.from_pretrained(
-            name,
-            output_loading_info=True,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=here,
-        )
+        model, found = pretrained(classes.AutoModel, name, output_loading_info=True, dtype=torch.float32)
         check_finite(model.named_parameters(), name)
         lacking = {key for key in found["missing_keys"] if not POOLER.fullmatch(key)}
         if lacking:

@@ -110,7 +110,32 @@ def kept_config(folder: Path, **more: Any) -> Any:
     return config.from_pretrained(folder / FOLDER, trust_remote_code=False, local_files_only=True, **more)
 
 
-def check_layers(folder: Path) -> None:
+def pretrained(auto: Any, name: str | Path, **more: Any) -> Any:
+    """What a class of transformers reads from a directory, or of what the hub calls so: safetensors alone, and no program is run.
+
+    Raises:
+        ValueError: the directory tells of more layers than it has weights for. Others as transformers raises them.
+    """
+    return _read(auto, name, use_safetensors=True, **more)
+
+
+def configuration(name: str | Path) -> Any:
+    """The configuration of a directory, or of what the hub calls so; no program from there is run.
+
+    Raises:
+        ValueError: as of ``pretrained``.
+    """
+    return _read(package("transformers").AutoConfig, name)
+
+
+def _read(auto: Any, name: str | Path, **more: Any) -> Any:
+    here = Path(name).is_dir()
+    if here:
+        _check_layers(Path(name))
+    return auto.from_pretrained(name, trust_remote_code=False, local_files_only=here, **more)
+
+
+def _check_layers(folder: Path) -> None:
     """Refuse a configuration of more layers than the directory's safetensors have tensors: transformers makes all of them, one
     after another, before it looks for their weights.
 

@@ -21,7 +21,7 @@ from ...tokens import Vocabulary
 from ..neural.model import NeuralModel
 from ..neural.network import LanguageNetwork, check_length
 from ..neural.weights import check_finite
-from .library import FOLDER, check_layers, package, told
+from .library import FOLDER, configuration, package, pretrained, told
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -66,12 +66,12 @@ def outline(name: str | Path) -> tuple[Vocabulary, int | None]:
     Raises:
         UsageError, RecordError: as of ``load_hf``.
     """
-    classes, here = package("transformers"), Path(name).is_dir()
+    here = Path(name).is_dir()
     with told(name, here):
         if here and (Path(name) / "adapter_config.json").exists():
             base = package("peft").PeftConfig.from_pretrained(name).base_model_name_or_path
             return outline(base)
-        config = classes.AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=here)
+        config = configuration(name)
     text = config.get_text_config(decoder=True)
     return _vocabulary(config, int(text.vocab_size), None, None), getattr(text, "max_position_embeddings", None)
 
@@ -168,11 +168,7 @@ def _pretrained(name: str | Path) -> Any:
         if here and (folder / "adapter_config.json").exists():
             model = package("peft").AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
         else:
-            if here:
-                check_layers(folder)
-            model = classes.AutoModelForCausalLM.from_pretrained(
-                name, use_safetensors=True, trust_remote_code=False, local_files_only=here
-            )
+            model = pretrained(classes.AutoModelForCausalLM, name)
     check_finite(model.named_parameters(), name)
     return model
 
