@@ -71,14 +71,11 @@ def command(
     from ..api import evaluate, load, write_languages, write_slices
     from ..core.errors import UsageError
     from ..engine import Callbacks
-    from ..report.words import THIN, beside_counts, rows_of
     from .by_language import tell_languages, tell_pairs
-    from .by_threshold import tell_labels, tell_thresholds
     from .conflict import tell_conflict
     from .progress import Watcher
     from .side_by_side import tell
     from .slices import tell_slices
-    from .tables import console, metrics_table, print_whole
 
     read = options.read_options(text, label, weight, encoding, bad_rows, format, header, label_sep=label_sep, language=language)
     if parallel:
@@ -90,20 +87,14 @@ def command(
         return
     if reference is not None:
         raise UsageError("--reference is a language of parallel text. Say --parallel, or leave it out.")
-    own = Path(runs_data[-1], "run.json").exists()
-    runs, data = (runs_data, None) if own else (runs_data[:-1], runs_data[-1])
-    if not runs:
-        raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
-    if len(set(runs)) < len(runs):
-        raise UsageError("a run is named twice. Name each once.")
+    runs, data = _runs_and_data(runs_data)
     if html is not None and not (slices or conflict) and language is None:
         raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
     if html is not None and slices and conflict:
         raise UsageError("--html is one page, of slices or of conflicts. Leave out --slices or --conflict.")
-    if conflict and len(runs) > 1:
-        raise UsageError("--conflict is of one model. Name one run, or leave it out.")
-    if loss and len(runs) > 1:
-        raise UsageError("--loss is of one model. Name one run, or leave it out.")
+    for flag, given in (("--conflict", conflict), ("--loss", loss)):
+        if given and len(runs) > 1:
+            raise UsageError(f"{flag} is of one model. Name one run, or leave it out.")
     models = {run: load(run, device) for run in runs}
     with Watcher(quiet or json) as watcher:
         how: dict[str, Any] = {"stride": stride, "slices": slices, "callbacks": Callbacks(watch=watcher)}
@@ -123,15 +114,7 @@ def command(
     if len(runs) > 1:
         tell(result)
     else:
-        print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
-        if counted := beside_counts(result)[1]:
-            console().print(f"\n{counted}".replace(THIN, " "))
-        if "losses" in result:
-            print_whole(metrics_table(result["losses"], "Mean loss"))
-        if result.get("per_class"):
-            tell_labels(result["per_class"])
-        if result.get("by_threshold"):
-            tell_thresholds(result["by_threshold"], shlex.quote(runs[0]))
+        _tell_one(result, runs[0])
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
     tell_pairs(result.get("by_language", []))
@@ -139,6 +122,18 @@ def command(
         tell_conflict(result["conflict"])
     if slices:
         tell_slices(result["slices"])
+
+
+def _runs_and_data(given: list[str]) -> tuple[list[str], str | None]:
+    """The runs, and the data after them; None where all are runs."""
+    from ..core.errors import UsageError
+
+    runs, data = (given, None) if Path(given[-1], "run.json").exists() else (given[:-1], given[-1])
+    if not runs:
+        raise UsageError(f"got only {data!r}; wanted one run directory or more, and the text to evaluate on after them.")
+    if len(set(runs)) < len(runs):
+        raise UsageError("a run is named twice. Name each once.")
+    return runs, data
 
 
 def _together(
@@ -159,6 +154,23 @@ def _together(
     if stride is not None:
         raise UsageError("--stride is for language models, and these are none. Leave it out.")
     return labels_side_by_side(labels, data, read, **how)
+
+
+def _tell_one(result: dict[str, Any], run: str) -> None:
+    """The figures of one model, and of a classifier what its labels and thresholds do."""
+    from ..report.words import THIN, beside_counts, rows_of
+    from .by_threshold import tell_labels, tell_thresholds
+    from .tables import console, metrics_table, print_whole
+
+    print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+    if counted := beside_counts(result)[1]:
+        console().print(f"\n{counted}".replace(THIN, " "))
+    if "losses" in result:
+        print_whole(metrics_table(result["losses"], "Mean loss"))
+    if result.get("per_class"):
+        tell_labels(result["per_class"])
+    if result.get("by_threshold"):
+        tell_thresholds(result["by_threshold"], shlex.quote(run))
 
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:
