@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import _bench
 
-from lossworks.engine.distributed import world
 from lossworks.engine.exchange import GradientSum
+from lossworks.engine.joining import world
 from lossworks.optim import Stepper, build
 
 audit: Any = importlib.import_module("processes.audit")  # of the tests

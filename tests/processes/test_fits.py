@@ -17,7 +17,8 @@ import torch
 import lossworks
 from lossworks.core.errors import DataError, UsageError
 from lossworks.engine import Callbacks
-from lossworks.engine.distributed import World, agreed
+from lossworks.engine.distributed import World
+from lossworks.engine.joining import agreed
 from lossworks.record import Run
 from processes import worlds
 

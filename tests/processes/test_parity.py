@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from losses.case import near
-from lossworks.engine.distributed import World, world
+from lossworks.engine.distributed import World
+from lossworks.engine.joining import world
 from lossworks.engine.tree import TreeSum, cover
 from processes import audit, worlds
 

@@ -14,7 +14,7 @@ import torch._dynamo  # once, not in each of them, as the next two
 import torch.distributed.fsdp
 
 from lossworks.engine import parted  # noqa: F401
-from lossworks.engine.distributed import leave
+from lossworks.engine.joining import leave
 
 forked = multiprocessing.get_context("fork")
 

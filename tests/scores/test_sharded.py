@@ -28,7 +28,7 @@ from torch.distributed import ReduceOp
 from losses.case import Case, near, per_class
 from losses.odd import cases
 from lossworks.core.errors import UsageError
-from lossworks.engine.distributed import world as joined
+from lossworks.engine.joining import world as joined
 from lossworks.losses import BinaryLoss, CategoricalLoss, losses
 from lossworks.scores import Dense, Scores, Sharded, dense, replicated, sharded
 from lossworks.scores.teacher import TopK

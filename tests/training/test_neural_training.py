@@ -20,7 +20,8 @@ from lossworks.core.errors import Interrupted, RecordError, UsageError
 from lossworks.data import Ragged
 from lossworks.data.layouts import Lanes, Positions
 from lossworks.engine import Callbacks, Loop
-from lossworks.engine.distributed import World, world
+from lossworks.engine.distributed import World
+from lossworks.engine.joining import world
 from lossworks.models import LanguageModel, build_language
 from lossworks.models.neural import NeuralSpec
 from lossworks.models.ngram import NgramSpec

@@ -18,7 +18,7 @@ from lossworks.core.errors import Diverged, Interrupted, UsageError
 from lossworks.data import Ragged
 from lossworks.engine import Callbacks
 from lossworks.engine.distributed import World
-from lossworks.engine.distributed import world as joined
+from lossworks.engine.joining import world as joined
 from lossworks.engine.sharding import ShardedWorld, sharded
 from lossworks.models import build_language
 from lossworks.optim import Stepper, build

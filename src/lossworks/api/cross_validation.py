@@ -23,7 +23,8 @@ from ..core.errors import DataError, UsageError
 from ..core.lazy import Later
 from ..data import Corpus, infer_task, k_folds
 from ..engine import Callbacks
-from ..engine.distributed import World, check_alone
+from ..engine.distributed import World
+from ..engine.joining import check_alone
 from ..record.rows import write_rows
 from ..tasks import LABEL_TASKS, LabelTask
 from ..training import Fitted, Settings

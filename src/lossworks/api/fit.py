@@ -13,7 +13,8 @@ from ..core.errors import Interrupted, UsageError
 from ..data import PARTS, ReadOptions, load_all, read_options
 from ..data.formats.prepared import apart
 from ..engine import Callbacks
-from ..engine.distributed import World, agreed, check_alone, world
+from ..engine.distributed import World
+from ..engine.joining import agreed, check_alone, world
 from ..inference import Predictor, TextLanguage
 from ..record import Run
 from ..record.scratch import temporary

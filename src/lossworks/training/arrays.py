@@ -19,20 +19,17 @@ from ..engine.distributed import World
 from ..models.base import ArraySpec, Weights
 from ..models.linear import LinearSpec
 from ..optim.array_rows import ArrayRows
-from ..optim.health import Watch
-from ..optim.leaping import Leaping
 from ..record.tensors import under
 from ..risks.mean import Mean
 from ..schedules import Clock
 from .allowed import AUTO
+from .array_stepper import BIAS, TABLE, ArrayStepper
 from .dataset import Dataset
 from .drawing import Drawing, Rows, cut, means, sums
 from .played import Played
 from .settings import Settings
 from .sizes import check_memory
 from .stretch import Stretch, played_in
-
-_TABLE, _BIAS = "table.weight", "bias"
 
 
 def array_course(
@@ -64,7 +61,7 @@ def array_course(
     if played is None:
         return None
     objective.played = played
-    rows = {name: ArrayRows(weights[name].reshape(len(weights[name]), -1), optimizer) for name in (_BIAS, _TABLE)}
+    rows = {name: ArrayRows(weights[name].reshape(len(weights[name]), -1), optimizer) for name in (BIAS, TABLE)}
     course = ArrayCourse(
         objective,
         ArrayStepper(optimizer, rows),
@@ -74,7 +71,7 @@ def array_course(
         callbacks=callbacks,
         patience=int(settings.patience or 1),
     )
-    course._stretch = Stretch(objective, played, rows[_TABLE], rows[_BIAS])
+    course._stretch = Stretch(objective, played, rows[TABLE], rows[BIAS])
     return course
 
 
@@ -132,48 +129,6 @@ class ArrayObjective(Drawing):
             total = (values * self.data.loss_weight[numbers]).sum()
         worst = np.where(np.isfinite(values), values, np.inf).argmax()
         return None if np.isfinite(total) else self.data.place(int(numbers[worst]))
-
-
-class ArrayStepper(Leaping):
-    """Knows of steps that compiled code takes on ``rows``, by the names of the weights."""
-
-    def __init__(self, optimizer: optim.Optimizer, rows: dict[str, ArrayRows]) -> None:
-        self.optimizer, self.rows = optimizer, rows
-        self.steps, self.clipped, self.lr = 0, 0, optimizer.lr
-
-    def zero_grad(self) -> None:
-        for rows in self.rows.values():
-            rows.gradient.clear()
-
-    def eval_weights(self) -> None:
-        pass
-
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """By the names that ``Stepper`` gives, which goes on from them."""
-        name = np.frombuffer(optim.base.name(self.optimizer).encode(), np.uint8)
-        state = {"steps": np.array(self.steps), "clipped": np.array(self.clipped), "optimizer": name}
-        return state | self._arrays()
-
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take up what ``tensors`` gave."""
-        optim.base.check_state(bytes(state["optimizer"]).decode(), optim.base.name(self.optimizer))
-        self.steps, self.clipped = int(state["steps"]), int(state["clipped"])
-        for name, array in self._arrays().items():
-            array[...] = state[name]
-
-    def not_finite(self) -> list[str]:
-        """The weights whose gradient has nan or infinity."""
-        return [name for name, rows in self.rows.items() if not rows.gradient.is_finite]
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        pairs = enumerate(self.rows.values())
-        return {f"rows.{number}.{held}": array for number, rows in pairs for held, array in rows.arrays().items()}
-
-    def _watch(self) -> Watch:
-        return Watch([(self.rows[_BIAS].scalars, "vector"), (self.rows[_TABLE].scalars, "head")])
-
-    def _norm(self) -> float:
-        return float(np.sqrt(sum(rows.squares() for rows in self.rows.values())))
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from ..core.memory import is_out_of_memory
 from ..data import Corpus
 from ..data.shards import BUDGET
 from ..engine import Callbacks, checkpoint
-from ..engine.distributed import World, check_alone
+from ..engine.distributed import World
+from ..engine.joining import check_alone
 from ..inference import Predictor, TextLanguage
 from ..models import CountedSpec, LanguageSpec
 from ..record.checksums import OPTIMIZER
