@@ -118,7 +118,7 @@ def test_resumed_to_the_same_bits(case: str, settings: dict[str, Any], tmp_path:
         stop = threading.Event()
         callbacks = Callbacks(watch=partial(_stop_at, until, stop), checkpoints=tmp_path, stop=stop)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lossworks.engine.course._LOG_EVERY", 0.0)
+            patch.setattr("lossworks.engine.logged._LOG_EVERY", 0.0)
             with pytest.raises(Interrupted, match="--resume"):
                 fit(case, DROPPED, callbacks, resume=until == 23, **settings)
     network, resumed = fit(case, DROPPED, Callbacks(checkpoints=tmp_path), resume=True, **settings)
@@ -132,7 +132,7 @@ def test_keeps_to_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Where steps turn out slower than planned there are fewer, and the schedule ends all the same. A resumed training
     goes on by what was planned last.
     """
-    monkeypatch.setattr("lossworks.engine.course._LOG_EVERY", 0.0)
+    monkeypatch.setattr("lossworks.engine.logged._LOG_EVERY", 0.0)
     rates, notes, stop = list[float](), list[str](), threading.Event()
 
     def watch(event: str, fields: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossworks.models.transformer import kernels, products, stack
+from lossworks.models.transformer import kernels, products, stack, stackable
 from models.transformer.cases import gradients, made
 
 
@@ -73,7 +73,8 @@ def test_divided(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients of weights are made of whole rows, each by one of the parts, whatever the matrices' sizes."""
     network = made(dim=36, heads=3, ffn=20)
     wanted = gradients(network)[1]
-    monkeypatch.setattr(stack, "dividing", lambda: parts)
+    for module in (stack, stackable):
+        monkeypatch.setattr(module, "dividing", lambda: parts)
     torch.testing.assert_close(gradients(network)[1], wanted, rtol=1e-4, atol=1e-5)
     matrices = [torch.empty(shape) for shape in ((100, 7), (3, 90), (48, 48), (1, 5))]
     shares = [products.share_of_rows(matrices, part, parts) for part in range(parts)]
