@@ -23,12 +23,10 @@ def run(rule: Rule, rows: Sequence[Row]) -> None:
     """Take each row one step by ``rule``, in place: a gradient, its parameter and state, of any dtypes and devices."""
     for alike, scalars in _batches(rows):
         dtype = state_dtype(alike[0][1])
-        columns = [[t.to(dtype) for t in column] for column in zip(*alike, strict=True)]
-        after = _by_torch(rule)(*map(Together, columns), *scalars)
-        moved = [together.tensors for together in (after if isinstance(after, tuple) else (after,))]
-        for number, tensors in enumerate(alike):
-            for tensor, values in zip(tensors[1:], moved, strict=False):
-                tensor.copy_(values[number])
+        gradients, *held = map(list, zip(*alike, strict=True))
+        after = _by_torch(rule)(*(Together([t.to(dtype) for t in column]) for column in (gradients, *held)), *scalars)
+        for column, moved in zip(held, after if isinstance(after, tuple) else (after,), strict=False):
+            torch._foreach_copy_(column, moved.tensors)
 
 
 def _batches(rows: Sequence[Row]) -> list[tuple[list[Sequence[Tensor]], Sequence[float]]]:
