@@ -8,8 +8,8 @@
     python bench/pretrained.py reading DATA [ROUNDS]  texts/s, and how near the vectors are: ours, sentence-transformers
     python bench/pretrained.py accuracy DATA EACH DRAWS [SIDE …]
         of EACH training rows a class (0: all), in so many draws (or FIRST:LAST, the last not among them), by the sides frozen,
-        contrastive, fine-tuned, setfit (its library's defaults) and setfit-20 (its paper's: 20 pairs of each row's class and 20
-        of others); also the first side less each
+        contrastive, fine-tuned, setfit (its library's defaults), setfit-20 (its paper's: 20 pairs of each row's class and 20
+        of others) and setfit-1 (one of each, for many rows); also the first side less each
 
 DATA is movie_reviews or trec. The sides of `speed` have batches of the same size in float32 and a fused AdamW; the peers pad each
 to its longest text. Each trains in turn, in one process; the first steps of a round are not counted.
@@ -238,6 +238,7 @@ SIDES: dict[str, Callable[..., float]] = {
     "fine-tuned": partial(fitted, ",contrastive=false"),
     "setfit": partial(setfit, None),
     "setfit-20": partial(setfit, 20),
+    "setfit-1": partial(setfit, 1),
 }
 
 
