@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lossworks.optim import Stepper, build
+from lossworks.optim.whole import Whole
 from lossworks.penalties import build as penalty_of
 from optim.battery import Weights, closure_of, problem, step
 
@@ -75,8 +76,8 @@ def test_a_penalty_flows_for_as_long_as_the_step() -> None:
     stepper = Stepper(build("adgd:lr=0.01"), model, penalty)
     for _ in range(300):
         step(stepper, model, lambda: ((model.matrix - 1) ** 2).sum() / 200)
-    assert stepper._whole is not None
-    inner = stepper._whole.inner
+    assert isinstance(stepper._by, Whole)
+    inner = stepper._by.inner
     assert inner.param_groups[0]["lr"] > 1  # far above the first rate
     before = model.matrix.detach().clone()
     closure_of(model, lambda: ((model.matrix - 1) ** 2).sum() / 200)()

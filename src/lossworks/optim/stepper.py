@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..core.errors import Diverged, UsageError
 from ..data import Batch, SparseEmbedding
-from ..record.tensors import under
 from .base import Optimizer, check_state, name
+from .by_rows import ByRows
 from .ema import MovingAverage
 from .factory import Given, build, check_together, render
 from .gradients import Gradients
@@ -71,27 +71,26 @@ class Stepper(Leaping):
             table.gradient = None  # another stepper may have been here
         self._rows = [Rows(p, tables.get(p), self.optimizer, penalty) for p in parameters] if by_rows else []
         self._gradients = Gradients({part_of(p): at for at, p in model.named_parameters() if p.requires_grad}, self._rows)
-        self._whole = None
+        self._by: ByRows | Whole = ByRows(self._rows, self.optimizer)
         if not by_rows:
-            self._whole = Whole(theirs or self.optimizer.over(model), self.optimizer, penalty, parameters, self._gradients)
+            self._by = Whole(theirs or self.optimizer.over(model), self.optimizer, penalty, parameters, self._gradients)
         self._average = None if ema is None else MovingAverage(parameters, ema)
         self.lr = self.optimizer.lr
 
     @property
     def by_rows(self) -> bool:
         """Whether parameters are stepped by rows, by code of ours; a PyTorch optimiser does it otherwise."""
-        return self._whole is None
+        return isinstance(self._by, ByRows)
 
     @property
     def wants_curvature(self) -> bool:
         """Whether ``observe_curvature`` is due before the next step."""
-        return self._whole is not None and self._whole.wants_curvature
+        return self._by.wants_curvature
 
     def train_weights(self, batch: Batch | None = None) -> None:
         """Bring what ``batch`` reads up to date; the weights are those to train with."""
         self._to(training=True)
-        for rows in self._rows:
-            rows.catch_up(batch)
+        self._by.catch_up(batch)
 
     def zero_grad(self) -> None:
         """Leave out the gradients gathered since the last step."""
@@ -119,10 +118,10 @@ class Stepper(Leaping):
 
     def observe_curvature(self, examples: int) -> None:
         """Take the gradients that stand in the parameters for those of the mean loss of ``examples`` sampled targets."""
-        assert self._whole is not None
+        assert isinstance(self._by, Whole)
         self._gradients.collect()
         self._check_finite()
-        self._whole.observe_curvature(examples)
+        self._by.observe_curvature(examples)
         self.zero_grad()
 
     @torch.no_grad()
@@ -151,11 +150,7 @@ class Stepper(Leaping):
             self.clipped += 1
             self._gradients.scale(self.clip / norm)
         self.lr = self.optimizer.lr * factor
-        for rows in self._rows:
-            rows.step(step, self.lr)
-        if self._whole is not None:
-            self._whole.step(step, factor, closure, self._check_finite)
-            self.zero_grad()
+        self._by.step(step, factor, closure, self._check_finite)
         if self._average is not None:
             self._average.update(step)
         self.steps = step
@@ -167,29 +162,17 @@ class Stepper(Leaping):
 
     def divisor(self, parameter: Tensor) -> Tensor | float:
         """What the latest step of a parameter was divided by besides 1 / lr, element by element."""
-        for rows in self._rows:
-            if rows.parameter is parameter:
-                state = {name: torch.from_numpy(value) for name, value in rows.state.items()}
-                return torch.as_tensor(self.optimizer.divisor(state)).expand(rows.scalars.shape).reshape(parameter.shape)
-        return 1.0 if self._whole is None else self.optimizer.divisor(self._whole.inner.state[parameter])
+        return self._by.divisor(parameter)
 
     @torch.no_grad()
     def eval_weights(self) -> None:
         """Bring every row up to date; the weights are those to evaluate with, until ``train_weights``."""
-        for rows in self._rows:
-            rows.catch_up_all()
         self._to(training=False)
 
     def tensors(self) -> dict[str, Tensor]:
         """All state, as named tensors; ``load`` takes them back exactly, over the weights as they stand now."""
         state = {"steps": torch.tensor(self.steps), "clipped": torch.tensor(self.clipped), "optimizer": text(self._name)}
-        for number, rows in enumerate(self._rows):
-            state |= {f"rows.{number}.{held}": torch.from_numpy(value) for held, value in rows.arrays().items()}
-        if self._whole is not None:
-            state |= {f"dense.{held}": value for held, value in self._whole.tensors().items()}
-        if self._average is not None:
-            state |= self._average.tensors()
-        return state
+        return state | self._by.tensors() | ({} if self._average is None else self._average.tensors())
 
     def whole_tensors(self) -> dict[str, Tensor]:
         """As of ``Leaping``: one tensor after another is gathered, and kept by the first process, in the processor's memory."""
@@ -209,11 +192,7 @@ class Stepper(Leaping):
         """
         check_state(read(state["optimizer"]), self._name)
         self.steps, self.clipped = int(state["steps"]), int(state["clipped"])
-        for number, rows in enumerate(self._rows):
-            for held, array in rows.arrays().items():
-                array[...] = state[f"rows.{number}.{held}"].numpy()
-        if self._whole is not None:
-            self._whole.load(under(state, "dense."))
+        self._by.load(state)
         if self._average is not None:
             self._average.load(state)
 
@@ -230,14 +209,7 @@ class Stepper(Leaping):
             UsageError: another optimiser saved it. KeyError: it is of whole tables where this one works on rows, or the reverse.
         """
         check_state(read(state["optimizer"]), self._name)
-        for number, rows in enumerate(self._rows):
-            shape = rows.parameter.shape
-            begun = {held: torch.from_numpy(array).view(shape) for held, array in rows.state.items()}
-            kept = {held: state[f"rows.{number}.{held}"] for held in begun}
-            for held, value in suited(rows.parameter, kept, begun).items():
-                begun[held].copy_(value)
-        if self._whole is not None:
-            self._whole.go_on(under(state, "dense."), suited)
+        self._by.go_on(state, suited)
         if self._average is not None and "trained.0" in state:
             self._average.trained = [
                 suited(p, {"trained": state[f"trained.{number}"]}, {"trained": p.detach()})["trained"].to(p)
@@ -248,14 +220,12 @@ class Stepper(Leaping):
     def parameter(self, name: str) -> Tensor | None:
         """The parameter, or the part of one, whose state has this name in ``tensors``; None: it is none of a parameter."""
         kind, _, place = name.partition(".")
-        if kind == "dense" and place.startswith("state.") and self._whole is not None:
-            return self._whole.stepped[int(place.split(".")[1])]
-        return list(self.roles)[int(place)] if kind in ("average", "trained") else None
+        return list(self.roles)[int(place)] if kind in ("average", "trained") else self._by.parameter(name)
 
     @property
     def _name(self) -> str:
-        if isinstance(self.optimizer, Given) and self._whole is not None:
-            return type(self._whole.inner).__qualname__
+        if isinstance(self.optimizer, Given) and isinstance(self._by, Whole):
+            return type(self._by.inner).__qualname__
         return name(self.optimizer)
 
     def _watch(self) -> Watch:
@@ -289,5 +259,4 @@ class Stepper(Leaping):
         """Show the weights to train with, or to evaluate with, where these are not the same."""
         if self._average is not None:
             (self._average.hide if training else self._average.show)()
-        if self._whole is not None:
-            self._whole.to(training=training)
+        self._by.to(training=training)

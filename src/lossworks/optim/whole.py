@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..core.errors import Diverged, UsageError
+from ..data import Batch
+from ..record.tensors import under
 from .base import Optimizer
 from .factory import Given, render
 from .gradients import Gradients
@@ -36,8 +38,13 @@ class Whole:
         self._parameters, self._gradients = parameters, gradients
         self._rates = [float(group["lr"]) for group in inner.param_groups]
 
+    def parameter(self, name: str) -> Tensor | None:
+        """The one whose state has this name in ``tensors``; None: it is none of a parameter."""
+        number = name.removeprefix("dense.state.")
+        return None if number == name else self._stepped[int(number.split(".")[0])]
+
     @property
-    def stepped(self) -> list[Tensor]:
+    def _stepped(self) -> list[Tensor]:
         """The parameters in the order in which their state is numbered."""
         return [p for group in self.inner.param_groups for p in group["params"]]
 
@@ -57,6 +64,7 @@ class Whole:
             group["lr"] = rate * factor
         if self.optimizer.needs_closure:
             self._search(number, closure, check)
+            self._gradients.clear()
             return
         self._spread()
         self.inner.step()
@@ -64,6 +72,7 @@ class Whole:
             for p in group["params"]:
                 if p.ndim > 1 and p.grad is not None:
                     self.optimizer.penalise(p, self.inner.state[p], group, self.penalty.prox)  # type: ignore[union-attr]
+        self._gradients.clear()
 
     def to(self, *, training: bool) -> None:
         """Have the weights be those to train with, or to evaluate with, where the optimiser tells them apart."""
@@ -71,17 +80,24 @@ class Whole:
         if change is not None:
             change()
 
+    def catch_up(self, batch: Batch | None) -> None:
+        """Nothing: no row is behind the others."""
+
+    def divisor(self, parameter: Tensor) -> Tensor | float:
+        """As of ``Stepper``."""
+        return self.optimizer.divisor(self.inner.state[parameter])
+
     def tensors(self) -> dict[str, Tensor]:
         """The optimiser's state, as named tensors."""
-        return pack(self.inner.state_dict())
+        return {f"dense.{name}": value for name, value in pack(self.inner.state_dict()).items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up the state that ``tensors`` gave."""
-        self.inner.load_state_dict(unpack(state))
+        self.inner.load_state_dict(unpack(under(state, "dense.")))
 
     def go_on(self, state: dict[str, Tensor], suited: Suited) -> None:
         """Take up the state of another training, as of ``Stepper.go_on``."""
-        saved, own = unpack(state), self.stepped
+        saved, own = unpack(under(state, "dense.")), self._stepped
         found = {number: suited(own[number], held, {}) for number, held in saved["state"].items()}
         saved["state"] = {number: held for number, held in found.items() if held}
         self.inner.load_state_dict(saved)
