@@ -53,7 +53,7 @@ def test_a_table_is_what_is_predicted(
     f1 = {row["label"]: f"{row['f1']:.3f}" for row in result["per_class"]}
     by_label = lines.index("By label")
     assert [(line[:9].strip(), line.split()[-1]) for line in lines[by_label + 2 : by_label + 4]] == [*f1.items()]
-    assert lines[-1] == "Next:  lossworks predict run TEXTS --threshold 'it'\"'\"'s spam=0.9'"
+    assert lines[-1] == "Next:  lossworks evaluate run test.csv --precision 'it'\"'\"'s spam=0.9'"
     big = json.loads(re.sub(r'("(?:texts|false_positives)": )(\d+)', r"\g<1>1\g<2>23", json.dumps(found)))
     tell_thresholds(big, "run")
     table = capfd.readouterr().out.splitlines()[2:-2]

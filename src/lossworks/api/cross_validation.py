@@ -135,7 +135,7 @@ class _Said:
         return self.task.probabilities(self.moved[rows]) if self.task.has_probabilities else self.scores[rows]
 
     def rows(self, target: NDArray[Any]) -> Iterator[dict[str, Any]]:
-        """A row for each: where it stands, its fold, text, label, what was answered, and the probability of each label."""
+        """A row for each: where it stands, its fold, text, label, answer, the weight if any, and each label's probability."""
         task = self.task
         chances = task.probabilities(self.scores) if task.has_probabilities else None
         for first in range(0, len(target), 1000):
@@ -144,6 +144,8 @@ class _Said:
             decided = task.original(task.decide(self._answers(rows), None))
             for row, text, label, answer in zip(rows.tolist(), self.corpus.texts(rows), labels, decided, strict=True):
                 said = {"row": row + 1, "fold": int(self.fold[row]) + 1, "text": text, "label": label, "predicted": answer}
+                if self.corpus.weights is not None:
+                    said["weight"] = float(self.corpus.weights[row])
                 if chances is not None:
                     said |= {f"probability:{name}": float(p) for name, p in zip(task.labels, chances[row], strict=True)}
                 yield said

@@ -27,9 +27,11 @@ from ..training.language_metrics import judge, logp_of
 from ..training.token_parts import in_tokens
 from . import loss_means
 from .conflicts import of_label_model, of_language_model
+from .for_precision import Precision, for_precision, wanted_of
 from .graph import Graph
 from .language import Language
 from .model import Model
+from .out_of_fold import of_folds, was_cross_validated
 from .reading import Source, check_apart
 from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
@@ -50,6 +52,7 @@ def evaluate(
     slices: bool = False,
     conflict: bool = False,
     losses: Sequence[str | Loss] = (),
+    precision: Precision | None = None,
     callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
@@ -60,7 +63,7 @@ def evaluate(
     Args:
         model: from ``fit`` or ``load``.
         data: text as ``fit`` takes it; labelled, for a classifier or regression. None: what the model's run was tested on, from
-            the data that its record names.
+            the data that its record names; of a run with folds, what its record and ``folds.parquet`` say of every row.
         read: which columns to read and how. Where it says how each row's ``language`` is known, or without data the fit did,
             ``languages`` has every metric of each language, the worst first, with a ``verdict``.
         stride: of the windows in which a network reads what is longer than its context; half of it if None.
@@ -72,11 +75,14 @@ def evaluate(
         losses: specs of losses, or losses. ``losses`` then has the mean of each over rows (positions of a language model, queries
             of a knowledge graph) with its 95 % interval, and the baseline's: of calibrated answers, and of numbers in the data's
             own units.
+        precision: of classifiers: ``for_precision`` then has, for each label with a precision, as in ``{"spam": 0.95}``, or for
+            one number, which is of all labels together, the lowest threshold that reaches it ``here``, on these rows, and the
+            lowest one of which it is ``shown`` that no more than 5 % of such findings are wrong (``metrics.for_precision``).
         callbacks: how to watch: "judge" tells of how many rows, or tokens, the answers are known.
 
     Raises:
         UsageError: a stride is given for a model that has no context to slide; slices of fewer than 40 texts, or of facts; a loss
-            that is not for the model's task.
+            that is not for the model's task; a precision of what has no probabilities, or of a label it does not know.
         DataError: the data cannot be read, or holds a label, or names, that the fit had not seen.
     """
     if not isinstance(model, Language) and stride is not None:
@@ -91,6 +97,10 @@ def evaluate(
             raise UsageError(f"{flag} is for texts, and a knowledge graph has none. Leave it out.")
         read = replace(read_options(read), triples=True, unlabelled=True)
     _check_losses(model, losses)
+    wanted = [] if precision is None else wanted_of(model, precision)
+    if data is None and not (slices or conflict or losses) and was_cross_validated(model):
+        assert isinstance(model, Model)
+        return of_folds(model, wanted)
     with closing(corpus_for({_name(model): model}, data, read)) as corpus:
         if isinstance(model, Graph):
             facts = model.trained.names.read(corpus)
@@ -100,6 +110,9 @@ def evaluate(
             return _surprisal(model, corpus, read, slices, conflict, losses, callbacks)
         scores = scores_of(model, corpus, callbacks)
         found = of_labels(model, corpus, scores) | ({"conflict": of_label_model(model, corpus)} if conflict else {})
+        if wanted:
+            target, chances = model.predictor.task.targets(corpus), model.predictor.probabilities(scores)
+            found["for_precision"] = for_precision(model, wanted, chances, target, corpus.weights, corpus.keys)
         if losses:
             found["losses"] = loss_means.of_labels(model, losses, scores, corpus, _trained_on(model))
         return found | ({"slices": of_label_models({_name(model): model}, [scores], corpus, read)} if slices else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
 from ..core.wording import counted
@@ -20,49 +21,53 @@ def tell_labels(rows: list[dict[str, Any]]) -> None:
     if len(rows) > _MOST:
         console().print(Text(f"{counted(len(rows), 'label')}: --json has the precision, recall and F1 of each.", "dim"))
         return
-    table = _table("By label", "texts", "precision", "recall", "F1")
+    table = table_by("By label", "texts", "precision", "recall", "F1")
     for row in rows:
         name, texts = in_line(row["label"]), f"{row['support']:,}"
-        table.add_row(name, texts, _percent(row["precision"]), _percent(row["recall"]), f"{row['f1']:.3f}")
+        table.add_row(name, texts, percent(row["precision"]), percent(row["recall"]), f"{row['f1']:.3f}")
     print_whole(table)
 
 
-def tell_thresholds(found: dict[str, Any], run: str) -> None:
-    """Of two classes what answering the rarer from a threshold on does; of more, what answering only above one does."""
+def tell_thresholds(found: dict[str, Any], evaluated: str) -> None:
+    """Of two classes what answering the rarer from a threshold on does; of more, what answering only above one does; and how one
+    is found for a precision, on what was ``evaluated``.
+    """
     screen, label = console(), found["label"]
     screen.print()
     if label is None:
-        table = _table("Answered from a probability of", "answered", "share", "accuracy", "95 %")
+        table = table_by("Answered from a probability of", "answered", "share", "accuracy", "95 %")
         for row in found["answered"]:
-            table.add_row(f"{row['threshold']:g}", f"{row['texts']:,}", _percent(row["share"]), *_interval(row["accuracy"]))
+            table.add_row(f"{row['threshold']:g}", f"{row['texts']:,}", percent(row["share"]), *interval(row["accuracy"]))
         print_whole(table)
-        screen.print(Text(f"Next:  lossworks predict {run} TEXTS --threshold 0.9"))
+        screen.print(Text(f"Next:  lossworks evaluate {evaluated} --precision LABEL=0.9"))
         return
     name, average = in_line(label["label"]), label["average_precision"]
     ends = f"95 % interval {average['low']:.3f} to {average['high']:.3f}"
-    share = _percent(label["base_rate"])
+    share = percent(label["base_rate"])
     screen.print(Text(f"{share} of the texts are {name}; its average precision is {average['value']:.3f} ({ends})."))
     columns = ("texts", "precision", "95 %", "recall", "95 %", "F1", "false", "FPR")
-    table = _table(f"Called {name} from a probability of", *columns)
+    table = table_by(f"Called {name} from a probability of", *columns)
     for row in label["thresholds"]:
         table.add_row(
-            f"{row['threshold']:g}", f"{row['texts']:,}", *_interval(row["precision"]), *_interval(row["recall"]),
-            f"{row['f1']:.3f}", f"{row['false_positives']:,}", _percent(row["false_positive_rate"]),
+            f"{row['threshold']:g}", f"{row['texts']:,}", *interval(row["precision"]), *interval(row["recall"]),
+            f"{row['f1']:.3f}", f"{row['false_positives']:,}", percent(row["false_positive_rate"]),
         )  # fmt: skip
     print_whole(table)
     other = in_line(label["other"])
     screen.print(Text(f"False: texts that are {other} and called {name}; FPR: their share of all {other}.", "dim"))
-    screen.print(Text(f"Next:  lossworks predict {run} TEXTS {flag(name, '0.9')}"))
+    screen.print(Text(f"Next:  lossworks evaluate {evaluated} {flag('precision', name, '0.9')}"))
 
 
-def _table(title: str, *columns: str) -> Any:
+def table_by(title: str, *columns: str) -> Table:
+    """A table whose columns are numbers."""
     table = table_of(title)
     for name in columns:
         table.add_column(name, justify="right")
     return table
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share with its sign; of nothing there is none."""
     return "–" if share is None else f"{_hundredths(share)} %"
 
 
@@ -70,7 +75,7 @@ def _hundredths(share: float) -> str:
     return f"{100 * share:.1f}".replace("100.0", "100")
 
 
-def _interval(share: dict[str, Any]) -> tuple[str, str]:
+def interval(share: dict[str, Any]) -> tuple[str, str]:
     """A share and its interval; of nothing there is neither."""
     ends = "" if share["value"] is None else f"{_hundredths(share['low'])}–{_hundredths(share['high'])}"
-    return _percent(share["value"]), ends
+    return percent(share["value"]), ends

@@ -45,6 +45,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--precision",
+            help="Find the threshold for this precision of a label, LABEL=0.9 (repeat for several); or for 0.9 of all answers.",
+            show_default=False,
+        ),
+    ] = None,
     parallel: Annotated[
         bool,
         typer.Option("--parallel", help="The files say the same line by line, each in a language: bits a sentence of each."),
@@ -81,8 +89,8 @@ def command(
     if parallel:
         from .parallel import evaluate_parallel
 
-        if slices or loss or html is not None or language is not None:
-            raise UsageError("--slices, --loss, --language and --html are not for parallel text. Leave them out.")
+        if slices or loss or precision or html is not None or language is not None:
+            raise UsageError("--slices, --loss, --precision, --language and --html are not for parallel text. Leave them out.")
         evaluate_parallel(runs_data, reference, read, stride=stride, device=device, json=json, quiet=quiet)
         return
     if reference is not None:
@@ -92,14 +100,15 @@ def command(
         raise UsageError("--html is the page of the slices, or of languages. Say --slices too, or --language, or leave it out.")
     if html is not None and slices and conflict:
         raise UsageError("--html is one page, of slices or of conflicts. Leave out --slices or --conflict.")
-    for flag, given in (("--conflict", conflict), ("--loss", loss)):
+    for flag, given in (("--conflict", conflict), ("--loss", loss), ("--precision", precision)):
         if given and len(runs) > 1:
             raise UsageError(f"{flag} is of one model. Name one run, or leave it out.")
+    asked = options.labelled(precision, "--precision")
     models = {run: load(run, device) for run in runs}
     with Watcher(quiet or json) as watcher:
         how: dict[str, Any] = {"stride": stride, "slices": slices, "callbacks": Callbacks(watch=watcher)}
         result = (
-            evaluate(models[runs[0]], data, read, **how, conflict=conflict, losses=loss or ())
+            evaluate(models[runs[0]], data, read, **how, conflict=conflict, losses=loss or (), precision=asked)
             if len(runs) == 1
             else _together(models, data, read, **how)
         )
@@ -114,7 +123,7 @@ def command(
     if len(runs) > 1:
         tell(result)
     else:
-        _tell_one(result, runs[0])
+        _tell_one(result, runs_data)
     if "languages" in result:
         tell_languages(result["languages"], "--json has all")
     tell_pairs(result.get("by_language", []))
@@ -156,10 +165,11 @@ def _together(
     return labels_side_by_side(labels, data, read, **how)
 
 
-def _tell_one(result: dict[str, Any], run: str) -> None:
-    """The figures of one model, and of a classifier what its labels and thresholds do."""
+def _tell_one(result: dict[str, Any], evaluated: list[str]) -> None:
+    """The figures of one model, the first of what was ``evaluated``, and of a classifier what its labels and thresholds do."""
     from ..report.words import THIN, beside_counts, rows_of
     from .by_threshold import tell_labels, tell_thresholds
+    from .for_precision import tell_precisions
     from .tables import console, metrics_table, print_whole
 
     print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
@@ -169,8 +179,10 @@ def _tell_one(result: dict[str, Any], run: str) -> None:
         print_whole(metrics_table(result["losses"], "Mean loss"))
     if result.get("per_class"):
         tell_labels(result["per_class"])
-    if result.get("by_threshold"):
-        tell_thresholds(result["by_threshold"], shlex.quote(run))
+    if "for_precision" in result:
+        tell_precisions(result["for_precision"], shlex.quote(evaluated[0]))
+    elif result.get("by_threshold"):
+        tell_thresholds(result["by_threshold"], shlex.join(evaluated))
 
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:

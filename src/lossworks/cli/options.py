@@ -174,6 +174,21 @@ def print_json(value: Any) -> None:
     print(encode_json(value))
 
 
+def labelled(given: list[str] | None, flag: str) -> float | dict[str, float] | None:
+    """One number for all labels, or some labels' own, as a flag that repeats spells them."""
+    from ..core.errors import UsageError
+    from ..core.values import parsed
+
+    if not given:
+        return None
+    pairs = [text.rpartition("=")[::2] for text in given]
+    if len(pairs) == 1 and not pairs[0][0]:
+        return parsed(given[0])  # type: ignore[no-any-return]  # what is no number is refused with the labels at hand
+    if not all(label for label, _ in pairs):
+        raise UsageError(f"{flag} is {' and '.join(given)}; wanted one number for all, or LABEL=0.9 for some.")
+    return {label: parsed(number) for label, number in pairs}
+
+
 def column(name: str) -> str | int:
     """A column by its name or number, as a flag spells it."""
     return int(name) if name.isdecimal() else name

@@ -67,7 +67,7 @@ def command(
         raise UsageError("--keep is for a file of answers. Say --out FILE too, or leave it out.")
     model = load_answering(run, device)
     read = options.read_options(text, None, None, encoding, bad_rows, format, header, unlabelled=True)
-    least = _threshold(threshold)
+    least = options.labelled(threshold, "--threshold")
     if isinstance(model, Graph) and least is not None:
         raise UsageError("--threshold is for labels, and this is a model of a knowledge graph. Leave it out.")
     if out is not None:
@@ -84,21 +84,6 @@ def command(
     else:
         lines = (line for row in rows for line in ([_line(row, top is not None)] if "text" in row else _ranked(row)))
         print_rows(_columns(model, top is not None), lines, right=("probability",))
-
-
-def _threshold(given: list[str] | None) -> float | dict[str, float] | None:
-    """One number for all labels, or some labels' own."""
-    from ..core.errors import UsageError
-    from ..core.values import parsed
-
-    if given is None:
-        return None
-    pairs = [text.rpartition("=")[::2] for text in given]
-    if len(pairs) == 1 and not pairs[0][0]:
-        return parsed(given[0])  # type: ignore[no-any-return]  # what is no number is refused with the labels at hand
-    if not all(label for label, _ in pairs):
-        raise UsageError(f"--threshold is {' and '.join(given)}; wanted one number for all, or LABEL=0.9 for some.")
-    return {label: parsed(number) for label, number in pairs}
 
 
 def _write(

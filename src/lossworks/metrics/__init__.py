@@ -4,6 +4,7 @@
     fit_temperature                  the temperature that calibrates probabilities, from validation rows
     tune_thresholds                  where to cut a probability into yes and no, from validation rows
     by_threshold                     what each threshold does: precision and recall, or how many are answered and how rightly
+    for_precision                    the threshold from which on a precision is reached, and is shown to be
     compare_cuts                     whether a cut for each label is worth more than one for all
     baseline                         what to beat: the constant baseline
     mistakes                         the rows to read first
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .contrast import Losses
     from .cuts import MOST_DECISIONS, compare_cuts
     from .evaluation import Evaluation
+    from .for_precision import for_precision
     from .intervals import Interval, over_trainings, paired
     from .language import (
         MAX_SEGMENTS,
@@ -84,6 +86,7 @@ __all__ = [
     "count_between",
     "count_segments",
     "fit_temperature",
+    "for_precision",
     "hit_rate",
     "linear_sums",
     "missed",

@@ -25,9 +25,9 @@ def context(result: Json) -> Json | None:
     return {"answered": answered, "label": None if found["label"] is None else _label(found["label"])}
 
 
-def flag(label: str, threshold: str) -> str:
-    """How ``lossworks predict`` is told a label's threshold."""
-    return f"--threshold {shlex.quote(f'{label}={threshold}')}"
+def flag(name: str, label: str, number: str) -> str:
+    """How a number of a label, its threshold or precision, is told to a flag of that ``name``."""
+    return f"--{name} {shlex.quote(f'{label}={number}')}"
 
 
 def chart(result: Json) -> Json | None:
@@ -58,7 +58,7 @@ def _label(found: Json) -> Json:
         "base_rate": words.number("accuracy", found["base_rate"]),
         "average_precision": words.number("", average["value"]),
         "range": words.interval("", average),
-        "flag": flag(found["label"], "0.9"),
+        "flag": flag("threshold", found["label"], "0.9"),
         "rows": rows,
     }
 
