@@ -176,6 +176,7 @@ def test_classifiers() -> None:
     result = labels_side_by_side({"a": first, "b": second}, rows[:20])
     assert [row["run"] for row in result["runs"]] == ["a", "b"]
     assert result["runs"][1]["metrics"] == evaluate(second, rows[:20])["metrics"]
+    assert ["against" in row for row in result["runs"]] == [False, True]
     with pytest.raises(UsageError, match="same labels"):
         labels_side_by_side({"a": first, "b": other}, rows[:20])
     with pytest.raises(UsageError, match="is for language models"):

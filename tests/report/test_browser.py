@@ -12,11 +12,10 @@ from selenium.webdriver.common.keys import Keys
 
 import lossworks
 from lossworks import report
-from lossworks.api import evaluate
+from lossworks.api import evaluate, labels_side_by_side
 from lossworks.api.check_labels import check_labels
 from lossworks.api.explained import write_explanations
 from lossworks.api.scored import write_scored
-from lossworks.api.side_by_side import labels_side_by_side
 from lossworks.catalog import find
 from lossworks.data import ReadOptions
 from lossworks.report.by_language import write_languages

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .fit import fit
     from .graph import Graph
     from .influence import Influence, influence
+    from .labels_together import labels_side_by_side
     from .landscape import Landscape, landscape
     from .language import Language
     from .learning import Learning, learning
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .model import Model
     from .scored import Scored, Word, write_scored
     from .show import show
-    from .side_by_side import labels_side_by_side, side_by_side
+    from .side_by_side import side_by_side
     from .sliced import write_languages, write_slices
 
 __all__ = [

@@ -35,7 +35,7 @@ from .out_of_fold import of_folds, was_cross_validated
 from .reading import Source, check_apart
 from .sliced import of_label_models, of_language_models
 from .tested import corpus_for
-from .trained_on import training_texts
+from .trained_on import seen_of, training_texts
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -58,7 +58,8 @@ def evaluate(
     """Metrics with 95 % intervals, the baseline beside; of labels the confusion matrix and the most confident mistakes, of a
     language model the most and least surprising texts, of a knowledge graph the filtered ranks.
 
-    ``trained_on`` is true where the data is, row for row, what ``fit`` was given: its figures then flatter the model.
+    ``trained_on`` is true where the data is, row for row, what ``fit`` was given, and ``known`` says how many rows of other data
+    stand among those that the model was trained on, word for word: the figures then flatter the model.
 
     Args:
         model: from ``fit`` or ``load``.
@@ -105,11 +106,14 @@ def evaluate(
         if isinstance(model, Graph):
             facts = model.trained.names.read(corpus)
             means = {"losses": loss_means.of_facts(model.trained, losses, facts)} if losses else {}
-            return {**_about(model, corpus), "task": "graph", **judge_facts(model.trained, facts), **means}
+            about = {**source_of(corpus), "trained_on": model.was_trained_on(corpus.fingerprint)}
+            return {**about, "task": "graph", **judge_facts(model.trained, facts), **means}
         if isinstance(model, Language):
-            return _surprisal(model, corpus, read, slices, conflict, losses, callbacks)
+            return _surprisal(model, corpus, read, slices, conflict, losses, callbacks, data is not None)
         scores = scores_of(model, corpus, callbacks)
-        found = of_labels(model, corpus, scores) | ({"conflict": of_label_model(model, corpus)} if conflict else {})
+        found = of_labels(model, corpus, scores, data is not None)
+        if conflict:
+            found["conflict"] = of_label_model(model, corpus)
         if wanted:
             target, chances = model.predictor.task.targets(corpus), model.predictor.probabilities(scores)
             found["for_precision"] = for_precision(model, wanted, chances, target, corpus.weights, corpus.keys)
@@ -147,13 +151,13 @@ def scores_of(model: Model, corpus: Corpus, callbacks: Callbacks | None = None) 
     return np.concatenate([model.predictor.scores(texts, tell) for texts in corpus.blocks()])
 
 
-def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any]) -> dict[str, Any]:
-    """What ``evaluate`` says of a classifier or regression with these ``scores`` of the rows."""
+def of_labels(model: Model, corpus: Corpus, scores: NDArray[Any], given: bool) -> dict[str, Any]:
+    """What ``evaluate`` says of a classifier or regression with these ``scores`` of the rows; ``given``: as of ``seen_of``."""
     predictor, task = model.predictor, model.predictor.task
     target, weight = task.targets(corpus), corpus.weights
     said, rows, found = figures(predictor, scores, target, _trained_on(model), weight, corpus.keys, corpus.languages)
     listed = zip(corpus.texts(rows), found, rows, strict=True)
-    about = _about(model, corpus)
+    about = {**source_of(corpus), **seen_of(model, corpus, given)}
     return {
         **about,
         "notes": [*about["notes"], *predictor.remarks(corpus.blocks())],
@@ -172,8 +176,9 @@ def _surprisal(
     conflict: bool,
     losses: Sequence[str | Loss],
     callbacks: Callbacks | None,
+    given: bool,
 ) -> dict[str, Any]:
-    whole, about = model.document_unit == "file", _about(model, corpus)
+    whole, about = model.document_unit == "file", {**source_of(corpus), **seen_of(model, corpus, given)}
     with temporary() as scratch:
         test = in_tokens(corpus.blocks, model.trained.tokenizer, scratch, "data", whole=whole)
         test = replace(test, languages=corpus.languages, keys=corpus.keys)
@@ -207,11 +212,6 @@ def _beside_counts(
     except (UsageError, DataError, RecordError):
         return {"note": "No n-gram model was counted beside it: the texts that it was trained on are not there, or have changed."}
     return beside_counts(model.model, texts, test, units, logp, 0.0, scratch)
-
-
-def _about(model: Model | Language | Graph, corpus: Corpus) -> dict[str, Any]:
-    """What is said of the data whatever the task, and whether it is what the model was trained on."""
-    return {**source_of(corpus), "trained_on": model.was_trained_on(corpus.fingerprint)}
 
 
 def source_of(corpus: Corpus) -> dict[str, Any]:

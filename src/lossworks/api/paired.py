@@ -31,8 +31,8 @@ LISTED = 20
 """Examples of each kind that are told."""
 
 
-def paired_labels(before: Model, after: Model, corpus: Corpus) -> Json:
-    """What changed from one model of labels, or of numbers, to another of the same.
+def paired_labels(before: Model, after: Model, corpus: Corpus, scores: Sequence[NDArray[Any]] | None = None) -> Json:
+    """What changed from one model of labels, or of numbers, to another of the same. ``scores``: of both, where they are known.
 
     Returns: ``metrics``, each with its value ``before`` and ``after``, its ``difference`` (after − before) with a 95 % interval,
     p (the larger of the interval's and of the randomization test's) and p after Holm's correction over the metrics, and a
@@ -41,7 +41,7 @@ def paired_labels(before: Model, after: Model, corpus: Corpus) -> Json:
     both, those whose loss changed most first.
     """
     task, weight, target = after.predictor.task, corpus.weights, after.predictor.task.targets(corpus)
-    models, own = (before.predictor, after.predictor), (scores_of(before, corpus), scores_of(after, corpus))
+    models, own = (before.predictor, after.predictor), scores or [scores_of(each, corpus) for each in (before, after)]
     both = list(zip(models, own, strict=True))
     one, other = (task.by_row(had, target, weight, temperature=of.temperature, thresholds=of.thresholds) for of, had in both)
     answers = [of.probabilities(had) if task.has_probabilities else had for of, had in both]
@@ -51,15 +51,23 @@ def paired_labels(before: Model, after: Model, corpus: Corpus) -> Json:
     if "macro_f1" in told and (apart := told["macro_f1"]["difference"]) and apart["p"] <= LEVEL:
         sets = [Answers.of(sets_of(each, task.labels), target, len(task.labels), weight) for each in said]
         apart["p"] = max(apart["p"], swapped(sets[0], sets[1], np.arange(len(corpus)), corpus.keys))
+    _judge(told)
     return {
         "task": task.kind,
         "rows": len(corpus),
         "texts": len(np.unique(corpus.keys)),
-        "metrics": _judged(told),
+        "metrics": told,
         "agreement": float(np.mean([a == b for a, b in zip(*said, strict=True)])) if task.labels else None,
         "largest_change": float(np.abs(answers[1] - answers[0]).max(initial=0.0)),
         **_changed(task, target, said, other[task.proper] - one[task.proper], corpus),
     }
+
+
+def paired_with_first(models: Sequence[Model], scores: Sequence[NDArray[Any]], corpus: Corpus) -> list[Json]:
+    """``paired_labels`` of the first model and each other one, with p after Holm's correction over all that is compared."""
+    found = [paired_labels(models[0], model, corpus, [scores[0], own]) for model, own in zip(models[1:], scores[1:], strict=True)]
+    _judge(*(one["metrics"] for one in found))
+    return found
 
 
 def paired_texts(before: Language, after: Language, corpus: Corpus) -> Json:
@@ -78,6 +86,7 @@ def paired_texts(before: Language, after: Language, corpus: Corpus) -> Json:
         had = [np.array(found.metrics["bits_per_byte"].value) for found in (one, other)]
         sizes = texts.bytes.astype(np.float64)
         told["bits_per_byte"] = _told("bits_per_byte", had[0], had[1], Losses(bits, sizes, keys))
+    _judge(told)
     order, pieces = np.argsort(bits / np.maximum(texts.bytes, 1)), texts.texts()
     ends = {
         "fixed": [row for row in order[:LISTED] if bits[row] < 0],
@@ -88,7 +97,7 @@ def paired_texts(before: Language, after: Language, corpus: Corpus) -> Json:
         "rows": len(bits),
         "units": texts.name,
         "impossible": int((~finite).sum()),
-        "metrics": _judged(told),
+        "metrics": told,
         "fixed": int((bits < 0).sum()),
         "broken": int((bits > 0).sum()),
         "examples": {
@@ -107,17 +116,16 @@ def _told(name: str, before: NDArray[Any], after: NDArray[Any], less: Losses) ->
     return {"before": float(before.mean()), "after": float(after.mean()), "unit": UNITS.get(name), "difference": found}
 
 
-def _judged(told: Json) -> Json:
-    """Holm's p over the metrics, and a word for each difference."""
-    known = [name for name in told if told[name].get("difference")]
-    corrected = holm([told[name]["difference"]["p"] for name in known])
-    for name in told:
-        told[name] |= {"word": FEW if "difference" in told[name] else None}
-    for name, p in zip(known, corrected, strict=True):
-        found = told[name]["difference"]
+def _judge(*tables: Json) -> None:
+    """Add Holm's p over the metrics of all tables, and a word for each difference."""
+    every = [(name, metric) for told in tables for name, metric in told.items()]
+    known = [(name, metric) for name, metric in every if metric.get("difference")]
+    for _, metric in every:
+        metric["word"] = FEW if "difference" in metric else None
+    for (name, metric), p in zip(known, holm([metric["difference"]["p"] for _, metric in known]), strict=True):
+        found = metric["difference"]
         found["p_holm"] = p
-        told[name]["word"] = word_of(found["value"], p, rising=name in RISING) if found["value"] else NOT_SHOWN
-    return told
+        metric["word"] = word_of(found["value"], p, rising=name in RISING) if found["value"] else NOT_SHOWN
 
 
 def _changed(

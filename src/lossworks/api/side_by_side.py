@@ -1,4 +1,4 @@
-"""Several models on one text, side by side: of models of language the figures that compare, and what tells each from the best."""
+"""Several models of language on one text, side by side: the figures that compare, and what tells each from the best."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from ..metrics.segments import Segments
 from ..record.scratch import temporary
 from ..training.language_metrics import logp_of
 from ..training.token_parts import in_tokens
-from .evaluate import of_labels, scores_of, source_of
-from .f1 import f1_by_language
+from .evaluate import source_of
 from .language import Language
-from .model import Model
 from .reading import Source, check_apart
-from .sliced import label_losses, of_label_models, of_language_models
+from .sliced import of_language_models
 from .tested import corpus_for
+from .trained_on import seen_of
 
 
 def side_by_side(
@@ -91,48 +90,11 @@ def side_by_side(
         "stride": stride,
         "runs": [
             {"run": name}
-            | _row(models[name], measured[name], None if name == beside else measured[beside], texts, corpus.fingerprint)
+            | _row(models[name], measured[name], None if name == beside else measured[beside], texts, corpus, data is not None)
             for name in order
         ],
         **sliced,
     }
-
-
-def labels_side_by_side(
-    models: Mapping[str, Model],
-    data: Source | None = None,
-    read: ReadOptions | None = None,
-    *,
-    slices: bool = False,
-    callbacks: Callbacks | None = None,
-) -> dict[str, Any]:
-    """Models of the same labels on one text: what ``evaluate`` says of each, in the order given.
-
-    ``compare`` tells whether one way to train is better than another; this does not. ``slices``: whether to look for parts of the
-    data on which a model's loss differs from the first one's by more or less than on the rest; ``callbacks``: how to watch; both
-    as of ``evaluate``.
-
-    Raises:
-        UsageError: their labels differ.
-        DataError: the data cannot be read, or holds a label that training had not seen.
-    """
-    tasks = {(model.predictor.task.kind, model.predictor.task.labels) for model in models.values()}
-    if len(tasks) > 1:
-        raise UsageError("the models do not have the same labels, so their figures do not compare. Evaluate them one by one.")
-    with closing(corpus_for(models, data, read)) as corpus:
-        scores = [scores_of(model, corpus, callbacks) for model in models.values()]
-        found = {name: of_labels(model, corpus, own) for (name, model), own in zip(models.items(), scores, strict=True)}
-        sliced: dict[str, Any] = {"slices": of_label_models(models, scores, corpus, read)} if slices else {}
-        if corpus.languages is not None:
-            task = next(iter(models.values())).predictor.task
-            told = of_models(label_losses(models, scores, corpus), corpus.languages, UNITS[task.proper])
-            if "macro_f1" in figures.METRICS[task.kind]:
-                told += f1_by_language(models, scores, corpus, corpus.languages)
-            sliced["by_language"] = told
-    same = ("task", "source", "skipped", "bad", "rows", "texts")
-    shared = {key: value for key, value in next(iter(found.values())).items() if key in same}
-    rows = [{"run": name} | {key: value for key, value in each.items() if key not in shared} for name, each in found.items()]
-    return {**shared, "notes": list(corpus.notes), "runs": rows, **sliced}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +136,7 @@ def _bits(measured: Mapping[str, Measured], texts: Segments, corpus: Corpus) -> 
     }
 
 
-def _row(model: Language, found: Measured, best: Measured | None, texts: Segments, fingerprint: str) -> dict[str, Any]:
+def _row(model: Language, found: Measured, best: Measured | None, texts: Segments, corpus: Corpus, given: bool) -> dict[str, Any]:
     """What is told of one model; ``best``, which it is compared with, is None for that one itself."""
     config = model.record.get("config", {})
     with np.errstate(invalid="ignore"):  # of infinities
@@ -188,7 +150,7 @@ def _row(model: Language, found: Measured, best: Measured | None, texts: Segment
         "lossless": model.tokenizer.lossless,
         "unknown": int(found.unknown.sum()),
         "impossible": found.impossible,
-        "trained_on": model.was_trained_on(fingerprint),
+        **seen_of(model, corpus, given),
         "metrics": {name: interval.to_json() for name, interval in found.metrics.items()},
         "difference": None if apart is None else apart.to_json(),
     }

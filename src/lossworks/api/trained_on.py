@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import UsageError
+from ..core.errors import DataError, RecordError, UsageError
 from ..data import TEST, TRAIN, VALID, Corpus, Ragged, ReadOptions
 from ..data.duplicates import find
 from ..inference import KnowledgeGraph, Predictor, TextLanguage
@@ -24,6 +24,33 @@ from .language import Language
 from .model import Model
 from .reading import Source
 from .run_data import learned_by, parts_of, reopened
+
+MOST_ROWS = 200_000
+"""Rows up to which a run's training data is read again to look for those that it is evaluated on."""
+
+
+def seen_of(model: Model | Language, corpus: Corpus, given: bool) -> dict[str, Any]:
+    """``trained_on``: whether the corpus is, row for row, what the model was given to train on; and ``known``: how many of its
+    rows stand, word for word, among those that it was trained on. That is None where they are not to be read: more than
+    ``MOST_ROWS``, one long text, or data that is not there, or has changed; or where nothing was ``given`` but the test part.
+    """
+    data = model.record.get("data", {})
+    if model.was_trained_on(corpus.fingerprint):
+        return {"trained_on": True, "known": None}
+    few = 0 < data.get("rows", 0) <= MOST_ROWS
+    return {"trained_on": False, "known": _known(model, corpus) if given and few else None}
+
+
+def _known(model: Model | Language, corpus: Corpus) -> int | None:
+    try:
+        with reopened(str(model.path), model, None) as (corpora, fixed, settings):
+            parts = parts_of(corpora, fixed, settings, learned_by(model))
+            if parts is None:
+                return None
+            taught = np.concatenate([each.keys for each in corpora])[_trained(model, parts)]
+            return int(np.isin(corpus.keys, taught).sum())
+    except (UsageError, DataError, RecordError):
+        return None
 
 
 def doubles(

@@ -12,13 +12,14 @@ from ..report.by_threshold import flag
 from .tables import console, print_whole, table_of
 from .visible import in_line
 
-_MOST = 20  # labels shown
+MOST_LABELS = 20
+"""Labels up to which each has a line."""
 
 
 def tell_labels(rows: list[dict[str, Any]]) -> None:
     """Precision, recall and F1 of each label; of more than 20 where to find them."""
     console().print()
-    if len(rows) > _MOST:
+    if len(rows) > MOST_LABELS:
         console().print(Text(f"{counted(len(rows), 'label')}: --json has the precision, recall and F1 of each.", "dim"))
         return
     table = table_by("By label", "texts", "precision", "recall", "F1")

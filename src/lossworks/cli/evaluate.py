@@ -187,16 +187,16 @@ def _tell_one(result: dict[str, Any], evaluated: list[str]) -> None:
 
 def _notes(result: dict[str, Any], quiet: bool) -> None:
     """What people should know before they read the figures."""
-    from ..core.wording import skipped_note
+    from ..core.wording import counted, skipped_note
     from .tables import say, say_notes
 
     say_notes(skipped_note(result["skipped"], result["bad"]) if quiet else result["notes"])
     if not quiet and "note" in result.get("ngram", {}):
         say_notes([result["ngram"]["note"]])
-    if "runs" not in result:
-        if result["trained_on"]:
-            say("note   the model was trained on rows of this very data: these figures flatter it", "yellow")
-        return
-    for row in result["runs"]:
+    for row in result.get("runs", [result]):
+        name, its = (row["run"], "its") if "run" in row else ("the model", "these")
         if row["trained_on"]:
-            say(f"note   {row['run']} was trained on rows of this very data: its figures flatter it", "yellow")
+            say(f"note   {name} was trained on rows of this very data: {its} figures flatter it", "yellow")
+        elif row.get("known"):
+            same = f"{row['known']:,} of the {counted(result['rows'], 'row')}"
+            say(f"note   {same} stand word for word among those that {name} was trained on: {its} figures flatter it", "yellow")

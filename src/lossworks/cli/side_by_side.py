@@ -9,7 +9,13 @@ from rich.text import Text
 
 from ..metrics import MOST_UNKNOWN
 from ..report.words import rows_of
+from .by_threshold import MOST_LABELS, table_by
+from .paired import tell_paired
 from .tables import console, number, print_whole, table_of
+from .visible import in_line
+
+_EACH = "Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells."
+_APART = "Intervals are of each difference by itself, verdicts after Holm's correction over all; both are of these models alone."
 
 
 def tell(result: dict[str, Any]) -> None:
@@ -81,9 +87,25 @@ def _labels(result: dict[str, Any]) -> None:
     for row in result["runs"]:
         table.add_row(row["run"], *(_interval(row["metrics"][name], 0) for name in names))
     print_whole(table)
-    console().print(
-        Text("Each with its 95 % interval. Whether a way to train is better than another, lossworks compare tells.", "dim")
-    )
+    screen = console()
+    screen.print(Text(_EACH, "dim"))
+    _by_label(result["runs"])
+    for row in result["runs"][1:]:
+        screen.print()
+        tell_paired(row["against"], f"From {row['against']['run']} to {row['run']}")
+    screen.print(Text(_APART, "dim"))
+
+
+def _by_label(runs: list[dict[str, Any]]) -> None:
+    """The F1 of each label, where they are few: means hide the rare ones."""
+    rows = [run.get("per_class") or [] for run in runs]
+    if not 0 < len(rows[0]) <= MOST_LABELS:
+        return
+    console().print()
+    table = table_by("F1 by label", "texts", *(run["run"] for run in runs))
+    for own in zip(*rows, strict=True):
+        table.add_row(in_line(own[0]["label"]), f"{own[0]['support']:,}", *(f"{each['f1']:.3f}" for each in own))
+    print_whole(table)
 
 
 def _interval(metric: dict[str, Any], impossible: int) -> str:
