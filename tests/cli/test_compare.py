@@ -37,6 +37,16 @@ def test_compare(command: Command) -> None:
     assert table.filter(pl.col("stage") == "tune")["test_nll"].null_count() == 6  # trials never see a test row
     page = Path("run/report.html").read_text("utf-8")
     assert "Differences from the baseline" in page
+    assert command("report", "run", "--table", "arms.csv").out == "arms.csv\n"
+    assert pl.read_csv("arms.csv")["verdict"].to_list() == lossworks.Comparison.load("run").table()["verdict"].to_list()
+    assert command("report", "run", "--table", "arms.tex", "--json").json == {"table": "arms.tex"}
+    assert r"\texttt{focal:gamma=2} & $" in Path("arms.tex").read_text("utf-8")
+    for flags, why in (
+        (("run", "--table", "arms.xls"), "ends in .csv, .jsonl, .parquet or .tex"),
+        (("run", "run", "--table", "arms.tex"), "--table is of one comparison"),
+        (("run", "--table", "arms.tex", "--serve"), "--table is for finished runs"),
+    ):
+        assert why in command("report", *flags).err
     found = lossworks.Comparison.load("run")
     assert list(found.verdicts) == ["cross_entropy", "mse", "focal"]
     assert found.table()["verdict"].to_list()[0] == "baseline"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import RecordError
+from ..core.errors import RecordError, UsageError
 from ..record import Run
+from ..record.files import write_atomic
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +64,26 @@ class Comparison:
         import polars as pl
 
         return pl.DataFrame([_row(arm) for arm in self.arms], infer_schema_length=None)
+
+    def write(self, path: Path | str) -> Path:
+        """Write ``table`` to a file, and return its path: .csv, .jsonl or .parquet, or .tex, a table for a paper with the metric,
+        the differences and the verdicts.
+
+        Raises:
+            UsageError: another ending. RecordError: the file cannot be written.
+        """
+        from ..record.rows import FORMATS, write_rows
+
+        path = Path(path)
+        if path.suffix == ".tex":
+            from ..report import latex
+
+            text = latex.table(self.record)
+            write_atomic(path, lambda part: part.write_text(text, "utf-8"))
+            return path
+        if path.suffix not in FORMATS:
+            raise UsageError(f"the table's file is {str(path)!r}; wanted one that ends in {', '.join(FORMATS)} or .tex.")
+        return write_rows(path, self.table().iter_rows(named=True))
 
     def __repr__(self) -> str:
         lines = [f"{name}: {verdict['sentence']}" for name, verdict in self.verdicts.items()]

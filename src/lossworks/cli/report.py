@@ -23,6 +23,12 @@ def command(
             show_default=False,
         ),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="A comparison's arms as a table: .tex for a paper, .csv, .jsonl or .parquet.", metavar="FILE", show_default=False
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Watch one run as it goes, at an address of this machine, until Ctrl-C.")
     ] = False,
@@ -34,14 +40,18 @@ def command(
 ) -> None:
     """Write each run's report.html anew from its record; nothing is trained again. Or watch a run that goes on: --serve."""
     if serve:
-        if against is not None:
-            raise UsageError("--against is for finished runs, and --serve watches one that goes on. Leave one out.")
+        if against is not None or table is not None:
+            flag = "--table" if against is None else "--against"
+            raise UsageError(f"{flag} is for finished runs, and --serve watches one that goes on. Leave one out.")
         _serve(runs, port or 0, json)
         return
     if port is not None:
         raise UsageError("--port is for --serve, which was not given.")
     from ..report import write
 
+    if table is not None:
+        _table(runs, table, against, json)
+        return
     if against is not None:
         _against(runs, against, json, quiet)
         return
@@ -50,6 +60,19 @@ def command(
         print_json({"reports": pages})
     elif not quiet:
         print("\n".join(pages))
+
+
+def _table(runs: list[Path], table: Path, against: Path | None, json: bool) -> None:
+    """The arms of one comparison in a file."""
+    from ..api.comparison import Comparison
+
+    if len(runs) != 1 or against is not None:
+        raise UsageError("--table is of one comparison. Name it alone, without --against.")
+    Comparison.load(runs[0]).write(table)
+    if json:
+        print_json({"table": str(table)})
+    else:
+        print(table)
 
 
 def _against(runs: list[Path], before: Path, json: bool, quiet: bool) -> None:
