@@ -152,7 +152,7 @@ def test_out_that_holds_a_run(command: Command, fitted: Path, put: Put) -> None:
     before = {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()}
     ended = command("fit", put("a.csv", GOOD), "--out", fitted)
     assert ended.code == 2
-    assert "already holds a run. Add --resume to continue it, or choose another --out." in ended.err
+    assert "already holds a run, which is finished. Remove the folder, or choose another --out." in ended.err
     assert {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()} == before
 
 

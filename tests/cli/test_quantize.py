@@ -61,7 +61,7 @@ def test_what_has_no_page(command: Command, tmp_path: Path) -> None:
     assert small.code == 2
     assert "--max-size is 9,216 bytes, and" in small.err
     assert not (tmp_path / "page.html").exists()
-    with pytest.raises(UsageError, match=r"lossworks\.quantize writes it"):
+    with pytest.raises(UsageError, match=r"lossworks\.quantize\(model, 'page\.html'\) writes it"):
         lossworks.export(lossworks.load("words"), "page.html")
 
 
@@ -97,3 +97,9 @@ def test_flags(command: Command, fitted: Path, tmp_path: Path, flags: list[str],
     assert ended.code == 2
     assert said in ended.err
     assert not (tmp_path / "small").exists()
+
+
+def test_a_file_is_named(command: Command, fitted: Path) -> None:
+    """Without one a name is proposed that fits the format."""
+    for flags, name in (((), "page.html"), (("--to", "html"), "page.html"), (("--to", "hf"), "FOLDER")):
+        assert command("export", fitted, *flags).err.endswith(f"Name it: lossworks export {fitted} {name}\n")

@@ -31,8 +31,16 @@ def test_a_run_is_never_written_over(run: Run) -> None:
     """A folder with a run is refused; an empty one, as a killed start leaves it, is taken."""
     Run.create(run.path)
     run.write_summary({})
-    with pytest.raises(UsageError, match=r"already holds a run. Add --resume"):
-        Run.create(run.path)
+    for status, remedy in (
+        (None, ". Add --resume to continue it, or choose"),
+        ("running", ". Add --resume to continue it, or choose"),
+        ("failed", ", which failed. Remove the folder, add --resume to go on from its last checkpoint, or choose"),
+        ("finished", ", which is finished. Remove the folder, or choose"),
+    ):
+        run.write_summary({} if status is None else {"status": status})
+        with pytest.raises(UsageError) as told:
+            Run.create(run.path)
+        assert str(told.value) == f"{run.path} already holds a run{remedy} another --out."
 
 
 def test_places_that_are_none(tmp_path: Path) -> None:

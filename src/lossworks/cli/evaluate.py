@@ -170,9 +170,9 @@ def _tell_one(result: dict[str, Any], evaluated: list[str]) -> None:
     from ..report.words import THIN, beside_counts, rows_of
     from .by_threshold import tell_labels, tell_thresholds
     from .for_precision import tell_precisions
-    from .tables import console, metrics_table, print_whole
+    from .tables import console, metrics_table, print_metrics, print_whole
 
-    print_whole(metrics_table(result, f"{result['source']}: {rows_of(result)}"))
+    print_metrics(result, f"{result['source']}: {rows_of(result)}")
     if counted := beside_counts(result)[1]:
         console().print(f"\n{counted}".replace(THIN, " "))
     if "losses" in result:

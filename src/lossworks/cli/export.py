@@ -11,12 +11,16 @@ from . import options
 from .options import print_json
 from .running import opened
 
+_EXAMPLES = {"": "page.html", "html": "page.html", "js": "model.js", "onnx": "model.onnx", "arpa": "model.arpa.gz"}
+"""A name for the file of each format."""
+
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run directory made by `lossworks fit`.")],
     file: Annotated[
-        Path, typer.Argument(help="The file to write, of hf and run a folder; ARPA is packed where its name ends in .gz.")
-    ],
+        Path | None,
+        typer.Argument(help="The file to write, of hf and run a folder; ARPA is packed where its name ends in .gz.  [required]"),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(
@@ -51,6 +55,8 @@ def command(
     from .progress import Watcher
     from .tables import say_notes
 
+    if file is None:
+        raise UsageError(f"which file is to be written? Name it: lossworks export {run} {_EXAMPLES.get(to or '', 'FOLDER')}")
     if quantize or format_of(file, to) in ("html", "js"):
         _quantize(run, file, to, max_size, json)
         return

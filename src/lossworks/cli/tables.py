@@ -39,6 +39,15 @@ def metrics_table(result: dict[str, Any], title: str) -> Table:
     return table
 
 
+def print_metrics(result: dict[str, Any], title: str) -> None:
+    """Print them, and why a figure may be better before scaling where one is."""
+    from ..report.metric_rows import unscaled  # tables alone do not need what pages are made of
+
+    print_whole(metrics_table(result, title))
+    if note := unscaled(result):
+        console().print(Text(note, "dim"))
+
+
 def number(value: float | None) -> str:
     """Four decimals, or as many digits as a large or tiny number needs."""
     if value is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..report import cuts, went_on, words
 from .running import opened
-from .tables import console, metrics_table, print_whole
+from .tables import console, print_metrics
 from .visible import in_line
 
 _NAMED = 6
@@ -24,7 +24,7 @@ def tell(record: dict[str, Any], out: Path) -> None:
         kind = "out-of-fold" if "folds" in result else "held-out"
         what = f"{kind} {'fact' if record['task'] == 'graph' else 'row'}"
         held_out = f"{result['positions']:,} held-out tokens" if is_language else words.rows_of(result, what)
-        print_whole(metrics_table(result, f"On {held_out}"))
+        print_metrics(result, f"On {held_out}")
         found = words.verdict(record)
         screen.print(f"\n{found.headline}. {found.sentence}".replace(words.THIN, " "))
         if "folds" in result:

@@ -34,11 +34,14 @@ def number(
             return
     bound = "" if above == -math.inf else f" {above:g} or more" if inclusive else f" above {above:g}"
     limit = "" if math.isinf(below) else f" and below {below:g}"
-    raise UsageError(f"{name} is {value!r}; wanted a finite number{bound}{limit}{_or(words)}.")
+    unit = ", without a unit" if isinstance(value, str) and value[:1].isdigit() else ""
+    raise UsageError(f"{name} is {value!r}; wanted a finite number{bound}{limit}{unit}{_or(words)}.")
 
 
 def text(name: str, value: Any) -> None:
-    """Raise UsageError unless ``value`` is None or text."""
+    """Raise UsageError unless ``value`` is None or text that is not empty."""
+    if value == "":
+        raise UsageError(f"{name} is empty. Name one, or leave it out.")
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{name} is {value!r}; wanted text.")
 

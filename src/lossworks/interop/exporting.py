@@ -43,7 +43,8 @@ def export(
     if to not in FORMATS:
         raise UnknownName("format", to, FORMATS)
     if to in QUANTIZED and to != "onnx":
-        raise UsageError(f"the format {to!r} holds a quantised model. lossworks.quantize writes it, and tells what that changed.")
+        call = f"lossworks.quantize(model, {str(path)!r})"
+        raise UsageError(f"the format {to!r} holds a quantised model. {call} writes it, and tells what that changed.")
     if to == "arpa":
         export_arpa(model, Path(path), watch)
         return []

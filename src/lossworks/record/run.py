@@ -37,7 +37,7 @@ class Run:
         path = Path(path)
         try:
             if (path / "run.json").exists():
-                raise UsageError(f"{path} already holds a run. Add --resume to continue it, or choose another --out.")
+                raise UsageError(f"{path} already holds a run{_remedy(path)}, or choose another --out.")
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -154,3 +154,16 @@ class Run:
             with contextlib.suppress(OSError):
                 self._log.close()
             self._log = None
+
+
+def _remedy(path: Path) -> str:
+    """What became of the run that is in the way, and what can be done about it."""
+    try:
+        status = read_json(path / "run.json")["status"]
+    except (RecordError, KeyError, TypeError):
+        status = None
+    if status == "failed":
+        return ", which failed. Remove the folder, add --resume to go on from its last checkpoint"
+    if status == "finished":
+        return ", which is finished. Remove the folder"
+    return ". Add --resume to continue it"

@@ -13,6 +13,15 @@ def scaled(result: Json) -> bool:
     return result.get("temperature") not in (None, 1, 1.0) and bool(result.get("uncalibrated"))
 
 
+def unscaled(result: Json) -> str:
+    """Why a figure may be better before scaling, where the nll is; else nothing."""
+    before = (result.get("uncalibrated") or {}).get("nll", {}).get("value")
+    after = (result.get("metrics") or {}).get("nll", {}).get("value")
+    if before is None or after is None or before >= after:
+        return ""
+    return "Before scaling nll is lower here: the temperature was fitted to the validation rows, and need not help on others."
+
+
 def metric_row(key: str, result: Json, names: Mapping[str, tuple[str, str]] = words.NAMES) -> Json:
     """A metric with its interval and baseline, as text and as positions on a strip."""
     metric = result["metrics"][key]

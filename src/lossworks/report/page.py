@@ -13,7 +13,7 @@ from . import against as against_page
 from . import by_language, by_threshold, charts, cuts, fused, health_charts, language, went_on, words
 from .comparison import write_comparison
 from .frame import write_page
-from .metric_rows import metric_row, scaled
+from .metric_rows import metric_row, scaled, unscaled
 from .words import Json
 
 
@@ -54,6 +54,7 @@ def _context(name: str, summary: Json, events: list[Json]) -> Json:
         "went_on": went_on.sentences(summary),
         "metrics": [metric_row(key, result) for key in result.get("metrics", {})],
         "scaled": scaled(result),
+        "unscaled": unscaled(result),
         "languages": by_language.context(result),
         "figures": _figures(summary, result, events),
         "validations": _validations(events),
