@@ -67,6 +67,10 @@ def test_fit_and_evaluate(tmp_path: Path, kind: str) -> None:
         alone = evaluate(model, [each for each in rows if each["lang"] == row["language"]])["metrics"]
         for name in row["metrics"].keys() & alone.keys():
             assert rounded(row["metrics"][name]) == rounded(alone[name]), (row["language"], name)
+        if kind == "classify":
+            told = [each["label"] for each in rows if each["lang"] == row["language"]]
+            assert row["one_label"] == pytest.approx(max(map(told.count, told)) / len(told))
+    assert ("one_label" in whole[0]) is (kind == "classify")
     page = (run / "report.html").read_text("utf-8")
     assert "By language" in page
     assert HOSTILE not in page

@@ -30,7 +30,14 @@ def test_labels(command: Command, folder: Path) -> None:
     assert ended.code == 0, ended.err
     assert "lang   2 languages, tha (80) to yor (80) rows" in ended.err
     assert "By language, the highest nll first" in ended.out
-    verdict = json.loads(Path("run/run.json").read_text())["result"]["languages"]["verdict"]
+    said = json.loads(Path("run/run.json").read_text())["result"]["languages"]
+    verdict = said["verdict"]
+    for row in said["rows"]:
+        line = next(line for line in ended.out.splitlines() if line.startswith(row["language"]))
+        assert line.split()[9] == f"{row['one_label']:.4f}"
+        assert row["one_label"] == 1  # each of these has but one, so an accuracy of 1 tells nothing
+    assert "most frequent label" in ended.out
+    assert "most frequent label" in Path("run/report.html").read_text("utf-8")
     assert verdict in ended.out
     assert verdict in command("evaluate", "run").out
     assert "By language" not in command("evaluate", "run", files[0]).out

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..report.by_language import NOTE
+from ..report.by_language import NOTE, ONE_LABEL
 from ..report.slices import p_value
 from .tables import console, number, print_whole, table_of
 from .visible import in_line
@@ -21,7 +21,8 @@ def tell_languages(found: dict[str, Any], whole: str) -> None:
     screen.print(in_line(found["verdict"]))
     others = [name for name in (rows[0]["metrics"] if rows else ()) if name not in (metric, "ece")]
     table = table_of("")
-    for name in ("texts", metric, "corrected 95 %", *others, "vs. others", "p (Holm)", ""):
+    one_label = any("one_label" in row for row in rows)
+    for name in ("texts", metric, "corrected 95 %", *others, *(["one label"] * one_label), "vs. others", "p (Holm)", ""):
         table.add_column(name, justify="right")
     for row in rows[:_MOST]:
         apart, ends = row["difference"], row["corrected"]
@@ -29,11 +30,14 @@ def tell_languages(found: dict[str, Any], whole: str) -> None:
             in_line(row["language"]), f"{row['texts']:,}", number(row["loss"]),
             "–" if ends is None else f"{number(ends['low'])} to {number(ends['high'])}",
             *(number(row["metrics"][name]["value"]) for name in others),
+            *([number(row.get("one_label"))] * one_label),
             "–" if apart is None else number(apart["value"]), p_value(row["p_holm"]), row["word"],
         )  # fmt: skip
     print_whole(table)
     if len(rows) > _MOST:
         screen.print(Text(f"{len(rows) - _MOST:,} more languages: {whole}.", "dim"))
+    if one_label:
+        screen.print(Text(ONE_LABEL, "dim"))
     if metric == "nats_per_text":
         screen.print(Text(NOTE, "dim"))
 

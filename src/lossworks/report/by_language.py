@@ -23,6 +23,8 @@ NOTE = (
     "counted in tokens or bytes compares none: one language says in a few what takes another many."
 )
 
+ONE_LABEL = "One label: the accuracy of always answering a language's most frequent label."
+
 
 def context(result: Json) -> Json | None:
     """What the page says of languages, where the result tells them apart."""
@@ -30,11 +32,12 @@ def context(result: Json) -> Json | None:
     if not found or not found["rows"]:
         return None
     metrics = list(found["rows"][0]["metrics"])
+    one_label = any("one_label" in row for row in found["rows"])  # missing in earlier records
     return {
         "verdict": found["verdict"],
         "metric": NAMES[found["metric"]][0],
-        "metrics": [NAMES.get(name, (name, ""))[0] for name in metrics],
-        "note": NOTE if found["metric"] == "nats_per_text" else "",
+        "metrics": [NAMES.get(name, (name, ""))[0] for name in metrics] + ["One label"] * one_label,
+        "note": NOTE if found["metric"] == "nats_per_text" else ONE_LABEL if one_label else "",
         "fewest": found["fewest"],
         "rows": [_row(row, metrics) for row in found["rows"]],
     }
@@ -48,7 +51,8 @@ def _row(row: Json, metrics: list[str]) -> Json:
         "share": f"{100 * row['share']:.3g}{THIN}%",
         "metrics": [
             (words.number(name, row["metrics"][name]["value"]), words.interval(name, row["metrics"][name])) for name in metrics
-        ],
+        ]
+        + ([(words.number("accuracy", row["one_label"]), "")] if "one_label" in row else []),
         "difference": "–" if apart is None else words.number("", apart["value"]),
         "range": "" if apart is None else words.interval("", apart),
         "p": p_value(row["p_holm"]),

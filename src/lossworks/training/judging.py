@@ -102,7 +102,7 @@ def _by_language(
     keys: NDArray[np.uint64],
     languages: Languages,
 ) -> dict[str, Any]:
-    """The metrics of each language."""
+    """The metrics of each language; of classes ``one_label`` too, the accuracy of always answering its most frequent label."""
     task, temperature = predictor.task, predictor.temperature
 
     def metrics_of(rows: NDArray[np.int64]) -> dict[str, metrics.Interval]:
@@ -111,7 +111,13 @@ def _by_language(
 
     sizes = np.ones(len(target)) if weight is None else weight.astype(np.float64)
     losses = metrics.Losses(task.by_row(scores, target, temperature=temperature)[task.proper] * sizes, sizes, keys)
-    return metrics.by_language(task.proper, losses, languages, metrics_of)
+    found = metrics.by_language(task.proper, losses, languages, metrics_of)
+    if task.kind == "classify":
+        parts = languages.rows()
+        for row in found["rows"]:
+            rows = parts[row["language"]]
+            row["one_label"] = float(np.bincount(target[rows].astype(np.int64), sizes[rows]).max() / sizes[rows].sum())
+    return found
 
 
 def judge(
