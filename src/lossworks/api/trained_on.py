@@ -25,7 +25,7 @@ from .model import Model
 from .reading import Source
 from .run_data import learned_by, parts_of, reopened
 
-MOST_ROWS = 200_000
+MOST_ROWS = 100_000
 """Rows up to which a run's training data is read again to look for those that it is evaluated on."""
 
 
