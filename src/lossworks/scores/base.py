@@ -70,6 +70,14 @@ class Scores(ABC):
     def max_other_logp(self) -> Float[Tensor, "*position"]:
         """The largest log-probability of an outcome that is not the target; -inf where there is no other. Gradient: e_r - p."""
 
+    @property
+    @abstractmethod
+    def rest_logp(self) -> Float[Tensor, "*position"]:
+        """log(1 - p_r), with r the most probable outcome: the log-probability of all others; -inf where there is no other.
+
+        Gradient: p_v / (1 - p_r) - p_v for the others, -p_r for r.
+        """
+
     @abstractmethod
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         """Σ_v w_v p_v², with w = 1 where no weight is given. Gradient: 2 p (w p - Σ w p²)."""

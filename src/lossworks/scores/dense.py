@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import Scores, flat, upcast
-from .counted import counted, possible
+from .counted import counted, log_of_any, possible
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -84,6 +84,13 @@ class Dense(Scores):
     def max_other_logp(self) -> Float[Tensor, "*position"]:
         others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
         return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)
+
+    @cached_property
+    @torch.enable_grad()
+    def rest_logp(self) -> Float[Tensor, "*position"]:
+        others = self.log_probabilities.scatter(-1, self.argmax.unsqueeze(-1), -math.inf)
+        peak = others.detach().amax(-1, keepdim=True).clamp_min(torch.finfo(others.dtype).min)
+        return peak.squeeze(-1) + log_of_any((others - peak).exp().sum(-1))
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         squares = self.log_probabilities.exp().square()
