@@ -70,12 +70,16 @@ def divided_among(count: int | None) -> Iterator[None]:
         _own.dividing = before
 
 
-def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
+def share(kernel: Callable[..., Any], work: int, *arguments: Any, most: int | None = None) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing.
 
     No part goes on after an error or an interrupt has been raised here.
+
+    most: the parts that there is room for. Said wherever each part has room of its own among the arguments: how many threads are
+        ``available`` may have changed since that was made, and kernels check no index.
     """
-    parts = available() if work > WORTH_SHARING else 1
+    threads = available()
+    parts = min(threads, most or threads) if work > WORTH_SHARING else 1
     others = list[Future[Any]]()
     try:
         for part in range(1, parts):
