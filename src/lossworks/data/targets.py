@@ -79,7 +79,7 @@ def label_sets(corpus: Corpus) -> list[tuple[str, ...]]:
 
 
 def twins(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of labels that a reader may take for one: but for case, white space, Unicode form or a number's spelling they are the same."""
+    """Pairs of labels that are the same but for case, white space, Unicode form or the spelling of a number."""
     first, found = dict[str, str](), list[tuple[str, str]]()
     for name in sorted(set(names)):
         number = None if _CODE.fullmatch(name) else _number(name)
