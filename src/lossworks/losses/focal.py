@@ -37,7 +37,6 @@ class Focal(CategoricalLoss):
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         miss = (-scores.logp.expm1()).clamp_min(1e-12)  # keeps the gradient finite when gamma < 1
-        focused = -(miss**self.gamma) * scores.logp
         if not self.class_weights:
-            return focused
-        return focused * scores.at_target(scores.of_classes(self.class_weights, "class_weights"))
+            return -(miss**self.gamma) * scores.logp
+        return -(miss**self.gamma) * scores.weighed_logp(scores.of_classes(self.class_weights, "class_weights"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+_LEAST = -1e30  # nats, for what is impossible: an impossible target is behind by ∞, not by ∞ - ∞
 _KINDS = "crammer_singer", "weston_watkins"
 
 
@@ -44,5 +45,5 @@ class Hinge(CategoricalLoss):
         return scores.sum(self._short, scores.logp.unsqueeze(-1)) - 1  # the target against itself is short by 1
 
     def _short(self, other: Tensor, own: Tensor) -> Tensor:
-        lacking = (1 + other - own).clamp_min(0)
+        lacking = (1 + other.clamp_min(_LEAST) - own).clamp_min(0)
         return lacking if self.power == 1 else lacking.square()

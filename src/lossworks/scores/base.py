@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .classwise import classwise
+from .counted import counted
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, Shaped
@@ -148,6 +149,11 @@ class Scores(ABC):
     def at_target(self, values: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
         """The value of each position's target, out of one value a class."""
         return values.expand(*self.target.shape, -1).gather(-1, self.target.long().unsqueeze(-1)).squeeze(-1)
+
+    def weighed_logp(self, weight: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
+        """``logp`` times the target's weight, out of one a class; 0 where that is 0, though the target be impossible."""
+        own = self.at_target(weight)
+        return own * counted(own, self.logp)[0]
 
     def of_classes(self, values: tuple[float, ...], what: str) -> Float[Tensor, "V"]:
         """``values``, one a class, as a tensor beside the scores.
