@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from lossworks.losses import (
+    Asymmetric,
     CategoricalLoss,
+    ClassBalanced,
     CrossEntropy,
     DynamicFineTuning,
     Focal,
@@ -44,7 +46,14 @@ def test_impossible_target(loss: CategoricalLoss, cost: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "loss", [CrossEntropy(class_weights=(0, 1)), Focal(class_weights=(0, 1)), DynamicFineTuning(), SymmetricCrossEntropy(alpha=0)]
+    "loss",
+    [
+        CrossEntropy(class_weights=(0, 1)),
+        Focal(),
+        Focal(class_weights=(0, 1)),
+        DynamicFineTuning(),
+        SymmetricCrossEntropy(alpha=0),
+    ],
 )
 def test_small_steps_keep_their_tape(loss: CategoricalLoss) -> None:
     """None of this is beyond what compiled code can do again."""
@@ -65,3 +74,18 @@ def test_weights_are_not_autocast() -> None:
         got = weighted(logits, target), weighted.factorisation(counts, left, right)
     for one, other in zip(got, want, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [Focal(), Focal(gamma=0.5), Focal(class_weights=(2, 3)), Asymmetric(gamma_positive=1), ClassBalanced(counts=(1, 2), gamma=1)],
+)
+def test_an_impossible_target_that_is_left_out(loss: CategoricalLoss) -> None:
+    """Of values that are infinite, and are then left out as padding is, nothing comes back, and no nan."""
+    logits = torch.tensor([[1.0, -math.inf], [1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    values = loss(logits, torch.tensor([1, 1]))
+    assert values[0].item() == math.inf
+    slope = torch.autograd.grad(values[torch.tensor([False, True])].sum(), logits)[0]
+    assert not slope[0].any()
+    assert slope[1].isfinite().all()
+    assert slope[1, 1] < 0
