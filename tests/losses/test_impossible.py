@@ -78,7 +78,15 @@ def test_weights_are_not_autocast() -> None:
 
 @pytest.mark.parametrize(
     "loss",
-    [Focal(), Focal(gamma=0.5), Focal(class_weights=(2, 3)), Asymmetric(gamma_positive=1), ClassBalanced(counts=(1, 2), gamma=1)],
+    [
+        Focal(),
+        Focal(gamma=0.5),
+        Focal(class_weights=(2, 3)),
+        Hinge(power=2),
+        Hinge(kind="weston_watkins", power=2),
+        Asymmetric(gamma_positive=1),
+        ClassBalanced(counts=(1, 2), gamma=1),
+    ],
 )
 def test_an_impossible_target_that_is_left_out(loss: CategoricalLoss) -> None:
     """Of values that are infinite, and are then left out as padding is, nothing comes back, and no nan."""

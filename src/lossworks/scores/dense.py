@@ -94,7 +94,10 @@ class Dense(Scores):
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         squares = self.log_probabilities.exp().square()
-        return (squares if weight is None else squares * weight).sum(-1)  # a product of matrices is autocast to halves
+        if weight is None:
+            return squares.sum(-1)
+        with torch.autocast(squares.device.type, enabled=False):  # as any product of matrices it would be in halves
+            return squares @ weight
 
     def logp_of(self, ids: Int[Tensor, "*position k"]) -> Float[Tensor, "*position k"]:
         return self.log_probabilities.gather(-1, ids.long())
