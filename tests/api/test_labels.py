@@ -88,3 +88,15 @@ def test_rows_that_recur_are_one_text(tmp_path: Path) -> None:
     repeated = [(f"w{i % 2} row {i // 4}", "ab"[i % 2]) for i in range(80)]
     held_out = lossworks.fit(repeated, test=0.5, **SMALL).record["result"]
     assert held_out["rows"] == 2 * held_out["texts"]
+
+
+def test_labels_that_are_hardly_two() -> None:
+    """A fit says which labels differ in case or form alone, and how many more; it takes them as they are."""
+    labels = ["good", "Good", "bad", "BAD"]
+    model = lossworks.fit([(f"a thing, number {i}", labels[i % 4]) for i in range(60)], model="linear:bits=8", epochs=1)
+    note = "the labels 'BAD' and 'bad' are taken as different ones (1 more such pair); where they are one, spell them alike"
+    assert model.record["data"]["notes"] == [note]
+    sets = [(f"a thing, number {i}", [labels[i % 4], "x"]) for i in range(60)]
+    assert lossworks.fit(sets, model="linear:bits=8", epochs=1).record["data"]["notes"] == [note]
+    plain = lossworks.fit([(f"a thing, number {i}", labels[i % 2 * 2]) for i in range(60)], model="linear:bits=8", epochs=1)
+    assert plain.record["data"]["notes"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -68,6 +69,25 @@ def test_a_pool_ends_with_its_thread(threads: Callable[[int], None]) -> None:
     assert len(helpers) == 1
     helpers[0].join(60)
     assert not helpers[0].is_alive()
+
+
+@pytest.mark.parametrize("said", [None, "3"])
+def test_limits_that_overlap(said: str | None, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of limits that threads set side by side the least holds; when all have ended, in any order, what was said before."""
+    threads(3)
+    if said is None:
+        monkeypatch.delenv("LOSSWORKS_THREADS")
+        room.available.cache_clear()
+    before, held = room.available(), []
+    first, second = room.at_most(2), room.at_most(1)
+    for enter in (first, second):
+        enter.__enter__()
+        held.append(room.available())
+    for end in (first, second):
+        end.__exit__(None, None, None)
+        held.append(room.available())
+    assert held == [min(2, before), 1, 1, before]
+    assert os.environ.get("LOSSWORKS_THREADS") == said
 
 
 @pytest.mark.parametrize("failing", [0, 1])

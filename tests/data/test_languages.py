@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 
 import numpy as np
@@ -81,6 +82,17 @@ def test_files(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*yor/train.tsv"):
         load(f"{tmp_path}/{{hau,yor}}/train.tsv")
     assert not is_there(f"{tmp_path}/{{hau,yor}}/train.tsv")
+
+
+def test_a_pipe_is_not_there_again(tmp_path: Path) -> None:
+    """What a record names and is now a pipe, or a device, would be waited for: it is no file to read again."""
+    os.mkfifo(tmp_path / "train.tsv")
+    assert not is_there(str(tmp_path / "train.tsv"))
+    assert not is_there(f"{tmp_path}/*.tsv")
+    assert not is_there("/dev/null")
+    (tmp_path / "test.tsv").write_text("a\tb\n")
+    assert is_there(str(tmp_path / "test.tsv"))
+    assert is_there(str(tmp_path))
     odd = tmp_path / "a[1].csv"
     odd.write_text("text,label\na,x\n")
     assert len(load(odd)) == 1  # a file that is there is meant as it is called

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lossworks.core.errors import DataError
-from lossworks.data import check_classes, class_names, infer_task, label_sets, load, numbers
+from lossworks.data import check_classes, class_names, infer_task, label_sets, load, numbers, shown_apart, twins
 
 INFERRED = [
     (["a", "b", "a"], "classify", "classify: 2 labels, text"),
@@ -85,3 +85,28 @@ def test_check_classes():
         check_classes(["a", "a"], "reviews.csv")
     with pytest.raises(DataError, match="no row has a label"):
         check_classes([], "reviews.csv")
+
+
+TWINS = [
+    ((), []),
+    (("neg", "pos", "neg"), []),
+    (("True", "true", "FALSE", "False"), [("FALSE", "False"), ("True", "true")]),
+    (("1", "1.0", "01", "+1"), [("+1", "1"), ("+1", "1.0")]),  # 01 is a code
+    (("0", "-0", "nan", "NaN"), [("-0", "0"), ("NaN", "nan")]),
+    (("12345678901234567890", "12345678901234567891"), []),  # one float, and two ids
+    (("caf\u00e9", "cafe\u0301"), [("cafe\u0301", "caf\u00e9")]),
+    (("a b", "a\u00a0b", "a  b"), [("a  b", "a b"), ("a  b", "a\u00a0b")]),
+    (("v1.0", "v1"), []),
+]
+
+
+@pytest.mark.parametrize(("names", "wanted"), TWINS)
+def test_twins(names, wanted):
+    """Labels that differ in nothing that a reader sees, or in how a number or a word is written."""
+    assert twins(names) == wanted
+
+
+def test_twins_that_look_the_same_are_shown_by_their_characters():
+    """What a terminal shows alike is spelled out, and the rest as it is."""
+    assert shown_apart(("True", "true")) == "'True' and 'true'"
+    assert shown_apart(("cafe\u0301", "caf\u00e9")) == r"'cafe\u0301' and 'caf\xe9'"

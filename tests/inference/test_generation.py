@@ -175,5 +175,6 @@ def test_wide_beams() -> None:
         assert [score for _, score in found] == pytest.approx([score for _, score in best])
     with pytest.raises(UsageError, match="beam is 0"):
         Beams(width=0)
-    with pytest.raises(UsageError, match="length_penalty is nan"):
-        Beams(width=1, length_penalty=float("nan"))
+    for penalty in (float("nan"), 1000.0, -1000.0):  # a length to such a power is no float
+        with pytest.raises(UsageError, match=f"length_penalty is {penalty}; wanted a number from -20 to 20"):
+            Beams(width=1, length_penalty=penalty)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import lossworks
-from lossworks.core.errors import RecordError, UsageError
+from lossworks.core.errors import DataError, RecordError, UsageError
 from lossworks.interop import exporting, llama
 
 TEXTS = ["the cat sat", "a dog ran", "the dog sat"] * 20
@@ -112,3 +112,12 @@ def test_a_disk_that_takes_no_more(model: Any, tmp_path: Path, monkeypatch: pyte
         lossworks.export(model, out, to=to)
     assert listed(tmp_path) == before
     assert exporting.FORMATS == ("arpa", "hf", "onnx", "html", "js", "run")  # the last three in test_quantizing
+
+
+def test_without_a_tokenizer(tmp_path: Path) -> None:
+    """What was exported without its tokenizer, as words have no form of Hugging Face's, is not read back; and that is why."""
+    model = lossworks.fit(TEXTS, task="lm", model="transformer:layers=1,dim=8,heads=2,context=8", tokenizer="words", steps=2)
+    lossworks.export(model, tmp_path / "hf", to="hf")
+    with pytest.raises(DataError, match=r"has no tokenizer\.json, .* use the run that it was exported from"):
+        lossworks.import_model(tmp_path / "hf", tmp_path / "back")
+    assert not (tmp_path / "back").exists()

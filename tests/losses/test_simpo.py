@@ -80,3 +80,16 @@ def test_lengths_must_be_given() -> None:
     """It reads averages."""
     with pytest.raises(UsageError, match="reads averages, and the pairs have no lengths"):
         SimPO().preferences(Pairs(chosen=torch.zeros(2), rejected=torch.zeros(2)))
+
+
+def test_an_answer_without_tokens() -> None:
+    """An answer of which every token is left out has log-probability 0, and is no nan for the pairs beside it."""
+    logp = torch.full((2, 3), math.log(1 / 4), dtype=torch.float64, requires_grad=True)
+    chosen, length = sequence_logp(logp, torch.tensor([[True, True, False], [False, False, False]]))
+    rejected, long = chosen.detach().flip(0), length.flip(0)
+    values = SimPO(gamma=0).preferences(Pairs(chosen=chosen, rejected=rejected, chosen_length=length, rejected_length=long))
+    assert values.tolist() == pytest.approx([math.log(1 + 16), math.log(1 + 1 / 16)])
+    slope = torch.autograd.grad(values.sum(), logp)[0]
+    assert slope[0, :2].lt(0).all()
+    assert not slope[0, 2:].any()
+    assert not slope[1].any()

@@ -49,24 +49,31 @@ def test_limits() -> None:
 
 
 @pytest.mark.parametrize("lead", [5.0, 20.0, 60.0, 1e4])
-def test_a_negative_that_is_sure(lead: float) -> None:
-    """Where 1 - p rounds to 0 in float32 it costs about as much as it leads by, and its gradient stays that of its formula."""
-    logits = torch.tensor([0.0, lead, -1.0], requires_grad=True)
+@pytest.mark.parametrize("behind", [0.0, 7.0, 4e3])
+def test_a_negative_that_is_sure(lead: float, behind: float) -> None:
+    """Where 1 - p rounds to 0 in float32 it costs what the best of the others is behind, the target or not."""
+    logits = torch.tensor([-behind, lead, -1.0], requires_grad=True)
+    exact = logits.detach().double().requires_grad_()
     value = Unlikelihood()(logits, torch.tensor(0), negatives=torch.tensor([1]))
-    rest = math.log(1 + math.exp(-1)) - math.log1p(math.exp(-lead) * (1 + math.exp(-1))) - lead
-    own = -math.log1p(math.exp(-lead) * (1 + math.exp(-1))) - lead
-    near_the_edge = 0.4 if lead > 80 else 1e-5  # what underflows is taken to be the target's own probability
-    assert value.item() == pytest.approx(-own - rest, abs=near_the_edge)
-    slope = torch.autograd.grad(value, logits)[0]
-    assert slope[1].item() == pytest.approx(2, abs=0.03)
-    assert slope.sum().item() == pytest.approx(0, abs=1e-5)
+    own, rest, all_three = exact[0], torch.logsumexp(exact[::2], 0), torch.logsumexp(exact, 0)
+    want = 2 * all_three - own - rest
+    assert value.item() == pytest.approx(want.item(), rel=1e-6)
+    slopes = torch.autograd.grad(value, logits)[0].double(), torch.autograd.grad(want, exact)[0]
+    torch.testing.assert_close(*slopes, rtol=1e-5, atol=1e-6)
+
+
+def test_an_impossible_rest() -> None:
+    """A negative that alone is possible costs infinitely much; with alpha = 0 what the target costs, and that is no less."""
+    logits = torch.tensor([-math.inf, 0.0, -math.inf], requires_grad=True)
+    for alpha in (0.0, 1.0):
+        assert Unlikelihood(alpha=alpha)(logits, torch.tensor(0), negatives=torch.tensor([1])).item() == math.inf
 
 
 def test_all_outcomes_are_passed_over_for_likely_negatives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a tile, whose numbers may be looked at; values and gradients are those of dense scores either way."""
     passes = []
-    whole = Tile.sums
-    monkeypatch.setattr(Tile, "sums", lambda self, *given: passes.append(1) or whole(self, *given))
+    whole = Tile.rest_logp
+    monkeypatch.setattr(Tile, "rest_logp", property(lambda self: passes.append(1) or whole.func(self)))
     logits, target = torch.randn(6, 5, dtype=torch.float64) / 9, torch.tensor([0, 1, 2, 3, 4, 0])
     logits[5, 3] = 9.0
     for named, wanted in ((torch.tensor([[4, -1]] * 6), 0), (torch.tensor([[4, 3]] * 6), 1)):

@@ -167,7 +167,7 @@ def test_losses_of_the_target_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mean_logp", "entropy", "max_other_logp", "logits", "square_sum", "expected_logp", "sum", "adjusted"]
+    "name", ["mean_logp", "entropy", "max_other_logp", "rest_logp", "logits", "square_sum", "expected_logp", "sum", "adjusted"]
 )
 def test_what_needs_every_cluster_refuses(name: str) -> None:
     """And names itself and the remedy; the whole has it."""

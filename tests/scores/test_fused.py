@@ -25,6 +25,7 @@ STATISTICS: dict[str, Callable[[Scores], Tensor]] = {
     "entropy": lambda s: s.entropy,
     "logsumexp": lambda s: s.logsumexp,
     "max_other_logp": lambda s: s.max_other_logp,
+    "rest_logp": lambda s: s.rest_logp,
     "square_sum": lambda s: s.square_sum(),
     "square_sum, weighted": lambda s: s.square_sum(Q),
     "logp_of": lambda s: s.logp_of(IDS),

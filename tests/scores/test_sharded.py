@@ -162,6 +162,7 @@ def check_head_of_a_language_model() -> None:
 WEIGHT = torch.tensor([1.0, 0.0, 2.5, 0.3, 7.0], dtype=torch.float64)
 MORE: dict[str, Callable[[Scores], Tensor]] = {
     "max_other_logp": lambda s: s.max_other_logp,
+    "rest_logp": lambda s: s.rest_logp,
     "expected_logp by position": lambda s: s.expected_logp(torch.linspace(0, 1, 30, dtype=torch.float64).view(2, 3, 5)),
     "sum": lambda s: s.sum(lambda logp: logp.exp() * logp.square()),
     "sum beside classes": lambda s: s.sum(lambda logp, w: w * logp.exp().pow(3), WEIGHT),
@@ -206,13 +207,13 @@ def check_extremes(name: str) -> None:
 
 CHECKS |= {f"statistic {name}": partial(check_statistic, name) for name in EVERY}
 CHECKS |= {f"shape of {name}": partial(check_single, name) for name in STATISTICS}
-CHECKS |= {f"extremes of {name}": partial(check_extremes, name) for name in (*STATISTICS, "max_other_logp")}
+CHECKS |= {f"extremes of {name}": partial(check_extremes, name) for name in (*STATISTICS, "max_other_logp", "rest_logp")}
 
 
 @everywhere
 def asked_without_gradients_first() -> None:
     """A statistic that was first read under no_grad still has its gradient afterwards."""
-    for name in ("logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "log_probabilities"):
+    for name in ("logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "rest_logp", "log_probabilities"):
         logits, target = some(3)
         mine = shard(dense(logits, target), split(5))
         with torch.no_grad():

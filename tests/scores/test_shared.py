@@ -42,7 +42,7 @@ def statistics(scores: Shared, others: Tensor) -> dict[str, Tensor]:
     """All that scores say."""
     named = {
         name: getattr(scores, name)
-        for name in ("logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "argmax", "top", "logits")
+        for name in ("logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "rest_logp", "argmax", "top", "logits")
     }
     margin = torch.arange(6, dtype=torch.float64)
     named |= {

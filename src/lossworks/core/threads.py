@@ -36,20 +36,31 @@ def available() -> int:
 
 @contextmanager
 def at_most(count: int) -> Iterator[None]:
-    """While the block lasts, work is shared among ``count`` threads at most, in this process and in those that it starts."""
-    before = os.environ.get("LOSSWORKS_THREADS")
-    os.environ["LOSSWORKS_THREADS"] = str(min(count, available()))
-    available.cache_clear()
-    renew()
+    """While the block lasts, work is shared among ``count`` threads at most, in this process and in those that it starts.
+
+    Blocks of several threads may overlap, and end in any order: the least of them holds, and in the end what did before.
+    """
+    with _limiting:
+        if not _limits:
+            _before[:] = [os.environ.get("LOSSWORKS_THREADS")]
+        _limits.append(limit := min(count, available()))
+        _say(str(min(_limits)))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["LOSSWORKS_THREADS"]
-        else:
-            os.environ["LOSSWORKS_THREADS"] = before
-        available.cache_clear()
-        renew()
+        with _limiting:
+            _limits.remove(limit)
+            _say(str(min(_limits)) if _limits else _before[0])
+
+
+def _say(threads: str | None) -> None:
+    """Set ``LOSSWORKS_THREADS``, or take it away, for all who ask from now on."""
+    if threads is None:
+        os.environ.pop("LOSSWORKS_THREADS", None)
+    else:
+        os.environ["LOSSWORKS_THREADS"] = threads
+    available.cache_clear()
+    renew()
 
 
 def dividing() -> int:
@@ -70,12 +81,16 @@ def divided_among(count: int | None) -> Iterator[None]:
         _own.dividing = before
 
 
-def share(kernel: Callable[..., Any], work: int, *arguments: Any) -> None:
+def share(kernel: Callable[..., Any], work: int, *arguments: Any, most: int | None = None) -> None:
     """Run ``kernel(part, parts, *arguments)`` for every part; little ``work`` (in touched elements) is not worth dividing.
 
     No part goes on after an error or an interrupt has been raised here.
+
+    most: the parts that there is room for. Said wherever each part has room of its own among the arguments: how many threads are
+        ``available`` may have changed since that was made, and kernels check no index.
     """
-    parts = available() if work > WORTH_SHARING else 1
+    threads = available()
+    parts = min(threads, most or threads) if work > WORTH_SHARING else 1
     others = list[Future[Any]]()
     try:
         for part in range(1, parts):
@@ -104,6 +119,7 @@ def _pool() -> ThreadPoolExecutor:
     return pool
 
 
+_limiting, _limits, _before = threading.Lock(), list[int](), list[str | None]()
 _own = threading.local()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=renew)  # a forked child has none of the parent's threads

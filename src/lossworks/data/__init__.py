@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .splits import PARTS, TEST, TRAIN, VALID, k_folds, split
     from .state_features import Moments, StateFeatures
     from .streaming import Stream, stream
-    from .targets import check_classes, class_names, infer_task, label_sets, numbers
+    from .targets import check_classes, class_names, infer_task, label_sets, numbers, shown_apart, twins
     from .token_file import TokenFile
     from .token_rows import TokenRows, along, valid
 
@@ -84,9 +84,11 @@ __all__ = [
     "numbers",
     "original",
     "read_options",
+    "shown_apart",
     "split",
     "stream",
     "together",
+    "twins",
     "valid",
 ]
 

@@ -102,9 +102,9 @@ def alike(sequences: Iterable[Sequence[str]]) -> int:
 
 
 def is_there(source: str) -> bool:
-    """Whether there is a file or folder, or for a pattern one for each of its alternatives."""
+    """Whether there is a file or folder, or for a pattern one for each of its alternatives. A pipe is none: it is read once."""
     try:
-        return all(os.path.exists(name) or container(Path(name)) is not None for name in matching(source))
+        return all(os.path.isfile(name) or os.path.isdir(name) or container(Path(name)) for name in matching(source))
     except DataError:
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -75,6 +76,27 @@ def label_sets(corpus: Corpus) -> list[tuple[str, ...]]:
     """The set of labels of every row; a single label is a set of one."""
     sets = {label: label if isinstance(label, tuple) else (spelled(label),) for label in set(corpus.labels)}
     return [sets[label] for label in corpus.labels]
+
+
+def twins(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of labels that are the same but for case, white space, Unicode form or the spelling of a number."""
+    first, found = dict[str, str](), list[tuple[str, str]]()
+    for name in sorted(set(names)):
+        number = None if _CODE.fullmatch(name) else _number(name)
+        key = " ".join(_in_one_form(name).casefold().split()) if number is None or math.isnan(number) else f"{number + 0.0}"
+        if (other := first.setdefault(key, name)) != name:
+            found.append((other, name))
+    return found
+
+
+def shown_apart(pair: tuple[str, str]) -> str:
+    """Two labels in words; by the numbers of their characters where they look the same."""
+    show = ascii if _in_one_form(pair[0]) == _in_one_form(pair[1]) else repr
+    return " and ".join(map(show, pair))
+
+
+def _in_one_form(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
 
 
 def numbers(corpus: Corpus) -> NDArray[np.float64]:

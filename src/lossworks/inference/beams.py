@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,14 @@ from ..core.errors import UsageError
 from ..models.language import LanguageModel
 from .generation import Sampling, check_tokens, never_drawn
 
+_FURTHEST = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beams:
     """How to search: ``width`` texts at a time, judged by log-probability / length ** length_penalty, the end counted in both
     (Wu et al. 2016, arXiv:1609.08144, name the idea; the form is that of transformers). 0: by log-probability alone; above, the
-    more the longer texts gain.
+    more the longer texts gain; -20 to 20.
     """
 
     width: int
@@ -27,8 +28,8 @@ class Beams:
     def __post_init__(self) -> None:
         if self.width < 1:
             raise UsageError(f"beam is {self.width}; wanted 1 or more.")
-        if not math.isfinite(self.length_penalty):
-            raise UsageError(f"length_penalty is {self.length_penalty}; wanted a finite number.")
+        if not -_FURTHEST <= self.length_penalty <= _FURTHEST:  # so that no power of a length is beyond a float
+            raise UsageError(f"length_penalty is {self.length_penalty}; wanted a number from -{_FURTHEST} to {_FURTHEST}.")
 
 
 def beam_search(

@@ -10,7 +10,7 @@ from typing import Any
 from .. import tokens
 from ..api import Language
 from ..api.recording import Recorder, is_unfinished
-from ..core.errors import UsageError
+from ..core.errors import DataError, UsageError
 from ..engine import Callbacks
 from ..inference import TextLanguage
 from ..models import render
@@ -68,6 +68,11 @@ def _taken(path: Path, encoding: str, callbacks: Callbacks, scratch: Path) -> Fi
 
 
 def _llama(folder: Path) -> tuple[TextLanguage, Settings]:
+    if not (folder / "tokenizer.json").exists():
+        raise DataError(
+            f"{folder} has no tokenizer.json, so no text can be read in its tokens. Save the model's tokenizer there, or use the "
+            "run that it was exported from."
+        )
     tokenizer = tokens.load(folder / "tokenizer.json")
     model = import_llama(folder, start=tokenizer.vocabulary.start, end=tokenizer.vocabulary.end)
     assert model.network.spec is not None

@@ -13,6 +13,7 @@ from ..core import domains
 from ..core.errors import UsageError
 from ..scores import Scores
 from .base import BinaryLoss, losses
+from .focal import focused
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -45,4 +46,4 @@ class Asymmetric(BinaryLoss):
             raised = torch.logaddexp(logp, torch.full_like(logp, math.log(self.clip))).clamp_max(0)
             logp = torch.where(there, logp, raised)
         miss = (-logp.expm1()).clamp_min(1e-12)  # keeps the gradient finite when a gamma is below 1
-        return -logp * torch.where(there, miss**self.gamma_positive, miss**self.gamma_negative)
+        return -focused(torch.where(there, miss**self.gamma_positive, miss**self.gamma_negative), logp)

@@ -39,8 +39,10 @@ class CrossEntropy(CategoricalLoss):
         hard, smooth = scores.logp, None
         if self.class_weights:
             weight = scores.of_classes(self.class_weights, "class_weights")
-            hard = hard * scores.at_target(weight)
+            hard = scores.weighed_logp(weight)
             smooth = scores.expected_logp(weight / scores.classes) if self.label_smoothing else None
         elif self.label_smoothing:
             smooth = scores.mean_logp
-        return -hard if smooth is None else -(1 - self.label_smoothing) * hard - self.label_smoothing * smooth
+        if smooth is None or self.label_smoothing == 1:
+            return -hard if smooth is None else -smooth
+        return -(1 - self.label_smoothing) * hard - self.label_smoothing * smooth

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+_LEAST = -1e30  # nats, at which p is 0 in every precision: 0 log 0 is 0
+
 
 @losses.add("dynamic_fine_tuning", source="Wu et al. 2025, arXiv:2508.05629, eq. 9")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,4 +30,4 @@ class DynamicFineTuning(CategoricalLoss):
         return False
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        return -scores.logp.detach().exp() * scores.logp
+        return -scores.logp.detach().exp() * scores.logp.clamp_min(_LEAST)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+_LEAST = -1e30  # nats: below it a target is impossible
+
 
 @losses.add("focal", source="Lin et al. 2017, arXiv:1708.02002, eq. 4 and 5")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,12 @@ class Focal(CategoricalLoss):
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
         miss = (-scores.logp.expm1()).clamp_min(1e-12)  # keeps the gradient finite when gamma < 1
-        focused = -(miss**self.gamma) * scores.logp
-        if not self.class_weights:
-            return focused
-        return focused * scores.at_target(scores.of_classes(self.class_weights, "class_weights"))
+        logp = scores.logp
+        if self.class_weights:
+            logp = scores.weighed_logp(scores.of_classes(self.class_weights, "class_weights"))
+        return -focused(miss**self.gamma, logp)
+
+
+def focused(factor: Tensor, logp: Tensor) -> Tensor:
+    """Their product; where a target is impossible, -inf that gives ``factor`` no gradient: 0 ∞ would be nan in all weights."""
+    return (factor * logp.clamp_min(_LEAST)).where(logp > _LEAST, logp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
+_LEAST = -1e30  # nats: below it a target is impossible, and behind by ∞, not by ∞ - ∞
 _KINDS = "crammer_singer", "weston_watkins"
 
 
@@ -39,9 +41,12 @@ class Hinge(CategoricalLoss):
             raise UsageError(f"power is {self.power}; wanted 1 or 2.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
+        own = scores.logp.clamp_min(_LEAST)
         if self.kind == "crammer_singer":
-            return self._short(scores.max_other_logp, scores.logp)
-        return scores.sum(self._short, scores.logp.unsqueeze(-1)) - 1  # the target against itself is short by 1
+            short = self._short(scores.max_other_logp, own)
+        else:
+            short = scores.sum(self._short, own.unsqueeze(-1)) - 1  # the target against itself is short by 1
+        return short.masked_fill(scores.logp < _LEAST, math.inf)
 
     def _short(self, other: Tensor, own: Tensor) -> Tensor:
         lacking = (1 + other - own).clamp_min(0)

@@ -58,14 +58,14 @@ class Pairs:
         return self.chosen - self.reference_chosen.detach(), self.rejected - self.reference_rejected.detach()
 
     def per_token(self, chosen: Tensor, rejected: Tensor) -> tuple[Float[Tensor, "*pair"], Float[Tensor, "*pair"]]:
-        """Values of the chosen and the rejected answers, divided by their lengths.
+        """Values of the chosen and the rejected answers, divided by their lengths; without tokens as they are, which is 0.
 
         Raises:
             UsageError: there are no lengths.
         """
         if self.chosen_length is None or self.rejected_length is None:
             raise UsageError("this loss reads averages, and the pairs have no lengths. Give chosen_length= and rejected_length=.")
-        return chosen / self.chosen_length, rejected / self.rejected_length
+        return chosen / self.chosen_length.clamp_min(1), rejected / self.rejected_length.clamp_min(1)
 
 
 def check_baseline(baseline: Tensor | None, like: Tensor) -> None:

@@ -76,7 +76,8 @@ class SparseMatrix(CategoricalLoss):
         if self.weights and len(self.weights) != len(right):
             raise UsageError(f"weights: got {len(self.weights)} values for {len(right)} columns. Give one a column.")
         weight = right.new_tensor(self.weights) if self.weights else right.new_ones(len(right))
-        everywhere = ((left.T @ left) * (right.T @ (weight[:, None] * right))).sum() * zero_weight
+        with torch.autocast(left.device.type, enabled=False):  # the stored cells take away from it what is nearly as large
+            everywhere = ((left.T @ left) * (right.T @ (weight[:, None] * right))).sum() * zero_weight
         stored: Tensor = _Stored.apply(counts, left, right, weight, zero_weight)  # type: ignore[no-untyped-call]
         return everywhere + stored
 

@@ -37,4 +37,5 @@ class SymmetricCrossEntropy(CategoricalLoss):
             raise UsageError(f"log_zero is {self.log_zero}; wanted a finite number below 0.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        return -self.alpha * scores.logp + self.beta * self.log_zero * scores.logp.expm1()
+        reverse = self.beta * self.log_zero * scores.logp.expm1()
+        return reverse - self.alpha * scores.logp if self.alpha else reverse  # not 0 ∞

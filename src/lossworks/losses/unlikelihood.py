@@ -40,15 +40,7 @@ class Unlikelihood(CategoricalLoss):
         likely = there & (logp >= _HALF)
         log_rest = (-logp.clamp_max(_HALF).exp()).log1p()
         if not scores.readable or bool(likely.any()):  # else a pass over all outcomes would be for nothing
-            log_rest = torch.where(likely, _log_rest_of_likely(scores).unsqueeze(-1), log_rest)
-        return -scores.logp - self.alpha * torch.where(there, log_rest, 0.0).sum(-1)
-
-
-def _log_rest_of_likely(scores: Scores) -> Float[Tensor, "*position"]:
-    """log(1 - p) for the outcome with p > 1/2, if there is one: the sum of all the others, as 1 - p itself would cancel.
-
-    Where even the sum underflows, the target's own p, which is part of it, stands for it: right up to log V nats.
-    """
-    rest = scores.sum(lambda logp: (-torch.threshold(-logp, -_HALF, math.inf)).exp())
-    tiny = torch.finfo(rest.dtype).tiny
-    return torch.where(rest > tiny, rest.clamp_min(tiny).log(), scores.logp)
+            # p > 1/2 is the most probable outcome's alone: the others are summed, as 1 - p itself would cancel
+            log_rest = torch.where(likely, scores.rest_logp.unsqueeze(-1), log_rest)
+        pushed = torch.where(there, log_rest, 0.0).sum(-1)
+        return -scores.logp - (self.alpha * pushed if self.alpha else 0.0)  # not 0 ∞

@@ -187,6 +187,7 @@ class Adaptive(Scores):
     mean_logp = _refused("mean_logp")
     entropy = _refused("entropy")
     max_other_logp = _refused("max_other_logp")
+    rest_logp = _refused("rest_logp")
     square_sum = _refused("square_sum")
     expected_logp = _refused("expected_logp")
     sums = _refused("sum")

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .classwise import classwise
+from .counted import counted
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, Shaped
@@ -69,6 +70,14 @@ class Scores(ABC):
     @abstractmethod
     def max_other_logp(self) -> Float[Tensor, "*position"]:
         """The largest log-probability of an outcome that is not the target; -inf where there is no other. Gradient: e_r - p."""
+
+    @property
+    @abstractmethod
+    def rest_logp(self) -> Float[Tensor, "*position"]:
+        """log(1 - p_r), with r the most probable outcome: the log-probability of all others; -inf where there is no other.
+
+        Gradient: p_v / (1 - p_r) - p_v for the others, -p_r for r.
+        """
 
     @abstractmethod
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
@@ -140,6 +149,11 @@ class Scores(ABC):
     def at_target(self, values: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
         """The value of each position's target, out of one value a class."""
         return values.expand(*self.target.shape, -1).gather(-1, self.target.long().unsqueeze(-1)).squeeze(-1)
+
+    def weighed_logp(self, weight: Float[Tensor, "V"]) -> Float[Tensor, "*position"]:
+        """``logp`` times the target's weight, out of one a class; 0 where that is 0, though the target be impossible."""
+        own = self.at_target(weight)
+        return own * counted(own, self.logp)[0]
 
     def of_classes(self, values: tuple[float, ...], what: str) -> Float[Tensor, "V"]:
         """``values``, one a class, as a tensor beside the scores.

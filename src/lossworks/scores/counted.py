@@ -23,6 +23,12 @@ def possible(z: Tensor, otherwise: float) -> Tensor:
     return torch.threshold(z, torch.finfo(z.dtype).min, otherwise)
 
 
+def log_of_any(total: Tensor) -> Tensor:
+    """The logarithm of sums, -inf without a gradient where there is nothing in them."""
+    some = total > 0
+    return torch.where(some, total, 1.0).log().masked_fill(~some, -math.inf)
+
+
 class _Floored(torch.autograd.Function):
     generate_vmap_rule = True
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from .base import Scores, flat, upcast
-from .counted import counted, possible
+from .counted import counted, log_of_any, possible
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -85,9 +85,19 @@ class Dense(Scores):
         others = self.log_probabilities.scatter(-1, self.target.long().unsqueeze(-1), -math.inf)
         return others.gather(-1, others.detach().argmax(-1, keepdim=True)).squeeze(-1)
 
+    @cached_property
+    @torch.enable_grad()
+    def rest_logp(self) -> Float[Tensor, "*position"]:
+        others = self.log_probabilities.scatter(-1, self.argmax.unsqueeze(-1), -math.inf)
+        peak = others.detach().amax(-1, keepdim=True).clamp_min(torch.finfo(others.dtype).min)
+        return peak.squeeze(-1) + log_of_any((others - peak).exp().sum(-1))
+
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         squares = self.log_probabilities.exp().square()
-        return squares.sum(-1) if weight is None else squares @ weight
+        if weight is None:
+            return squares.sum(-1)
+        with torch.autocast(squares.device.type, enabled=False):  # as any product of matrices it would be in halves
+            return squares @ weight
 
     def logp_of(self, ids: Int[Tensor, "*position k"]) -> Float[Tensor, "*position k"]:
         return self.log_probabilities.gather(-1, ids.long())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 Loss = Callable[[Scores], Tensor]
-_ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "argmax")
+_ALSO = ("values", "logp", "mean_logp", "entropy", "logsumexp", "max_other_logp", "rest_logp", "argmax")
 
 
 def _statistic(name: str) -> cached_property[Tensor]:
@@ -81,7 +81,7 @@ class Fused(Scores):
             denom: what to divide by; the kept positions' weight where it is not given (and 1 where that is 0). In training
                 over several micro-batches or workers, the weight of all of them.
             also: names of statistics to give back besides, without gradient: "values", "logp", "mean_logp", "entropy",
-                "logsumexp", "max_other_logp", "argmax".
+                "logsumexp", "max_other_logp", "rest_logp", "argmax".
 
         Returns:
             The mean; with ``also``, the mean and a dictionary of [*position] tensors, 0 where a position is not kept.
@@ -148,6 +148,7 @@ class Fused(Scores):
     entropy = _statistic("entropy")
     logsumexp = _statistic("logsumexp")
     max_other_logp = _statistic("max_other_logp")
+    rest_logp = _statistic("rest_logp")
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         _constant(weight)

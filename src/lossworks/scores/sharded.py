@@ -19,6 +19,7 @@ from torch.nn import functional
 from ..core.errors import UsageError
 from .base import Scores, upcast
 from .between import reduced, replicated, summed
+from .counted import log_of_any
 from .dense import check_given, check_range
 
 if TYPE_CHECKING:
@@ -90,10 +91,9 @@ class Sharded(Scores):
         """log p of this process's outcomes."""
         return self._logits - self._peak - replicated(self._log_total, self._slice.group)
 
-    @cached_property
-    def _at_target(self) -> Bool[Tensor, "*position local"]:
-        ids = torch.arange(self._slice.start, self._slice.stop, device=self.target.device)
-        return ids == self.target.unsqueeze(-1)
+    def _at(self, outcome: Int[Tensor, "*position"]) -> Bool[Tensor, "*position local"]:
+        ids = torch.arange(self._slice.start, self._slice.stop, device=outcome.device)
+        return ids == outcome.unsqueeze(-1)
 
     def _sum(self, local: Float[Tensor, "*position local"]) -> Float[Tensor, "*position"]:
         return self._slice.total(local.sum(-1))
@@ -131,8 +131,16 @@ class Sharded(Scores):
     @cached_property
     @torch.enable_grad()
     def max_other_logp(self) -> Float[Tensor, "*position"]:
-        others = self.log_probabilities.masked_fill(self._at_target, -math.inf)
+        others = self.log_probabilities.masked_fill(self._at(self.target), -math.inf)
         return self._pick(others, self._first_of_largest(others).unsqueeze(-1)).squeeze(-1)
+
+    @cached_property
+    @torch.enable_grad()
+    def rest_logp(self) -> Float[Tensor, "*position"]:
+        others = self.log_probabilities.masked_fill(self._at(self.argmax), -math.inf)
+        peak = reduced(_largest(others.detach()), distributed.ReduceOp.MAX, self._slice.group)
+        peak = peak.clamp_min(torch.finfo(others.dtype).min)
+        return peak.squeeze(-1) + log_of_any(self._sum((others - peak).exp()))
 
     def square_sum(self, weight: Float[Tensor, "V"] | None = None) -> Float[Tensor, "*position"]:
         squares = self.log_probabilities.exp().square()
@@ -178,7 +186,7 @@ class Sharded(Scores):
         z = self._logits
         if margin is not None:
             less = replicated(margin.unsqueeze(-1).to(z.dtype), self._slice.group)
-            z = torch.where(self._at_target, z - less, z)
+            z = torch.where(self._at(self.target), z - less, z)
         z = z if scale == 1 else z * scale
         z = z if offset is None else z + self._slice.of(offset)
         return Sharded(z, self.target, self._slice, self.teacher, self.negatives)

@@ -56,6 +56,10 @@ class Shared(Scores):
         return self.apart.max_other_logp
 
     @property
+    def rest_logp(self) -> Float[Tensor, "N"]:
+        return self._of.rest_logp[self._row]
+
+    @property
     def argmax(self) -> Int[Tensor, "N"]:
         return self._of.argmax[self._row]
 

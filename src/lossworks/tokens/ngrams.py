@@ -35,7 +35,8 @@ def hashed_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> tu
     buckets = np.empty(offsets[-1], np.uint32)
     shift = np.uint64(64 - bits + 1)
     room = np.empty(_room(texts), np.uint64)
-    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, room, None, buckets, None, None)
+    given = codes, starts, classes(), lower(), words, chars, shift, offsets
+    share(_emit_all, len(codes), *given, room, None, buckets, None, None, most=len(room))
     return buckets, offsets
 
 
@@ -84,7 +85,8 @@ def located_ngrams(texts: Sequence[str], words: int, chars: int, bits: int) -> L
     found = Located(np.empty(count, np.uint32), offsets, np.empty((count, 2), np.int32), np.empty(count, np.uint32))
     rooms = np.empty(_room(texts), np.uint64), np.empty((*_room(texts), 2), np.int32)
     shift, arrays = np.uint64(64 - bits + 1), (*rooms, found.buckets, found.spans, found.rest)
-    share(_emit_all, len(codes), codes, starts, classes(), lower(), words, chars, shift, offsets, *arrays)
+    given = codes, starts, classes(), lower(), words, chars, shift, offsets
+    share(_emit_all, len(codes), *given, *arrays, most=len(rooms[0]))
     return found
 
 

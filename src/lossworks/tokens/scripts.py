@@ -81,9 +81,8 @@ def scripts_of(texts: Sequence[str]) -> list[str]:
 def _count(texts: Sequence[str], counts: NDArray[np.int32], main: NDArray[np.uint8]) -> None:
     """Fill in the main script of each text, and its counts where there is room for them."""
     codes, starts = points(texts)
-    share(
-        _count_all, len(codes), codes, starts, script_numbers(), np.empty((available(), len(scripts())), np.int32), counts, main
-    )
+    room = np.empty((available(), len(scripts())), np.int32)
+    share(_count_all, len(codes), codes, starts, script_numbers(), room, counts, main, most=len(room))
 
 
 @kernel

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError
-from ..data import TEST, TRAIN, VALID, Corpus, Features, Shards, infer_task, joined, split
+from ..core.wording import counted
+from ..data import TEST, TRAIN, VALID, Corpus, Features, Shards, infer_task, joined, shown_apart, split, twins
 from ..tasks import LABEL_TASKS, LabelTask
 from .dataset import DIVERGENCE, LEFT_OUT, Dataset, Part
 from .teaching import Taught
@@ -67,7 +68,7 @@ def assemble(
     if not loss_weight[parts == TRAIN].sum() > 0:
         raise DataError(f"{main.source}: every training row weighs 0, so there is nothing to learn from.")
     starts = np.cumsum([0, *map(len, corpora)])[:-1].tolist()
-    notes = [*_label_notes(main, kind), *(taught.notes if taught else ())]
+    notes = [*_label_notes(main, kind), *_twin_notes(task), *(taught.notes if taught else ())]
     teacher = None if taught is None else taught.of_network(task)
     labelled = None if taught is None or taught.given.all() else taught.given
     beside: dict[str, Any] = {"balance": balance, "teacher": teacher, "given": labelled, "starts": starts, "notes": notes}
@@ -155,6 +156,14 @@ def _label_notes(corpus: Corpus, kind: str) -> list[str]:
         label, mark = found
         return [f"labels such as {label!r} are taken as one class each; if they are several, part them with --label-sep {mark!r}"]
     return []
+
+
+def _twin_notes(task: LabelTask) -> list[str]:
+    """Which labels are hardly meant to be two."""
+    if not (found := twins(task.labels)):
+        return []
+    more = f" ({counted(len(found) - 1, 'more such pair')})" if len(found) > 1 else ""
+    return [f"the labels {shown_apart(found[0])} are taken as different ones{more}; where they are one, spell them alike"]
 
 
 def _weights(corpora: Sequence[Corpus]) -> NDArray[np.float32] | None:

@@ -184,5 +184,5 @@ def test_not_fitted(spec: str) -> None:
 @pytest.mark.parametrize("decay", [0, 1, -0.5])
 def test_decay_outside_its_domain(decay: float) -> None:
     """A cache forgets, but not at once."""
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=f"decay is {decay}; wanted more than 0 and less than 1"):
         CacheSpec(decay=decay)

@@ -51,7 +51,8 @@ class Query:
         room = np.empty((available(), _TOGETHER), np.int64), np.empty((available(), 4, _TOGETHER), np.uint64)
         for k in range(2, top + 1):
             found = np.empty(len(tokens), np.int64)
-            self._run(_descend, k, len(tokens), k, tokens, depth, places[-1], found, p, self._weights[k - 1], uniform, *room)
+            given = k, tokens, depth, places[-1], found, p, self._weights[k - 1], uniform, *room
+            self._run(_descend, k, len(tokens), *given, most=len(room[0]))
             places.append(found)
         return places, p
 
@@ -109,7 +110,7 @@ class Query:
         found: NDArray[Any] = rows[codes]
         return found
 
-    def _run(self, kernel: Callable[..., None], k: int, work: int, *arguments: Any) -> None:
+    def _run(self, kernel: Callable[..., None], k: int, work: int, *arguments: Any, most: int | None = None) -> None:
         """``share`` a kernel over level k and its contexts.
 
         Raises:
@@ -117,7 +118,7 @@ class Query:
         """
         above, level, faults = self.levels[k - 1], self.levels[k], np.zeros(1, np.uint8)
         arrays = above.begin, above.context, above.total, level.word, level.count, level.mass, level.prob
-        share(kernel, work, *arguments, *arrays, faults)
+        share(kernel, work, *arguments, *arrays, faults, most=most)
         if faults[0]:
             raise self.damaged(k)
 

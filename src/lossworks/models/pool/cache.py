@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ...core import domains
+from ...core.errors import UsageError
 from ...data import Ragged
 from ...tokens import Vocabulary
 from ..base import models
@@ -31,8 +31,8 @@ class CacheSpec(UntrainedSpec):
     decay: float = 0.998
 
     def __post_init__(self) -> None:
-        domains.share(self, "decay")
-        domains.positive(self, "decay")
+        if not 0 < self.decay < 1:
+            raise UsageError(f"decay is {self.decay}; wanted more than 0 and less than 1.")
 
     def made(self, vocabulary: Vocabulary, ends: bool) -> CacheModel:
         return CacheModel(vocabulary, self.decay, ends=ends)
