@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from .adaptive import Adaptive, AdaptiveHead
     from .base import Scores
     from .between import replicated
+    from .chunked import Fused
     from .dense import Dense, binary, dense
-    from .fused import Fused, fused
+    from .fused import fused
     from .sampled import Noise, sampled
     from .sharded import Sharded, sharded
     from .shared import Shared, shared
