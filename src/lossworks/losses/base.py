@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..scores import Scores
     from .sums import Sum
 
+IMPOSSIBLE = -1e30
+"""Nats below which an outcome has no probability in any precision. What is multiplied or subtracted stops here: 0 ∞ is nan."""
+
 
 class Loss:
     """The root of every loss."""

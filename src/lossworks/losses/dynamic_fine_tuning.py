@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import CategoricalLoss, losses
+from .base import IMPOSSIBLE, CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
     from ..scores import Scores
-
-_LEAST = -1e30  # nats, at which p is 0 in every precision: 0 log 0 is 0
 
 
 @losses.add("dynamic_fine_tuning", source="Wu et al. 2025, arXiv:2508.05629, eq. 9")
@@ -30,4 +28,4 @@ class DynamicFineTuning(CategoricalLoss):
         return False
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        return -scores.logp.detach().exp() * scores.logp.clamp_min(_LEAST)
+        return -scores.logp.detach().exp() * scores.logp.clamp_min(IMPOSSIBLE)

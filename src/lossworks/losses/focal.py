@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from ..core import domains
 from ..core.errors import UsageError
-from .base import CategoricalLoss, losses
+from .base import IMPOSSIBLE, CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
     from ..scores import Scores
-
-_LEAST = -1e30  # nats: below it a target is impossible
 
 
 @losses.add("focal", source="Lin et al. 2017, arXiv:1708.02002, eq. 4 and 5")
@@ -47,4 +45,4 @@ class Focal(CategoricalLoss):
 
 def focused(factor: Tensor, logp: Tensor) -> Tensor:
     """Their product; where a target is impossible, -inf that gives ``factor`` no gradient: 0 ∞ would be nan in all weights."""
-    return (factor * logp.clamp_min(_LEAST)).where(logp > _LEAST, logp)
+    return (factor * logp.clamp_min(IMPOSSIBLE)).where(logp > IMPOSSIBLE, logp)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.errors import UsageError
-from .base import CategoricalLoss, losses
+from .base import IMPOSSIBLE, CategoricalLoss, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ..scores import Scores
 
-_LEAST = -1e30  # nats: below it a target is impossible, and behind by ∞, not by ∞ - ∞
 _KINDS = "crammer_singer", "weston_watkins"
 
 
@@ -41,12 +40,12 @@ class Hinge(CategoricalLoss):
             raise UsageError(f"power is {self.power}; wanted 1 or 2.")
 
     def values(self, scores: Scores) -> Float[Tensor, "*position"]:
-        own = scores.logp.clamp_min(_LEAST)
+        own = scores.logp.clamp_min(IMPOSSIBLE)
         if self.kind == "crammer_singer":
             short = self._short(scores.max_other_logp, own)
         else:
             short = scores.sum(self._short, own.unsqueeze(-1)) - 1  # the target against itself is short by 1
-        return short.masked_fill(scores.logp < _LEAST, math.inf)
+        return short.masked_fill(scores.logp < IMPOSSIBLE, math.inf)
 
     def _short(self, other: Tensor, own: Tensor) -> Tensor:
         lacking = (1 + other - own).clamp_min(0)
