@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
-from threading import Barrier, Lock
+from threading import Barrier, Lock, local
 from typing import Protocol, TypeVar
 
 import torch
 
 T = TypeVar("T")
-_SETTING = Lock()
+_SETTING, _own = Lock(), local()
 
 
 class Do(Protocol):
@@ -27,19 +27,31 @@ def in_turn(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
 
 @contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """PyTorch works on ``count`` threads for a while, for the calling thread alone; None: as it is."""
-    before = torch.get_num_threads()
+def torch_threads(count: int | None, *, ours: int | None = None) -> Iterator[None]:
+    """PyTorch works on ``count`` threads for a while, for the calling thread alone; None: as it is.
+
+    ours: the threads of a ``team`` meanwhile; None: as many as before, for what slows PyTorch's down does no harm to these.
+    """
+    before, team_before = torch.get_num_threads(), getattr(_own, "teammates", None)
     if count is None or count == before:
         yield
         return
     with _as_it_was_for_new():
         torch.set_num_threads(count)
+    _own.teammates = ours or team_before or before
     try:
         yield
     finally:
+        _own.teammates = team_before
         with _as_it_was_for_new():
             torch.set_num_threads(before)
+
+
+def teammates() -> int:
+    """How many threads a ``team`` that the calling thread begins should have: PyTorch's number, or what it was before
+    ``torch_threads``.
+    """
+    return getattr(_own, "teammates", None) or torch.get_num_threads()
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class Loop(Course):
     def _working(self) -> Iterator[None]:
         self.gradients.sizes = self._sizes
         fixed = self.callbacks.world.threads
-        threads = torch_threads(fixed or self.threads), divided_among(fixed)
+        threads = torch_threads(fixed or self.threads, ours=fixed), divided_among(fixed)
         with torch.inference_mode(False), torch.enable_grad(), torch_generator_kept(), threads[0], threads[1], flushed():
             self._fit_memory()
             self._stretch = self._find_stretch()

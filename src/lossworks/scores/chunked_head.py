@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..core.torch_threads import team, watched
+from ..core.torch_threads import team, teammates, watched
 from .base import Scores
 from .dense import Dense
 from .heads import Head
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _TILE = 1 << 20  # logits that a thread works on at once on a CPU: 4 MB in float32
 _CHUNK = 256, 1024  # rows that make a product efficient: a quarter of the positions, but no fewer and no more than these
 _SMALL = 1 << 23  # logits, of rows within these, that are held at once in any case: 32 MB in float32
+_PASSES = 100  # products of a logit that take as long as all else that is done with it
+_WORTH_SHARING = 4e8  # such products: some 10 ms
 
 Read = Callable[[Scores, Tensor], Tensor]
 
@@ -100,8 +102,7 @@ class ChunkedHead:
         buffer = hidden.new_empty(self.chunk, self.head.classes)
         spaces: list[Tensor] = []  # what tiles are worked in, as many as at once
         parts: list[tuple[Tensor, ...]] = []
-        threads = 1 if hidden.device.type != "cpu" or watched() else torch.get_num_threads()
-        with torch.autocast(hidden.device.type, enabled=False), team(threads) as do:
+        with torch.autocast(hidden.device.type, enabled=False), team(self._threads(hidden)) as do:
             for start in range(0, max(self.size, 1), self.chunk):  # no positions are a chunk too: of none
                 rows = slice(start, min(start + self.chunk, self.size))
                 at = rows if self.kept is None else self.kept[rows]
@@ -116,6 +117,15 @@ class ChunkedHead:
                         sums[0][at] = d_hidden
         values, *found = (torch.cat(part) for part in zip(*parts, strict=True))
         return Outcome(values, sums, dict(zip(also, found, strict=True)))
+
+    def _threads(self, hidden: Tensor) -> int:
+        """How many threads share the tasks: PyTorch's number, which a training may have set to one for the sake of small layers;
+        what takes longer than threads take to begin is shared in any case.
+        """
+        if hidden.device.type != "cpu" or watched():
+            return 1
+        work = self.size * self.head.classes * (hidden.shape[-1] + _PASSES)
+        return teammates() if work > _WORTH_SHARING else torch.get_num_threads()
 
     def dense(self, hidden: Float[Tensor, "C D"], at: Tensor | slice) -> Dense:
         """The scores of a few positions with their logits whole, without gradient."""
