@@ -69,9 +69,7 @@ class Batches:
         """How many wait."""
         return len(self._waiting)
 
-    def put(
-        self, work: Any, size: int, length: int, tell: Callable[[Any], None] | None = None, *, only: bool = False
-    ) -> Asked:
+    def put(self, work: Any, size: int, length: int, tell: Callable[[Any], None] | None = None, *, only: bool = False) -> Asked:
         """Have ``work`` answered: ``size`` texts of ``length`` characters in all. ``only``: no other request is on its way.
 
         Raises:
