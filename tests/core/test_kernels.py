@@ -49,6 +49,15 @@ def everything(numbers, pairs, missing, whole, real, small, unsigned, truth, fou
 
 
 @kernel
+def told(given, number, pair, found):  # type: ignore[no-untyped-def]
+    """What shows how each argument was read."""
+    first = given[0] if given.ndim == 1 else given[0, 1]
+    found[0], found[1] = first, number / 4
+    if pair is not None:
+        found[2], found[3] = pair[0] / 4, len(pair)
+
+
+@kernel
 def shares(whole, found):  # type: ignore[no-untyped-def]
     """A division that may be by 0."""
     found[0] = whole // found[0]
@@ -84,6 +93,49 @@ def test_every_argument_arrives(numbers: Any) -> None:
     assert found.tobytes() == wanted.tobytes()
     everything(numbers, pairs, 3, *arguments[3:], found := np.full(10, -1.0))
     assert found[9] == -1
+
+
+BASE = np.arange(1.0, 7.0), 5, (7,)
+OTHERS = {
+    "type of items": (np.arange(1, 7), 5, (7,)),
+    "size of items": (np.arange(1, 7, dtype=np.float32), 5, (7,)),
+    "axes": (np.arange(6.0).reshape(2, 3), 5, (7,)),
+    "order": (np.asfortranarray(np.arange(6.0).reshape(2, 3)), 5, (7,)),
+    "steps": (np.arange(6.0).reshape(2, 3)[:, ::2], 5, (7,)),
+    "steps of one axis": (np.arange(1.0, 7.0)[1::2], 5, (7,)),
+    "real": (BASE[0], 5.5, (7,)),
+    "truth": (BASE[0], True, (7,)),
+    "unsigned": (BASE[0], np.uint64(1 << 63), (7,)),
+    "small": (BASE[0], np.float32(5.5), (7,)),
+    "byte": (BASE[0], np.int8(-5), (7,)),
+    "in a tuple": (BASE[0], 5, (7.5,)),
+    "longer tuple": (BASE[0], 5, (7, 8)),
+    "no tuple": (BASE[0], 5, None),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_no_code_reads_what_it_is_not_for(other: Any) -> None:
+    """Called by turns with arguments that differ in one thing, a kernel finds what the plain function finds."""
+    for arguments in (BASE, other, BASE, other):
+        found, wanted = np.full((2, 4), -1.0)
+        told(*arguments, found)
+        told.py_func(*arguments, wanted)
+        assert found.tolist() == wanted.tolist()
+
+
+def test_refused_whatever_was_compiled() -> None:
+    """Bytes in another order, a missing argument, what no array is, and a number that is too large."""
+    found = np.zeros(4)
+    told(*BASE, found)
+    with pytest.raises(NumbaError, match="dtype"):
+        told(BASE[0].astype(">f8"), *BASE[1:], found)
+    with pytest.raises(TypeError, match="4 arguments"):
+        told(*BASE)
+    with pytest.raises(TypeError, match=r"got \[1.0\]"):
+        told(*BASE, [1.0])
+    with pytest.raises(OverflowError):
+        told(BASE[0], 1 << 70, BASE[2], found)
 
 
 def test_what_goes_wrong_is_told() -> None:

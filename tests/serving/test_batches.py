@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -54,6 +55,29 @@ def test_what_took_long_leaves_the_event_loop_alone() -> None:
 def test_what_cannot_be_foreseen_is_never_answered_at_once() -> None:
     """How long drawing takes is no matter of the prompt's length."""
     assert answered([(1e-4, 10)] * 3, foreseen=False) == [False] * 3
+
+
+def test_the_only_request_is_answered_when_it_is_put() -> None:
+    """Where it takes little and nothing runs; the first, of which that is not known, and what takes long go the thread's way."""
+
+    async def ask() -> list[bool]:
+        batches = Batches(lambda batch: [None] * len(batch), most=8, foreseen=True, room=8, told=lambda size: None)
+        done = []
+        for length, only in ((10, True), (10, True), (10, False), (10**12, True), (10, True)):
+            asked = batches.put(None, 1, length, only=only)
+            done.append(asked.future.done())
+            await asked.future
+        batches.put(None, 1, 10**12)
+        await asyncio.sleep(0)  # the thread has it
+        beside = batches.put(None, 1, 10, only=True)
+        done.append(beside.future.done())
+        await beside.future
+        batches.close()
+        return done
+
+    clock = itertools.count(0, 1e-6)
+    with patch.object(module, "time", SimpleNamespace(perf_counter=lambda: next(clock))):
+        assert asyncio.run(ask()) == [False, True, False, False, True, False]
 
 
 def test_what_comes_at_once_is_answered_together() -> None:

@@ -1,7 +1,8 @@
 """Functions that Numba compiles, whose machine code later processes load without Numba: to import it takes most of a second.
 
 A kernel takes numbers, arrays, None and tuples of those, writes its results into arrays, and makes none itself. It is compiled
-for the types it is first called with. What is kept is an object file with one entry, for a caller that knows addresses alone.
+for the types it is called with. What is kept is an object file with one entry, which looks at the types of what it is given by
+itself: Python takes longer for that than the code then runs for one text.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from struct import Struct
 from types import FunctionType
 from typing import Any
 
@@ -24,11 +24,13 @@ from . import cached
 _KEPT = 32
 """Object files of one kernel: for other types, processors, and versions of it."""
 _ENTRY = "entry"
-_LAYOUT = 0x403
+LAYOUT = 0x403
 """NumPy's flags of an array: contiguous in C's order, in Fortran's; writeable."""
-_PLAIN = {int, float, bool}
-_Entry = tuple[Callable[[bytes], int], Callable[..., bytes]]
-"""What runs it, and how numbers are packed for that."""
+UNFIT = 2
+"""What an entry says where it is for arguments of other types, or layouts in memory."""
+_PLAIN = {int, float, bool, type(None)}
+_Entry = tuple[Callable[[tuple[Any, ...], int], int], int]
+"""What runs it, and where the types are that it insists on."""
 
 
 def kernel(plain: Any = None, **options: Any) -> Any:
@@ -49,12 +51,15 @@ class Kernel:
 
         Raises:
             ArithmeticError: it divided by zero, where its options make that an error.
+            TypeError: it was given something else. OverflowError: a whole number has more than 64 bits.
         """
-        kinds, numbers = list[Any](), list[Any]()
-        _flatten(arguments, kinds, numbers)
-        key = tuple(kinds)
-        entry, pack = self._entries.get(key) or self._found(key, arguments, numbers)
-        if entry(pack(*numbers)):
+        for entry, types in self._entries.values():
+            if (status := entry(arguments, types)) != UNFIT:
+                break
+        else:
+            entry, types = self._found(arguments)
+            status = entry(arguments, types)
+        if status:
             raise ArithmeticError(f"{self.py_func.__qualname__} failed: a division by zero")
 
     def __reduce__(self) -> str:
@@ -72,8 +77,10 @@ class Kernel:
     def _numba_type_(self) -> Any:
         return self.jitted._numba_type_
 
-    def _found(self, key: tuple[Any, ...], arguments: tuple[Any, ...], numbers: list[Any]) -> _Entry:
+    def _found(self, arguments: tuple[Any, ...]) -> _Entry:
         """The entry for such arguments: loaded if it is kept, else compiled."""
+        wanted = list[type]()
+        key = tuple(_kinds(arguments, wanted))
         with _lock:
             if key not in self._entries:
                 folder = cached.folder(self.py_func.__code__.co_filename)
@@ -88,8 +95,7 @@ class Kernel:
                     code = compiled(self, arguments, _ENTRY)
                     if path is not None:
                         _keep(path, code, f"{name}-*.kernel")
-                layout = "".join("d" if isinstance(each, float) else "q" for each in numbers)
-                self._entries[key] = _loaded(code), Struct(layout).pack
+                self._entries = {**self._entries, key: _loaded(code, wanted)}  # others may be going through the old one
             return self._entries[key]
 
     @property
@@ -116,35 +122,34 @@ before_compiling: list[Callable[[], None]] = []
 """Whom to tell that a kernel will be compiled, once Numba is imported."""
 
 
-def _flatten(arguments: Iterable[Any], kinds: list[Any], numbers: list[Any]) -> None:
-    """Add what code is compiled for (types, and of arrays how they lie in memory), and what an entry is given: numbers, of arrays
-    the addresses of their objects. What tuples hold stands in line.
+def _kinds(arguments: tuple[Any, ...], wanted: list[type]) -> Iterator[Any]:
+    """What code is compiled for: types, and of arrays how they lie in memory. ``wanted`` gets the types that an entry insists on.
+    What tuples hold stands in line.
     """
-    for each in arguments:  # the commonest first: an answer about one text waits for five calls of some ten arguments
-        kind = type(each)
-        if kind is np.ndarray or isinstance(each, np.ndarray):
-            kinds.append((each.dtype.char, each.ndim, each.flags.num & _LAYOUT))
-            numbers.append(id(each))
-        elif kind in _PLAIN:
-            kinds.append(kind)
-            numbers.append(each)
+    for each in arguments:
+        kind = np.ndarray if isinstance(each, np.ndarray) else type(each)
+        wanted.append(kind)
+        if isinstance(each, np.ndarray):
+            yield each.dtype.char, each.dtype.byteorder, each.ndim, each.flags.num & LAYOUT
         elif kind is tuple:
-            kinds.append(len(each))
-            _flatten(each, kinds, numbers)
+            yield len(each)
+            yield from _kinds(each, wanted)
+        elif kind in _PLAIN or issubclass(kind, np.generic):
+            yield kind
         else:
-            kinds.append(kind)
-            if each is not None:
-                numbers.append((each.view(np.int64) if kind is np.uint64 else each).item())
+            raise TypeError(f"a kernel got {each!r}; wanted arrays, numbers, None and tuples of these.")
 
 
-def _loaded(code: bytes) -> Callable[[bytes], int]:
-    """The entry of an object file, which stays in memory."""
+def _loaded(code: bytes, wanted: list[type]) -> _Entry:
+    """The entry of an object file, which stays in memory, for arguments of such types."""
     llvm, machine = _llvm()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    _engines.append(engine)
-    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_char_p)(engine.get_function_address(_ENTRY))
+    addresses = (ctypes.c_int64 * len(wanted))(*map(id, wanted))
+    _engines.append((engine, wanted, addresses))
+    kind = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.py_object, ctypes.c_void_p)
+    return kind(engine.get_function_address(_ENTRY)), ctypes.addressof(addresses)
 
 
 _engines: list[Any] = []
@@ -165,7 +170,7 @@ def _machine() -> tuple[Any, ...]:
     llvm, _ = _llvm()
     wished = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     cpu = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return *cpu, cached.stamp("numba"), cached.stamp("llvmlite"), object.__basicsize__, wished
+    return *cpu, cached.stamp("numba"), cached.stamp("llvmlite"), object.__basicsize__, tuple.__basicsize__, wished
 
 
 def _digest(*of: Any) -> str:

@@ -53,7 +53,9 @@ class NetworkPredictor(Predictor):
 
     def scores_of(self, prepared: Selected) -> NDArray[Any]:
         rows = np.arange(len(prepared))
-        chunks = (rows[start : start + CHUNK] for start in range(0, max(len(rows), 1), CHUNK))
+        if len(rows) <= CHUNK:
+            return self.task.readable(self._outputs(prepared, rows))
+        chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
         return self.task.readable(np.concatenate([self._outputs(prepared, chunk) for chunk in chunks]))
 
     def remarks(self, blocks: Iterable[Sequence[str]]) -> list[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.loopback import NAMES, wrong_asker
 from ..record import encode_json
-from .patience import Patience
+from .patience import ASKING, Patience
 from .refusals import Refused, answer, answer_http, as_refused
 from .responses import Events, Whole
 from .runs import VERBS, Runs
@@ -36,12 +35,15 @@ def application(
         token: what requests must bear as ``Authorization: Bearer TOKEN``; None: nothing.
         failed: called when the runs cannot be loaded; ``runs.failed`` says why.
     """
-    asking = [(f"{at}/{verb}", _endpoint(verb)) for at in ("", "/runs/{run}") for verb in VERBS]
-    endpoints = [Route(path, endpoint, methods=["POST"]) for path, endpoint in asking]
+    verbs = {verb: _Verb(runs, verb) for verb in VERBS}
+    endpoints = [Route(f"{at}/{verb}", verbs[verb], methods=["POST"]) for at in ("", "/runs/{run}") for verb in verbs]
     endpoints += [Route("/health", _health), Route("/metrics", _metrics)]
     app = Starlette(
         routes=endpoints,
-        middleware=[Middleware(_Guard, names=frozenset(map(str.lower, (*NAMES, *names))), token=token)],
+        middleware=[
+            Middleware(_Guard, names=frozenset(map(str.lower, (*NAMES, *names))), token=token),
+            Middleware(_Shortcut, verbs=verbs, names=runs.served),
+        ],
         exception_handlers={HTTPException: answer_http},
         lifespan=_loading,
     )
@@ -115,32 +117,50 @@ async def _metrics(request: Request) -> Response:
     return Response(request.app.state.runs.meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _endpoint(verb: str) -> Callable[[Request], Any]:
+class _Shortcut:
+    """Leads requests past the routes, each of which looks at every path: that takes longer than an answer about one text."""
+
+    def __init__(self, app: ASGIApp, verbs: Mapping[str, ASGIApp], names: Collection[str]) -> None:
+        self.app = app
+        self.ways: dict[str, tuple[ASGIApp, dict[str, str]]] = {f"/{verb}": (asked, {}) for verb, asked in verbs.items()}
+        for name in names:
+            self.ways |= {f"/runs/{name}/{verb}": (asked, {"run": name}) for verb, asked in verbs.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        way = self.ways.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        app, scope["path_params"] = way or (self.app, {})
+        await app(scope, receive, send)
+
+
+class _Verb:
     """What answers a verb, whatever goes wrong; and counts it."""
 
-    async def answered(request: Request) -> Response:
-        runs: Runs = request.app.state.runs
-        began, name = time.perf_counter(), request.path_params.get("run")
+    def __init__(self, runs: Runs, verb: str) -> None:
+        self.runs, self.verb = runs, verb
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, name = time.perf_counter(), scope["path_params"].get("run")
         try:
-            response = await _asked(request, runs, name, verb)
+            response = await _asked(scope, receive, self.runs, name, self.verb)
         except ClientDisconnect:
             response = Response(status_code=499)  # nobody reads it
         except Exception as error:  # noqa: BLE001  # a client gets JSON, and never a traceback
             response = answer(as_refused(error))
-        run = name if name in runs.served else next(iter(runs.served)) if name is None and len(runs.served) == 1 else ""
-        runs.meters.request(run or "", verb, response.status_code, time.perf_counter() - began)
-        return response
+        served = self.runs.served
+        run = name if name in served else next(iter(served)) if name is None and len(served) == 1 else ""
+        self.runs.meters.request(run or "", self.verb, response.status_code, time.perf_counter() - began)
+        await response(scope, receive, send)
 
-    return answered
 
-
-async def _asked(request: Request, runs: Runs, name: str | None, verb: str) -> Response:
-    patience = Patience(request.scope, runs.limits.timeout)
+async def _asked(scope: Scope, receive: Receive, runs: Runs, name: str | None, verb: str) -> Response:
+    patience = Patience(scope, runs.limits.timeout)
     what, batches = runs.asked(name, verb)
-    work = what.read(await _body(request, runs.limits.body))
+    work = what.read(await _body(scope, receive, runs.limits.body))
     if work.stream:
         return await Events(batches, work, patience).begin()
-    asked = batches.put(work, len(work.texts), work.length)
+    asked = batches.put(work, len(work.texts), work.length, only=len(scope["extensions"][ASKING]) == 1)
+    if asked.future.done():
+        return Whole(asked.future.result())
 
     def give_up(error: Exception) -> None:
         if not asked.future.done():
@@ -153,27 +173,31 @@ async def _asked(request: Request, runs: Runs, name: str | None, verb: str) -> R
             batches.withdraw(asked)
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body of a request, of JSON and of ``most`` bytes.
 
     Raises:
         Refused: it is something else.
+        ClientDisconnect: it does not come any more.
     """
-    kind = request.headers.get("content-type", "")
+    headers = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}  # the first of several
+    kind = headers.get(b"content-type", "")
     if kind.partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, f"the content is {kind[:80]!r}; wanted Content-Type: application/json.")
-    if (coding := request.headers.get("content-encoding", "identity").lower()) != "identity":
+    if (coding := headers.get(b"content-encoding", "identity").lower()) != "identity":
         raise Refused(415, f"the content is encoded ({coding[:80]!r}). Send it without Content-Encoding.")
-    large = Refused(
-        413,
-        f"the request has more than {most:,} bytes. Send several, or start the server with a larger --max-body.",
-    )
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length[:20]) > most:
-        raise large
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise large
+    length = headers.get(b"content-length", "0")
+    known = int(length[:20]) if length.isdecimal() else 0
+    body, more = bytearray(), known <= most
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False) and len(body) <= most
+    if max(known, len(body)) > most:
+        raise Refused(
+            413,
+            f"the request has more than {most:,} bytes. Send several, or start the server with a larger --max-body.",
+        )
     return bytes(body)

@@ -2,7 +2,7 @@
 
 Calls run in a thread, so that the event loop goes on meanwhile. To wake it, and to be woken by it, takes as long as a linear
 model takes for a text, or longer on a busy machine: a request that comes alone, and is expected to take little, is answered by
-the event loop itself.
+the event loop itself, and at once where it is the only one that is on its way.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Batches:
         """How many wait."""
         return len(self._waiting)
 
-    def put(self, work: Any, size: int, length: int, tell: Callable[[Any], None] | None = None) -> Asked:
-        """Have ``work`` answered: ``size`` texts of ``length`` characters in all.
+    def put(self, work: Any, size: int, length: int, tell: Callable[[Any], None] | None = None, *, only: bool = False) -> Asked:
+        """Have ``work`` answered: ``size`` texts of ``length`` characters in all. ``only``: no other request is on its way.
 
         Raises:
             Refused: too many wait.
@@ -84,7 +84,9 @@ class Batches:
         loop = asyncio.get_running_loop()
         asked = Asked(work, size, length, loop.create_future(), tell)
         self._waiting.append(asked)
-        if not self._running:
+        if not self._running and only and self._is_brief([asked]):
+            self._begin()
+        elif not self._running:
             self._running = True
             loop.call_soon(self._begin)  # with whatever else has come in at this moment
         return asked
@@ -110,13 +112,17 @@ class Batches:
             return
         self._told(size)
         loop = asyncio.get_running_loop()
-        if not self._foreseen or len(batch) > 1 or self._pace * _cost(batch) > _BRIEF:
+        if not self._is_brief(batch):
             self._thread.submit(self._work, batch, loop)
             return
         _settle(batch, self._timed(batch))
         self._running = bool(self._waiting)
         if self._running:
             loop.call_soon(self._begin)  # and with what comes in before that
+
+    def _is_brief(self, batch: list[Asked]) -> bool:
+        """Whether the event loop answers it itself."""
+        return self._foreseen and len(batch) == 1 and self._pace * _cost(batch) <= _BRIEF
 
     def _work(self, batch: list[Asked], loop: asyncio.AbstractEventLoop) -> None:
         """In the thread."""

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..record import encode_json
 from .limits import Limits
-from .patience import LEFT
+from .patience import ASKING, LEFT
 from .refusals import Refused, said
 
 _HEAD = 1 << 15  # bytes of a request line and headers, beyond what comes in one piece
@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.scope["extensions"] = {LEFT: self._left}  # type: ignore[dict-item]  # it is none of uvicorn's
+        self.scope["extensions"] = {LEFT: self._left, ASKING: self.tasks}  # type: ignore[dict-item]  # they are none of uvicorn's
         super().on_headers_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
 

@@ -14,6 +14,9 @@ from .refusals import Refused
 LEFT = "lossworks.left"
 """The extension of a request's scope that is done when the client has left: a future of its connection."""
 
+ASKING = "lossworks.asking"
+"""The one that has the requests which the server is answering: a set of their tasks."""
+
 
 class Patience:
     """Of a request, from now on: ``seconds``, and until its client has left."""

@@ -20,14 +20,14 @@ _PIECE = 1 << 16
 
 
 class Whole(Response):
-    """A response that is written piece by piece, each when there is room for it."""
+    """JSON that is written piece by piece, each when there is room for it."""
 
-    media_type = "application/json"
+    def __init__(self, body: bytes) -> None:
+        self.status_code, self.body, self.background = 200, body, None
+        length = str(len(body)).encode()
+        self.raw_headers = [(b"content-length", length), (b"content-type", b"application/json")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self.body) <= _PIECE:
-            await super().__call__(scope, receive, send)
-            return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for start in range(0, len(self.body), _PIECE):
             piece = self.body[start : start + _PIECE]

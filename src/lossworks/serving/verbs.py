@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any, ClassVar, NamedTuple
 
+import msgspec
 import numpy as np
 
 from ..api import Graph, Language, Model, answered
@@ -55,7 +56,7 @@ class Verb(ABC):
     def answer(self, batch: Sequence[Asked]) -> list[bytes | Exception]:
         """The answers to requests, as JSON; where they cannot be answered together, each by itself, or why not."""
         try:
-            return [encode_json(found).encode() for found in self.answers(batch)]
+            return [_encoded(found) for found in self.answers(batch)]
         except Exception as error:  # noqa: BLE001  # whatever it is, the one who asked learns of it, and nobody else
             return [error] if len(batch) == 1 else [self.answer([one])[0] for one in batch]
 
@@ -66,6 +67,14 @@ class Verb(ABC):
     @abstractmethod
     def answers(self, batch: Sequence[Asked]) -> list[dict[str, Any]]:
         """The answers, as the command prints them."""
+
+
+def _encoded(answer: dict[str, Any]) -> bytes:
+    """An answer as JSON. msgspec makes it ten times as fast, and knows all but labels that are true and false."""
+    try:
+        return msgspec.json.encode(answer)
+    except TypeError:
+        return encode_json(answer).encode()
 
 
 class Predict(Verb):
