@@ -143,3 +143,31 @@ def test_an_error_in_a_task() -> None:
             assert threading.active_count() == before
         fails.clear()
         assert torch.isfinite(fused(hidden, weight, target).mean(failing))
+
+
+@pytest.mark.parametrize(("worth", "ours", "wanted"), [(0, None, 3), (0, 2, 2), (1e9, None, 1)])
+def test_threads_of_ours_where_pytorch_has_one(
+    worth: float, ours: int | None, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as PyTorch had before, or as is said; small work stays on the one. Afterwards PyTorch's number counts again."""
+    monkeypatch.setattr(chunked_head, "_WORTH_SHARING", worth)
+    asked: list[int] = []
+    team = chunked_head.team
+    monkeypatch.setattr(chunked_head, "team", lambda count: asked.append(count) or team(count))
+    tensors, target = given(torch.float32)
+    with torch_threads(3, ours=3):
+        with torch_threads(1, ours=ours):
+            everything(tensors, target, READS_ALL)
+        assert set(asked) == {wanted}
+        asked.clear()
+        with torch_threads(2), torch_threads(1):  # each gives PyTorch fewer, and none takes from ours
+            everything(tensors, target, READS_ALL)
+        assert set(asked) == {3 if not worth else 1}
+    asked.clear()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        everything(tensors, target, READS_ALL)
+        assert set(asked) == {2}
+    finally:
+        torch.set_num_threads(before)
