@@ -204,3 +204,15 @@ def test_as_of_a_run_but_for_what_is_asked(put):
             load(path, ReadOptions(as_run=names))
     corpus = load(path, ReadOptions(as_run=("saying,other", "kind")))
     assert (corpus.text_column, corpus.label_column) == ("saying,other", "kind")
+
+
+def test_two_of_one_name(put):
+    """Which is meant is asked for, and said by a number; columns that are not read may be called alike."""
+    content = "text,label,text,id,id\n" + "a,x,b,1,2\n" * 3
+    with pytest.raises(DataError, match=r"columns 1 and 3 have one name, 'text'.* which holds the text: --text 1"):
+        load(put("x.csv", content))
+    for number, wanted in ((1, "a"), (3, "b")):
+        assert load(put("x.csv", content), ReadOptions(text=number)).texts([0]) == [wanted]
+    with pytest.raises(DataError, match=r"columns 2 and 3 have one name, 'label'.*--label 2"):
+        load(put("y.csv", "text,label,label\n" + "a,x,y\n" * 3))
+    assert load(put("y.csv", "text,label,label\n" + "a,x,y\n" * 3), ReadOptions(label=3)).labels == ["y"] * 3

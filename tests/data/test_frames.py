@@ -58,10 +58,12 @@ def test_several_text_columns(make: Any, odd: Any) -> None:
 
 
 def test_kinds_of_columns() -> None:
-    """Categories are texts; a name that is twice there, or a number, is no hindrance."""
+    """Categories are texts; a name that is twice there is no hindrance where it is not read, or a number."""
     frame = pd.DataFrame({"text": pd.Series(["a", "b"], dtype="category"), "label": pd.Series([True, False])})
     assert load(frame).label_type == "bool"
     assert load(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"], "collect": [1, 2]})).labels == ["x", "y"]
-    twice = pd.DataFrame([["a", "x", 1], ["b", "y", 2]], columns=["text", "text", "label"])
+    twice = pd.DataFrame([["a", "x", 0, 1], ["b", "y", 0, 2]], columns=["text", "id", "id", "label"])
     assert load(twice).texts([0]) == ["a"]
+    with pytest.raises(DataError, match="columns 2 and 3 have one name, 'id'"):
+        load(twice, ReadOptions(text="id"))
     assert load(pd.DataFrame([["a", "x"], ["b", "y"]]), ReadOptions(text=1, label=2)).labels == ["x", "y"]

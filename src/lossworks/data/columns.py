@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.errors import DataError, UsageError
@@ -114,7 +114,20 @@ def choose(names: Iterable[str], options: ReadOptions, source: str, sample: Sequ
         raise _unfound("text", names, sample, source, options)
     if label is None and not options.unlabelled:
         raise _unfound("label", names, sample, source, options)
+    _check_names({"text": text, "label": (label,), "weight": (weight,), "language": (language,)}, given, options, source)
     return Columns(names, text, label, weight, language, kept=kept)
+
+
+def _check_names(chosen: Mapping[str, Sequence[int | None]], given: Sequence[str], options: ReadOptions, source: str) -> None:
+    """Raise DataError where a column has the name of one that is read, unless its number was said."""
+    asked = ",".join(map(str, (*options.text_columns, options.label, options.weight, options.language_column))).split(",")
+    for what, at in ((what, at) for what, places in chosen.items() for at in places if at is not None):
+        alike = [str(number) for number, name in enumerate(given, 1) if name and name == given[at]]
+        if len(alike) > 1 and str(at + 1) not in asked:
+            raise DataError(
+                f"{source}: columns {' and '.join(alike)} have one name, {given[at]!r}. Rename all but one, or say by its number "
+                f"which holds the {what}: --{what} {at + 1}."
+            )
 
 
 def as_run(names: Sequence[str], options: ReadOptions) -> tuple[tuple[int, ...], int | None]:
