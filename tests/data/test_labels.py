@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,14 @@ def test_class_label_names_of_parquet(tmp_path: Path, nested: bool) -> None:
     corpus = load(path, ReadOptions(unlabelled=True))
     assert corpus.labels == ([("neg", "pos"), ("pos",), ()] if nested else ["neg", "pos", None])
     assert corpus.label_type == "str"
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    """As databases write prices and ratings: from Python and from Parquet, as the same numbers written in floating point."""
+    prices = [Decimal("1.50"), Decimal("2"), Decimal("-3.25")]
+    pl.DataFrame({"text": list("abc"), "label": prices}, schema_overrides={"label": pl.Decimal(10, 2)}).write_parquet(
+        tmp_path / "prices.parquet"
+    )
+    wanted = load(list(zip("abc", [1.5, 2.0, -3.25], strict=True)))
+    for corpus in (load(list(zip("abc", prices, strict=True))), load(tmp_path / "prices.parquet")):
+        assert (corpus.labels, corpus.label_type) == (wanted.labels, "float")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
@@ -181,7 +182,7 @@ def _clean_other(value: Any) -> Label | None:
         return str(bool(value)).lower()
     if isinstance(value, Integral) and abs(int(value)) > 1 << 53:  # an id so long would be another one as a float
         return str(int(value))
-    if isinstance(value, Real):
+    if isinstance(value, Real | Decimal):
         try:
             return float(value)
         except OverflowError:
@@ -195,7 +196,10 @@ def _type_name(kind: type) -> str | None:
     """bool, int, float or str for a type of labels, NumPy's too; None for what is no label by itself."""
     if kind.__name__ in ("bool", "bool_"):
         return "bool"
-    return next((name for base, name in ((str, "str"), (Integral, "int"), (Real, "float")) if issubclass(kind, base)), None)
+    return next(
+        (name for base, name in ((str, "str"), (Integral, "int"), (Real, "float"), (Decimal, "float")) if issubclass(kind, base)),
+        None,
+    )
 
 
 def _element(item: Any) -> str:
