@@ -449,3 +449,22 @@ def test_rows_are_for_models_with_tables() -> None:
     dense, tables = nn.Linear(3, 2), nn.Sequential(nn.Embedding(4, 3, sparse=True), nn.Linear(3, 2))
     assert [Stepper(build("sgd"), model).by_rows for model in (dense, nn.Embedding(4, 3), tables)] == [False, False, True]
     assert not Stepper(build("adamw"), tables).by_rows
+
+
+@pytest.mark.parametrize("spec", ["sgd", "adamw", "lbfgs"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_no_gradient_stands_after_a_step(spec: str, sparse: bool) -> None:
+    """Or the next one would be added to it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(4, 3, sparse=sparse), nn.Linear(3, 2))
+    stepper = Stepper(build(spec), model)
+
+    def closure() -> float:
+        stepper.zero_grad()
+        loss = model(torch.tensor([1, 3])).square().sum()
+        loss.backward()
+        return loss.item()
+
+    closure()
+    stepper.step(closure=closure if stepper.optimizer.needs_closure else None)
+    assert stepper.take_gradient() == [None] * 3

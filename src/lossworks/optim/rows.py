@@ -105,7 +105,6 @@ class Rows(ArrayRows):
         if self.penalty is not None:
             self.clock += lr
             self._prox(torch.from_numpy(self.gradient.rows()))
-        self.gradient.clear()
 
     def catch_up_all(self) -> None:
         """Let the penalty flow on every row, up to now."""

@@ -151,6 +151,7 @@ class Stepper(Leaping):
             self._gradients.scale(self.clip / norm)
         self.lr = self.optimizer.lr * factor
         self._by.step(step, factor, closure, self._check_finite)
+        self.zero_grad()
         if self._average is not None:
             self._average.update(step)
         self.steps = step

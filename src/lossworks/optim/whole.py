@@ -64,7 +64,6 @@ class Whole:
             group["lr"] = rate * factor
         if self.optimizer.needs_closure:
             self._search(number, closure, check)
-            self._gradients.clear()
             return
         self._spread()
         self.inner.step()
@@ -72,7 +71,6 @@ class Whole:
             for p in group["params"]:
                 if p.ndim > 1 and p.grad is not None:
                     self.optimizer.penalise(p, self.inner.state[p], group, self.penalty.prox)  # type: ignore[union-attr]
-        self._gradients.clear()
 
     def to(self, *, training: bool) -> None:
         """Have the weights be those to train with, or to evaluate with, where the optimiser tells them apart."""
