@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 import lossworks
 from lossworks.api import Graph, evaluate, load
 from lossworks.core.errors import DataError, Interrupted, RecordError, UsageError
 from lossworks.engine import Callbacks
+from lossworks.optim import Stepper
 
 SIZE, SHIFTS = 24, (1, 2, 3, 5, 8)
 FACTS = [(f"e{i:02}", f"+{shift}", f"e{(i + shift) % SIZE:02}") for shift in SHIFTS for i in range(SIZE)]
@@ -41,6 +43,29 @@ def test_learns(graph: Graph) -> None:
     shuffled = [(head, relation, tail) for (head, relation, _), tail in zip(TRAIN, tails, strict=True)]
     control = lossworks.fit(shuffled, valid=VALID, test=TEST, **SMALL)
     assert control.metrics["mrr"]["value"] < found["low"] - 0.3
+
+
+@pytest.mark.parametrize(
+    ("negatives", "optimizer", "rows"), [(10, "adagrad", True), (0, "adagrad", False), (10, "adam:lr=0.01", False)]
+)
+def test_vectors_of_few_entities_are_stepped_alone(
+    negatives: int, optimizer: str, rows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only some are read in a step, and the optimizer can; else whole tables are."""
+    seen: list[tuple[bool, nn.Module]] = []
+
+    def looked_at(optimizer: Any, network: Any, **how: Any) -> Stepper:
+        stepper = Stepper(optimizer, network, **how)
+        seen.append((stepper.by_rows, network))
+        return stepper
+
+    monkeypatch.setattr("lossworks.training.graph.Stepper", looked_at)
+    model = f"complex:dim=8,negatives={negatives}"
+    lossworks.fit(TRAIN, valid=VALID, test=TEST, **SMALL | {"model": model, "optimizer": optimizer, "epochs": 1})
+    for by_rows, network in seen:
+        assert by_rows is rows
+        assert {table.sparse for table in network.modules() if isinstance(table, nn.Embedding)} == {rows}
+    assert seen
 
 
 @pytest.mark.parametrize(
