@@ -74,10 +74,17 @@ def test_the_page_is_whole(browser: webdriver.Chrome, tmp_path: Path, theme: str
     assert min(small) >= 44  # a thumb's width
 
 
-def _answered_and_kept(browser: webdriver.Chrome) -> bool:
-    """Answer four rows, from the first; whether they are there when the page is loaded again."""
+def _empty(browser: webdriver.Chrome) -> bool:
+    """Forget all answers; whether that is so when the page is loaded again: Chromium now and then has it later."""
     browser.execute_script("localStorage.clear()")
     browser.refresh()
+    (back,) = [button for button in browser.find_elements(By.CSS_SELECTOR, ".answers button") if button.text == "Back"]
+    return not back.is_enabled()
+
+
+def _answered_and_kept(browser: webdriver.Chrome) -> bool:
+    """Answer four rows, from the first; whether they are there when the page is loaded again."""
+    wait(browser).until(_empty)
     buttons = {button.text: button for button in browser.find_elements(By.CSS_SELECTOR, ".answers button")}
     assert not buttons["Back"].is_enabled()
     assert not buttons["Download the answers"].is_enabled()
@@ -115,8 +122,7 @@ def test_answers_by_button_and_key(browser: webdriver.Chrome, tmp_path: Path) ->
 def test_another_check_begins_anew(browser: webdriver.Chrome, tmp_path: Path) -> None:
     """Answers to one check are not taken for those to another in the same file, or of other data."""
     look(browser, page(tmp_path))
-    browser.execute_script("localStorage.clear()")
-    browser.refresh()
+    wait(browser).until(_empty)
     browser.find_element(By.TAG_NAME, "body").send_keys("w")
     assert shown(browser)[0] == "Row 2 of 12"
     look(browser, page(tmp_path, data="xyz"))
